@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Cleanup, descriptors and time: what every layer uses and that knows nothing of a guest.
+ */
+#ifndef UM_BASE_UTIL_H
+#define UM_BASE_UTIL_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define _cleanup_free_ _cleanup_(um_cleanup_free)
+#define _cleanup_fd_ _cleanup_(um_cleanup_fd)
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define UNUSED __attribute__((unused))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define container_of_(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+#define NSEC_PER_SEC 1000000000ull
+
+static inline void um_cleanup_free(void *p)
+{
+	free(*(void **)p);
+}
+
+static inline void um_cleanup_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* Moves ownership of a descriptor out of *fd, which becomes -1. */
+static inline int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+/* Moves ownership of an allocation out of *p, which becomes NULL. */
+#define take_ptr(p)                                                                                \
+	({                                                                                         \
+		__typeof__(*(p)) taken_ = *(p);                                                    \
+		*(p) = NULL;                                                                       \
+		taken_;                                                                            \
+	})
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+static inline uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* "/proc/self/fd/N": the name by which an open file is opened again. */
+#define FD_PATH_MAX 32
+const char *fd_path(char buf[FD_PATH_MAX], int fd);
+
+/* Reads a whole small file (at most max bytes) into a malloc'ed, NUL-terminated string.
+ * ret_len may be NULL. 0, or -errno; -EFBIG when it is longer. */
+int MUST_CHECK read_file(const char *path, size_t max, char **ret, size_t *ret_len);
+
+/* readlink(2) into a buffer, NUL-terminated: its length, or -errno (-ENAMETOOLONG). */
+ssize_t MUST_CHECK read_link(int dirfd, const char *path, char *buf, size_t size);
+
+/* write(2) until all is written: 0 or -errno. */
+int MUST_CHECK write_all(int fd, const void *buf, size_t len);
+
+/* A malloc'ed printf, NULL when out of memory. */
+char *str_printf(const char *fmt, ...) PRINTF(1, 2);
+
+#endif

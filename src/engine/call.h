@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One system call of a guest, from the moment it was caught to its answer.
+ *
+ * A struct call is passed by pointer through everything; there is no thread-local "current".
+ * A handler returns a verdict:
+ *	CONTINUE	the kernel runs the call as the guest made it;
+ *	DONE		c->ret is the result: a value, or -errno;
+ *	ANSWERED	the answer has been sent already (a descriptor was injected).
+ */
+#ifndef UM_ENGINE_CALL_H
+#define UM_ENGINE_CALL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/util.h"
+
+struct engine;
+struct um;
+struct call;
+
+enum verdict { CONTINUE, DONE, ANSWERED };
+
+typedef enum verdict (*call_handler)(struct call *c);
+
+enum support_level { FULL, PARTIAL, NATIVE, DENIED };
+
+/* When the filter notifies us of a call. */
+enum trap_rule {
+	TRAP_NEVER,	 /* the kernel alone */
+	TRAP_ALWAYS,	 /* each call */
+	TRAP_FD0,	 /* argument 0 is a descriptor >= VFD_BASE */
+	TRAP_FD0_LOW,	 /* the same, or 0, 1, 2 */
+	TRAP_FD0_HOT,	 /* argument 0 is a descriptor >= VFD_HOT */
+	TRAP_FD1_ANY,	 /* argument 0 or 1 is a descriptor >= VFD_BASE (dup2, dup3) */
+	TRAP_FD02,	 /* argument 0 or 2 is a descriptor >= VFD_BASE (splice, copy_file_range) */
+	TRAP_FD4_HOT,	 /* argument 4 is a descriptor >= VFD_HOT, as 32 bits and not -1 (mmap) */
+	TRAP_PRLIMIT,	 /* argument 1 (prlimit64) or 0 (getrlimit, setrlimit) is RLIMIT_LOCKS */
+	TRAP_SPECIAL,	 /* src/engine/filter.c knows by number */
+};
+
+/* One row of syscalls.def. */
+struct sysrow {
+	const char *name;
+	int nr;
+	enum trap_rule trap;
+	enum support_level level;
+	call_handler handler; /* NULL: never trapped */
+	const char *note;
+};
+
+struct call {
+	struct engine *engine;
+	struct um *um;
+	const struct sysrow *row;
+	pid_t tid;
+	int nr;
+	uint64_t args[6];
+	uint64_t id;	/* the notification's cookie */
+	int64_t ret;	/* with DONE; with ANSWERED what was sent, for the trace */
+	pid_t tgid_;	/* call_tgid() keeps it here; 0 before */
+	uint64_t t_recv; /* now_ns() when caught */
+	char what[160]; /* what was decided, for --trace; may stay empty */
+};
+
+static inline enum verdict call_return(struct call *c, int64_t value)
+{
+	c->ret = value;
+	return DONE;
+}
+
+/* The argument as the kernel takes a descriptor: its low 32 bits. */
+static inline int call_fd(const struct call *c, int arg)
+{
+	return (int)c->args[arg];
+}
+
+/* Is the guest still waiting for this answer? Asked after its memory, its /proc files or its
+ * descriptors were read and before they are believed (seccomp_unotify(2)). */
+bool call_alive(const struct call *c);
+
+/* The process (thread-group id) of the calling thread, in our pid namespace; -ESRCH. */
+pid_t call_tgid(struct call *c);
+
+/* Is a signal that the guest does not block pending for the calling thread (SIGKILL too)?
+ * A handler that blocks asks this every so often, interrupts its work, and answers -EINTR. */
+bool call_interrupted(const struct call *c);
+/* Has the guest been killed, or is it going to be: nobody waits for the answer. */
+bool call_killed(const struct call *c);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's descriptor table, reached from outside: pidfd_getfd(2), SECCOMP_IOCTL_NOTIF_ADDFD.
+ * The kernel keeps the table; nothing here remembers what a number is.
+ */
+#ifndef UM_ENGINE_GUESTFD_H
+#define UM_ENGINE_GUESTFD_H
+
+#include <sys/stat.h>
+
+#include "engine/call.h"
+
+/* Virtual files live at VFD_BASE and up. Below VFD_HOT are those whose content is wholly in the
+ * placeholder and that are open for reading alone: read, lseek and mmap of them are native.
+ * From VFD_HOT on every call on them is trapped. */
+#define VFD_BASE 512
+#define VFD_HOT 768
+
+/* Another descriptor of the guest's own open file (same offset and flags): fd >= 0, to be closed
+ * by the caller; -EBADF, -ESRCH. Also for O_PATH descriptors. */
+int MUST_CHECK guestfd_get(struct call *c, int fd);
+/* Which file it is, without keeping it: 0, -EBADF, -ESRCH. */
+int MUST_CHECK guestfd_stat(struct call *c, int fd, struct stat *ret);
+/* Is the number free in the guest's table? */
+bool guestfd_free(struct call *c, int fd);
+
+enum guestfd_zone {
+	ZONE_LOWEST, /* as open(2): the lowest free number (a redirected real file) */
+	ZONE_FILLED, /* the first free of VFD_BASE .. VFD_HOT-1, then of VFD_HOT up */
+	ZONE_HOT,    /* the first free from VFD_HOT up */
+};
+
+/*
+ * Answers the call with a new descriptor for the open file `fd` (which stays the caller's).
+ * flags: O_CLOEXEC or 0. In ZONE_FILLED and ZONE_HOT a free number of 0, 1, 2 is not chosen:
+ * see guestfd_wants_low(). Returns ANSWERED, or DONE with -EMFILE (the limit is reached),
+ * -ESRCH.
+ */
+enum verdict guestfd_answer(struct call *c, int fd, int flags, enum guestfd_zone zone);
+
+/* Adds a descriptor without answering: the number in the guest (from VFD_HOT up), or -errno. */
+int MUST_CHECK guestfd_add(struct call *c, int fd, int flags);
+
+/* Must the next virtual file take the lowest number: because 0, 1 or 2 is free (programs count
+ * on close(0); open()), or because no number >= VFD_BASE is allowed (RLIMIT_NOFILE)? Then the
+ * file is filled first and answered with ZONE_LOWEST. */
+bool guestfd_wants_low(struct call *c);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's memory. Addresses of a guest are a type of their own, so that none is ever
+ * dereferenced here. Every read is followed by the check that the call still waits.
+ */
+#ifndef UM_ENGINE_GUESTMEM_H
+#define UM_ENGINE_GUESTMEM_H
+
+#include <sys/uio.h>
+
+#include "engine/call.h"
+
+typedef struct {
+	uint64_t v;
+} gaddr_t;
+
+static inline gaddr_t call_addr(const struct call *c, int arg)
+{
+	return (gaddr_t){ c->args[arg] };
+}
+
+static inline gaddr_t gaddr_add(gaddr_t a, uint64_t n)
+{
+	return (gaddr_t){ a.v + n };
+}
+
+/* Copies exactly len bytes: 0, -EFAULT, or -ESRCH when the call is gone. */
+int MUST_CHECK guest_read(struct call *c, gaddr_t src, void *dst, size_t len);
+int MUST_CHECK guest_write(struct call *c, gaddr_t dst, const void *src, size_t len);
+
+/* Copies a NUL-terminated string of at most size - 1 bytes: its length; -EFAULT,
+ * -ENAMETOOLONG, -ESRCH. For paths size is PATH_MAX, as in the kernel. */
+ssize_t MUST_CHECK guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size);
+
+/* The guest's struct iovec array: at most IOV_MAX entries, malloc'ed; their lengths summed
+ * (capped at MAX_RW_COUNT as the kernel does). -EINVAL, -EFAULT, -ENOMEM. */
+int MUST_CHECK guest_read_iov(
+	struct call *c, gaddr_t iov, uint64_t count, struct iovec **ret, size_t *ret_total);
+
+/* Gathers from / scatters to a guest's iovec, skipping the first `skip` bytes of it.
+ * Bytes moved (may be short at a bad address), or -EFAULT when none were. */
+ssize_t MUST_CHECK guest_gather(struct call *c, const struct iovec *iov, size_t n, size_t skip,
+	void *dst, size_t len);
+ssize_t MUST_CHECK guest_scatter(struct call *c, const struct iovec *iov, size_t n, size_t skip,
+	const void *src, size_t len);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtual open files: real open files (placeholders) in the guest's own table that stand for
+ * files of the view. The kernel keeps offsets, dup, fork, exec, locks and close-on-exec; what a
+ * descriptor is follows from its device and inode number.
+ *
+ * Regular files: one placeholder an inode (a memfd, or an O_TMPFILE file when big), which is the
+ * page cache; each open is a new open of it. Directories: one deleted empty directory an open,
+ * so that each has its own position and snapshot; as working directory too. Others (/dev/fuse,
+ * loop devices, fsopen contexts, files made up by the view) bring their own ops.
+ */
+#ifndef UM_FILE_VFILE_H
+#define UM_FILE_VFILE_H
+
+#include "engine/guestfd.h"
+#include "view/path.h"
+
+struct files; /* the registry, one a supervisor */
+struct vfile;
+
+enum vfile_kind {
+	VFILE_REG,     /* shared by all opens of the inode */
+	VFILE_DIR,     /* an open directory, a working directory, or O_PATH of a directory */
+	VFILE_PATH,    /* O_PATH of something that is not a directory */
+	VFILE_SPECIAL, /* fifo: real one in the run directory */
+	VFILE_DEVICE,  /* has ops of its own */
+};
+
+/* Behaviour of VFILE_DEVICE. All may be NULL. `fd` is our dup of the guest's open file. */
+struct vfile_ops {
+	size_t size;
+	enum verdict (*ioctl)(struct vfile *vf, struct call *c, int fd);
+	enum verdict (*read)(struct vfile *vf, struct call *c, int fd);
+	enum verdict (*write)(struct vfile *vf, struct call *c, int fd);
+	enum verdict (*splice)(struct vfile *vf, struct call *c, int fd); /* vmsplice, tee too */
+	int (*getattr)(struct vfile *vf, struct fs_attr *ret); /* else fstat is the placeholder's */
+	void (*last_close)(struct vfile *vf); /* nobody has it open any more; then it is freed */
+	const char *path; /* what /proc/PID/fd shows: "/dev/fuse" */
+};
+
+struct vfile {
+	enum vfile_kind kind;
+	struct files *files;
+	dev_t dev;
+	ino_t ino;
+	atomic_int refs;
+	struct inode *inode; /* referenced; NULL for VFILE_DEVICE */
+	struct mount *mnt;   /* referenced; the one it was first opened through */
+	const struct vfile_ops *ops;
+	void *priv;
+	int wd;		     /* inotify watch */
+	int place;	     /* our own descriptor of the placeholder, -1 for directories */
+	atomic_int opens;    /* open files of guests, as far as known */
+	struct fs_handle dirh; /* VFILE_DIR: the server's handle, once read */
+	void *dir;	     /* VFILE_DIR: the snapshot; file/dir.c's */
+	struct cds_hlist_node hash;
+};
+
+int MUST_CHECK files_new(struct view *v, const char *rundir, struct files **ret);
+/* Writes everything back first, as far as possible until deadline_ns. */
+void files_free(struct files *f, uint64_t deadline_ns);
+
+struct vfile *vfile_get(struct vfile *vf);
+void vfile_put(struct vfile *vf);
+static inline void vfile_cleanup(struct vfile **vf)
+{
+	if (*vf)
+		vfile_put(*vf);
+}
+#define _cleanup_vfile_ _cleanup_(vfile_cleanup)
+
+/* Which virtual file is this real one? Referenced, or NULL. */
+struct vfile *files_find(struct files *f, const struct stat *st);
+/*
+ * Which virtual file is the guest's descriptor? 0 with *ret NULL when it is a real one.
+ * ret_fd (may be NULL) gets our dup of it (the caller's, also when real). -EBADF, -ESRCH.
+ */
+int MUST_CHECK vfile_of_fd(
+	struct call *c, struct files *f, int fd, struct vfile **ret, int *ret_fd);
+
+/*
+ * open(2) of an existing inode on a mount by the flags of a guest (O_TRUNC, O_APPEND, O_PATH,
+ * O_DIRECTORY, O_DIRECT ... handled here, permission checked here with the server's open; O_CREAT
+ * was handled by the caller, who passes the handle of a create in `created`, else NULL).
+ * Answers the call: ANSWERED, or DONE with an error. path is for vfile->mnt.
+ */
+enum verdict file_open(struct call *c, struct files *f, const struct path *path, int flags,
+	const struct fs_handle *created);
+
+/* A descriptor of ours for the inode, as open(2) would give a guest one (whole file filled):
+ * for exec, execveat's dirs, loop devices' backing files, SCM_RIGHTS. fd or -errno. */
+int MUST_CHECK file_open_fd(
+	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino, int flags);
+
+/* A new directory placeholder for inode: an O_PATH|O_DIRECTORY descriptor of ours, for chdir. */
+int MUST_CHECK file_open_dir(struct files *f, struct mount *m, struct inode *ino);
+
+/* Makes a virtual file with ops of its own out of an open file `fd` (whose ownership is taken:
+ * it is closed when the guest's copies are; pass what will be injected). Referenced in *ret. */
+int MUST_CHECK vfile_new_device(struct files *f, int fd, const struct vfile_ops *ops, void *priv,
+	struct vfile **ret);
+
+/* Bring the whole file into the placeholder: before a dup to a low number, SCM_RIGHTS, exec. */
+int MUST_CHECK file_fill_all(struct vfile *vf, const struct fs_req *req);
+
+/* Write back what is dirty: of one inode, of a file system (NULL: of all). -errno of the first
+ * failure that was not reported before. */
+int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync);
+int MUST_CHECK files_sync(struct files *f, struct fs *fs, const struct fs_req *req);
+/* ftruncate/truncate: server and placeholder. */
+int MUST_CHECK file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size);
+
+/* Is any guest's descriptor, working directory or mapping on this mount (fresh from the kernel)? */
+bool files_busy(struct files *f, struct mount *m);
+/* Forget everything of a file system after unmount: later I/O on its files is -EIO/-ENOTCONN. */
+void files_drop_fs(struct files *f, struct fs *fs);
+
+/* Notifications of a server (FUSE_NOTIFY_INVAL_INODE, STORE, RETRIEVE). */
+void file_invalidate(struct inode *ino, int64_t off, int64_t len);
+int MUST_CHECK file_store(struct inode *ino, uint64_t off, const void *buf, size_t len);
+ssize_t MUST_CHECK file_retrieve(struct inode *ino, uint64_t off, void *buf, size_t len);
+
+/* Fills the times, size and ids of a placeholder-backed file for fstat: the inode's attributes. */
+int MUST_CHECK vfile_getattr(struct vfile *vf, const struct fs_req *req, struct fs_attr *ret);
+
+#endif

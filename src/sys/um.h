@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The supervisor: what every handler reaches through c->um.
+ */
+#ifndef UM_SYS_UM_H
+#define UM_SYS_UM_H
+
+#include "engine/call.h"
+#include "file/vfile.h"
+#include "view/view.h"
+
+struct servers; /* types and their server programs: sys/mountsrv.h */
+struct ids;	/* virtual identities: sys/ids.h */
+struct ctl;	/* control socket */
+struct trace;
+
+struct um {
+	struct engine *engine;
+	struct view view;
+	struct files *files;
+	struct ids *ids;      /* NULL without --root */
+	struct ctl *ctl;
+	struct trace *trace;
+	char *rundir;	      /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
+	char *name;	      /* --name, or the ID */
+	pid_t first;	      /* the command's process */
+	bool docker;	      /* the outer filter refuses mount(2): exec of mount helpers is redirected */
+};
+
+#endif

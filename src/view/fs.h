@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one file-system interface inside: operations shaped like FUSE's low-level ones. The FUSE
+ * client forwards them over the wire; built-in file systems implement them in C.
+ *
+ * All return 0 (or a count) or -errno. Any op may be NULL: the wrappers in inode.h answer
+ * -ENOSYS (or what the kernel answers for a file system without it).
+ * Every op may block; `req` says for whom, so that a wait ends when that guest is interrupted
+ * (-EINTR) or killed. req->call may be NULL (write-back, end of the view).
+ */
+#ifndef UM_VIEW_FS_H
+#define UM_VIEW_FS_H
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+#include "engine/call.h"
+
+struct fs;
+
+struct fs_req {
+	struct call *call;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	mode_t umask;
+};
+
+/* Attributes of a node; times in the file system's own precision. valid_ns: for how long they
+ * may be kept from now on (0: not at all). */
+struct fs_attr {
+	uint64_t ino;
+	uint64_t size;
+	uint64_t blocks; /* of 512 bytes */
+	struct timespec atime, mtime, ctime;
+	mode_t mode;
+	uint32_t nlink;
+	uid_t uid;
+	gid_t gid;
+	dev_t rdev;
+	uint32_t blksize;
+	uint64_t valid_ns;
+};
+
+/* nodeid 0 is a negative entry that may be kept for entry_valid_ns. */
+struct fs_entry {
+	uint64_t nodeid;
+	uint64_t generation;
+	uint64_t entry_valid_ns;
+	struct fs_attr attr;
+};
+
+enum fs_set {
+	FS_SET_MODE = 1 << 0,
+	FS_SET_UID = 1 << 1,
+	FS_SET_GID = 1 << 2,
+	FS_SET_SIZE = 1 << 3,
+	FS_SET_ATIME = 1 << 4,
+	FS_SET_MTIME = 1 << 5,
+	FS_SET_ATIME_NOW = 1 << 6,
+	FS_SET_MTIME_NOW = 1 << 7,
+	FS_SET_CTIME = 1 << 8,
+};
+
+struct fs_setattr {
+	unsigned set; /* enum fs_set */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint64_t size;
+	struct timespec atime, mtime, ctime;
+};
+
+/* An open handle as the file system knows it. */
+struct fs_handle {
+	uint64_t fh;
+	unsigned flags; /* enum fs_open_flag */
+	int oflags;	/* the open(2) flags it was opened with */
+};
+
+enum fs_open_flag {
+	FS_OPEN_DIRECT_IO = 1 << 0,
+	FS_OPEN_KEEP_CACHE = 1 << 1,
+	FS_OPEN_NONSEEKABLE = 1 << 2,
+	FS_OPEN_CACHE_DIR = 1 << 3,
+	FS_OPEN_STREAM = 1 << 4,
+	FS_OPEN_NOFLUSH = 1 << 5,
+	FS_OPEN_NONE = 1 << 6, /* the server has no open: nothing is to be released */
+};
+
+/* One entry of a directory. type is DT_*; off is the cookie after this entry. entry is set with
+ * readdirplus (nodeid 0: not given) and then counts as a lookup. */
+struct fs_dirent {
+	uint64_t ino;
+	uint64_t off;
+	unsigned type;
+	const char *name;
+	size_t namelen;
+	const struct fs_entry *entry;
+};
+/* Non-zero ends the reading. */
+typedef int (*fs_dirent_fn)(void *arg, const struct fs_dirent *ent);
+
+struct fs_lock {
+	uint64_t start, end; /* inclusive; end UINT64_MAX: to the end of the file */
+	int type;	     /* F_RDLCK, F_WRLCK, F_UNLCK */
+	pid_t pid;
+};
+
+/* Operations on names and nodes. */
+struct fs_node_ops {
+	size_t size;
+	int (*lookup)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+		struct fs_entry *ret);
+	void (*forget)(struct fs *fs, uint64_t node, uint64_t nlookup);
+	int (*getattr)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, struct fs_attr *ret);
+	int (*setattr)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, const struct fs_setattr *set, struct fs_attr *ret);
+	/* buf holds PATH_MAX bytes and is NUL-terminated */
+	int (*readlink)(struct fs *fs, const struct fs_req *req, uint64_t node, char *buf);
+	int (*mknod)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+		mode_t mode, dev_t rdev, struct fs_entry *ret);
+	int (*mkdir)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+		mode_t mode, struct fs_entry *ret);
+	int (*symlink)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+		const char *target, struct fs_entry *ret);
+	int (*link)(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t parent,
+		const char *name, struct fs_entry *ret);
+	int (*unlink)(
+		struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
+	int (*rmdir)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
+	int (*rename)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+		uint64_t newparent, const char *newname, unsigned flags);
+	int (*access)(struct fs *fs, const struct fs_req *req, uint64_t node, int mask);
+	/* size 0 asks for the length: as getxattr(2), listxattr(2) */
+	ssize_t (*getxattr)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const char *name, void *buf, size_t size);
+	ssize_t (*listxattr)(
+		struct fs *fs, const struct fs_req *req, uint64_t node, void *buf, size_t size);
+	int (*setxattr)(struct fs *fs, const struct fs_req *req, uint64_t node, const char *name,
+		const void *value, size_t size, int flags);
+	int (*removexattr)(
+		struct fs *fs, const struct fs_req *req, uint64_t node, const char *name);
+	int (*statfs)(
+		struct fs *fs, const struct fs_req *req, uint64_t node, struct statfs *ret);
+};
+
+/* Operations on open files and directories. */
+struct fs_file_ops {
+	size_t size;
+	int (*open)(struct fs *fs, const struct fs_req *req, uint64_t node, int flags,
+		struct fs_handle *ret);
+	int (*create)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+		mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h);
+	int (*tmpfile)(struct fs *fs, const struct fs_req *req, uint64_t parent, mode_t mode,
+		int flags, struct fs_entry *ret, struct fs_handle *ret_h);
+	/* len may exceed what one request takes: split inside, several in flight. Short at EOF. */
+	ssize_t (*read)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, void *buf, size_t len, uint64_t off);
+	/* write-back (not on behalf of one guest's write): FUSE_WRITE_CACHE */
+	ssize_t (*write)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, const void *buf, size_t len, uint64_t off,
+		bool writeback);
+	int (*flush)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h);
+	int (*fsync)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, bool datasync);
+	void (*release)(struct fs *fs, uint64_t node, const struct fs_handle *h);
+	int (*opendir)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		struct fs_handle *ret);
+	/* entries after cookie off; fn is called for each of one reply; 1 at the end, else 0 */
+	int (*readdir)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg);
+	int (*fsyncdir)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, bool datasync);
+	void (*releasedir)(struct fs *fs, uint64_t node, const struct fs_handle *h);
+	int (*fallocate)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, int mode, uint64_t off, uint64_t len);
+	off_t (*lseek)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, off_t off, int whence);
+	int (*getlk)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, struct fs_lock *lock, uint64_t owner);
+	int (*setlk)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, const struct fs_lock *lock, uint64_t owner, bool wait);
+	/* in/out buffers as FUSE_IOCTL, restricted form */
+	int (*ioctl)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, unsigned cmd, uint64_t arg, const void *in,
+		size_t in_len, void *out, size_t *out_len, int *ret_result);
+	int (*poll)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, unsigned events, unsigned *ret_revents);
+};
+
+enum fs_flag {
+	FS_DEFAULT_PERMISSIONS = 1 << 0, /* we check modes; else the server does, by access and open */
+	FS_ALLOW_OTHER = 1 << 1,
+	FS_READ_ONLY = 1 << 2,
+	FS_REMOTE_LOCKS = 1 << 3,
+	FS_REMOTE_FLOCK = 1 << 4,
+	FS_WRITEBACK_CACHE = 1 << 5,
+	FS_DONT_MASK = 1 << 6, /* the server applies the umask */
+	FS_NOEXEC = 1 << 7,
+};
+
+/* What a driver fills; the view owns it from fs_register on. */
+struct fs {
+	const struct fs_node_ops *node;
+	const struct fs_file_ops *file;
+	/* Ends it: no op runs any more. Waits for the server, at most until deadline_ns (monotonic). */
+	void (*unmount)(struct fs *fs, uint64_t deadline_ns);
+	void (*free)(struct fs *fs);
+	unsigned flags; /* enum fs_flag */
+	uint64_t root_node;
+	dev_t dev;	     /* st_dev of its files, given by the view */
+	void *itable;	     /* the view's table of its inodes */
+	const char *type;    /* "fuse.fuse2fs": statfs and mounts show it */
+	uint32_t max_read, max_write;
+	int (*server_pid)(struct fs *fs);
+};
+
+#endif

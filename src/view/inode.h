@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inodes and names of served file systems: identity, attributes and directory entries kept for
+ * as long as the server allowed, and nothing longer.
+ */
+#ifndef UM_VIEW_INODE_H
+#define UM_VIEW_INODE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <urcu/hlist.h>
+#include <urcu/list.h>
+
+#include "view/fs.h"
+
+struct filecache; /* the file layer's: pages, open handles, dirty ranges */
+
+struct inode {
+	struct fs *fs;
+	uint64_t nodeid;
+	uint64_t generation;
+	atomic_int refs;
+	uint64_t nlookup; /* what the server must be told to forget; the table's lock */
+	pthread_mutex_t lock; /* attr, attr_until, attr_seq, cache pointer; innermost but for caches */
+	struct fs_attr attr;
+	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
+	uint64_t attr_seq;   /* counts what made attr stale: a reply asked for before is not kept */
+	struct filecache *cache; /* NULL while never opened; owned; freed by the hook below */
+	/* Where a directory (or file, as last looked up) is: guarded by the table's lock. */
+	struct inode *parent; /* referenced; NULL for a root */
+	char *name;
+	bool deleted; /* its last name was removed */
+	struct cds_hlist_node hash;
+	struct cds_list_head lru;
+};
+
+/* The table of a file system's inodes. */
+int MUST_CHECK itable_init(struct fs *fs);
+/* Drops everything; no inode may be referenced any more but by the table. */
+void itable_release(struct fs *fs);
+/* How many inodes are known, for umctl and limits. */
+size_t itable_count(struct fs *fs);
+/* Called when an inode with a cache is freed (set once by the file layer). */
+void inode_set_cache_free(void (*fn)(struct inode *ino));
+/* Called with an inode whose attributes are filled for a caller, so that the file layer can put
+ * the size and times that are not yet with the server (set once by the file layer). */
+void inode_set_attr_hook(void (*fn)(struct inode *ino, struct fs_attr *attr));
+
+struct inode *inode_get(struct inode *ino);
+void inode_put(struct inode *ino);
+static inline void inode_cleanup(struct inode **ino)
+{
+	if (*ino)
+		inode_put(*ino);
+}
+#define _cleanup_inode_ _cleanup_(inode_cleanup)
+
+/* The inode of an entry that a server gave (counts one lookup): referenced; -ENOMEM, -EIO when
+ * the type of a known node changed. parent/name may be NULL (root, tmpfile). */
+int MUST_CHECK inode_from_entry(struct fs *fs, const struct fs_entry *e, struct inode *parent,
+	const char *name, struct inode **ret);
+
+/* A name in a directory. -ENOENT; positive results are referenced. Uses and fills the cache. */
+int MUST_CHECK inode_lookup(struct inode *dir, const struct fs_req *req, const char *name,
+	struct inode **ret);
+/* Attributes, asked for where they are not valid, corrected by the attr hook. force: ask. */
+int MUST_CHECK inode_getattr(
+	struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret);
+int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req,
+	const struct fs_handle *h, const struct fs_setattr *set);
+/* A fresh struct stat / statx fields are filled by the callers in sys/ from fs_attr + fs->dev. */
+
+static inline mode_t inode_type(const struct inode *ino)
+{
+	return ino->attr.mode & S_IFMT; /* the type never changes while the inode is known */
+}
+
+/* Operations that change names: they run the driver's op and keep the caches right. */
+int MUST_CHECK inode_mknod(struct inode *dir, const struct fs_req *req, const char *name,
+	mode_t mode, dev_t rdev, struct inode **ret);
+int MUST_CHECK inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name,
+	mode_t mode, struct inode **ret);
+int MUST_CHECK inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
+	const char *target, struct inode **ret);
+int MUST_CHECK inode_link(struct inode *ino, const struct fs_req *req, struct inode *dir,
+	const char *name);
+int MUST_CHECK inode_unlink(struct inode *dir, const struct fs_req *req, const char *name);
+int MUST_CHECK inode_rmdir(struct inode *dir, const struct fs_req *req, const char *name);
+int MUST_CHECK inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
+	struct inode *newdir, const char *newname, unsigned flags);
+/* O_CREAT: ret_h is the open handle. Falls back to mknod + open where the server has no create. */
+int MUST_CHECK inode_create(struct inode *dir, const struct fs_req *req, const char *name,
+	mode_t mode, int flags, struct inode **ret, struct fs_handle *ret_h);
+int MUST_CHECK inode_readlink(
+	struct inode *ino, const struct fs_req *req, char buf[/* PATH_MAX */]);
+
+/* May req do this (MAY_READ 4, MAY_WRITE 2, MAY_EXEC 1)? default_permissions: by mode, uid and
+ * gid with the kernel's rules for root; else by the server's access op where it has one. */
+int MUST_CHECK inode_permission(struct inode *ino, const struct fs_req *req, int mask);
+
+/* What a server's notification or our own change makes stale. */
+void inode_invalidate_attr(struct inode *ino);
+/* by id: for notifications. len < 0: to the end; attributes always. */
+struct inode *itable_find(struct fs *fs, uint64_t nodeid);
+void itable_invalidate_entry(struct fs *fs, uint64_t parent, const char *name, size_t namelen);
+
+/* The path of a directory or file from its file system's root ("/a/b"; "/" for the root),
+ * malloc'ed; NULL when out of memory. " (deleted)" is not appended: see ino->deleted. */
+char *inode_path(struct inode *ino);
+/* The parent of a directory, referenced; itself for a root. */
+struct inode *inode_parent(struct inode *ino);
+/* Is `dir` the same as or above `ino`? */
+bool inode_is_ancestor(struct inode *dir, struct inode *ino);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Path resolution: what the kernel's path walk (path_resolution(7)) would find, were the view's
+ * mounts its own.
+ */
+#ifndef UM_VIEW_PATH_H
+#define UM_VIEW_PATH_H
+
+#include <limits.h>
+
+#include "engine/guestmem.h"
+#include "view/view.h"
+
+enum path_kind {
+	PATH_NATIVE,  /* the kernel finds the same from the guest's own words: CONTINUE */
+	PATH_REAL,    /* a real file, that the guest's words do not lead the kernel to */
+	PATH_VIRTUAL, /* on a served mount */
+};
+
+enum path_flag {
+	PATH_FOLLOW = 1 << 0,	  /* a last symbolic link is followed */
+	PATH_CREATE = 1 << 1,	  /* the last component may be missing (result: negative) */
+	PATH_EMPTY = 1 << 2,	  /* AT_EMPTY_PATH: "" is dirfd itself */
+	PATH_DIRECTORY = 1 << 3,  /* it must be a directory: -ENOTDIR */
+	PATH_MOUNTPOINT = 1 << 4, /* stop below mounts on the last component (where to mount) */
+	PATH_NO_MAGIC = 1 << 5,	  /* RESOLVE_NO_MAGICLINKS */
+	PATH_NO_SYMLINKS = 1 << 6,
+	PATH_NO_XDEV = 1 << 7,
+	PATH_BENEATH = 1 << 8,
+	PATH_IN_ROOT = 1 << 9,
+};
+
+/* Where a path leads. Owned by the caller: path_release(). */
+struct path {
+	enum path_kind kind;
+	/* PATH_REAL: an O_PATH descriptor of the parent directory, and the name in it. For a result
+	 * with no parent of its own ("/", "..", a magic link) dirfd is the file itself and last "". */
+	int dirfd;
+	/* PATH_VIRTUAL: */
+	struct mount *mnt;
+	struct inode *parent; /* NULL when the result is the root of mnt */
+	struct inode *inode;  /* NULL when it does not exist (PATH_CREATE) */
+	/* both: */
+	char last[NAME_MAX + 1]; /* the last component; "" when there is none (root, "." or "..") */
+	bool last_dot;		 /* the last component was "." or "..": unlink, rename refuse it */
+	bool slash;		 /* the path ended in a slash */
+	char *name;		 /* canonical absolute path in the view (a negative's too) */
+};
+
+#define PATH_INIT { .dirfd = -1 }
+void path_release(struct path *p);
+#define _cleanup_path_ _cleanup_(path_release)
+
+/*
+ * Resolves a guest's path, relative to its cwd (AT_FDCWD) or dirfd, `word` having been read
+ * already. 0 and *ret filled; else -errno as the kernel would give, *ret untouched.
+ * PATH_NATIVE is only a kind: nothing else is filled then.
+ * With nothing mounted it is always PATH_NATIVE.
+ */
+int MUST_CHECK path_resolve(struct call *c, struct view *v, int dirfd, const char *word,
+	unsigned flags, struct path *ret);
+
+/* The same, reading the path argument from the guest. -EFAULT, -ENAMETOOLONG, -ENOENT (""). */
+int MUST_CHECK path_resolve_arg(struct call *c, struct view *v, int dirfd, gaddr_t word,
+	unsigned flags, struct path *ret);
+
+/* An absolute path of the view itself, as the supervisor names it (-m, umctl): no task. Real
+ * results are PATH_REAL here, never PATH_NATIVE. */
+int MUST_CHECK path_resolve_abs(
+	struct view *v, const struct fs_req *req, const char *word, unsigned flags, struct path *ret);
+
+/* The canonical path in the view of a task's working directory, root or descriptor, malloc'ed
+ * (with " (deleted)" as the kernel has it): -ENOENT, -EBADF, -ESRCH. */
+int MUST_CHECK path_of_cwd(struct call *c, struct view *v, pid_t tid, char **ret);
+int MUST_CHECK path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, char **ret);
+/* The canonical path of something on a mount: mount point + path within; malloc'ed or NULL. */
+char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
+
+/* Whose call this is, for the server: filesystem uid and gid, umask, from /proc or the virtual
+ * identity (set once by sys/ids.c; without: the task's own). */
+void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret));
+void fs_req_init(struct fs_req *req, struct call *c);
+
+#endif

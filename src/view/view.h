@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A view: its mounts, and where a path of a guest leads in it.
+ */
+#ifndef UM_VIEW_VIEW_H
+#define UM_VIEW_VIEW_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mount.h>
+#include <urcu/list.h>
+
+#include "view/inode.h"
+
+struct mount {
+	int id;		      /* as in mountinfo; above all of the host's */
+	uint64_t unique_id;   /* as in statmount(2) */
+	atomic_int refs;
+	struct mount *parent; /* NULL: it lies on the host's tree; referenced */
+	struct fs *fs;
+	struct inode *root;
+	struct inode *covers; /* the inode it lies on when parent is set */
+	char *target;	      /* canonical absolute path of the mount point in the view */
+	char *source;	      /* as mountinfo shows it */
+	char *type;	      /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
+	char *options;	      /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
+	unsigned long flags;  /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
+	bool detached;	      /* umount -l, or not attached yet: no path leads to it */
+	pid_t server;	      /* the service task that serves it, 0 when not known */
+	struct cds_list_head node; /* view->mounts, newest last */
+};
+
+struct view {
+	pthread_rwlock_t lock; /* mounts and their places; never held across a request */
+	struct cds_list_head mounts;
+	atomic_int nmounts;    /* read without the lock: 0 means that nothing is virtual */
+	int next_id;
+	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
+	atomic_bool exotic;
+	/* The file layer's answer to "which virtual file is this real one?" by device and inode
+	 * number: a referenced inode (and mount) of a placeholder, or false. Set once. */
+	bool (*placeholder)(void *arg, const struct stat *st, struct inode **ret,
+		struct mount **ret_mnt);
+	void *placeholder_arg;
+};
+
+int MUST_CHECK view_init(struct view *v);
+void view_release(struct view *v);
+
+static inline bool view_has_mounts(const struct view *v)
+{
+	return atomic_load_explicit(&v->nmounts, memory_order_acquire) != 0;
+}
+
+struct mount *mount_get(struct mount *m);
+void mount_put(struct mount *m);
+static inline void mount_cleanup(struct mount **m)
+{
+	if (*m)
+		mount_put(*m);
+}
+#define _cleanup_mount_ _cleanup_(mount_cleanup)
+
+struct path;
+
+/*
+ * Attaches a file system at a resolved place (a directory, or a file if the root is a file).
+ * On success the view owns fs, and the mount is returned referenced. Strings are copied.
+ * -ENOTDIR, -ENOMEM. What lay there is covered: mounts stack.
+ */
+int MUST_CHECK view_mount(struct view *v, struct fs *fs, struct inode *root,
+	const struct path *where, const char *source, const char *type, const char *options,
+	unsigned long flags, struct mount **ret);
+
+/* Takes a mount out of the tree: no path leads to it from now on. -EBUSY when other mounts lie on
+ * it (and not MNT_DETACH). The caller checks users of its files (file/), then ends fs. */
+int MUST_CHECK view_detach(struct view *v, struct mount *m, int umount_flags);
+
+/* The topmost mount whose mount point is exactly this canonical path; referenced or NULL. */
+struct mount *view_mount_at(struct view *v, const char *target);
+/* The newest mount at all, referenced or NULL: for the end of the view. */
+struct mount *view_last_mount(struct view *v);
+/* Calls fn for each mount, oldest first, under the read lock: fn must not block. */
+void view_each_mount(struct view *v, void (*fn)(struct mount *m, void *arg), void *arg);
+
+/* Does a mount lie at, or above (as a prefix of), this canonical path? No reference. */
+bool view_covers(struct view *v, const char *path);
+/* Does a mount lie below this canonical directory? rename and rmdir of it are EBUSY. */
+bool view_has_mount_below(struct view *v, const char *path);
+
+#endif
