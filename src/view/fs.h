@@ -11,6 +11,7 @@
 #ifndef UM_VIEW_FS_H
 #define UM_VIEW_FS_H
 
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -106,6 +107,7 @@ struct fs_lock {
 	uint64_t start, end; /* inclusive; end UINT64_MAX: to the end of the file */
 	int type;	     /* F_RDLCK, F_WRLCK, F_UNLCK */
 	pid_t pid;
+	bool flock; /* of flock(2), over the whole file */
 };
 
 /* Operations on names and nodes. */
@@ -145,11 +147,13 @@ struct fs_node_ops {
 		struct fs *fs, const struct fs_req *req, uint64_t node, const char *name);
 	int (*statfs)(
 		struct fs *fs, const struct fs_req *req, uint64_t node, struct statfs *ret);
+	int (*syncfs)(struct fs *fs, const struct fs_req *req);
 };
 
 /* Operations on open files and directories. */
 struct fs_file_ops {
 	size_t size;
+	/* O_TRUNC is the caller's to do, by setattr: no driver is passed it */
 	int (*open)(struct fs *fs, const struct fs_req *req, uint64_t node, int flags,
 		struct fs_handle *ret);
 	int (*create)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
@@ -190,6 +194,12 @@ struct fs_file_ops {
 		size_t in_len, void *out, size_t *out_len, int *ret_result);
 	int (*poll)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, unsigned events, unsigned *ret_revents);
+	ssize_t (*copy_range)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, uint64_t off, uint64_t node_out,
+		const struct fs_handle *h_out, uint64_t off_out, uint64_t len);
+	/* FIBMAP: the block of the device that holds this block of the file */
+	int (*bmap)(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t block,
+		uint32_t blksize, uint64_t *ret);
 };
 
 enum fs_flag {
@@ -201,6 +211,9 @@ enum fs_flag {
 	FS_WRITEBACK_CACHE = 1 << 5,
 	FS_DONT_MASK = 1 << 6, /* the server applies the umask */
 	FS_NOEXEC = 1 << 7,
+	FS_AUTO_INVAL_DATA = 1 << 8, /* other mtime or size in attributes: kept data is stale */
+	FS_EXPLICIT_INVAL_DATA = 1 << 9, /* kept data is stale only when the server says so */
+	FS_CACHE_SYMLINKS = 1 << 10,
 };
 
 /* What a driver fills; the view owns it from fs_register on. */
@@ -210,12 +223,13 @@ struct fs {
 	/* Ends it: no op runs any more. Waits for the server, at most until deadline_ns (monotonic). */
 	void (*unmount)(struct fs *fs, uint64_t deadline_ns);
 	void (*free)(struct fs *fs);
-	unsigned flags; /* enum fs_flag */
+	/* enum fs_flag; a driver may learn them late, before its first op returns */
+	atomic_uint flags;
 	uint64_t root_node;
 	dev_t dev;	     /* st_dev of its files, given by the view */
 	void *itable;	     /* the view's table of its inodes */
 	const char *type;    /* "fuse.fuse2fs": statfs and mounts show it */
-	uint32_t max_read, max_write;
+	_Atomic uint32_t max_read, max_write; /* of one request; 0: any */
 	int (*server_pid)(struct fs *fs);
 };
 
