@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. The front (engine/front.h) forks the supervisor, which runs supervise(). It
+ * starts the engine, makes the mounts asked for, starts the command, and reaps: it is the
+ * subreaper of the view. The view ends when no process is left in it but services.
+ */
+#include "cmd/run.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/front.h"
+#include "sys/rundir.h"
+#include "sys/table.h"
+#include "sys/um.h"
+
+struct run {
+	const struct run_options *o;
+	const struct front_link *link;
+	struct um um;
+	int status; /* of the command, once it ended */
+	bool command_ended;
+};
+
+/* Each virtual directory and mount costs descriptors; modes are the guests' own business. */
+static void prepare_process(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	umask(0);
+}
+
+static int set_up(struct run *r)
+{
+	struct engine_options eo = { .rows = sys_table, .nrows = sys_table_len, .um = &r->um,
+		.identity = r->o->root, .ignored = r->link->ignored };
+	int err;
+
+	err = rundir_new(r->o->name, &r->um.rundir, &r->um.name);
+	if (err < 0) {
+		log_user("cannot make a run directory: %s", strerror(-err));
+		return err;
+	}
+	err = engine_start(&eo, &r->um.engine);
+	if (err == -EBUSY)
+		log_user("this process is watched by a seccomp listener already, and a process can "
+			 "have one only");
+	else if (err < 0)
+		log_user("system calls cannot be caught here: %s; `umview --check` says more",
+			strerror(-err));
+	return err;
+}
+
+struct search {
+	pid_t launcher;
+	bool found;
+};
+
+static void child_is_guest(pid_t pid, void *arg)
+{
+	struct search *s = arg;
+	struct task_mark m;
+
+	if (pid != s->launcher && task_mark_get(pid, &m) == 0 && !m.service)
+		s->found = true;
+}
+
+static bool guests_left(struct run *r)
+{
+	struct search s = { .launcher = engine_launcher_pid(r->um.engine) };
+
+	each_child(child_is_guest, &s);
+	return s.found;
+}
+
+static int status_of(const siginfo_t *si)
+{
+	return si->si_code == CLD_EXITED ? si->si_status : 128 + si->si_status;
+}
+
+static void child_changed(struct run *r, const siginfo_t *si)
+{
+	if (si->si_pid != r->um.first)
+		return;
+	if (si->si_code == CLD_STOPPED) {
+		front_tell(r->link, FRONT_STOPPED, 0);
+	} else if (si->si_code != CLD_CONTINUED) {
+		r->status = status_of(si);
+		r->command_ended = true;
+	}
+}
+
+/* Waits for children until no guest is left or the front is gone. SIGCHLD is blocked but for
+ * the wait itself, so that none is missed. */
+static void reap(struct run *r)
+{
+	struct pollfd p = { .fd = r->link->fd, .events = POLLIN };
+	const struct timespec second = { .tv_sec = 1 };
+	sigset_t unblocked;
+
+	sigprocmask(SIG_SETMASK, NULL, &unblocked);
+	sigdelset(&unblocked, SIGCHLD);
+	for (;;) {
+		siginfo_t si = { 0 };
+
+		if (waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 &&
+			errno == ECHILD)
+			return;
+		if (si.si_pid != 0) {
+			child_changed(r, &si);
+			continue;
+		}
+		if (r->command_ended && !guests_left(r))
+			return;
+		if (ppoll(&p, 1, &second, &unblocked) == 1 && (p.revents & POLLHUP))
+			return;
+	}
+}
+
+static void on_child(UNUSED int sig)
+{
+}
+
+/* Before any thread is there: they all inherit that SIGCHLD is blocked. */
+static void hold_sigchld(void)
+{
+	struct sigaction sa = { .sa_handler = on_child };
+	sigset_t chld;
+
+	sigaction(SIGCHLD, &sa, NULL);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
+}
+
+static int start_command(struct run *r)
+{
+	struct spawn s = { .argv = r->o->argv, .envp = environ, .fd = { -1, -1, -1 },
+		.pgid = r->link->pgid };
+	int err = engine_spawn(r->um.engine, &s, &r->um.first);
+
+	if (err < 0) {
+		log_user("cannot start %s: %s", r->o->argv[0], strerror(-err));
+		return err;
+	}
+	front_tell(r->link, FRONT_STARTED, r->um.first);
+	return engine_launcher_settle(r->um.engine);
+}
+
+static void tear_down(struct run *r)
+{
+	if (r->um.engine) {
+		kill_descendants(engine_launcher_pid(r->um.engine));
+		engine_stop(r->um.engine);
+	}
+	rundir_remove(r->um.rundir);
+	free(r->um.name);
+}
+
+static int supervise(void *arg, const struct front_link *link)
+{
+	struct run r = { .o = arg, .link = link, .status = 125 };
+
+	prepare_process();
+	hold_sigchld();
+	if (set_up(&r) == 0 && start_command(&r) == 0)
+		reap(&r);
+	tear_down(&r);
+	front_tell(link, FRONT_STATUS, r.status);
+	return 0;
+}
+
+int run_view(const struct run_options *o)
+{
+	return front_run(supervise, (void *)(uintptr_t)o);
+}

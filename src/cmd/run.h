@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One view from its start to its end. */
+#ifndef UM_CMD_RUN_H
+#define UM_CMD_RUN_H
+
+#include "base/util.h"
+
+struct run_options {
+	char *const *argv;    /* the command, NULL-terminated */
+	bool root;	      /* --root */
+	const char *name;     /* --name or NULL */
+	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
+	const char *trace;    /* file, "-" for standard error, NULL: none */
+};
+
+/* The exit status: the command's, 128+n when a signal ended it, 125 when the view could not be
+ * set up. */
+int run_view(const struct run_options *o);
+
+#endif

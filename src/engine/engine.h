@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: the listener, the workers that answer, and the launcher, the one process of ours
+ * that lives inside the view and starts what runs in it.
+ */
+#ifndef UM_ENGINE_ENGINE_H
+#define UM_ENGINE_ENGINE_H
+
+#include "engine/call.h"
+
+struct engine_options {
+	const struct sysrow *rows;
+	size_t nrows;
+	struct um *um;
+	bool identity;
+	uint64_t ignored; /* signals that the command ignores from the start: bit n-1 */
+	/* After each call, for --trace and statistics; may be NULL. */
+	void (*observe)(struct call *c, enum verdict v);
+};
+
+/* Starts the launcher, installs the filter there and begins to answer. The caller has one thread.
+ * -errno; -EOPNOTSUPP: this kernel has no listener; -EBUSY: the chain has one already. */
+int MUST_CHECK engine_start(const struct engine_options *o, struct engine **ret);
+/* The guests are gone: ends the workers. */
+void engine_stop(struct engine *e);
+
+int engine_listener(const struct engine *e);
+pid_t engine_launcher_pid(const struct engine *e);
+/* Workers alive and idle now: for umctl stat and tests. */
+void engine_workers(const struct engine *e, int *ret_alive, int *ret_idle);
+void engine_set_observer(struct engine *e, void (*observe)(struct call *c, enum verdict v));
+
+/* What to start in the view. The process is a child of the supervisor. */
+struct spawn {
+	char *const *argv;
+	char *const *envp;
+	int fd[3];	  /* stdin, stdout, stderr; -1: /dev/null, or for the command the launcher's */
+	bool service;	  /* of the view: own session, not counted when the view ends */
+	pid_t pgid;	  /* the command's process group; 0 for services */
+	const char *cwd; /* NULL: where the launcher is */
+};
+/* 0 and the process id, which is in the view already when this returns; -errno. A failing exec
+ * is a message on its stderr and exit status 126 or 127. */
+int MUST_CHECK engine_spawn(struct engine *e, const struct spawn *s, pid_t *ret);
+/* The command has been started: the launcher lets go of what the user's descriptors were. */
+int MUST_CHECK engine_launcher_settle(struct engine *e);
+
+/* RLIMIT_LOCKS, which the kernel ignores, carries what we know of a process over fork and exec:
+ * whether it is a service, and its virtual identity (an index of sys/ids.c). A service of the
+ * launcher marks itself before its exec, so sys/limits.c lets a value with this magic pass. */
+#define TASK_MARK_MAGIC 0x7576000000000000ull
+#define TASK_MARK_MASK 0xffff000000000000ull
+struct task_mark {
+	bool service;
+	uint32_t identity;
+};
+int MUST_CHECK task_mark_get(pid_t pid, struct task_mark *ret);
+int MUST_CHECK task_mark_set(pid_t pid, const struct task_mark *m);
+
+/* inject.c: is this thread's call one of ours, to be CONTINUEd? */
+bool inject_claims(struct engine *e, pid_t tid);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The seccomp filter, made of the table of calls with libseccomp. */
+#ifndef UM_ENGINE_FILTER_H
+#define UM_ENGINE_FILTER_H
+
+#include <linux/filter.h>
+
+#include "engine/call.h"
+
+struct filter_options {
+	bool identity; /* --root: the calls about uids, gids and capabilities are trapped too */
+};
+
+/* A BPF program for seccomp(2); prog->filter is malloc'ed. 0 or -errno. */
+int MUST_CHECK filter_build(const struct sysrow *rows, size_t n, const struct filter_options *o,
+	struct sock_fprog *prog);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. ADDFD can take the lowest free number, or a number of our choice, which it
+ * replaces in silence if it is in use. There is no "lowest from N": so a free one is looked for by
+ * pidfd_getfd(2) (EBADF), and a lock per process (a stripe of locks by process id) is held until
+ * the descriptor is in, so that two opens of one process cannot choose the same.
+ */
+#include "engine/guestfd.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include "engine/internal.h"
+#include "engine/nr.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
+/* A descriptor for the thread, or its process where the kernel knows no thread pidfds (< 6.9). */
+static int open_pidfd(struct call *c)
+{
+	int fd = (int)syscall(SYS_pidfd_open, c->tid, PIDFD_THREAD);
+
+	if (fd < 0 && errno == EINVAL) {
+		pid_t tgid = call_tgid(c);
+
+		if (tgid < 0)
+			return -ESRCH;
+		fd = (int)syscall(SYS_pidfd_open, tgid, 0);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+/* The way where pidfd_getfd(2) is refused (Docker): the file behind /proc, which is the same
+ * inode but another open file. Good enough to know which file it is. */
+static int get_by_proc(struct call *c, int fd)
+{
+	char path[64];
+	int got;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->tid, fd);
+	got = open(path, O_PATH | O_CLOEXEC);
+	return got < 0 ? (errno == ENOENT ? -EBADF : -ESRCH) : got;
+}
+
+int guestfd_get(struct call *c, int fd)
+{
+	_cleanup_fd_ int pidfd = -1;
+	int got;
+
+	if (fd < 0)
+		return -EBADF;
+	pidfd = open_pidfd(c);
+	if (pidfd < 0)
+		return pidfd;
+	got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (got < 0 && errno == EPERM)
+		return get_by_proc(c, fd);
+	if (got < 0)
+		return errno == EBADF ? -EBADF : -ESRCH;
+	return got;
+}
+
+int guestfd_stat(struct call *c, int fd, struct stat *ret)
+{
+	_cleanup_fd_ int got = guestfd_get(c, fd);
+
+	if (got < 0)
+		return got;
+	return fstat(got, ret) < 0 ? -errno : 0;
+}
+
+static bool fd_free(struct call *c, int pidfd, int fd)
+{
+	int got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	if (got >= 0) {
+		close(got);
+		return false;
+	}
+	if (errno == EPERM) {
+		got = get_by_proc(c, fd);
+		if (got >= 0)
+			close(got);
+		return got == -EBADF;
+	}
+	return errno == EBADF;
+}
+
+bool guestfd_free(struct call *c, int fd)
+{
+	_cleanup_fd_ int pidfd = open_pidfd(c);
+
+	return pidfd >= 0 && fd_free(c, pidfd, fd);
+}
+
+static int nofile_limit(const struct call *c)
+{
+	struct rlimit rl;
+
+	if (prlimit(c->tid, RLIMIT_NOFILE, NULL, &rl) < 0)
+		return -errno;
+	return rl.rlim_cur > INT32_MAX ? INT32_MAX : (int)rl.rlim_cur;
+}
+
+bool guestfd_wants_low(struct call *c)
+{
+	_cleanup_fd_ int pidfd = -1;
+	int limit = nofile_limit(c);
+
+	if (limit >= 0 && limit <= VFD_HOT)
+		return true;
+	pidfd = open_pidfd(c);
+	if (pidfd < 0)
+		return false;
+	return fd_free(c, pidfd, 0) || fd_free(c, pidfd, 1) || fd_free(c, pidfd, 2);
+}
+
+static int addfd(struct call *c, int fd, int number, unsigned how, int flags)
+{
+	struct seccomp_notif_addfd a = { .id = c->id, .flags = how, .srcfd = (uint32_t)fd,
+		.newfd = (uint32_t)(number < 0 ? 0 : number),
+		.newfd_flags = (uint32_t)(flags & O_CLOEXEC) };
+	int n;
+
+	do {
+		n = ioctl(c->engine->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static struct fd_slot *slot_of(struct call *c)
+{
+	pid_t tgid = call_tgid(c);
+
+	return &c->engine->fds[(unsigned)(tgid > 0 ? tgid : c->tid) % FD_LOCKS];
+}
+
+/* The first free number of [from, to), looked for at `from` itself, then where the last was. */
+static int find_free(struct call *c, int pidfd, struct fd_slot *s, int from, int to)
+{
+	int start = from, tgid = c->tgid_;
+
+	if (fd_free(c, pidfd, from))
+		return from;
+	if (s->tgid == tgid && s->next > from && s->next < to)
+		start = s->next;
+	for (int i = 0; i < to - from; i++) {
+		int fd = start + i < to ? start + i : start + i - (to - from);
+
+		if (fd_free(c, pidfd, fd)) {
+			s->tgid = tgid;
+			s->next = fd + 1;
+			return fd;
+		}
+	}
+	return -EMFILE;
+}
+
+/* Puts fd at a free number of the zone; how is 0 or SECCOMP_ADDFD_FLAG_SEND. */
+static int place(struct call *c, int fd, int flags, enum guestfd_zone zone, unsigned how)
+{
+	_cleanup_fd_ int pidfd = open_pidfd(c);
+	struct fd_slot *s = slot_of(c);
+	int limit = nofile_limit(c), n = -EMFILE;
+
+	if (pidfd < 0)
+		return pidfd;
+	if (limit < 0)
+		return -ESRCH;
+	pthread_mutex_lock(&s->lock);
+	if (zone == ZONE_FILLED && limit > VFD_BASE)
+		n = find_free(c, pidfd, s, VFD_BASE, limit < VFD_HOT ? limit : VFD_HOT);
+	if (n == -EMFILE && limit > VFD_HOT)
+		n = find_free(c, pidfd, s, VFD_HOT, limit);
+	if (n >= 0)
+		n = addfd(c, fd, n, how | SECCOMP_ADDFD_FLAG_SETFD, flags);
+	pthread_mutex_unlock(&s->lock);
+	return n == -EBADF ? -EMFILE : n;
+}
+
+enum verdict guestfd_answer(struct call *c, int fd, int flags, enum guestfd_zone zone)
+{
+	int n = zone == ZONE_LOWEST ? addfd(c, fd, -1, SECCOMP_ADDFD_FLAG_SEND, flags)
+				    : place(c, fd, flags, zone, SECCOMP_ADDFD_FLAG_SEND);
+
+	c->ret = n;
+	return n < 0 && n != -ENOENT ? DONE : ANSWERED;
+}
+
+int guestfd_add(struct call *c, int fd, int flags)
+{
+	int n = place(c, fd, flags, ZONE_HOT, 0);
+
+	return n == -ENOENT ? -ESRCH : n;
+}

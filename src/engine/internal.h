@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the engine share, and nobody else sees. */
+#ifndef UM_ENGINE_INTERNAL_H
+#define UM_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <urcu/list.h>
+
+#include "engine/engine.h"
+
+#define ENGINE_MAX_NR 512
+#define FD_LOCKS 64
+
+struct fd_slot {
+	pthread_mutex_t lock; /* held from choosing a number to its injection */
+	pid_t tgid;
+	int next; /* where the last free number was found */
+};
+
+struct engine {
+	struct engine_options o;
+	int listener;
+	pid_t launcher;
+	int launcher_sock;
+	pthread_mutex_t launcher_lock; /* one request at a time */
+	const struct sysrow *by_nr[ENGINE_MAX_NR];
+	size_t notif_size, resp_size;
+	_Atomic(void (*)(struct call *, enum verdict)) observe;
+	atomic_int alive, idle;
+	atomic_bool stopping;
+	struct fd_slot fds[FD_LOCKS];
+	/* inject.c: the threads whose next call is ours */
+	atomic_int ninject;
+	pthread_mutex_t inject_lock;
+	struct cds_list_head injecting;
+};
+
+int MUST_CHECK notify_start(struct engine *e);
+void notify_stop(struct engine *e);
+
+#endif

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. A filter can be put on a task by itself alone, and its listener be had only
+ * there. So one process of ours, the launcher, is the first inside the view: it shares the
+ * supervisor's descriptor table while it loads the filter (thereby the listener is in both, and no
+ * message is needed, which the filter would catch), then leaves the table, and from then on starts
+ * what the supervisor asks for. Its children are made with CLONE_PARENT: they are the supervisor's.
+ */
+#include "engine/internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "engine/filter.h"
+#include "engine/nr.h"
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+#define MARK_SERVICE (1ull << 40)
+#define LAUNCH_TIMEOUT_MS 30000
+
+/* Shared by both while the launcher starts. */
+struct boot {
+	atomic_int listener; /* 0: not yet; else the descriptor + 1, or -errno */
+	atomic_int left;     /* the launcher has a descriptor table of its own */
+};
+
+enum request { REQ_SPAWN, REQ_SETTLE };
+
+/* A request: this, a memfd with the strings (argv, then envp, then cwd), then up to 3 descriptors. */
+struct request_msg {
+	int kind;
+	uint32_t argc, envc;
+	bool has_fd[3];
+	bool service, has_cwd;
+	pid_t pgid;
+};
+
+int task_mark_get(pid_t pid, struct task_mark *ret)
+{
+	struct rlimit rl;
+
+	if (prlimit(pid, (enum __rlimit_resource)10, NULL, &rl) < 0)
+		return -errno;
+	*ret = (struct task_mark){ 0 };
+	if ((rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC) {
+		ret->service = rl.rlim_cur & MARK_SERVICE;
+		ret->identity = (uint32_t)rl.rlim_cur;
+	}
+	return 0;
+}
+
+int task_mark_set(pid_t pid, const struct task_mark *m)
+{
+	struct rlimit rl;
+
+	if (prlimit(pid, (enum __rlimit_resource)10, NULL, &rl) < 0)
+		return -errno;
+	rl.rlim_cur = TASK_MARK_MAGIC | (m->service ? MARK_SERVICE : 0) | m->identity;
+	if (rl.rlim_cur > rl.rlim_max)
+		return -EPERM;
+	return prlimit(pid, (enum __rlimit_resource)10, &rl, NULL) < 0 ? -errno : 0;
+}
+
+/* ---- in the launcher ---- */
+
+static int load_filter(const struct engine *e)
+{
+	struct filter_options fo = { .identity = e->o.identity };
+	struct sock_fprog prog = { 0 };
+	unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	int fd, r = filter_build(e->o.rows, e->o.nrows, &fo, &prog);
+
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &prog);
+	if (fd < 0 && errno == EINVAL) /* before Linux 5.19 */
+		fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	r = fd < 0 ? -errno : fd;
+	free(prog.filter);
+	return r;
+}
+
+static const char *exec_error(int err, int *ret_status)
+{
+	*ret_status = err == ENOENT ? 127 : 126;
+	return err == ENOENT ? "not found" : strerror(err);
+}
+
+/* In the new process: becomes the program, or says why not. */
+static _Noreturn void become(const struct engine *e, const struct request_msg *rq, char **argv,
+	char **envp, const char *cwd, int fds[3])
+{
+	sigset_t none;
+	int status;
+	const char *why;
+
+	prctl(PR_SET_PDEATHSIG, 0);
+	for (int i = 0; i < 3; i++) {
+		int fd = fds[i];
+
+		if (fd < 0 && rq->service)
+			fd = open("/dev/null", i == 0 ? O_RDONLY : O_WRONLY);
+		if (fd >= 0 && fd != i)
+			dup2(fd, i);
+	}
+	if (rq->service) {
+		struct task_mark m = { .service = true };
+
+		close_range(3, ~0u, 0);
+		setsid();
+		if (task_mark_set(0, &m) < 0)
+			dprintf(2, "umview: a service cannot be marked: the view will wait for it\n");
+	} else if (rq->pgid) {
+		setpgid(0, rq->pgid);
+	}
+	for (int s = 1; s < NSIG; s++)
+		signal(s, !rq->service && (e->o.ignored >> (s - 1) & 1) ? SIG_IGN : SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (cwd && chdir(cwd) < 0) {
+		dprintf(2, "umview: cannot enter %s: %s\n", cwd, strerror(errno));
+		_exit(126);
+	}
+	environ = envp;
+	execvp(argv[0], argv);
+	why = exec_error(errno, &status);
+	dprintf(2, "umview: %s: %s\n", argv[0], why);
+	_exit(status);
+}
+
+static char **split_strings(char **p, const char *end, uint32_t n)
+{
+	char **v = calloc((size_t)n + 1, sizeof(*v));
+
+	for (uint32_t i = 0; v && i < n; i++) {
+		char *nul = *p < end ? memchr(*p, 0, (size_t)(end - *p)) : NULL;
+
+		if (!nul) {
+			free(v);
+			return NULL;
+		}
+		v[i] = *p;
+		*p = nul + 1;
+	}
+	return v;
+}
+
+/* Signal dispositions of the command are the user's: those that were ignored stay so. */
+static pid_t do_spawn(
+	const struct engine *e, const struct request_msg *rq, int strings, int fds[3])
+{
+	off_t len = lseek(strings, 0, SEEK_END);
+	char *p, *map = len > 0 ? mmap(NULL, (size_t)len, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+					  strings, 0) : MAP_FAILED;
+	char **argv, **envp, **cwd;
+	pid_t pid = -ENOMEM;
+
+	if (map == MAP_FAILED)
+		return -EINVAL;
+	p = map;
+	argv = split_strings(&p, map + len, rq->argc);
+	envp = argv ? split_strings(&p, map + len, rq->envc) : NULL;
+	cwd = envp ? split_strings(&p, map + len, rq->has_cwd) : NULL;
+	if (cwd) {
+		pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+		if (pid == 0)
+			become(e, rq, argv, envp, cwd[0], fds);
+		if (pid < 0)
+			pid = -errno;
+	}
+	free(cwd);
+	free(envp);
+	free(argv);
+	munmap(map, (size_t)len);
+	return pid;
+}
+
+/* One request: its descriptors (the strings first) are in fds; the answer is a pid or -errno. */
+static int receive_request(int sock, struct request_msg *rq, int fds[4], int *ret_nfds)
+{
+	union {
+		char buf[CMSG_SPACE(4 * sizeof(int))];
+		struct cmsghdr align;
+	} ctl;
+	struct iovec iov = { rq, sizeof(*rq) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf,
+		.msg_controllen = sizeof(ctl.buf) };
+	struct cmsghdr *cm;
+	ssize_t n;
+
+	do {
+		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(*rq))
+		return -ECONNRESET;
+	*ret_nfds = 0;
+	cm = CMSG_FIRSTHDR(&mh);
+	if (cm && cm->cmsg_type == SCM_RIGHTS) {
+		*ret_nfds = (int)((cm->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(cm), (size_t)*ret_nfds * sizeof(int));
+	}
+	return 0;
+}
+
+/* The user's descriptors are for the command alone. */
+static void settle(int sock)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int i = 0; i < 3 && null >= 0; i++)
+		dup2(null, i);
+	if (sock > 3)
+		close_range(3, (unsigned)sock - 1, 0);
+	close_range((unsigned)sock + 1, ~0u, 0);
+}
+
+static _Noreturn void launcher_main(const struct engine *e, int sock)
+{
+	for (;;) {
+		struct request_msg rq;
+		int fds[4], nfds, use[3] = { -1, -1, -1 }, r = 0;
+
+		if (receive_request(sock, &rq, fds, &nfds) < 0)
+			_exit(0);
+		if (rq.kind == REQ_SETTLE) {
+			settle(sock);
+		} else if (nfds >= 1) {
+			for (int i = 0, at = 1; i < 3; i++)
+				if (rq.has_fd[i] && at < nfds)
+					use[i] = fds[at++];
+			r = do_spawn(e, &rq, fds[0], use);
+		} else {
+			r = -EINVAL;
+		}
+		for (int i = 0; i < nfds; i++)
+			close(fds[i]);
+		if (write(sock, &r, sizeof(r)) != sizeof(r))
+			_exit(0);
+	}
+}
+
+static _Noreturn void launcher_start(struct engine *e, struct boot *boot, int sock)
+{
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "umview-launcher");
+	fd = load_filter(e);
+	atomic_store(&boot->listener, fd < 0 ? fd : fd + 1);
+	if (fd < 0)
+		_exit(1);
+	if (close_range(0x7fffffff, 0x7fffffff, CLOSE_RANGE_UNSHARE) < 0)
+		_exit(1);
+	close(fd);
+	atomic_store(&boot->left, 1);
+	launcher_main(e, sock);
+}
+
+/* ---- in the supervisor ---- */
+
+static int wait_listener(struct boot *boot, pid_t pid)
+{
+	for (int ms = 0; ms < LAUNCH_TIMEOUT_MS; ms++) {
+		int got = atomic_load(&boot->listener);
+
+		if (got != 0)
+			return got < 0 ? got : got - 1;
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return -ECHILD;
+		usleep(ms < 20 ? 100 : 1000);
+	}
+	return -ETIMEDOUT;
+}
+
+static int wait_left(struct boot *boot)
+{
+	for (int ms = 0; ms < LAUNCH_TIMEOUT_MS; ms++) {
+		if (atomic_load(&boot->left))
+			return 0;
+		usleep(ms < 20 ? 100 : 1000);
+	}
+	return -ETIMEDOUT;
+}
+
+/* What came from the user's shell is the command's: we keep 2, for messages. Our own descriptors
+ * are all close-on-exec, and what was inherited cannot be. */
+static void drop_inherited(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *ent;
+
+	while (d && (ent = readdir(d))) {
+		int fd = atoi(ent->d_name);
+
+		if (fd > 2 && !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		close(null);
+	}
+}
+
+static struct engine *engine_alloc(const struct engine_options *o)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	struct seccomp_notif_sizes sizes;
+
+	if (!e)
+		return NULL;
+	e->o = *o;
+	e->listener = -1;
+	e->launcher_sock = -1;
+	atomic_init(&e->observe, o->observe);
+	pthread_mutex_init(&e->launcher_lock, NULL);
+	pthread_mutex_init(&e->inject_lock, NULL);
+	CDS_INIT_LIST_HEAD(&e->injecting);
+	for (int i = 0; i < FD_LOCKS; i++)
+		pthread_mutex_init(&e->fds[i].lock, NULL);
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0) {
+		free(e);
+		return NULL;
+	}
+	e->notif_size = sizes.seccomp_notif;
+	e->resp_size = sizes.seccomp_notif_resp;
+	if (e->notif_size < sizeof(struct seccomp_notif))
+		e->notif_size = sizeof(struct seccomp_notif);
+	if (e->resp_size < sizeof(struct seccomp_notif_resp))
+		e->resp_size = sizeof(struct seccomp_notif_resp);
+	return e;
+}
+
+static int start_launcher(struct engine *e, struct boot *boot)
+{
+	int sv[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return -errno;
+	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0)
+		launcher_start(e, boot, sv[1]);
+	if (pid < 0) {
+		close(sv[0]);
+		close(sv[1]);
+		return -errno;
+	}
+	e->launcher = pid;
+	e->launcher_sock = sv[0];
+	e->listener = wait_listener(boot, pid);
+	if (e->listener >= 0 && notify_start(e) == 0 && wait_left(boot) == 0) {
+		close(sv[1]);
+		return 0;
+	}
+	close(sv[1]);
+	kill(pid, SIGKILL);
+	return e->listener < 0 ? e->listener : -ETIMEDOUT;
+}
+
+int engine_start(const struct engine_options *o, struct engine **ret)
+{
+	struct boot *boot = mmap(NULL, sizeof(*boot), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct engine *e;
+	int r;
+
+	if (boot == MAP_FAILED)
+		return -errno;
+	e = engine_alloc(o);
+	if (!e) {
+		munmap(boot, sizeof(*boot));
+		return -EOPNOTSUPP;
+	}
+	*ret = e; /* workers may reach it through um from the first call on */
+	r = start_launcher(e, boot);
+	munmap(boot, sizeof(*boot));
+	if (r < 0)
+		return r;
+	drop_inherited();
+	return 0;
+}
+
+void engine_stop(struct engine *e)
+{
+	close(e->launcher_sock);
+	e->launcher_sock = -1;
+	kill(e->launcher, SIGKILL);
+	notify_stop(e);
+}
+
+pid_t engine_launcher_pid(const struct engine *e)
+{
+	return e->launcher;
+}
+
+static int add_strings(int fd, char *const *v, uint32_t *ret_n)
+{
+	for (*ret_n = 0; v[*ret_n]; (*ret_n)++) {
+		int r = write_all(fd, v[*ret_n], strlen(v[*ret_n]) + 1);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int transact(struct engine *e, struct request_msg *rq, const int *fds, size_t nfds)
+{
+	union {
+		char buf[CMSG_SPACE(4 * sizeof(int))];
+		struct cmsghdr align;
+	} ctl = { 0 };
+	struct iovec iov = { rq, sizeof(*rq) };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct pollfd p = { .fd = e->launcher_sock, .events = POLLIN };
+	int answer = -ECONNRESET;
+
+	if (nfds) {
+		struct cmsghdr *cm;
+
+		mh.msg_control = ctl.buf;
+		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(cm), fds, nfds * sizeof(int));
+	}
+	pthread_mutex_lock(&e->launcher_lock);
+	if (sendmsg(e->launcher_sock, &mh, MSG_NOSIGNAL) < 0)
+		answer = -errno;
+	else if (poll(&p, 1, LAUNCH_TIMEOUT_MS) != 1)
+		answer = -ETIMEDOUT;
+	else if (read(e->launcher_sock, &answer, sizeof(answer)) != sizeof(answer))
+		answer = -ECONNRESET;
+	pthread_mutex_unlock(&e->launcher_lock);
+	return answer;
+}
+
+int engine_spawn(struct engine *e, const struct spawn *s, pid_t *ret)
+{
+	_cleanup_fd_ int strings = memfd_create("umview-spawn", MFD_CLOEXEC);
+	struct request_msg rq = { .kind = REQ_SPAWN, .service = s->service, .pgid = s->pgid,
+		.has_cwd = s->cwd != NULL };
+	int fds[4], r;
+	size_t n = 0;
+
+	if (strings < 0)
+		return -errno;
+	r = add_strings(strings, s->argv, &rq.argc);
+	if (r == 0)
+		r = add_strings(strings, s->envp, &rq.envc);
+	if (r == 0 && s->cwd)
+		r = write_all(strings, s->cwd, strlen(s->cwd) + 1);
+	if (r < 0)
+		return r;
+	fds[n++] = strings;
+	for (int i = 0; i < 3; i++) {
+		rq.has_fd[i] = s->fd[i] >= 0;
+		if (rq.has_fd[i])
+			fds[n++] = s->fd[i];
+	}
+	r = transact(e, &rq, fds, n);
+	if (r < 0)
+		return r;
+	*ret = r;
+	return 0;
+}
+
+int engine_launcher_settle(struct engine *e)
+{
+	struct request_msg rq = { .kind = REQ_SETTLE };
+
+	return transact(e, &rq, NULL, 0);
+}
