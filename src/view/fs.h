@@ -22,8 +22,10 @@ struct fs;
 
 struct fs_req {
 	struct call *call;
-	uid_t uid;
+	uid_t uid; /* file-system ids: what the server is told */
 	gid_t gid;
+	uid_t ruid; /* real ids: access(2) asks for these */
+	gid_t rgid;
 	pid_t pid;
 	mode_t umask;
 };

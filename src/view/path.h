@@ -28,6 +28,10 @@ enum path_flag {
 	PATH_NO_XDEV = 1 << 7,
 	PATH_BENEATH = 1 << 8,
 	PATH_IN_ROOT = 1 << 9,
+	PATH_REALIZE = 1 << 10, /* what would be PATH_NATIVE is given as PATH_REAL, filled */
+	/* The name itself is meant, as by mkdir, unlink, rename: a last symbolic link is not followed
+	 * even before a trailing slash, and the last component may be missing. */
+	PATH_PARENT = 1 << 11,
 };
 
 /* Where a path leads. Owned by the caller: path_release(). */
@@ -80,5 +84,7 @@ char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
  * identity (set once by sys/ids.c; without: the task's own). */
 void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret));
 void fs_req_init(struct fs_req *req, struct call *c);
+/* Is the caller in this group: its file-system gid, or one of its supplementary groups? */
+bool fs_req_in_group(const struct fs_req *req, gid_t gid);
 
 #endif
