@@ -94,11 +94,11 @@ int MUST_CHECK inode_create(struct inode *dir, const struct fs_req *req, const c
 int MUST_CHECK inode_readlink(
 	struct inode *ino, const struct fs_req *req, char buf[/* PATH_MAX */]);
 
-/* Added to the mask by access(2) and chdir(2): only then is a server without default_permissions
- * asked by its access op, as the kernel does. */
-#define MAY_ACCESS 0x10
+/* MAY_ACCESS is added by access(2) and chdir(2): only then is a server without
+ * default_permissions asked by its access op, as the kernel does. */
+enum inode_may { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4, MAY_ACCESS = 0x10 };
 
-/* May req do this (MAY_READ 4, MAY_WRITE 2, MAY_EXEC 1)? default_permissions: by mode, uid and
+/* May req do this (enum inode_may)? default_permissions: by mode, uid and
  * gid with the kernel's rules for root; else by the server's access op where it has one. */
 int MUST_CHECK inode_permission(struct inode *ino, const struct fs_req *req, int mask);
 
