@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The frame of each call that takes a path: resolve it, leave what is native to the kernel, do
+ * on real files what the guest's own words would not reach, and hand virtual ones to the handler.
+ *
+ *	_cleanup_at_ struct at a = AT_INIT;
+ *
+ *	if (!at_resolve(&a, c, dirfd, 1, PATH_FOLLOW))
+ *		return a.verdict;
+ *	if (a.p.kind == PATH_REAL) {
+ *		real_enter(&a);
+ *		return real_leave(&a, fchmodat(a.dirfd, a.name, mode, 0));
+ *	}
+ *	... a.p.inode
+ */
+#ifndef UM_SYS_AT_H
+#define UM_SYS_AT_H
+
+#include "sys/um.h"
+
+struct at {
+	struct call *c;
+	struct path p;
+	struct fs_req req;    /* whose call it is; filled by at_resolve */
+	enum verdict verdict; /* what to return when at_resolve was false */
+	/* PATH_REAL: the place as a *at() call takes it. self: the name is /proc/self/fd/N of the file
+	 * itself, and is to be followed whatever the call. */
+	int dirfd;
+	char name[NAME_MAX + 2];
+	bool self;
+	bool switched; /* this thread runs with the guest's ids: between real_enter and real_leave */
+};
+
+#define AT_INIT { .p = PATH_INIT, .dirfd = -1 }
+void at_release(struct at *a);
+#define _cleanup_at_ _cleanup_(at_release)
+
+/* False: return a->verdict (CONTINUE, or DONE with an error). With nothing mounted it reads
+ * nothing of the guest. */
+bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags);
+/* The same with the words read already. */
+bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags);
+
+/* Around a call on a real file: from real_enter to real_leave the thread has the guest's file-system
+ * ids and groups, where the supervisor is root and the guest is not. real_leave takes the call's
+ * result (-1: errno), and answers it. */
+void real_enter(struct at *a);
+enum verdict real_leave(struct at *a, long ret);
+/* The same, for callers that have more to do: the result, or -errno. */
+long real_result(struct at *a, long ret);
+/* AT_SYMLINK_NOFOLLOW, unless the name is the file itself. */
+static inline int real_nofollow(const struct at *a, bool nofollow)
+{
+	return nofollow && !a->self ? 0x100 : 0;
+}
+/* AT_SYMLINK_FOLLOW for linkat, where the name is the file itself. */
+static inline int real_follow(const struct at *a)
+{
+	return a->self ? 0x400 : 0;
+}
+
+/*
+ * Which virtual file is the descriptor? True with *ret set; false: return c's verdict in
+ * *ret_verdict (CONTINUE for a real one; DONE -EBADF for O_PATH unless opath is allowed).
+ */
+bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict);
+
+/* open(2) on behalf of a guest, that may block (a fifo): ends with -EINTR when the guest is
+ * interrupted. A descriptor, or -errno. */
+int real_open(struct at *a, int flags, mode_t mode);
+
+#endif

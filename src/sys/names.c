@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The calls that make and remove names. The order of errors is fs/namei.c's.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "sys/at.h"
+#include "sys/attrs.h"
+#include "sys/table.h"
+
+/* The beginning of filename_create(): the parent is known; is the name free and may it be made? */
+static int create_check(const struct at *a, bool isdir)
+{
+	int r;
+
+	if (a->p.inode || !a->p.last[0])
+		return -EEXIST;
+	if (!isdir && a->p.slash)
+		return -ENOENT;
+	r = attrs_mount_write(a->p.mnt);
+	return r < 0 ? r : attrs_may_create(a->p.parent, &a->req);
+}
+
+/* The mode of something new: the umask is the server's business where it said so. */
+static mode_t create_mode(const struct at *a, mode_t mode)
+{
+	if (a->p.kind == PATH_VIRTUAL && (a->p.mnt->fs->flags & FS_DONT_MASK))
+		return mode;
+	return mode & ~a->req.umask;
+}
+
+/* A file system without the operation: what the kernel's VFS says. */
+static int no_op(int r)
+{
+	return r == -ENOSYS ? -EPERM : r;
+}
+
+/* ---- mkdir ---- */
+
+static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	_cleanup_inode_ struct inode *made = NULL;
+	int r;
+
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE))
+		return a.verdict;
+	mode = create_mode(&a, mode & 01777);
+	if (a.p.kind == PATH_REAL) {
+		real_enter(&a);
+		return real_leave(&a, mkdirat(a.dirfd, a.name, mode));
+	}
+	r = create_check(&a, true);
+	if (r == 0)
+		r = no_op(inode_mkdir(a.p.parent, &a.req, a.p.last, S_IFDIR | mode, &made));
+	return call_return(c, r);
+}
+
+enum verdict sys_mkdir(struct call *c)
+{
+	return do_mkdir(c, AT_FDCWD, 0, (mode_t)c->args[1]);
+}
+
+enum verdict sys_mkdirat(struct call *c)
+{
+	return do_mkdir(c, call_fd(c, 0), 1, (mode_t)c->args[2]);
+}
+
+/* ---- mknod ---- */
+
+static dev_t dev_decode(uint64_t dev)
+{
+	unsigned v = (unsigned)dev; /* the kernel's new_decode_dev() */
+
+	return makedev((v & 0xfff00) >> 8, (v & 0xff) | ((v >> 12) & 0xfff00));
+}
+
+static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, uint64_t dev)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	_cleanup_inode_ struct inode *made = NULL;
+	int r;
+
+	mode &= 0xffff; /* umode_t */
+	switch (mode & S_IFMT) {
+	case 0:
+		mode |= S_IFREG;
+		break;
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		break;
+	case S_IFDIR:
+		return call_return(c, -EPERM);
+	default:
+		return call_return(c, -EINVAL);
+	}
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE))
+		return a.verdict;
+	mode = create_mode(&a, mode);
+	if (a.p.kind == PATH_REAL) {
+		real_enter(&a);
+		return real_leave(&a, mknodat(a.dirfd, a.name, mode, dev_decode(dev)));
+	}
+	r = create_check(&a, false);
+	if (r == 0 && (S_ISCHR(mode) || S_ISBLK(mode)) && a.req.uid != 0)
+		r = -EPERM;
+	if (r == 0)
+		r = no_op(inode_mknod(a.p.parent, &a.req, a.p.last, mode,
+			S_ISCHR(mode) || S_ISBLK(mode) ? dev_decode(dev) : 0, &made));
+	return call_return(c, r);
+}
+
+enum verdict sys_mknod(struct call *c)
+{
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	return do_mknod(c, AT_FDCWD, 0, (mode_t)c->args[1], c->args[2]);
+}
+
+enum verdict sys_mknodat(struct call *c)
+{
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	return do_mknod(c, call_fd(c, 0), 1, (mode_t)c->args[2], c->args[3]);
+}
+
+/* ---- symlink ---- */
+
+static enum verdict do_symlink(struct call *c, int target_arg, int dirfd, int arg)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	_cleanup_inode_ struct inode *made = NULL;
+	char target[PATH_MAX];
+	ssize_t n;
+	int r;
+
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	n = guest_read_str(c, call_addr(c, target_arg), target, sizeof(target));
+	if (n <= 0)
+		return call_return(c, n < 0 ? n : -ENOENT);
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE))
+		return a.verdict;
+	if (a.p.kind == PATH_REAL) {
+		real_enter(&a);
+		return real_leave(&a, symlinkat(target, a.dirfd, a.name));
+	}
+	r = create_check(&a, false);
+	if (r == 0)
+		r = no_op(inode_symlink(a.p.parent, &a.req, a.p.last, target, &made));
+	return call_return(c, r);
+}
+
+enum verdict sys_symlink(struct call *c)
+{
+	return do_symlink(c, 0, AT_FDCWD, 1);
+}
+
+enum verdict sys_symlinkat(struct call *c)
+{
+	return do_symlink(c, 0, call_fd(c, 1), 2);
+}
+
+/* ---- unlink, rmdir ---- */
+
+static int unlink_virtual(const struct at *a)
+{
+	int r;
+
+	if (!a->p.parent) /* the place of a mount */
+		return inode_type(a->p.inode) == S_IFDIR ? -EISDIR : -EBUSY;
+	if (!a->p.last[0])
+		return -EISDIR;
+	r = attrs_mount_write(a->p.mnt);
+	if (r < 0)
+		return r;
+	if (!a->p.inode)
+		return -ENOENT;
+	if (a->p.slash)
+		return inode_type(a->p.inode) == S_IFDIR ? -EISDIR : -ENOTDIR;
+	r = attrs_may_delete(a->p.parent, a->p.inode, &a->req, false);
+	return r < 0 ? r : no_op(inode_unlink(a->p.parent, &a->req, a->p.last));
+}
+
+static enum verdict do_unlink(struct call *c, int dirfd, int arg)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT))
+		return a.verdict;
+	if (a.p.kind == PATH_REAL) {
+		if (a.self)
+			return call_return(c, -EISDIR);
+		real_enter(&a);
+		return real_leave(&a, unlinkat(a.dirfd, a.name, 0));
+	}
+	return call_return(c, unlink_virtual(&a));
+}
+
+/* rmdir of ".", ".." and "/", before anything is looked up. */
+static int rmdir_last(const struct path *p, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (p->last[0] || !p->last_dot)
+		return p->last[0] ? 0 : -EBUSY;
+	while (n > 1 && word[n - 1] == '/')
+		n--;
+	return n >= 2 && word[n - 2] == '.' ? -ENOTEMPTY : -EINVAL;
+}
+
+static int rmdir_virtual(const struct at *a)
+{
+	int r;
+
+	if (!a->p.parent)
+		return -EBUSY;
+	r = attrs_mount_write(a->p.mnt);
+	if (r < 0)
+		return r;
+	if (!a->p.inode)
+		return -ENOENT;
+	r = attrs_may_delete(a->p.parent, a->p.inode, &a->req, true);
+	if (r < 0)
+		return r;
+	if (view_has_mount_below(&a->c->um->view, a->p.name))
+		return -ENOTEMPTY;
+	return no_op(inode_rmdir(a->p.parent, &a->req, a->p.last));
+}
+
+static enum verdict do_rmdir(struct call *c, int dirfd, int arg)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	char word[PATH_MAX];
+	ssize_t n;
+	int r;
+
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
+	if (n <= 0)
+		return call_return(c, n < 0 ? n : -ENOENT);
+	if (!at_resolve_word(&a, c, dirfd, word, PATH_PARENT))
+		return a.verdict;
+	r = rmdir_last(&a.p, word);
+	if (r < 0)
+		return call_return(c, r);
+	if (a.p.kind == PATH_REAL) {
+		real_enter(&a);
+		return real_leave(&a, unlinkat(a.dirfd, a.name, AT_REMOVEDIR));
+	}
+	return call_return(c, rmdir_virtual(&a));
+}
+
+enum verdict sys_unlink(struct call *c)
+{
+	return do_unlink(c, AT_FDCWD, 0);
+}
+
+enum verdict sys_rmdir(struct call *c)
+{
+	return do_rmdir(c, AT_FDCWD, 0);
+}
+
+enum verdict sys_unlinkat(struct call *c)
+{
+	int flags = (int)c->args[2];
+
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	if (flags & ~AT_REMOVEDIR)
+		return call_return(c, -EINVAL);
+	if (flags & AT_REMOVEDIR)
+		return do_rmdir(c, call_fd(c, 0), 1);
+	return do_unlink(c, call_fd(c, 0), 1);
+}

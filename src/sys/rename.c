@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The calls with two names: link and rename. Each name may be native, real or virtual; only
+ * when both are native are the guest's words good enough.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "sys/at.h"
+#include "sys/attrs.h"
+#include "sys/table.h"
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1 << 0)
+#define RENAME_EXCHANGE (1 << 1)
+#define RENAME_WHITEOUT (1 << 2)
+#endif
+
+/* A name of a call that has two. */
+struct side {
+	struct at a;
+	int dirfd;
+	char word[PATH_MAX];
+};
+
+#define SIDE_INIT { .a = AT_INIT }
+static void side_release(struct side *s)
+{
+	at_release(&s->a);
+}
+#define _cleanup_side_ _cleanup_(side_release)
+
+/* Resolves one side. native is set and nothing else where the kernel finds it by itself. */
+static int side_resolve(struct side *s, struct call *c, unsigned flags, bool *native)
+{
+	*native = false;
+	if (at_resolve_word(&s->a, c, s->dirfd, s->word, flags))
+		return 0;
+	if (s->a.verdict == DONE)
+		return (int)c->ret;
+	*native = true;
+	return 0;
+}
+
+static int side_read(struct side *s, struct call *c, int dirfd, int arg, bool empty)
+{
+	ssize_t n = guest_read_str(c, call_addr(c, arg), s->word, sizeof(s->word));
+
+	s->dirfd = dirfd;
+	if (n < 0)
+		return (int)n;
+	return n == 0 && !empty ? -ENOENT : 0;
+}
+
+/* The mount that holds a name: a mount's root belongs to what it lies on; NULL is the host. */
+static struct mount *side_mount(const struct side *s)
+{
+	if (s->a.p.kind != PATH_VIRTUAL)
+		return NULL;
+	return s->a.p.parent ? s->a.p.mnt : s->a.p.mnt->parent;
+}
+
+/*
+ * Resolves both. True when the call is the kernel's. Otherwise neither is native any more: what
+ * was is given as a real place.
+ */
+static int sides_resolve(struct side *from, unsigned from_flags, struct side *to, unsigned to_flags,
+	struct call *c, bool *ret_native)
+{
+	bool from_native, to_native;
+	int r = side_resolve(from, c, from_flags, &from_native);
+
+	if (r == 0)
+		r = side_resolve(to, c, to_flags, &to_native);
+	if (r < 0)
+		return r;
+	*ret_native = from_native && to_native;
+	if (*ret_native)
+		return 0;
+	if (from_native)
+		r = side_resolve(from, c, from_flags | PATH_REALIZE, &from_native);
+	if (r == 0 && to_native)
+		r = side_resolve(to, c, to_flags | PATH_REALIZE, &to_native);
+	return r < 0 ? r : from_native || to_native ? -ESTALE : 0;
+}
+
+/* ---- link ---- */
+
+static int link_virtual(struct side *from, struct side *to)
+{
+	const struct path *f = &from->a.p, *t = &to->a.p;
+	struct fs_attr attr;
+	int r;
+
+	if (!f->inode)
+		return -ENOENT;
+	if (t->inode || !t->last[0])
+		return -EEXIST;
+	if (t->slash)
+		return -ENOENT;
+	r = attrs_mount_write(t->mnt);
+	if (r < 0)
+		return r;
+	if (f->mnt != t->mnt)
+		return -EXDEV;
+	r = inode_getattr(f->inode, &to->a.req, false, &attr);
+	if (r == 0)
+		r = attrs_may_create(t->parent, &to->a.req);
+	if (r < 0)
+		return r;
+	if (S_ISDIR(attr.mode))
+		return -EPERM;
+	if (attr.nlink == 0 && f->inode->deleted)
+		return -ENOENT;
+	r = inode_link(f->inode, &to->a.req, t->parent, t->last);
+	return r == -ENOSYS ? -EPERM : r;
+}
+
+static enum verdict do_link(struct call *c, int from_fd, int from_arg, int to_fd, int to_arg, int flags)
+{
+	_cleanup_side_ struct side from = SIDE_INIT, to = SIDE_INIT;
+	unsigned from_flags = 0;
+	bool native = false;
+	int r;
+
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return call_return(c, -EINVAL);
+	if (flags & AT_SYMLINK_FOLLOW)
+		from_flags |= PATH_FOLLOW;
+	if (flags & AT_EMPTY_PATH)
+		from_flags |= PATH_EMPTY;
+	r = side_read(&from, c, from_fd, from_arg, flags & AT_EMPTY_PATH);
+	if (r == 0)
+		r = side_read(&to, c, to_fd, to_arg, false);
+	if (r == 0)
+		r = sides_resolve(&from, from_flags, &to, PATH_PARENT | PATH_CREATE, c, &native);
+	if (r < 0)
+		return call_return(c, r);
+	if (native)
+		return CONTINUE;
+	if (from.a.p.kind == PATH_REAL && to.a.p.kind == PATH_REAL) {
+		real_enter(&to.a);
+		return real_leave(&to.a,
+			linkat(from.a.dirfd, from.a.name, to.a.dirfd, to.a.name,
+				real_follow(&from.a)));
+	}
+	if (from.a.p.kind == PATH_VIRTUAL && to.a.p.kind == PATH_VIRTUAL)
+		return call_return(c, link_virtual(&from, &to));
+	/* a file system of ours, and another: the new name is looked at first all the same */
+	if (to.a.p.kind == PATH_VIRTUAL && (to.a.p.inode || !to.a.p.last[0]))
+		return call_return(c, -EEXIST);
+	if (to.a.p.kind == PATH_VIRTUAL && attrs_mount_write(to.a.p.mnt) < 0)
+		return call_return(c, -EROFS);
+	return call_return(c, -EXDEV);
+}
+
+enum verdict sys_link(struct call *c)
+{
+	return do_link(c, AT_FDCWD, 0, AT_FDCWD, 1, 0);
+}
+
+enum verdict sys_linkat(struct call *c)
+{
+	return do_link(c, call_fd(c, 0), 1, call_fd(c, 2), 3, (int)c->args[4]);
+}
+
+/* ---- rename ---- */
+
+static bool side_isdir(const struct side *s)
+{
+	return s->a.p.inode && inode_type(s->a.p.inode) == S_IFDIR;
+}
+
+/* The checks of do_renameat2() after both names are known, in its order. */
+static int rename_check_names(const struct side *from, const struct side *to, unsigned flags)
+{
+	const struct path *f = &from->a.p, *t = &to->a.p;
+
+	if (!f->inode)
+		return -ENOENT;
+	if ((flags & RENAME_NOREPLACE) && t->inode)
+		return -EEXIST;
+	if (flags & RENAME_EXCHANGE) {
+		if (!t->inode)
+			return -ENOENT;
+		if (!side_isdir(to) && t->slash)
+			return -ENOTDIR;
+	}
+	if (!side_isdir(from) && (f->slash || (!(flags & RENAME_EXCHANGE) && t->slash)))
+		return -ENOTDIR;
+	/* a directory into itself; and onto what it lies in, which cannot be empty */
+	if (side_isdir(from) && inode_is_ancestor(f->inode, t->parent))
+		return -EINVAL;
+	if (side_isdir(to) && inode_is_ancestor(t->inode, f->parent))
+		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	return 0;
+}
+
+/* vfs_rename(): permissions. */
+static int rename_check_may(const struct side *from, const struct side *to, unsigned flags)
+{
+	const struct path *f = &from->a.p, *t = &to->a.p;
+	const struct fs_req *req = &to->a.req;
+	int r = attrs_may_delete(f->parent, f->inode, req, side_isdir(from));
+
+	if (r < 0)
+		return r;
+	if (!t->inode)
+		r = attrs_may_create(t->parent, req);
+	else
+		r = attrs_may_delete(t->parent, t->inode, req,
+			flags & RENAME_EXCHANGE ? side_isdir(to) : side_isdir(from));
+	if (r < 0 || f->parent == t->parent)
+		return r;
+	/* a directory that moves gets another "..": that is a write to it */
+	if (side_isdir(from))
+		r = inode_permission(f->inode, req, MAY_WRITE);
+	if (r == 0 && (flags & RENAME_EXCHANGE) && side_isdir(to))
+		r = inode_permission(t->inode, req, MAY_WRITE);
+	return r;
+}
+
+static int rename_virtual(struct side *from, struct side *to, unsigned flags)
+{
+	const struct path *f = &from->a.p, *t = &to->a.p;
+	struct view *v = &from->a.c->um->view;
+	int r = attrs_mount_write(f->mnt);
+
+	if (r == 0)
+		r = rename_check_names(from, to, flags);
+	if (r < 0)
+		return r;
+	if (f->inode == t->inode)
+		return 0;
+	r = rename_check_may(from, to, flags);
+	if (r < 0)
+		return r;
+	if ((flags & RENAME_WHITEOUT) && to->a.req.uid != 0)
+		return -EPERM;
+	/* the table of mounts goes by name: what it names keeps its name */
+	if ((side_isdir(from) && view_has_mount_below(v, f->name)) ||
+		(side_isdir(to) && view_has_mount_below(v, t->name)))
+		return -EBUSY;
+	r = inode_rename(f->parent, &to->a.req, f->last, t->parent, t->last, flags);
+	return r == -ENOSYS ? (flags ? -EINVAL : -EPERM) : r;
+}
+
+/* Does a mount lie at or below this name of the host? Then it stays where it is. */
+static bool rename_holds_mount(struct call *c, const struct side *s, unsigned flags)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+
+	if (path_resolve(c, &c->um->view, s->dirfd, s->word, flags | PATH_REALIZE, &p) < 0)
+		return false;
+	return p.kind == PATH_REAL && p.name && view_has_mount_below(&c->um->view, p.name);
+}
+
+static enum verdict rename_mixed(struct side *from, struct side *to, unsigned flags)
+{
+	struct call *c = from->a.c;
+
+	if (side_mount(from) != side_mount(to))
+		return call_return(c, -EXDEV);
+	if (!from->a.p.last[0] || !to->a.p.last[0])
+		return call_return(c, flags & RENAME_NOREPLACE && !to->a.p.last[0] ? -EEXIST : -EBUSY);
+	/* a name on a mount has a parent on it; without one it is where the mount lies */
+	if ((from->a.p.kind == PATH_VIRTUAL && !from->a.p.parent) ||
+		(to->a.p.kind == PATH_VIRTUAL && !to->a.p.parent))
+		return call_return(c, (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY);
+	if (from->a.p.kind == PATH_VIRTUAL)
+		return call_return(c, rename_virtual(from, to, flags));
+	real_enter(&to->a);
+	return real_leave(&to->a,
+		syscall(SYS_renameat2, from->a.dirfd, from->a.name, to->a.dirfd, to->a.name, flags));
+}
+
+static enum verdict do_rename(
+	struct call *c, int from_fd, int from_arg, int to_fd, int to_arg, unsigned flags)
+{
+	_cleanup_side_ struct side from = SIDE_INIT, to = SIDE_INIT;
+	bool native = false;
+	int r;
+
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return call_return(c, -EINVAL);
+	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
+		return call_return(c, -EINVAL);
+	r = side_read(&from, c, from_fd, from_arg, false);
+	if (r == 0)
+		r = side_read(&to, c, to_fd, to_arg, false);
+	if (r == 0)
+		r = sides_resolve(&from, PATH_PARENT, &to, PATH_PARENT | PATH_CREATE, c, &native);
+	if (r < 0)
+		return call_return(c, r);
+	if (!native)
+		return rename_mixed(&from, &to, flags);
+	if (rename_holds_mount(c, &from, PATH_PARENT) ||
+		((flags & RENAME_EXCHANGE) && rename_holds_mount(c, &to, PATH_PARENT)))
+		return call_return(c, -EBUSY);
+	return CONTINUE;
+}
+
+enum verdict sys_rename(struct call *c)
+{
+	return do_rename(c, AT_FDCWD, 0, AT_FDCWD, 1, 0);
+}
+
+enum verdict sys_renameat(struct call *c)
+{
+	return do_rename(c, call_fd(c, 0), 1, call_fd(c, 2), 3, 0);
+}
+
+enum verdict sys_renameat2(struct call *c)
+{
+	return do_rename(c, call_fd(c, 0), 1, call_fd(c, 2), 3, (unsigned)c->args[4]);
+}
