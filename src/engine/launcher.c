@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -31,7 +30,6 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-#define MARK_SERVICE (1ull << 40)
 #define LAUNCH_TIMEOUT_MS 30000
 
 /* Shared by both while the launcher starts. */
@@ -50,32 +48,6 @@ struct request_msg {
 	bool service, has_cwd;
 	pid_t pgid;
 };
-
-int task_mark_get(pid_t pid, struct task_mark *ret)
-{
-	struct rlimit rl;
-
-	if (prlimit(pid, (enum __rlimit_resource)10, NULL, &rl) < 0)
-		return -errno;
-	*ret = (struct task_mark){ 0 };
-	if ((rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC) {
-		ret->service = rl.rlim_cur & MARK_SERVICE;
-		ret->identity = (uint32_t)rl.rlim_cur;
-	}
-	return 0;
-}
-
-int task_mark_set(pid_t pid, const struct task_mark *m)
-{
-	struct rlimit rl;
-
-	if (prlimit(pid, (enum __rlimit_resource)10, NULL, &rl) < 0)
-		return -errno;
-	rl.rlim_cur = TASK_MARK_MAGIC | (m->service ? MARK_SERVICE : 0) | m->identity;
-	if (rl.rlim_cur > rl.rlim_max)
-		return -EPERM;
-	return prlimit(pid, (enum __rlimit_resource)10, &rl, NULL) < 0 ? -errno : 0;
-}
 
 /* ---- in the launcher ---- */
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define MARK_SERVICE (1ull << 40)
+#define RLIMIT_LOCKS_ ((enum __rlimit_resource)10) /* some libc headers hide the name */
+#define MAX_TREE 4096
+
+int task_mark_get(pid_t pid, struct task_mark *ret)
+{
+	struct rlimit rl;
+
+	if (prlimit(pid, RLIMIT_LOCKS_, NULL, &rl) < 0)
+		return -errno;
+	*ret = (struct task_mark){ 0 };
+	if ((rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC) {
+		ret->service = rl.rlim_cur & MARK_SERVICE;
+		ret->identity = (uint32_t)rl.rlim_cur;
+	}
+	return 0;
+}
+
+int task_mark_set(pid_t pid, const struct task_mark *m)
+{
+	struct rlimit rl;
+
+	if (prlimit(pid, RLIMIT_LOCKS_, NULL, &rl) < 0)
+		return -errno;
+	rl.rlim_cur = TASK_MARK_MAGIC | (m->service ? MARK_SERVICE : 0) | m->identity;
+	if (rl.rlim_cur > rl.rlim_max)
+		return -EPERM;
+	return prlimit(pid, RLIMIT_LOCKS_, &rl, NULL) < 0 ? -errno : 0;
+}
+
+/* Appends the children of one process (of all its threads' together: the kernel lists them by
+ * thread, and servers fork from the first) to the list. */
+static void add_children(pid_t pid, pid_t *list, size_t *n)
+{
+	char path[64], *p, *end;
+	_cleanup_free_ char *text = NULL;
+	long child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	if (read_file(path, 1 << 20, &text, NULL) < 0)
+		return;
+	for (p = text; *n < MAX_TREE && (child = strtol(p, &end, 10)) > 0; p = end)
+		list[(*n)++] = (pid_t)child;
+}
+
+int task_mark_service_tree(pid_t pid)
+{
+	_cleanup_free_ pid_t *list = malloc(MAX_TREE * sizeof(*list));
+	size_t n = 0;
+	int r = 0;
+
+	if (!list)
+		return -ENOMEM;
+	list[n++] = pid;
+	for (size_t i = 0; i < n; i++) {
+		struct task_mark m;
+		int err = task_mark_get(list[i], &m);
+
+		m.service = true;
+		if (err == 0)
+			err = task_mark_set(list[i], &m);
+		if (i == 0)
+			r = err; /* a child may have ended meanwhile */
+		add_children(list[i], list, &n);
+	}
+	return r;
+}
