@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The commands people type first; Meson does the work.
+BUILD = build
+PREFIX = /usr/local
+SUITES =
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	tools/install-packages build
+	meson setup --prefix=$(PREFIX) $(BUILD)
+
+# Mounts an ext4 image, an ISO and a squashfs in a view, as an ordinary user, and proves it.
+demo:
+	tools/install-packages build run
+	$(MAKE) all
+	tools/demo $(BUILD)
+
+# All tests; `make check SUITES="unit e2e"` for some, tests/run --help for one.
+check:
+	tools/install-packages build run test
+	/usr/bin/python3 tests/run $(SUITES)
+
+# The fuzzers for ten minutes, and the tests again and again.
+soak:
+	tools/install-packages build run test
+	/usr/bin/python3 tests/run --soak $(SUITES)
+
+# Ratios to native speed, as JSON lines.
+bench:
+	tools/install-packages build run
+	tools/install-packages bench
+	$(MAKE) all
+	bench/run $(BUILD)
+
+install: all
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) build-*
+
+.PHONY: all demo check soak bench install clean

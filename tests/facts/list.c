@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "list.h"
+
+const struct fact *const facts[] = {
+	&fact_listener,
+	&fact_continue,
+	&fact_addfd,
+	&fact_killable,
+	&fact_memory,
+	&fact_getfd,
+	&fact_seize,
+	&fact_rlimit,
+	&fact_memfd,
+	&fact_last_close,
+	&fact_lease,
+	&fact_directory,
+	&fact_seqpacket,
+};
+
+const size_t facts_len = ARRAY_SIZE(facts);

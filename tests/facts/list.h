@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All facts; list.c puts them in order. */
+#ifndef UM_FACTS_LIST_H
+#define UM_FACTS_LIST_H
+
+#include "fact.h"
+
+extern const struct fact fact_listener, fact_continue, fact_addfd, fact_killable;
+extern const struct fact fact_memory, fact_getfd, fact_seize, fact_rlimit;
+extern const struct fact fact_memfd, fact_last_close, fact_lease, fact_directory, fact_seqpacket;
+
+#endif

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""guest.py NAME: runs a program of tests/guest natively (the oracle), in a view on a real file
+system, and in a view on a served ext4 image. The outputs must be equal, but for the lines that
+tests/guest/NAME.diff explains:
+
+    # the reason
+    - a line of the oracle         (a shell pattern; the number of the check is left out)
+    + the line of the served file system
+"""
+import difflib
+import fnmatch
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.environ["TOP"]
+NAME = sys.argv[1]
+PROGRAM = f"{os.environ['BUILD']}/tests/guest-{NAME}"
+HERE = os.getcwd()
+
+
+def run(what, command, cwd):
+    r = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, check=False, timeout=100)
+    text = r.stdout.decode(errors="replace")
+    if r.returncode != 0 or "1.." not in text:
+        print(f"{what}: exit status {r.returncode}; its output:\n{text}")
+    return r.returncode, [re.sub(r"^((?:not )?ok) \d+ ", r"\1 ", line) for line in text.splitlines()]
+
+
+def explained():
+    path = f"{TOP}/tests/guest/{NAME}.diff"
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as f:
+        return [line.rstrip("\n") for line in f if line[:2] in ("- ", "+ ")]
+
+
+def compare(what, oracle, got, patterns):
+    """Prints what differs and is not explained; True if nothing."""
+    good = True
+    used = set()
+    for line in difflib.ndiff(oracle, got):
+        if line[:2] not in ("- ", "+ "):
+            continue
+        match = next((p for p in patterns if p[0] == line[0] and fnmatch.fnmatchcase(line[2:], p[2:])),
+                     None)
+        if match:
+            used.add(match)
+            continue
+        good = False
+        print(f"{what}: {'native has' if line[0] == '-' else 'view has'}: {line[2:]}")
+    for pattern in patterns:
+        if pattern not in used:
+            print(f"{what}: not needed any more in {NAME}.diff: {pattern}")
+    return good
+
+
+def main():
+    for d in ("native", "real", "other", "mnt"):
+        os.mkdir(d)
+    # Programs that start themselves again need a name that is there in each place.
+    os.environ["GUEST_PROGRAM"] = PROGRAM
+    oracle_rc, oracle = run("native", [PROGRAM], f"{HERE}/native")
+    if oracle_rc == 77:
+        print("\n".join(oracle))
+        sys.exit(77)
+    good = oracle_rc == 0
+
+    owner = f"root_owner={os.getuid()}:{os.getgid()}"
+    for image, size in (("small.img", "8M"), ("fs.img", "256M")):
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", owner, image, size], check=True)
+
+    rc, lines = run("view, real files", ["umview", "-m", f"{HERE}/small.img:{HERE}/other", "--", PROGRAM],
+                    f"{HERE}/real")
+    good = compare("view, real files", oracle, lines, []) and rc == oracle_rc and good
+
+    script = f"mkdir {HERE}/mnt/w && cd {HERE}/mnt/w && exec {PROGRAM}"
+    rc, lines = run("view, ext4 image",
+                    ["umview", "-m", f"{HERE}/fs.img:{HERE}/mnt", "--", "sh", "-c", script], HERE)
+    good = compare("view, ext4 image", oracle, lines, explained()) and rc == oracle_rc and good
+
+    fsck = subprocess.run(["e2fsck", "-fn", "fs.img"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if fsck.returncode != 0:
+        print(f"e2fsck -fn fs.img: {fsck.returncode}\n{fsck.stdout}")
+        good = False
+    print(f"{len(oracle)} lines compared")
+    sys.exit(0 if good else 1)
+
+
+main()

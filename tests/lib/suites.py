@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which tests there are: each suite is a function that yields Test objects."""
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+
+
+class Test:
+    """One test. timeout is in seconds, for a slow machine under load: it is there to end what
+    hangs, not to judge speed."""
+
+    def __init__(self, name, cmd, timeout=120, build="build-check", root=False, alone=False,
+                 env=None, grace=10):
+        self.name = name
+        self.cmd = cmd
+        self.timeout = timeout
+        self.build = build
+        self.root = root
+        self.alone = alone
+        self.env = env or {}
+        self.grace = grace
+
+
+class Build:
+    """One build folder: the tests of a sanitizer have their own."""
+
+    def __init__(self, name, options=(), env=None, wrap=()):
+        self.name = name
+        self.options = list(options)
+        self.env = env or {}
+        self.wrap = list(wrap)
+
+
+# Address-space randomisation with many bits breaks the shadow memory of gcc 12's sanitizers
+# at random: without it each run is the same.
+NO_ASLR = ["setarch", "-R"]
+
+BUILDS = {
+    "check": Build("build-check"),
+    "asan": Build("build-asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false"], {
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:handle_segv=1:detect_stack_use_after_return=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    }, NO_ASLR),
+    "tsan": Build("build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false"], {
+        "TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1",
+    }, NO_ASLR),
+}
+
+
+def header(path):
+    """The `# key: value` lines at the head of a test script."""
+    found = {}
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            if not line.startswith("#"):
+                break
+            m = re.match(r"# ([a-z]+): (.*)", line)
+            if m:
+                found[m.group(1)] = m.group(2).strip()
+    return found
+
+
+def facts(top):
+    program = f"{top}/build-check/tests/facts"
+    if not os.path.exists(program):
+        return
+    names = subprocess.run([program, "--list"], stdout=subprocess.PIPE, check=True, text=True)
+    for name in names.stdout.split():
+        yield Test(f"facts/{name}", [program, name], timeout=60)
+
+
+def unit(top, kind="check"):
+    build = BUILDS[kind]
+    out = subprocess.run(["meson", "introspect", "--tests", build.name], cwd=top, check=True,
+                         stdout=subprocess.PIPE, text=True)
+    prefix = "unit" if kind == "check" else f"sanitize/{kind}"
+    for t in json.loads(out.stdout):
+        env = dict(build.env)
+        env.update({k: v for k, v in t["env"].items() if isinstance(v, str)})
+        yield Test(f"{prefix}/{t['name']}", build.wrap + t["cmd"], timeout=180, build=build.name,
+                   env=env)
+
+
+def guest(top):
+    for source in sorted(glob.glob(f"{top}/tests/guest/*.c")):
+        name = os.path.basename(source)[:-2]
+        yield Test(f"guest/{name}", [PYTHON, f"{top}/tests/lib/guest.py", name], timeout=180)
+
+
+def scripts(top, folder, kind="check"):
+    build = BUILDS[kind]
+    for path in sorted(glob.glob(f"{top}/tests/{folder}/*.sh")):
+        name = os.path.basename(path)[:-3]
+        if name.startswith("lib"):
+            continue
+        head = header(path)
+        timeout = int(head.get("timeout", "120"))
+        if kind == "check":
+            yield Test(f"{folder}/{name}", ["/bin/bash", path], timeout=timeout,
+                       root=head.get("user") == "root", alone=head.get("alone") == "yes")
+        elif kind in head.get("sanitize", "").split():
+            yield Test(f"sanitize/{kind}-{name}", build.wrap + ["/bin/bash", path],
+                       timeout=timeout * 4, build=build.name, alone=head.get("alone") == "yes",
+                       env={**build.env, "UMVIEW_SANITIZER": kind}, grace=20)
+
+
+def sanitize(top):
+    for kind in ("asan", "tsan"):
+        if os.path.exists(f"{top}/{BUILDS[kind].name}/build.ninja"):
+            yield from unit(top, kind)
+            yield from scripts(top, "e2e", kind)
+
+
+def style(top):
+    yield Test("style/layers", [f"{top}/tools/check-layers"], timeout=60)
+    yield Test("style/syscalls-doc", [f"{top}/tools/gen-syscalls", "--check"], timeout=60)
+    yield Test("style/format", [f"{top}/tools/check-format"], timeout=120)
+
+
+SUITES = {
+    "facts": facts,
+    "unit": unit,
+    "guest": guest,
+    "e2e": lambda top: scripts(top, "e2e"),
+    "fuzz": lambda top: scripts(top, "fuzz"),
+    "style": style,
+    "sanitize": sanitize,
+}
