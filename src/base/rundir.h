@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Run directories: where a view keeps what must have a name (its control socket, fifos), and how
+ * views of the same user find each other.
+ *
+ * $XDG_RUNTIME_DIR/umview/ID, or /tmp/umview-UID/ID where that is not set. ID is the supervisor's
+ * process id. "name" in it holds the view's name, "lock" is locked (fcntl) by the supervisor while
+ * it lives: a run directory whose lock is free was left by a killed one, and the next start
+ * removes it.
+ */
+#ifndef UM_BASE_RUNDIR_H
+#define UM_BASE_RUNDIR_H
+
+#include <sys/types.h>
+
+#include "base/util.h"
+
+#define RUNDIR_NAME_MAX 64
+
+/* May a view be called so: letters, digits, "_.-", not only digits, not too long. */
+bool rundir_name_valid(const char *name);
+
+/*
+ * Makes the run directory of the calling process, whose life it then is bound to (the lock is not
+ * inherited by fork). name may be NULL. 0; -EEXIST: a view of that name runs, *ret_other is its
+ * process; -EPERM: the directory above is not ours alone; or what mkdir failed with. On failure
+ * *ret_where (malloc'ed, may be NULL) is the path that could not be had.
+ */
+int MUST_CHECK rundir_new(const char *name, char **ret, pid_t *ret_other, char **ret_where);
+/* Removes it with all that is in it. */
+void rundir_remove(const char *path);
+
+struct rundir_info {
+	const char *path;
+	const char *name; /* the ID where it has no name */
+	pid_t pid;
+};
+/* Calls fn for each running view of this user until it returns non-zero; that is the result. */
+int rundir_each(int (*fn)(const struct rundir_info *info, void *arg), void *arg);
+/* The run directory of a view by name or ID, malloc'ed: 0, -ENOENT, -ENOMEM. */
+int MUST_CHECK rundir_find(const char *name, char **ret);
+/* Of the view that this process is in, by its ancestors: 0, -ENOENT, -ENOMEM. */
+int MUST_CHECK rundir_find_own(char **ret);
+
+#endif

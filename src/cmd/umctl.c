@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* umctl: asks a running view over its control socket (ctl/ctl.h). */
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/rundir.h"
+#include "ctl/ctl.h"
+
+static const char usage_text[] =
+	"Usage: umctl [-n NAME] [--json] COMMAND\n"
+	"\n"
+	"Commands:\n"
+	"  ls                                   the mounts of the view\n"
+	"  ps                                   its processes\n"
+	"  mount [-t TYPE] [-o OPTIONS] SOURCE TARGET\n"
+	"  umount [-l] TARGET\n"
+	"  stat                                 calls that were caught, and their times\n"
+	"  trace                                one line a decision, until interrupted\n"
+	"  log-level [error|warn|info|debug]    show or set it\n"
+	"\n"
+	"  -n, --name NAME   the view (umview --list shows them); inside a view: that one\n"
+	"  --json            answers as JSON\n"
+	"  -h, --help        this text\n"
+	"  -V, --version\n";
+
+struct options {
+	const char *name;
+	bool json;
+	const char *type, *mount_options;
+	bool lazy;
+	char *words[3]; /* the command's arguments */
+	int nwords;
+};
+
+static int complain(const char *fmt, const char *what)
+{
+	fprintf(stderr, "umctl: ");
+	fprintf(stderr, fmt, what);
+	fprintf(stderr, "\n");
+	return 125;
+}
+
+static void put(struct json_object *o, const char *key, const char *value)
+{
+	if (value)
+		json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static const char *get(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	return json_object_object_get_ex(o, key, &v) && v ? json_object_get_string(v) : "";
+}
+
+static struct json_object *list_of(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_array) ?
+		v :
+		NULL;
+}
+
+static bool truth_of(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	return json_object_object_get_ex(o, key, &v) && json_object_get_boolean(v);
+}
+
+static void show_ls(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "mounts");
+
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *m = json_object_array_get_idx(list, i);
+		const char *options = get(m, "options");
+
+		printf("%s on %s type %s (%s%s%s)\n", get(m, "source"), get(m, "target"),
+			get(m, "type"), truth_of(m, "readonly") ? "ro" : "rw", *options ? "," : "",
+			options);
+	}
+}
+
+static void show_ps(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "processes");
+
+	printf("%7s %7s S %s\n", "PID", "PPID", "COMMAND");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *p = json_object_array_get_idx(list, i);
+
+		printf("%7s %7s %s %s%s\n", get(p, "pid"), get(p, "ppid"), get(p, "state"),
+			get(p, "command"), truth_of(p, "service") ? "  (server)" : "");
+	}
+}
+
+static void show_stat(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "calls");
+
+	printf("%-20s %10s %10s %10s %10s %10s\n", "CALL", "CALLS", "CONTINUED", "FAILED", "AVG us",
+		"MAX us");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *s = json_object_array_get_idx(list, i);
+		struct json_object *average = NULL, *max = NULL;
+
+		json_object_object_get_ex(s, "average_us", &average);
+		json_object_object_get_ex(s, "max_us", &max);
+		printf("%-20s %10s %10s %10s %10.1f %10.1f\n", get(s, "call"), get(s, "calls"),
+			get(s, "continued"), get(s, "failed"), json_object_get_double(average),
+			json_object_get_double(max));
+	}
+	printf("workers: %s, idle: %s\n", get(answer, "workers"), get(answer, "idle"));
+}
+
+static void show_level(struct json_object *answer)
+{
+	printf("%s\n", get(answer, "level"));
+}
+
+static struct json_object *ask_mount(const struct options *o)
+{
+	struct json_object *rq = json_object_new_object();
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
+
+	put(rq, "source", o->words[0]);
+	put(rq, "target", o->words[1]);
+	put(rq, "type", o->type);
+	put(rq, "options", o->mount_options);
+	put(rq, "cwd", cwd);
+	return rq;
+}
+
+static struct json_object *ask_umount(const struct options *o)
+{
+	struct json_object *rq = json_object_new_object();
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
+
+	put(rq, "target", o->words[0]);
+	put(rq, "cwd", cwd);
+	json_object_object_add(rq, "lazy", json_object_new_boolean(o->lazy));
+	return rq;
+}
+
+static struct json_object *ask_level(const struct options *o)
+{
+	struct json_object *rq = json_object_new_object();
+
+	put(rq, "level", o->words[0]);
+	return rq;
+}
+
+static const struct command {
+	const char *name;
+	int min, max; /* arguments */
+	struct json_object *(*ask)(const struct options *o);
+	void (*show)(struct json_object *answer);
+} commands[] = {
+	{ "ls", 0, 0, NULL, show_ls },
+	{ "ps", 0, 0, NULL, show_ps },
+	{ "mount", 2, 2, ask_mount, NULL },
+	{ "umount", 1, 1, ask_umount, NULL },
+	{ "stat", 0, 0, NULL, show_stat },
+	{ "trace", 0, 0, NULL, NULL },
+	{ "log-level", 0, 1, ask_level, show_level },
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* The run directory of the view that is meant, malloc'ed, or NULL after a message. */
+static char *find_view(const char *name)
+{
+	const char *env = getenv("UMVIEW_CTL");
+	char *path = NULL;
+
+	if (name) {
+		if (rundir_find(name, &path) < 0) {
+			complain("no view %s runs here as this user; umview --list shows them", name);
+			return NULL;
+		}
+		return path;
+	}
+	if (env && env[0] == '/')
+		return strdup(env);
+	if (rundir_find_own(&path) < 0) {
+		complain("%s", "this process is in no view: name one with -n (umview --list shows them)");
+		return NULL;
+	}
+	return path;
+}
+
+static int connect_to(const char *rundir)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	_cleanup_fd_ int dir = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (dir < 0 || fd < 0)
+		return -errno;
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" CTL_SOCKET, dir);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static int show_answer(const struct command *cmd, const struct options *o, const char *line)
+{
+	struct json_object *answer = json_tokener_parse(line);
+	int status = 0;
+
+	if (!answer)
+		return complain("%s", "the view's answer cannot be read");
+	if (o->json)
+		printf("%s", line);
+	if (!truth_of(answer, "ok")) {
+		if (!o->json)
+			complain("%s", get(answer, "error"));
+		status = 1;
+	} else if (!o->json && cmd->show) {
+		cmd->show(answer);
+	}
+	json_object_put(answer);
+	return status;
+}
+
+static int run(const struct command *cmd, const struct options *o)
+{
+	_cleanup_free_ char *rundir = find_view(o->name);
+	_cleanup_free_ char *line = NULL;
+	struct json_object *rq;
+	size_t size = 0;
+	FILE *in;
+	int fd, status = 0;
+
+	if (!rundir)
+		return 125;
+	fd = connect_to(rundir);
+	if (fd < 0) {
+		fprintf(stderr, "umctl: %s/" CTL_SOCKET ": %s: the view has ended, or is another user's\n",
+			rundir, strerror(-fd));
+		return 125;
+	}
+	rq = cmd->ask ? cmd->ask(o) : json_object_new_object();
+	put(rq, "do", cmd->name);
+	dprintf(fd, "%s\n", json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN));
+	json_object_put(rq);
+	in = fdopen(fd, "r");
+	if (strcmp(cmd->name, "trace") == 0) {
+		setvbuf(stdout, NULL, _IOLBF, 0);
+		while (getline(&line, &size, in) > 0 && fputs(line, stdout) >= 0)
+			;
+	} else if (getline(&line, &size, in) <= 0) {
+		status = complain("%s", "the view ended before it answered");
+	} else {
+		status = show_answer(cmd, o, line);
+	}
+	fclose(in);
+	return status;
+}
+
+/* "-x VALUE", "-xVALUE", "--long VALUE", "--long=VALUE": the value, or NULL if it is not this
+ * option; "" when the value is missing. */
+static const char *value_of(char **argv, int *i, const char *brief, const char *full)
+{
+	size_t len = full ? strlen(full) : 0;
+
+	if (strcmp(argv[*i], brief) == 0 || (full && strcmp(argv[*i], full) == 0))
+		return argv[*i + 1] ? argv[++*i] : "";
+	if (full && strncmp(argv[*i], full, len) == 0 && argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	if (strncmp(argv[*i], brief, 2) == 0 && argv[*i][1] != '-')
+		return argv[*i] + 2;
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *cmd = NULL;
+	struct options o = { 0 };
+	const char *value;
+
+	for (int i = 1; i < argc; i++) {
+		char *word = argv[i];
+
+		if (word[0] != '-' || !word[1]) {
+			if (!cmd) {
+				cmd = find_command(word);
+				if (!cmd)
+					return complain("no command %s; umctl --help lists them", word);
+			} else if (o.nwords < cmd->max) {
+				o.words[o.nwords++] = word;
+			} else {
+				return complain("too many arguments, at %s; see umctl --help", word);
+			}
+		} else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
+			fputs(usage_text, stdout);
+			return 0;
+		} else if (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0) {
+			printf("umctl %s\n", UM_VERSION);
+			return 0;
+		} else if (strcmp(word, "--json") == 0) {
+			o.json = true;
+		} else if (cmd && strcmp(cmd->name, "umount") == 0 &&
+			(strcmp(word, "-l") == 0 || strcmp(word, "--lazy") == 0)) {
+			o.lazy = true;
+		} else if ((value = value_of(argv, &i, "-n", "--name"))) {
+			o.name = value;
+		} else if (cmd && strcmp(cmd->name, "mount") == 0 &&
+			(value = value_of(argv, &i, "-t", "--types"))) {
+			o.type = value;
+		} else if (cmd && strcmp(cmd->name, "mount") == 0 &&
+			(value = value_of(argv, &i, "-o", "--options"))) {
+			o.mount_options = value;
+		} else {
+			return complain("no option %s here; see umctl --help", word);
+		}
+	}
+	if (!cmd) {
+		fputs(usage_text, stderr);
+		return 125;
+	}
+	if (o.nwords < cmd->min)
+		return complain("%s needs more arguments; see umctl --help", cmd->name);
+	return run(cmd, &o);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What can be asked for over the control socket. doc/internals.md lists requests and answers. */
+#include <dirent.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "base/log.h"
+#include "ctl/ctl.h"
+#include "engine/engine.h"
+#include "sys/mountsrv.h"
+#include "sys/trace.h"
+#include "sys/um.h"
+
+static const char *text_of(struct json_object *rq, const char *key)
+{
+	struct json_object *o = NULL;
+
+	if (!json_object_object_get_ex(rq, key, &o) || !json_object_is_type(o, json_type_string))
+		return NULL;
+	/* A NUL inside would hide what follows it from every check. */
+	if (strlen(json_object_get_string(o)) != (size_t)json_object_get_string_len(o))
+		return NULL;
+	return json_object_get_string(o);
+}
+
+static bool flag_of(struct json_object *rq, const char *key)
+{
+	struct json_object *o = NULL;
+
+	return json_object_object_get_ex(rq, key, &o) && json_object_get_boolean(o);
+}
+
+static void add_text(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, value ? json_object_new_string(value) : NULL);
+}
+
+static void add_number(struct json_object *o, const char *key, int64_t value)
+{
+	json_object_object_add(o, key, json_object_new_int64(value));
+}
+
+static struct json_object *success(void)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (o)
+		json_object_object_add(o, "ok", json_object_new_boolean(true));
+	return o;
+}
+
+static struct json_object *op_hello(struct um *um, UNUSED struct json_object *rq)
+{
+	struct json_object *o = success();
+
+	add_text(o, "version", UM_VERSION);
+	add_text(o, "name", um->name);
+	add_text(o, "rundir", um->rundir);
+	add_number(o, "pid", getpid());
+	add_number(o, "command", um->first);
+	add_number(o, "mounts", atomic_load(&um->view.nmounts));
+	return o;
+}
+
+static void add_mount(struct mount *m, void *arg)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_number(o, "id", m->id);
+	add_text(o, "source", m->source);
+	add_text(o, "target", m->target);
+	add_text(o, "type", m->type);
+	add_text(o, "options", m->options);
+	json_object_object_add(o, "readonly", json_object_new_boolean((m->flags & MS_RDONLY) != 0));
+	if (m->server > 0)
+		add_number(o, "server", m->server);
+	json_object_array_add(arg, o);
+}
+
+static struct json_object *op_ls(struct um *um, UNUSED struct json_object *rq)
+{
+	struct json_object *o = success(), *list = json_object_new_array();
+
+	view_each_mount(&um->view, add_mount, list);
+	json_object_object_add(o, "mounts", list);
+	return o;
+}
+
+struct process {
+	pid_t pid, parent;
+	char state;
+	char comm[32];
+};
+
+static int read_process(pid_t pid, struct process *ret)
+{
+	char path[40];
+	_cleanup_free_ char *stat = NULL;
+	char *open, *close;
+	size_t len;
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	err = read_file(path, 4096, &stat, NULL);
+	if (err < 0)
+		return err;
+	open = strchr(stat, '(');
+	close = strrchr(stat, ')');
+	if (!open || !close || close < open || strlen(close) < 5)
+		return -EIO;
+	len = (size_t)(close - open - 1);
+	if (len >= sizeof(ret->comm))
+		len = sizeof(ret->comm) - 1;
+	memcpy(ret->comm, open + 1, len);
+	ret->comm[len] = '\0';
+	ret->pid = pid;
+	ret->state = close[2];
+	ret->parent = atoi(close + 4);
+	return 0;
+}
+
+/* All processes of the machine that we may see: malloc'ed, -errno. */
+static int read_processes(struct process **ret, size_t *ret_n)
+{
+	_cleanup_free_ struct process *all = NULL;
+	DIR *dir = opendir("/proc");
+	size_t n = 0, size = 0;
+	struct dirent *de;
+
+	if (!dir)
+		return -errno;
+	while ((de = readdir(dir))) {
+		pid_t pid = atoi(de->d_name);
+
+		if (pid <= 0)
+			continue;
+		if (n == size) {
+			struct process *more = reallocarray(all, size ? size * 2 : 256, sizeof(*all));
+
+			if (!more)
+				break;
+			all = more;
+			size = size ? size * 2 : 256;
+		}
+		if (read_process(pid, &all[n]) == 0)
+			n++;
+	}
+	closedir(dir);
+	*ret = take_ptr(&all);
+	*ret_n = n;
+	return 0;
+}
+
+static char *command_line(pid_t pid)
+{
+	char path[40], *text = NULL;
+	size_t len = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (read_file(path, 1 << 16, &text, &len) < 0 || len == 0) {
+		free(text);
+		return NULL;
+	}
+	for (size_t i = 0; i + 1 < len; i++) {
+		if (text[i] == '\0')
+			text[i] = ' ';
+	}
+	return text;
+}
+
+static void add_process(struct um *um, struct json_object *list, const struct process *p)
+{
+	struct json_object *o = json_object_new_object();
+	_cleanup_free_ char *words = command_line(p->pid);
+	struct task_mark mark = { 0 };
+	char state[2] = { p->state, '\0' };
+
+	if (task_mark_get(p->pid, &mark) < 0)
+		mark.service = false;
+	add_number(o, "pid", p->pid);
+	add_number(o, "ppid", p->parent);
+	add_text(o, "state", state);
+	add_text(o, "comm", p->comm);
+	add_text(o, "command", words ? words : p->comm);
+	json_object_object_add(o, "service", json_object_new_boolean(mark.service));
+	json_object_object_add(o, "first", json_object_new_boolean(p->pid == um->first));
+	json_object_array_add(list, o);
+}
+
+/* The processes of the view: all that is below the supervisor, but its launcher. */
+static struct json_object *op_ps(struct um *um, UNUSED struct json_object *rq)
+{
+	_cleanup_free_ struct process *all = NULL;
+	_cleanup_free_ bool *in = NULL;
+	struct json_object *o, *list;
+	size_t n = 0;
+	int err = read_processes(&all, &n);
+	bool more = true;
+
+	if (err < 0)
+		return ctl_failure(err, "cannot read /proc: %s", strerror(-err));
+	in = calloc(n + 1, sizeof(*in));
+	if (!in)
+		return ctl_failure(-ENOMEM, "out of memory");
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < n; i++) {
+			bool below = all[i].parent == getpid();
+
+			for (size_t k = 0; !below && !in[i] && k < n; k++)
+				below = in[k] && all[k].pid == all[i].parent;
+			if (below && !in[i])
+				in[i] = more = true;
+		}
+	}
+	o = success();
+	list = json_object_new_array();
+	for (size_t i = 0; i < n; i++) {
+		if (in[i] && all[i].pid != engine_launcher_pid(um->engine))
+			add_process(um, list, &all[i]);
+	}
+	json_object_object_add(o, "processes", list);
+	return o;
+}
+
+static struct json_object *op_mount(struct um *um, struct json_object *rq)
+{
+	struct mount_request mr = {
+		.source = text_of(rq, "source"),
+		.target = text_of(rq, "target"),
+		.type = text_of(rq, "type"),
+		.options = text_of(rq, "options"),
+		.cwd = text_of(rq, "cwd"),
+	};
+	_cleanup_free_ char *message = NULL;
+	int err;
+
+	if (!mr.source || !mr.target)
+		return ctl_failure(-EINVAL, "mount needs \"source\" and \"target\"");
+	err = um_mount(um, NULL, &mr, &message);
+	if (err < 0)
+		return ctl_failure(err, "%s", message ? message : strerror(-err));
+	return success();
+}
+
+static struct json_object *op_umount(struct um *um, struct json_object *rq)
+{
+	const char *target = text_of(rq, "target"), *cwd = text_of(rq, "cwd");
+	_cleanup_free_ char *joined = NULL;
+	int err;
+
+	if (!target)
+		return ctl_failure(-EINVAL, "umount needs \"target\"");
+	if (target[0] != '/') {
+		joined = str_printf("%s/%s", cwd ? cwd : "", target);
+		if (!joined)
+			return ctl_failure(-ENOMEM, "out of memory");
+	}
+	err = um_umount(um, NULL, joined ? joined : target, flag_of(rq, "lazy") ? MNT_DETACH : 0);
+	if (err == -EBUSY)
+		return ctl_failure(err, "%s is in use: end what uses it, or use umctl umount -l", target);
+	if (err == -EINVAL)
+		return ctl_failure(err, "%s is not a mount point of this view (umctl ls lists them)", target);
+	if (err < 0)
+		return ctl_failure(err, "%s: %s", target, strerror(-err));
+	return success();
+}
+
+static void add_stat(const struct trace_stat *s, void *arg)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "call", s->name);
+	add_number(o, "calls", (int64_t)s->calls);
+	add_number(o, "continued", (int64_t)s->continued);
+	add_number(o, "failed", (int64_t)s->failed);
+	json_object_object_add(
+		o, "average_us", json_object_new_double((double)s->total_ns / 1e3 / (double)s->calls));
+	json_object_object_add(o, "max_us", json_object_new_double((double)s->max_ns / 1e3));
+	json_object_array_add(arg, o);
+}
+
+static struct json_object *op_stat(struct um *um, UNUSED struct json_object *rq)
+{
+	struct json_object *o = success(), *list = json_object_new_array();
+	int alive = 0, idle = 0;
+
+	if (um->trace)
+		trace_each(um->trace, add_stat, list);
+	engine_workers(um->engine, &alive, &idle);
+	json_object_object_add(o, "calls", list);
+	add_number(o, "workers", alive);
+	add_number(o, "idle", idle);
+	return o;
+}
+
+static struct json_object *op_log_level(UNUSED struct um *um, struct json_object *rq)
+{
+	const char *name = text_of(rq, "level");
+	enum log_level level;
+	struct json_object *o;
+
+	if (name && log_level_parse(name, &level) < 0)
+		return ctl_failure(-EINVAL, "no log level %s: error, warn, info or debug", name);
+	if (name)
+		log_set_level(level);
+	o = success();
+	add_text(o, "level", log_level_name(log_get_level()));
+	return o;
+}
+
+static const struct {
+	const char *name;
+	struct json_object *(*fn)(struct um *um, struct json_object *rq);
+} ops[] = {
+	{ "hello", op_hello },
+	{ "log-level", op_log_level },
+	{ "ls", op_ls },
+	{ "mount", op_mount },
+	{ "ps", op_ps },
+	{ "stat", op_stat },
+	{ "umount", op_umount },
+};
+
+struct json_object *ctl_answer(struct um *um, struct json_object *request)
+{
+	const char *what = text_of(request, "do");
+
+	for (size_t i = 0; what && i < ARRAY_SIZE(ops); i++) {
+		if (strcmp(what, ops[i].name) == 0)
+			return ops[i].fn(um, request);
+	}
+	return ctl_failure(-ENOSYS, "no such request: %.64s", what ? what : "(\"do\" is missing)");
+}

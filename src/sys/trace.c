@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. Workers count into atomics of their row, without a lock. Where nobody
+ * listens that is all. Listeners are few and are walked under a lock that no request to a server
+ * and no access to a guest ever happens under; a file or terminal may make us wait, a control
+ * socket never does.
+ */
+#include "sys/trace.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "sys/um.h"
+
+#define LISTENERS_MAX 16
+
+struct row {
+	_Atomic uint64_t calls, continued, failed, total_ns, max_ns;
+};
+
+struct listener {
+	int fd;
+	bool lossy;
+};
+
+struct trace {
+	const struct sysrow *rows;
+	size_t nrows;
+	struct row *stats;
+	atomic_int nlisteners;
+	pthread_mutex_t lock; /* listeners[]; a leaf */
+	struct listener listeners[LISTENERS_MAX];
+};
+
+int trace_new(const struct sysrow *rows, size_t nrows, struct trace **ret)
+{
+	struct trace *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->stats = calloc(nrows, sizeof(*t->stats));
+	if (!t->stats) {
+		free(t);
+		return -ENOMEM;
+	}
+	t->rows = rows;
+	t->nrows = nrows;
+	pthread_mutex_init(&t->lock, NULL);
+	*ret = t;
+	return 0;
+}
+
+void trace_free(struct trace *t)
+{
+	if (!t)
+		return;
+	pthread_mutex_destroy(&t->lock);
+	free(t->stats);
+	free(t);
+}
+
+size_t trace_format(const struct call *c, enum verdict v, uint64_t ns, char *buf, size_t size)
+{
+	char result[32];
+	int n;
+
+	if (v == CONTINUE)
+		snprintf(result, sizeof(result), "continue");
+	else if (c->ret < 0 && c->ret > -4096 && strerrorname_np((int)-c->ret))
+		snprintf(result, sizeof(result), "%s", strerrorname_np((int)-c->ret));
+	else
+		snprintf(result, sizeof(result), "%s%lld", v == ANSWERED ? "fd " : "",
+			(long long)c->ret);
+	n = snprintf(buf, size, "%d %s%s%.*s = %s (%llu.%llu us)\n", (int)c->tid,
+		c->row ? c->row->name : "?", c->what[0] ? " " : "", (int)sizeof(c->what), c->what,
+		result, (unsigned long long)(ns / 1000), (unsigned long long)(ns / 100 % 10));
+	if (n < 0)
+		return 0;
+	return (size_t)n < size ? (size_t)n : size - 1;
+}
+
+static void count(struct trace *t, const struct call *c, enum verdict v, uint64_t ns)
+{
+	struct row *r = &t->stats[c->row - t->rows];
+	uint64_t max = atomic_load_explicit(&r->max_ns, memory_order_relaxed);
+
+	atomic_fetch_add_explicit(&r->calls, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->total_ns, ns, memory_order_relaxed);
+	if (v == CONTINUE)
+		atomic_fetch_add_explicit(&r->continued, 1, memory_order_relaxed);
+	else if (c->ret < 0 && c->ret > -4096)
+		atomic_fetch_add_explicit(&r->failed, 1, memory_order_relaxed);
+	while (ns > max && !atomic_compare_exchange_weak_explicit(&r->max_ns, &max, ns,
+				   memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+static void tell(struct trace *t, const char *line, size_t len)
+{
+	pthread_mutex_lock(&t->lock);
+	for (size_t i = 0; i < LISTENERS_MAX; i++) {
+		struct listener *l = &t->listeners[i];
+		ssize_t n;
+
+		if (l->fd < 0 || i >= (size_t)atomic_load(&t->nlisteners))
+			continue;
+		if (l->lossy)
+			n = send(l->fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		else
+			n = write_all(l->fd, line, len) < 0 ? -1 : 0;
+		if (n < 0 && errno != EAGAIN)
+			l->fd = -1;
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+void trace_observe(struct call *c, enum verdict v)
+{
+	struct trace *t = c->um->trace;
+	uint64_t ns = now_ns() - c->t_recv;
+	char line[512];
+
+	if (!t || !c->row || c->row < t->rows || c->row >= t->rows + t->nrows)
+		return;
+	count(t, c, v, ns);
+	if (atomic_load_explicit(&t->nlisteners, memory_order_relaxed) > 0)
+		tell(t, line, trace_format(c, v, ns, line, sizeof(line)));
+}
+
+int trace_add(struct trace *t, int fd, bool lossy)
+{
+	int ret = -ENOMEM, n;
+
+	pthread_mutex_lock(&t->lock);
+	n = atomic_load(&t->nlisteners);
+	for (int i = 0; i < LISTENERS_MAX; i++) {
+		if (i < n && t->listeners[i].fd >= 0)
+			continue;
+		t->listeners[i] = (struct listener){ .fd = fd, .lossy = lossy };
+		if (i == n)
+			atomic_store(&t->nlisteners, n + 1);
+		ret = 0;
+		break;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return ret;
+}
+
+void trace_remove(struct trace *t, int fd)
+{
+	int last = 0;
+
+	pthread_mutex_lock(&t->lock);
+	for (int i = 0; i < atomic_load(&t->nlisteners); i++) {
+		if (t->listeners[i].fd == fd)
+			t->listeners[i].fd = -1;
+		if (t->listeners[i].fd >= 0)
+			last = i + 1;
+	}
+	atomic_store(&t->nlisteners, last);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void trace_each(struct trace *t, void (*fn)(const struct trace_stat *s, void *arg), void *arg)
+{
+	for (size_t i = 0; i < t->nrows; i++) {
+		struct row *r = &t->stats[i];
+		struct trace_stat s = {
+			.name = t->rows[i].name,
+			.calls = atomic_load(&r->calls),
+			.continued = atomic_load(&r->continued),
+			.failed = atomic_load(&r->failed),
+			.total_ns = atomic_load(&r->total_ns),
+			.max_ns = atomic_load(&r->max_ns),
+		};
+
+		if (s.calls > 0)
+			fn(&s, arg);
+	}
+}
