@@ -16,16 +16,18 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "base/rundir.h"
 #include "engine/engine.h"
 #include "engine/front.h"
-#include "sys/rundir.h"
 #include "sys/table.h"
+#include "sys/trace.h"
 #include "sys/um.h"
 
 struct run {
 	const struct run_options *o;
 	const struct front_link *link;
 	struct um um;
+	int trace_fd;
 	int status; /* of the command, once it ended */
 	bool command_ended;
 };
@@ -42,17 +44,54 @@ static void prepare_process(void)
 	umask(0);
 }
 
+static int set_up_rundir(struct run *r)
+{
+	_cleanup_free_ char *where = NULL;
+	pid_t other = 0;
+	int err = rundir_new(r->o->name, &r->um.rundir, &other, &where);
+
+	if (err == -EEXIST && other)
+		log_user("a view named %s runs already (process %d): choose another --name", r->o->name,
+			(int)other);
+	else if (err == -EPERM && where)
+		log_user("%s is not a folder that this user alone can write: set XDG_RUNTIME_DIR to one",
+			where);
+	else if (err < 0)
+		log_user("%s: %s: set XDG_RUNTIME_DIR to a folder that can be written",
+			where ? where : "the run directory", strerror(-err));
+	if (err < 0)
+		return err;
+	r->um.name = r->o->name ? strdup(r->o->name) : str_printf("%d", (int)getpid());
+	return r->um.name ? 0 : -ENOMEM;
+}
+
+static int set_up_trace(struct run *r)
+{
+	const char *file = r->o->trace;
+	int err = trace_new(sys_table, sys_table_len, &r->um.trace);
+
+	if (err < 0 || !file)
+		return err;
+	r->trace_fd = strcmp(file, "-") == 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) :
+					       open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (r->trace_fd < 0) {
+		err = -errno;
+		log_user("--trace=%s: %s", file, strerror(-err));
+		return err;
+	}
+	return trace_add(r->um.trace, r->trace_fd, false);
+}
+
 static int set_up(struct run *r)
 {
 	struct engine_options eo = { .rows = sys_table, .nrows = sys_table_len, .um = &r->um,
-		.identity = r->o->root, .ignored = r->link->ignored };
-	int err;
+		.identity = r->o->root, .ignored = r->link->ignored, .observe = trace_observe };
+	int err = set_up_rundir(r);
 
-	err = rundir_new(r->o->name, &r->um.rundir, &r->um.name);
-	if (err < 0) {
-		log_user("cannot make a run directory: %s", strerror(-err));
+	if (err == 0)
+		err = set_up_trace(r);
+	if (err < 0)
 		return err;
-	}
 	err = engine_start(&eo, &r->um.engine);
 	if (err == -EBUSY)
 		log_user("this process is watched by a seccomp listener already, and a process can "
@@ -165,7 +204,10 @@ static void tear_down(struct run *r)
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);
 	}
-	rundir_remove(r->um.rundir);
+	trace_free(r->um.trace);
+	if (r->um.rundir)
+		rundir_remove(r->um.rundir);
+	free(r->um.rundir);
 	free(r->um.name);
 }
 

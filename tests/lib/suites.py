@@ -119,7 +119,6 @@ def sanitize(top):
 def style(top):
     yield Test("style/layers", [f"{top}/tools/check-layers"], timeout=60)
     yield Test("style/syscalls-doc", [f"{top}/tools/gen-syscalls", "--check"], timeout=60)
-    yield Test("style/format", [f"{top}/tools/check-format"], timeout=120)
 
 
 SUITES = {
