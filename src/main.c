@@ -3,27 +3,43 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "cmd/run.h"
+#include "cmd/check.h"
+#include "cmd/options.h"
 
-int main(int argc, char **argv)
+#define EXIT_SETUP 125 /* as env(1) and docker(1) have it */
+
+static int act(struct options *o)
 {
-	char *shell[] = { getenv("SHELL"), NULL };
-	struct run_options o = { .argv = shell };
-	int i = 1;
+	int err;
 
-	if (!shell[0])
-		shell[0] = "/bin/sh";
-	for (; i < argc && argv[i][0] == '-'; i++) {
-		if (strcmp(argv[i], "--") == 0) {
-			i++;
-			break;
-		}
-		if (strcmp(argv[i], "--root") == 0)
-			o.root = true;
-		else if (strcmp(argv[i], "--log") == 0 && i + 1 < argc && log_open(argv[++i]) < 0)
-			return 125;
+	switch (o->action) {
+	case ACTION_HELP:
+		options_help();
+		return 0;
+	case ACTION_VERSION:
+		printf("umview %s\n", UM_VERSION);
+		return 0;
+	case ACTION_LIST:
+		return list_views(o->json);
+	case ACTION_CHECK:
+		return check_machine(o->json);
+	case ACTION_RUN:
+		break;
 	}
-	if (i < argc)
-		o.argv = argv + i;
-	return run_view(&o);
+	log_set_level(o->log_level);
+	err = o->log ? log_open(o->log) : 0;
+	if (err < 0) {
+		log_user("--log %s: %s: give a file that can be written", o->log, strerror(-err));
+		return EXIT_SETUP;
+	}
+	return run_view(&o->run);
+}
+
+int main(UNUSED int argc, char **argv)
+{
+	struct options o;
+	int status = options_parse(&o, argv) < 0 ? EXIT_SETUP : act(&o);
+
+	options_release(&o);
+	return status;
 }

@@ -10,7 +10,9 @@ struct run_options {
 	bool root;	      /* --root */
 	const char *name;     /* --name or NULL */
 	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
+	char *const *servers; /* each "TYPE=COMMAND" (-o server=), NULL-terminated; or NULL */
 	const char *trace;    /* file, "-" for standard error, NULL: none */
+	bool dry_run;	      /* say what would be set up, run nothing */
 };
 
 /* The exit status: the command's, 128+n when a signal ended it, 125 when the view could not be

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fact.h"
+#include "facts/fact.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>

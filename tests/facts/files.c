@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What placeholders count on: memfds, last-close events, leases, deleted directories, sockets. */
-#include "list.h"
+#include "facts/list.h"
 
 #include <fcntl.h>
 #include <signal.h>

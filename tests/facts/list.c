@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "list.h"
+#include "facts/list.h"
 
 const struct fact *const facts[] = {
 	&fact_listener,

@@ -3,7 +3,7 @@
 #ifndef UM_FACTS_LIST_H
 #define UM_FACTS_LIST_H
 
-#include "fact.h"
+#include "facts/fact.h"
 
 extern const struct fact fact_listener, fact_continue, fact_addfd, fact_killable;
 extern const struct fact fact_memory, fact_getfd, fact_seize, fact_rlimit;

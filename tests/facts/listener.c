@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A seccomp listener: how calls reach the supervisor, and the ways to answer them. */
-#include "list.h"
+#include "facts/list.h"
 
 #include <fcntl.h>
 #include <linux/seccomp.h>

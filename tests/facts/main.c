@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "list.h"
+#include "facts/list.h"
 
 int main(int argc, char **argv)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What one process may see and change of its own children. */
-#include "list.h"
+#include "facts/list.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/rundir.h"
+
+static const char help_text[] =
+	"Usage: umview [OPTIONS] [--] [COMMAND [ARGUMENT...]]\n"
+	"\n"
+	"Runs a command (your shell, if none is given) in a view: what you mount there is seen by what\n"
+	"runs there, and by nothing else. No root is needed.\n"
+	"\n"
+	"  -m, --mount SOURCE:TARGET[,OPTIONS]\n"
+	"                     mount an image, or NAME#SOURCE with the FUSE server NAME; may be repeated.\n"
+	"                     Options: type=TYPE, ro, server=COMMAND, and the server's own.\n"
+	"                     \"\\:\", \"\\,\" and \"\\\\\" stand for \":\", \",\" and \"\\\" in names\n"
+	"  -o server=TYPE=COMMAND\n"
+	"                     what serves a type of file system in this view\n"
+	"      --root         be root in the view: mount(8) and chown(1) work on what the view owns\n"
+	"      --name NAME    a name for umctl -n\n"
+	"      --dry-run      say what would be set up, or why it cannot be; run nothing\n"
+	"      --trace[=FILE] one line for each call that the view decided (standard error)\n"
+	"      --log FILE     append messages about the view to FILE\n"
+	"      --log-level error|warn|info|debug\n"
+	"      --list         the views that run now\n"
+	"      --check        what this kernel and container allow\n"
+	"      --json         --list and --check as JSON\n"
+	"  -h, --help         this text\n"
+	"  -V, --version\n"
+	"\n"
+	"Exit status: the command's; 128+N when signal N ended it; 125 when the view could not be set up\n"
+	"or the usage is wrong; 126 when the command cannot be run; 127 when it is not found.\n";
+
+enum id {
+	OPT_MOUNT,
+	OPT_OPTION,
+	OPT_ROOT,
+	OPT_NAME,
+	OPT_DRY_RUN,
+	OPT_TRACE,
+	OPT_LOG,
+	OPT_LOG_LEVEL,
+	OPT_LIST,
+	OPT_CHECK,
+	OPT_JSON,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+enum takes { NOTHING, VALUE, PERHAPS };
+
+static const struct known {
+	enum id id;
+	char brief;
+	const char *full;
+	enum takes takes;
+	const char *value; /* what the value is, for messages */
+} known[] = {
+	{ OPT_MOUNT, 'm', "mount", VALUE, "SOURCE:TARGET[,OPTIONS]" },
+	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
+	{ OPT_ROOT, 0, "root", NOTHING, NULL },
+	{ OPT_NAME, 0, "name", VALUE, "a name" },
+	{ OPT_DRY_RUN, 0, "dry-run", NOTHING, NULL },
+	{ OPT_TRACE, 0, "trace", PERHAPS, NULL },
+	{ OPT_LOG, 0, "log", VALUE, "a file" },
+	{ OPT_LOG_LEVEL, 0, "log-level", VALUE, "error, warn, info or debug" },
+	{ OPT_LIST, 0, "list", NOTHING, NULL },
+	{ OPT_CHECK, 0, "check", NOTHING, NULL },
+	{ OPT_JSON, 0, "json", NOTHING, NULL },
+	{ OPT_HELP, 'h', "help", NOTHING, NULL },
+	{ OPT_VERSION, 'V', "version", NOTHING, NULL },
+};
+
+static const struct known *find_full(const char *word, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strlen(known[i].full) == len && strncmp(known[i].full, word, len) == 0)
+			return &known[i];
+	}
+	return NULL;
+}
+
+static const struct known *find_brief(char c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (c && known[i].brief == c)
+			return &known[i];
+	}
+	return NULL;
+}
+
+static int append(char ***list, size_t *n, const char *value)
+{
+	char **more = reallocarray(*list, *n + 2, sizeof(**list));
+
+	if (!more) {
+		log_user("out of memory");
+		return -ENOMEM;
+	}
+	more[(*n)++] = (char *)(uintptr_t)value;
+	more[*n] = NULL;
+	*list = more;
+	return 0;
+}
+
+static int set_server(struct options *o, const char *value)
+{
+	const char *type = strncmp(value, "server=", 7) == 0 ? value + 7 : NULL;
+	const char *command = type ? strchr(type, '=') : NULL;
+
+	if (!command || command == type || !command[1]) {
+		log_user("-o %s: only server=TYPE=COMMAND is known here, as in -o server=ext4=fuse2fs "
+			 "(options of a mount follow its target: -m SOURCE:TARGET,ro)",
+			value);
+		return -EINVAL;
+	}
+	return append(&o->servers, &o->nservers, type);
+}
+
+static int set_name(struct options *o, const char *value)
+{
+	if (!rundir_name_valid(value)) {
+		log_user("--name '%s': a name is made of letters, digits and \"_.-\", begins with a "
+			 "letter, digit or \"_\", is not a number, and has at most %d characters",
+			value, RUNDIR_NAME_MAX);
+		return -EINVAL;
+	}
+	o->run.name = value;
+	return 0;
+}
+
+static int apply(struct options *o, const struct known *k, const char *value)
+{
+	switch (k->id) {
+	case OPT_MOUNT:
+		return append(&o->mounts, &o->nmounts, value);
+	case OPT_OPTION:
+		return set_server(o, value);
+	case OPT_ROOT:
+		o->run.root = true;
+		return 0;
+	case OPT_NAME:
+		return set_name(o, value);
+	case OPT_DRY_RUN:
+		o->run.dry_run = true;
+		return 0;
+	case OPT_TRACE:
+		o->run.trace = value ? value : "-";
+		return 0;
+	case OPT_LOG:
+		o->log = value;
+		return 0;
+	case OPT_LOG_LEVEL:
+		if (log_level_parse(value, &o->log_level) == 0)
+			return 0;
+		log_user("--log-level %s: it is error, warn, info or debug", value);
+		return -EINVAL;
+	case OPT_LIST:
+		o->action = ACTION_LIST;
+		return 0;
+	case OPT_CHECK:
+		o->action = ACTION_CHECK;
+		return 0;
+	case OPT_JSON:
+		o->json = true;
+		return 0;
+	case OPT_HELP:
+		o->action = ACTION_HELP;
+		return 0;
+	case OPT_VERSION:
+		o->action = ACTION_VERSION;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* One option word and its value, perhaps in the next word. */
+static int parse_word(struct options *o, char **argv, int *i)
+{
+	const char *word = argv[*i], *value = NULL;
+	const struct known *k;
+
+	if (word[1] == '-') {
+		const char *equals = strchr(word, '=');
+
+		k = find_full(word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
+		value = equals ? equals + 1 : NULL;
+	} else {
+		k = find_brief(word[1]);
+		value = word[2] ? word + 2 : NULL;
+	}
+	if (!k) {
+		log_user("no option %s; umview --help lists them. Options of the command come after it, or "
+			 "write -- before it",
+			word);
+		return -EINVAL;
+	}
+	if (k->takes == NOTHING && value) {
+		log_user("%s: --%s takes no value", word, k->full);
+		return -EINVAL;
+	}
+	if (k->takes == VALUE && !value)
+		value = argv[*i + 1] ? argv[++*i] : NULL;
+	if (k->takes == VALUE && (!value || !*value)) {
+		log_user("--%s needs %s after it", k->full, k->value);
+		return -EINVAL;
+	}
+	return apply(o, k, value);
+}
+
+int options_parse(struct options *o, char **argv)
+{
+	int i;
+
+	*o = (struct options){ .log_level = LOG_INFO };
+	for (i = 1; argv[i] && argv[i][0] == '-' && argv[i][1]; i++) {
+		int err;
+
+		if (strcmp(argv[i], "--") == 0) {
+			i++;
+			break;
+		}
+		err = parse_word(o, argv, &i);
+		if (err < 0)
+			return err;
+	}
+	o->run.mounts = o->mounts;
+	o->run.servers = o->servers;
+	if (argv[i]) {
+		o->run.argv = argv + i;
+		return 0;
+	}
+	o->shell[0] = getenv("SHELL");
+	if (!o->shell[0] || !o->shell[0][0])
+		o->shell[0] = (char *)(uintptr_t)"/bin/sh";
+	o->run.argv = o->shell;
+	return 0;
+}
+
+void options_release(struct options *o)
+{
+	free(o->mounts);
+	free(o->servers);
+}
+
+void options_help(void)
+{
+	fputs(help_text, stdout);
+}
