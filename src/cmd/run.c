@@ -141,6 +141,32 @@ static void child_changed(struct run *r, const siginfo_t *si)
 	}
 }
 
+/* Without WNOWAIT it would take away the stops of a child that a worker has seized (inject.c):
+ * those show here as CLD_TRAPPED, and are not ours to take. */
+#define REAP_FLAGS (WEXITED | WSTOPPED | WCONTINUED | WNOHANG | __WNOTHREAD)
+
+/* Looks at one child (0: any) and takes note of what became of it. */
+static int reap_child(struct run *r, pid_t pid)
+{
+	siginfo_t si = { 0 };
+
+	if (waitid(pid ? P_PID : P_ALL, (id_t)pid, &si, REAP_FLAGS | WNOWAIT) < 0)
+		return -errno;
+	if (si.si_pid == 0)
+		return 0;
+	if (si.si_code == CLD_TRAPPED)
+		return -EBUSY;
+	pid = si.si_pid;
+	if (waitid(P_PID, (id_t)pid, &si, REAP_FLAGS) == 0 && si.si_pid == pid)
+		child_changed(r, &si);
+	return 1;
+}
+
+static void reap_one(pid_t pid, void *arg)
+{
+	(void)reap_child(arg, pid); /* nothing happened to most */
+}
+
 /* Waits for children until no guest is left or the front is gone. SIGCHLD is blocked but for
  * the wait itself, so that none is missed. */
 static void reap(struct run *r)
@@ -152,15 +178,14 @@ static void reap(struct run *r)
 	sigprocmask(SIG_SETMASK, NULL, &unblocked);
 	sigdelset(&unblocked, SIGCHLD);
 	for (;;) {
-		siginfo_t si = { 0 };
+		int got = reap_child(r, 0);
 
-		if (waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 &&
-			errno == ECHILD)
+		if (got == -ECHILD)
 			return;
-		if (si.si_pid != 0) {
-			child_changed(r, &si);
+		if (got == 1)
 			continue;
-		}
+		if (got == -EBUSY)
+			each_child(reap_one, r);
 		if (r->command_ended && !guests_left(r))
 			return;
 		if (ppoll(&p, 1, &second, &unblocked) == 1 && (p.revents & POLLHUP))

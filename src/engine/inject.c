@@ -1,9 +1,561 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. The guest waits in seccomp for our answer. It is seized and told to stop;
+ * the answer is -ERESTARTNOINTR, so that the stop comes on the way out of the call, and the kernel
+ * makes the call again when the guest goes on. In the stop all signals are blocked (a handler
+ * would run over what we write below the stack pointer), strings are written there and the registers
+ * are changed. The call made again is notified again, and answered CONTINUE (inject_claims). Its
+ * end is an exec event, or the stop at its exit, where registers, memory and mask are put back.
+ *
+ * All of it is done by one thread, for ptrace(2) belongs to threads. It hangs never: whatever
+ * ends the guest is an event for its tracer too. Two cases need care. An exec by a thread that is not
+ * the leader reports under the leader's id, and one by another thread takes the leader's id away,
+ * unseen by a wait for it: so processes with several threads are polled. And a stop of a child of the
+ * supervisor itself is news to whoever waits for children there, too: such are polled by another
+ * call that sees a stop which was taken note of already.
+ *
+ * SIGSTOP cannot be blocked: it is held back and sent again at the end, unless a SIGCONT came
+ * after it. A stop of the whole process begun elsewhere is resumed by the kernel itself at detach.
+ */
 #include "engine/inject.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "engine/arch/x86_64.h"
 #include "engine/internal.h"
 
-bool inject_claims(UNUSED struct engine *e, UNUSED pid_t tid)
+/* in <linux/ptrace.h> alone, which does not go together with <sys/ptrace.h> */
+#ifndef PTRACE_GETSIGMASK
+#define PTRACE_GETSIGMASK 0x420a
+#define PTRACE_SETSIGMASK 0x420b
+#endif
+#ifndef PTRACE_EVENT_STOP
+#define PTRACE_EVENT_STOP 128
+#endif
+
+#define RESTART_NOINTR (-513)
+#define RESTART_SYS (-512) /* a kernel that has no WAIT_KILLABLE_RECV let it go by itself */
+#define SYSCALL_STOP (SIGTRAP | 0x80)
+#define MAX_ARGV (1024 * 1024)
+#define POLL_MIN_NS 20000u
+#define POLL_MAX_NS 1000000u
+
+/* A thread whose next call is to be CONTINUEd; engine->injecting, guarded by inject_lock. */
+struct claim {
+	pid_t tid;
+	struct cds_list_head node;
+};
+
+/* The seizure of one thread, from attach to detach. */
+struct seizure {
+	struct call *c;
+	const struct inject_args *a;
+	pid_t pid;  /* its id now: an exec gives a thread that of the leader */
+	pid_t tgid;
+	bool alone; /* the only thread of its process */
+	bool own;   /* a child of the supervisor */
+	bool held_stop;
+	int mem;    /* the memory it had when it was seized */
+	uint64_t mask;
+	struct user_regs_struct regs; /* as found */
+	/* what is written below its stack pointer */
+	char *new_, *old;
+	size_t len;
+	bool saved;
+	uint64_t at;
+	gaddr_t *argv; /* the guest's pointers that are kept */
+	size_t nargv;
+};
+
+bool inject_claims(struct engine *e, pid_t tid)
 {
-	return false;
+	struct claim *i;
+	bool found = false;
+
+	pthread_mutex_lock(&e->inject_lock);
+	cds_list_for_each_entry (i, &e->injecting, node) {
+		if (i->tid != tid)
+			continue;
+		found = true;
+		i->tid = 0; /* one call only */
+		break;
+	}
+	pthread_mutex_unlock(&e->inject_lock);
+	return found;
+}
+
+static void claim_add(struct engine *e, struct claim *i, pid_t tid)
+{
+	i->tid = tid;
+	pthread_mutex_lock(&e->inject_lock);
+	cds_list_add(&i->node, &e->injecting);
+	atomic_fetch_add(&e->ninject, 1);
+	pthread_mutex_unlock(&e->inject_lock);
+}
+
+static void claim_remove(struct engine *e, struct claim *i)
+{
+	pthread_mutex_lock(&e->inject_lock);
+	cds_list_del(&i->node);
+	atomic_fetch_sub(&e->ninject, 1);
+	pthread_mutex_unlock(&e->inject_lock);
+}
+
+static bool read_status(pid_t pid, char *buf, size_t size)
+{
+	char path[64];
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, size - 1);
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	return true;
+}
+
+/* One number or mask of /proc/PID/status. */
+static uint64_t status_field(const char *status, const char *key, int base)
+{
+	const char *p = strstr(status, key);
+
+	return p ? strtoull(p + strlen(key), NULL, base) : 0;
+}
+
+/* Asks for an event of one id. 1: a stop, *ret its code; 0: none yet; -ESRCH: ended, or gone. */
+static int look(struct seizure *s, pid_t pid, bool block, int *ret)
+{
+	siginfo_t si = { 0 };
+	int r, flags = WEXITED | WSTOPPED | WNOWAIT | __WALL | __WNOTHREAD;
+
+	do {
+		r = waitid(P_PID, (id_t)pid, &si, flags | (block ? 0 : WNOHANG));
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -ESRCH;
+	if (si.si_pid == 0)
+		return 0;
+	if (si.si_code == CLD_TRAPPED || si.si_code == CLD_STOPPED) {
+		*ret = si.si_status;
+		/* an exec event that nobody has waited for hides a thread that changed its id */
+		(void)waitid(P_PID, (id_t)pid, &si, WSTOPPED | WNOHANG | __WALL | __WNOTHREAD);
+		return 1;
+	}
+	/* our own child is reaped by whoever waits for the view's end */
+	if (!s->own || pid != s->tgid)
+		(void)waitpid(pid, NULL, __WALL | __WNOTHREAD | WNOHANG);
+	return -ESRCH;
+}
+
+/* Is it in a stop, whoever has taken the news of it? */
+static bool in_stop(pid_t pid, int *ret)
+{
+	siginfo_t si;
+
+	if (ptrace(PTRACE_GETSIGINFO, pid, 0, &si) < 0)
+		return false;
+	*ret = si.si_code == SYSCALL_STOP || si.si_code >> 8 ? si.si_code : si.si_signo;
+	return true;
+}
+
+static int look_twice(struct seizure *s, pid_t pid, int *ret)
+{
+	int r = look(s, pid, false, ret);
+
+	if (r == 0 && s->own && in_stop(pid, ret))
+		return 1;
+	return r;
+}
+
+/* Waits for the next stop: its code; -ESRCH when the guest is gone. */
+static int next_stop(struct seizure *s)
+{
+	struct timespec nap = { .tv_nsec = POLL_MIN_NS };
+	int code, r;
+
+	if (s->alone && !s->own)
+		return look(s, s->pid, true, &code) == 1 ? code : -ESRCH;
+	for (;;) {
+		r = look_twice(s, s->pid, &code);
+		if (r == 1)
+			return code;
+		if (s->tgid != s->pid) {
+			/* the leader's id is ours only once an exec has given it to the thread */
+			int r2 = look_twice(s, s->tgid, &code);
+
+			if (r2 == 1) {
+				s->pid = s->tgid;
+				return code;
+			}
+			r = r < 0 && r2 < 0 ? -ESRCH : 0;
+		}
+		if (r < 0)
+			return -ESRCH;
+		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < (long)POLL_MAX_NS)
+			nap.tv_nsec += nap.tv_nsec / 2;
+	}
+}
+
+static int resume(struct seizure *s, int sig)
+{
+	return ptrace(PTRACE_SYSCALL, s->pid, 0, (long)sig) < 0 ? -ESRCH : 0;
+}
+
+static void set_mask(struct seizure *s, uint64_t mask)
+{
+	(void)ptrace(PTRACE_SETSIGMASK, s->pid, sizeof(mask), &mask); /* fails when it is dead only */
+}
+
+static bool signal_pending(pid_t pid, int sig)
+{
+	char status[4096];
+
+	return read_status(pid, status, sizeof(status)) &&
+	       ((status_field(status, "\nSigPnd:", 16) | status_field(status, "\nShdPnd:", 16)) >>
+			       (sig - 1) & 1);
+}
+
+static void detach(struct seizure *s)
+{
+	if (s->held_stop && !signal_pending(s->pid, SIGCONT))
+		(void)kill(s->tgid, SIGSTOP);
+	if (ptrace(PTRACE_DETACH, s->pid, 0, 0L) < 0) {
+		int code;
+
+		(void)look(s, s->pid, true, &code); /* killed in the stop */
+	}
+}
+
+/* The pointers of the guest's argv that are kept. */
+static int read_argv(struct seizure *s)
+{
+	gaddr_t at = s->a->argv;
+	size_t cap = 0, n = 0;
+	gaddr_t *v = NULL;
+	int r = 0;
+
+	for (bool end = at.v == 0; !end;) {
+		/* up to the end of a page: nothing is promised behind the NULL */
+		size_t want = (4096 - (size_t)(at.v & 4095)) / sizeof(*v);
+
+		if (want == 0)
+			want = 1;
+		if (n + want > cap) {
+			gaddr_t *bigger = realloc(v, (cap = n + want + 64) * sizeof(*v));
+
+			if (!bigger) {
+				r = -ENOMEM;
+				break;
+			}
+			v = bigger;
+		}
+		r = guest_read(s->c, at, v + n, want * sizeof(*v));
+		if (r < 0)
+			break;
+		for (size_t i = 0; i < want && !end; i++) {
+			if (v[n].v == 0)
+				end = true;
+			else
+				n++;
+		}
+		at = gaddr_add(at, want * sizeof(*v));
+		if (n > MAX_ARGV) {
+			r = -E2BIG;
+			break;
+		}
+	}
+	if (r < 0) {
+		free(v);
+		return r;
+	}
+	s->nargv = n > s->a->skip ? n - s->a->skip : 0;
+	if (v && s->nargv)
+		memmove(v, v + s->a->skip, s->nargv * sizeof(*v));
+	s->argv = v;
+	return 0;
+}
+
+static size_t count_head(const struct inject_args *a)
+{
+	size_t n = 0;
+
+	while (a->head && a->head[n])
+		n++;
+	return n;
+}
+
+/* Copies a string to the buffer; its address in the guest. */
+static uint64_t put_string(struct seizure *s, size_t *used, const char *str)
+{
+	uint64_t addr = s->at + *used;
+	size_t len = strlen(str) + 1;
+
+	memcpy(s->new_ + *used, str, len);
+	*used += len;
+	return addr;
+}
+
+static int allocate(struct seizure *s)
+{
+	const struct inject_args *a = s->a;
+	size_t nhead = count_head(a);
+
+	for (int i = 0; i < 6; i++)
+		s->len += a->str[i] ? strlen(a->str[i]) + 1 : 0;
+	for (size_t i = 0; i < nhead; i++)
+		s->len += strlen(a->head[i]) + 1;
+	if (a->head)
+		s->len += (nhead + s->nargv + 1) * sizeof(uint64_t);
+	if (s->len == 0)
+		return 0;
+	s->new_ = malloc(s->len);
+	s->old = malloc(s->len);
+	return s->new_ && s->old ? 0 : -ENOMEM;
+}
+
+/* Lays out pointers and strings below the stack pointer and gives the arguments their addresses. */
+static int write_memory(struct seizure *s, uint64_t args[6])
+{
+	const struct inject_args *a = s->a;
+	size_t nhead = count_head(a), used = 0, n = 0;
+
+	if (s->len == 0)
+		return 0;
+	s->at = (arch_sp(&s->regs) - ARCH_RED_ZONE - s->len) & ~15ull;
+	if (a->head) {
+		uint64_t *p = (uint64_t *)s->new_; /* malloc'ed: aligned */
+
+		used = (nhead + s->nargv + 1) * sizeof(*p);
+		for (size_t i = 0; i < nhead; i++)
+			p[n++] = put_string(s, &used, a->head[i]);
+		for (size_t i = 0; i < s->nargv; i++)
+			p[n++] = s->argv[i].v;
+		p[n] = 0;
+		args[a->argv_arg] = s->at;
+	}
+	for (int i = 0; i < 6; i++) {
+		if (a->str[i])
+			args[i] = put_string(s, &used, a->str[i]);
+	}
+	s->saved = pread(s->mem, s->old, s->len, (off_t)s->at) == (ssize_t)s->len;
+	if (pwrite(s->mem, s->new_, s->len, (off_t)s->at) != (ssize_t)s->len)
+		return -EFAULT;
+	return 0;
+}
+
+static void restore_memory(struct seizure *s)
+{
+	if (s->saved && pwrite(s->mem, s->old, s->len, (off_t)s->at) < 0)
+		log_debug("%d: the memory below its stack was not put back", s->pid);
+	s->saved = false;
+}
+
+/* The program has been loaded: the name that it was started by is what the guest said. */
+static void patch_execfn(struct seizure *s)
+{
+	const char *was = s->a->str[0] ? s->a->str[0] : s->a->str[1];
+	size_t len = was ? strlen(was) + 1 : 0;
+	uint64_t auxv[2 * 64];
+	char path[64], buf[8192];
+	struct iovec local = { buf, len }, remote = { NULL, len };
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	if (!s->a->execfn || len == 0 || len > sizeof(buf) || strlen(s->a->execfn) >= len)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/auxv", s->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, auxv, sizeof(auxv));
+	for (ssize_t i = 0; i + 16 <= n; i += 16) {
+		if (auxv[i / 8] == 31 /* AT_EXECFN */)
+			remote.iov_base = (void *)(uintptr_t)auxv[i / 8 + 1];
+	}
+	if (!remote.iov_base ||
+		process_vm_readv(s->pid, &local, 1, &remote, 1, 0) != (ssize_t)len ||
+		memcmp(buf, was, len) != 0)
+		return;
+	memset(buf, 0, len);
+	memcpy(buf, s->a->execfn, strlen(s->a->execfn));
+	(void)process_vm_writev(s->pid, &local, 1, &remote, 1, 0); /* a matter of looks */
+}
+
+/* Waits for the stop on the way out of the call that waits for us: 0, -ESRCH (gone, or astray). */
+static int first_stop(struct seizure *s)
+{
+	int code = next_stop(s);
+
+	if (code < 0)
+		return code;
+	if (ptrace(PTRACE_GETREGS, s->pid, 0, &s->regs) < 0)
+		return next_stop(s) < 0 ? -ESRCH : -EPERM;
+	if (code >> 8 == PTRACE_EVENT_STOP && arch_nr(&s->regs) == s->c->nr &&
+		(arch_result(&s->regs) == RESTART_NOINTR || arch_result(&s->regs) == RESTART_SYS))
+		return 0;
+	log_debug("%d: stopped elsewhere (code %x): the call is made again", s->pid, code);
+	detach(s);
+	return -ESRCH;
+}
+
+/* The call is over (or cannot be made): the guest is as it was, but for the result. */
+static void put_back(struct seizure *s, int64_t result, bool again)
+{
+	struct user_regs_struct regs = s->regs;
+
+	restore_memory(s);
+	arch_set_result(&regs, result);
+	if (!again)
+		arch_set_no_restart(&regs);
+	(void)ptrace(PTRACE_SETREGS, s->pid, 0, &regs);
+	set_mask(s, s->mask);
+	detach(s);
+}
+
+/* Lets the guest run the call and returns its result; detached then. */
+static int64_t run_call(struct seizure *s)
+{
+	struct user_regs_struct regs;
+	bool entered = false;
+	int r = resume(s, 0);
+
+	for (;;) {
+		int code = next_stop(s), sig = 0;
+
+		if (code < 0)
+			return -ESRCH;
+		if (r < 0)
+			return -ESRCH;
+		if (code >> 8 == PTRACE_EVENT_EXEC) {
+			set_mask(s, s->mask);
+			patch_execfn(s);
+			detach(s);
+			return 0;
+		}
+		if (code == SYSCALL_STOP && entered) {
+			int64_t result;
+
+			if (ptrace(PTRACE_GETREGS, s->pid, 0, &regs) < 0)
+				return next_stop(s) < 0 ? -ESRCH : -EPERM;
+			result = arch_result(&regs);
+			put_back(s, result, true);
+			return result;
+		}
+		if (code == SYSCALL_STOP)
+			entered = true;
+		else if (code == SIGSTOP)
+			s->held_stop = true;
+		else if (code >> 8 == 0)
+			sig = code; /* a fault of its own: nothing that could be held back */
+		r = resume(s, sig);
+	}
+}
+
+static int send_answer(struct call *c, int error, unsigned flags)
+{
+	/* newer kernels may have a larger one: what is behind stays zero */
+	union {
+		struct seccomp_notif_resp r;
+		char room[256];
+	} u;
+
+	memset(&u, 0, sizeof(u));
+	u.r.id = c->id;
+	u.r.error = error;
+	u.r.flags = flags;
+	while (ioctl(c->engine->listener, SECCOMP_IOCTL_NOTIF_SEND, &u.r) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static int seize(struct seizure *s)
+{
+	char path[64], status[4096];
+
+	if (ptrace(PTRACE_SEIZE, s->pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) < 0)
+		return errno == ESRCH ? -ESRCH : -EPERM;
+	/* from here on the id cannot go to another task; was it still our guest when seized? */
+	if (read_status(s->pid, status, sizeof(status))) {
+		s->alone = s->pid == s->tgid && status_field(status, "\nThreads:", 10) == 1;
+		s->own = status_field(status, "\nPPid:", 10) == (uint64_t)getpid();
+	}
+	snprintf(path, sizeof(path), "/proc/%d/mem", s->pid);
+	s->mem = open(path, O_RDWR | O_CLOEXEC);
+	(void)ptrace(PTRACE_INTERRUPT, s->pid, 0, 0);
+	return 0;
+}
+
+static enum verdict inject_seized(struct seizure *s)
+{
+	struct call *c = s->c;
+	struct claim claim = { 0 };
+	uint64_t args[6], all = ~0ull;
+	int r;
+
+	claim_add(c->engine, &claim, c->tid);
+	/* a guest that does not wait any more (killed, or not ours) stops or ends all the same */
+	(void)send_answer(c, RESTART_NOINTR, 0);
+	r = first_stop(s);
+	if (r < 0)
+		goto out;
+	r = -EPERM;
+	if (s->mem < 0 || ptrace(PTRACE_GETSIGMASK, s->pid, sizeof(s->mask), &s->mask) < 0) {
+		detach(s);
+		goto out;
+	}
+	set_mask(s, all);
+	memcpy(args, s->a->args, sizeof(args));
+	r = write_memory(s, args);
+	if (r < 0) {
+		put_back(s, r, false);
+	} else {
+		struct user_regs_struct regs = s->regs;
+
+		arch_set_call(&regs, s->a->nr, args);
+		(void)ptrace(PTRACE_SETREGS, s->pid, 0, &regs);
+		r = (int)run_call(s);
+	}
+out:
+	claim_remove(c->engine, &claim);
+	c->ret = r;
+	return ANSWERED;
+}
+
+enum verdict inject_call(struct call *c, const struct inject_args *a)
+{
+	struct seizure s = { .c = c, .a = a, .pid = c->tid, .tgid = call_tgid(c), .mem = -1 };
+	enum verdict v = DONE;
+	int r = s.tgid < 0 ? -ESRCH : 0;
+
+	if (r == 0 && a->head)
+		r = read_argv(&s);
+	if (r == 0)
+		r = allocate(&s);
+	if (r == 0 && !call_alive(c))
+		r = -ESRCH;
+	if (r == 0)
+		r = seize(&s);
+	if (r == 0)
+		v = inject_seized(&s);
+	else
+		c->ret = r;
+	if (s.mem >= 0)
+		close(s.mem);
+	free(s.argv);
+	free(s.new_);
+	free(s.old);
+	return v;
 }

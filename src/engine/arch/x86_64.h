@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the engine must know of the machine's registers: x86_64. */
+#ifndef UM_ENGINE_ARCH_X86_64_H
+#define UM_ENGINE_ARCH_X86_64_H
+
+#include <stdint.h>
+#include <sys/user.h>
+
+/* The ABI's area below the stack pointer that a leaf function may use. */
+#define ARCH_RED_ZONE 128
+
+static inline uint64_t arch_sp(const struct user_regs_struct *r)
+{
+	return r->rsp;
+}
+
+/* In a stop on the way out of a system call: its number, its result. */
+static inline int arch_nr(const struct user_regs_struct *r)
+{
+	return (int)r->orig_rax;
+}
+
+static inline int64_t arch_result(const struct user_regs_struct *r)
+{
+	return (int64_t)r->rax;
+}
+
+static inline void arch_set_result(struct user_regs_struct *r, int64_t v)
+{
+	r->rax = (uint64_t)v;
+}
+
+/* The kernel does not restart a call without a number, whatever its result. */
+static inline void arch_set_no_restart(struct user_regs_struct *r)
+{
+	r->orig_rax = (uint64_t)-1;
+}
+
+/* The call that the kernel makes when it restarts with -ERESTARTNOINTR. */
+static inline void arch_set_call(struct user_regs_struct *r, int nr, const uint64_t args[6])
+{
+	r->orig_rax = (uint64_t)nr;
+	r->rdi = args[0];
+	r->rsi = args[1];
+	r->rdx = args[2];
+	r->r10 = args[3];
+	r->r8 = args[4];
+	r->r9 = args[5];
+}
+
+#endif
