@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,11 +36,25 @@ static int act(struct options *o)
 	return run_view(&o->run);
 }
 
+/* Numbers 0 to 2 must not become files of ours. What was closed is closed again for the command, at
+ * its exec. */
+static int fill_standard_fds(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+			return -EBADF;
+	}
+	return 0;
+}
+
 int main(UNUSED int argc, char **argv)
 {
 	struct options o;
-	int status = options_parse(&o, argv) < 0 ? EXIT_SETUP : act(&o);
+	int status;
 
+	if (fill_standard_fds() < 0)
+		return EXIT_SETUP;
+	status = options_parse(&o, argv) < 0 ? EXIT_SETUP : act(&o);
 	options_release(&o);
 	return status;
 }

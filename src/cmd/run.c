@@ -93,6 +93,8 @@ static int set_up(struct run *r)
 	if (err < 0)
 		return err;
 	err = engine_start(&eo, &r->um.engine);
+	/* The launcher, from which all guests come, has kept the user's limits and umask. */
+	prepare_process();
 	if (err == -EBUSY)
 		log_user("this process is watched by a seccomp listener already, and a process can "
 			 "have one only");
@@ -240,7 +242,6 @@ static int supervise(void *arg, const struct front_link *link)
 {
 	struct run r = { .o = arg, .link = link, .status = 125 };
 
-	prepare_process();
 	hold_sigchld();
 	if (set_up(&r) == 0 && start_command(&r) == 0)
 		reap(&r);
