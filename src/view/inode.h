@@ -20,18 +20,24 @@ struct inode {
 	uint64_t nodeid;
 	uint64_t generation;
 	atomic_int refs;
+	mode_t type;	  /* S_IFMT part; never changes: a node whose type changed is another inode */
 	uint64_t nlookup; /* what the server must be told to forget; the table's lock */
 	pthread_mutex_t lock; /* attr, attr_until, attr_seq, cache pointer; innermost but for caches */
 	struct fs_attr attr;
 	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
-	uint64_t attr_seq;   /* counts what made attr stale: a reply asked for before is not kept */
+	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not kept */
 	struct filecache *cache; /* NULL while never opened; owned; freed by the hook below */
 	/* Where a directory (or file, as last looked up) is: guarded by the table's lock. */
 	struct inode *parent; /* referenced; NULL for a root */
 	char *name;
-	bool deleted; /* its last name was removed */
+	atomic_bool deleted; /* its last name was removed */
+	atomic_bool bad;     /* the server gave its node id to something else: -EIO */
+	bool hashed;	     /* the table finds it by its node id */
+	uint64_t name_seq;   /* as attr_seq, for names in it that the cache holds no record of */
+	struct cds_list_head names;   /* cached names in it */
+	struct cds_list_head aliases; /* cached names of it */
 	struct cds_hlist_node hash;
-	struct cds_list_head lru;
+	struct cds_list_head lru; /* linked while unreferenced */
 };
 
 /* The table of a file system's inodes. */
@@ -40,6 +46,11 @@ int MUST_CHECK itable_init(struct fs *fs);
 void itable_release(struct fs *fs);
 /* How many inodes are known, for umctl and limits. */
 size_t itable_count(struct fs *fs);
+/* Counts changes. Read before a request is sent, it tells whether its reply is still news: see
+ * inode_from_entry_at(). */
+uint64_t itable_version(struct fs *fs);
+/* The root, of type S_IFDIR (or S_IFREG ...), without asking the server: referenced. */
+int MUST_CHECK inode_root(struct fs *fs, mode_t type, struct inode **ret);
 /* Called when an inode with a cache is freed (set once by the file layer). */
 void inode_set_cache_free(void (*fn)(struct inode *ino));
 /* Called with an inode whose attributes are filled for a caller, so that the file layer can put
@@ -59,6 +70,10 @@ static inline void inode_cleanup(struct inode **ino)
  * the type of a known node changed. parent/name may be NULL (root, tmpfile). */
 int MUST_CHECK inode_from_entry(struct fs *fs, const struct fs_entry *e, struct inode *parent,
 	const char *name, struct inode **ret);
+/* The same for a reply to a request sent at `version`: neither its attributes nor its name are
+ * kept if they changed since (readdirplus). -ELOOP: a directory that is above itself. */
+int MUST_CHECK inode_from_entry_at(struct fs *fs, const struct fs_entry *e, struct inode *parent,
+	const char *name, uint64_t version, struct inode **ret);
 
 /* A name in a directory. -ENOENT; positive results are referenced. Uses and fills the cache. */
 int MUST_CHECK inode_lookup(struct inode *dir, const struct fs_req *req, const char *name,
@@ -72,10 +87,12 @@ int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req,
 
 static inline mode_t inode_type(const struct inode *ino)
 {
-	return ino->attr.mode & S_IFMT; /* the type never changes while the inode is known */
+	return ino->type;
 }
 
-/* Operations that change names: they run the driver's op and keep the caches right. */
+/* Operations that change names: they check permissions (with default_permissions; sticky
+ * directories too) and FS_READ_ONLY, apply the umask where the server does not, run the driver's
+ * op and keep the caches right. Mount flags are the caller's. */
 int MUST_CHECK inode_mknod(struct inode *dir, const struct fs_req *req, const char *name,
 	mode_t mode, dev_t rdev, struct inode **ret);
 int MUST_CHECK inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name,
@@ -91,6 +108,9 @@ int MUST_CHECK inode_rename(struct inode *dir, const struct fs_req *req, const c
 /* O_CREAT: ret_h is the open handle. Falls back to mknod + open where the server has no create. */
 int MUST_CHECK inode_create(struct inode *dir, const struct fs_req *req, const char *name,
 	mode_t mode, int flags, struct inode **ret, struct fs_handle *ret_h);
+/* O_TMPFILE: an inode without a name. -EOPNOTSUPP where the server has none. */
+int MUST_CHECK inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int flags,
+	struct inode **ret, struct fs_handle *ret_h);
 int MUST_CHECK inode_readlink(
 	struct inode *ino, const struct fs_req *req, char buf[/* PATH_MAX */]);
 
@@ -101,6 +121,9 @@ enum inode_may { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4, MAY_ACCESS = 0x10 };
 /* May req do this (enum inode_may)? default_permissions: by mode, uid and
  * gid with the kernel's rules for root; else by the server's access op where it has one. */
 int MUST_CHECK inode_permission(struct inode *ino, const struct fs_req *req, int mask);
+/* The same where the kernel does not ask the server: searching a directory on a walk, creating
+ * and removing in it. Without default_permissions everything is allowed (the op itself refuses). */
+int MUST_CHECK inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask);
 
 /* What a server's notification or our own change makes stale. */
 void inode_invalidate_attr(struct inode *ino);

@@ -49,6 +49,10 @@ struct path {
 	bool last_dot;		 /* the last component was "." or "..": unlink, rename refuse it */
 	bool slash;		 /* the path ended in a slash */
 	char *name;		 /* canonical absolute path in the view (a negative's too) */
+	/* PATH_REAL: not NULL when the result is a link of /proc (not followed) whose body differs
+	 * for the guest from what we would read: /proc/self, or /proc/PID/{cwd,exe,fd/N} that lead
+	 * to something on a mount. It is what readlink(2) gives. */
+	char *link;
 };
 
 #define PATH_INIT { .dirfd = -1 }

@@ -20,12 +20,15 @@ struct mount {
 	struct fs *fs;
 	struct inode *root;
 	struct inode *covers; /* the inode it lies on when parent is set */
+	struct view *view;
 	char *target;	      /* canonical absolute path of the mount point in the view */
+	size_t target_len;
 	char *source;	      /* as mountinfo shows it */
 	char *type;	      /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
 	char *options;	      /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
 	unsigned long flags;  /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
-	bool detached;	      /* umount -l, or not attached yet: no path leads to it */
+	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */
+	atomic_bool ended;    /* mount_end() was called */
 	pid_t server;	      /* the service task that serves it, 0 when not known */
 	struct cds_list_head node; /* view->mounts, newest last */
 };
@@ -33,8 +36,11 @@ struct mount {
 struct view {
 	pthread_rwlock_t lock; /* mounts and their places; never held across a request */
 	struct cds_list_head mounts;
-	atomic_int nmounts;    /* read without the lock: 0 means that nothing is virtual */
+	/* Mounts that are alive, those too that are detached and still in use. Read without the
+	 * lock: 0 means that nothing is virtual. */
+	atomic_int nmounts;
 	int next_id;
+	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
 	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
 	atomic_bool exotic;
 	/* The file layer's answer to "which virtual file is this real one?" by device and inode
@@ -61,6 +67,16 @@ static inline void mount_cleanup(struct mount **m)
 }
 #define _cleanup_mount_ _cleanup_(mount_cleanup)
 
+/* Ends the file system of a detached mount (fs->unmount), once: also called when the last
+ * reference goes. */
+void mount_end(struct mount *m, uint64_t deadline_ns);
+
+/* May names and data be changed through this mount? 0 or -EROFS. */
+static inline int mount_want_write(const struct mount *m)
+{
+	return (m->flags & MS_RDONLY) || (m->fs->flags & FS_READ_ONLY) ? -EROFS : 0;
+}
+
 struct path;
 
 /*
@@ -82,6 +98,12 @@ struct mount *view_mount_at(struct view *v, const char *target);
 struct mount *view_last_mount(struct view *v);
 /* Calls fn for each mount, oldest first, under the read lock: fn must not block. */
 void view_each_mount(struct view *v, void (*fn)(struct mount *m, void *arg), void *arg);
+
+/* Internal to path resolution. The outermost mount on the host's tree whose mount point is a
+ * prefix of path (of len bytes) longer than `above`; referenced or NULL. */
+struct mount *view_first_mount(struct view *v, const char *path, size_t len, size_t above);
+/* The newest mount that covers an inode of another mount; referenced or NULL. */
+struct mount *view_mount_on(struct view *v, struct mount *m, struct inode *ino);
 
 /* Does a mount lie at, or above (as a prefix of), this canonical path? No reference. */
 bool view_covers(struct view *v, const char *path);

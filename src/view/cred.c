@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whose call it is, as a server is told. The kernel keeps a task's filesystem ids, groups and
+ * umask; they are read from /proc/TID/status, in one read, and never kept. The umask is needed
+ * by the calls that make files alone.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/nr.h"
+#include "view/itable.h"
+#include "view/path.h"
+
+/* Set once, before the first call. */
+static void (*_Atomic cred_hook)(struct call *c, struct fs_req *ret);
+
+void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret))
+{
+	atomic_store(&cred_hook, fn);
+}
+
+/* The whole text; a task in very many groups is cut after them. */
+static ssize_t read_status(pid_t tid, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = -1;
+	char name[64];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", tid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}
+
+/* The text after "\nKey:\t", or NULL. */
+static const char *status_field(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p ? p + strlen(key) : NULL;
+}
+
+/* "Uid:" and "Gid:" have the real, effective, saved and filesystem ids. */
+static void status_ids(const char *text, const char *key, uint32_t *ret_real, uint32_t *ret_fs)
+{
+	const char *p = status_field(text, key);
+	char *end;
+	int i;
+
+	for (i = 0; p && i < 4; i++) {
+		unsigned long id = strtoul(p, &end, 10);
+
+		if (end == p)
+			return;
+		if (i == 0)
+			*ret_real = (uint32_t)id;
+		if (i == 3)
+			*ret_fs = (uint32_t)id;
+		p = end;
+	}
+}
+
+void fs_req_init(struct fs_req *req, struct call *c)
+{
+	void (*fn)(struct call *, struct fs_req *) = atomic_load(&cred_hook);
+	char buf[4096];
+
+	*req = (struct fs_req){ .call = c, .uid = geteuid(), .gid = getegid(), .umask = 022 };
+	req->ruid = req->uid;
+	req->rgid = req->gid;
+	if (!c)
+		return;
+	req->pid = c->tid;
+	if (read_status(c->tid, buf, sizeof(buf)) > 0) {
+		const char *p = status_field(buf, "\nUmask:\t");
+
+		status_ids(buf, "\nUid:\t", &req->ruid, &req->uid);
+		status_ids(buf, "\nGid:\t", &req->rgid, &req->gid);
+		if (p)
+			req->umask = (mode_t)strtoul(p, NULL, 8) & 0777;
+	}
+	if (fn)
+		fn(c, req);
+}
+
+bool fs_req_in_group(const struct fs_req *req, gid_t gid)
+{
+	_cleanup_free_ char *buf = NULL;
+	const size_t size = 1 << 20; /* 65,536 groups */
+	const char *p;
+	char *end;
+
+	if (req->gid == gid)
+		return true;
+	if (!req->call)
+		return false;
+	buf = malloc(size);
+	if (!buf || read_status(req->call->tid, buf, size) < 0)
+		return false;
+	p = status_field(buf, "\nGroups:\t");
+	while (p && *p && *p != '\n') {
+		unsigned long g = strtoul(p, &end, 10);
+
+		if (end == p)
+			break;
+		if (g == gid)
+			return true;
+		p = end;
+		while (*p == ' ')
+			p++;
+	}
+	return false;
+}

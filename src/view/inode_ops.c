@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Operations on names: the driver's op, and what it makes of the caches. */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#include "view/itable.h"
+
+int inode_lookup(
+	struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret)
+{
+	struct itable *t = itable_of(dir->fs);
+	struct fs *fs = dir->fs;
+	struct fs_entry e = { 0 };
+	struct dname *d;
+	uint64_t version;
+	int err;
+
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (atomic_load(&dir->bad))
+		return -EIO;
+	if (atomic_load(&dir->deleted))
+		return -ENOENT;
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, name);
+	if (d && d->until && now_ns() < d->until) {
+		if (d->ino)
+			*ret = inode_get_locked(t, d->ino);
+		err = d->ino ? 0 : -ENOENT;
+		pthread_mutex_unlock(&t->lock);
+		return err;
+	}
+	version = itable_version(fs);
+	pthread_mutex_unlock(&t->lock);
+
+	err = fs->node->lookup ? fs->node->lookup(fs, req, dir->nodeid, name, &e) : -ENOSYS;
+	if (err < 0 && err != -ENOENT)
+		return err;
+	if (err == 0 && e.nodeid)
+		return inode_from_entry_at(fs, &e, dir, name, version, ret);
+	pthread_mutex_lock(&t->lock);
+	if (!name_stale(dir, name_find(t, dir, name), version))
+		name_set(t, dir, name, NULL, err == 0 ? valid_until(e.entry_valid_ns) : 0);
+	pthread_mutex_unlock(&t->lock);
+	return -ENOENT;
+}
+
+/* Before any change in a directory. */
+static int dir_check(struct inode *dir, const struct fs_req *req, const char *name)
+{
+	if (strlen(name) > NAME_MAX)
+		return -ENAMETOOLONG;
+	if (dir->type != S_IFDIR)
+		return -ENOTDIR;
+	if (atomic_load(&dir->bad))
+		return -EIO;
+	if (atomic_load(&dir->deleted))
+		return -ENOENT;
+	if (dir->fs->flags & FS_READ_ONLY)
+		return -EROFS;
+	return perm_create(dir, req);
+}
+
+static mode_t masked(const struct inode *dir, const struct fs_req *req, mode_t mode)
+{
+	return dir->fs->flags & FS_DONT_MASK ? mode : mode & ~req->umask;
+}
+
+/* What a name leads to as far as is known (even if it was not asked for a long time). */
+static struct inode *known(struct inode *dir, const char *name)
+{
+	struct itable *t = itable_of(dir->fs);
+	struct inode *ino = NULL;
+	struct dname *d;
+
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, name);
+	if (d && d->ino)
+		ino = inode_get_locked(t, d->ino);
+	pthread_mutex_unlock(&t->lock);
+	return ino;
+}
+
+/* An op that changed nothing may have: the name is asked for again. */
+static void changed_unknown(struct inode *dir, const char *name)
+{
+	struct itable *t = itable_of(dir->fs);
+	struct dname *d;
+
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, name);
+	if (d)
+		d->until = 0;
+	name_changed(t, dir, name);
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* The reply of an op that made a name (mkdir, create ...), sent at `version`. */
+static int entered(struct inode *dir, const char *name, uint64_t version, mode_t type,
+	const struct fs_entry *e, struct inode **ret)
+{
+	struct itable *t = itable_of(dir->fs);
+	struct inode *drop[2] = { NULL, NULL }, *ino = NULL;
+	struct fs *fs = dir->fs;
+	struct dname *d;
+	int err;
+
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, name);
+	if (d && name_stale(dir, d, version)) /* two changes at once: which was last? */
+		name_set(t, dir, name, NULL, 0);
+	err = (e->attr.mode & S_IFMT) == type ?
+		inode_enter_locked(t, e, dir, name, version, &ino, drop) : -EIO;
+	if (err < 0)
+		name_set(t, dir, name, NULL, 0);
+	name_changed(t, dir, name);
+	pthread_mutex_unlock(&t->lock);
+	inode_put(drop[0]);
+	inode_put(drop[1]);
+	inode_invalidate_attr(dir);
+	if (err < 0) {
+		if (ino)
+			inode_put(ino);
+		else if (e->nodeid && e->nodeid != fs->root_node && fs->node->forget)
+			fs->node->forget(fs, e->nodeid, 1);
+		return err;
+	}
+	*ret = ino;
+	return 0;
+}
+
+int inode_mknod(struct inode *dir, const struct fs_req *req, const char *name, mode_t mode,
+	dev_t rdev, struct inode **ret)
+{
+	uint64_t version = itable_version(dir->fs);
+	struct fs_entry e = { 0 };
+	int err = dir_check(dir, req, name);
+
+	if (err < 0)
+		return err;
+	if (!dir->fs->node->mknod)
+		return -EPERM;
+	if ((mode & S_IFMT) == 0)
+		mode |= S_IFREG;
+	err = dir->fs->node->mknod(
+		dir->fs, req, dir->nodeid, name, masked(dir, req, mode), rdev, &e);
+	if (err < 0) {
+		changed_unknown(dir, name);
+		return err;
+	}
+	return entered(dir, name, version, mode & S_IFMT, &e, ret);
+}
+
+int inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name, mode_t mode,
+	struct inode **ret)
+{
+	uint64_t version = itable_version(dir->fs);
+	struct fs_entry e = { 0 };
+	int err = dir_check(dir, req, name);
+
+	if (err < 0)
+		return err;
+	if (!dir->fs->node->mkdir)
+		return -EPERM;
+	err = dir->fs->node->mkdir(
+		dir->fs, req, dir->nodeid, name, masked(dir, req, mode & 01777), &e);
+	if (err < 0) {
+		changed_unknown(dir, name);
+		return err;
+	}
+	return entered(dir, name, version, S_IFDIR, &e, ret);
+}
+
+int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
+	const char *target, struct inode **ret)
+{
+	uint64_t version = itable_version(dir->fs);
+	struct fs_entry e = { 0 };
+	int err = dir_check(dir, req, name);
+
+	if (err < 0)
+		return err;
+	if (!dir->fs->node->symlink)
+		return -EPERM;
+	err = dir->fs->node->symlink(dir->fs, req, dir->nodeid, name, target, &e);
+	if (err < 0) {
+		changed_unknown(dir, name);
+		return err;
+	}
+	return entered(dir, name, version, S_IFLNK, &e, ret);
+}
+
+int inode_link(
+	struct inode *ino, const struct fs_req *req, struct inode *dir, const char *name)
+{
+	uint64_t version = itable_version(dir->fs);
+	_cleanup_inode_ struct inode *made = NULL;
+	struct fs_entry e = { 0 };
+	int err;
+
+	if (ino->fs != dir->fs)
+		return -EXDEV;
+	err = dir_check(dir, req, name);
+	if (err < 0)
+		return err;
+	if (ino->type == S_IFDIR || !dir->fs->node->link)
+		return -EPERM;
+	if (atomic_load(&ino->bad))
+		return -EIO;
+	err = dir->fs->node->link(dir->fs, req, ino->nodeid, dir->nodeid, name, &e);
+	inode_invalidate_attr(ino);
+	if (err < 0) {
+		changed_unknown(dir, name);
+		return err;
+	}
+	return entered(dir, name, version, ino->type, &e, &made);
+}
+
+int inode_create(struct inode *dir, const struct fs_req *req, const char *name, mode_t mode,
+	int flags, struct inode **ret, struct fs_handle *ret_h)
+{
+	uint64_t version = itable_version(dir->fs);
+	_cleanup_inode_ struct inode *ino = NULL;
+	struct fs *fs = dir->fs;
+	struct fs_entry e = { 0 };
+	struct fs_handle h = { 0 };
+	int err = dir_check(dir, req, name);
+
+	if (err < 0)
+		return err;
+	mode = (mode & 07777) | S_IFREG;
+	err = fs->file && fs->file->create ?
+		fs->file->create(fs, req, dir->nodeid, name, masked(dir, req, mode), flags, &e, &h) :
+		-ENOSYS;
+	if (err == -ENOSYS) {
+		err = inode_mknod(dir, req, name, mode, 0, &ino);
+		if (err < 0)
+			return err == -EPERM && !fs->node->mknod ? -EACCES : err;
+		h = (struct fs_handle){ .flags = FS_OPEN_NONE, .oflags = flags };
+		if (fs->file && fs->file->open)
+			err = fs->file->open(fs, req, ino->nodeid,
+				flags & ~(O_CREAT | O_EXCL | O_NOCTTY), &h);
+		if (err == -ENOSYS)
+			err = 0;
+	} else if (err == 0) {
+		err = entered(dir, name, version, S_IFREG, &e, &ino);
+		if (err < 0 && fs->file->release)
+			fs->file->release(fs, e.nodeid, &h);
+	} else {
+		changed_unknown(dir, name);
+	}
+	if (err < 0)
+		return err;
+	*ret = take_ptr(&ino);
+	*ret_h = h;
+	return 0;
+}
+
+int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int flags,
+	struct inode **ret, struct fs_handle *ret_h)
+{
+	_cleanup_inode_ struct inode *ino = NULL;
+	struct fs *fs = dir->fs;
+	struct fs_entry e = { 0 };
+	struct fs_handle h = { 0 };
+	int err = dir_check(dir, req, "");
+
+	if (err < 0)
+		return err;
+	if (!fs->file || !fs->file->tmpfile)
+		return -EOPNOTSUPP;
+	mode = (mode & 07777) | S_IFREG;
+	err = fs->file->tmpfile(fs, req, dir->nodeid, masked(dir, req, mode), flags, &e, &h);
+	if (err < 0)
+		return err == -ENOSYS ? -EOPNOTSUPP : err;
+	if ((e.attr.mode & S_IFMT) != S_IFREG)
+		return -EIO;
+	err = inode_from_entry(fs, &e, NULL, NULL, &ino);
+	if (err < 0)
+		return err;
+	/* no name leads to it; a link gives it one */
+	atomic_store(&ino->deleted, true);
+	*ret = take_ptr(&ino);
+	*ret_h = h;
+	return 0;
+}
+
+int inode_readlink(struct inode *ino, const struct fs_req *req, char buf[])
+{
+	if (ino->type != S_IFLNK || !ino->fs->node->readlink)
+		return -EINVAL;
+	if (atomic_load(&ino->bad))
+		return -EIO;
+	return ino->fs->node->readlink(ino->fs, req, ino->nodeid, buf);
+}
+
+/* One of its names is gone. */
+static void lost_name(struct inode *ino)
+{
+	bool last;
+
+	pthread_mutex_lock(&ino->lock);
+	last = ino->type == S_IFDIR || ino->attr.nlink <= 1;
+	if (ino->attr.nlink > 0)
+		ino->attr.nlink--;
+	pthread_mutex_unlock(&ino->lock);
+	if (last)
+		atomic_store(&ino->deleted, true);
+	inode_invalidate_attr(ino);
+}
+
+/* The name that an inode is known by went: another one that is known takes its place. */
+static struct inode *replace_locked(struct inode *ino, struct inode *dir, const char *name)
+{
+	struct inode *drop = NULL;
+	struct dname *d;
+
+	if (ino->parent != dir || strcmp(ino->name, name) != 0 || cds_list_empty(&ino->aliases))
+		return NULL;
+	d = cds_list_first_entry(&ino->aliases, struct dname, alias);
+	(void)!inode_place(ino, d->dir, d->name, &drop); /* out of memory: the old one stays */
+	return drop;
+}
+
+static int remove_name(struct inode *dir, const struct fs_req *req, const char *name, bool isdir)
+{
+	struct itable *t = itable_of(dir->fs);
+	_cleanup_inode_ struct inode *ino = NULL;
+	_cleanup_inode_ struct inode *drop = NULL;
+	const struct fs_node_ops *op = dir->fs->node;
+	int err = dir_check(dir, req, name);
+
+	if (err < 0)
+		return err;
+	ino = known(dir, name);
+	err = perm_delete(dir, ino, req, isdir);
+	if (err < 0)
+		return err;
+	if (isdir)
+		err = op->rmdir ? op->rmdir(dir->fs, req, dir->nodeid, name) : -EPERM;
+	else
+		err = op->unlink ? op->unlink(dir->fs, req, dir->nodeid, name) : -EPERM;
+	if (err < 0) {
+		if (err != -ENOTEMPTY && err != -EPERM)
+			changed_unknown(dir, name);
+		return err;
+	}
+	pthread_mutex_lock(&t->lock);
+	name_set(t, dir, name, NULL, 0);
+	name_changed(t, dir, name);
+	if (ino)
+		drop = replace_locked(ino, dir, name);
+	pthread_mutex_unlock(&t->lock);
+	inode_invalidate_attr(dir);
+	if (ino)
+		lost_name(ino);
+	return 0;
+}
+
+int inode_unlink(struct inode *dir, const struct fs_req *req, const char *name)
+{
+	return remove_name(dir, req, name, false);
+}
+
+int inode_rmdir(struct inode *dir, const struct fs_req *req, const char *name)
+{
+	return remove_name(dir, req, name, true);
+}
+
+/* After a successful rename: names and places follow. a and b: what the names led to before. */
+static void renamed(struct inode *dir, const char *name, struct inode *a, struct inode *newdir,
+	const char *newname, struct inode *b, unsigned flags, uint64_t version)
+{
+	struct itable *t = itable_of(dir->fs);
+	struct inode *drop[2] = { NULL, NULL };
+	struct dname *d;
+	uint64_t until = 0, new_until = 0;
+
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, name);
+	if (d && d->ino == a && !name_stale(dir, d, version))
+		until = d->until;
+	d = name_find(t, newdir, newname);
+	if (name_stale(newdir, d, version)) /* two changes at once: which was last? */
+		until = 0;
+	else if (d && d->ino == b)
+		new_until = d->until;
+	if (flags & RENAME_EXCHANGE) {
+		name_set(t, dir, name, b, b ? new_until : 0);
+		if (b && inode_place(b, dir, name, &drop[1]) < 0)
+			name_set(t, dir, name, NULL, 0);
+	} else {
+		name_set(t, dir, name, NULL, 0);
+	}
+	name_set(t, newdir, newname, a, a ? until : 0);
+	if (a && inode_place(a, newdir, newname, &drop[0]) < 0)
+		name_set(t, newdir, newname, NULL, 0);
+	if (a == b) /* two names of one file: which are left is the server's to say */
+		name_set(t, newdir, newname, NULL, 0);
+	name_changed(t, dir, name);
+	name_changed(t, newdir, newname);
+	pthread_mutex_unlock(&t->lock);
+	inode_put(drop[0]);
+	inode_put(drop[1]);
+}
+
+static int rename_check(struct inode *dir, const struct fs_req *req, const char *name,
+	struct inode *a, struct inode *newdir, const char *newname, struct inode *b, unsigned flags)
+{
+	int err = dir_check(dir, req, name);
+
+	if (err == 0)
+		err = dir_check(newdir, req, newname);
+	if (err < 0)
+		return err;
+	if (a && inode_is_ancestor(a, newdir))
+		return -EINVAL;
+	if (b && inode_is_ancestor(b, dir))
+		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	err = perm_delete(dir, a, req, a && a->type == S_IFDIR);
+	if (err == 0 && b)
+		err = perm_delete(newdir, b, req,
+			flags & RENAME_EXCHANGE ? b->type == S_IFDIR : a && a->type == S_IFDIR);
+	return err;
+}
+
+int inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
+	struct inode *newdir, const char *newname, unsigned flags)
+{
+	_cleanup_inode_ struct inode *a = NULL;
+	_cleanup_inode_ struct inode *b = NULL;
+	uint64_t version = itable_version(dir->fs);
+	struct fs *fs = dir->fs;
+	int err;
+
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return -EINVAL;
+	if ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
+		return -EINVAL;
+	if (newdir->fs != fs)
+		return -EXDEV;
+	a = known(dir, name);
+	b = known(newdir, newname);
+	err = rename_check(dir, req, name, a, newdir, newname, b, flags);
+	if (err < 0)
+		return err;
+	if (!fs->node->rename)
+		return -EPERM;
+	err = fs->node->rename(fs, req, dir->nodeid, name, newdir->nodeid, newname, flags);
+	if (err < 0) {
+		if (err != -ENOTEMPTY && err != -EPERM) {
+			changed_unknown(dir, name);
+			changed_unknown(newdir, newname);
+		}
+		return err;
+	}
+	renamed(dir, name, a, newdir, newname, b, flags, version);
+	inode_invalidate_attr(dir);
+	inode_invalidate_attr(newdir);
+	if (a)
+		inode_invalidate_attr(a);
+	if (b && b != a && (flags & RENAME_EXCHANGE))
+		inode_invalidate_attr(b);
+	else if (b && b != a)
+		lost_name(b);
+	return 0;
+}
+
+void itable_invalidate_entry(struct fs *fs, uint64_t parent, const char *name, size_t namelen)
+{
+	_cleanup_inode_ struct inode *dir = itable_find(fs, parent);
+	struct itable *t = itable_of(fs);
+	char copy[NAME_MAX + 1];
+	struct dname *d;
+
+	if (!dir || namelen > NAME_MAX)
+		return;
+	memcpy(copy, name, namelen);
+	copy[namelen] = '\0';
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, copy);
+	if (d)
+		d->until = 0;
+	name_changed(t, dir, copy);
+	pthread_mutex_unlock(&t->lock);
+	inode_invalidate_attr(dir);
+}

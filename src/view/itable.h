@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of the inode table, shared by inode.c, names.c and inode_ops.c. */
+#ifndef UM_VIEW_ITABLE_H
+#define UM_VIEW_ITABLE_H
+
+#include "view/inode.h"
+
+/*
+ * A name in a directory, as last heard of. ino NULL with a time in the future: known not to
+ * exist. A time in the past: nothing is known, the record stays for `seq`, and for whom the name
+ * was last (which rename and unlink need). It references neither directory nor inode: it goes
+ * when one of them is freed.
+ */
+struct dname {
+	struct cds_hlist_node hash;
+	struct cds_list_head sibling; /* dir->names */
+	struct cds_list_head alias;   /* ino->aliases */
+	struct cds_list_head lru;     /* itable->lru, oldest first */
+	struct inode *dir;
+	struct inode *ino;
+	uint64_t until;
+	uint64_t seq; /* itable version when the name was last changed by us or by notice */
+	uint32_t hashval;
+	uint16_t len;
+	char name[];
+};
+
+struct itable {
+	struct fs *fs;
+	pthread_mutex_t lock; /* all below, and the places of inodes; then inode->lock */
+	struct cds_hlist_head *inodes;
+	size_t ninodes, inode_mask;
+	struct cds_hlist_head *names;
+	size_t nnames, name_mask;
+	struct cds_list_head lru;    /* all names */
+	struct cds_list_head unused; /* inodes without a reference, oldest first */
+	size_t nunused;
+	atomic_uint_least64_t version;
+};
+
+enum { ITABLE_MAX_UNUSED = 131072, ITABLE_MAX_NAMES = 262144 };
+
+static inline struct itable *itable_of(const struct fs *fs)
+{
+	return fs->itable;
+}
+
+static inline uint64_t itable_bump(struct itable *t)
+{
+	return atomic_fetch_add_explicit(&t->version, 1, memory_order_acq_rel) + 1;
+}
+
+/* now + valid, without overflow. */
+static inline uint64_t valid_until(uint64_t valid_ns)
+{
+	uint64_t now;
+
+	if (valid_ns == 0)
+		return 0;
+	now = now_ns();
+	return valid_ns > UINT64_MAX - now ? UINT64_MAX : now + valid_ns;
+}
+
+/* ---- names.c; all with the table's lock held ---- */
+int MUST_CHECK names_init(struct itable *t);
+void names_release(struct itable *t);
+struct dname *name_find(struct itable *t, struct inode *dir, const char *name);
+/* Did the name change after `version`? d is its record or NULL. */
+static inline bool name_stale(const struct inode *dir, const struct dname *d, uint64_t version)
+{
+	return dir->name_seq > version || (d && d->seq > version);
+}
+/* What the name leads to from now on, until when. ino NULL: nowhere, or not known (until 0). */
+void name_set(struct itable *t, struct inode *dir, const char *name, struct inode *ino,
+	uint64_t until);
+/* The name was changed: replies to what was asked before are no news. */
+void name_changed(struct itable *t, struct inode *dir, const char *name);
+void names_drop_inode(struct itable *t, struct inode *ino);
+
+/* ---- inode.c ---- */
+/* Moves an inode in the tree; *drop gets a reference to put after the lock (or NULL).
+ * -ELOOP: it would be above itself; -ENOMEM. */
+int MUST_CHECK inode_place(
+	struct inode *ino, struct inode *dir, const char *name, struct inode **drop);
+bool inode_above(const struct inode *dir, const struct inode *ino);
+struct inode *inode_get_locked(struct itable *t, struct inode *ino);
+/* With the table's lock held; *stale gets an inode to put after it (or NULL). */
+int MUST_CHECK inode_enter_locked(struct itable *t, const struct fs_entry *e,
+	struct inode *parent, const char *name, uint64_t version, struct inode **ret,
+	struct inode *drop[2]);
+
+/* ---- perm.c ---- */
+int MUST_CHECK perm_create(struct inode *dir, const struct fs_req *req);
+int MUST_CHECK perm_delete(
+	struct inode *dir, struct inode *victim, const struct fs_req *req, bool isdir);
+/* setattr's rules; may take from and add to the set what the kernel does. */
+int MUST_CHECK perm_setattr(struct inode *ino, const struct fs_req *req, bool by_handle,
+	struct fs_setattr *set);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mounts of a view.
+ *
+ * Theory of operation. A mount on the host's tree is found by the canonical path of its mount
+ * point, a mount on another mount of the view by the inode that it covers. Where several lie at
+ * one place the newest hides the others. The list owns a reference to each attached mount;
+ * walks, open files and mounts that lie on it hold others, and the file system ends with the
+ * last one, so that `umount -l` leaves open files usable.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "view/path.h"
+
+enum {
+	FIRST_MOUNT_ID = 1 << 20, /* the host's are small */
+	FIRST_DEV_MINOR = 1 << 19,
+	END_TIMEOUT_S = 10,
+};
+
+int view_init(struct view *v)
+{
+	struct stat st;
+
+	memset(v, 0, sizeof(*v));
+	pthread_rwlock_init(&v->lock, NULL);
+	CDS_INIT_LIST_HEAD(&v->mounts);
+	atomic_init(&v->nmounts, 0);
+	v->next_id = FIRST_MOUNT_ID;
+	if (stat("/proc/self/ns/mnt", &st) == 0)
+		v->mnt_ns = st.st_ino;
+	return 0;
+}
+
+void view_release(struct view *v)
+{
+	struct mount *m;
+
+	while ((m = view_last_mount(v))) {
+		if (view_detach(v, m, MNT_DETACH) < 0) {
+			mount_put(m);
+			break;
+		}
+		mount_put(m);
+	}
+	pthread_rwlock_destroy(&v->lock);
+}
+
+struct mount *mount_get(struct mount *m)
+{
+	atomic_fetch_add(&m->refs, 1);
+	return m;
+}
+
+void mount_end(struct mount *m, uint64_t deadline_ns)
+{
+	if (!atomic_exchange(&m->ended, true) && m->fs->unmount)
+		m->fs->unmount(m->fs, deadline_ns);
+}
+
+void mount_put(struct mount *m)
+{
+	while (m && atomic_fetch_sub(&m->refs, 1) == 1) {
+		struct mount *parent = m->parent;
+
+		mount_end(m, now_ns() + END_TIMEOUT_S * NSEC_PER_SEC);
+		if (m->root)
+			inode_put(m->root);
+		if (m->covers)
+			inode_put(m->covers);
+		itable_release(m->fs);
+		if (m->fs->free)
+			m->fs->free(m->fs);
+		atomic_fetch_sub(&m->view->nmounts, 1);
+		free(m->target);
+		free(m->source);
+		free(m->type);
+		free(m->options);
+		free(m);
+		m = parent;
+	}
+}
+
+/* Is the place of the kind of the root: 0, -ENOTDIR, -ENOENT? */
+static int place_check(const struct path *where, mode_t root_type)
+{
+	struct stat st;
+	bool isdir;
+
+	if (where->kind == PATH_VIRTUAL) {
+		if (!where->inode)
+			return -ENOENT;
+		isdir = inode_type(where->inode) == S_IFDIR;
+	} else if (where->kind == PATH_REAL) {
+		if (fstatat(where->dirfd, where->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		isdir = S_ISDIR(st.st_mode);
+	} else {
+		return -EINVAL;
+	}
+	return isdir == (root_type == S_IFDIR) ? 0 : -ENOTDIR;
+}
+
+int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct path *where,
+	const char *source, const char *type, const char *options, unsigned long flags,
+	struct mount **ret)
+{
+	int err = place_check(where, inode_type(root));
+	struct mount *m;
+
+	if (err < 0)
+		return err;
+	if (where->kind == PATH_VIRTUAL && atomic_load(&where->mnt->detached))
+		return -EINVAL;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->target = strdup(where->name);
+	m->source = strdup(source ? source : "none");
+	m->type = strdup(type ? type : "fuse");
+	m->options = strdup(options ? options : "");
+	if (!m->target || !m->source || !m->type || !m->options) {
+		free(m->target);
+		free(m->source);
+		free(m->type);
+		free(m->options);
+		free(m);
+		return -ENOMEM;
+	}
+	m->target_len = strlen(m->target);
+	m->view = v;
+	m->fs = fs;
+	m->root = inode_get(root);
+	m->flags = flags;
+	atomic_init(&m->refs, 2); /* the list's and the caller's */
+	if (where->kind == PATH_VIRTUAL) {
+		m->parent = mount_get(where->mnt);
+		m->covers = inode_get(where->inode);
+	}
+	pthread_rwlock_wrlock(&v->lock);
+	m->id = v->next_id++;
+	m->unique_id = (1ull << 48) + (uint64_t)m->id;
+	if (!fs->dev)
+		fs->dev = makedev(0, FIRST_DEV_MINOR + (m->id - FIRST_MOUNT_ID));
+	cds_list_add_tail(&m->node, &v->mounts);
+	atomic_fetch_add(&v->nmounts, 1);
+	pthread_rwlock_unlock(&v->lock);
+	*ret = m;
+	return 0;
+}
+
+static bool mount_attached(const struct mount *m)
+{
+	return !atomic_load_explicit(&m->detached, memory_order_relaxed);
+}
+
+/* Does m lie on top, directly or not? */
+static bool mount_above(const struct mount *m, const struct mount *top)
+{
+	for (; top; top = top->parent)
+		if (top == m)
+			return true;
+	return false;
+}
+
+int view_detach(struct view *v, struct mount *m, int umount_flags)
+{
+	struct mount *i, *next;
+	CDS_LIST_HEAD(gone);
+
+	pthread_rwlock_wrlock(&v->lock);
+	if (!mount_attached(m)) {
+		pthread_rwlock_unlock(&v->lock);
+		return -EINVAL;
+	}
+	cds_list_for_each_entry(i, &v->mounts, node)
+		if (i->parent == m && !(umount_flags & MNT_DETACH)) {
+			pthread_rwlock_unlock(&v->lock);
+			return -EBUSY;
+		}
+	cds_list_for_each_entry_safe(i, next, &v->mounts, node)
+		if (mount_above(m, i)) {
+			atomic_store(&i->detached, true);
+			cds_list_move(&i->node, &gone);
+		}
+	pthread_rwlock_unlock(&v->lock);
+	/* newest first (cds_list_move reversed them): those above go before those below */
+	cds_list_for_each_entry_safe(i, next, &gone, node)
+		mount_put(i);
+	return 0;
+}
+
+/* Is target a prefix of path that ends at a component's end? */
+static bool path_has_prefix(const char *path, size_t len, const struct mount *m)
+{
+	size_t n = m->target_len;
+
+	if (n == 1)
+		return true;
+	return len >= n && memcmp(path, m->target, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+struct mount *view_first_mount(struct view *v, const char *path, size_t len, size_t above)
+{
+	struct mount *m, *best = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (!m->parent && m->target_len > above && path_has_prefix(path, len, m) &&
+			(!best || m->target_len <= best->target_len))
+			best = m;
+	if (best)
+		mount_get(best);
+	pthread_rwlock_unlock(&v->lock);
+	return best;
+}
+
+struct mount *view_mount_on(struct view *v, struct mount *on, struct inode *ino)
+{
+	struct mount *m, *best = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (m->parent == on && m->covers == ino)
+			best = m;
+	if (best)
+		mount_get(best);
+	pthread_rwlock_unlock(&v->lock);
+	return best;
+}
+
+struct mount *view_mount_at(struct view *v, const char *target)
+{
+	struct mount *m, *best = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (strcmp(m->target, target) == 0)
+			best = m;
+	if (best)
+		mount_get(best);
+	pthread_rwlock_unlock(&v->lock);
+	return best;
+}
+
+struct mount *view_last_mount(struct view *v)
+{
+	struct mount *m = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	if (!cds_list_empty(&v->mounts))
+		m = mount_get(cds_list_entry(v->mounts.prev, struct mount, node));
+	pthread_rwlock_unlock(&v->lock);
+	return m;
+}
+
+void view_each_mount(struct view *v, void (*fn)(struct mount *m, void *arg), void *arg)
+{
+	struct mount *m;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		fn(m, arg);
+	pthread_rwlock_unlock(&v->lock);
+}
+
+bool view_covers(struct view *v, const char *path)
+{
+	size_t len = strlen(path);
+	struct mount *m;
+	bool covered = false;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (path_has_prefix(path, len, m)) {
+			covered = true;
+			break;
+		}
+	pthread_rwlock_unlock(&v->lock);
+	return covered;
+}
+
+bool view_has_mount_below(struct view *v, const char *path)
+{
+	size_t len = strlen(path);
+	struct mount *m;
+	bool below = false;
+
+	if (len == 1)
+		len = 0;
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (m->target_len > len + 1 && memcmp(m->target, path, len) == 0 &&
+			m->target[len] == '/') {
+			below = true;
+			break;
+		}
+	pthread_rwlock_unlock(&v->lock);
+	return below;
+}

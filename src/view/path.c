@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Path resolution: where a walk begins, and what is told of its end. The walk itself is in
+ * walk.c and walk_real.c.
+ */
+#include "view/path.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "view/walk.h"
+
+void path_release(struct path *p)
+{
+	if (p->dirfd >= 0)
+		close(p->dirfd);
+	if (p->inode)
+		inode_put(p->inode);
+	if (p->parent)
+		inode_put(p->parent);
+	if (p->mnt)
+		mount_put(p->mnt);
+	free(p->name);
+	free(p->link);
+	*p = (struct path)PATH_INIT;
+}
+
+char *path_of_inode(UNUSED struct view *v, struct mount *m, struct inode *ino)
+{
+	_cleanup_free_ char *inner = inode_path(ino);
+
+	if (!inner)
+		return NULL;
+	if (m->target_len == 1)
+		return take_ptr(&inner);
+	return str_printf("%s%s", m->target, inner[1] ? inner : "");
+}
+
+/* Is the task in another root or mount namespace than we? What is there is the host's. */
+static bool task_elsewhere(struct view *v, pid_t tid)
+{
+	char link[64], root[8];
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/%d/ns/mnt", tid);
+	if (stat(link, &st) == 0 && v->mnt_ns && st.st_ino != v->mnt_ns)
+		return true;
+	snprintf(link, sizeof(link), "/proc/%d/root", tid);
+	return read_link(AT_FDCWD, link, root, sizeof(root)) != 1;
+}
+
+static void walk_init(
+	struct walk *w, struct call *c, struct view *v, const struct fs_req *req, unsigned flags)
+{
+	w->c = c;
+	w->v = v;
+	w->flags = flags;
+	if ((flags & PATH_CREATE) && !(flags & PATH_FOLLOW))
+		w->flags |= PATH_PARENT;
+	if (flags & PATH_PARENT)
+		w->flags |= PATH_CREATE;
+	w->req = req;
+	place_init(&w->at);
+	w->root = NULL;
+	w->start_link[0] = '\0';
+	w->touched = flags & PATH_REALIZE;
+	w->links = 0;
+	w->rest = "";
+	w->rest_buf = NULL;
+	w->parent = NULL;
+	w->dirfd = -1;
+	w->negative = w->last_dot = w->slash = false;
+	w->link = NULL;
+	w->last[0] = '\0';
+}
+
+static void walk_release(struct walk *w)
+{
+	place_release(&w->at);
+	if (w->root)
+		place_release(w->root);
+	free(w->root);
+	free(w->rest_buf);
+	free(w->link);
+	if (w->parent)
+		inode_put(w->parent);
+	if (w->dirfd >= 0)
+		close(w->dirfd);
+}
+
+static int fill_virtual(struct walk *w, struct path *ret)
+{
+	struct place *at = &w->at;
+	_cleanup_free_ char *dir = NULL;
+	struct inode *parent = w->negative ? at->ino : w->parent;
+
+	if (!w->negative && inode_type(at->ino) != S_IFDIR &&
+		((w->flags & PATH_DIRECTORY) || (w->slash && !(w->flags & PATH_CREATE))))
+		return -ENOTDIR;
+	dir = path_of_inode(w->v, at->mnt, parent ? parent : at->ino);
+	if (!dir)
+		return -ENOMEM;
+	if (parent)
+		ret->name = str_printf("%s/%s", dir[1] ? dir : "", w->last);
+	else
+		ret->name = take_ptr(&dir);
+	if (!ret->name)
+		return -ENOMEM;
+	ret->kind = PATH_VIRTUAL;
+	ret->mnt = take_ptr(&at->mnt);
+	if (w->negative) {
+		ret->parent = take_ptr(&at->ino);
+	} else {
+		ret->inode = take_ptr(&at->ino);
+		ret->parent = take_ptr(&w->parent);
+	}
+	return 0;
+}
+
+static int fill_real(struct walk *w, struct path *ret)
+{
+	ret->kind = PATH_REAL;
+	ret->name = strdup(w->dirfd >= 0 ? w->full : w->at.name);
+	if (!ret->name)
+		return -ENOMEM;
+	if (w->dirfd < 0)
+		w->dirfd = w->at.fd >= 0 ? take_fd(&w->at.fd) :
+					   open(w->at.name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	if (w->dirfd < 0)
+		return -errno;
+	ret->dirfd = take_fd(&w->dirfd);
+	ret->link = take_ptr(&w->link);
+	return 0;
+}
+
+/* What the walk's end means, in *ret. */
+static int walk_result(struct walk *w, int step, struct path *ret)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+	int err;
+
+	if (step < 0)
+		return step;
+	if (step != WALK_NATIVE) {
+		err = w->at.mnt ? fill_virtual(w, &p) : fill_real(w, &p);
+		if (err < 0)
+			return err;
+		strcpy(p.last, w->last);
+		p.last_dot = w->last_dot;
+		p.slash = w->slash;
+		/* the task whose directory it began at may have been another since */
+		if (w->c && w->c->engine && !call_alive(w->c))
+			return -ESRCH;
+	}
+	*ret = p;
+	p = (struct path)PATH_INIT;
+	return 0;
+}
+
+/* Where a relative path begins: 0, or WALK_NATIVE when the kernel knows best. */
+static int walk_start(struct walk *w, int dirfd)
+{
+	int err;
+
+	if (dirfd == AT_FDCWD)
+		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/cwd", w->c->tid);
+	else if (dirfd >= 0)
+		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
+	else
+		return WALK_NATIVE;
+	err = place_of_link(w->v, w->start_link, &w->at);
+	if (err < 0)
+		return WALK_NATIVE;
+	if (w->at.mnt)
+		w->touched = true;
+	if (w->at.mnt || w->at.fd >= 0)
+		w->start_link[0] = '\0';
+	return 0;
+}
+
+/* AT_EMPTY_PATH: what a descriptor is. */
+static int resolve_empty(struct walk *w, int dirfd)
+{
+	struct inode *ino;
+	struct mount *mnt;
+
+	if (dirfd == AT_FDCWD)
+		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/cwd", w->c->tid);
+	else if (dirfd >= 0)
+		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
+	else
+		return WALK_NATIVE;
+	if (!place_is_placeholder(w->v, w->start_link, &mnt, &ino))
+		return WALK_NATIVE;
+	place_set_virtual(&w->at, mnt, ino);
+	return WALK_END;
+}
+
+static int resolve(struct walk *w, int dirfd, const char *word)
+{
+	const bool scoped = w->flags & (PATH_BENEATH | PATH_IN_ROOT);
+	int err;
+
+	if (!*word)
+		return w->flags & PATH_EMPTY ? resolve_empty(w, dirfd) : -ENOENT;
+	w->rest = word;
+	if (*word != '/' || (w->flags & PATH_IN_ROOT)) {
+		err = walk_start(w, dirfd);
+		if (err)
+			return err;
+	} else {
+		if (scoped)
+			return WALK_NATIVE; /* EXDEV */
+		err = walk_to_root(w);
+		if (err < 0)
+			return err;
+	}
+	if (scoped) {
+		w->root = malloc(sizeof(*w->root));
+		if (!w->root)
+			return -ENOMEM;
+		err = place_copy(w->root, &w->at);
+		if (err < 0)
+			return err;
+	}
+	return walk_run(w);
+}
+
+int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, unsigned flags,
+	struct path *ret)
+{
+	_cleanup_(walk_release) struct walk w;
+
+	if (!view_has_mounts(v) ||
+		(atomic_load_explicit(&v->exotic, memory_order_relaxed) &&
+			task_elsewhere(v, c->tid))) {
+		*ret = (struct path)PATH_INIT;
+		return 0;
+	}
+	walk_init(&w, c, v, NULL, flags);
+	return walk_result(&w, resolve(&w, dirfd, word), ret);
+}
+
+int path_resolve_arg(struct call *c, struct view *v, int dirfd, gaddr_t word, unsigned flags,
+	struct path *ret)
+{
+	char buf[PATH_MAX];
+	ssize_t n = guest_read_str(c, word, buf, sizeof(buf));
+
+	return n < 0 ? (int)n : path_resolve(c, v, dirfd, buf, flags, ret);
+}
+
+int path_resolve_abs(struct view *v, const struct fs_req *req, const char *word, unsigned flags,
+	struct path *ret)
+{
+	_cleanup_(walk_release) struct walk w;
+	struct fs_req own;
+
+	if (*word != '/')
+		return -EINVAL;
+	if (!req) {
+		fs_req_init(&own, NULL);
+		req = &own;
+	}
+	walk_init(&w, req->call, v, req, flags);
+	w.touched = true;
+	return walk_result(&w, resolve(&w, AT_FDCWD, word), ret);
+}
+
+/* The path that a link of /proc/TID leads to, as the view has it. */
+static int path_of_link(struct call *c, struct view *v, const char *link, char **ret)
+{
+	_cleanup_inode_ struct inode *ino = NULL;
+	_cleanup_mount_ struct mount *mnt = NULL;
+	char real[PATH_MAX];
+	char *path;
+	ssize_t n;
+
+	if (place_is_placeholder(v, link, &mnt, &ino)) {
+		_cleanup_free_ char *p = path_of_inode(v, mnt, ino);
+
+		path = p ? str_printf("%s%s", p, atomic_load(&ino->deleted) ? " (deleted)" : "") :
+			   NULL;
+	} else {
+		n = read_link(AT_FDCWD, link, real, sizeof(real));
+		if (n < 0)
+			return (int)n;
+		path = strdup(real);
+	}
+	if (!path)
+		return -ENOMEM;
+	if (c && c->engine && !call_alive(c)) {
+		free(path);
+		return -ESRCH;
+	}
+	*ret = path;
+	return 0;
+}
+
+int path_of_cwd(struct call *c, struct view *v, pid_t tid, char **ret)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/%d/cwd", tid);
+	return path_of_link(c, v, link, ret);
+}
+
+int path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, char **ret)
+{
+	char link[64];
+	int err;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", tid, fd);
+	err = path_of_link(c, v, link, ret);
+	return err == -ENOENT ? -EBADF : err;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Places of a walk, and where the links of /proc lead. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "view/walk.h"
+
+void place_init(struct place *p)
+{
+	p->mnt = NULL;
+	p->ino = NULL;
+	p->fd = -1;
+	p->name[0] = '\0';
+}
+
+void place_release(struct place *p)
+{
+	if (p->ino)
+		inode_put(p->ino);
+	if (p->mnt)
+		mount_put(p->mnt);
+	if (p->fd >= 0)
+		close(p->fd);
+	p->mnt = NULL;
+	p->ino = NULL;
+	p->fd = -1;
+}
+
+int place_copy(struct place *to, const struct place *from)
+{
+	place_init(to);
+	if (from->mnt) {
+		to->mnt = mount_get(from->mnt);
+		to->ino = inode_get(from->ino);
+		return 0;
+	}
+	strcpy(to->name, from->name);
+	if (from->fd >= 0) {
+		to->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+		if (to->fd < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+void place_set_virtual(struct place *p, struct mount *mnt, struct inode *ino)
+{
+	place_release(p);
+	p->mnt = mnt;
+	p->ino = ino;
+	p->name[0] = '\0';
+}
+
+void place_set_real(struct place *p, const char *name, size_t len, int fd)
+{
+	place_release(p);
+	p->fd = fd;
+	memmove(p->name, name, len);
+	p->name[len] = '\0';
+}
+
+bool place_is_placeholder(
+	struct view *v, const char *link, struct mount **ret_mnt, struct inode **ret)
+{
+	struct stat st;
+
+	return v->placeholder && fstatat(AT_FDCWD, link, &st, 0) == 0 &&
+	       v->placeholder(v->placeholder_arg, &st, ret, ret_mnt);
+}
+
+static bool says_deleted(const char *name, size_t len)
+{
+	static const char mark[] = " (deleted)";
+	const size_t n = sizeof(mark) - 1;
+
+	return len > n && memcmp(name + len - n, mark, n) == 0;
+}
+
+int place_of_link(struct view *v, const char *link, struct place *ret)
+{
+	struct inode *ino;
+	struct mount *mnt;
+	struct stat st;
+	ssize_t n;
+	int fd = -1;
+
+	place_init(ret);
+	n = read_link(AT_FDCWD, link, ret->name, sizeof(ret->name));
+	if (n < 0)
+		return (int)n;
+	if (ret->name[0] == '/' && !says_deleted(ret->name, (size_t)n))
+		return 0;
+	if (place_is_placeholder(v, link, &mnt, &ino)) {
+		place_set_virtual(ret, mnt, ino);
+		return 0;
+	}
+	if (ret->name[0] != '/')
+		return -ENOTDIR;
+	/* a file that is gone, or one whose name ends like that */
+	fd = open(link, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	ret->fd = fd;
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of path resolution, shared by path.c, place.c, walk.c and walk_real.c. */
+#ifndef UM_VIEW_WALK_H
+#define UM_VIEW_WALK_H
+
+#include "view/path.h"
+
+/* Where a walk is: on a mount of the view, or on the host's tree. */
+struct place {
+	struct mount *mnt; /* NULL: on the host's tree */
+	struct inode *ino;
+	/* On the host's tree: `name` is the canonical path and leads there, unless there is an
+	 * O_PATH descriptor (a directory that is deleted, that no path we may search leads to, or
+	 * that a link of /proc led to). */
+	int fd;
+	char name[PATH_MAX];
+};
+
+void place_init(struct place *p);
+void place_release(struct place *p);
+int MUST_CHECK place_copy(struct place *to, const struct place *from);
+/* These take the references. */
+void place_set_virtual(struct place *p, struct mount *mnt, struct inode *ino);
+void place_set_real(struct place *p, const char *name, size_t len, int fd);
+/*
+ * Where a link of /proc leads: "/proc/TID/cwd", "/proc/TID/fd/N". -ENOTDIR: to something that is
+ * in no tree (a pipe), -ENAMETOOLONG: so deep that its path cannot be told, -errno.
+ */
+int MUST_CHECK place_of_link(struct view *v, const char *link, struct place *ret);
+/* What a virtual placeholder stands for, by a link of /proc that leads to it: both referenced. */
+bool place_is_placeholder(
+	struct view *v, const char *link, struct mount **ret_mnt, struct inode **ret);
+
+/* How a step of a walk ended; errors are negative. */
+enum walk_step {
+	WALK_MORE,
+	WALK_END,      /* `at` (or the negative name in it) is the result */
+	WALK_END_REAL, /* dirfd and last are */
+	WALK_NATIVE,   /* the kernel finds the same, or fails in the same way */
+};
+
+struct walk {
+	struct call *c; /* NULL: the supervisor's own */
+	struct view *v;
+	unsigned flags;
+	const struct fs_req *req; /* NULL until needed: walk_req() */
+	struct fs_req reqbuf;
+	struct place at;
+	struct place *root;   /* PATH_BENEATH, PATH_IN_ROOT: where ".." and "/" end */
+	char start_link[40];  /* where `at` came from, while it is the start and only a name */
+	bool touched;	      /* something that the kernel does not see was used: never native again */
+	int links;
+	const char *rest;     /* what is still to be walked */
+	char *rest_buf;	      /* owned: rest points into it once a link was followed */
+	/* the result's name */
+	struct inode *parent; /* referenced */
+	int dirfd;	      /* WALK_END_REAL */
+	bool negative;
+	bool last_dot, slash;
+	char *link;	      /* see struct path */
+	char last[NAME_MAX + 1];
+	char body[PATH_MAX];	   /* of a symbolic link */
+	char full[PATH_MAX + 256]; /* a stretch of the host's tree */
+};
+
+enum { WALK_MAX_LINKS = 40 };
+
+const struct fs_req *walk_req(struct walk *w);
+/* No name leads to what `at` is: "/", ".", "..", a mount's root. */
+void walk_no_last(struct walk *w, bool dot);
+/* A symbolic link of this body is followed from `at`. */
+int MUST_CHECK walk_follow(struct walk *w, const char *body);
+/* From the host's tree, or from below another mount, onto m (whose reference is taken) and what
+ * lies on it. */
+int MUST_CHECK walk_cross(struct walk *w, struct mount *m);
+/* To the root of the tree. */
+int MUST_CHECK walk_to_root(struct walk *w);
+/* `at` on the host's tree is exactly a mount point: onto the mount. */
+int MUST_CHECK walk_cross_here(struct walk *w);
+/* Are only slashes left? */
+static inline bool walk_rest_empty(const char *p)
+{
+	while (*p == '/')
+		p++;
+	return *p == '\0';
+}
+
+/* The next stretch of the host's tree. */
+int MUST_CHECK walk_real(struct walk *w);
+/* ".." on the host's tree, from a directory. */
+int MUST_CHECK walk_real_dotdot(struct walk *w);
+/* The whole walk. */
+int MUST_CHECK walk_run(struct walk *w);
+
+#endif

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Walking the host's tree.
+ *
+ * Theory of operation. What lies ahead up to the next ".." or mount point of the view is one
+ * stretch, and one openat2(RESOLVE_NO_SYMLINKS) says whether a symbolic link is in it. If none
+ * is, the stretch's text is its canonical path; and if nothing virtual was used either, the
+ * kernel will walk the guest's own words to the same end, or fail in the same way: the walk ends
+ * as WALK_NATIVE without our knowing what is there. Only stretches with a link in them are
+ * looked at closer.
+ *
+ * /proc is special: /proc/self is the guest's, and links below /proc/PID lead to files, not to
+ * names; where such a file is a placeholder, the walk goes on at what it stands for.
+ */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/nr.h"
+#include "view/walk.h"
+
+enum run_stop { RUN_END, RUN_DOTDOT, RUN_SELF };
+
+/* A stretch: w->full[0..base) is where the walk is, [base..len) what follows. */
+struct run {
+	size_t base, len;
+	size_t last;  /* where the last component begins in w->full */
+	unsigned n;   /* components */
+	bool dir;     /* a slash or "." follows: it must be a directory */
+	bool dot;     /* the last that was seen was a "." */
+	enum run_stop stop;
+	const char *next; /* w->rest after it */
+	bool thread_self;
+};
+
+static bool comp_is(const char *p, size_t len, const char *word)
+{
+	return strlen(word) == len && memcmp(p, word, len) == 0;
+}
+
+static int run_build(struct walk *w, struct run *r)
+{
+	const char *p = w->rest;
+	size_t len = strlen(w->at.name);
+
+	if (len == 1)
+		len = 0; /* "/" */
+	*r = (struct run){ .base = len, .len = len, .last = len };
+	memcpy(w->full, w->at.name, len);
+	for (;;) {
+		const char *end;
+		size_t n;
+
+		if (*p == '/') {
+			r->dir = true;
+			while (*p == '/')
+				p++;
+		}
+		if (!*p) {
+			r->stop = RUN_END;
+			break;
+		}
+		end = strchrnul(p, '/');
+		n = (size_t)(end - p);
+		if (n == 1 && p[0] == '.') {
+			r->dot = r->dir = true;
+			p = end;
+			continue;
+		}
+		if (n == 2 && p[0] == '.' && p[1] == '.') {
+			r->stop = RUN_DOTDOT;
+			p = end;
+			break;
+		}
+		if (r->len == 5 && memcmp(w->full, "/proc", 5) == 0 &&
+			(comp_is(p, n, "self") || comp_is(p, n, "thread-self"))) {
+			r->thread_self = n > 4;
+			r->stop = RUN_SELF;
+			p = end;
+			break;
+		}
+		if (n > NAME_MAX || r->len + n + 1 >= PATH_MAX)
+			return -ENAMETOOLONG;
+		r->last = r->len;
+		w->full[r->len++] = '/';
+		memcpy(w->full + r->len, p, n);
+		r->len += n;
+		r->n++;
+		r->dir = r->dot = false;
+		p = end;
+	}
+	w->full[r->len] = '\0';
+	r->next = p;
+	return 0;
+}
+
+/* w->rest after the components that make up `len` bytes of the stretch. */
+static const char *rest_after(const char *p, size_t len)
+{
+	while (len > 0) {
+		const char *end;
+
+		while (*p == '/')
+			p++;
+		end = strchrnul(p, '/');
+		if (!(end - p == 1 && *p == '.'))
+			len -= (size_t)(end - p) + 1;
+		p = end;
+	}
+	return p;
+}
+
+/* Opens w->full[0..len), in which no symbolic link may be (-ELOOP). */
+static int run_open(struct walk *w, const struct run *r, size_t len, int flags)
+{
+	struct open_how how = { .flags = (unsigned)(O_PATH | O_CLOEXEC | flags),
+		.resolve = RESOLVE_NO_SYMLINKS };
+	char saved = w->full[len];
+	const char *path;
+	int dirfd = AT_FDCWD, fd, tries = 0;
+
+	w->full[len] = '\0';
+	if (w->at.fd >= 0) {
+		dirfd = w->at.fd;
+		path = len > r->base ? w->full + r->base + 1 : ".";
+	} else {
+		path = len ? w->full : "/";
+	}
+	do {
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < 64);
+	if (fd < 0)
+		fd = -errno;
+	w->full[len] = saved;
+	return fd;
+}
+
+/* Reads the link w->full[0..len) into w->body: its length, -EINVAL: it is none. */
+static ssize_t run_readlink(struct walk *w, const struct run *r, size_t len)
+{
+	char saved = w->full[len];
+	ssize_t n;
+
+	w->full[len] = '\0';
+	if (w->at.fd >= 0)
+		n = read_link(w->at.fd, w->full + r->base + 1, w->body, sizeof(w->body));
+	else
+		n = read_link(AT_FDCWD, w->full, w->body, sizeof(w->body));
+	w->full[len] = saved;
+	return n;
+}
+
+/* The kernel fails as we did if it goes the same way. */
+static int real_error(const struct walk *w, int err)
+{
+	/* our own want, which tells nothing about the path */
+	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		return err;
+	return w->touched ? err : WALK_NATIVE;
+}
+
+/* Only the name of where the walk began is known, and that may lead through directories that
+ * nobody may search: take the directory itself. */
+static bool use_start(struct walk *w, int err)
+{
+	int fd;
+
+	if (err != -EACCES || !w->start_link[0] || w->at.fd >= 0)
+		return false;
+	fd = open(w->start_link, O_PATH | O_CLOEXEC);
+	w->start_link[0] = '\0';
+	if (fd < 0)
+		return false;
+	w->at.fd = fd;
+	return true;
+}
+
+/* The walk stands at w->full[0..len), which fd (taken) is open on. */
+static void run_arrive(struct walk *w, size_t len, int fd)
+{
+	bool keep = w->at.fd >= 0;
+
+	if (!keep && fd >= 0)
+		close(fd);
+	if (len == 0)
+		place_set_real(&w->at, "/", 1, keep ? fd : -1);
+	else
+		place_set_real(&w->at, w->full, len, keep ? fd : -1);
+	w->start_link[0] = '\0';
+}
+
+/* Links below /proc/PID lead to files, the others of /proc to names. */
+static bool is_magic(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0 && path[6] >= '0' && path[6] <= '9';
+}
+
+/* Those of them that may lead to a virtual file. */
+static bool is_magic_file(const char *path)
+{
+	const char *last = strrchr(path, '/');
+
+	if (!is_magic(path))
+		return false;
+	return strcmp(last, "/cwd") == 0 || strcmp(last, "/exe") == 0 || strcmp(last, "/root") == 0 ||
+	       (last - path >= 3 && memcmp(last - 3, "/fd", 3) == 0) ||
+	       (last - path >= 10 && memcmp(last - 10, "/map_files", 10) == 0);
+}
+
+static int magic_to_real(struct walk *w, const char *path)
+{
+	char name[PATH_MAX], self[FD_PATH_MAX];
+	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st, by_name;
+	ssize_t n;
+
+	if (fd < 0)
+		return real_error(w, -errno);
+	if (fstat(fd, &st) < 0)
+		return real_error(w, -errno);
+	if (!walk_rest_empty(w->rest) && !S_ISDIR(st.st_mode))
+		return real_error(w, -ENOTDIR);
+	n = read_link(AT_FDCWD, fd_path(self, fd), name, sizeof(name));
+	if (n < 0)
+		return real_error(w, (int)n);
+	/* another mount namespace's, or in no tree at all */
+	if (S_ISDIR(st.st_mode) && st.st_nlink && (stat(name, &by_name) < 0 ||
+		by_name.st_dev != st.st_dev || by_name.st_ino != st.st_ino))
+		return real_error(w, -ENOENT);
+	place_set_real(&w->at, name, (size_t)n, take_fd(&fd));
+	return WALK_MORE;
+}
+
+/* Follows the link w->full[0..len) of /proc to what it leads to. */
+static int follow_magic(struct walk *w, size_t len)
+{
+	struct inode *ino;
+	struct mount *mnt;
+	char path[PATH_MAX];
+
+	if (w->flags & (PATH_NO_MAGIC | PATH_NO_SYMLINKS) || ++w->links > WALK_MAX_LINKS)
+		return real_error(w, -ELOOP);
+	if (w->root)
+		return real_error(w, -EXDEV);
+	memcpy(path, w->full, len);
+	path[len] = '\0';
+	w->start_link[0] = '\0';
+	walk_no_last(w, false);
+	if (place_is_placeholder(w->v, path, &mnt, &ino)) {
+		if (w->flags & PATH_NO_XDEV) {
+			inode_put(ino);
+			mount_put(mnt);
+			return -EXDEV;
+		}
+		place_set_virtual(&w->at, mnt, ino);
+		w->touched = true;
+		return WALK_MORE;
+	}
+	if (!w->touched && walk_rest_empty(w->rest))
+		return WALK_NATIVE;
+	return magic_to_real(w, path);
+}
+
+/* The component that ends at `end` is a symbolic link, of body w->body. */
+static int run_follow(struct walk *w, const struct run *r, size_t end)
+{
+	size_t begin = end;
+	char saved = w->full[end];
+	bool magic;
+
+	w->full[end] = '\0';
+	magic = is_magic(w->full);
+	w->full[end] = saved;
+	w->rest = rest_after(w->rest, end - r->base);
+	if (magic)
+		return follow_magic(w, end);
+	while (w->full[begin - 1] != '/')
+		begin--;
+	begin--;
+	if (begin > r->base) {
+		int fd = -1;
+
+		if (w->at.fd >= 0) {
+			fd = run_open(w, r, begin, O_DIRECTORY);
+			if (fd < 0)
+				return real_error(w, fd);
+		}
+		run_arrive(w, begin, fd);
+	}
+	return walk_follow(w, w->body);
+}
+
+/* Is a link as the last component followed? */
+static bool follows_last(const struct walk *w, bool slash)
+{
+	return (w->flags & PATH_FOLLOW) || (slash && !(w->flags & PATH_PARENT));
+}
+
+/* Somewhere in w->full[base..len) is a symbolic link: follows the first. */
+static int run_find_link(struct walk *w, const struct run *r, size_t len)
+{
+	size_t end = r->base;
+	bool tried_last = false;
+	ssize_t n;
+
+	while (end < len) {
+		const char *slash = memchr(w->full + end + 1, '/', len - end - 1);
+
+		end = slash ? (size_t)(slash - w->full) : len;
+		if (end == r->len && r->stop == RUN_END && !follows_last(w, r->dir))
+			break;
+		n = run_readlink(w, r, end);
+		if (n >= 0)
+			return run_follow(w, r, end);
+		if (n != -EINVAL)
+			return real_error(w, (int)n);
+		if (!tried_last && end < len) {
+			/* the first is none: most often it is the last */
+			size_t before = len;
+			int fd;
+
+			tried_last = true;
+			while (w->full[before] != '/' || before == len)
+				before--;
+			if (before <= end)
+				continue;
+			fd = run_open(w, r, before, O_DIRECTORY);
+			if (fd < 0)
+				continue;
+			close(fd);
+			end = before;
+		}
+	}
+	/* the link was replaced meanwhile: look again */
+	return ++w->links > WALK_MAX_LINKS ? real_error(w, -ELOOP) : WALK_MORE;
+}
+
+/* A mount of the view lies on the stretch: onto it, without asking the host about what it
+ * covers. */
+static int run_cross(struct walk *w, const struct run *r, bool *crossed)
+{
+	struct mount *m = NULL;
+
+	*crossed = false;
+	if (r->n == 0)
+		return 0;
+	m = view_first_mount(w->v, w->full, r->len, r->base ? r->base : 1);
+	if (!m)
+		return 0;
+	if (m->target_len == r->len && r->stop == RUN_END && (w->flags & PATH_MOUNTPOINT)) {
+		mount_put(m);
+		return 0;
+	}
+	w->rest = rest_after(w->rest, m->target_len - r->base);
+	w->slash = *w->rest == '/' && walk_rest_empty(w->rest);
+	*crossed = true;
+	return walk_cross(w, m);
+}
+
+static int run_dotdot(struct walk *w, const struct run *r)
+{
+	if (r->n > 0) {
+		int fd = run_open(w, r, r->len, O_DIRECTORY);
+
+		if (fd == -ELOOP)
+			return run_find_link(w, r, r->len);
+		if (fd < 0)
+			return use_start(w, fd) ? WALK_MORE : real_error(w, fd);
+		run_arrive(w, r->len, fd);
+	}
+	w->rest = r->next;
+	walk_no_last(w, true);
+	return walk_real_dotdot(w);
+}
+
+static int run_self(struct walk *w, const struct run *r)
+{
+	pid_t tid = w->c ? w->c->tid : getpid(), tgid = w->c ? call_tgid(w->c) : getpid();
+	char body[64];
+
+	if (tgid < 0)
+		return tgid;
+	if (r->thread_self)
+		snprintf(body, sizeof(body), "%d/task/%d", tgid, tid);
+	else
+		snprintf(body, sizeof(body), "%d", tgid);
+	if (r->len > r->base)
+		run_arrive(w, r->len, -1);
+	w->rest = r->next;
+	if (!walk_rest_empty(w->rest) || follows_last(w, *w->rest == '/'))
+		return walk_follow(w, body);
+	if (!w->touched)
+		return WALK_NATIVE;
+	w->dirfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (w->dirfd < 0)
+		return -errno;
+	w->link = strdup(body);
+	if (!w->link)
+		return -ENOMEM;
+	strcpy(w->last, r->thread_self ? "thread-self" : "self");
+	strcpy(w->full, r->thread_self ? "/proc/thread-self" : "/proc/self");
+	return WALK_END_REAL;
+}
+
+/* The last component as a name in its directory, open as dirfd (taken). */
+static int end_real(struct walk *w, const struct run *r, int dirfd)
+{
+	w->dirfd = dirfd;
+	memcpy(w->last, w->full + r->last + 1, r->len - r->last);
+	w->last_dot = false;
+	w->slash = r->dir;
+	return WALK_END_REAL;
+}
+
+/* A link of /proc that is not followed, and leads to something on a mount? Then its body is not
+ * what the kernel would give. */
+static int end_magic(struct walk *w, const struct run *r)
+{
+	_cleanup_inode_ struct inode *ino = NULL;
+	_cleanup_mount_ struct mount *mnt = NULL;
+	_cleanup_free_ char *path = NULL;
+	int dirfd;
+
+	if (!is_magic_file(w->full) || !place_is_placeholder(w->v, w->full, &mnt, &ino))
+		return w->touched ? WALK_MORE : WALK_NATIVE;
+	path = path_of_inode(w->v, mnt, ino);
+	if (!path)
+		return -ENOMEM;
+	w->link = str_printf("%s%s", path, atomic_load(&ino->deleted) ? " (deleted)" : "");
+	dirfd = w->link ? run_open(w, r, r->last, O_DIRECTORY) : -ENOMEM;
+	return dirfd < 0 ? dirfd : end_real(w, r, dirfd);
+}
+
+/* Nothing virtual so far: all that is to be known is whether a link is on the way. O_DIRECTORY
+ * saves the close(2) for all that is no directory. */
+static int run_end_untouched(struct walk *w, const struct run *r)
+{
+	bool follow = follows_last(w, r->dir);
+	int fd = run_open(w, r, r->len, O_DIRECTORY | (follow ? 0 : O_NOFOLLOW));
+
+	if (fd >= 0)
+		close(fd);
+	if (fd == -ELOOP)
+		return run_find_link(w, r, r->len);
+	if (fd < 0 && use_start(w, fd))
+		return WALK_MORE;
+	if (fd == -ENOTDIR && !follow)
+		return end_magic(w, r);
+	return fd < 0 ? real_error(w, fd) : WALK_NATIVE;
+}
+
+static int run_end_touched(struct walk *w, const struct run *r)
+{
+	_cleanup_fd_ int fd = -1;
+	const char *last = w->full + r->last + 1;
+	struct stat st;
+	int err;
+
+	err = run_open(w, r, r->last, O_DIRECTORY);
+	if (err == -ELOOP)
+		return run_find_link(w, r, r->last);
+	if (err < 0)
+		return use_start(w, err) ? WALK_MORE : err;
+	fd = err;
+	if (fstatat(fd, last, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT || !(w->flags & PATH_CREATE))
+			return -errno;
+		w->negative = true;
+		return end_real(w, r, take_fd(&fd));
+	}
+	if (S_ISLNK(st.st_mode) && follows_last(w, r->dir)) {
+		ssize_t n = read_link(fd, last, w->body, sizeof(w->body));
+
+		return n < 0 ? (int)n : run_follow(w, r, r->len);
+	}
+	if (S_ISLNK(st.st_mode)) {
+		err = end_magic(w, r);
+		if (err != WALK_MORE)
+			return err;
+	}
+	if (!S_ISDIR(st.st_mode) &&
+		((w->flags & PATH_DIRECTORY) || (r->dir && !(w->flags & PATH_CREATE))))
+		return -ENOTDIR;
+	return end_real(w, r, take_fd(&fd));
+}
+
+int walk_real(struct walk *w)
+{
+	bool crossed;
+	struct run r;
+	int err;
+
+	err = run_build(w, &r);
+	if (err < 0)
+		return real_error(w, err);
+	err = run_cross(w, &r, &crossed);
+	if (err < 0 || crossed)
+		return err < 0 ? err : WALK_MORE;
+	if (r.stop == RUN_DOTDOT)
+		return run_dotdot(w, &r);
+	if (r.stop == RUN_SELF)
+		return run_self(w, &r);
+	if (r.n == 0) {
+		w->rest = r.next;
+		if (r.dot)
+			walk_no_last(w, true);
+		return w->touched ? WALK_END : WALK_NATIVE;
+	}
+	if (r.dot && w->touched) {
+		/* "dir/.": the directory itself, without a name */
+		err = run_open(w, &r, r.len, O_DIRECTORY);
+		if (err == -ELOOP)
+			return run_find_link(w, &r, r.len);
+		if (err < 0)
+			return err;
+		run_arrive(w, r.len, err);
+		w->rest = r.next;
+		walk_no_last(w, true);
+		return WALK_END;
+	}
+	return w->touched ? run_end_touched(w, &r) : run_end_untouched(w, &r);
+}
+
+int walk_real_dotdot(struct walk *w)
+{
+	char *name = w->at.name, self[FD_PATH_MAX];
+	size_t len = strlen(name);
+
+	if (w->root && !w->root->mnt && strcmp(w->root->name, name) == 0)
+		return w->flags & PATH_BENEATH ? -EXDEV : WALK_MORE;
+	if (w->at.fd >= 0) {
+		_cleanup_fd_ int fd = openat(w->at.fd, "..", O_PATH | O_CLOEXEC | O_DIRECTORY);
+		ssize_t n;
+
+		if (fd < 0)
+			return real_error(w, -errno);
+		n = read_link(AT_FDCWD, fd_path(self, fd), w->body, sizeof(w->body));
+		if (n < 0)
+			return real_error(w, (int)n);
+		place_set_real(&w->at, w->body, (size_t)n, take_fd(&fd));
+	} else {
+		while (len > 1 && name[--len] != '/')
+			;
+		name[len ? len : 1] = '\0';
+	}
+	w->start_link[0] = '\0';
+	return walk_cross_here(w);
+}
