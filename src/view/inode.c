@@ -360,7 +360,6 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 	const struct fs_setattr *set)
 {
 	struct fs *fs = ino->fs;
-	struct fs_setattr s = *set;
 	struct fs_attr attr = { 0 };
 	uint64_t seq;
 	int err;
@@ -369,9 +368,6 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		return -EIO;
 	if (fs->flags & FS_READ_ONLY)
 		return -EROFS;
-	err = perm_setattr(ino, req, h != NULL, &s);
-	if (err < 0 || !s.set)
-		return err;
 	if (!fs->node->setattr)
 		return -EPERM;
 	/* what was asked before may show the old state, what is asked until the reply too */
@@ -379,7 +375,7 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 	pthread_mutex_lock(&ino->lock);
 	seq = ino->attr_seq;
 	pthread_mutex_unlock(&ino->lock);
-	err = fs->node->setattr(fs, req, ino->nodeid, h, &s, &attr);
+	err = fs->node->setattr(fs, req, ino->nodeid, h, set, &attr);
 	if (err == 0 && (attr.mode & S_IFMT) != ino->type) {
 		inode_make_bad(ino);
 		return -EIO;

@@ -90,9 +90,10 @@ static inline mode_t inode_type(const struct inode *ino)
 	return ino->type;
 }
 
-/* Operations that change names: they check permissions (with default_permissions; sticky
- * directories too) and FS_READ_ONLY, apply the umask where the server does not, run the driver's
- * op and keep the caches right. Mount flags are the caller's. */
+/* Operations that change names: they run the driver's op and keep the caches right, refuse what
+ * the state of the tree forbids (-ENOENT in a removed directory, -EROFS with FS_READ_ONLY,
+ * -EINVAL for a directory renamed into itself), and apply the umask where the server does not.
+ * Permissions and mount flags are the caller's. */
 int MUST_CHECK inode_mknod(struct inode *dir, const struct fs_req *req, const char *name,
 	mode_t mode, dev_t rdev, struct inode **ret);
 int MUST_CHECK inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name,
@@ -121,8 +122,8 @@ enum inode_may { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4, MAY_ACCESS = 0x10 };
 /* May req do this (enum inode_may)? default_permissions: by mode, uid and
  * gid with the kernel's rules for root; else by the server's access op where it has one. */
 int MUST_CHECK inode_permission(struct inode *ino, const struct fs_req *req, int mask);
-/* The same where the kernel does not ask the server: searching a directory on a walk, creating
- * and removing in it. Without default_permissions everything is allowed (the op itself refuses). */
+/* The same by modes alone: without default_permissions everything is allowed. For the search of
+ * a directory on a walk. */
 int MUST_CHECK inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask);
 
 /* What a server's notification or our own change makes stale. */

@@ -48,7 +48,7 @@ int inode_lookup(
 }
 
 /* Before any change in a directory. */
-static int dir_check(struct inode *dir, const struct fs_req *req, const char *name)
+static int dir_check(const struct inode *dir, const char *name)
 {
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
@@ -60,7 +60,7 @@ static int dir_check(struct inode *dir, const struct fs_req *req, const char *na
 		return -ENOENT;
 	if (dir->fs->flags & FS_READ_ONLY)
 		return -EROFS;
-	return perm_create(dir, req);
+	return 0;
 }
 
 static mode_t masked(const struct inode *dir, const struct fs_req *req, mode_t mode)
@@ -136,7 +136,7 @@ int inode_mknod(struct inode *dir, const struct fs_req *req, const char *name, m
 {
 	uint64_t version = itable_version(dir->fs);
 	struct fs_entry e = { 0 };
-	int err = dir_check(dir, req, name);
+	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
@@ -158,7 +158,7 @@ int inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name, m
 {
 	uint64_t version = itable_version(dir->fs);
 	struct fs_entry e = { 0 };
-	int err = dir_check(dir, req, name);
+	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
@@ -178,7 +178,7 @@ int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
 {
 	uint64_t version = itable_version(dir->fs);
 	struct fs_entry e = { 0 };
-	int err = dir_check(dir, req, name);
+	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
@@ -202,7 +202,7 @@ int inode_link(
 
 	if (ino->fs != dir->fs)
 		return -EXDEV;
-	err = dir_check(dir, req, name);
+	err = dir_check(dir, name);
 	if (err < 0)
 		return err;
 	if (ino->type == S_IFDIR || !dir->fs->node->link)
@@ -226,7 +226,7 @@ int inode_create(struct inode *dir, const struct fs_req *req, const char *name, 
 	struct fs *fs = dir->fs;
 	struct fs_entry e = { 0 };
 	struct fs_handle h = { 0 };
-	int err = dir_check(dir, req, name);
+	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
@@ -265,7 +265,7 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 	struct fs *fs = dir->fs;
 	struct fs_entry e = { 0 };
 	struct fs_handle h = { 0 };
-	int err = dir_check(dir, req, "");
+	int err = dir_check(dir, "");
 
 	if (err < 0)
 		return err;
@@ -330,14 +330,13 @@ static int remove_name(struct inode *dir, const struct fs_req *req, const char *
 	_cleanup_inode_ struct inode *ino = NULL;
 	_cleanup_inode_ struct inode *drop = NULL;
 	const struct fs_node_ops *op = dir->fs->node;
-	int err = dir_check(dir, req, name);
+	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
 	ino = known(dir, name);
-	err = perm_delete(dir, ino, req, isdir);
-	if (err < 0)
-		return err;
+	if (ino && isdir != (ino->type == S_IFDIR))
+		return isdir ? -ENOTDIR : -EISDIR;
 	if (isdir)
 		err = op->rmdir ? op->rmdir(dir->fs, req, dir->nodeid, name) : -EPERM;
 	else
@@ -406,24 +405,20 @@ static void renamed(struct inode *dir, const char *name, struct inode *a, struct
 	inode_put(drop[1]);
 }
 
-static int rename_check(struct inode *dir, const struct fs_req *req, const char *name,
-	struct inode *a, struct inode *newdir, const char *newname, struct inode *b, unsigned flags)
+static int rename_check(struct inode *dir, const char *name, struct inode *a,
+	struct inode *newdir, const char *newname, struct inode *b, unsigned flags)
 {
-	int err = dir_check(dir, req, name);
+	int err = dir_check(dir, name);
 
 	if (err == 0)
-		err = dir_check(newdir, req, newname);
+		err = dir_check(newdir, newname);
 	if (err < 0)
 		return err;
 	if (a && inode_is_ancestor(a, newdir))
 		return -EINVAL;
 	if (b && inode_is_ancestor(b, dir))
 		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
-	err = perm_delete(dir, a, req, a && a->type == S_IFDIR);
-	if (err == 0 && b)
-		err = perm_delete(newdir, b, req,
-			flags & RENAME_EXCHANGE ? b->type == S_IFDIR : a && a->type == S_IFDIR);
-	return err;
+	return 0;
 }
 
 int inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
@@ -443,7 +438,7 @@ int inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
 		return -EXDEV;
 	a = known(dir, name);
 	b = known(newdir, newname);
-	err = rename_check(dir, req, name, a, newdir, newname, b, flags);
+	err = rename_check(dir, name, a, newdir, newname, b, flags);
 	if (err < 0)
 		return err;
 	if (!fs->node->rename)

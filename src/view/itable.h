@@ -89,12 +89,4 @@ int MUST_CHECK inode_enter_locked(struct itable *t, const struct fs_entry *e,
 	struct inode *parent, const char *name, uint64_t version, struct inode **ret,
 	struct inode *drop[2]);
 
-/* ---- perm.c ---- */
-int MUST_CHECK perm_create(struct inode *dir, const struct fs_req *req);
-int MUST_CHECK perm_delete(
-	struct inode *dir, struct inode *victim, const struct fs_req *req, bool isdir);
-/* setattr's rules; may take from and add to the set what the kernel does. */
-int MUST_CHECK perm_setattr(struct inode *ino, const struct fs_req *req, bool by_handle,
-	struct fs_setattr *set);
-
 #endif
