@@ -25,6 +25,11 @@ static inline int64_t arch_result(const struct user_regs_struct *r)
 	return (int64_t)r->rax;
 }
 
+static inline uint64_t arch_arg0(const struct user_regs_struct *r)
+{
+	return r->rdi;
+}
+
 static inline void arch_set_result(struct user_regs_struct *r, int64_t v)
 {
 	r->rax = (uint64_t)v;

@@ -290,7 +290,6 @@ static void drain(struct fuse_conn *fc, uint64_t deadline)
 static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	void (*fn)(void *) = NULL;
 
 	if (atomic_load(&fc->state) == FUSE_READY) {
 		struct fuse_req r;
@@ -303,12 +302,6 @@ static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 		if (err && err != -ENOSYS && err != -ENOTCONN)
 			log_warn("fuse: DESTROY: error %d", err);
 	}
-	pthread_mutex_lock(&fc->lock);
-	fn = fc->on_end;
-	fc->on_end = NULL;
-	pthread_mutex_unlock(&fc->lock);
-	if (fn)
-		fn(fc->on_end_arg);
 	fuse_die(fc, -ENOTCONN);
 }
 
@@ -336,8 +329,6 @@ static void conn_free(struct fs *fs)
 	if (started)
 		pthread_join(fc->keeper, NULL);
 	(void)fuse_flush_queues(fc); /* in FUSE_DEAD: frees what is queued */
-	if (fc->on_end)
-		fc->on_end(fc->on_end_arg);
 	while (fc->notes) {
 		struct fuse_note *n = fc->notes;
 
@@ -356,7 +347,7 @@ static void conn_free(struct fs *fs)
 
 /* ---- small things ---- */
 
-void fuse_conn_on_end(struct fs *fs, void (*fn)(void *arg), void *arg)
+void fuse_conn_on_end(struct fs *fs, void (*fn)(void *arg, bool started), void *arg)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
 

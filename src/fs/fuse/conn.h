@@ -91,7 +91,7 @@ struct fuse_conn {
 	int sock;
 	int wake; /* eventfd: ends the keeper's poll */
 	const struct fuse_notify_ops *notify;
-	void (*on_end)(void *arg);
+	void (*on_end)(void *arg, bool started);
 	void *on_end_arg;
 	atomic_int server_pid;
 

@@ -64,8 +64,9 @@ void fuse_conn_abort(struct fs *fs);
 /* Has the connection ended: by the server, abort or unmount? */
 bool fuse_conn_dead(struct fs *fs);
 
-/* Called once when unmount has had its last answer, before the socket is shut down. */
-void fuse_conn_on_end(struct fs *fs, void (*fn)(void *arg), void *arg);
+/* Called once: when unmount has had its last answer, when the connection was aborted, or (started:
+ * false) when it is freed before fuse_conn_start. The socket is then fn's to shut down. */
+void fuse_conn_on_end(struct fs *fs, void (*fn)(void *arg, bool started), void *arg);
 
 /* For fs->server_pid. */
 void fuse_conn_set_server(struct fs *fs, pid_t pid);

@@ -133,10 +133,13 @@ void fuse_hand_over(struct fuse_conn *fc)
 
 void fuse_die(struct fuse_conn *fc, int error)
 {
+	void (*on_end)(void *arg, bool started);
 	struct fuse_req *async = NULL;
+	int was;
 
 	pthread_mutex_lock(&fc->lock);
-	if (atomic_load(&fc->state) == FUSE_DEAD) {
+	was = atomic_load(&fc->state);
+	if (was == FUSE_DEAD) {
 		pthread_mutex_unlock(&fc->lock);
 		return;
 	}
@@ -157,9 +160,13 @@ void fuse_die(struct fuse_conn *fc, int error)
 	}
 	pthread_cond_broadcast(&fc->state_cond);
 	fuse_wake_keeper(fc);
+	on_end = fc->on_end;
+	fc->on_end = NULL;
 	pthread_mutex_unlock(&fc->lock);
-	/* Ends the sleep of a reader, and makes the server's end readable. */
-	shutdown(fc->sock, SHUT_RDWR);
+	if (on_end)
+		on_end(fc->on_end_arg, was != FUSE_NEW);
+	else
+		shutdown(fc->sock, SHUT_RDWR);
 	while (async) {
 		struct fuse_req *r = async;
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. /proc/PID/task/TID/syscall says in which call a thread sleeps and with
+ * which descriptor. A thread that sleeps in a read of the device is seized and interrupted for a
+ * moment: its read then stands before its restart (-ERESTARTSYS), and that result is replaced
+ * by -ENODEV. No wait(2) is used, so that nobody else's news of children is taken. A server
+ * that cannot be seized (it is being debugged) sees the end of the socket instead.
+ */
+#include "fs/fuse/dev-end.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#include "base/util.h"
+#include "engine/arch/x86_64.h"
+
+#define RESTART_SYS (-512)
+#define STOP_TRIES 100
+#define STOP_WAIT_NS 100000
+
+static bool reads_by(long nr)
+{
+	return nr == __NR_read || nr == __NR_readv || nr == __NR_recvfrom || nr == __NR_recvmsg;
+}
+
+/* The descriptor that this thread sleeps reading on, or -1. */
+static int reading_fd(const char *pid, const char *tid)
+{
+	char path[96], text[64];
+	_cleanup_fd_ int fd = -1;
+	unsigned long arg;
+	ssize_t n;
+	long nr;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/syscall", pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return -1;
+	text[n] = '\0';
+	if (sscanf(text, "%ld 0x%lx", &nr, &arg) != 2 || !reads_by(nr))
+		return -1;
+	return (int)arg;
+}
+
+static bool is_socket(const char *pid, int fd, ino_t ino)
+{
+	char path[64], want[48], link[64];
+
+	snprintf(path, sizeof(path), "/proc/%.20s/fd/%d", pid, fd);
+	snprintf(want, sizeof(want), "socket:[%llu]", (unsigned long long)ino);
+	return read_link(AT_FDCWD, path, link, sizeof(link)) > 0 && strcmp(link, want) == 0;
+}
+
+/* In a stop: does it stand before the restart of its read? Then the read has failed. */
+static bool fail_read(pid_t tid, int fd)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, tid, 0, &regs) < 0 || !reads_by(arch_nr(&regs)) ||
+		arch_result(&regs) != RESTART_SYS || (int)arch_arg0(&regs) != fd)
+		return false;
+	arch_set_result(&regs, -ENODEV);
+	arch_set_no_restart(&regs);
+	return ptrace(PTRACE_SETREGS, tid, 0, &regs) == 0;
+}
+
+static bool end_read(pid_t tid, int fd)
+{
+	bool done = false;
+
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0) < 0)
+		return false;
+	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0) {
+		for (int i = 0; i < STOP_TRIES; i++) {
+			siginfo_t si;
+
+			if (ptrace(PTRACE_GETSIGINFO, tid, 0, &si) == 0) {
+				done = fail_read(tid, fd);
+				break;
+			}
+			nanosleep(&(struct timespec){ .tv_nsec = STOP_WAIT_NS }, NULL);
+		}
+	}
+	/* A thread that never stopped cannot be let go; it is when this thread of ours ends. */
+	ptrace(PTRACE_DETACH, tid, 0, 0);
+	return done;
+}
+
+static int end_readers_of(const char *pid, ino_t ino)
+{
+	char path[64];
+	DIR *tasks;
+	struct dirent *t;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return 0;
+	while ((t = readdir(tasks))) {
+		int fd = *t->d_name >= '1' && *t->d_name <= '9' ? reading_fd(pid, t->d_name) : -1;
+
+		if (fd >= 0 && is_socket(pid, fd, ino))
+			n += end_read((pid_t)atoi(t->d_name), fd);
+	}
+	closedir(tasks);
+	return n;
+}
+
+int fuse_dev_end_readers(ino_t ino)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *p;
+	int n = 0;
+
+	if (!proc)
+		return 0;
+	while ((p = readdir(proc)))
+		if (*p->d_name >= '1' && *p->d_name <= '9')
+			n += end_readers_of(p->d_name, ino);
+	closedir(proc);
+	return n;
+}

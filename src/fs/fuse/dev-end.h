@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* After an unmount: ENODEV for the threads that sleep in a native read of the device. */
+#ifndef UM_FS_FUSE_DEV_END_H
+#define UM_FS_FUSE_DEV_END_H
+
+#include <sys/types.h>
+
+/* Ends each read(2) of the socket with this inode number, in whatever process, with -ENODEV.
+ * How many were ended. For a thread that ends soon: what it could not let go of again goes then. */
+int fuse_dev_end_readers(ino_t ino);
+
+#endif
