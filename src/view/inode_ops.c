@@ -195,9 +195,9 @@ int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
 int inode_link(
 	struct inode *ino, const struct fs_req *req, struct inode *dir, const char *name)
 {
-	uint64_t version = itable_version(dir->fs);
 	_cleanup_inode_ struct inode *made = NULL;
 	struct fs_entry e = { 0 };
+	uint64_t version;
 	int err;
 
 	if (ino->fs != dir->fs)
@@ -209,8 +209,9 @@ int inode_link(
 		return -EPERM;
 	if (atomic_load(&ino->bad))
 		return -EIO;
+	inode_invalidate_attr(ino); /* before: the reply tells the new ones */
+	version = itable_version(dir->fs);
 	err = dir->fs->node->link(dir->fs, req, ino->nodeid, dir->nodeid, name, &e);
-	inode_invalidate_attr(ino);
 	if (err < 0) {
 		changed_unknown(dir, name);
 		return err;

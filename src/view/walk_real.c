@@ -20,7 +20,7 @@
 #include "engine/nr.h"
 #include "view/walk.h"
 
-enum run_stop { RUN_END, RUN_DOTDOT, RUN_SELF };
+enum run_stop { RUN_END, RUN_DOTDOT, RUN_SELF, RUN_TOO_LONG };
 
 /* A stretch: w->full[0..base) is where the walk is, [base..len) what follows. */
 struct run {
@@ -39,7 +39,7 @@ static bool comp_is(const char *p, size_t len, const char *word)
 	return strlen(word) == len && memcmp(p, word, len) == 0;
 }
 
-static int run_build(struct walk *w, struct run *r)
+static void run_build(struct walk *w, struct run *r)
 {
 	const char *p = w->rest;
 	size_t len = strlen(w->at.name);
@@ -80,8 +80,10 @@ static int run_build(struct walk *w, struct run *r)
 			p = end;
 			break;
 		}
-		if (n > NAME_MAX || r->len + n + 1 >= PATH_MAX)
-			return -ENAMETOOLONG;
+		if (n > NAME_MAX || r->len + n + 1 >= PATH_MAX) {
+			r->stop = RUN_TOO_LONG;
+			break;
+		}
 		r->last = r->len;
 		w->full[r->len++] = '/';
 		memcpy(w->full + r->len, p, n);
@@ -92,7 +94,6 @@ static int run_build(struct walk *w, struct run *r)
 	}
 	w->full[r->len] = '\0';
 	r->next = p;
-	return 0;
 }
 
 /* w->rest after the components that make up `len` bytes of the stretch. */
@@ -491,12 +492,12 @@ int walk_real(struct walk *w)
 	struct run r;
 	int err;
 
-	err = run_build(w, &r);
-	if (err < 0)
-		return real_error(w, err);
+	run_build(w, &r);
 	err = run_cross(w, &r, &crossed);
 	if (err < 0 || crossed)
 		return err < 0 ? err : WALK_MORE;
+	if (r.stop == RUN_TOO_LONG)
+		return real_error(w, -ENAMETOOLONG);
 	if (r.stop == RUN_DOTDOT)
 		return run_dotdot(w, &r);
 	if (r.stop == RUN_SELF)

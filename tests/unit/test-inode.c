@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inode table and its caches over a file system in memory. */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#include "tap.h"
+#include "unit/memfs.h"
+#include "view/path.h"
+
+static struct tap tap;
+#define ok(cond, ...) tap_check(&tap, (cond) ? 1 : 0, __VA_ARGS__)
+
+#define HOUR (3600 * NSEC_PER_SEC)
+
+struct fixture {
+	struct memfs *m;
+	struct fs *fs;
+	struct inode *root;
+	struct fs_req req;
+};
+
+static struct fixture setup(uint64_t valid)
+{
+	struct fixture f = { .m = memfs_new() };
+
+	f.fs = &f.m->fs;
+	f.m->entry_valid_ns = f.m->negative_valid_ns = f.m->attr_valid_ns = valid;
+	fs_req_init(&f.req, NULL);
+	if (inode_root(f.fs, S_IFDIR, &f.root) < 0)
+		abort();
+	return f;
+}
+
+static void teardown(struct fixture *f)
+{
+	size_t i;
+	bool all = true;
+
+	inode_put(f->root);
+	itable_release(f->fs);
+	ok(!f->fs->itable, "nothing is left of the table");
+	for (i = 2; i < f->m->nnodes; i++)
+		all = all && memfs_nlookup(f->m, i) < 1u << 20;
+	ok(all, "no more was forgotten than looked up");
+	memfs_free(f->m);
+}
+
+static unsigned lookups(struct fixture *f)
+{
+	return atomic_load(&f->m->count[MEMFS_LOOKUP]);
+}
+
+static void test_names(void)
+{
+	struct fixture f = setup(HOUR);
+	struct inode *d = NULL, *x = NULL, *y = NULL;
+	char *path;
+
+	ok(inode_lookup(f.root, &f.req, "none", &x) == -ENOENT, "a missing name");
+	ok(inode_lookup(f.root, &f.req, "none", &x) == -ENOENT && lookups(&f) == 1,
+		"is asked for once");
+	ok(inode_mkdir(f.root, &f.req, "none", 0755, &d) == 0, "mkdir of it");
+	ok(inode_lookup(f.root, &f.req, "none", &x) == 0 && x == d, "it is there now");
+	ok(lookups(&f) == 1, "and was not asked for");
+	inode_put(x);
+	ok(inode_mknod(d, &f.req, "file", S_IFREG | 0644, 0, &x) == 0, "a file in it");
+	path = inode_path(x);
+	ok(strcmp(path, "/none/file") == 0, "its path");
+	free(path);
+	ok(inode_link(x, &f.req, f.root, "second") == 0, "a second name");
+	ok(inode_lookup(f.root, &f.req, "second", &y) == 0 && y == x, "leads to it");
+	inode_put(y);
+	ok(inode_unlink(f.root, &f.req, "second") == 0 && !x->deleted, "one name less");
+	path = inode_path(x);
+	ok(strcmp(path, "/none/file") == 0, "its path is the other name (%s)", path);
+	free(path);
+	ok(inode_rename(f.root, &f.req, "none", d, "in", 0) == -EINVAL, "a directory into itself");
+	ok(inode_rename(d, &f.req, "file", f.root, "moved", 0) == 0, "rename");
+	path = inode_path(x);
+	ok(strcmp(path, "/moved") == 0, "its path follows");
+	free(path);
+	ok(inode_lookup(d, &f.req, "file", &y) == -ENOENT, "the old name is gone");
+	ok(inode_unlink(f.root, &f.req, "none") == -EISDIR, "unlink of a directory");
+	ok(inode_rmdir(f.root, &f.req, "moved") == -ENOTDIR, "rmdir of a file");
+	ok(inode_unlink(f.root, &f.req, "moved") == 0 && x->deleted, "the last name");
+	ok(inode_rmdir(f.root, &f.req, "none") == 0 && d->deleted, "rmdir");
+	ok(inode_lookup(d, &f.req, "a", &y) == -ENOENT, "nothing is in a removed directory");
+	ok(inode_mkdir(d, &f.req, "a", 0755, &y) == -ENOENT, "nor made in it");
+	inode_put(x);
+	inode_put(d);
+	ok(itable_count(f.fs) == 1, "removed inodes are forgotten at once");
+	teardown(&f);
+}
+
+static void test_exchange(void)
+{
+	struct fixture f = setup(HOUR);
+	struct inode *a = NULL, *b = NULL, *ax = NULL, *got = NULL;
+	char *path;
+
+	ok(inode_mkdir(f.root, &f.req, "a", 0755, &a) == 0 &&
+			inode_mkdir(f.root, &f.req, "b", 0755, &b) == 0 &&
+			inode_mkdir(a, &f.req, "x", 0755, &ax) == 0,
+		"a, a/x and b");
+	ok(inode_rename(f.root, &f.req, "a", f.root, "b", RENAME_NOREPLACE) == -EEXIST,
+		"RENAME_NOREPLACE");
+	ok(inode_rename(f.root, &f.req, "a", f.root, "b", RENAME_EXCHANGE) == 0, "RENAME_EXCHANGE");
+	ok(inode_lookup(f.root, &f.req, "a", &got) == 0 && got == b, "a is b");
+	inode_put(got);
+	ok(inode_lookup(f.root, &f.req, "b", &got) == 0 && got == a, "b is a");
+	inode_put(got);
+	path = inode_path(ax);
+	ok(strcmp(path, "/b/x") == 0, "a/x is b/x");
+	free(path);
+	ok(inode_rename(a, &f.req, "x", f.root, "b", 0) == -ENOTEMPTY, "onto its own parent");
+	ok(inode_rename(f.root, &f.req, "b", f.root, "a", 0) == 0 && b->deleted && !a->deleted,
+		"rename over an empty directory");
+	inode_put(ax);
+	inode_put(a);
+	inode_put(b);
+	teardown(&f);
+}
+
+/* What happens between the server's answer and its arrival. */
+struct race {
+	struct fixture *f;
+	enum memfs_op op;
+	int runs;
+	void (*run)(struct fixture *f);
+};
+
+static void race_after(void *arg, enum memfs_op op, UNUSED const char *name)
+{
+	struct race *r = arg;
+
+	if (op == r->op && r->runs++ == 0)
+		r->run(r->f);
+}
+
+static void race_mkdir(struct fixture *f)
+{
+	struct inode *d = NULL;
+
+	if (inode_mkdir(f->root, &f->req, "d", 0755, &d) == 0)
+		inode_put(d);
+}
+
+static void race_unlink(struct fixture *f)
+{
+	(void)!inode_rmdir(f->root, &f->req, "d"); /* the test looks at what is left */
+}
+
+static void race_chmod(struct fixture *f)
+{
+	struct fs_setattr set = { .set = FS_SET_MODE, .mode = 0700 };
+
+	(void)!inode_setattr(f->root, &f->req, NULL, &set); /* the test looks at the mode */
+}
+
+static void race_invalidate(struct fixture *f)
+{
+	memfs_make(f->m, "late", S_IFREG | 0644, NULL);
+	itable_invalidate_entry(f->fs, 1, "late", 4);
+}
+
+static void test_races(void)
+{
+	struct fixture f = setup(HOUR);
+	struct race r = { .f = &f, .op = MEMFS_LOOKUP, .run = race_mkdir };
+	struct inode *x = NULL;
+	struct fs_attr attr;
+
+	f.m->after = race_after;
+	f.m->after_arg = &r;
+	ok(inode_lookup(f.root, &f.req, "d", &x) == -ENOENT, "not there when it was asked");
+	ok(inode_lookup(f.root, &f.req, "d", &x) == 0, "but mkdir came before the answer");
+	inode_put(x);
+
+	inode_invalidate_attr(f.root);
+	itable_invalidate_entry(f.fs, 1, "d", 1);
+	r = (struct race){ .f = &f, .op = MEMFS_LOOKUP, .run = race_unlink };
+	ok(inode_lookup(f.root, &f.req, "d", &x) == 0, "there when it was asked");
+	inode_put(x);
+	ok(inode_lookup(f.root, &f.req, "d", &x) == -ENOENT, "but rmdir came before the answer");
+
+	inode_invalidate_attr(f.root);
+	r = (struct race){ .f = &f, .op = MEMFS_GETATTR, .run = race_chmod };
+	ok(inode_getattr(f.root, &f.req, false, &attr) == 0 && (attr.mode & 0777) == 0755, "old mode");
+	ok(inode_getattr(f.root, &f.req, false, &attr) == 0 && (attr.mode & 0777) == 0700,
+		"chmod came before the answer");
+
+	r = (struct race){ .f = &f, .op = MEMFS_LOOKUP, .run = race_invalidate };
+	ok(inode_lookup(f.root, &f.req, "late", &x) == -ENOENT, "not there when it was asked");
+	ok(inode_lookup(f.root, &f.req, "late", &x) == 0, "but the server said that it is new");
+	inode_put(x);
+	f.m->after = NULL;
+	teardown(&f);
+}
+
+static void test_timeouts(void)
+{
+	struct fixture f = setup(0);
+	struct inode *x = NULL;
+	struct fs_attr attr;
+
+	memfs_make(f.m, "x", S_IFREG | 0644, NULL);
+	ok(inode_lookup(f.root, &f.req, "x", &x) == 0, "lookup");
+	inode_put(x);
+	ok(inode_lookup(f.root, &f.req, "x", &x) == 0 && lookups(&f) == 2, "is made each time");
+	ok(memfs_nlookup(f.m, x->nodeid) == 2, "and counted");
+	ok(inode_getattr(x, &f.req, false, &attr) == 0 && inode_getattr(x, &f.req, false, &attr) == 0 &&
+			atomic_load(&f.m->count[MEMFS_GETATTR]) == 2,
+		"so is getattr");
+	ok(inode_unlink(f.root, &f.req, "x") == 0 && x->deleted, "unlink knows what it removed");
+	inode_put(x);
+	ok(f.m->forgotten == 2, "both lookups were forgotten");
+	teardown(&f);
+}
+
+/* A server that says absurd things. */
+enum lie { LIE_PARENT, LIE_SELF, LIE_ROOT, LIE_TYPE, LIE_BADTYPE, LIE_GENERATION };
+
+static void twist(void *arg, UNUSED uint64_t parent, const char *name, struct fs_entry *e)
+{
+	const enum lie *lie = arg;
+
+	if (strcmp(name, "lie") != 0)
+		return;
+	switch (*lie) {
+	case LIE_PARENT:
+		e->nodeid = 2;
+		break;
+	case LIE_SELF:
+		e->nodeid = parent;
+		break;
+	case LIE_ROOT:
+		e->nodeid = 1;
+		break;
+	case LIE_TYPE:
+		e->attr.mode = S_IFREG | 0644;
+		break;
+	case LIE_BADTYPE:
+		e->attr.mode = 0644;
+		break;
+	case LIE_GENERATION:
+		e->generation = 7;
+		break;
+	}
+}
+
+static void test_hostile(void)
+{
+	struct fixture f = setup(0);
+	struct inode *a = NULL, *b = NULL, *lie = NULL, *again = NULL;
+	struct fs_attr attr;
+	enum lie what = LIE_PARENT;
+	char *path;
+
+	memfs_make(f.m, "a", S_IFDIR | 0755, NULL);
+	memfs_make(f.m, "a/b", S_IFDIR | 0755, NULL);
+	memfs_make(f.m, "a/b/lie", S_IFDIR | 0755, NULL);
+	ok(inode_lookup(f.root, &f.req, "a", &a) == 0 && inode_lookup(a, &f.req, "b", &b) == 0,
+		"a/b");
+	f.m->twist = twist;
+	f.m->after_arg = &what;
+	ok(inode_lookup(b, &f.req, "lie", &lie) == -ELOOP, "a/b/lie is a");
+	what = LIE_SELF;
+	ok(inode_lookup(b, &f.req, "lie", &lie) == -ELOOP, "a/b/lie is a/b");
+	what = LIE_ROOT;
+	ok(inode_lookup(b, &f.req, "lie", &lie) == -EIO, "a/b/lie is the root");
+	what = LIE_BADTYPE;
+	ok(inode_lookup(b, &f.req, "lie", &lie) == -EIO, "a/b/lie is of no type");
+	path = inode_path(b);
+	ok(strcmp(path, "/a/b") == 0, "the tree stands");
+	free(path);
+	what = LIE_GENERATION;
+	ok(inode_lookup(b, &f.req, "lie", &lie) == 0, "a/b/lie, of generation 7");
+	what = LIE_TYPE;
+	ok(inode_lookup(b, &f.req, "lie", &again) == 0 && again != lie && again->type == S_IFREG,
+		"now a file: another inode");
+	ok(inode_getattr(lie, &f.req, true, &attr) == -EIO, "the old one is no more");
+	ok(inode_getattr(again, &f.req, true, &attr) == -EIO, "getattr says a directory: EIO");
+	inode_put(lie);
+	inode_put(again);
+	inode_put(a);
+	inode_put(b);
+	teardown(&f);
+}
+
+static void test_permission(void)
+{
+	struct fixture f = setup(HOUR);
+	struct call c = { .tid = getpid() };
+	struct fs_req req = { .call = &c, .uid = 1000, .gid = 1000 };
+	uint64_t id = memfs_make(f.m, "x", S_IFREG | 0640, NULL);
+	struct inode *x = NULL;
+
+	memfs_chown(f.m, id, 1000, 2000);
+	ok(inode_lookup(f.root, &f.req, "x", &x) == 0, "0640 1000:2000");
+	f.m->access_error = -EACCES;
+	ok(inode_permission(x, &req, MAY_WRITE) == 0, "the server will tell");
+	ok(inode_permission(x, &req, MAY_WRITE | MAY_ACCESS) == -EACCES, "access(2) asks it");
+	ok(inode_permission(x, &req, MAY_EXEC) == -EACCES, "no x bit, no exec");
+	f.fs->flags |= FS_DEFAULT_PERMISSIONS;
+	ok(inode_permission(x, &req, MAY_WRITE | MAY_READ) == 0, "the owner");
+	req.uid = 3000;
+	ok(inode_permission(x, &req, MAY_READ) == -EACCES, "others");
+	req.gid = 2000;
+	ok(inode_permission(x, &req, MAY_READ) == 0, "the group may read");
+	ok(inode_permission(x, &req, MAY_WRITE) == -EACCES, "not write");
+	req.uid = 0;
+	req.gid = 0;
+	ok(inode_permission(x, &req, MAY_WRITE | MAY_READ) == 0, "root");
+	ok(inode_permission(x, &req, MAY_EXEC) == -EACCES, "not even root: no x bit");
+	ok(atomic_load(&f.m->count[MEMFS_ACCESS]) == 1, "the server was asked once");
+	f.fs->flags |= FS_READ_ONLY;
+	ok(inode_permission(x, &req, MAY_WRITE) == -EROFS, "read-only");
+	ok(inode_unlink(f.root, &f.req, "x") == -EROFS, "read-only unlink");
+	inode_put(x);
+	teardown(&f);
+}
+
+static void test_many(void)
+{
+	struct fixture f = setup(HOUR);
+	struct inode *x = NULL;
+	char name[32];
+	int i, bad = 0;
+
+	for (i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		/* the same directory 20,000 times would be slow in memfs: nodes by twist */
+		struct fs_entry e = { .nodeid = 100 + (uint64_t)i, .entry_valid_ns = HOUR,
+			.attr = { .mode = S_IFREG | 0644, .nlink = 1, .valid_ns = HOUR } };
+
+		if (inode_from_entry(f.fs, &e, f.root, name, &x) < 0)
+			bad++;
+		else
+			inode_put(x);
+	}
+	for (i = 0; i < 20000; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		if (inode_lookup(f.root, &f.req, name, &x) < 0 || x->nodeid != 100 + (uint64_t)i)
+			bad++;
+		else
+			inode_put(x);
+	}
+	ok(bad == 0 && lookups(&f) == 0, "20,000 names are found");
+	ok(itable_count(f.fs) == 20001, "20,001 inodes");
+	teardown(&f);
+}
+
+int main(void)
+{
+	test_names();
+	test_exchange();
+	test_races();
+	test_timeouts();
+	test_hostile();
+	test_permission();
+	test_many();
+	return tap_done(&tap);
+}
