@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# --root: mount(8), findmnt and umount(8) as root of the view, which is nobody's root outside.
+# timeout: 200
+. "$TOP/tests/e2e/lib.sh"
+need findmnt mount umount
+
+ext4_image disk.img 32M
+mkdir mnt
+is "root inside" "$(um --root -- id -u)" 0
+is "and in a child" "$(um --root -- sh -c 'sh -c "id -u; id -g"' | tr '\n' ' ')" "0 0 "
+gives "nothing more is allowed" 1 um --root -- sh -c 'echo x >/etc/umview-test-file'
+[ "$(id -u)" = 0 ] || gives "nor read" 1 um --root -- cat /etc/shadow
+
+cat >inside.sh <<'INSIDE'
+set -eux
+mount -t ext4 disk.img mnt
+findmnt "$PWD/mnt"
+findmnt -n -o FSTYPE "$PWD/mnt"
+cp -r /etc/ssl mnt/ || cp -r /etc/apt mnt/
+echo root >mnt/owned
+chown 12:34 mnt/owned
+stat -c %u:%g mnt/owned
+mkdir mnt/dir
+chown -R 5:5 mnt/dir
+df mnt
+umount mnt
+! test -e mnt/owned
+mount disk.img mnt
+stat -c %u:%g mnt/owned
+umount "$PWD/mnt"
+INSIDE
+gives "mount, findmnt, cp, chown, umount" 0 um --root -- sh inside.sh
+has "chown" "$OUT" 12:34
+clean_fs disk.img
+is "the owner is in the image" \
+	"$(debugfs -R 'stat owned' disk.img 2>/dev/null | grep -o 'User: *[0-9]* *Group: *[0-9]*' | tr -s ' ')" \
+	"User: 12 Group: 34"
+nothing_left

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# umctl, from inside a view and from outside, and the protocol below it.
+# timeout: 200
+# sanitize: asan tsan
+. "$TOP/tests/e2e/lib.sh"
+
+ext4_image fs.img 16M
+mkdir mnt mnt2
+gives "outside of all views" 125 umctl ls
+gives "no such view" 125 umctl -n nobody ls
+gives "no such command" 125 umctl frobnicate
+gives "too few arguments" 125 umctl mount x
+gives "help" 0 umctl --help
+
+cat >inside.sh <<'INSIDE'
+set -eux
+umctl mount -t ext4 fs.img mnt
+echo hello >mnt/file
+umctl ls
+umctl ls | grep "$PWD/mnt type"
+cd mnt
+! umctl umount ../mnt
+cd ..
+umctl umount mnt
+! test -e mnt/file
+! umctl umount mnt
+! umctl mount nothing.img mnt
+umctl mount -o ro fs.img "$PWD/mnt"
+cat mnt/file
+! touch mnt/new
+umctl umount -l mnt
+umctl stat | grep openat
+umctl ps | grep inside.sh
+umctl log-level debug
+test "$(umctl log-level)" = debug
+INSIDE
+gives "inside" 0 um --log log sh inside.sh
+umview --name dev -- sh -c 'echo >ready; while test ! -e go; do sleep 0.05; done' &
+until_true 30 test -e ready
+gives "list" 0 umview --list
+has "list" "$OUT" dev
+gives "the same name again" 125 um --name dev true
+gives "mount from outside" 0 umctl -n dev mount fs.img mnt
+has "ls" "$(umctl -n dev ls)" "$HERE/mnt"
+is "JSON" "$(umctl -n dev --json ls | "$PYTHON" -c 'import json,sys; print(json.load(sys.stdin)["mounts"][0]["target"])')" "$HERE/mnt"
+gives "a wrong level" 1 umctl -n dev log-level loud
+(timeout 2 umctl -n dev trace >trace.txt) || true
+has "trace" "$(cat trace.txt)" " = "
+
+# The protocol, and what is not of it
+cat >protocol.py <<'PROTOCOL'
+import json, os, socket, sys
+path = sys.argv[1] + "/ctl"
+def ask(data, answers=1):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(30)
+    s.connect(path)
+    try:
+        s.sendall(data)
+        f = s.makefile("rb")
+        return [json.loads(f.readline() or b"null") for _ in range(answers)]
+    finally:
+        s.close()
+assert ask(b'{"do":"hello"}\n')[0]["name"] == "dev"
+assert [a["ok"] for a in ask(b'{"do":"hello"}\n{"do":"nope"}\n{"do":"ps"}\n', 3)] == [True, False, True]
+for bad in (b"\n", b"x\n", b"[]\n", b"[" * 1000 + b"\n", b"{}\n", b'{"do":1}\n', b'{"do":"mount"}\n',
+            b'{"do":"mount","source":1,"target":{}}\n', b'{"do":"umount"}\n', b'{"do":"umount","target":""}\n',
+            b'{"do":"mount","source":"a\\u0000b","target":"/"}\n', b"\xff\xfe\n",
+            b'{"do":"mount","source":"nofile","target":"relative"}\n'):
+    a = ask(bad)[0]
+    assert a["ok"] is False and a["error"] and a["errno"], (bad, a)
+s = socket.socket(socket.AF_UNIX); s.connect(path)
+try:
+    s.sendall(b"x" * 200000)
+    assert s.recv(10) == b""
+except OSError:
+    pass
+crowd = []
+for _ in range(100):
+    s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect(path); crowd.append(s)
+for s in crowd: s.close()
+for _ in range(200):
+    try:
+        ok = ask(b'{"do":"hello"}\n')[0]
+        if ok: break
+    except OSError: pass
+assert ok["ok"]
+print("all well")
+PROTOCOL
+rundir=$(umview --list --json | "$PYTHON" -c 'import json,sys; print(json.load(sys.stdin)[0]["rundir"])')
+is "protocol" "$("$PYTHON" protocol.py "$rundir" 2>&1)" "all well"
+gives "umount from outside" 0 umctl -n dev umount mnt
+echo >go
+wait
+clean_fs fs.img
+nothing_left
