@@ -104,7 +104,7 @@ def scripts(top, folder, kind="check"):
             yield Test(f"{folder}/{name}", ["/bin/bash", path], timeout=timeout,
                        root=head.get("user") == "root", alone=head.get("alone") == "yes")
         elif kind in head.get("sanitize", "").split():
-            yield Test(f"sanitize/{kind}-{name}", build.wrap + ["/bin/bash", path],
+            yield Test(f"sanitize/{kind}-{folder}-{name}", build.wrap + ["/bin/bash", path],
                        timeout=timeout * 4, build=build.name, alone=head.get("alone") == "yes",
                        env={**build.env, "UMVIEW_SANITIZER": kind}, grace=20)
 
@@ -114,6 +114,7 @@ def sanitize(top):
         if os.path.exists(f"{top}/{BUILDS[kind].name}/build.ninja"):
             yield from unit(top, kind)
             yield from scripts(top, "e2e", kind)
+            yield from scripts(top, "fuzz", kind)
 
 
 def style(top):
