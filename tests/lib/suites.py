@@ -15,7 +15,7 @@ class Test:
     hangs, not to judge speed."""
 
     def __init__(self, name, cmd, timeout=120, build="build-check", root=False, alone=False,
-                 env=None, grace=10):
+                 env=None, grace=10, tap=False):
         self.name = name
         self.cmd = cmd
         self.timeout = timeout
@@ -24,6 +24,7 @@ class Test:
         self.alone = alone
         self.env = env or {}
         self.grace = grace
+        self.tap = tap  # a line "not ok" in its output means that it failed, whatever its status
 
 
 class Build:
@@ -83,7 +84,7 @@ def unit(top, kind="check"):
         env = dict(build.env)
         env.update({k: v for k, v in t["env"].items() if isinstance(v, str)})
         yield Test(f"{prefix}/{t['name']}", build.wrap + t["cmd"], timeout=180, build=build.name,
-                   env=env)
+                   env=env, tap=t["protocol"] == "tap")
 
 
 def guest(top):
