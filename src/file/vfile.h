@@ -48,12 +48,16 @@ struct vfile {
 	struct mount *mnt;   /* referenced; the one it was first opened through */
 	const struct vfile_ops *ops;
 	void *priv;
-	int wd;		     /* inotify watch */
+	int wd;		     /* inotify watch, -1: none */
 	int place;	     /* our own descriptor of the placeholder, -1 for directories */
-	atomic_int opens;    /* open files of guests, as far as known */
-	struct fs_handle dirh; /* VFILE_DIR: the server's handle, once read */
-	void *dir;	     /* VFILE_DIR: the snapshot; file/dir.c's */
-	struct cds_hlist_node hash;
+	struct filecache *cache; /* VFILE_REG: the inode's; NULL: direct I/O, an open of its own */
+	struct fs_handle dirh; /* direct I/O: the server's handle of this open file */
+	struct dirsnap *dir; /* VFILE_DIR: what has been read of it, and its handle; file/dir.c's */
+	atomic_int device_fd; /* VFILE_DEVICE: = place until its maker puts it, then -1 */
+	unsigned jobs;	     /* what background threads are to do with it (file/files.h) */
+	bool hashed;	     /* files_find() finds it; the registry then holds a reference */
+	struct cds_hlist_node hash, wdhash;
+	struct cds_list_head job_node;
 };
 
 int MUST_CHECK files_new(struct view *v, const char *rundir, struct files **ret);
@@ -95,13 +99,24 @@ int MUST_CHECK file_open_fd(
 /* A new directory placeholder for inode: an O_PATH|O_DIRECTORY descriptor of ours, for chdir. */
 int MUST_CHECK file_open_dir(struct files *f, struct mount *m, struct inode *ino);
 
-/* Makes a virtual file with ops of its own out of an open file `fd` (whose ownership is taken:
- * it is closed when the guest's copies are; pass what will be injected). Referenced in *ret. */
+/*
+ * Makes a virtual file with ops of its own out of an open file `fd` (whose ownership is taken).
+ * Referenced in *ret. Inject vf->place; our copy of it is closed when the caller puts its
+ * reference, and ops->last_close comes when the last copy in a guest is gone (at once when none was
+ * injected). On failure fd is closed.
+ */
 int MUST_CHECK vfile_new_device(struct files *f, int fd, const struct vfile_ops *ops, void *priv,
 	struct vfile **ret);
 
-/* Bring the whole file into the placeholder: before a dup to a low number, SCM_RIGHTS, exec. */
+/* Bring the whole file into the placeholder: before a dup to a low number, SCM_RIGHTS, exec.
+ * What is then written natively, unseen, through descriptors below VFD_BASE is found all the same. */
 int MUST_CHECK file_fill_all(struct vfile *vf, const struct fs_req *req);
+
+/* Before an inode loses a name (unlink, rename over it): if no guest has it open any more, what
+ * is kept open at the server is released now, so that the server sees no busy file. */
+void file_settle(struct inode *ino, const struct fs_req *req);
+/* Before the times of a file are set: data written later to the server would change them. */
+int MUST_CHECK file_before_times(struct inode *ino, const struct fs_req *req);
 
 /* Write back what is dirty: of one inode, of a file system (NULL: of all). -errno of the first
  * failure that was not reported before. */

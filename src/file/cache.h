@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The page cache of one inode: what of the placeholder holds the file's content (filled), what of
+ * that the server has not yet (dirty), and the server's handles.
+ *
+ * struct filecache lives as long as its inode. Its placeholder (c->vf) comes with an open and stays
+ * until the cache is evicted, which happens only when no guest has it open.
+ */
+#ifndef UM_FILE_CACHE_H
+#define UM_FILE_CACHE_H
+
+#include "file/files.h"
+#include "file/ranges.h"
+
+#define SMALL_FILE (1u << 20)	   /* filled at open */
+#define PLACE_DISK_MIN (64u << 20) /* placeholders of this size lie on disk */
+#define DIRTY_MAX (8u << 20)	   /* of one inode: then a writer writes back itself */
+#define PAGE_HASH 4096u
+
+enum { HANDLE_RD, HANDLE_WR, HANDLE_RDWR, HANDLE_KINDS };
+
+/* A request for content that is on its way. */
+struct fill {
+	uint64_t start, end;
+	struct cds_list_head node;
+};
+
+struct filecache {
+	struct files *files;
+	struct inode *ino; /* owns us */
+	/* Guards all below; below inode->lock; never held across a request. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* busy, fills or hold */
+	struct vfile *vf;	/* the registry holds the reference */
+	bool disk;		/* the placeholder is a file on disk: vf->place is open for reading */
+	bool closed;		/* no guest has it open */
+	bool dead;		/* its file system is gone */
+	bool readers, writers;	/* since it was opened first: some open file can read, write */
+	int checker;		/* an open of the placeholder that asks who else has one; or -1 */
+
+	bool busy;  /* write-back or a change of size at the server is under way */
+	int hold;   /* uses of handles under way */
+	struct cds_list_head fills;
+
+	uint64_t size; /* of the placeholder */
+	struct ranges filled, dirty;
+	struct ranges mapped; /* shared, writable mappings: writes to them are unseen */
+	bool low;	      /* descriptors below VFD_BASE may write: unseen too */
+	bool low_append;      /* and those only append */
+	struct timespec low_mtime; /* of the placeholder when it was last compared */
+	uint64_t *hash;	      /* of each page as the server has it, 0: not known; for unseen writes */
+	size_t nhash;
+
+	struct timespec mtime; /* of the last write that the server has not */
+	uint64_t dirty_bytes;  /* written since the last write-back */
+	bool mtime_shown;      /* a guest has been told it */
+	uint64_t dirty_since;  /* now_ns() */
+	uint64_t inval;	       /* counts what made content stale that is on its way */
+	uint64_t wseq;	       /* counts what we did to the content: replies asked before are old */
+	bool srv_known;	       /* srv_* are of the content we hold; else what comes is our own doing */
+	uint64_t srv_size;
+	struct timespec srv_mtime;
+
+	struct fs_handle h[HANDLE_KINDS];
+	bool have[HANDLE_KINDS];
+	uid_t uid; /* of the last writer: for write-back */
+	gid_t gid;
+	int error; /* of write-back, not told yet */
+
+	uint64_t ra_next, ra_size; /* where a sequential reader goes on; how much is read ahead */
+	struct cds_list_head lru, wnode;
+	bool in_lru, in_writers;
+	uint64_t lru_bytes;
+};
+
+/* The cache of a regular file's inode, made when there is none. Lives as long as the inode. */
+int MUST_CHECK cache_of(struct files *f, struct inode *ino, struct filecache **ret);
+struct filecache *cache_peek(struct inode *ino); /* NULL: there is none */
+void cache_free(struct inode *ino);		 /* the hook of inode.h */
+void cache_attr_hook(struct inode *ino, struct fs_attr *attr);
+
+/* With c->lock held: */
+int MUST_CHECK cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t size);
+/* A new open file of the placeholder, for a guest or for us. */
+int MUST_CHECK cache_open(struct filecache *c, int flags);
+bool cache_is_dirty(const struct filecache *c);
+/* Takes in what was written natively, as far as the size shows it. */
+void cache_native(struct filecache *c);
+/* Waits a little for `changed`: 0, or -EINTR when the guest waits no longer. Drops the lock. */
+int MUST_CHECK cache_wait(struct filecache *c, const struct fs_req *req);
+int MUST_CHECK cache_set_busy(struct filecache *c, const struct fs_req *req);
+void cache_clear_busy(struct filecache *c);
+int MUST_CHECK cache_resize(struct filecache *c, uint64_t size); /* the placeholder */
+/* A descriptor to change the placeholder through; put it back at once. */
+int MUST_CHECK cache_writer(struct filecache *c);
+void cache_writer_put(struct filecache *c, int fd);
+
+/* Without it: */
+
+/* A handle of the server for reading or writing, opened when there is none; it stays until put. */
+int MUST_CHECK cache_handle(
+	struct filecache *c, const struct fs_req *req, bool write, struct fs_handle *ret);
+void cache_handle_put(struct filecache *c);
+/* Keeps a handle that was just opened, or gives it back when an equal one is there. */
+void cache_handle_add(struct filecache *c, const struct fs_handle *h);
+void cache_release_handles(struct filecache *c);
+void cache_release_readers(struct filecache *c); /* those for reading alone */
+uint64_t cache_size(struct filecache *c);
+
+/* Makes [off, off + len) of the placeholder the file's content. */
+int MUST_CHECK cache_fill(
+	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);
+/* The same for a read of a guest, with read-ahead. */
+int MUST_CHECK cache_fill_read(
+	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);
+void cache_prefetch(struct filecache *c, const struct fs_req *req);
+bool cache_filled(struct filecache *c); /* wholly? */
+/* Asks the server how the file is, and follows it. ret (may be NULL): the attributes. */
+int MUST_CHECK cache_revalidate(
+	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret);
+/* Forgets content in [start, end) that the server is known to have. */
+void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end);
+/* From now on the placeholder may be written natively. The content must be filled. */
+int MUST_CHECK cache_go_low(struct filecache *c, const struct fs_req *req, int oflags);
+
+/*
+ * A write of a guest through its own open file `fd`: at `off`, or at its position (off < 0), with
+ * RWF_* flags. Bytes written, or -errno. limit: the guest's RLIMIT_FSIZE.
+ */
+ssize_t MUST_CHECK cache_write(struct filecache *c, const struct fs_req *req, int fd,
+	const void *buf, size_t len, off_t off, int rwf, uint64_t limit);
+int MUST_CHECK cache_writeback(struct filecache *c, const struct fs_req *req);
+/* After a write: what has to go to the server before it returns (O_SYNC, little space, much). */
+int MUST_CHECK cache_after_write(struct filecache *c, const struct fs_req *req, bool sync);
+/* A shared writable mapping of [off, off + len). */
+int MUST_CHECK cache_map_shared(
+	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);
+/* The error of an earlier write-back, told once. */
+int cache_take_error(struct filecache *c);
+/* Has nobody the placeholder open? Asks the kernel. */
+bool cache_unused(struct filecache *c);
+/* Drops the placeholder if it is closed and clean. The inode may go with it. */
+void cache_evict(struct filecache *c);
+/* The caller's request as write-back makes it: no guest waits. */
+void cache_req(const struct filecache *c, struct fs_req *req);
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Directories. The position of a guest's open directory is its placeholder's own (the kernel shares
+ * it over dup and fork); it counts entries: 0 is ".", 1 is "..", then what the server gives, in its
+ * order. What has been read is kept until the position is 0 again, so that seekdir and telldir hold
+ * while names come and go.
+ */
+#include "file/dir.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define NAMES_PIECE (256u << 10)
+
+struct entry {
+	uint64_t ino;
+	const char *name;
+	uint8_t len; /* NAME_MAX at most */
+	uint8_t type;
+};
+
+struct names {
+	struct names *next;
+	size_t used;
+	char text[NAMES_PIECE];
+};
+
+struct dirsnap {
+	pthread_mutex_t lock; /* all below; not held across requests */
+	pthread_cond_t changed;
+	bool busy; /* somebody reads from the server */
+	struct fs_handle h;
+	bool open;
+	bool end;
+	uint64_t cookie; /* where the server goes on */
+	struct entry *v;
+	size_t n, size;
+	struct names *names;
+};
+
+static struct dirsnap *snap_of(struct vfile *vf)
+{
+	struct dirsnap *d = __atomic_load_n(&vf->dir, __ATOMIC_ACQUIRE), *none = NULL;
+
+	if (d)
+		return d;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->changed, NULL);
+	if (__atomic_compare_exchange_n(
+		    &vf->dir, &none, d, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return d;
+	free(d);
+	return none;
+}
+
+static void snap_clear(struct dirsnap *d)
+{
+	while (d->names) {
+		struct names *next = d->names->next;
+
+		free(d->names);
+		d->names = next;
+	}
+	free(take_ptr(&d->v));
+	d->n = d->size = 0;
+	d->end = false;
+	d->cookie = 0;
+}
+
+void dir_free(struct vfile *vf)
+{
+	struct dirsnap *d = vf->dir;
+	struct fs *fs = vf->inode->fs;
+
+	if (!d)
+		return;
+	if (d->open && !(d->h.flags & FS_OPEN_NONE) && fs->file->releasedir && !vf->priv)
+		fs->file->releasedir(fs, vf->inode->nodeid, &d->h);
+	snap_clear(d);
+	pthread_mutex_destroy(&d->lock);
+	pthread_cond_destroy(&d->changed);
+	free(d);
+}
+
+static int snap_add(struct dirsnap *d, uint64_t ino, unsigned type, const char *name, size_t len)
+{
+	char *text;
+
+	if (d->n == d->size) {
+		size_t size = d->size ? d->size * 2 : 64;
+		struct entry *v = reallocarray(d->v, size, sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		d->v = v;
+		d->size = size;
+	}
+	if (!d->names || d->names->used + len > NAMES_PIECE) {
+		struct names *piece = malloc(sizeof(*piece));
+
+		if (!piece)
+			return -ENOMEM;
+		piece->next = d->names;
+		piece->used = 0;
+		d->names = piece;
+	}
+	text = d->names->text + d->names->used;
+	memcpy(text, name, len);
+	d->names->used += len;
+	d->v[d->n++] = (struct entry){ .ino = ino, .name = text, .len = (uint8_t)len,
+		.type = (uint8_t)type };
+	return 0;
+}
+
+/* ---- reading from the server ---- */
+
+struct reading {
+	struct dirsnap *d;
+	struct vfile *vf;
+	size_t got;
+	int err;
+};
+
+static bool is_dots(const char *name, size_t len)
+{
+	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
+static int take_entry(void *arg, const struct fs_dirent *ent)
+{
+	struct reading *r = arg;
+
+	r->got++;
+	if (ent->entry && ent->entry->nodeid && !is_dots(ent->name, ent->namelen)) {
+		char name[NAME_MAX + 1];
+		struct inode *ino;
+
+		memcpy(name, ent->name, ent->namelen);
+		name[ent->namelen] = '\0';
+		if (inode_from_entry(r->vf->inode->fs, ent->entry, r->vf->inode, name, &ino) == 0)
+			inode_put(ino);
+	}
+	if (r->err)
+		return 0;
+	pthread_mutex_lock(&r->d->lock);
+	if (!is_dots(ent->name, ent->namelen))
+		r->err = snap_add(r->d, ent->ino, ent->type, ent->name, ent->namelen);
+	r->d->cookie = ent->off;
+	pthread_mutex_unlock(&r->d->lock);
+	return 0;
+}
+
+static int add_dots(struct dirsnap *d, struct vfile *vf, const struct fs_req *req)
+{
+	_cleanup_inode_ struct inode *up = inode_parent(vf->inode);
+	struct fs_attr attr;
+	uint64_t self, parent;
+	int r = inode_getattr(vf->inode, req, false, &attr);
+
+	if (r < 0)
+		return r;
+	self = parent = attr.ino;
+	if (up && up != vf->inode && inode_getattr(up, req, false, &attr) == 0)
+		parent = attr.ino;
+	pthread_mutex_lock(&d->lock);
+	r = snap_add(d, self, DT_DIR, ".", 1);
+	if (r == 0)
+		r = snap_add(d, parent, DT_DIR, "..", 2);
+	pthread_mutex_unlock(&d->lock);
+	return r;
+}
+
+/* One more reply of the server. Busy, without the lock. */
+static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *req)
+{
+	struct reading rd = { .d = d, .vf = vf };
+	struct fs *fs = vf->inode->fs;
+	int r = 0;
+
+	if (vf->priv)
+		return -ENOTCONN;
+	if (!d->open) {
+		d->h = (struct fs_handle){ .flags = FS_OPEN_NONE };
+		if (fs->file && fs->file->opendir)
+			r = fs->file->opendir(fs, req, vf->inode->nodeid, &d->h);
+		if (r < 0 && r != -ENOSYS)
+			return r;
+		d->open = true;
+	}
+	if (d->n == 0)
+		return add_dots(d, vf, req);
+	r = fs->file && fs->file->readdir ? fs->file->readdir(fs, req, vf->inode->nodeid, &d->h,
+						    d->cookie, take_entry, &rd) :
+					    -ENOTDIR;
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&d->lock);
+	if (r == 1 || rd.got == 0)
+		d->end = true;
+	pthread_mutex_unlock(&d->lock);
+	return rd.err;
+}
+
+/* With the lock, which is dropped meanwhile: is there an entry number `at`? 1, 0, -errno. */
+static int have_entry(struct dirsnap *d, struct vfile *vf, const struct fs_req *req, uint64_t at)
+{
+	while (at >= d->n) {
+		int r;
+
+		if (d->end)
+			return 0;
+		if (d->busy) {
+			pthread_cond_wait(&d->changed, &d->lock);
+			continue;
+		}
+		d->busy = true;
+		pthread_mutex_unlock(&d->lock);
+		r = read_more(d, vf, req);
+		pthread_mutex_lock(&d->lock);
+		d->busy = false;
+		pthread_cond_broadcast(&d->changed);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
+
+/* ---- the guest's buffer ---- */
+
+struct dirent64_head {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+} __attribute__((packed));
+
+struct dirent_head {
+	uint64_t ino;
+	uint64_t off;
+	uint16_t reclen;
+} __attribute__((packed));
+
+static size_t put64(char *out, size_t room, const struct entry *e, uint64_t off)
+{
+	size_t len = (sizeof(struct dirent64_head) + e->len + 1 + 7) & ~(size_t)7;
+	struct dirent64_head h = { e->ino, (int64_t)off, (uint16_t)len, e->type };
+
+	if (len > room)
+		return 0;
+	memset(out, 0, len);
+	memcpy(out, &h, sizeof(h));
+	memcpy(out + sizeof(h), e->name, e->len);
+	return len;
+}
+
+/* The old form has the type in the last byte. */
+static size_t put_old(char *out, size_t room, const struct entry *e, uint64_t off)
+{
+	size_t len = (sizeof(struct dirent_head) + e->len + 2 + 7) & ~(size_t)7;
+	struct dirent_head h = { e->ino, off, (uint16_t)len };
+
+	if (len > room)
+		return 0;
+	memset(out, 0, len);
+	memcpy(out, &h, sizeof(h));
+	memcpy(out + sizeof(h), e->name, e->len);
+	out[len - 1] = (char)e->type;
+	return len;
+}
+
+ssize_t dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos, bool old, char *buf,
+	size_t size)
+{
+	struct dirsnap *d = snap_of(vf);
+	size_t used = 0;
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	pthread_mutex_lock(&d->lock);
+	/* rewinddir(3): what the directory holds now. */
+	if (*pos == 0 && d->n && !d->busy)
+		snap_clear(d);
+	for (;;) {
+		size_t n;
+
+		r = have_entry(d, vf, req, *pos);
+		if (r <= 0)
+			break;
+		n = (old ? put_old : put64)(buf + used, size - used, &d->v[*pos], *pos + 1);
+		if (!n) {
+			r = used ? 0 : -EINVAL;
+			break;
+		}
+		used += n;
+		(*pos)++;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return used ? (ssize_t)used : r;
+}

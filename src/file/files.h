@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The registry's inside: shared by the file layer's own files alone. */
+#ifndef UM_FILE_FILES_H
+#define UM_FILE_FILES_H
+
+#include "file/vfile.h"
+
+#define FILES_BUCKETS 4096
+#define BUF_SIZE (4u << 20) /* one read of a server, one piece of write-back */
+#define BUF_KEEP 4
+
+enum job {
+	JOB_CLOSED = 1 << 0,	/* no guest has it open any more */
+	JOB_WRITEBACK = 1 << 1, /* dirty for some time */
+	JOB_PREFETCH = 1 << 2,	/* read ahead */
+	JOB_REFILL = 1 << 3,	/* readers that are not trapped hold it, and it was invalidated */
+};
+
+/* What a file system said of its free space. */
+struct space {
+	struct fs *fs;
+	uint64_t until;
+	bool low;
+};
+
+struct files {
+	struct view *view;
+	char *rundir;
+	char *diskdir; /* where big placeholders lie, NULL: nowhere */
+	atomic_uint serial; /* of names in rundir */
+
+	pthread_rwlock_t lock; /* hash, wds and vf->hashed; below caches' locks */
+	struct cds_hlist_head hash[FILES_BUCKETS]; /* by device and inode number */
+	struct cds_hlist_head wds[FILES_BUCKETS];  /* by watch */
+
+	int inotify;
+	int wake; /* eventfd: ends the events thread */
+	pthread_t events;
+	pthread_mutex_t events_lock; /* one reader of the queue at a time; above all others */
+
+	pthread_mutex_t job_lock; /* jobs, vf->jobs, the counts below; innermost */
+	pthread_cond_t job_cond; /* something is to be done */
+	pthread_cond_t job_done; /* pending is 0, or a worker ended */
+	struct cds_list_head jobs;
+	int workers, idle;
+	int pending; /* vfiles waiting or at work */
+	bool stop;
+
+	pthread_mutex_t lru_lock; /* lru, writers, space; below caches' locks */
+	struct cds_list_head lru;     /* closed, clean caches; oldest first */
+	struct cds_list_head writers; /* caches that a guest may write to */
+	uint64_t lru_bytes, lru_max;
+	struct space space[16];
+
+	pthread_mutex_t buf_lock; /* bufs; innermost */
+	void *bufs[BUF_KEEP];
+	int nbufs;
+
+	pthread_mutex_t fifo_make_lock; /* finding or making one; above lock */
+	pthread_mutex_t fifo_lock; /* innermost */
+	pthread_cond_t fifo_cond;  /* somebody opened a fifo */
+};
+
+/* A buffer of BUF_SIZE, NULL when out of memory. */
+void *files_buf_get(struct files *f);
+void files_buf_put(struct files *f, void *buf);
+
+/* Makes a vfile for the open placeholder `fd` (which stays the caller's), hashed and watched:
+ * the registry holds a reference, the caller another. ino and mnt are referenced by it. */
+int MUST_CHECK files_add(struct files *f, enum vfile_kind kind, int fd, struct inode *ino,
+	struct mount *mnt, struct vfile **ret);
+/* Takes it out of the registry: nobody finds it from now on; the registry's reference is put. */
+void files_remove(struct vfile *vf);
+/* All that are known of a file system (NULL: of all) with a page cache, each referenced, in a
+ * malloc'ed array: how many, or -ENOMEM. */
+ssize_t MUST_CHECK files_collect(struct files *f, struct fs *fs, struct vfile ***ret);
+/* Hands vf to a background thread. */
+void files_job(struct vfile *vf, enum job job);
+/* Takes in what the kernel reported so far. */
+void files_drain(struct files *f);
+/* A new name in the run directory, of FILES_NAME_MAX bytes at least. */
+#define FILES_NAME_MAX 4200
+void files_name(struct files *f, const char *what, char *buf);
+
+/* jobs.c */
+int MUST_CHECK files_jobs_init(struct files *f);
+/* Lets the threads end what they are at, as far as possible until deadline_ns. */
+void files_jobs_stop(struct files *f, uint64_t deadline_ns);
+/* Waits until nothing is to be done. */
+void files_jobs_settle(struct files *f, uint64_t deadline_ns);
+
+/* cache.c */
+void cache_closed_event(struct vfile *vf);
+/* The jobs, in a background thread. */
+void cache_job(struct vfile *vf, unsigned jobs);
+/* Every half second: what has been dirty for long is written back. */
+void cache_tick(struct files *f);
+
+/* At the end: the placeholder goes, whatever it holds. */
+void cache_forget(struct vfile *vf);
+/* Wakes the events thread: somebody may write now; or it is to end. */
+#define FILES_WAKE_STOP (1ull << 32)
+void files_wake(struct files *f, uint64_t what);
+
+/* direct.c */
+void direct_free(struct vfile *vf);
+
+/* dir.c */
+void dir_free(struct vfile *vf);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bringing content into placeholders. What is asked for is entered in c->fills, so that fifty
+ * readers of one block make one request. The reply goes only where nothing has come in meanwhile:
+ * a write of a guest wins over what the server had before.
+ */
+#include "file/cache.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define READ_MIN (128u << 10) /* what a reader that goes on asks for at least */
+#define READ_RANDOM (16u << 10)
+#define READ_MAX (4u << 20)
+
+/* The first request under way that touches [start, end). */
+static struct fill *fill_over(struct filecache *c, uint64_t start, uint64_t end)
+{
+	struct fill *f, *first = NULL;
+
+	cds_list_for_each_entry(f, &c->fills, node) {
+		if (f->start < end && f->end > start && (!first || f->start < first->start))
+			first = f;
+	}
+	return first;
+}
+
+/* Puts buf into what of [off, off + len) is still missing. */
+static int place_data(struct filecache *c, const char *buf, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len < c->size ? off + len : c->size;
+	struct range gap;
+	int fd, r = 0;
+
+	if (off >= end)
+		return 0;
+	if (ranges_reserve(&c->filled, 2) < 0)
+		return -ENOMEM;
+	fd = cache_writer(c);
+	if (fd < 0)
+		return fd;
+	while (r == 0 && ranges_gap(&c->filled, off, end, &gap)) {
+		size_t n = gap.end - gap.start;
+		ssize_t done = pwrite(fd, buf + (gap.start - off), n, (off_t)gap.start);
+
+		if (done <= 0)
+			r = done < 0 ? -errno : -EIO;
+		else
+			r = ranges_add(&c->filled, gap.start, gap.start + (uint64_t)done);
+	}
+	cache_writer_put(c, fd);
+	return r;
+}
+
+/* Reads [start, end), of at most BUF_SIZE, from the server. The lock is dropped meanwhile. */
+static int fill_one(struct filecache *c, const struct fs_req *req, uint64_t start, uint64_t end)
+{
+	struct fill fill = { .start = start, .end = end };
+	struct fs *fs = c->ino->fs;
+	uint64_t seq = c->inval;
+	struct fs_handle h;
+	ssize_t n = 0;
+	char *buf;
+
+	cds_list_add_tail(&fill.node, &c->fills);
+	pthread_mutex_unlock(&c->lock);
+	buf = files_buf_get(c->files);
+	if (!buf) {
+		n = -ENOMEM;
+	} else {
+		n = cache_handle(c, req, false, &h);
+		if (n == 0) {
+			n = fs->file && fs->file->read ?
+				fs->file->read(fs, req, c->ino->nodeid, &h, buf, end - start, start) :
+				-EINVAL;
+			cache_handle_put(c);
+		}
+	}
+	if (n >= 0 && (uint64_t)n < end - start)
+		memset(buf + n, 0, end - start - (uint64_t)n); /* shorter than it was said to be */
+	pthread_mutex_lock(&c->lock);
+	cds_list_del(&fill.node);
+	pthread_cond_broadcast(&c->changed);
+	if (n >= 0 && c->inval == seq && c->vf)
+		n = place_data(c, buf, start, end - start);
+	files_buf_put(c->files, buf);
+	return n < 0 ? (int)n : 0;
+}
+
+/* With the lock: [off, end) is there when 0 is returned; up to `ahead` is asked for with it. */
+static int fill_range(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t end,
+	uint64_t ahead)
+{
+	for (;;) {
+		struct range gap;
+		struct fill *other;
+		uint64_t to;
+		int r;
+
+		if (!c->vf)
+			return -EIO;
+		cache_native(c);
+		if (end > c->size)
+			end = c->size;
+		if (ahead > c->size)
+			ahead = c->size;
+		if (off >= end || !ranges_gap(&c->filled, off, end, &gap))
+			return 0;
+		if (c->dead)
+			return -ENOTCONN;
+		to = ahead > gap.end && gap.end == end ? ahead : gap.end;
+		if (to > gap.end)
+			(void)ranges_gap(&c->filled, gap.start, to, &gap);
+		if (gap.end - gap.start > BUF_SIZE)
+			gap.end = gap.start + BUF_SIZE;
+		other = fill_over(c, gap.start, gap.end);
+		if (other && other->start <= gap.start) {
+			r = cache_wait(c, req);
+		} else {
+			if (other)
+				gap.end = other->start;
+			r = fill_one(c, req, gap.start, gap.end);
+		}
+		if (r < 0)
+			return r;
+	}
+}
+
+int cache_fill(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len < off ? UINT64_MAX : off + len;
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	r = fill_range(c, req, off, end, end);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+/* How far a read of [off, end) asks: doubled as long as reads go on where the last one ended. */
+static uint64_t read_ahead(struct filecache *c, uint64_t off, uint64_t end)
+{
+	uint64_t len = end - off;
+
+	if (off == c->ra_next || off == 0)
+		c->ra_size = c->ra_size < READ_MIN ? READ_MIN :
+			c->ra_size * 2 > READ_MAX  ? READ_MAX :
+						     c->ra_size * 2;
+	else if (off < c->ra_next || off - c->ra_next > READ_MAX)
+		c->ra_size = 0;
+	if (len < c->ra_size)
+		return off + c->ra_size;
+	return len < READ_RANDOM ? (off | (READ_RANDOM - 1)) + 1 : end;
+}
+
+int cache_fill_read(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len < off ? UINT64_MAX : off + len;
+	struct vfile *ahead_of = NULL;
+	struct range gap;
+	int r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	cache_native(c);
+	if (!ranges_cover(&c->filled, off, end < c->size ? end : c->size)) {
+		uint64_t ahead = read_ahead(c, off, end);
+
+		if (len < READ_RANDOM && ahead <= off + READ_RANDOM)
+			off &= ~(uint64_t)4095;
+		r = fill_range(c, req, off, end, ahead);
+	}
+	/* A sequential reader finds the next piece on its way before it asks. */
+	if (r == 0 && c->ra_size >= 2 * READ_MIN && end < c->size &&
+		ranges_gap(&c->filled, end, c->size, &gap) && gap.start - end < c->ra_size / 2 &&
+		!fill_over(c, gap.start, gap.start + 1))
+		ahead_of = c->vf; /* open by the guest that reads: it stays */
+	c->ra_next = end;
+	pthread_mutex_unlock(&c->lock);
+	if (ahead_of)
+		files_job(ahead_of, JOB_PREFETCH);
+	return r;
+}
+
+void cache_prefetch(struct filecache *c, const struct fs_req *req)
+{
+	uint64_t start, end;
+	struct range gap;
+
+	pthread_mutex_lock(&c->lock);
+	start = c->ra_next;
+	end = start + c->ra_size + READ_MIN;
+	if (c->vf && !c->closed && start < c->size && c->ra_size &&
+		ranges_gap(&c->filled, start, end < c->size ? end : c->size, &gap)) {
+		if (gap.end - gap.start < c->ra_size)
+			gap.end = gap.start + c->ra_size;
+		c->ra_size = c->ra_size * 2 > READ_MAX ? READ_MAX : c->ra_size * 2;
+		/* an error is told to whoever reads there */
+		(void)!fill_range(c, req, gap.start, gap.end, gap.end);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool cache_filled(struct filecache *c)
+{
+	bool full;
+
+	pthread_mutex_lock(&c->lock);
+	full = c->vf && ranges_cover(&c->filled, 0, c->size);
+	pthread_mutex_unlock(&c->lock);
+	return full;
+}

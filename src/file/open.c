@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* open(2) on a served mount. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "file/direct.h"
+#include "file/fifo.h"
+
+#define SERVER_STRIPS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
+
+static int may_of_flags(int flags)
+{
+	int may = 0;
+
+	if ((flags & O_ACCMODE) != O_WRONLY)
+		may |= MAY_READ;
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
+		may |= MAY_WRITE;
+	return may;
+}
+
+static int check_open(
+	const struct fs_req *req, struct mount *m, struct inode *ino, int flags, mode_t type)
+{
+	int may = may_of_flags(flags);
+	struct fs_attr attr;
+	int r;
+
+	if (type == S_IFLNK)
+		return -ELOOP;
+	if (type == S_IFDIR && ((may & MAY_WRITE) || (flags & O_CREAT)))
+		return -EISDIR;
+	if ((flags & O_DIRECTORY) && type != S_IFDIR)
+		return -ENOTDIR;
+	if ((may & MAY_WRITE) && type != S_IFIFO &&
+		((m->flags & MS_RDONLY) || (ino->fs->flags & FS_READ_ONLY)))
+		return -EROFS;
+	r = inode_permission(ino, req, may);
+	if (r < 0)
+		return r;
+	if (type == S_IFSOCK)
+		return -ENXIO;
+	if (type == S_IFCHR || type == S_IFBLK)
+		return -EACCES; /* as on every nodev mount */
+	if (flags & O_NOATIME) {
+		r = inode_getattr(ino, req, false, &attr);
+		if (r < 0)
+			return r;
+		if (req->uid && attr.uid != req->uid)
+			return -EPERM;
+	}
+	return 0;
+}
+
+static int server_open(struct inode *ino, const struct fs_req *req, int flags, struct fs_handle *h)
+{
+	struct fs *fs = ino->fs;
+	int r = -ENOSYS;
+
+	*h = (struct fs_handle){ .flags = FS_OPEN_NONE, .oflags = flags & ~SERVER_STRIPS };
+	if (fs->file && fs->file->open)
+		r = fs->file->open(fs, req, ino->nodeid, flags & ~SERVER_STRIPS, h);
+	return r == -ENOSYS ? 0 : r;
+}
+
+static void server_release(struct inode *ino, const struct fs_handle *h)
+{
+	struct fs *fs = ino->fs;
+
+	if (!(h->flags & FS_OPEN_NONE) && fs->file && fs->file->release)
+		fs->file->release(fs, ino->nodeid, h);
+}
+
+/* Can a file be opened for reading without its server? Where we check permissions, and its content
+ * is here and still what the attributes say. */
+static bool warm(struct filecache *c, const struct fs_req *req, int flags)
+{
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) ||
+		!(c->ino->fs->flags & FS_DEFAULT_PERMISSIONS) || !cache_filled(c))
+		return false;
+	return cache_revalidate(c, req, false, NULL) == 0 && cache_filled(c);
+}
+
+/* A placeholder of the right size, and the handle kept with it. */
+static int make_ready(struct filecache *c, const struct fs_req *req, struct mount *m,
+	const char *name, const struct fs_handle *h)
+{
+	struct fs_attr attr;
+	bool had;
+	int r;
+
+	r = inode_getattr(c->ino, req, false, &attr);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	had = c->vf != NULL;
+	r = cache_place(c, m, name, attr.size);
+	if (r == 0 && !had) {
+		c->srv_known = true;
+		c->srv_size = attr.size;
+		c->srv_mtime = attr.mtime;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (r == 0 && had)
+		r = cache_revalidate(c, req, !(h->flags & FS_OPEN_KEEP_CACHE), NULL);
+	return r;
+}
+
+struct opening {
+	struct files *f;
+	struct mount *mnt;
+	struct inode *ino;
+	const char *name;
+	const struct fs_req *req;
+	int flags;
+	const struct fs_handle *created;
+	bool low; /* it will have a number below VFD_BASE */
+};
+
+/* The open file for the guest: fd or -errno; *ret_filled: reads need no trap. */
+static int open_cached(
+	struct opening *o, struct filecache *c, const struct fs_handle *h, bool *ret_filled)
+{
+	bool reads = (o->flags & O_ACCMODE) == O_RDONLY;
+	int fd, r = make_ready(c, o->req, o->mnt, o->name, h);
+
+	if (r < 0)
+		return r;
+	if (o->flags & O_TRUNC) {
+		r = file_truncate(o->ino, o->req, 0);
+		if (r < 0)
+			return r;
+	}
+	if (reads && !o->low && cache_size(c) <= SMALL_FILE)
+		r = cache_fill(c, o->req, 0, UINT64_MAX);
+	if (r == 0 && o->low)
+		r = cache_go_low(c, o->req, o->flags);
+	if (r < 0)
+		return r;
+	*ret_filled = reads && cache_filled(c);
+	pthread_mutex_lock(&c->lock);
+	r = cache_place(c, o->mnt, o->name, c->size); /* it may have been evicted */
+	fd = r < 0 ? r : cache_open(c, o->flags);
+	if (fd >= 0 && !reads) {
+		c->uid = o->req->uid;
+		c->gid = o->req->gid;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return fd;
+}
+
+static int open_reg(struct opening *o, bool *ret_filled)
+{
+	struct filecache *c;
+	struct fs_handle h;
+	struct vfile *vf;
+	int fd, r = cache_of(o->f, o->ino, &c);
+
+	if (r < 0)
+		return r;
+	if (!o->created && warm(c, o->req, o->flags)) {
+		h = (struct fs_handle){ .flags = FS_OPEN_NONE | FS_OPEN_KEEP_CACHE };
+		return open_cached(o, c, &h, ret_filled);
+	}
+	if (o->created)
+		h = *o->created;
+	else
+		r = server_open(o->ino, o->req, o->flags, &h);
+	if (r < 0)
+		return r;
+	if (h.flags & (FS_OPEN_DIRECT_IO | FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM)) {
+		if (o->flags & O_TRUNC)
+			r = file_truncate(o->ino, o->req, 0);
+		fd = r < 0 ? r : direct_open(o->f, o->mnt, o->ino, o->flags, &h, &vf);
+		if (fd < 0) {
+			server_release(o->ino, &h);
+			return fd;
+		}
+		r = o->low ? direct_fill(vf, o->req, fd) : 0;
+		vfile_put(vf);
+		if (r < 0) {
+			close(fd);
+			return r;
+		}
+		return fd;
+	}
+	cache_handle_add(c, &h);
+	fd = open_cached(o, c, &h, ret_filled);
+	/* All is here: the server is not to think that it is in use. */
+	if (fd >= 0 && *ret_filled)
+		cache_release_readers(c);
+	if (fd < 0)
+		file_settle(o->ino, o->req);
+	return fd;
+}
+
+static int mkdir_nameless(struct files *f)
+{
+	char path[FILES_NAME_MAX];
+	int fd, r = 0;
+
+	files_name(f, "d", path);
+	if (mkdir(path, 0700) < 0)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		r = -errno;
+	if (rmdir(path) < 0 && fd >= 0) {
+		r = -errno;
+		close(fd);
+	}
+	return r < 0 ? r : fd;
+}
+
+static int file_nameless(struct files *f)
+{
+	char path[FILES_NAME_MAX];
+	int fd;
+
+	files_name(f, "p", path);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	if (fd < 0)
+		return -errno;
+	unlink(path);
+	return fd;
+}
+
+/* A placeholder of one open: of a directory, or O_PATH of what is none. */
+static int open_nameless(struct files *f, struct mount *m, struct inode *ino, int flags)
+{
+	bool dir = inode_type(ino) == S_IFDIR;
+	_cleanup_fd_ int made = dir ? mkdir_nameless(f) : file_nameless(f);
+	char path[FD_PATH_MAX];
+	struct vfile *vf;
+	int fd, r;
+
+	if (made < 0)
+		return made;
+	flags &= O_PATH | O_NONBLOCK | O_NOATIME;
+	fd = open(fd_path(path, made), flags | (dir ? O_DIRECTORY : 0) | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = files_add(f, dir ? VFILE_DIR : VFILE_PATH, fd, ino, m, &vf);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	vfile_put(vf);
+	return fd;
+}
+
+int file_open_dir(struct files *f, struct mount *m, struct inode *ino)
+{
+	if (inode_type(ino) != S_IFDIR)
+		return -ENOTDIR;
+	return open_nameless(f, m, ino, O_PATH);
+}
+
+/* A directory's server is asked at open when it alone knows who may read it. */
+static int check_opendir(struct inode *ino, const struct fs_req *req)
+{
+	struct fs *fs = ino->fs;
+	struct fs_handle h = { .flags = FS_OPEN_NONE };
+	int r;
+
+	if ((fs->flags & FS_DEFAULT_PERMISSIONS) || !fs->file || !fs->file->opendir)
+		return 0;
+	r = fs->file->opendir(fs, req, ino->nodeid, &h);
+	if (r == 0 && !(h.flags & FS_OPEN_NONE) && fs->file->releasedir)
+		fs->file->releasedir(fs, ino->nodeid, &h);
+	return r == -ENOSYS ? 0 : r;
+}
+
+static int open_any(struct opening *o, bool *ret_filled)
+{
+	mode_t type = inode_type(o->ino);
+	int r;
+
+	*ret_filled = false;
+	if (o->flags & O_PATH) {
+		if ((o->flags & O_DIRECTORY) && type != S_IFDIR)
+			return -ENOTDIR;
+		*ret_filled = true;
+		return open_nameless(o->f, o->mnt, o->ino, o->flags);
+	}
+	r = o->created ? 0 : check_open(o->req, o->mnt, o->ino, o->flags, type);
+	if (r < 0)
+		return r;
+	switch (type) {
+	case S_IFREG:
+		return open_reg(o, ret_filled);
+	case S_IFDIR:
+		r = check_opendir(o->ino, o->req);
+		return r < 0 ? r : open_nameless(o->f, o->mnt, o->ino, o->flags);
+	case S_IFIFO:
+		*ret_filled = true;
+		return fifo_open(o->f, o->mnt, o->ino, o->req, o->flags);
+	default:
+		return -EACCES;
+	}
+}
+
+enum verdict file_open(struct call *c, struct files *f, const struct path *path, int flags,
+	const struct fs_handle *created)
+{
+	struct opening o = { .f = f, .mnt = path->mnt, .ino = path->inode, .name = path->last,
+		.flags = flags, .created = created };
+	enum guestfd_zone zone;
+	_cleanup_fd_ int fd = -1;
+	struct fs_req req;
+	bool filled;
+
+	fs_req_init(&req, c);
+	o.req = &req;
+	o.low = guestfd_wants_low(c);
+	fd = open_any(&o, &filled);
+	if (fd < 0)
+		return call_return(c, fd);
+	zone = o.low ? ZONE_LOWEST : filled ? ZONE_FILLED : ZONE_HOT;
+	return guestfd_answer(c, fd, flags & O_CLOEXEC, zone);
+}
+
+int file_open_fd(
+	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino, int flags)
+{
+	struct opening o = { .f = f, .mnt = m, .ino = ino, .req = req, .flags = flags,
+		.low = true };
+	bool filled;
+
+	return open_any(&o, &filled);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writes of guests, changes of size, and the calls that wait for write-back. */
+#include "file/cache.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "base/log.h"
+
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+
+#define DIRTY_START (2u << 20) /* a background thread begins to write back */
+#define SPACE_SLACK (16u << 20)
+
+struct write_at {
+	off_t pos;
+	bool append;
+};
+
+/* Where a write of the guest's open file goes. */
+static int write_place(struct filecache *c, int fd, off_t off, int rwf, struct write_at *ret)
+{
+	int fl = fcntl(fd, F_GETFL);
+
+	if (fl < 0)
+		return -errno;
+	ret->append = (fl & O_APPEND) && !(rwf & RWF_NOAPPEND);
+	if (rwf & RWF_APPEND)
+		ret->append = true;
+	if (ret->append)
+		ret->pos = (off_t)c->size;
+	else
+		ret->pos = off >= 0 ? off : lseek(fd, 0, SEEK_CUR);
+	return ret->pos < 0 ? -errno : 0;
+}
+
+/* The position is written by number, so that the range is certain whatever others do with it. */
+static ssize_t write_through(
+	int fd, const struct write_at *w, const void *buf, size_t len, off_t off, int rwf)
+{
+	struct iovec iov = { (void *)buf, len };
+	ssize_t n;
+
+	if (!w->append) {
+		n = pwrite(fd, buf, len, w->pos);
+		if (n < 0 && errno == ESPIPE)
+			return -ESPIPE;
+		if (n < 0)
+			return -errno;
+		if (off < 0 && lseek(fd, w->pos + n, SEEK_SET) < 0)
+			return -errno;
+		return n;
+	}
+	n = pwritev2(fd, &iov, 1, off < 0 ? -1 : off, rwf & (RWF_APPEND | RWF_NOAPPEND));
+	return n < 0 ? -errno : n;
+}
+
+static void written(struct filecache *c, const struct fs_req *req, uint64_t pos, uint64_t end)
+{
+	/* room was made before */
+	if (pos > c->size)
+		(void)ranges_add(&c->filled, c->size, pos);
+	(void)ranges_add(&c->filled, pos, end);
+	(void)ranges_add(&c->dirty, pos, end);
+	if (end > c->size)
+		c->size = end;
+	clock_gettime(CLOCK_REALTIME_COARSE, &c->mtime);
+	if (!c->dirty_since)
+		c->dirty_since = now_ns();
+	c->dirty_bytes += end - pos;
+	c->wseq++;
+	c->uid = req->uid;
+	c->gid = req->gid;
+}
+
+ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const void *buf,
+	size_t len, off_t off, int rwf, uint64_t limit)
+{
+	struct write_at w = {};
+	ssize_t n;
+
+	pthread_mutex_lock(&c->lock);
+	cache_native(c);
+	n = c->vf && !c->dead ? write_place(c, fd, off, rwf, &w) : -EIO;
+	if (n == 0 && len && (uint64_t)w.pos >= limit)
+		n = -EFBIG;
+	if (n == 0 && len > limit - (uint64_t)w.pos)
+		len = (size_t)(limit - (uint64_t)w.pos);
+	if (n == 0 && (ranges_reserve(&c->filled, 2) < 0 || ranges_reserve(&c->dirty, 1) < 0))
+		n = -ENOMEM;
+	if (n == 0)
+		n = write_through(fd, &w, buf, len, off, rwf);
+	if (n > 0) {
+		uint64_t pos = (uint64_t)w.pos;
+
+		/* Somebody may append natively between: the position then tells where ours went. */
+		if (w.append && off < 0 && c->low) {
+			off_t at = lseek(fd, 0, SEEK_CUR);
+
+			if (at >= n)
+				pos = (uint64_t)(at - n);
+		}
+		written(c, req, pos, pos + (uint64_t)n);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+/* Is the server's free space so low that a write may fail? Asked for once a second. */
+static bool space_low(struct filecache *c, const struct fs_req *req)
+{
+	struct files *f = c->files;
+	struct fs *fs = c->ino->fs;
+	struct space *s, *use = NULL;
+	struct statfs st;
+	uint64_t now = now_ns();
+	bool low;
+
+	pthread_mutex_lock(&f->lru_lock);
+	for (s = f->space; s < f->space + ARRAY_SIZE(f->space); s++) {
+		if (s->fs == fs && s->until > now) {
+			low = s->low;
+			pthread_mutex_unlock(&f->lru_lock);
+			return low;
+		}
+	}
+	pthread_mutex_unlock(&f->lru_lock);
+	if (!fs->node->statfs || fs->node->statfs(fs, req, fs->root_node, &st) < 0)
+		return false;
+	low = st.f_blocks && (uint64_t)st.f_bavail * (uint64_t)st.f_bsize < SPACE_SLACK;
+	pthread_mutex_lock(&f->lru_lock);
+	for (s = f->space; s < f->space + ARRAY_SIZE(f->space); s++)
+		if (s->fs == fs || !use || (use->fs != fs && s->until < use->until))
+			use = s;
+	*use = (struct space){ .fs = fs, .until = now + NSEC_PER_SEC, .low = low };
+	pthread_mutex_unlock(&f->lru_lock);
+	return low;
+}
+
+int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
+{
+	uint64_t dirty;
+	struct vfile *vf;
+	int e = 0;
+
+	pthread_mutex_lock(&c->lock);
+	dirty = c->dirty_bytes;
+	vf = c->vf;
+	if (c->error == -ENOSPC || c->error == -EDQUOT) {
+		e = c->error;
+		c->error = 0;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (e < 0)
+		return e;
+	if (sync || dirty > DIRTY_MAX)
+		return cache_writeback(c, req);
+	if (dirty > DIRTY_START && vf)
+		files_job(vf, JOB_WRITEBACK); /* open by the guest that writes: it stays */
+	return space_low(c, req) ? cache_writeback(c, req) : 0;
+}
+
+int file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size)
+{
+	struct fs_setattr set = { .set = FS_SET_SIZE, .size = size };
+	struct filecache *c = cache_peek(ino);
+	const struct fs_handle *h = NULL;
+	int r = 0;
+
+	if (c)
+		pthread_mutex_lock(&c->lock);
+	if (!c || !c->vf) {
+		if (c)
+			pthread_mutex_unlock(&c->lock);
+		return inode_setattr(ino, req, NULL, &set);
+	}
+	r = cache_set_busy(c, req);
+	if (r < 0) {
+		pthread_mutex_unlock(&c->lock);
+		return r;
+	}
+	c->hold++;
+	if (c->have[HANDLE_WR])
+		h = &c->h[HANDLE_WR];
+	else if (c->have[HANDLE_RDWR])
+		h = &c->h[HANDLE_RDWR];
+	pthread_mutex_unlock(&c->lock);
+	r = inode_setattr(ino, req, h, &set);
+	if (r == 0)
+		inode_invalidate_attr(ino);
+	pthread_mutex_lock(&c->lock);
+	c->hold--;
+	if (r == 0 && c->vf) {
+		uint64_t old = c->size;
+
+		cache_native(c);
+		r = cache_resize(c, size);
+		if (r == 0 && size > old)
+			r = ranges_add(&c->filled, old, size);
+		c->srv_known = false;
+	}
+	cache_clear_busy(c);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+int file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync)
+{
+	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
+	struct fs *fs = ino->fs;
+	struct fs_handle h;
+	int r, e;
+
+	if (!c)
+		return 0;
+	r = cache_writeback(c, req);
+	e = cache_take_error(c);
+	if (r < 0 || e < 0)
+		return r < 0 ? r : e;
+	if (!fs->file || !fs->file->fsync || (fs->flags & FS_READ_ONLY))
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	e = c->have[HANDLE_WR] || c->have[HANDLE_RDWR];
+	pthread_mutex_unlock(&c->lock);
+	r = cache_handle(c, req, e, &h);
+	if (r < 0)
+		return r;
+	r = fs->file->fsync(fs, req, ino->nodeid, &h, datasync);
+	cache_handle_put(c);
+	return r == -ENOSYS ? 0 : r;
+}
+
+int file_before_times(struct inode *ino, const struct fs_req *req)
+{
+	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
+	int r;
+
+	if (!c)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	c->mtime_shown = false; /* the new times are to stay, not those of the write */
+	pthread_mutex_unlock(&c->lock);
+	r = cache_writeback(c, req);
+	pthread_mutex_lock(&c->lock);
+	if (r < 0 && r != -EINTR)
+		c->error = r;
+	pthread_mutex_unlock(&c->lock);
+	return r == -EINTR ? r : 0;
+}
+
+void file_settle(struct inode *ino, const struct fs_req *req)
+{
+	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
+	bool have = false, unused = false;
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	for (int i = 0; i < HANDLE_KINDS; i++)
+		have |= c->have[i];
+	if (c->vf && have)
+		unused = c->closed || cache_unused(c);
+	if (unused)
+		c->closed = true;
+	pthread_mutex_unlock(&c->lock);
+	if (!unused)
+		return;
+	if (cache_writeback(c, req) == 0)
+		cache_release_handles(c);
+}
+
+int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)
+{
+	struct vfile **all;
+	ssize_t n;
+	int ret = 0;
+
+	files_drain(f);
+	n = files_collect(f, fs, &all);
+	if (n < 0)
+		return (int)n;
+	for (ssize_t i = 0; i < n; i++) {
+		int r = cache_writeback(all[i]->cache, req);
+		int e = cache_take_error(all[i]->cache);
+
+		if (ret == 0)
+			ret = r < 0 ? r : e;
+		vfile_put(all[i]);
+	}
+	free(all);
+	if (fs && fs->file && fs->file->syncfs) {
+		int r = fs->file->syncfs(fs, req);
+
+		if (ret == 0 && r != -ENOSYS)
+			ret = r;
+	}
+	return ret;
+}

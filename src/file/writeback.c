@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From placeholders to the server. A write-back takes the dirty ranges first and reads the
+ * placeholder then: what a guest writes in between is dirty again, and goes a second time at worst.
+ *
+ * Pages that may be written without our seeing it (shared mappings, descriptors below VFD_BASE) are
+ * compared by a 64-bit hash with what the server was last given or gave.
+ */
+#include "file/cache.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+
+#define WRITE_PIECE (128u << 10)
+#define MTIME_SLACK_NS 100000000ll /* a server's own time that differs less is as good as ours */
+
+static uint64_t hash_page(const unsigned char *p, size_t len)
+{
+	const uint64_t k = 0x9e3779b97f4a7c15ull;
+	uint64_t h[4] = { k, k * 3, k * 5, k * 7 }, w[4];
+	size_t i;
+
+	for (i = 0; i + 32 <= len; i += 32) {
+		memcpy(w, p + i, 32);
+		for (int j = 0; j < 4; j++) {
+			h[j] = (h[j] ^ w[j]) * k;
+			h[j] ^= h[j] >> 29;
+		}
+	}
+	for (; i < len; i++)
+		h[0] = (h[0] ^ p[i]) * k;
+	for (int j = 1; j < 4; j++) {
+		h[0] = (h[0] ^ h[j]) * k;
+		h[0] ^= h[0] >> 32;
+	}
+	h[0] ^= len;
+	return h[0] ? h[0] : 1;
+}
+
+static int hash_room(struct filecache *c, uint64_t end)
+{
+	size_t n = (size_t)((end + PAGE_HASH - 1) / PAGE_HASH);
+	uint64_t *more;
+
+	if (n <= c->nhash)
+		return 0;
+	more = reallocarray(c->hash, n, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	memset(more + c->nhash, 0, (n - c->nhash) * sizeof(*more));
+	c->hash = more;
+	c->nhash = n;
+	return 0;
+}
+
+/* Compares the pages of buf, the placeholder's content from off on; with the lock. Pages of which
+ * the hash is another become dirty when `mark`, else they are as the server has them. */
+static int hash_piece(
+	struct filecache *c, const unsigned char *buf, uint64_t off, size_t len, bool mark)
+{
+	int r = hash_room(c, off + len);
+
+	for (size_t at = 0; r == 0 && at < len; at += PAGE_HASH) {
+		size_t n = len - at < PAGE_HASH ? len - at : PAGE_HASH;
+		size_t page = (size_t)((off + at) / PAGE_HASH);
+		uint64_t h = hash_page(buf + at, n);
+
+		if (c->hash[page] == h)
+			continue;
+		if (mark) {
+			uint64_t start = off + at, end = start + n;
+
+			if (end > c->size)
+				end = c->size;
+			r = ranges_reserve(&c->filled, 1);
+			if (r == 0)
+				r = ranges_add(&c->dirty, start, end);
+			if (r == 0)
+				r = ranges_add(&c->filled, start, end);
+		}
+		if (r == 0)
+			c->hash[page] = h;
+	}
+	return r;
+}
+
+/* The pages of [start, end); without the lock, which is taken for each piece. */
+static int hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mark)
+{
+	unsigned char *buf = files_buf_get(c->files);
+	int r = buf ? 0 : -ENOMEM;
+
+	start &= ~(uint64_t)(PAGE_HASH - 1);
+	while (r == 0 && start < end) {
+		size_t want = end - start < BUF_SIZE ? (size_t)(end - start) : BUF_SIZE;
+		ssize_t n = pread(c->vf->place, buf, want, (off_t)start);
+
+		if (n <= 0) {
+			r = n < 0 ? -errno : 0;
+			break;
+		}
+		pthread_mutex_lock(&c->lock);
+		r = hash_piece(c, buf, start, (size_t)n, mark);
+		pthread_mutex_unlock(&c->lock);
+		start += (uint64_t)n;
+		if (start % PAGE_HASH)
+			break; /* the end of the file */
+	}
+	files_buf_put(c->files, buf);
+	return r;
+}
+
+/* Finds unseen writes. Busy; the lock is held, and dropped meanwhile. */
+static int find_unseen(struct filecache *c)
+{
+	struct timespec now, taken = {};
+	struct ranges maps = {};
+	struct range part;
+	struct stat st;
+	int r = 0;
+
+	cache_native(c);
+	if (c->low && !c->low_append && fstat(c->vf->place, &st) == 0 &&
+		(!c->low_mtime.tv_sec || st.st_mtim.tv_sec != c->low_mtime.tv_sec ||
+			st.st_mtim.tv_nsec != c->low_mtime.tv_nsec)) {
+		/* A time that is still now says nothing about the next write. */
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+		if (now.tv_sec > st.st_mtim.tv_sec + 1 ||
+			(now.tv_sec - st.st_mtim.tv_sec) * 1000000000ll + now.tv_nsec -
+					st.st_mtim.tv_nsec > 20000000)
+			taken = st.st_mtim;
+		r = ranges_add(&maps, 0, c->size);
+		c->mtime = st.st_mtim;
+		c->low_mtime = taken;
+	}
+	for (size_t i = 0; i < c->mapped.n && r == 0; i++)
+		r = ranges_add(&maps, c->mapped.v[i].start,
+			c->mapped.v[i].end < c->size ? c->mapped.v[i].end : c->size);
+	pthread_mutex_unlock(&c->lock);
+	for (uint64_t at = 0; r == 0 && ranges_part(&maps, at, UINT64_MAX, &part); at = part.end)
+		r = hash_range(c, part.start, part.end, true);
+	ranges_release(&maps);
+	pthread_mutex_lock(&c->lock);
+	return r;
+}
+
+/* Sends [start, end) of the placeholder: where it got to. */
+static int send_range(struct filecache *c, const struct fs_req *req, const struct fs_handle *h,
+	char *buf, const struct range *range, uint64_t *ret_at)
+{
+	struct fs *fs = c->ino->fs;
+	uint64_t at = range->start;
+	int r = 0;
+
+	if (!fs->file || !fs->file->write)
+		r = -EROFS;
+	while (r == 0 && at < range->end) {
+		size_t want = range->end - at < BUF_SIZE ? (size_t)(range->end - at) : BUF_SIZE;
+		ssize_t n = pread(c->vf->place, buf, want, (off_t)at);
+
+		if (n < 0)
+			r = -errno;
+		if (n <= 0)
+			break; /* cut off meanwhile: nothing is left to be sent */
+		for (ssize_t sent = 0; r == 0 && sent < n;) {
+			ssize_t w = fs->file->write(fs, req, c->ino->nodeid, h, buf + sent,
+				(size_t)(n - sent), at + (uint64_t)sent, true);
+
+			if (w <= 0)
+				r = w < 0 ? (int)w : -EIO;
+			else
+				sent += w;
+			*ret_at = at + (uint64_t)sent;
+		}
+		at += (uint64_t)n;
+	}
+	if (r == 0)
+		*ret_at = range->end;
+	return r;
+}
+
+static int send_all(struct filecache *c, const struct fs_req *req, const struct fs_handle *h,
+	struct ranges *todo)
+{
+	char *buf = files_buf_get(c->files);
+	int r = buf ? 0 : -ENOMEM;
+	uint64_t done = 0;
+
+	for (size_t i = 0; i < todo->n && r == 0; i++) {
+		done = todo->v[i].start;
+		r = send_range(c, req, h, buf, &todo->v[i], &done);
+	}
+	files_buf_put(c->files, buf);
+	if (r < 0) {
+		pthread_mutex_lock(&c->lock);
+		for (size_t i = 0; i < todo->n; i++) {
+			uint64_t start = todo->v[i].start > done ? todo->v[i].start : done;
+
+			if (ranges_add(&c->dirty, start, todo->v[i].end) < 0)
+				log_error("out of memory: written data is lost");
+		}
+		if (!c->dirty_since)
+			c->dirty_since = now_ns();
+		pthread_mutex_unlock(&c->lock);
+	}
+	return r;
+}
+
+/* The server took its own time for the time of the write: is ours to be told to it? */
+static bool mtime_differs(const struct timespec *mtime, bool shown)
+{
+	struct timespec now;
+
+	if (!mtime->tv_sec)
+		return false;
+	if (shown)
+		return true;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (now.tv_sec - mtime->tv_sec) * 1000000000ll + (now.tv_nsec - mtime->tv_nsec) >
+		MTIME_SLACK_NS;
+}
+
+static void send_mtime(struct filecache *c, const struct fs_req *req, const struct fs_handle *h,
+	const struct timespec *mtime)
+{
+	struct fs_setattr set = { .set = FS_SET_MTIME, .mtime = *mtime };
+	int r = inode_setattr(c->ino, req, h, &set);
+
+	if (r < 0)
+		log_debug("the time of a write could not be set: %s", strerror(-r));
+}
+
+/* A file that would fill the memory gives up what only writers have seen. */
+static void drop_written(struct filecache *c, const struct ranges *done)
+{
+	if (c->disk || c->readers || c->low || !ranges_empty(&c->mapped) ||
+		c->size < c->files->lru_max / 4 || c->size < PLACE_DISK_MIN)
+		return;
+	for (size_t i = 0; i < done->n; i++) {
+		uint64_t start = (done->v[i].start + 4095) & ~4095ull;
+		uint64_t end = done->v[i].end & ~4095ull;
+		struct range d;
+
+		if (start >= end || ranges_part(&c->dirty, start, end, &d) ||
+			ranges_sub(&c->filled, start, end) < 0)
+			continue;
+		(void)!fallocate(c->vf->place, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)start, (off_t)(end - start));
+	}
+}
+
+/* Busy, with the lock; which is dropped meanwhile. */
+static int write_dirty(struct filecache *c, const struct fs_req *req)
+{
+	struct ranges todo = ranges_take(&c->dirty);
+	struct timespec mtime = c->mtime;
+	bool shown = c->mtime_shown, again;
+	struct fs_handle h;
+	int r;
+
+	c->dirty_since = 0;
+	c->dirty_bytes = 0;
+	c->mtime_shown = false;
+	pthread_mutex_unlock(&c->lock);
+	r = cache_handle(c, req, true, &h);
+	if (r < 0) {
+		pthread_mutex_lock(&c->lock);
+		for (size_t i = 0; i < todo.n; i++)
+			if (ranges_add(&c->dirty, todo.v[i].start, todo.v[i].end) < 0)
+				log_error("out of memory: written data is lost");
+		c->mtime_shown |= shown;
+		ranges_release(&todo);
+		return r;
+	}
+	r = send_all(c, req, &h, &todo);
+	pthread_mutex_lock(&c->lock);
+	again = !ranges_empty(&c->dirty);
+	c->mtime_shown |= shown && again;
+	shown |= c->mtime_shown; /* told in between, of what was on its way */
+	if (r == 0)
+		drop_written(c, &todo);
+	pthread_mutex_unlock(&c->lock);
+	inode_invalidate_attr(c->ino);
+	if (r == 0 && !again && mtime_differs(&mtime, shown))
+		send_mtime(c, req, &h, &mtime);
+	cache_handle_put(c);
+	ranges_release(&todo);
+	pthread_mutex_lock(&c->lock);
+	c->wseq++;
+	c->srv_known = false;
+	if (ranges_empty(&c->dirty) && r == 0)
+		c->mtime_shown = false;
+	return r;
+}
+
+int cache_writeback(struct filecache *c, const struct fs_req *req)
+{
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->vf) {
+		pthread_mutex_unlock(&c->lock);
+		return 0;
+	}
+	r = cache_set_busy(c, req);
+	if (r < 0) {
+		pthread_mutex_unlock(&c->lock);
+		return r;
+	}
+	r = c->vf ? find_unseen(c) : 0;
+	if (r == 0 && !ranges_empty(&c->dirty))
+		r = c->dead ? -ENOTCONN : write_dirty(c, req);
+	cache_clear_busy(c);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+int cache_map_shared(
+	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len)
+{
+	uint64_t end = off + len < off ? UINT64_MAX : off + len, at = off;
+	struct range gap;
+	int r = cache_fill(c, req, off, len);
+
+	/* What the server has not yet is hashed as if it had: its ranges are dirty anyway. */
+	while (r == 0) {
+		uint64_t size;
+		bool more;
+
+		pthread_mutex_lock(&c->lock);
+		size = c->size;
+		more = ranges_gap(&c->mapped, at, end < size ? end : size, &gap);
+		pthread_mutex_unlock(&c->lock);
+		if (!more)
+			break;
+		r = hash_range(c, gap.start, gap.end, false);
+		at = gap.end;
+	}
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	r = ranges_add(&c->mapped, off, end);
+	if (!c->dirty_since)
+		c->dirty_since = now_ns();
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
+{
+	bool append = (oflags & O_APPEND) && (oflags & O_ACCMODE) == O_WRONLY;
+	bool hashed;
+	int r = append ? 0 : cache_fill(c, req, 0, UINT64_MAX);
+
+	if (r < 0 || (oflags & O_ACCMODE) == O_RDONLY)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	hashed = append || (c->low && !c->low_append);
+	pthread_mutex_unlock(&c->lock);
+	if (!hashed)
+		r = hash_range(c, 0, UINT64_MAX, false);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	cache_native(c);
+	c->low_append = append && (!c->low || c->low_append);
+	c->low = true;
+	c->low_mtime = (struct timespec){};
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
