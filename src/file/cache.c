@@ -518,7 +518,7 @@ void cache_native(struct filecache *c)
 		return;
 	if (ranges_reserve(&c->filled, 1) < 0 || ranges_add(&c->dirty, c->size, (uint64_t)st.st_size))
 		return; /* the size is not taken over: the next time */
-	(void)ranges_add(&c->filled, c->size, (uint64_t)st.st_size);
+	(void)!ranges_add(&c->filled, c->size, (uint64_t)st.st_size);
 	c->size = (uint64_t)st.st_size;
 	c->mtime = st.st_mtim;
 	c->wseq++;
@@ -571,8 +571,8 @@ int cache_resize(struct filecache *c, uint64_t size)
 	if (r < 0)
 		return r;
 	if (size < c->size) {
-		(void)ranges_sub(&c->filled, size, UINT64_MAX);
-		(void)ranges_sub(&c->dirty, size, UINT64_MAX);
+		(void)!ranges_sub(&c->filled, size, UINT64_MAX);
+		(void)!ranges_sub(&c->dirty, size, UINT64_MAX);
 		for (size_t i = size / PAGE_HASH; i < c->nhash; i++)
 			c->hash[i] = 0;
 	}

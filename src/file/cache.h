@@ -135,6 +135,12 @@ int MUST_CHECK cache_after_write(struct filecache *c, const struct fs_req *req, 
 /* A shared writable mapping of [off, off + len). */
 int MUST_CHECK cache_map_shared(
 	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);
+int MUST_CHECK cache_fallocate(
+	struct filecache *c, const struct fs_req *req, int mode, uint64_t off, uint64_t len);
+/* The server itself changed [start, end). */
+int MUST_CHECK cache_changed(struct filecache *c, uint64_t start, uint64_t end);
+/* Keeps an error of write-back, to be told by fsync(2), and logs it. */
+void cache_set_error(struct filecache *c, int err);
 /* The error of an earlier write-back, told once. */
 int cache_take_error(struct filecache *c);
 /* Has nobody the placeholder open? Asks the kernel. */

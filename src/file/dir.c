@@ -7,6 +7,7 @@
  */
 #include "file/dir.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 

@@ -26,6 +26,7 @@ struct space {
 struct files {
 	struct view *view;
 	char *rundir;
+	atomic_int known; /* vfiles in the registry */
 	char *diskdir; /* where big placeholders lie, NULL: nowhere */
 	atomic_uint serial; /* of names in rundir */
 

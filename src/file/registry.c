@@ -44,6 +44,11 @@ static struct vfile *find_locked(struct files *f, dev_t dev, ino_t ino)
 	return NULL;
 }
 
+bool files_any(struct files *f)
+{
+	return f && atomic_load_explicit(&f->known, memory_order_acquire) > 0;
+}
+
 struct vfile *vfile_get(struct vfile *vf)
 {
 	atomic_fetch_add_explicit(&vf->refs, 1, memory_order_relaxed);
@@ -147,9 +152,10 @@ int files_add(struct files *f, enum vfile_kind kind, int fd, struct inode *ino, 
 	vf->place = -1;
 	vf->device_fd = -1;
 	vf->refs = 2;
-	vf->hashed = true;
+	vf->hashed = vf->registered = true;
 	vf->inode = ino ? inode_get(ino) : NULL;
 	vf->mnt = mnt ? mount_get(mnt) : NULL;
+	atomic_fetch_add(&f->known, 1);
 	pthread_rwlock_wrlock(&f->lock);
 	vf->wd = inotify_add_watch(f->inotify, fd_path(path, fd), watch_mask(kind));
 	if (vf->wd < 0)
@@ -176,6 +182,12 @@ void files_remove(struct vfile *vf)
 
 	pthread_rwlock_wrlock(&f->lock);
 	wd = vf->wd;
+	if (!vf->registered) { /* two that saw its end */
+		pthread_rwlock_unlock(&f->lock);
+		return;
+	}
+	vf->registered = false;
+	atomic_fetch_sub(&f->known, 1);
 	if (vf->hashed)
 		cds_hlist_del(&vf->hash);
 	if (wd >= 0)

@@ -55,7 +55,8 @@ struct vfile {
 	struct dirsnap *dir; /* VFILE_DIR: what has been read of it, and its handle; file/dir.c's */
 	atomic_int device_fd; /* VFILE_DEVICE: = place until its maker puts it, then -1 */
 	unsigned jobs;	     /* what background threads are to do with it (file/files.h) */
-	bool hashed;	     /* files_find() finds it; the registry then holds a reference */
+	bool hashed;	     /* files_find() finds it */
+	bool registered;     /* the registry holds a reference */
 	struct cds_hlist_node hash, wdhash;
 	struct cds_list_head job_node;
 };
@@ -63,6 +64,9 @@ struct vfile {
 int MUST_CHECK files_new(struct view *v, const char *rundir, struct files **ret);
 /* Writes everything back first, as far as possible until deadline_ns. */
 void files_free(struct files *f, uint64_t deadline_ns);
+
+/* Is there any virtual file at all? Else no descriptor need be looked at. */
+bool files_any(struct files *f);
 
 struct vfile *vfile_get(struct vfile *vf);
 void vfile_put(struct vfile *vf);
@@ -122,6 +126,8 @@ int MUST_CHECK file_before_times(struct inode *ino, const struct fs_req *req);
  * failure that was not reported before. */
 int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync);
 int MUST_CHECK files_sync(struct files *f, struct fs *fs, const struct fs_req *req);
+/* msync(2): of every file that a guest has mapped shared and writable. */
+int MUST_CHECK files_sync_mapped(struct files *f, const struct fs_req *req);
 /* ftruncate/truncate: server and placeholder. */
 int MUST_CHECK file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size);
 

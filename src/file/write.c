@@ -3,6 +3,7 @@
 #include "file/cache.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -62,9 +63,9 @@ static void written(struct filecache *c, const struct fs_req *req, uint64_t pos,
 {
 	/* room was made before */
 	if (pos > c->size)
-		(void)ranges_add(&c->filled, c->size, pos);
-	(void)ranges_add(&c->filled, pos, end);
-	(void)ranges_add(&c->dirty, pos, end);
+		(void)!ranges_add(&c->filled, c->size, pos);
+	(void)!ranges_add(&c->filled, pos, end);
+	(void)!ranges_add(&c->dirty, pos, end);
 	if (end > c->size)
 		c->size = end;
 	clock_gettime(CLOCK_REALTIME_COARSE, &c->mtime);
@@ -291,11 +292,104 @@ int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)
 		vfile_put(all[i]);
 	}
 	free(all);
-	if (fs && fs->file && fs->file->syncfs) {
-		int r = fs->file->syncfs(fs, req);
+	if (fs && fs->node->syncfs) {
+		int r = fs->node->syncfs(fs, req);
 
 		if (ret == 0 && r != -ENOSYS)
 			ret = r;
 	}
 	return ret;
+}
+
+int files_sync_mapped(struct files *f, const struct fs_req *req)
+{
+	struct vfile **all;
+	ssize_t n = files_collect(f, NULL, &all);
+	int ret = 0;
+
+	if (n < 0)
+		return (int)n;
+	for (ssize_t i = 0; i < n; i++) {
+		struct filecache *c = all[i]->cache;
+		bool mapped;
+
+		pthread_mutex_lock(&c->lock);
+		mapped = !ranges_empty(&c->mapped);
+		pthread_mutex_unlock(&c->lock);
+		if (mapped && ret == 0)
+			ret = file_sync_inode(c->ino, req, true);
+		vfile_put(all[i]);
+	}
+	free(all);
+	return ret;
+}
+
+void cache_set_error(struct filecache *c, int err)
+{
+	_cleanup_free_ char *path = inode_path(c->ino);
+
+	log_warn("%s: write-back: %s", path ? path : "?", strerror(-err));
+	pthread_mutex_lock(&c->lock);
+	c->error = err;
+	pthread_mutex_unlock(&c->lock);
+}
+
+int cache_changed(struct filecache *c, uint64_t start, uint64_t end)
+{
+	int r = 0;
+
+	inode_invalidate_attr(c->ino);
+	pthread_mutex_lock(&c->lock);
+	cache_invalidate(c, start, end);
+	if (c->vf && end > c->size)
+		r = cache_resize(c, end);
+	c->srv_known = false;
+	c->wseq++;
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+int cache_fallocate(
+	struct filecache *c, const struct fs_req *req, int mode, uint64_t off, uint64_t len)
+{
+	struct fs *fs = c->ino->fs;
+	bool zeroes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	struct fs_handle h;
+	int r = cache_writeback(c, req);
+
+	if (r == 0)
+		r = cache_handle(c, req, true, &h);
+	if (r < 0)
+		return r;
+	r = fs->file->fallocate(fs, req, c->ino->nodeid, &h, mode, off, len);
+	cache_handle_put(c);
+	if (r < 0)
+		return r;
+	inode_invalidate_attr(c->ino);
+	pthread_mutex_lock(&c->lock);
+	if (c->vf && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > c->size) {
+		uint64_t old = c->size;
+
+		r = cache_resize(c, off + len);
+		if (r == 0)
+			r = ranges_add(&c->filled, old, off + len);
+	}
+	if (c->vf && r == 0 && zeroes) {
+		uint64_t end = off + len < c->size ? off + len : c->size;
+		int fd = cache_writer(c);
+
+		if (fd >= 0 && off < end) {
+			/* the server says that it is zero, so it is here */
+			if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				    (off_t)(end - off)) == 0)
+				r = ranges_add(&c->filled, off, end);
+			else
+				cache_invalidate(c, off, end);
+		}
+		cache_writer_put(c, fd);
+	}
+	c->srv_known = false;
+	c->wseq++;
+	pthread_mutex_unlock(&c->lock);
+	return r;
 }

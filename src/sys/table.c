@@ -3,10 +3,6 @@
 
 #include "engine/nr.h"
 
-#define SYS(name, trap, handler, level, note) enum verdict handler(struct call *c);
-#include "sys/syscalls.def"
-#undef SYS
-
 enum verdict sys_continue(UNUSED struct call *c)
 {
 	return CONTINUE;

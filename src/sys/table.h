@@ -8,4 +8,9 @@
 extern const struct sysrow sys_table[];
 extern const size_t sys_table_len;
 
+/* The handlers, as the rows name them. */
+#define SYS(name, trap, handler, level, note) enum verdict handler(struct call *c);
+#include "sys/syscalls.def"
+#undef SYS
+
 #endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/fd.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#ifndef RWF_DSYNC
+#define RWF_DSYNC 2
+#define RWF_SYNC 4
+#endif
+
+void vfd_release(struct vfd *v)
+{
+	if (v->fd >= 0)
+		close(v->fd);
+	if (v->vf)
+		vfile_put(v->vf);
+}
+
+bool vfd_get(struct vfd *v, struct call *c, int fd)
+{
+	if (!files_any(c->um->files))
+		return false;
+	if (vfile_of_fd(c, c->um->files, fd, &v->vf, &v->fd) < 0 || !v->vf)
+		return false;
+	v->fl = fcntl(v->fd, F_GETFL);
+	v->req = (struct fs_req){ .uid = geteuid(), .gid = getegid(), .umask = 022 };
+	if (v->vf->cache)
+		cache_req(v->vf->cache, &v->req);
+	v->req.call = c;
+	v->req.pid = c->tid;
+	return true;
+}
+
+int vfd_fill(struct vfd *v, off_t off, uint64_t len)
+{
+	struct filecache *c = v->vf->cache;
+	int r;
+
+	if (off < 0)
+		off = lseek(v->fd, 0, SEEK_CUR);
+	if (off < 0)
+		return -errno;
+	/* Whether the file has become longer at its server matters at its end alone. */
+	if ((uint64_t)off + len > cache_size(c)) {
+		r = cache_revalidate(c, &v->req, false, NULL);
+		if (r < 0 && r != -ENOENT && r != -ESTALE)
+			return r;
+	}
+	return cache_fill_read(c, &v->req, (uint64_t)off, len);
+}
+
+int vfd_go_low(struct vfd *v)
+{
+	if (vfd_direct(v))
+		return vfd_can_read(v) ? direct_fill(v->vf, &v->req, v->fd) : -EOPNOTSUPP;
+	if (!vfd_cached(v))
+		return 0;
+	return cache_go_low(v->vf->cache, &v->req, v->fl);
+}
+
+static uint64_t file_limit(struct call *c)
+{
+	struct rlimit lim;
+
+	if (prlimit(c->tid, RLIMIT_FSIZE, NULL, &lim) < 0)
+		return UINT64_MAX;
+	return lim.rlim_cur;
+}
+
+/* Writing takes the set-user-ID bit, and the set-group-ID bit where it means that, as the kernel does
+ * for all but root. */
+static void drop_privileges(struct vfd *v)
+{
+	struct inode *ino = v->vf->inode;
+	struct fs_setattr set = { .set = FS_SET_MODE };
+	mode_t mode;
+
+	pthread_mutex_lock(&ino->lock);
+	mode = ino->attr.mode;
+	pthread_mutex_unlock(&ino->lock);
+	set.mode = mode & ~(mode_t)S_IFMT & ~(mode_t)S_ISUID;
+	if (mode & S_IXGRP)
+		set.mode &= ~(mode_t)S_ISGID;
+	if (set.mode == (mode & ~(mode_t)S_IFMT) || v->req.uid == 0)
+		return;
+	/* a server that refuses keeps them: the write is not refused for it */
+	(void)!inode_setattr(ino, &v->req, NULL, &set);
+}
+
+ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, off_t off, int rwf)
+{
+	uint64_t limit = file_limit(c);
+	ssize_t n;
+
+	if (!vfd_can_write(v))
+		return -EBADF;
+	if (len)
+		drop_privileges(v);
+	if (vfd_direct(v)) {
+		off_t pos = off < 0 ? lseek(v->fd, 0, SEEK_CUR) : off;
+
+		if (len && pos >= 0 && (uint64_t)pos >= limit)
+			n = -EFBIG;
+		else
+			n = direct_write(v->vf, &v->req, v->fd, buf, len, off);
+	} else {
+		if (v->fl & O_APPEND) {
+			int r = cache_revalidate(v->vf->cache, &v->req, false, NULL);
+
+			if (r < 0 && r != -ENOENT && r != -ESTALE)
+				return r;
+		}
+		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit);
+	}
+	if (n == -EFBIG)
+		syscall(SYS_tgkill, call_tgid(c), c->tid, SIGXFSZ);
+	return n;
+}
+
+int vfd_written(struct vfd *v, int rwf)
+{
+	bool sync = (v->fl & (O_SYNC | O_DSYNC)) || (rwf & (RWF_DSYNC | RWF_SYNC));
+	bool full = (v->fl & O_SYNC) == O_SYNC || (rwf & RWF_SYNC);
+	int r;
+
+	if (!vfd_cached(v))
+		return 0;
+	if (sync)
+		return file_sync_inode(v->vf->inode, &v->req, !full);
+	r = cache_after_write(v->vf->cache, &v->req, (v->fl & O_DIRECT) != 0);
+	return r == -EINTR ? 0 : r;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sendfile(2), splice(2), copy_file_range(2), tee(2), vmsplice(2). Out of a file with a page cache
+ * the kernel itself copies, once the range is filled; into one we do, as for write(2).
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+
+#include "sys/fd.h"
+
+#define COPY_MAX (128u << 20) /* of one call */
+
+/* One end of a copy. */
+struct end {
+	struct vfd v;
+	int fd; /* our dup, of a real file too */
+	gaddr_t offp;
+	off_t off; /* -1: its position */
+};
+
+#define END_INIT { .v = VFD_INIT, .fd = -1, .off = -1 }
+
+static void end_release(struct end *e)
+{
+	if (!e->v.vf && e->fd >= 0)
+		close(e->fd);
+	vfd_release(&e->v);
+}
+#define _cleanup_end_ _cleanup_(end_release)
+
+/* offp: where the guest keeps the position, 0 for none. */
+static int end_get(struct end *e, struct call *c, int fd, uint64_t offp)
+{
+	int r;
+
+	if (vfd_get(&e->v, c, fd)) {
+		e->fd = e->v.fd;
+	} else {
+		e->fd = guestfd_get(c, fd);
+		if (e->fd < 0)
+			return e->fd;
+	}
+	e->offp.v = offp;
+	if (!offp)
+		return 0;
+	r = guest_read(c, e->offp, &e->off, sizeof(e->off));
+	if (r < 0)
+		return r;
+	return e->off < 0 ? -EINVAL : 0;
+}
+
+static bool is_reg(const struct end *e)
+{
+	return e->v.vf && e->v.vf->kind == VFILE_REG;
+}
+
+static bool is_device(const struct end *e)
+{
+	return e->v.vf && e->v.vf->kind == VFILE_DEVICE;
+}
+
+/* Waits for a pipe or socket as long as the guest does. */
+static int wait_for(struct call *c, int fd, short events, bool nonblock)
+{
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = events };
+		int n = poll(&p, 1, nonblock ? 0 : 50);
+
+		if (n > 0)
+			return 0;
+		if (nonblock)
+			return -EAGAIN;
+		if (call_interrupted(c))
+			return -EINTR;
+	}
+}
+
+static ssize_t take(struct end *in, struct call *c, char *buf, size_t len, bool nonblock)
+{
+	ssize_t n;
+	int r;
+
+	if (is_reg(in) && vfd_direct(&in->v))
+		return direct_read(in->v.vf, &in->v.req, in->fd, buf, len, in->off);
+	if (is_reg(in)) {
+		if (!vfd_can_read(&in->v))
+			return -EBADF;
+		r = vfd_fill(&in->v, in->off, len);
+		if (r < 0)
+			return r;
+	} else if (in->off < 0) {
+		r = wait_for(c, in->fd, POLLIN, nonblock);
+		if (r < 0)
+			return r;
+	}
+	n = in->off < 0 ? read(in->fd, buf, len) : pread(in->fd, buf, len, in->off);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t put_real(struct end *out, struct call *c, const char *buf, size_t len, bool nonblock)
+{
+	struct iovec iov = { (char *)buf, len };
+	ssize_t n;
+	int r;
+
+	if (out->off >= 0)
+		n = pwrite(out->fd, buf, len, out->off);
+	else {
+		r = wait_for(c, out->fd, POLLOUT, nonblock);
+		if (r < 0)
+			return r;
+		n = pwritev2(out->fd, &iov, 1, -1, RWF_NOWAIT);
+		if (n < 0 && errno == EOPNOTSUPP)
+			n = write(out->fd, buf, len < PIPE_BUF ? len : PIPE_BUF);
+	}
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t put(struct end *out, struct call *c, const char *buf, size_t len, bool nonblock)
+{
+	size_t done = 0;
+	ssize_t n = 0;
+
+	while (done < len) {
+		n = is_reg(out) ? vfd_write(&out->v, c, buf + done, len - done, out->off, 0) :
+				  put_real(out, c, buf + done, len - done, nonblock);
+		if (n == -EAGAIN && !nonblock)
+			continue;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+		if (out->off >= 0)
+			out->off += n;
+		if (is_reg(out) && vfd_cached(&out->v)) {
+			n = cache_after_write(out->v.vf->cache, &out->v.req, false);
+			if (n < 0)
+				break;
+		}
+	}
+	return done ? (ssize_t)done : n;
+}
+
+/* What was taken from a position and did not fit is given back to it. */
+static void untake(struct end *in, ssize_t left)
+{
+	if (left > 0 && in->off < 0)
+		(void)!lseek(in->fd, -(off_t)left, SEEK_CUR); /* fails on pipes: then it is lost */
+}
+
+static ssize_t copy(struct end *in, struct end *out, struct call *c, size_t len, bool nonblock,
+	bool once)
+{
+	char *buf = files_buf_get(c->um->files);
+	size_t done = 0;
+	ssize_t n = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (done < len && done < COPY_MAX) {
+		size_t want = len - done < (1u << 20) ? len - done : 1u << 20;
+		ssize_t m;
+
+		n = take(in, c, buf, want, nonblock);
+		if (n <= 0)
+			break;
+		m = put(out, c, buf, (size_t)n, nonblock);
+		if (m < n)
+			untake(in, n - (m > 0 ? m : 0));
+		if (m <= 0) {
+			n = m;
+			break;
+		}
+		if (in->off >= 0)
+			in->off += m;
+		done += (size_t)m;
+		if (m < n || once)
+			break;
+	}
+	files_buf_put(c->um->files, buf);
+	return done ? (ssize_t)done : n;
+}
+
+static enum verdict finish(struct call *c, struct end *in, struct end *out, ssize_t n)
+{
+	int r = 0;
+
+	if (n > 0 && is_reg(out))
+		r = vfd_written(&out->v, 0);
+	if (n > 0 && in->off >= 0)
+		r = r < 0 ? r : guest_write(c, in->offp, &in->off, sizeof(in->off));
+	if (n > 0 && out->off >= 0)
+		r = r < 0 ? r : guest_write(c, out->offp, &out->off, sizeof(out->off));
+	return call_return(c, r < 0 ? r : n);
+}
+
+/* Out of a page cache into what is real: filled, the kernel does it. */
+static enum verdict native(struct call *c, struct end *in, size_t len)
+{
+	int r;
+
+	if (!vfd_can_read(&in->v))
+		return CONTINUE;
+	r = vfd_fill(&in->v, in->off, len < COPY_MAX ? len : INT64_MAX / 2);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+enum verdict sys_sendfile(struct call *c)
+{
+	_cleanup_end_ struct end out = END_INIT, in = END_INIT;
+	size_t len = c->args[3] < 0x7ffff000 ? c->args[3] : 0x7ffff000;
+
+	if (!files_any(c->um->files))
+		return CONTINUE;
+	if (end_get(&in, c, call_fd(c, 1), c->args[2]) < 0 ||
+		end_get(&out, c, call_fd(c, 0), 0) < 0)
+		return CONTINUE; /* and the kernel says why */
+	if (!is_reg(&out) && is_reg(&in) && vfd_cached(&in.v))
+		return native(c, &in, len);
+	if (!is_reg(&out) && !is_reg(&in))
+		return CONTINUE;
+	if (is_reg(&out) && (out.v.fl & O_APPEND))
+		return call_return(c, -EINVAL);
+	return finish(c, &in, &out, copy(&in, &out, c, len, false, false));
+}
+
+enum verdict sys_splice(struct call *c)
+{
+	_cleanup_end_ struct end in = END_INIT, out = END_INIT;
+	bool nonblock = c->args[5] & SPLICE_F_NONBLOCK;
+	size_t len = c->args[4] < 0x7ffff000 ? c->args[4] : 0x7ffff000;
+
+	if (!files_any(c->um->files) || len == 0)
+		return CONTINUE;
+	if (end_get(&in, c, call_fd(c, 0), c->args[1]) < 0 ||
+		end_get(&out, c, call_fd(c, 2), c->args[3]) < 0)
+		return CONTINUE;
+	if (is_device(&out))
+		return out.v.vf->ops->splice ? out.v.vf->ops->splice(out.v.vf, c, out.fd) :
+					       CONTINUE;
+	if (is_device(&in))
+		return in.v.vf->ops->splice ? in.v.vf->ops->splice(in.v.vf, c, in.fd) : CONTINUE;
+	if (!is_reg(&out) && is_reg(&in) && vfd_cached(&in.v))
+		return native(c, &in, len < (1u << 20) ? len : 1u << 20);
+	if (!is_reg(&out) && !is_reg(&in))
+		return CONTINUE;
+	if (is_reg(&out) && (out.v.fl & O_APPEND))
+		return call_return(c, -EINVAL);
+	/* one side has to be a pipe: what it holds now is copied, as by the kernel */
+	if (is_reg(&in) && is_reg(&out))
+		return call_return(c, -EINVAL);
+	return finish(c, &in, &out, copy(&in, &out, c, len, nonblock, true));
+}
+
+/* ---- copy_file_range ---- */
+
+static int range_check(struct end *in, struct end *out)
+{
+	struct stat a, b;
+
+	if (fstat(in->fd, &a) < 0 || fstat(out->fd, &b) < 0)
+		return -errno;
+	if (S_ISDIR(a.st_mode) || S_ISDIR(b.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(a.st_mode) || !S_ISREG(b.st_mode))
+		return -EINVAL;
+	if (is_reg(in) && !vfd_can_read(&in->v))
+		return -EBADF;
+	if (is_reg(out) && (!vfd_can_write(&out->v) || (out->v.fl & O_APPEND)))
+		return -EBADF;
+	return 0;
+}
+
+static off_t place_of(const struct end *e)
+{
+	return e->off >= 0 ? e->off : lseek(e->fd, 0, SEEK_CUR);
+}
+
+/* One file's ranges must not overlap. */
+static bool overlaps(const struct end *in, const struct end *out, size_t len)
+{
+	off_t a = place_of(in), b = place_of(out);
+
+	if (!is_reg(in) || !is_reg(out) || in->v.vf->inode != out->v.vf->inode)
+		return false;
+	return a < b + (off_t)len && b < a + (off_t)len;
+}
+
+static void moved(struct end *e, ssize_t n)
+{
+	if (e->off >= 0)
+		e->off += n;
+	else
+		(void)!lseek(e->fd, n, SEEK_CUR);
+}
+
+/* Within one server, by itself. -EOPNOTSUPP: it cannot. */
+static ssize_t copy_by_server(struct end *in, struct end *out, size_t len)
+{
+	struct filecache *ci, *co;
+	struct fs_handle hi, ho;
+	struct fs *fs;
+	off_t a = place_of(in), b = place_of(out);
+	ssize_t n;
+
+	if (!is_reg(in) || !is_reg(out) || !vfd_cached(&in->v) || !vfd_cached(&out->v))
+		return -EOPNOTSUPP;
+	fs = in->v.vf->inode->fs;
+	if (out->v.vf->inode->fs != fs || !fs->file->copy_range)
+		return -EOPNOTSUPP;
+	ci = in->v.vf->cache;
+	co = out->v.vf->cache;
+	n = cache_writeback(ci, &in->v.req);
+	if (n == 0)
+		n = cache_writeback(co, &out->v.req);
+	if (n == 0)
+		n = cache_handle(ci, &in->v.req, false, &hi);
+	if (n < 0)
+		return n;
+	n = cache_handle(co, &out->v.req, true, &ho);
+	if (n == 0) {
+		n = fs->file->copy_range(fs, &in->v.req, in->v.vf->inode->nodeid, &hi, (uint64_t)a,
+			out->v.vf->inode->nodeid, &ho, (uint64_t)b, len);
+		cache_handle_put(co);
+	}
+	cache_handle_put(ci);
+	if (n == -ENOSYS)
+		n = -EOPNOTSUPP;
+	if (n > 0) {
+		int r = cache_changed(co, (uint64_t)b, (uint64_t)b + (uint64_t)n);
+
+		if (r < 0)
+			return r;
+		moved(in, n);
+		moved(out, n);
+	}
+	return n;
+}
+
+/* From a page cache into a real file of the guest: filled, the kernel copies for us. */
+static ssize_t copy_out(struct end *in, struct end *out, struct call *c, size_t len)
+{
+	struct rlimit lim;
+	off_t pos = place_of(in);
+	ssize_t n;
+	int r;
+
+	if (prlimit(c->tid, RLIMIT_FSIZE, NULL, &lim) < 0 || lim.rlim_cur != RLIM_INFINITY ||
+		out->off >= 0 || !vfd_cached(&in->v))
+		return -EXDEV; /* as between any two file systems: the guest copies itself */
+	if (len > COPY_MAX)
+		len = COPY_MAX;
+	r = vfd_fill(&in->v, pos, len);
+	if (r < 0)
+		return r;
+	n = sendfile(out->fd, in->fd, &pos, len);
+	if (n < 0)
+		return errno == EINVAL || errno == EBADF ? -EXDEV : -errno;
+	moved(in, n);
+	return n;
+}
+
+enum verdict sys_copy_file_range(struct call *c)
+{
+	_cleanup_end_ struct end in = END_INIT, out = END_INIT;
+	size_t len = c->args[4] < 0x7ffff000 ? c->args[4] : 0x7ffff000;
+	ssize_t n;
+
+	if (!files_any(c->um->files) || c->args[5])
+		return CONTINUE;
+	if (end_get(&in, c, call_fd(c, 0), c->args[1]) < 0 ||
+		end_get(&out, c, call_fd(c, 2), c->args[3]) < 0)
+		return CONTINUE;
+	if (!is_reg(&in) && !is_reg(&out))
+		return CONTINUE;
+	n = range_check(&in, &out);
+	if (n == 0 && overlaps(&in, &out, len))
+		n = -EINVAL;
+	if (n < 0)
+		return call_return(c, n);
+	if (len == 0)
+		return call_return(c, 0);
+	if (!is_reg(&out))
+		return finish(c, &in, &out, copy_out(&in, &out, c, len));
+	n = copy_by_server(&in, &out, len);
+	if (n == -EOPNOTSUPP)
+		n = copy(&in, &out, c, len, true, false);
+	return finish(c, &in, &out, n);
+}
+
+/* ---- pipes ---- */
+
+enum verdict sys_tee(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	for (int i = 0; i < 2; i++) {
+		if (vfd_get(&v, c, call_fd(c, i)) && v.vf->kind == VFILE_DEVICE && v.vf->ops->splice)
+			return v.vf->ops->splice(v.vf, c, v.fd);
+		vfd_release(&v);
+		v = (struct vfd)VFD_INIT;
+	}
+	return CONTINUE;
+}
+
+enum verdict sys_vmsplice(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	if (vfd_get(&v, c, call_fd(c, 0)) && v.vf->kind == VFILE_DEVICE && v.vf->ops->splice)
+		return v.vf->ops->splice(v.vf, c, v.fd);
+	return CONTINUE;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Descriptors themselves: close(2), dup(2), fcntl(2), flock(2), ioctl(2). The table is the
+ * kernel's, so most of this is left to it; what matters is that an open file whose calls are trapped
+ * does not come to a number where they are not before its content is there.
+ */
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#include "base/log.h"
+#include "sys/fd.h"
+
+/* ---- close ---- */
+
+/* FUSE_FLUSH: the server may tell of an error that it kept. */
+static int flush(struct vfd *v)
+{
+	struct fs *fs = v->vf->inode->fs;
+	struct fs_handle h = v->vf->dirh;
+	int r = 0;
+
+	if (!fs->file || !fs->file->flush)
+		return 0;
+	if (v->vf->cache)
+		r = cache_handle(v->vf->cache, &v->req, true, &h);
+	if (r < 0)
+		return r;
+	if (!(h.flags & (FS_OPEN_NONE | FS_OPEN_NOFLUSH)))
+		r = fs->file->flush(fs, &v->req, v->vf->inode->nodeid, &h);
+	if (v->vf->cache)
+		cache_handle_put(v->vf->cache);
+	return r == -ENOSYS ? 0 : r;
+}
+
+/*
+ * The descriptor is closed by the kernel whatever becomes of the data. An error is kept and told by
+ * the next fsync(2) of the file, and logged: close(2) itself cannot both close and fail.
+ */
+static void before_close(struct vfd *v)
+{
+	int r;
+
+	if (v->vf->kind != VFILE_REG || !vfd_can_write(v))
+		return;
+	r = v->vf->cache ? cache_writeback(v->vf->cache, &v->req) : 0;
+	if (r == 0)
+		r = flush(v);
+	if (r == -EINTR)
+		return; /* the rest goes in the background */
+	if (r < 0 && v->vf->cache)
+		cache_set_error(v->vf->cache, r);
+}
+
+enum verdict sys_close(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	if (vfd_get(&v, c, call_fd(c, 0)))
+		before_close(&v);
+	return CONTINUE;
+}
+
+/* Mostly made before exec, of everything at once: the last-close events do the rest. */
+enum verdict sys_close_range(UNUSED struct call *c)
+{
+	return CONTINUE;
+}
+
+/* ---- dup ---- */
+
+/* The lowest number matters for 0, 1, 2 alone (as in guestfd.h): otherwise a new one of the same
+ * zone keeps the traps. */
+enum verdict sys_dup(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int fd = call_fd(c, 0), r;
+
+	if (!vfd_get(&v, c, fd))
+		return CONTINUE;
+	if (!guestfd_wants_low(c))
+		return guestfd_answer(c, v.fd, 0, fd < VFD_HOT ? ZONE_FILLED : ZONE_HOT);
+	r = vfd_go_low(&v);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+static enum verdict dup_to(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int from = call_fd(c, 0), to = call_fd(c, 1), r;
+
+	if (from == to || from < 0 || to < 0)
+		return CONTINUE;
+	/* What is closed by it: its data goes to the server as at close(2). */
+	if (to >= VFD_HOT) {
+		_cleanup_vfd_ struct vfd old = VFD_INIT;
+
+		if (vfd_get(&old, c, to))
+			before_close(&old);
+	}
+	if (from < VFD_HOT && to < VFD_HOT)
+		return CONTINUE;
+	if (to >= VFD_HOT || !vfd_get(&v, c, from))
+		return CONTINUE;
+	r = vfd_go_low(&v);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+enum verdict sys_dup2(struct call *c)
+{
+	return dup_to(c);
+}
+
+enum verdict sys_dup3(struct call *c)
+{
+	return dup_to(c);
+}
+
+/* ---- fcntl ---- */
+
+static enum verdict fcntl_dup(struct vfd *v, struct call *c, int flags)
+{
+	int fd = call_fd(c, 0), min = (int)c->args[2];
+
+	if (fd < VFD_HOT || min < 0 || min >= VFD_HOT)
+		return CONTINUE;
+	return guestfd_answer(c, v->fd, flags, ZONE_HOT);
+}
+
+enum verdict sys_fcntl(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	switch ((int)c->args[1]) {
+	case F_GETFD:
+	case F_SETFD:
+	case F_GETFL:
+		return CONTINUE;
+	}
+	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind == VFILE_DEVICE)
+		return CONTINUE;
+	switch ((int)c->args[1]) {
+	case F_DUPFD:
+		return fcntl_dup(&v, c, 0);
+	case F_DUPFD_CLOEXEC:
+		return fcntl_dup(&v, c, O_CLOEXEC);
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return call_return(c, -EINVAL); /* no file on a mount has them */
+	case F_SETLEASE:
+		/* our own opens of the placeholder would break it */
+		return (int)c->args[2] == F_UNLCK ? CONTINUE : call_return(c, -EAGAIN);
+	default:
+		return CONTINUE; /* locks are the placeholder's, which all opens share */
+	}
+}
+
+enum verdict sys_flock(UNUSED struct call *c)
+{
+	return CONTINUE;
+}
+
+/* ---- ioctl ---- */
+
+/* What the kernel does itself on every file. */
+static bool is_common(unsigned cmd)
+{
+	switch (cmd) {
+	case FIOCLEX:
+	case FIONCLEX:
+	case FIONBIO:
+	case FIOASYNC:
+	case FIOQSIZE:
+	case FIONREAD:
+	case FIGETBSZ:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int server_ioctl(struct vfd *v, struct call *c)
+{
+	struct fs *fs = v->vf->inode->fs;
+	unsigned cmd = (unsigned)c->args[1];
+	size_t size = _IOC_SIZE(cmd), out_len = 0;
+	char in[1 << 14], out[1 << 14]; /* _IOC_SIZE has 14 bits */
+	struct fs_handle h = v->vf->dirh;
+	int r, result = 0;
+
+	if (!fs->file || !fs->file->ioctl)
+		return -ENOTTY;
+	if (_IOC_DIR(cmd) & _IOC_WRITE) {
+		r = guest_read(c, call_addr(c, 2), in, size);
+		if (r < 0)
+			return r;
+	}
+	if (_IOC_DIR(cmd) & _IOC_READ)
+		out_len = size;
+	if (v->vf->kind == VFILE_DIR)
+		h = (struct fs_handle){ .flags = FS_OPEN_NONE };
+	if (v->vf->cache) {
+		r = cache_writeback(v->vf->cache, &v->req);
+		if (r == 0)
+			r = cache_handle(v->vf->cache, &v->req, vfd_can_write(v), &h);
+		if (r < 0)
+			return r;
+	}
+	r = fs->file->ioctl(fs, &v->req, v->vf->inode->nodeid, &h, cmd, c->args[2], in,
+		_IOC_DIR(cmd) & _IOC_WRITE ? size : 0, out, &out_len, &result);
+	if (v->vf->cache)
+		cache_handle_put(v->vf->cache);
+	if (r < 0)
+		return r == -ENOSYS ? -ENOTTY : r;
+	if ((_IOC_DIR(cmd) & _IOC_READ) && out_len) {
+		r = guest_write(c, call_addr(c, 2), out, out_len < size ? out_len : size);
+		if (r < 0)
+			return r;
+	}
+	inode_invalidate_attr(v->vf->inode);
+	return result;
+}
+
+enum verdict sys_ioctl(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	unsigned cmd = (unsigned)c->args[1];
+
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.vf->kind == VFILE_DEVICE)
+		return v.vf->ops->ioctl ? v.vf->ops->ioctl(v.vf, c, v.fd) : CONTINUE;
+	if (v.vf->kind == VFILE_SPECIAL || is_common(cmd) || (v.fl & O_PATH))
+		return CONTINUE;
+	switch (cmd) {
+	case FICLONE:
+	case FICLONERANGE:
+	case FIDEDUPERANGE:
+	case FS_IOC_FIEMAP:
+		return call_return(c, -EOPNOTSUPP);
+	case FIBMAP:
+		return CONTINUE;
+	}
+	/* terminals' and the like are no file system's */
+	if (_IOC_TYPE(cmd) == 'T' || _IOC_TYPE(cmd) == 0)
+		return call_return(c, -ENOTTY);
+	return call_return(c, server_ioctl(&v, c));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* getdents64(2), getdents(2). */
+#include <fcntl.h>
+
+#include "file/dir.h"
+#include "sys/fd.h"
+
+#define DENTS_MAX (256u << 10)
+
+static enum verdict do_getdents(struct call *c, bool old)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	size_t size = (uint32_t)c->args[2] < DENTS_MAX ? (uint32_t)c->args[2] : DENTS_MAX;
+	_cleanup_free_ char *buf = NULL;
+	uint64_t pos;
+	off_t at;
+	ssize_t n;
+	int r;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind != VFILE_DIR || (v.fl & O_PATH))
+		return CONTINUE;
+	buf = malloc(size ? size : 1);
+	if (!buf)
+		return call_return(c, -ENOMEM);
+	at = lseek(v.fd, 0, SEEK_CUR);
+	if (at < 0)
+		return call_return(c, -errno);
+	fs_req_init(&v.req, c);
+	pos = (uint64_t)at;
+	n = dir_read(v.vf, &v.req, &pos, old, buf, size);
+	if (n <= 0)
+		return call_return(c, n);
+	r = guest_write(c, call_addr(c, 1), buf, (size_t)n);
+	if (r < 0)
+		return call_return(c, r);
+	if (lseek(v.fd, (off_t)pos, SEEK_SET) < 0)
+		return call_return(c, -errno);
+	return call_return(c, n);
+}
+
+enum verdict sys_getdents64(struct call *c)
+{
+	return do_getdents(c, false);
+}
+
+enum verdict sys_getdents(struct call *c)
+{
+	return do_getdents(c, true);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * read(2), write(2), lseek(2) and their kin. A read of a file with a page cache is made possible
+ * (its range is filled) and then left to the kernel; a write is made here, through the guest's
+ * own open file, so that we know what was written when it has been.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "sys/fd.h"
+
+#ifndef RWF_HIPRI
+#define RWF_HIPRI 1
+#endif
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
+#define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND)
+
+/* What a call reads into or writes from. */
+struct io {
+	struct iovec one, *many;
+	size_t n, total;
+	off_t off; /* -1: the position */
+	int rwf;
+};
+
+static void io_release(struct io *io)
+{
+	free(io->many);
+}
+#define _cleanup_io_ _cleanup_(io_release)
+
+static const struct iovec *io_vec(const struct io *io)
+{
+	return io->many ? io->many : &io->one;
+}
+
+static void io_single(struct io *io, const struct call *c)
+{
+	io->one.iov_base = (void *)(uintptr_t)c->args[1];
+	io->one.iov_len = c->args[2] > 0x7ffff000 ? 0x7ffff000 : c->args[2];
+	io->n = 1;
+	io->total = io->one.iov_len;
+	io->off = -1;
+}
+
+static int io_vector(struct io *io, struct call *c)
+{
+	io->off = -1;
+	io->n = c->args[2];
+	return guest_read_iov(c, call_addr(c, 1), c->args[2], &io->many, &io->total);
+}
+
+/* ---- reading ---- */
+
+static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
+{
+	size_t done = 0;
+	char *buf = files_buf_get(c->um->files);
+	ssize_t n = 0;
+
+	if (!buf)
+		return call_return(c, -ENOMEM);
+	do {
+		size_t want = io->total - done < BUF_SIZE ? io->total - done : BUF_SIZE;
+		ssize_t put;
+
+		n = direct_read(v->vf, &v->req, v->fd, buf, want,
+			io->off < 0 ? -1 : io->off + (off_t)done);
+		if (n <= 0)
+			break;
+		put = guest_scatter(c, io_vec(io), io->n, done, buf, (size_t)n);
+		if (put < 0) {
+			n = put;
+			break;
+		}
+		done += (size_t)put;
+		if (put < n || (size_t)n < want)
+			break;
+	} while (done < io->total);
+	files_buf_put(c->um->files, buf);
+	return call_return(c, done ? (int64_t)done : n);
+}
+
+static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
+{
+	int r;
+
+	if (v->vf->kind == VFILE_DEVICE)
+		return v->vf->ops->read ? v->vf->ops->read(v->vf, c, v->fd) : CONTINUE;
+	if (v->vf->kind != VFILE_REG || !vfd_can_read(v))
+		return CONTINUE;
+	if (vfd_direct(v))
+		return read_direct(v, c, io);
+	if (io->total == 0)
+		return CONTINUE;
+	r = vfd_fill(v, io->off, io->total);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+enum verdict sys_read(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	struct io io = {};
+
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	io_single(&io, c);
+	return do_read(&v, c, &io);
+}
+
+enum verdict sys_pread64(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	struct io io = {};
+
+	if ((int64_t)c->args[3] < 0 || !vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	io_single(&io, c);
+	io.off = (off_t)c->args[3];
+	return do_read(&v, c, &io);
+}
+
+static enum verdict read_vector(struct call *c, off_t off)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	_cleanup_io_ struct io io = {};
+
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (io_vector(&io, c) < 0)
+		return CONTINUE; /* and the kernel says why */
+	io.off = off;
+	return do_read(&v, c, &io);
+}
+
+enum verdict sys_readv(struct call *c)
+{
+	return read_vector(c, -1);
+}
+
+enum verdict sys_preadv(struct call *c)
+{
+	return (int64_t)c->args[3] < 0 ? CONTINUE : read_vector(c, (off_t)c->args[3]);
+}
+
+enum verdict sys_preadv2(struct call *c)
+{
+	return (int64_t)c->args[3] < -1 ? CONTINUE : read_vector(c, (off_t)c->args[3]);
+}
+
+/* ---- writing ---- */
+
+static enum verdict write_zero(struct vfd *v, struct call *c)
+{
+	return call_return(c, vfd_can_write(v) ? 0 : -EBADF);
+}
+
+static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
+{
+	char *buf = files_buf_get(c->um->files);
+	size_t done = 0;
+	ssize_t n = 0;
+	int r;
+
+	if (!buf)
+		return call_return(c, -ENOMEM);
+	while (done < io->total) {
+		size_t want = io->total - done < BUF_SIZE ? io->total - done : BUF_SIZE;
+		ssize_t got = guest_gather(c, io_vec(io), io->n, done, buf, want);
+
+		n = got <= 0 ? (got ? got : -EFAULT) :
+			       vfd_write(v, c, buf, (size_t)got,
+				       io->off < 0 ? -1 : io->off + (off_t)done, io->rwf);
+		if (n < 0)
+			break;
+		done += (size_t)n;
+		if ((size_t)n < want)
+			break;
+		if (done < io->total && (v->fl & O_DIRECT) == 0 && vfd_cached(v)) {
+			n = cache_after_write(v->vf->cache, &v->req, false);
+			if (n < 0)
+				break;
+		}
+	}
+	files_buf_put(c->um->files, buf);
+	if (!done)
+		return call_return(c, n);
+	r = vfd_written(v, io->rwf);
+	return call_return(c, r < 0 ? r : (int64_t)done);
+}
+
+static enum verdict do_write(struct vfd *v, struct call *c, struct io *io)
+{
+	if (v->vf->kind == VFILE_DEVICE)
+		return v->vf->ops->write ? v->vf->ops->write(v->vf, c, v->fd) : CONTINUE;
+	if (v->vf->kind != VFILE_REG)
+		return CONTINUE;
+	if (!vfd_can_write(v))
+		return call_return(c, -EBADF);
+	if (io->rwf & ~RWF_KNOWN)
+		return call_return(c, -EOPNOTSUPP);
+	return io->total ? write_pieces(v, c, io) : write_zero(v, c);
+}
+
+enum verdict sys_write(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	struct io io = {};
+
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	io_single(&io, c);
+	return do_write(&v, c, &io);
+}
+
+enum verdict sys_pwrite64(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	struct io io = {};
+
+	if ((int64_t)c->args[3] < 0 || !vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	io_single(&io, c);
+	io.off = (off_t)c->args[3];
+	return do_write(&v, c, &io);
+}
+
+static enum verdict write_vector(struct call *c, off_t off, int rwf)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	_cleanup_io_ struct io io = {};
+
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (io_vector(&io, c) < 0)
+		return CONTINUE; /* and the kernel says why */
+	io.off = off;
+	io.rwf = rwf;
+	return do_write(&v, c, &io);
+}
+
+enum verdict sys_writev(struct call *c)
+{
+	return write_vector(c, -1, 0);
+}
+
+enum verdict sys_pwritev(struct call *c)
+{
+	return (int64_t)c->args[3] < 0 ? CONTINUE : write_vector(c, (off_t)c->args[3], 0);
+}
+
+enum verdict sys_pwritev2(struct call *c)
+{
+	if ((int64_t)c->args[3] < -1)
+		return CONTINUE;
+	return write_vector(c, (off_t)c->args[3], (int)c->args[5]);
+}
+
+/* ---- lseek ---- */
+
+/* SEEK_DATA and SEEK_HOLE are the server's to answer: our placeholder has holes of its own. */
+static off_t seek_data(struct vfd *v, off_t off, int whence)
+{
+	struct filecache *c = v->vf->cache;
+	struct fs *fs = v->vf->inode->fs;
+	struct fs_handle h = v->vf->dirh;
+	struct fs_attr attr;
+	off_t r = -ENOSYS;
+
+	if (off < 0)
+		return -ENXIO;
+	if (c) {
+		r = cache_writeback(c, &v->req);
+		if (r < 0)
+			return r;
+	}
+	r = inode_getattr(v->vf->inode, &v->req, false, &attr);
+	if (r < 0)
+		return r;
+	if ((uint64_t)off >= attr.size)
+		return -ENXIO;
+	r = -ENOSYS;
+	if (fs->file && fs->file->lseek) {
+		r = c ? cache_handle(c, &v->req, false, &h) : 0;
+		if (r < 0)
+			return r;
+		r = fs->file->lseek(fs, &v->req, v->vf->inode->nodeid, &h, off, whence);
+		if (c)
+			cache_handle_put(c);
+	}
+	if (r == -ENOSYS)
+		r = whence == SEEK_DATA ? off : (off_t)attr.size;
+	if (r < 0)
+		return r;
+	return lseek(v->fd, r, SEEK_SET) < 0 ? -errno : r;
+}
+
+enum verdict sys_lseek(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int whence = (int)c->args[2], r;
+	struct fs_attr attr;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.vf->kind != VFILE_REG || (v.fl & O_PATH))
+		return CONTINUE;
+	if (vfd_direct(&v) && (v.vf->dirh.flags & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM)))
+		return call_return(c, -ESPIPE);
+	switch (whence) {
+	case SEEK_END:
+		r = vfile_getattr(v.vf, &v.req, &attr);
+		if (r < 0)
+			return call_return(c, r);
+		if (vfd_cached(&v))
+			return CONTINUE;
+		/* the placeholder of a direct file is empty */
+		if ((int64_t)attr.size + (int64_t)c->args[1] < 0)
+			return call_return(c, -EINVAL);
+		r = lseek(v.fd, (off_t)attr.size + (off_t)c->args[1], SEEK_SET) < 0 ? -errno : 0;
+		return call_return(
+			c, r < 0 ? r : (int64_t)attr.size + (int64_t)c->args[1]);
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		return call_return(c, seek_data(&v, (off_t)c->args[1], whence));
+	default:
+		return CONTINUE;
+	}
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mappings of virtual files, and what is said about their pages. */
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "sys/fd.h"
+
+#define MAP_WHOLE (16u << 20) /* a smaller file is filled whole: mremap(2) is not trapped */
+
+enum verdict sys_mmap(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	uint64_t len = c->args[1], off = c->args[5];
+	int flags = (int)c->args[3], r;
+	bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+
+	if (!vfd_get(&v, c, call_fd(c, 4)))
+		return CONTINUE;
+	if (v.vf->kind != VFILE_REG || !vfd_can_read(&v) || len == 0 || off % 4096)
+		return CONTINUE;
+	if ((c->args[2] & PROT_EXEC) &&
+		((v.vf->mnt->flags & MS_NOEXEC) || (v.vf->inode->fs->flags & FS_NOEXEC)))
+		return call_return(c, -EPERM);
+	if (vfd_direct(&v)) {
+		if (shared)
+			return call_return(c, -ENODEV);
+		r = direct_fill(v.vf, &v.req, v.fd);
+		return r < 0 ? call_return(c, r) : CONTINUE;
+	}
+	if (cache_size(v.vf->cache) <= MAP_WHOLE) {
+		off = 0;
+		len = UINT64_MAX / 2;
+	}
+	/* mprotect(2) may make it writable later */
+	if (shared && (v.fl & O_ACCMODE) == O_RDWR)
+		r = cache_map_shared(v.vf->cache, &v.req, off, len);
+	else
+		r = cache_fill(v.vf->cache, &v.req, off, len);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+/* Which file lies at the address is not looked for: all that are mapped go. */
+enum verdict sys_msync(struct call *c)
+{
+	struct fs_req req = { .call = c, .pid = c->tid, .uid = geteuid(), .gid = getegid() };
+	int r;
+
+	if (!files_any(c->um->files) || !(c->args[2] & MS_SYNC))
+		return CONTINUE;
+	r = files_sync_mapped(c->um->files, &req);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+enum verdict sys_readahead(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)) || !vfd_can_read(&v) || v.vf->kind != VFILE_REG)
+		return CONTINUE;
+	if (vfd_cached(&v))
+		(void)!cache_fill(v.vf->cache, &v.req, c->args[1], c->args[2]); /* only a hint */
+	return call_return(c, 0);
+}
+
+enum verdict sys_fadvise64(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	uint64_t len = c->args[2] ? c->args[2] : UINT64_MAX;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)) || !vfd_cached(&v) || (int64_t)c->args[1] < 0)
+		return CONTINUE;
+	switch ((int)c->args[3]) {
+	case POSIX_FADV_WILLNEED:
+		if (len > (64u << 20))
+			len = 64u << 20;
+		if (vfd_can_read(&v))
+			(void)!cache_fill(v.vf->cache, &v.req, c->args[1], len); /* only a hint */
+		return call_return(c, 0);
+	default:
+		return CONTINUE;
+	}
+}
+
+/* The numbers of the placeholder: what is here is what is cached. */
+enum verdict sys_cachestat(UNUSED struct call *c)
+{
+	return CONTINUE;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Getting data to the server, and changing how much of it there is. */
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/falloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "sys/fd.h"
+
+static int sync_dir(struct vfd *v, bool datasync)
+{
+	struct fs *fs = v->vf->inode->fs;
+	struct fs_handle h = { .flags = FS_OPEN_NONE };
+	int r;
+
+	if (!fs->file || !fs->file->fsyncdir || (fs->flags & FS_READ_ONLY))
+		return 0;
+	r = fs->file->opendir ? fs->file->opendir(fs, &v->req, v->vf->inode->nodeid, &h) : 0;
+	if (r < 0 && r != -ENOSYS)
+		return r;
+	r = fs->file->fsyncdir(fs, &v->req, v->vf->inode->nodeid, &h, datasync);
+	if (!(h.flags & FS_OPEN_NONE) && fs->file->releasedir)
+		fs->file->releasedir(fs, v->vf->inode->nodeid, &h);
+	return r == -ENOSYS ? 0 : r;
+}
+
+static int sync_direct(struct vfd *v, bool datasync)
+{
+	struct fs *fs = v->vf->inode->fs;
+	int r = fs->file->fsync ?
+		fs->file->fsync(fs, &v->req, v->vf->inode->nodeid, &v->vf->dirh, datasync) : 0;
+
+	return r == -ENOSYS ? 0 : r;
+}
+
+static enum verdict do_fsync(struct call *c, bool datasync)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)) || (v.fl & O_PATH))
+		return CONTINUE;
+	switch (v.vf->kind) {
+	case VFILE_REG:
+		if (vfd_direct(&v))
+			return call_return(c, sync_direct(&v, datasync));
+		return call_return(c, file_sync_inode(v.vf->inode, &v.req, datasync));
+	case VFILE_DIR:
+		return call_return(c, sync_dir(&v, datasync));
+	default:
+		return CONTINUE;
+	}
+}
+
+enum verdict sys_fsync(struct call *c)
+{
+	return do_fsync(c, false);
+}
+
+enum verdict sys_fdatasync(struct call *c)
+{
+	return do_fsync(c, true);
+}
+
+enum verdict sys_sync_file_range(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	if ((int64_t)c->args[1] < 0 || (int64_t)c->args[2] < 0 || (c->args[3] & ~7ull) ||
+		!vfd_get(&v, c, call_fd(c, 0)) || !vfd_cached(&v) || (v.fl & O_PATH))
+		return CONTINUE;
+	return call_return(c, cache_writeback(v.vf->cache, &v.req));
+}
+
+enum verdict sys_sync(struct call *c)
+{
+	struct fs_req req = { .call = c, .pid = c->tid, .uid = geteuid(), .gid = getegid() };
+
+	/* sync(2) tells of no error: what failed is told at fsync(2) */
+	if (files_any(c->um->files))
+		(void)!files_sync(c->um->files, NULL, &req);
+	return CONTINUE;
+}
+
+enum verdict sys_syncfs(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)) || (v.fl & O_PATH) || !v.vf->inode)
+		return CONTINUE;
+	return call_return(c, files_sync(c->um->files, v.vf->inode->fs, &v.req));
+}
+
+/* ---- size ---- */
+
+/* Would the size be more than the guest may write? */
+static int check_limit(struct call *c, struct inode *ino, const struct fs_req *req, uint64_t size)
+{
+	struct fs_attr attr;
+	struct rlimit lim;
+
+	if (prlimit(c->tid, RLIMIT_FSIZE, NULL, &lim) < 0 || size <= lim.rlim_cur)
+		return 0;
+	if (inode_getattr(ino, req, false, &attr) == 0 && size <= attr.size)
+		return 0;
+	syscall(SYS_tgkill, call_tgid(c), c->tid, SIGXFSZ);
+	return -EFBIG;
+}
+
+enum verdict sys_ftruncate(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int r;
+
+	if ((int64_t)c->args[1] < 0 || !vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.vf->kind != VFILE_REG)
+		return CONTINUE;
+	if (!vfd_can_write(&v))
+		return call_return(c, v.fl & O_PATH ? -EBADF : -EINVAL);
+	r = check_limit(c, v.vf->inode, &v.req, c->args[1]);
+	if (r == 0)
+		r = file_truncate(v.vf->inode, &v.req, c->args[1]);
+	return call_return(c, r);
+}
+
+static int fallocate_check(struct vfd *v, int mode, int64_t off, int64_t len)
+{
+	const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+
+	if (off < 0 || len <= 0)
+		return -EINVAL;
+	if (!vfd_can_write(v))
+		return -EBADF;
+	if (mode & ~known)
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && (mode & FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if (off > INT64_MAX - len)
+		return -EFBIG;
+	return 0;
+}
+
+static int do_fallocate(struct vfd *v, struct call *c, int mode, uint64_t off, uint64_t len)
+{
+	struct inode *ino = v->vf->inode;
+	struct fs *fs = ino->fs;
+	struct fs_handle h = v->vf->dirh;
+	int r = 0;
+
+	if (!fs->file || !fs->file->fallocate)
+		return -EOPNOTSUPP;
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		r = check_limit(c, ino, &v->req, off + len);
+	if (r < 0)
+		return r;
+	if (!v->vf->cache) {
+		r = fs->file->fallocate(fs, &v->req, ino->nodeid, &h, mode, off, len);
+		inode_invalidate_attr(ino);
+	} else {
+		r = cache_fallocate(v->vf->cache, &v->req, mode, off, len);
+	}
+	return r == -ENOSYS ? -EOPNOTSUPP : r;
+}
+
+enum verdict sys_fallocate(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int mode = (int)c->args[1], r;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind != VFILE_REG)
+		return CONTINUE;
+	r = fallocate_check(&v, mode, (int64_t)c->args[2], (int64_t)c->args[3]);
+	if (r == 0)
+		r = do_fallocate(&v, c, mode, c->args[2], c->args[3]);
+	return call_return(c, r);
+}
+
+/* ---- asynchronous I/O ---- */
+
+/* Requests are left to the kernel, made possible: what they read is filled, what they write is
+ * found afterwards as the writes of untrapped descriptors are. */
+static int prepare_iocb(struct call *c, const struct iocb *io)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	if (!vfd_get(&v, c, (int)io->aio_fildes) || v.vf->kind != VFILE_REG)
+		return 0;
+	if (vfd_direct(&v))
+		return -EINVAL;
+	switch (io->aio_lio_opcode) {
+	case IOCB_CMD_PREAD:
+	case IOCB_CMD_PREADV:
+		if (io->aio_lio_opcode == IOCB_CMD_PREADV)
+			return cache_fill(v.vf->cache, &v.req, 0, UINT64_MAX);
+		return cache_fill(
+			v.vf->cache, &v.req, (uint64_t)io->aio_offset, io->aio_nbytes);
+	case IOCB_CMD_PWRITE:
+	case IOCB_CMD_PWRITEV:
+		return cache_go_low(v.vf->cache, &v.req, O_RDWR);
+	case IOCB_CMD_FSYNC:
+	case IOCB_CMD_FDSYNC:
+		return file_sync_inode(v.vf->inode, &v.req,
+			io->aio_lio_opcode == IOCB_CMD_FDSYNC);
+	default:
+		return 0;
+	}
+}
+
+enum verdict sys_io_submit(struct call *c)
+{
+	int64_t n = (int64_t)c->args[1];
+
+	if (n <= 0 || !files_any(c->um->files))
+		return CONTINUE;
+	for (int64_t i = 0; i < n && i < 65536; i++) {
+		struct iocb io;
+		uint64_t at;
+		int r;
+
+		if (guest_read(c, gaddr_add(call_addr(c, 2), (uint64_t)i * 8), &at, 8) < 0 ||
+			guest_read(c, (gaddr_t){ at }, &io, sizeof(io)) < 0)
+			return CONTINUE; /* the kernel stops there too */
+		r = prepare_iocb(c, &io);
+		if (r < 0)
+			return call_return(c, r);
+	}
+	return CONTINUE;
+}
+
+enum verdict sys_io_uring_setup(struct call *c)
+{
+	return view_has_mounts(&c->um->view) || files_any(c->um->files) ? call_return(c, -ENOSYS) :
+									  CONTINUE;
+}
