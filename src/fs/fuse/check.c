@@ -55,8 +55,8 @@ uint32_t fuse_encode_dev(dev_t dev)
 	return (min & 0xff) | (major(dev) << 8) | ((min & ~0xffu) << 12);
 }
 
-void fuse_take_attr(const struct fuse_attr *a, uint64_t valid, uint32_t valid_nsec,
-	struct fs_attr *ret)
+void fuse_take_attr(
+	const struct fuse_attr *a, uint64_t valid, uint32_t valid_nsec, struct fs_attr *ret)
 {
 	*ret = (struct fs_attr){
 		.ino = a->ino,

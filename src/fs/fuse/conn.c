@@ -97,7 +97,7 @@ int fuse_conn_new(const struct fuse_options *o, int sock, const struct fuse_noti
 		       (o->allow_other ? FS_ALLOW_OTHER : 0);
 	fc->fs.max_read = fc->fs.max_write = fc->max_data;
 	if (o->max_read)
-		fc->fs.max_read = o->max_read < 4096		? 4096
+		fc->fs.max_read = o->max_read < 4096	       ? 4096
 				  : o->max_read < fc->max_data ? o->max_read
 							       : fc->max_data;
 	*ret = &fc->fs;
@@ -154,8 +154,8 @@ static void init_done(struct fuse_conn *fc, struct fuse_req *r)
 		fuse_die(fc, err == -EPROTO ? -EPROTO : -ENOTCONN);
 	} else {
 		pthread_mutex_lock(&fc->lock);
-		fc->minor = o->minor < FUSE_KERNEL_MINOR_VERSION ? o->minor
-								 : FUSE_KERNEL_MINOR_VERSION;
+		fc->minor =
+			o->minor < FUSE_KERNEL_MINOR_VERSION ? o->minor : FUSE_KERNEL_MINOR_VERSION;
 		fc->stats.minor = fc->minor;
 		take_flags(fc, o);
 		if (atomic_load(&fc->state) == FUSE_STARTING)

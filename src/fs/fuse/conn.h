@@ -12,12 +12,12 @@
 #include "fs/fuse/fuse.h"
 
 #define FUSE_HASH 256
-#define FUSE_IN_MAX 5		    /* pieces of a request, its header among them */
-#define FUSE_MAX_DATA (128u << 10)  /* payload of a read or write, as the kernel's default */
-#define FUSE_WINDOW 8		    /* requests of one big read or write in flight */
+#define FUSE_IN_MAX 5		   /* pieces of a request, its header among them */
+#define FUSE_MAX_DATA (128u << 10) /* payload of a read or write, as the kernel's default */
+#define FUSE_WINDOW 8		   /* requests of one big read or write in flight */
 #define FUSE_READDIR_SIZE (32u << 10)
-#define FUSE_DIRECT_MIN (8u << 10)  /* answers at least so big go straight into place */
-#define FUSE_POST_MAX 256	    /* bytes of a request that nobody waits for */
+#define FUSE_DIRECT_MIN (8u << 10) /* answers at least so big go straight into place */
+#define FUSE_POST_MAX 256	   /* bytes of a request that nobody waits for */
 #define FUSE_NAME_LEN_MAX 255
 
 enum fuse_state { FUSE_NEW, FUSE_STARTING, FUSE_READY, FUSE_DEAD };
@@ -61,15 +61,15 @@ struct fuse_req {
 	/* Where the payload of the answer goes, and how long it must be. */
 	struct iovec out[2];
 	size_t out_min, out_max;
-	size_t out_len; /* how long it was */
-	int error;	/* 0 or -errno, once finished */
+	size_t out_len;	   /* how long it was */
+	int error;	   /* 0 or -errno, once finished */
 	uint64_t deadline; /* now_ns() at which the wait ends with -ETIMEDOUT; 0: never */
 	uint64_t t_sent;
 	void (*done)(struct fuse_conn *fc, struct fuse_req *r);
 	struct fuse_req *next; /* in outq */
 	/* under the connection's lock: */
-	bool pending;	  /* in the table */
-	bool claimed;	  /* taken out by a reader, which is filling it */
+	bool pending; /* in the table */
+	bool claimed; /* taken out by a reader, which is filling it */
 	bool finished;
 	bool waiting;	  /* in the list of waiters, asleep on cond */
 	bool interrupted; /* FUSE_INTERRUPT was sent */
@@ -101,8 +101,8 @@ struct fuse_conn {
 	bool setxattr_ext;
 	uint32_t max_data; /* what one message takes */
 
-	atomic_uint no;	  /* enum fuse_no */
-	atomic_int state; /* enum fuse_state; written under lock */
+	atomic_uint no;	     /* enum fuse_no */
+	atomic_int state;    /* enum fuse_state; written under lock */
 	atomic_uint ndirect; /* pending answers that go straight into place; written under lock */
 
 	pthread_mutex_t lock; /* all below; a leaf: nothing blocks or is called under it */
@@ -170,8 +170,7 @@ void fuse_die(struct fuse_conn *fc, int error);
 
 /* ---- conn.c ---- */
 
-int MUST_CHECK fuse_wait_ready(
-	struct fuse_conn *fc, const struct fs_req *who, uint64_t deadline);
+int MUST_CHECK fuse_wait_ready(struct fuse_conn *fc, const struct fs_req *who, uint64_t deadline);
 /* Under lock: the keeper has work. */
 void fuse_wake_keeper(struct fuse_conn *fc);
 
@@ -180,20 +179,19 @@ void fuse_wake_keeper(struct fuse_conn *fc);
 void *fuse_keeper(void *arg);
 void fuse_queue_forget(struct fuse_conn *fc, uint64_t node, uint64_t n);
 /* RELEASE or RELEASEDIR without waiting for its answer. */
-void fuse_send_release(struct fuse_conn *fc, unsigned opcode, uint64_t node, uint64_t fh,
-	unsigned flags);
+void fuse_send_release(
+	struct fuse_conn *fc, unsigned opcode, uint64_t node, uint64_t fh, unsigned flags);
 /* Sends what is queued; false when something had to stay. */
 bool fuse_flush_queues(struct fuse_conn *fc);
 
 /* ---- check.c: nothing of a server is believed ---- */
 
 int MUST_CHECK fuse_check_attr(const struct fuse_attr *a);
-void fuse_take_attr(const struct fuse_attr *a, uint64_t valid, uint32_t valid_nsec,
-	struct fs_attr *ret);
+void fuse_take_attr(
+	const struct fuse_attr *a, uint64_t valid, uint32_t valid_nsec, struct fs_attr *ret);
 /* A reply of LOOKUP and of what makes names. type: S_IFMT bits it must have, 0: any.
  * -EIO when it is not sane. */
-int MUST_CHECK fuse_take_entry(
-	const struct fuse_entry_out *e, mode_t type, struct fs_entry *ret);
+int MUST_CHECK fuse_take_entry(const struct fuse_entry_out *e, mode_t type, struct fs_entry *ret);
 bool fuse_name_ok(const char *name, size_t len);
 bool fuse_is_dot(const char *name, size_t len);
 uint32_t fuse_encode_dev(dev_t dev);
@@ -220,15 +218,15 @@ int fuse_op_fallocate(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, int mode, uint64_t off, uint64_t len);
 off_t fuse_op_lseek(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, off_t off, int whence);
-int fuse_op_getlk(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, struct fs_lock *lock, uint64_t owner);
-int fuse_op_setlk(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, const struct fs_lock *lock, uint64_t owner, bool wait);
-int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, unsigned cmd, uint64_t arg, const void *in, size_t in_len,
-	void *out, size_t *out_len, int *ret_result);
-int fuse_op_poll(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, unsigned events, unsigned *ret_revents);
+int fuse_op_getlk(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	struct fs_lock *lock, uint64_t owner);
+int fuse_op_setlk(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	const struct fs_lock *lock, uint64_t owner, bool wait);
+int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	unsigned cmd, uint64_t arg, const void *in, size_t in_len, void *out, size_t *out_len,
+	int *ret_result);
+int fuse_op_poll(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	unsigned events, unsigned *ret_revents);
 ssize_t fuse_op_copy_range(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, uint64_t off, uint64_t node_out, const struct fs_handle *h_out,
 	uint64_t off_out, uint64_t len);

@@ -35,9 +35,9 @@
 enum dev_state { DEV_OPEN, DEV_MOUNTED, DEV_ENDED };
 
 struct fuse_dev {
-	atomic_int refs; /* the vfile, the connection, the ending */
-	int sock;	 /* our end */
-	ino_t ino;	 /* of the server's end */
+	atomic_int refs;  /* the vfile, the connection, the ending */
+	int sock;	  /* our end */
+	ino_t ino;	  /* of the server's end */
 	atomic_int state; /* enum dev_state */
 };
 
@@ -205,8 +205,11 @@ static enum verdict dev_splice(struct vfile *vf, struct call *c, int fd)
 
 static int dev_getattr(struct vfile *vf, struct fs_attr *ret)
 {
-	*ret = (struct fs_attr){ .ino = vf->ino, .mode = S_IFCHR | 0666, .nlink = 1,
-		.rdev = DEV_FUSE, .blksize = 4096 };
+	*ret = (struct fs_attr){ .ino = vf->ino,
+		.mode = S_IFCHR | 0666,
+		.nlink = 1,
+		.rdev = DEV_FUSE,
+		.blksize = 4096 };
 	return 0;
 }
 
@@ -283,7 +286,8 @@ bool fuse_dev_is(const struct vfile *vf)
 	return vf && vf->kind == VFILE_DEVICE && vf->ops == &dev_ops;
 }
 
-/* The server's threads sleep in read, or come back to it from what they were at: each gets ENODEV. */
+/* The server's threads sleep in read, or come back to it from what they were at: each gets ENODEV.
+ */
 static void *dev_linger(void *arg)
 {
 	static const int wait_ms[] = { 1, 2, 4, 8, 15, 30, 60, 120 };

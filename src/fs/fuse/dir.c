@@ -16,7 +16,10 @@ struct walk {
 static void emit(struct walk *w, const struct fuse_dirent *d, const char *name,
 	const struct fuse_entry_out *e)
 {
-	struct fs_dirent ent = { .ino = d->ino, .off = d->off, .type = d->type & 15, .name = name,
+	struct fs_dirent ent = { .ino = d->ino,
+		.off = d->off,
+		.type = d->type & 15,
+		.name = name,
 		.namelen = d->namelen };
 	struct fs_entry entry;
 

@@ -16,8 +16,9 @@ _Static_assert(FOPEN_DIRECT_IO == FS_OPEN_DIRECT_IO && FOPEN_KEEP_CACHE == FS_OP
 
 static void take_open(const struct fuse_open_out *o, int flags, struct fs_handle *ret)
 {
-	*ret = (struct fs_handle){ .fh = o->fh, .flags = o->open_flags & OPEN_FLAGS_KNOWN,
-		.oflags = flags };
+	*ret = (struct fs_handle){
+		.fh = o->fh, .flags = o->open_flags & OPEN_FLAGS_KNOWN, .oflags = flags
+	};
 }
 
 /* What the kernel does not pass on, and O_TRUNC, which is done by setattr. */
@@ -43,8 +44,8 @@ static int call_open(struct fs *fs, const struct fs_req *req, unsigned opcode, u
 	return err;
 }
 
-static int op_open(struct fs *fs, const struct fs_req *req, uint64_t node, int flags,
-	struct fs_handle *ret)
+static int op_open(
+	struct fs *fs, const struct fs_req *req, uint64_t node, int flags, struct fs_handle *ret)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
 	int err = -ENOSYS;
@@ -132,8 +133,8 @@ static int op_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t parent, 
 		return err;
 	if (fc->minor < 37 || fuse_has_no(fc, FUSE_NO_TMPFILE))
 		return -EOPNOTSUPP;
-	err = call_create(fs, req, FUSE_TMPFILE, parent, "/", S_IFREG | (mode & 07777), flags, ret,
-		ret_h);
+	err = call_create(
+		fs, req, FUSE_TMPFILE, parent, "/", S_IFREG | (mode & 07777), flags, ret, ret_h);
 	return fuse_unsupported(fc, FUSE_NO_TMPFILE, err, -EOPNOTSUPP);
 }
 
@@ -222,15 +223,19 @@ static void piece_init(struct piece *p, const struct transfer *t, size_t at, siz
 	p->len = len;
 	fuse_req_init(&p->r, t->write ? FUSE_WRITE : FUSE_READ, t->node, t->req);
 	if (t->write) {
-		p->in.write = (struct fuse_write_in){ .fh = t->h->fh, .offset = t->off + at,
-			.size = (uint32_t)len, .flags = wire_flags(t->h->oflags),
+		p->in.write = (struct fuse_write_in){ .fh = t->h->fh,
+			.offset = t->off + at,
+			.size = (uint32_t)len,
+			.flags = wire_flags(t->h->oflags),
 			.write_flags = t->writeback ? FUSE_WRITE_CACHE : 0 };
 		fuse_req_in(&p->r, &p->in.write, sizeof(p->in.write));
 		fuse_req_in(&p->r, t->buf + at, len);
 		fuse_req_out(&p->r, &p->out, sizeof(p->out), sizeof(p->out));
 	} else {
-		p->in.read = (struct fuse_read_in){ .fh = t->h->fh, .offset = t->off + at,
-			.size = (uint32_t)len, .flags = wire_flags(t->h->oflags) };
+		p->in.read = (struct fuse_read_in){ .fh = t->h->fh,
+			.offset = t->off + at,
+			.size = (uint32_t)len,
+			.flags = wire_flags(t->h->oflags) };
 		fuse_req_in(&p->r, &p->in.read, sizeof(p->in.read));
 		fuse_req_out(&p->r, t->buf + at, 0, len);
 	}
@@ -296,7 +301,12 @@ static ssize_t op_read(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, void *buf, size_t len, uint64_t off)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct transfer t = { .fc = fc, .req = req, .node = node, .h = h, .buf = buf, .off = off,
+	struct transfer t = { .fc = fc,
+		.req = req,
+		.node = node,
+		.h = h,
+		.buf = buf,
+		.off = off,
 		.max = fs->max_read };
 
 	return transfer(&t, len);
@@ -312,8 +322,14 @@ static ssize_t op_write(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, const void *buf, size_t len, uint64_t off, bool writeback)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct transfer t = { .fc = fc, .req = req, .node = node, .h = h, .buf = (char *)buf,
-		.off = off, .write = true, .writeback = writeback };
+	struct transfer t = { .fc = fc,
+		.req = req,
+		.node = node,
+		.h = h,
+		.buf = (char *)buf,
+		.off = off,
+		.write = true,
+		.writeback = writeback };
 	ssize_t n = fuse_wait_ready(fc, req, 0);
 
 	if (n)

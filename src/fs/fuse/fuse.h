@@ -34,8 +34,8 @@ struct fuse_notify_ops {
 	/* off < 0: attributes alone; len <= 0: to the end of the file. -ENOENT: not known */
 	int (*inval_inode)(struct fs *fs, uint64_t node, int64_t off, int64_t len);
 	int (*inval_entry)(struct fs *fs, uint64_t parent, const char *name, size_t namelen);
-	int (*remove)(struct fs *fs, uint64_t parent, uint64_t child, const char *name,
-		size_t namelen);
+	int (*remove)(
+		struct fs *fs, uint64_t parent, uint64_t child, const char *name, size_t namelen);
 	int (*store)(struct fs *fs, uint64_t node, uint64_t off, const void *buf, size_t len);
 	ssize_t (*retrieve)(struct fs *fs, uint64_t node, uint64_t off, void *buf, size_t len);
 };

@@ -14,8 +14,9 @@ int fuse_op_fallocate(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, int mode, uint64_t off, uint64_t len)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_fallocate_in in = { .fh = h->fh, .offset = off, .length = len,
-		.mode = (uint32_t)mode };
+	struct fuse_fallocate_in in = {
+		.fh = h->fh, .offset = off, .length = len, .mode = (uint32_t)mode
+	};
 	struct fuse_req r;
 	int err = fuse_wait_ready(fc, req, 0);
 
@@ -32,8 +33,9 @@ off_t fuse_op_lseek(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, off_t off, int whence)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_lseek_in in = { .fh = h->fh, .offset = (uint64_t)off,
-		.whence = (uint32_t)whence };
+	struct fuse_lseek_in in = {
+		.fh = h->fh, .offset = (uint64_t)off, .whence = (uint32_t)whence
+	};
 	struct fuse_lseek_out out;
 	struct fuse_req r;
 	int err = fuse_wait_ready(fc, req, 0);
@@ -56,8 +58,11 @@ ssize_t fuse_op_copy_range(struct fs *fs, const struct fs_req *req, uint64_t nod
 	uint64_t off_out, uint64_t len)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_copy_file_range_in in = { .fh_in = h->fh, .off_in = off,
-		.nodeid_out = node_out, .fh_out = h_out->fh, .off_out = off_out,
+	struct fuse_copy_file_range_in in = { .fh_in = h->fh,
+		.off_in = off,
+		.nodeid_out = node_out,
+		.fh_out = h_out->fh,
+		.off_out = off_out,
 		.len = len < COPY_MAX ? len : COPY_MAX };
 	struct fuse_write_out out;
 	struct fuse_req r;
@@ -99,7 +104,8 @@ int fuse_op_bmap(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_
 static void lock_in(struct fuse_lk_in *in, const struct fs_handle *h, const struct fs_lock *lock,
 	uint64_t owner)
 {
-	*in = (struct fuse_lk_in){ .fh = h->fh, .owner = owner,
+	*in = (struct fuse_lk_in){ .fh = h->fh,
+		.owner = owner,
 		.lk = { .start = lock->start,
 			.end = lock->end > INT64_MAX ? INT64_MAX : lock->end,
 			.type = (uint32_t)lock->type,
@@ -108,8 +114,8 @@ static void lock_in(struct fuse_lk_in *in, const struct fs_handle *h, const stru
 }
 
 /* ENOSYS: the kernel then keeps the lock itself, and so does the caller. */
-int fuse_op_getlk(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, struct fs_lock *lock, uint64_t owner)
+int fuse_op_getlk(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	struct fs_lock *lock, uint64_t owner)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
 	struct fuse_lk_in in;
@@ -127,8 +133,8 @@ int fuse_op_getlk(struct fs *fs, const struct fs_req *req, uint64_t node,
 	if (err)
 		return err;
 	if (out.lk.type != F_UNLCK &&
-		((out.lk.type != F_RDLCK && out.lk.type != F_WRLCK) ||
-			out.lk.start > INT64_MAX || out.lk.end < out.lk.start))
+		((out.lk.type != F_RDLCK && out.lk.type != F_WRLCK) || out.lk.start > INT64_MAX ||
+			out.lk.end < out.lk.start))
 		return -EIO;
 	lock->type = (int)out.lk.type;
 	if (lock->type != F_UNLCK) {
@@ -139,8 +145,8 @@ int fuse_op_getlk(struct fs *fs, const struct fs_req *req, uint64_t node,
 	return 0;
 }
 
-int fuse_op_setlk(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, const struct fs_lock *lock, uint64_t owner, bool wait)
+int fuse_op_setlk(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	const struct fs_lock *lock, uint64_t owner, bool wait)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
 	struct fuse_lk_in in;
@@ -154,14 +160,17 @@ int fuse_op_setlk(struct fs *fs, const struct fs_req *req, uint64_t node,
 	return fuse_unsupported(fc, FUSE_NO_LOCK, fuse_call(fc, &r, req), -ENOSYS);
 }
 
-int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, unsigned cmd, uint64_t arg, const void *in_buf, size_t in_len,
-	void *out_buf, size_t *out_len, int *ret_result)
+int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	unsigned cmd, uint64_t arg, const void *in_buf, size_t in_len, void *out_buf,
+	size_t *out_len, int *ret_result)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_ioctl_in in = { .fh = h->fh, .cmd = cmd, .arg = arg,
+	struct fuse_ioctl_in in = { .fh = h->fh,
+		.cmd = cmd,
+		.arg = arg,
 		.flags = h->oflags & O_DIRECTORY ? FUSE_IOCTL_DIR : 0,
-		.in_size = (uint32_t)in_len, .out_size = (uint32_t)*out_len };
+		.in_size = (uint32_t)in_len,
+		.out_size = (uint32_t)*out_len };
 	struct fuse_ioctl_out out;
 	struct fuse_req r;
 	int err = fuse_wait_ready(fc, req, 0);
@@ -191,8 +200,8 @@ int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node,
 	return 0;
 }
 
-int fuse_op_poll(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, unsigned events, unsigned *ret_revents)
+int fuse_op_poll(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	unsigned events, unsigned *ret_revents)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
 	struct fuse_poll_in in = { .fh = h->fh, .kh = h->fh, .events = events };

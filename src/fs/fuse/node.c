@@ -92,8 +92,9 @@ static void setattr_times(const struct fs_setattr *set, struct fuse_setattr_in *
 static int op_setattr(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, const struct fs_setattr *set, struct fs_attr *ret)
 {
-	struct fuse_setattr_in in = { .mode = set->mode, .uid = set->uid, .gid = set->gid,
-		.size = set->size };
+	struct fuse_setattr_in in = {
+		.mode = set->mode, .uid = set->uid, .gid = set->gid, .size = set->size
+	};
 	struct fuse_attr_out out;
 	struct fuse_req r;
 	int err;
@@ -206,8 +207,8 @@ static int op_link(struct fs *fs, const struct fs_req *req, uint64_t node, uint6
 	return call_entry(fuse_conn_of(fs), &r, req, 0, ret);
 }
 
-static int remove_name(struct fs *fs, const struct fs_req *req, unsigned opcode, uint64_t parent,
-	const char *name)
+static int remove_name(
+	struct fs *fs, const struct fs_req *req, unsigned opcode, uint64_t parent, const char *name)
 {
 	struct fuse_req r;
 
@@ -286,8 +287,8 @@ static ssize_t get_xattr(struct fuse_conn *fc, struct fuse_req *r, const struct 
 	return out.size < XATTR_SIZE_MAX ? (ssize_t)out.size : XATTR_SIZE_MAX;
 }
 
-static ssize_t op_getxattr(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const char *name, void *buf, size_t size)
+static ssize_t op_getxattr(struct fs *fs, const struct fs_req *req, uint64_t node, const char *name,
+	void *buf, size_t size)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
 	struct fuse_getxattr_in in = { 0 };

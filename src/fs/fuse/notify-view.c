@@ -21,8 +21,8 @@ static int view_inval_entry(struct fs *fs, uint64_t parent, const char *name, si
 	return 0;
 }
 
-static int view_remove(struct fs *fs, uint64_t parent, uint64_t child, const char *name,
-	size_t namelen)
+static int view_remove(
+	struct fs *fs, uint64_t parent, uint64_t child, const char *name, size_t namelen)
 {
 	_cleanup_inode_ struct inode *ino = itable_find(fs, child);
 

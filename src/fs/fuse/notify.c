@@ -52,8 +52,9 @@ static int note_retrieve(struct fuse_conn *fc, const struct fuse_notify_retrieve
 {
 	size_t size = o->size < RETRIEVE_MAX ? o->size : RETRIEVE_MAX;
 	struct fuse_notify_retrieve_in arg = { .offset = o->offset };
-	struct fuse_in_header in = { .opcode = FUSE_NOTIFY_REPLY, .unique = o->notify_unique,
-		.nodeid = o->nodeid };
+	struct fuse_in_header in = {
+		.opcode = FUSE_NOTIFY_REPLY, .unique = o->notify_unique, .nodeid = o->nodeid
+	};
 	_cleanup_free_ char *buf = NULL;
 	struct iovec iov[3] = { { &in, sizeof(in) }, { &arg, sizeof(arg) } };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 3 };
@@ -106,8 +107,7 @@ static int note_handle(struct fuse_conn *fc, const struct fuse_note *n)
 		name = n->len < sizeof(o.del) ? NULL : note_name(n, sizeof(o.del), o.del.namelen);
 		if (!name)
 			return -EINVAL;
-		return fc->notify->remove(
-			&fc->fs, o.del.parent, o.del.child, name, o.del.namelen);
+		return fc->notify->remove(&fc->fs, o.del.parent, o.del.child, name, o.del.namelen);
 	case FUSE_NOTIFY_STORE:
 		if (n->len < sizeof(o.store) || n->len - sizeof(o.store) != o.store.size ||
 			o.store.offset > INT64_MAX - o.store.size)

@@ -124,8 +124,7 @@ static void req_finish(struct fuse_conn *fc, struct fuse_req *r, int error)
 void fuse_hand_over(struct fuse_conn *fc)
 {
 	if (!fc->reading && !cds_list_empty(&fc->waiters)) {
-		struct fuse_req *r = cds_list_first_entry(
-			&fc->waiters, struct fuse_req, wait_node);
+		struct fuse_req *r = cds_list_first_entry(&fc->waiters, struct fuse_req, wait_node);
 
 		waiters_del(r);
 	}
@@ -147,8 +146,8 @@ void fuse_die(struct fuse_conn *fc, int error)
 	atomic_store(&fc->state, FUSE_DEAD);
 	for (unsigned i = 0; i < FUSE_HASH; i++) {
 		while (fc->pending[i].next) {
-			struct fuse_req *r = cds_hlist_entry(
-				fc->pending[i].next, struct fuse_req, hash);
+			struct fuse_req *r =
+				cds_hlist_entry(fc->pending[i].next, struct fuse_req, hash);
 
 			table_del(fc, r);
 			req_finish(fc, r, error);
@@ -373,21 +372,27 @@ static ssize_t send_iov(struct fuse_conn *fc, const struct iovec *iov, unsigned 
 	return ret < 0 ? -errno : ret;
 }
 
+static void set_interrupted(struct fuse_conn *fc, struct fuse_req *r, bool yes)
+{
+	pthread_mutex_lock(&fc->lock);
+	r->interrupted = yes;
+	pthread_mutex_unlock(&fc->lock);
+}
+
 static void send_interrupt(struct fuse_conn *fc, struct fuse_req *r)
 {
 	struct fuse_interrupt_in arg = { .unique = r->in.unique };
-	struct fuse_in_header in = { .len = sizeof(in) + sizeof(arg), .opcode = FUSE_INTERRUPT,
+	struct fuse_in_header in = { .len = sizeof(in) + sizeof(arg),
+		.opcode = FUSE_INTERRUPT,
 		.unique = r->in.unique | 1 };
 	struct iovec iov[2] = { { &in, sizeof(in) }, { &arg, sizeof(arg) } };
 
 	if (fuse_has_no(fc, FUSE_NO_INTERRUPT))
 		return;
-	/* Should it not go out now, the next tick tries again. */
+	/* Before it goes: its answer may say "again" before we are back here. */
+	set_interrupted(fc, r, true);
 	if (send_iov(fc, iov, 2) < 0)
-		return;
-	pthread_mutex_lock(&fc->lock);
-	r->interrupted = true;
-	pthread_mutex_unlock(&fc->lock);
+		set_interrupted(fc, r, false); /* the next tick tries again */
 }
 
 /* ---- giving up ---- */
@@ -417,8 +422,7 @@ static void orphan_done(struct fuse_conn *fc, struct fuse_req *r)
 			break;
 		case FUSE_CREATE:
 		case FUSE_TMPFILE:
-			fuse_send_release(
-				fc, FUSE_RELEASE, o->out.e.nodeid, o->out.o.fh, o->flags);
+			fuse_send_release(fc, FUSE_RELEASE, o->out.e.nodeid, o->out.o.fh, o->flags);
 			/* fall through */
 		default:
 			if (o->out.e.nodeid > FUSE_ROOT_ID)
@@ -552,7 +556,8 @@ static void wait_reading(struct fuse_conn *fc, int timeout_ms)
 {
 	fc->reading = true;
 	pthread_mutex_unlock(&fc->lock);
-	(void)fuse_read_message(fc, timeout_ms); /* an end of the connection finishes all requests */
+	(void)fuse_read_message(
+		fc, timeout_ms); /* an end of the connection finishes all requests */
 	pthread_mutex_lock(&fc->lock);
 	fc->reading = false;
 }
@@ -593,8 +598,8 @@ int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 
 /* The socket is full: waits for room, reading answers meanwhile, since the server may not be able
  * to take more before its own answers are read. */
-static int wait_writable(
-	struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who, int *ms, uint64_t *since)
+static int wait_writable(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who,
+	int *ms, uint64_t *since)
 {
 	struct pollfd p = { .fd = fc->sock, .events = POLLIN | POLLOUT };
 	int err = tick(fc, r, who, since);
