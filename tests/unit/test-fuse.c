@@ -3,9 +3,13 @@
 #include "fs/fuse/fuse.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
+#include "fs/fuse/dev-end.h"
 #include "tap.h"
 #include "unit/fuse-server.h"
 
@@ -557,6 +561,34 @@ static void test_notify(void)
 	stop(fs, s);
 }
 
+/* A server that sleeps in read(2) when the file system goes. */
+static void test_end_readers(void)
+{
+	int sv[2], status = 0, n = 0;
+	struct stat st;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) || fstat(sv[1], &st))
+		abort();
+	pid = fork();
+	if (pid == 0) {
+		char c;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(read(sv[1], &c, 1) == -1 && errno == ENODEV ? 0 : 1);
+	}
+	ok(fuse_dev_end_readers(st.st_ino + 1) == 0, "nobody reads another socket");
+	for (int i = 0; i < 1000 && n == 0; i++) {
+		n = fuse_dev_end_readers(st.st_ino);
+		usleep(1000);
+	}
+	ok(n == 1, "a reader is found");
+	waitpid(pid, &status, 0);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it reads ENODEV");
+	close(sv[0]);
+	close(sv[1]);
+}
+
 int main(void)
 {
 	struct srv *s;
@@ -579,5 +611,6 @@ int main(void)
 	test_death();
 	test_interrupt();
 	test_notify();
+	test_end_readers();
 	return tap_done(&tap);
 }
