@@ -33,6 +33,7 @@
 #include "base/log.h"
 #include "engine/arch/x86_64.h"
 #include "engine/internal.h"
+#include "engine/nr.h"
 
 /* in <linux/ptrace.h> alone, which does not go together with <sys/ptrace.h> */
 #ifndef PTRACE_GETSIGMASK
@@ -423,19 +424,27 @@ static void put_back(struct seizure *s, int64_t result, bool again)
 	detach(s);
 }
 
+/* In the stop at a call's exit: makes the guest go back and run close(2). */
+static int close_next(struct seizure *s, struct user_regs_struct *regs)
+{
+	const uint64_t args[6] = { (uint64_t)s->a->close_fd };
+
+	arch_set_again(regs, __NR_close, args);
+	return ptrace(PTRACE_SETREGS, s->pid, 0, regs) < 0 ? -ESRCH : 0;
+}
+
 /* Lets the guest run the call and returns its result; detached then. */
 static int64_t run_call(struct seizure *s)
 {
 	struct user_regs_struct regs;
-	bool entered = false;
+	bool entered = false, closing = s->a->close_fd <= 0, have = false;
+	int64_t result = 0;
 	int r = resume(s, 0);
 
 	for (;;) {
 		int code = next_stop(s), sig = 0;
 
-		if (code < 0)
-			return -ESRCH;
-		if (r < 0)
+		if (code < 0 || r < 0)
 			return -ESRCH;
 		if (code >> 8 == PTRACE_EVENT_EXEC) {
 			set_mask(s, s->mask);
@@ -444,20 +453,24 @@ static int64_t run_call(struct seizure *s)
 			return 0;
 		}
 		if (code == SYSCALL_STOP && entered) {
-			int64_t result;
-
 			if (ptrace(PTRACE_GETREGS, s->pid, 0, &regs) < 0)
 				return next_stop(s) < 0 ? -ESRCH : -EPERM;
-			result = arch_result(&regs);
-			put_back(s, result, true);
-			return result;
-		}
-		if (code == SYSCALL_STOP)
+			if (!have)
+				result = arch_result(&regs);
+			have = true;
+			if (closing || close_next(s, &regs) < 0) {
+				put_back(s, result, true);
+				return result;
+			}
+			closing = true;
+			entered = false;
+		} else if (code == SYSCALL_STOP) {
 			entered = true;
-		else if (code == SIGSTOP)
+		} else if (code == SIGSTOP) {
 			s->held_stop = true;
-		else if (code >> 8 == 0)
+		} else if (code >> 8 == 0) {
 			sig = code; /* a fault of its own: nothing that could be held back */
+		}
 		r = resume(s, sig);
 	}
 }

@@ -24,6 +24,7 @@ struct inject_args {
 	int argv_arg;
 	/* exec: what AT_EXECFN is to read instead of str[0]; never longer than it. May be NULL. */
 	const char *execfn;
+	int close_fd; /* a descriptor of the guest to close after a call that it comes back from */
 };
 
 /*
@@ -36,12 +37,24 @@ struct inject_args {
 enum verdict inject_call(struct call *c, const struct inject_args *a);
 
 /*
- * The way for a guest that has a tracer already: writes `path` over the string at `at`, lets the
- * guest's own call go on, and puts the old string back once the kernel has taken it in. The
- * string there is `old`; a longer path needs zero bytes behind it. Waits until the call has ended,
- * or until the program it starts is (dev, ino). As inject_call(); -ENAMETOOLONG: no room.
+ * The way for a guest that has a tracer already: a path is written over the guest's string in place,
+ * its own call goes on, and the old string is put back when the call is over.
  */
-enum verdict inject_in_place(struct call *c, gaddr_t at, const char *old, const char *path,
-	const struct stat *exe);
+struct in_place {
+	gaddr_t at;	  /* the string, */
+	const char *old;  /* what it says, */
+	const char *path; /* and what it shall say */
+	/* exec: the guest's argv: its strings keep their old words; 0 for other calls */
+	gaddr_t argv;
+	/* exec: the file that runs when it succeeded; and what its argv and AT_EXECFN are to read
+	 * in the place of `path`, if that has the same length */
+	const struct stat *exe;
+	const char *shown;
+};
+
+/* How long a string may be written at `at`, where `old` is: zero bytes behind it are room. */
+size_t inject_room(struct call *c, gaddr_t at, const char *old);
+/* Waits until the call has ended. As inject_call(); -ENAMETOOLONG: no room. */
+enum verdict inject_in_place(struct call *c, const struct in_place *p);
 
 #endif

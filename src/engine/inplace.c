@@ -21,6 +21,8 @@
 #include "engine/internal.h"
 
 #define WAIT_MAX_NS (5 * NSEC_PER_SEC)
+#define ROOM_MAX 128
+#define SHOW_MAX (4u << 20)
 
 static int open_mem(pid_t tid)
 {
@@ -92,42 +94,170 @@ static int continue_call(struct call *c)
 	return 0;
 }
 
-/* Is the room behind the old string unused? */
-static bool room_behind(int mem, uint64_t at, size_t old_len, size_t len, char *saved)
+size_t inject_room(struct call *c, gaddr_t at, const char *old)
 {
-	if (pread(mem, saved, len, (off_t)at) != (ssize_t)len)
-		return false;
-	for (size_t i = old_len; i < len; i++) {
-		if (saved[i])
-			return false;
-	}
-	return true;
+	size_t n = strlen(old);
+	char behind[ROOM_MAX];
+
+	if (guest_read(c, gaddr_add(at, n), behind, sizeof(behind)) < 0)
+		return n;
+	for (size_t i = 0; i < sizeof(behind) && behind[i] == 0; i++)
+		n = strlen(old) + i;
+	return n;
 }
 
-enum verdict inject_in_place(struct call *c, gaddr_t at, const char *old, const char *path,
-	const struct stat *exe)
+/* What was changed in the memory, to be put back. */
+struct patch {
+	uint64_t at;
+	size_t len;
+	char *saved;
+};
+
+#define MAX_PATCHES 8
+
+struct patches {
+	int mem;
+	size_t n;
+	struct patch p[MAX_PATCHES];
+};
+
+static int patch(struct patches *s, uint64_t at, const void *data, size_t len)
+{
+	struct patch *p = &s->p[s->n];
+
+	if (s->n == MAX_PATCHES)
+		return -E2BIG;
+	p->saved = malloc(len);
+	if (!p->saved)
+		return -ENOMEM;
+	p->at = at;
+	p->len = len;
+	s->n++;
+	if (pread(s->mem, p->saved, len, (off_t)at) != (ssize_t)len ||
+		pwrite(s->mem, data, len, (off_t)at) != (ssize_t)len)
+		return -EFAULT;
+	return 0;
+}
+
+static void patches_undo(struct patches *s)
+{
+	while (s->n) {
+		struct patch *p = &s->p[--s->n];
+
+		if (pwrite(s->mem, p->saved, p->len, (off_t)p->at) < 0)
+			log_debug("the memory to put back is gone");
+		free(p->saved);
+	}
+}
+
+/* Where the stack of a thread that waits in a call ends. */
+static uint64_t stack_of(pid_t tid)
+{
+	char path[64];
+	_cleanup_free_ char *s = NULL;
+	unsigned long long sp;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	if (read_file(path, 4096, &s, NULL) < 0 ||
+		sscanf(s, "%*s %*s %*s %*s %*s %*s %*s %llx", &sp) != 1)
+		return 0;
+	return sp;
+}
+
+/* argv often holds the very string that is written over: it gets a copy below the stack. */
+static int keep_argv(struct call *c, const struct in_place *ip, struct patches *s)
+{
+	uint64_t sp = stack_of(c->tid) - 128, end = ip->at.v + strlen(ip->path) + 1;
+	uint64_t arg;
+
+	for (unsigned i = 0; i < 4096; i++) {
+		gaddr_t slot = gaddr_add(ip->argv, i * sizeof(arg));
+		char word[PATH_MAX];
+		ssize_t n;
+		int r = guest_read(c, slot, &arg, sizeof(arg));
+
+		if (r < 0)
+			return r;
+		if (arg == 0)
+			return 0;
+		if (arg >= end || arg < ip->at.v)
+			continue;
+		n = guest_read_str(c, (gaddr_t){ arg }, word, sizeof(word));
+		if (n < 0)
+			return (int)n;
+		sp = (sp - (uint64_t)n - 1) & ~15ull;
+		r = patch(s, sp, word, (size_t)n + 1);
+		if (r == 0)
+			r = patch(s, slot.v, &sp, sizeof(sp));
+		if (r < 0)
+			return r;
+	}
+	return -E2BIG;
+}
+
+static uint64_t stat_field(pid_t pid, int n)
+{
+	char path[64];
+	_cleanup_free_ char *s = NULL;
+	const char *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_file(path, 4096, &s, NULL) < 0)
+		return 0;
+	p = strrchr(s, ')'); /* the end of field 2 */
+	for (int i = 2; p && i < n; i++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+/* The new program has been told the path it was started by: in argv (a script's), in AT_EXECFN
+ * behind argv and environment. All lie between arg_start and the end of the stack. */
+static void show(struct call *c, const struct in_place *ip)
 {
 	_cleanup_fd_ int mem = open_mem(c->tid);
-	size_t old_len = strlen(old) + 1, len = strlen(path) + 1;
-	char saved[PATH_MAX];
+	uint64_t at = stat_field(c->tid, 48), end = stat_field(c->tid, 51);
+	size_t len = strlen(ip->path) + 1, size;
+	_cleanup_free_ char *buf = NULL;
+
+	if (mem < 0 || !ip->shown || strlen(ip->shown) + 1 != len || at == 0 || end < at ||
+		end - at > SHOW_MAX)
+		return;
+	size = (size_t)(end - at) + len; /* AT_EXECFN is right behind the environment */
+	buf = malloc(size);
+	if (!buf || pread(mem, buf, size, (off_t)at) != (ssize_t)size)
+		return;
+	for (size_t i = 0; i + len <= size; i += strnlen(buf + i, size - i) + 1) {
+		if (memcmp(buf + i, ip->path, len) == 0 &&
+			pwrite(mem, ip->shown, len, (off_t)(at + i)) < 0)
+			return;
+	}
+}
+
+enum verdict inject_in_place(struct call *c, const struct in_place *ip)
+{
+	_cleanup_fd_ int mem = open_mem(c->tid);
+	struct patches s = { .mem = mem };
+	int r = 0;
 
 	if (mem < 0)
 		return call_return(c, mem);
-	if (len > sizeof(saved))
+	if (strlen(ip->path) > inject_room(c, ip->at, ip->old))
 		return call_return(c, -ENAMETOOLONG);
-	if (len < old_len)
-		len = old_len; /* for the saved copy alone */
-	if (!room_behind(mem, at.v, old_len, len, saved))
-		return call_return(c, -ENAMETOOLONG);
-	if (!call_alive(c))
-		return call_return(c, -ESRCH);
-	len = strlen(path) + 1;
-	if (pwrite(mem, path, len, (off_t)at.v) != (ssize_t)len)
-		return call_return(c, -EFAULT);
+	if (ip->argv.v)
+		r = keep_argv(c, ip, &s);
+	if (r == 0 && !call_alive(c))
+		r = -ESRCH;
+	if (r == 0)
+		r = patch(&s, ip->at.v, ip->path, strlen(ip->path) + 1);
+	if (r < 0) {
+		patches_undo(&s);
+		return call_return(c, r);
+	}
 	c->ret = continue_call(c);
 	if (c->ret == 0)
-		c->ret = wait_end(c, exe);
-	if (pwrite(mem, saved, len, (off_t)at.v) < 0)
-		log_debug("%d: its memory is gone", c->tid);
+		c->ret = wait_end(c, ip->exe);
+	if (c->ret == 0 && ip->exe)
+		show(c, ip);
+	patches_undo(&s);
 	return ANSWERED;
 }

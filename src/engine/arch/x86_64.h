@@ -53,4 +53,13 @@ static inline void arch_set_call(struct user_regs_struct *r, int nr, const uint6
 	r->r9 = args[5];
 }
 
+/* In a stop at a call's exit: the instruction that made it is run once more, for another call. */
+static inline void arch_set_again(struct user_regs_struct *r, int nr, const uint64_t args[6])
+{
+	arch_set_call(r, nr, args);
+	arch_set_no_restart(r);
+	r->rax = (uint64_t)nr;
+	r->rip -= 2; /* syscall: 0f 05 */
+}
+
 #endif

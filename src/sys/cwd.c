@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. A virtual working directory is a real one: the placeholder of the virtual
+ * directory, a deleted empty directory. The guest enters it by a call of its own that is given a
+ * path to our descriptor; fork, exec and threads then are the kernel's business. getcwd alone
+ * must be told what the kernel cannot know.
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/inject.h"
+#include "engine/nr.h"
+#include "sys/hop.h"
+#include "sys/table.h"
+
+/* Runs the guest's call on another path: chdir or chroot to `real`, or to our descriptor fd. */
+static enum verdict enter(struct call *c, int fd, const char *real)
+{
+	struct inject_args a = { .nr = c->nr };
+	_cleanup_hop_ struct hop hop;
+	int r = hop_make(c, fd, real, NULL, 0, &hop);
+
+	if (r < 0)
+		return call_return(c, r);
+	a.str[0] = hop.path;
+	a.close_fd = hop.guest_fd;
+	return inject_call(c, &a);
+}
+
+/* A guest with a tracer of its own: the word is written over in place. */
+static enum verdict enter_in_place(struct call *c, int fd, const char *real)
+{
+	_cleanup_hop_ struct hop hop;
+	struct in_place ip = { 0 };
+	char word[PATH_MAX];
+	ssize_t n = guest_read_str(c, call_addr(c, 0), word, sizeof(word));
+	enum verdict v;
+
+	if (n < 0)
+		return call_return(c, n);
+	ip.at = call_addr(c, 0);
+	ip.old = word;
+	if (hop_make_short(c, fd, real, NULL, 0, inject_room(c, ip.at, word), &hop) < 0)
+		return call_return(c, -EACCES);
+	ip.path = hop.path;
+	v = inject_in_place(c, &ip);
+	if (v == DONE && c->ret == -ENAMETOOLONG)
+		c->ret = -EACCES;
+	return v;
+}
+
+static enum verdict enter_path(struct call *c, const struct path *p)
+{
+	_cleanup_fd_ int fd = -1;
+	char real[PATH_MAX];
+	struct fs_req req;
+	enum verdict v;
+	int r;
+
+	if (p->kind == PATH_REAL) {
+		r = hop_real_path(p, real, sizeof(real));
+		if (r < 0)
+			return call_return(c, r);
+	} else {
+		fs_req_init(&req, c);
+		r = inode_permission(p->inode, &req, MAY_EXEC | MAY_ACCESS);
+		if (r < 0)
+			return call_return(c, r);
+		fd = file_open_dir(c->um->files, p->mnt, p->inode);
+		if (fd < 0)
+			return call_return(c, fd);
+	}
+	v = enter(c, fd, real);
+	if (v == DONE && c->ret == -EPERM)
+		return enter_in_place(c, fd, real);
+	return v;
+}
+
+enum verdict sys_chdir(struct call *c)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+	int r;
+
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	r = path_resolve_arg(c, &c->um->view, AT_FDCWD, call_addr(c, 0),
+		PATH_FOLLOW | PATH_DIRECTORY, &p);
+	if (r < 0)
+		return call_return(c, r);
+	return p.kind == PATH_NATIVE ? CONTINUE : enter_path(c, &p);
+}
+
+/* Is the working directory a placeholder? */
+static struct vfile *virtual_cwd(struct call *c)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd", c->tid);
+	if (stat(path, &st) < 0 || st.st_nlink != 0)
+		return NULL;
+	return files_find(c->um->files, &st);
+}
+
+enum verdict sys_getcwd(struct call *c)
+{
+	_cleanup_vfile_ struct vfile *vf = NULL;
+	_cleanup_free_ char *name = NULL;
+	uint64_t size = c->args[1];
+	size_t len;
+	int r;
+
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	vf = virtual_cwd(c);
+	if (!vf)
+		return CONTINUE;
+	if (vf->inode->deleted)
+		return call_return(c, -ENOENT);
+	r = path_of_cwd(c, &c->um->view, c->tid, &name);
+	if (r < 0)
+		return call_return(c, r);
+	len = strlen(name) + 1;
+	if (len > PATH_MAX)
+		return call_return(c, -ENAMETOOLONG);
+	if (len > size)
+		return call_return(c, -ERANGE);
+	r = guest_write(c, call_addr(c, 0), name, len);
+	return call_return(c, r < 0 ? r : (int64_t)len);
+}
+
+static bool may_chroot(const struct call *c)
+{
+	_cleanup_free_ char *status = NULL;
+	char path[64];
+	const char *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", c->tid);
+	if (read_file(path, 16384, &status, NULL) < 0)
+		return false;
+	p = strstr(status, "\nCapEff:");
+	return p && (strtoull(p + 8, NULL, 16) >> CAP_SYS_CHROOT & 1);
+}
+
+enum verdict sys_chroot(struct call *c)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+	char real[PATH_MAX];
+	int r;
+
+	if (!may_chroot(c))
+		return CONTINUE; /* EPERM, or what is wrong with the path */
+	r = path_resolve_arg(c, &c->um->view, AT_FDCWD, call_addr(c, 0),
+		PATH_FOLLOW | PATH_DIRECTORY, &p);
+	if (r < 0)
+		return call_return(c, r);
+	if (p.kind == PATH_VIRTUAL)
+		return call_return(c, -EPERM);
+	atomic_store(&c->um->view.exotic, true);
+	if (p.kind == PATH_NATIVE)
+		return CONTINUE;
+	r = hop_real_path(&p, real, sizeof(real));
+	return r < 0 ? call_return(c, r) : enter(c, -1, real);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. The kernel opens /proc/SUPERVISOR/fd/N for a guest if the guest may inspect
+ * the supervisor, which is so for a guest of the same user: then nothing need be put into its table.
+ * A guest of another user gets a descriptor of its own, and says /proc/self/fd/N. Where the last
+ * component matters (it becomes the name of the process) a symbolic link is made to that.
+ */
+#include "sys/hop.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "engine/guestfd.h"
+
+#define PAD_MAX 400 /* see inject.c: what is written below a stack stays small */
+
+struct creds {
+	uint64_t uid[4], gid[4]; /* real, effective, saved, file system */
+	uint64_t permitted, effective;
+};
+
+static const char *status_line(const char *status, const char *key)
+{
+	const char *p = strstr(status, key);
+
+	return p ? p + strlen(key) : "";
+}
+
+static void parse_ids(const char *p, uint64_t ids[4])
+{
+	char *end;
+
+	for (int i = 0; i < 4; i++) {
+		ids[i] = strtoull(p, &end, 10);
+		p = end;
+	}
+}
+
+static bool read_creds(const char *path, struct creds *ret)
+{
+	_cleanup_free_ char *s = NULL;
+
+	if (read_file(path, 16384, &s, NULL) < 0)
+		return false;
+	parse_ids(status_line(s, "\nUid:"), ret->uid);
+	parse_ids(status_line(s, "\nGid:"), ret->gid);
+	ret->permitted = strtoull(status_line(s, "\nCapPrm:"), NULL, 16);
+	ret->effective = strtoull(status_line(s, "\nCapEff:"), NULL, 16);
+	return true;
+}
+
+bool hop_guest_reaches_us(struct call *c)
+{
+	struct creds g, us;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", c->tid);
+	if (!read_creds(path, &g) || !read_creds("/proc/self/status", &us))
+		return false;
+	for (int i = 0; i < 3; i++) {
+		if (us.uid[i] != g.uid[3] || us.gid[i] != g.gid[3])
+			return false;
+	}
+	return (us.permitted & ~g.effective) == 0;
+}
+
+/* /proc/.../fd/N as the guest is to say it; gives the guest the descriptor if need be. */
+static int proc_path(struct call *c, int fd, bool reach, struct hop *h, char *buf, size_t size)
+{
+	if (!reach) {
+		int n = guestfd_add(c, fd, O_CLOEXEC);
+
+		if (n < 0)
+			return n;
+		h->guest_fd = n;
+		snprintf(buf, size, "/proc/self/fd/%d", n);
+		return 0;
+	}
+	snprintf(buf, size, "/proc/%d/fd/%d", getpid(), fd);
+	return 0;
+}
+
+/* A directory of its own for the link, so that any name is free. */
+static int make_dir(struct call *c, bool reach, struct hop *h)
+{
+	snprintf(h->dir, sizeof(h->dir), "%s/%s%llx", reach ? c->um->rundir : "/tmp",
+		reach ? "x" : ".umview-", (unsigned long long)c->id);
+	if (mkdir(h->dir, 0711) < 0 && errno != EEXIST) {
+		int r = -errno;
+
+		log_error("cannot make %s: %s", h->dir, strerror(-r));
+		h->dir[0] = '\0';
+		return r;
+	}
+	return 0;
+}
+
+int hop_make(
+	struct call *c, int fd, const char *real, const char *name, size_t len, struct hop *h)
+{
+	char target[PATH_MAX];
+	bool reach = hop_guest_reaches_us(c);
+	size_t dirlen, pad = 1;
+	int r = 0;
+
+	*h = (struct hop){ 0 };
+	if (fd >= 0)
+		r = proc_path(c, fd, reach, h, target, sizeof(target));
+	else
+		snprintf(target, sizeof(target), "%s", real);
+	if (r < 0)
+		return r;
+	if (!name) {
+		memcpy(h->path, target, sizeof(target));
+		return 0;
+	}
+	r = make_dir(c, reach, h);
+	if (r < 0)
+		return r;
+	dirlen = strlen(h->dir);
+	if (dirlen + strlen(name) + 2 > sizeof(h->link))
+		return -ENAMETOOLONG;
+	memcpy(h->link, h->dir, dirlen);
+	h->link[dirlen] = '/';
+	strcpy(h->link + dirlen + 1, name);
+	if (symlink(target, h->link) < 0) {
+		r = -errno;
+		h->link[0] = '\0';
+		return r;
+	}
+	if (len < PAD_MAX && dirlen + 1 + strlen(name) < len)
+		pad = len - dirlen - strlen(name);
+	memcpy(h->path, h->dir, dirlen);
+	memset(h->path + dirlen, '/', pad);
+	strcpy(h->path + dirlen + pad, name);
+	return 0;
+}
+
+/* A directory or link with a name of one letter in /tmp. */
+static int make_short(const char *target, const char *name, struct hop *h)
+{
+	static const char names[] =
+		"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	char path[16];
+
+	for (size_t i = 0; i < sizeof(names) - 1; i++) {
+		snprintf(path, sizeof(path), "/tmp/%c", names[i]);
+		if ((name ? mkdir(path, 0711) : symlink(target, path)) == 0) {
+			strcpy(name ? h->dir : h->link, path);
+			break;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	if (!name)
+		return h->link[0] ? 0 : -EEXIST;
+	if (!h->dir[0])
+		return -EEXIST;
+	snprintf(h->link, sizeof(h->link), "%.8s/%.255s", h->dir, name);
+	if (symlink(target, h->link) == 0)
+		return 0;
+	h->link[0] = '\0';
+	return -errno;
+}
+
+int hop_make_short(struct call *c, int fd, const char *real, const char *name, size_t len,
+	size_t room, struct hop *h)
+{
+	static const size_t shortest = sizeof("/tmp/x") - 1;
+	char target[PATH_MAX];
+	size_t n, pad;
+	int r = 0;
+
+	*h = (struct hop){ 0 };
+	if (name && shortest + 1 + strlen(name) > room)
+		name = NULL;
+	if (room < shortest)
+		return -ENAMETOOLONG;
+	if (fd >= 0)
+		r = proc_path(c, fd, hop_guest_reaches_us(c), h, target, sizeof(target));
+	else
+		snprintf(target, sizeof(target), "%s", real);
+	if (r == 0)
+		r = make_short(target, name, h);
+	if (r < 0)
+		return r;
+	/* "/tmp///x": what is filled up can be written over by what the guest said */
+	n = strlen(h->link);
+	pad = n < len && len < sizeof(h->path) ? len - n : 0;
+	memcpy(h->path, "/tmp", 4);
+	memset(h->path + 4, '/', pad);
+	memcpy(h->path + 4 + pad, h->link + 4, n - 4 + 1);
+	return 0;
+}
+
+void hop_release(struct hop *h)
+{
+	if (h->link[0] && unlink(h->link) < 0)
+		log_warn("cannot remove %s: %s", h->link, strerror(errno));
+	if (h->dir[0] && rmdir(h->dir) < 0)
+		log_warn("cannot remove %s: %s", h->dir, strerror(errno));
+}
+
+int hop_real_path(const struct path *p, char *buf, size_t size)
+{
+	struct stat by_name, by_fd;
+	int flags = p->last[0] ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH;
+
+	if (p->name && p->name[0] == '/' && strlen(p->name) < size &&
+		fstatat(p->dirfd, p->last, &by_fd, flags) == 0 && stat(p->name, &by_name) == 0 &&
+		by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino) {
+		strcpy(buf, p->name);
+		return 0;
+	}
+	if ((size_t)snprintf(buf, size, "/proc/%d/fd/%d%s%s", getpid(), p->dirfd,
+		    p->last[0] ? "/" : "", p->last) >= size)
+		return -ENAMETOOLONG;
+	return 0;
+}
