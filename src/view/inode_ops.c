@@ -397,8 +397,6 @@ static void renamed(struct inode *dir, const char *name, struct inode *a, struct
 	name_set(t, newdir, newname, a, a ? until : 0);
 	if (a && inode_place(a, newdir, newname, &drop[0]) < 0)
 		name_set(t, newdir, newname, NULL, 0);
-	if (a == b) /* two names of one file: which are left is the server's to say */
-		name_set(t, newdir, newname, NULL, 0);
 	name_changed(t, dir, name);
 	name_changed(t, newdir, newname);
 	pthread_mutex_unlock(&t->lock);
@@ -442,6 +440,8 @@ int inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
 	err = rename_check(dir, name, a, newdir, newname, b, flags);
 	if (err < 0)
 		return err;
+	if (a && a == b) /* one file: as vfs_rename(), nothing is to be done */
+		return flags & RENAME_NOREPLACE ? -EEXIST : 0;
 	if (!fs->node->rename)
 		return -EPERM;
 	err = fs->node->rename(fs, req, dir->nodeid, name, newdir->nodeid, newname, flags);
