@@ -50,6 +50,15 @@ struct sysrow {
 	const char *note;
 };
 
+/* Whose call it is: kept here by view/cred.c once read. A thread that waits for its answer cannot
+ * change its ids. */
+struct call_cred {
+	bool known;
+	uid_t uid, ruid;
+	gid_t gid, rgid;
+	mode_t umask;
+};
+
 struct call {
 	struct engine *engine;
 	struct um *um;
@@ -60,6 +69,7 @@ struct call {
 	uint64_t id;	/* the notification's cookie */
 	int64_t ret;	/* with DONE; with ANSWERED what was sent, for the trace */
 	pid_t tgid_;	/* call_tgid() keeps it here; 0 before */
+	struct call_cred cred_;
 	uint64_t t_recv; /* now_ns() when caught */
 	char what[160]; /* what was decided, for --trace; may stay empty */
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "base/log.h"
+#include "sys/procfile.h"
 
 void at_release(struct at *a)
 {
@@ -50,19 +50,46 @@ static bool at_resolved(struct at *a, int r)
 
 bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags)
 {
+	char word[PATH_MAX];
+	ssize_t n;
+
 	a->c = c;
-	if (!view_has_mounts(&c->um->view)) {
+	if (!at_maybe(c, flags)) {
 		a->verdict = CONTINUE;
 		return false;
 	}
-	return at_resolved(
-		a, path_resolve_arg(c, &c->um->view, dirfd, call_addr(c, arg), flags, &a->p));
+	n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
+	if (n == 0 && !(flags & PATH_EMPTY))
+		n = -ENOENT;
+	if (n < 0)
+		return at_answer(a, n);
+	return at_resolve_word(a, c, dirfd, word, flags);
 }
 
 bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags)
 {
+	int r;
+
 	a->c = c;
+	if ((flags & AT_CHANGES) && procfile_change(c, dirfd, word, &r))
+		return at_answer(a, r);
+	if (!view_has_mounts(&c->um->view)) {
+		a->verdict = CONTINUE;
+		return false;
+	}
+	flags &= ~AT_CHANGES;
 	return at_resolved(a, path_resolve(c, &c->um->view, dirfd, word, flags, &a->p));
+}
+
+const char *real_path(const struct at *a, char buf[REAL_PATH_MAX])
+{
+	char dir[FD_PATH_MAX];
+
+	if (a->self)
+		snprintf(buf, REAL_PATH_MAX, "%s", a->name);
+	else
+		snprintf(buf, REAL_PATH_MAX, "%s/%s", fd_path(dir, a->dirfd), a->name);
+	return buf;
 }
 
 /* The ids that the kernel has for the guest: never the virtual ones of --root, with which
@@ -172,50 +199,96 @@ bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict 
 	return true;
 }
 
-static void open_tick(UNUSED int sig)
+int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known)
+{
+	char rest[256];
+	int r;
+
+	if (usize < known)
+		return -EINVAL;
+	if (usize > 4096)
+		return -E2BIG;
+	for (uint64_t off = known; off < usize;) {
+		size_t n = usize - off < sizeof(rest) ? usize - off : sizeof(rest);
+
+		r = guest_read(c, gaddr_add(src, off), rest, n);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < n; i++) {
+			if (rest[i])
+				return -E2BIG;
+		}
+		off += n;
+	}
+	return guest_read(c, src, dst, known);
+}
+
+/* ---- calls that block ---- */
+
+#define BLOCKING_SIGNAL (SIGRTMIN + 1)
+
+static void blocking_tick(UNUSED int sig)
 {
 }
 
-static void open_tick_install(void)
+static void blocking_install(void)
 {
-	struct sigaction sa = { .sa_handler = open_tick };
+	struct sigaction sa = { .sa_handler = blocking_tick };
 
-	sigaction(SIGRTMIN + 1, &sa, NULL);
+	sigaction(BLOCKING_SIGNAL, &sa, NULL);
 }
 
-/*
- * An open that blocks (a fifo without its other end) must end when the guest is interrupted. A
- * timer of this thread breaks it off every 50 ms to look.
- */
-int real_open(struct at *a, int flags, mode_t mode)
+int blocking_begin(struct blocking *b)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct sigevent sev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN + 1 };
-	struct itimerspec it = { { 0, 50000000 }, { 0, 50000000 } };
+	struct sigevent sev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = BLOCKING_SIGNAL };
+	struct itimerspec every = { { 0, 50000000 }, { 0, 50000000 } };
+	sigset_t set;
+
+	pthread_once(&once, blocking_install);
+	sev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	if (timer_create(CLOCK_MONOTONIC, &sev, &b->timer) < 0)
+		return -errno;
+	sigemptyset(&set);
+	sigaddset(&set, BLOCKING_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	timer_settime(b->timer, 0, &every, NULL);
+	return 0;
+}
+
+void blocking_end(struct blocking *b)
+{
+	timer_delete(b->timer);
+}
+
+bool blocking_again(struct call *c, long err)
+{
+	return err == -EINTR && !call_interrupted(c) && call_alive(c);
+}
+
+/* An open blocks on a fifo without its other end. */
+int real_open(struct at *a, int flags, mode_t mode)
+{
+	struct blocking b;
 	struct stat st;
-	bool blocks;
-	timer_t timer;
 	long r;
 
 	/* a terminal must not become the supervisor's */
 	flags |= O_CLOEXEC | O_NOCTTY;
 	if (a->self)
 		flags &= ~O_NOFOLLOW;
-	blocks = !(flags & (O_NONBLOCK | O_PATH)) &&
-		fstatat(a->dirfd, a->name, &st, 0) == 0 && S_ISFIFO(st.st_mode);
-	if (!blocks) {
+	if ((flags & (O_NONBLOCK | O_PATH)) || fstatat(a->dirfd, a->name, &st, 0) < 0 ||
+		!S_ISFIFO(st.st_mode)) {
 		real_enter(a);
 		return (int)real_result(a, openat(a->dirfd, a->name, flags, mode));
 	}
-	pthread_once(&once, open_tick_install);
-	sev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-	if (timer_create(CLOCK_MONOTONIC, &sev, &timer) < 0)
-		return -errno;
-	timer_settime(timer, 0, &it, NULL);
+	r = blocking_begin(&b);
+	if (r < 0)
+		return (int)r;
 	do {
 		real_enter(a);
 		r = real_result(a, openat(a->dirfd, a->name, flags, mode));
-	} while (r == -EINTR && !call_interrupted(a->c) && call_alive(a->c));
-	timer_delete(timer);
+	} while (blocking_again(a->c, r));
+	blocking_end(&b);
 	return (int)r;
 }

@@ -35,6 +35,16 @@ struct at {
 void at_release(struct at *a);
 #define _cleanup_at_ _cleanup_(at_release)
 
+/* Added to the flags by calls that change names or attributes: a made-up file (procfile.h) may
+ * answer them. */
+#define AT_CHANGES (1u << 31)
+
+/* Could a path mean anything else than to the kernel? Asked before any of the guest is read. */
+static inline bool at_maybe(const struct call *c, unsigned flags)
+{
+	return view_has_mounts(&c->um->view) || ((flags & AT_CHANGES) && c->um->ids);
+}
+
 /* False: return a->verdict (CONTINUE, or DONE with an error). With nothing mounted it reads
  * nothing of the guest. */
 bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags);
@@ -48,6 +58,10 @@ void real_enter(struct at *a);
 enum verdict real_leave(struct at *a, long ret);
 /* The same, for callers that have more to do: the result, or -errno. */
 long real_result(struct at *a, long ret);
+/* For calls that have no *at() form: /proc/self/fd/N, or /proc/self/fd/N/name. */
+#define REAL_PATH_MAX (FD_PATH_MAX + NAME_MAX + 3)
+const char *real_path(const struct at *a, char buf[REAL_PATH_MAX]);
+
 /* AT_SYMLINK_NOFOLLOW, unless the name is the file itself. */
 static inline int real_nofollow(const struct at *a, bool nofollow)
 {
@@ -64,6 +78,22 @@ static inline int real_follow(const struct at *a)
  * *ret_verdict (CONTINUE for a real one; DONE -EBADF for O_PATH unless opath is allowed).
  */
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict);
+
+/* A structure that grows with the kernel (copy_struct_from_user): what the guest gives beyond
+ * `known` must be zero. -EINVAL when it is shorter, -E2BIG. */
+int MUST_CHECK at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known);
+
+/*
+ * Around calls of ours that may block for long on behalf of a guest: between begin and end they
+ * fail with EINTR every 50 ms; ask blocking_again() then.
+ */
+struct blocking {
+	timer_t timer;
+};
+int MUST_CHECK blocking_begin(struct blocking *b);
+void blocking_end(struct blocking *b);
+/* Should a call that failed with this (negative) error be made again? */
+bool blocking_again(struct call *c, long err);
 
 /* open(2) on behalf of a guest, that may block (a fifo): ends with -EINTR when the guest is
  * interrupted. A descriptor, or -errno. */

@@ -64,11 +64,6 @@ void attrs_to_statx(const struct fs_attr *attr, dev_t dev, const struct mount *m
 	}
 }
 
-int attrs_mount_write(const struct mount *m)
-{
-	return (m->flags & MS_RDONLY) || (m->fs->flags & FS_READ_ONLY) ? -EROFS : 0;
-}
-
 long attrs_statfs_flags(const struct mount *m)
 {
 	static const struct {
@@ -186,7 +181,7 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	struct fs_attr attr;
 	int r;
 
-	r = attrs_mount_write(m);
+	r = mount_want_write(m);
 	if (r < 0)
 		return r;
 	r = inode_getattr(ino, req, chown, &attr);

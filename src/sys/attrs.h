@@ -16,8 +16,6 @@ void attrs_to_stat(const struct fs_attr *attr, dev_t dev, struct stat *ret);
 void attrs_to_statx(const struct fs_attr *attr, dev_t dev, const struct mount *mnt, bool is_root,
 	struct statx *ret);
 
-/* -EROFS on a read-only mount or file system, else 0. */
-int MUST_CHECK attrs_mount_write(const struct mount *m);
 /* The flags of statfs(2) of a mount, ST_VALID included. */
 long attrs_statfs_flags(const struct mount *m);
 

@@ -21,16 +21,8 @@ static int create_check(const struct at *a, bool isdir)
 		return -EEXIST;
 	if (!isdir && a->p.slash)
 		return -ENOENT;
-	r = attrs_mount_write(a->p.mnt);
+	r = mount_want_write(a->p.mnt);
 	return r < 0 ? r : attrs_may_create(a->p.parent, &a->req);
-}
-
-/* The mode of something new: the umask is the server's business where it said so. */
-static mode_t create_mode(const struct at *a, mode_t mode)
-{
-	if (a->p.kind == PATH_VIRTUAL && (a->p.mnt->fs->flags & FS_DONT_MASK))
-		return mode;
-	return mode & ~a->req.umask;
 }
 
 /* A file system without the operation: what the kernel's VFS says. */
@@ -47,12 +39,12 @@ static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 	_cleanup_inode_ struct inode *made = NULL;
 	int r;
 
-	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE))
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | AT_CHANGES))
 		return a.verdict;
-	mode = create_mode(&a, mode & 01777);
+	mode &= 01777;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
-		return real_leave(&a, mkdirat(a.dirfd, a.name, mode));
+		return real_leave(&a, mkdirat(a.dirfd, a.name, mode & ~a.req.umask));
 	}
 	r = create_check(&a, true);
 	if (r == 0)
@@ -101,12 +93,11 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 	default:
 		return call_return(c, -EINVAL);
 	}
-	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE))
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | AT_CHANGES))
 		return a.verdict;
-	mode = create_mode(&a, mode);
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
-		return real_leave(&a, mknodat(a.dirfd, a.name, mode, dev_decode(dev)));
+		return real_leave(&a, mknodat(a.dirfd, a.name, mode & ~a.req.umask, dev_decode(dev)));
 	}
 	r = create_check(&a, false);
 	if (r == 0 && (S_ISCHR(mode) || S_ISBLK(mode)) && a.req.uid != 0)
@@ -119,14 +110,14 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 
 enum verdict sys_mknod(struct call *c)
 {
-	if (!view_has_mounts(&c->um->view))
+	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	return do_mknod(c, AT_FDCWD, 0, (mode_t)c->args[1], c->args[2]);
 }
 
 enum verdict sys_mknodat(struct call *c)
 {
-	if (!view_has_mounts(&c->um->view))
+	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	return do_mknod(c, call_fd(c, 0), 1, (mode_t)c->args[2], c->args[3]);
 }
@@ -141,12 +132,12 @@ static enum verdict do_symlink(struct call *c, int target_arg, int dirfd, int ar
 	ssize_t n;
 	int r;
 
-	if (!view_has_mounts(&c->um->view))
+	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	n = guest_read_str(c, call_addr(c, target_arg), target, sizeof(target));
 	if (n <= 0)
 		return call_return(c, n < 0 ? n : -ENOENT);
-	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE))
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | AT_CHANGES))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
@@ -178,7 +169,7 @@ static int unlink_virtual(const struct at *a)
 		return inode_type(a->p.inode) == S_IFDIR ? -EISDIR : -EBUSY;
 	if (!a->p.last[0])
 		return -EISDIR;
-	r = attrs_mount_write(a->p.mnt);
+	r = mount_want_write(a->p.mnt);
 	if (r < 0)
 		return r;
 	if (!a->p.inode)
@@ -186,14 +177,17 @@ static int unlink_virtual(const struct at *a)
 	if (a->p.slash)
 		return inode_type(a->p.inode) == S_IFDIR ? -EISDIR : -ENOTDIR;
 	r = attrs_may_delete(a->p.parent, a->p.inode, &a->req, false);
-	return r < 0 ? r : no_op(inode_unlink(a->p.parent, &a->req, a->p.last));
+	if (r < 0)
+		return r;
+	file_settle(a->p.inode, &a->req);
+	return no_op(inode_unlink(a->p.parent, &a->req, a->p.last));
 }
 
 static enum verdict do_unlink(struct call *c, int dirfd, int arg)
 {
 	_cleanup_at_ struct at a = AT_INIT;
 
-	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT))
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | AT_CHANGES))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		if (a.self)
@@ -222,7 +216,7 @@ static int rmdir_virtual(const struct at *a)
 
 	if (!a->p.parent)
 		return -EBUSY;
-	r = attrs_mount_write(a->p.mnt);
+	r = mount_want_write(a->p.mnt);
 	if (r < 0)
 		return r;
 	if (!a->p.inode)
@@ -242,12 +236,12 @@ static enum verdict do_rmdir(struct call *c, int dirfd, int arg)
 	ssize_t n;
 	int r;
 
-	if (!view_has_mounts(&c->um->view))
+	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
 	if (n <= 0)
 		return call_return(c, n < 0 ? n : -ENOENT);
-	if (!at_resolve_word(&a, c, dirfd, word, PATH_PARENT))
+	if (!at_resolve_word(&a, c, dirfd, word, PATH_PARENT | AT_CHANGES))
 		return a.verdict;
 	r = rmdir_last(&a.p, word);
 	if (r < 0)
@@ -273,7 +267,7 @@ enum verdict sys_unlinkat(struct call *c)
 {
 	int flags = (int)c->args[2];
 
-	if (!view_has_mounts(&c->um->view))
+	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	if (flags & ~AT_REMOVEDIR)
 		return call_return(c, -EINVAL);

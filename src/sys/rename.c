@@ -10,6 +10,7 @@
 
 #include "sys/at.h"
 #include "sys/attrs.h"
+#include "sys/procfile.h"
 #include "sys/table.h"
 
 #ifndef RENAME_NOREPLACE
@@ -54,12 +55,13 @@ static int side_read(struct side *s, struct call *c, int dirfd, int arg, bool em
 	return n == 0 && !empty ? -ENOENT : 0;
 }
 
-/* The mount that holds a name: a mount's root belongs to what it lies on; NULL is the host. */
+/* The mount that holds a name: a mount's root, by its name, belongs to what it lies on; NULL is
+ * the host. "." and ".." are in themselves. */
 static struct mount *side_mount(const struct side *s)
 {
 	if (s->a.p.kind != PATH_VIRTUAL)
 		return NULL;
-	return s->a.p.parent ? s->a.p.mnt : s->a.p.mnt->parent;
+	return s->a.p.parent || s->a.p.last_dot ? s->a.p.mnt : s->a.p.mnt->parent;
 }
 
 /*
@@ -83,7 +85,8 @@ static int sides_resolve(struct side *from, unsigned from_flags, struct side *to
 		r = side_resolve(from, c, from_flags | PATH_REALIZE, &from_native);
 	if (r == 0 && to_native)
 		r = side_resolve(to, c, to_flags | PATH_REALIZE, &to_native);
-	return r < 0 ? r : from_native || to_native ? -ESTALE : 0;
+	/* only a place that is not there cannot be told: dirfd is no directory's */
+	return r < 0 ? r : from_native || to_native ? -EBADF : 0;
 }
 
 /* ---- link ---- */
@@ -100,7 +103,7 @@ static int link_virtual(struct side *from, struct side *to)
 		return -EEXIST;
 	if (t->slash)
 		return -ENOENT;
-	r = attrs_mount_write(t->mnt);
+	r = mount_want_write(t->mnt);
 	if (r < 0)
 		return r;
 	if (f->mnt != t->mnt)
@@ -125,7 +128,7 @@ static enum verdict do_link(struct call *c, int from_fd, int from_arg, int to_fd
 	bool native = false;
 	int r;
 
-	if (!view_has_mounts(&c->um->view))
+	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return call_return(c, -EINVAL);
@@ -136,6 +139,11 @@ static enum verdict do_link(struct call *c, int from_fd, int from_arg, int to_fd
 	r = side_read(&from, c, from_fd, from_arg, flags & AT_EMPTY_PATH);
 	if (r == 0)
 		r = side_read(&to, c, to_fd, to_arg, false);
+	if (r == 0 && (procfile_change(c, from_fd, from.word, &r) ||
+			      procfile_change(c, to_fd, to.word, &r)))
+		return call_return(c, r);
+	if (r == 0 && !view_has_mounts(&c->um->view))
+		return CONTINUE;
 	if (r == 0)
 		r = sides_resolve(&from, from_flags, &to, PATH_PARENT | PATH_CREATE, c, &native);
 	if (r < 0)
@@ -153,7 +161,7 @@ static enum verdict do_link(struct call *c, int from_fd, int from_arg, int to_fd
 	/* a file system of ours, and another: the new name is looked at first all the same */
 	if (to.a.p.kind == PATH_VIRTUAL && (to.a.p.inode || !to.a.p.last[0]))
 		return call_return(c, -EEXIST);
-	if (to.a.p.kind == PATH_VIRTUAL && attrs_mount_write(to.a.p.mnt) < 0)
+	if (to.a.p.kind == PATH_VIRTUAL && mount_want_write(to.a.p.mnt) < 0)
 		return call_return(c, -EROFS);
 	return call_return(c, -EXDEV);
 }
@@ -228,7 +236,7 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 {
 	const struct path *f = &from->a.p, *t = &to->a.p;
 	struct view *v = &from->a.c->um->view;
-	int r = attrs_mount_write(f->mnt);
+	int r = mount_want_write(f->mnt);
 
 	if (r == 0)
 		r = rename_check_names(from, to, flags);
@@ -245,6 +253,8 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 	if ((side_isdir(from) && view_has_mount_below(v, f->name)) ||
 		(side_isdir(to) && view_has_mount_below(v, t->name)))
 		return -EBUSY;
+	if (t->inode && !(flags & RENAME_EXCHANGE))
+		file_settle(t->inode, &to->a.req);
 	r = inode_rename(f->parent, &to->a.req, f->last, t->parent, t->last, flags);
 	return r == -ENOSYS ? (flags ? -EINVAL : -EPERM) : r;
 }
@@ -285,7 +295,7 @@ static enum verdict do_rename(
 	bool native = false;
 	int r;
 
-	if (!view_has_mounts(&c->um->view))
+	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return call_return(c, -EINVAL);
@@ -294,6 +304,11 @@ static enum verdict do_rename(
 	r = side_read(&from, c, from_fd, from_arg, false);
 	if (r == 0)
 		r = side_read(&to, c, to_fd, to_arg, false);
+	if (r == 0 && (procfile_change(c, from_fd, from.word, &r) ||
+			      procfile_change(c, to_fd, to.word, &r)))
+		return call_return(c, r);
+	if (r == 0 && !view_has_mounts(&c->um->view))
+		return CONTINUE;
 	if (r == 0)
 		r = sides_resolve(&from, PATH_PARENT, &to, PATH_PARENT | PATH_CREATE, c, &native);
 	if (r < 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Whose call it is, as a server is told. The kernel keeps a task's filesystem ids, groups and
- * umask; they are read from /proc/TID/status, in one read, and never kept. The umask is needed
- * by the calls that make files alone.
+ * umask; they are read from /proc/TID/status, in one read, and kept no longer than the call.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,17 +65,11 @@ static void status_ids(const char *text, const char *key, uint32_t *ret_real, ui
 	}
 }
 
-void fs_req_init(struct fs_req *req, struct call *c)
+static void cred_read(struct call *c, struct fs_req *req)
 {
 	void (*fn)(struct call *, struct fs_req *) = atomic_load(&cred_hook);
 	char buf[4096];
 
-	*req = (struct fs_req){ .call = c, .uid = geteuid(), .gid = getegid(), .umask = 022 };
-	req->ruid = req->uid;
-	req->rgid = req->gid;
-	if (!c)
-		return;
-	req->pid = c->tid;
 	if (read_status(c->tid, buf, sizeof(buf)) > 0) {
 		const char *p = status_field(buf, "\nUmask:\t");
 
@@ -87,6 +80,25 @@ void fs_req_init(struct fs_req *req, struct call *c)
 	}
 	if (fn)
 		fn(c, req);
+	c->cred_ = (struct call_cred){ .known = true, .uid = req->uid, .ruid = req->ruid,
+		.gid = req->gid, .rgid = req->rgid, .umask = req->umask };
+}
+
+void fs_req_init(struct fs_req *req, struct call *c)
+{
+	if (c && c->cred_.known) {
+		*req = (struct fs_req){ .call = c, .uid = c->cred_.uid, .gid = c->cred_.gid,
+			.ruid = c->cred_.ruid, .rgid = c->cred_.rgid, .pid = c->tid,
+			.umask = c->cred_.umask };
+		return;
+	}
+	*req = (struct fs_req){ .call = c, .uid = geteuid(), .gid = getegid(), .umask = 022 };
+	req->ruid = req->uid;
+	req->rgid = req->gid;
+	if (!c)
+		return;
+	req->pid = c->tid;
+	cred_read(c, req);
 }
 
 bool fs_req_in_group(const struct fs_req *req, gid_t gid)

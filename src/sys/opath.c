@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * O_PATH. The kernel puts no O_PATH file into another's table (SECCOMP_IOCTL_NOTIF_ADDFD, fget), so
+ * the guest opens it by itself, from our table under /proc, by a call made in place of its own. For
+ * virtual directories, which programs open so most, an ordinary descriptor of the placeholder does:
+ * it is empty and of nobody's interest, and looks the same to all calls but F_GETFL.
+ */
+#include "sys/opath.h"
+
+#include <fcntl.h>
+
+#include "engine/inject.h"
+#include "engine/nr.h"
+#include "sys/hop.h"
+
+/* Runs openat() of our descriptor in the guest. The number is the lowest free one. */
+static enum verdict open_by_guest(struct call *c, int fd, int flags)
+{
+	struct inject_args a = { .nr = __NR_openat };
+	_cleanup_hop_ struct hop hop;
+	int r = hop_make(c, fd, NULL, NULL, 0, &hop);
+
+	if (r < 0)
+		return call_return(c, r);
+	a.args[0] = (uint64_t)AT_FDCWD;
+	a.args[2] = (uint64_t)(O_PATH | (flags & O_CLOEXEC));
+	a.str[1] = hop.path;
+	a.close_fd = hop.guest_fd;
+	return inject_call(c, &a);
+}
+
+static enum verdict open_dir(struct call *c, const struct path *p, int flags)
+{
+	_cleanup_fd_ int place = file_open_dir(c->um->files, p->mnt, p->inode);
+	_cleanup_fd_ int fd = -1;
+	char path[FD_PATH_MAX];
+
+	if (place < 0)
+		return call_return(c, place);
+	fd = open(fd_path(path, place), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return call_return(c, -errno);
+	return guestfd_answer(c, fd, flags & O_CLOEXEC,
+		guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_HOT);
+}
+
+enum verdict opath_virtual(struct at *a, int flags)
+{
+	struct call *c = a->c;
+	_cleanup_fd_ int fd = -1;
+
+	if (inode_type(a->p.inode) == S_IFDIR)
+		return open_dir(c, &a->p, flags);
+	if (flags & O_DIRECTORY)
+		return call_return(c, -ENOTDIR);
+	fd = file_open_fd(c->um->files, &a->req, a->p.mnt, a->p.inode, O_PATH);
+	return fd < 0 ? call_return(c, fd) : open_by_guest(c, fd, flags);
+}
+
+enum verdict opath_real(struct at *a, int flags)
+{
+	_cleanup_fd_ int fd = real_open(a, flags, 0);
+
+	return fd < 0 ? call_return(a->c, fd) : open_by_guest(a->c, fd, flags);
+}

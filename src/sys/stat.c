@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * stat and its family. glibc's fstat is newfstatat(fd, "", AT_EMPTY_PATH), the most frequent
+ * call here: for a real file it costs one look at the descriptor.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "sys/at.h"
+#include "sys/attrs.h"
+#include "sys/procfile.h"
+#include "sys/table.h"
+
+/* One file's attributes, and what stat(2) and statx(2) say beside them. */
+struct found {
+	struct fs_attr attr;
+	dev_t dev;
+	struct mount *mnt; /* not referenced: the path or the open file holds it */
+	bool is_root;
+};
+
+static enum verdict answer_stat(struct call *c, gaddr_t buf, const struct found *f)
+{
+	struct stat st;
+
+	attrs_to_stat(&f->attr, f->dev, &st);
+	return call_return(c, guest_write(c, buf, &st, sizeof(st)));
+}
+
+static enum verdict answer_statx(struct call *c, gaddr_t buf, const struct found *f)
+{
+	struct statx stx;
+
+	attrs_to_statx(&f->attr, f->dev, f->mnt, f->is_root, &stx);
+	return call_return(c, guest_write(c, buf, &stx, sizeof(stx)));
+}
+
+/* How the result is wanted. */
+struct want {
+	bool statx;
+	bool force;    /* AT_STATX_FORCE_SYNC */
+	unsigned mask; /* statx: for real files */
+	int flags;     /* the AT_ flags, for real files */
+	gaddr_t buf;
+};
+
+static enum verdict answer(struct call *c, const struct want *w, const struct found *f)
+{
+	return w->statx ? answer_statx(c, w->buf, f) : answer_stat(c, w->buf, f);
+}
+
+/* A descriptor. */
+static enum verdict stat_fd(struct call *c, int fd, const struct want *w)
+{
+	_cleanup_vfile_ struct vfile *vf = NULL;
+	struct found f = { 0 };
+	struct fs_req req;
+	enum verdict v;
+	int r;
+
+	if (!at_fd(c, fd, true, &vf, &v))
+		return v;
+	fs_req_init(&req, c);
+	r = vfile_getattr(vf, &req, &f.attr);
+	if (r < 0)
+		return r == -ENOSYS ? CONTINUE : call_return(c, r);
+	f.dev = vf->inode ? vf->inode->fs->dev : vf->dev;
+	f.mnt = vf->mnt;
+	f.is_root = vf->mnt && vf->mnt->root == vf->inode;
+	return answer(c, w, &f);
+}
+
+/* A made-up device: its attributes are all in a struct stat. */
+static enum verdict stat_made_up(struct call *c, const struct want *w, const struct stat *st)
+{
+	struct found f = { .dev = st->st_dev };
+
+	f.attr = (struct fs_attr){
+		.ino = st->st_ino, .size = (uint64_t)st->st_size, .blocks = (uint64_t)st->st_blocks,
+		.atime = st->st_atim, .mtime = st->st_mtim, .ctime = st->st_ctim,
+		.mode = st->st_mode, .nlink = (uint32_t)st->st_nlink, .uid = st->st_uid,
+		.gid = st->st_gid, .rdev = st->st_rdev, .blksize = (uint32_t)st->st_blksize,
+	};
+	return answer(c, w, &f);
+}
+
+/* A real file that only we find. */
+static enum verdict stat_real(struct at *a, const struct want *w)
+{
+	int flags = w->flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+	struct call *c = a->c;
+	struct statx stx;
+	struct stat st;
+	long r;
+
+	flags |= real_nofollow(a, w->flags & AT_SYMLINK_NOFOLLOW);
+	real_enter(a);
+	if (w->statx) {
+		r = real_result(a, statx(a->dirfd, a->name, flags, w->mask, &stx));
+		if (r == 0)
+			r = guest_write(c, w->buf, &stx, sizeof(stx));
+	} else {
+		r = real_result(a, syscall(SYS_newfstatat, a->dirfd, a->name, &st, flags));
+		if (r == 0)
+			r = guest_write(c, w->buf, &st, sizeof(st));
+	}
+	return call_return(c, r);
+}
+
+static enum verdict stat_word(struct call *c, int dirfd, const char *word, const struct want *w)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	unsigned flags = w->flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW;
+	struct found f = { 0 };
+	struct stat st;
+	int r;
+
+	if (procfile_stat(c, dirfd, word, !(w->flags & AT_SYMLINK_NOFOLLOW), &st))
+		return stat_made_up(c, w, &st);
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	if (!at_resolve_word(&a, c, dirfd, word, flags))
+		return a.verdict;
+	if (a.p.kind == PATH_REAL)
+		return stat_real(&a, w);
+	r = inode_getattr(a.p.inode, &a.req, w->force, &f.attr);
+	if (r < 0)
+		return call_return(c, r);
+	f.dev = a.p.mnt->fs->dev;
+	f.mnt = a.p.mnt;
+	f.is_root = a.p.mnt->root == a.p.inode;
+	return answer(c, w, &f);
+}
+
+/* A descriptor that can be virtual without anything being mounted. */
+static bool fd_suspect(const struct call *c, int fd)
+{
+	return fd >= VFD_BASE || (fd >= 0 && fd <= 2) || view_has_mounts(&c->um->view);
+}
+
+static enum verdict do_stat(struct call *c, int dirfd, int arg, const struct want *w)
+{
+	char word[PATH_MAX];
+	ssize_t n;
+
+	if (w->flags & AT_EMPTY_PATH) {
+		if (!fd_suspect(c, dirfd) && !procfile_maybe_stat(c))
+			return CONTINUE;
+		/* since Linux 6.11 NULL is as good as "" */
+		n = c->args[arg] ? guest_read_str(c, call_addr(c, arg), word, sizeof(word)) : 0;
+		if (n == 0 && dirfd != AT_FDCWD)
+			return fd_suspect(c, dirfd) ? stat_fd(c, dirfd, w) : CONTINUE;
+		if (n == 0)
+			strcpy(word, ".");
+	} else {
+		if (!procfile_maybe_stat(c))
+			return CONTINUE;
+		n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
+		if (n == 0)
+			n = -ENOENT;
+	}
+	if (n < 0)
+		return call_return(c, n);
+	return stat_word(c, dirfd, word, w);
+}
+
+enum verdict sys_stat(struct call *c)
+{
+	return do_stat(c, AT_FDCWD, 0, &(struct want){ .buf = call_addr(c, 1) });
+}
+
+enum verdict sys_lstat(struct call *c)
+{
+	return do_stat(c, AT_FDCWD, 0,
+		&(struct want){ .buf = call_addr(c, 1), .flags = AT_SYMLINK_NOFOLLOW });
+}
+
+enum verdict sys_fstat(struct call *c)
+{
+	return stat_fd(c, call_fd(c, 0), &(struct want){ .buf = call_addr(c, 1) });
+}
+
+enum verdict sys_newfstatat(struct call *c)
+{
+	int flags = (int)c->args[3];
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+		return CONTINUE; /* EINVAL */
+	return do_stat(c, call_fd(c, 0), 1,
+		&(struct want){ .buf = call_addr(c, 2), .flags = flags });
+}
+
+enum verdict sys_statx(struct call *c)
+{
+	int flags = (int)c->args[2];
+	struct want w = {
+		.statx = true,
+		.force = (flags & AT_STATX_SYNC_TYPE) == AT_STATX_FORCE_SYNC,
+		.mask = (unsigned)c->args[3],
+		.flags = flags,
+		.buf = call_addr(c, 4),
+	};
+
+	if ((w.mask & STATX__RESERVED) ||
+		(flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+		(flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+				  AT_STATX_SYNC_TYPE)))
+		return CONTINUE; /* EINVAL */
+	return do_stat(c, call_fd(c, 0), 1, &w);
+}
