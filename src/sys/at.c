@@ -184,14 +184,15 @@ enum verdict real_leave(struct at *a, long ret)
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict)
 {
 	_cleanup_fd_ int dup = -1;
-	int r = vfile_of_fd(c, c->um->files, fd, ret, opath ? NULL : &dup);
+	int r = files_any(c->um->files) ?
+		vfile_of_fd(c, c->um->files, fd, ret, opath ? NULL : &dup) : -EBADF;
 
 	/* a bad number is the kernel's to refuse */
 	if (r < 0 || !*ret) {
 		*ret_verdict = r == -ESRCH ? call_return(c, r) : CONTINUE;
 		return false;
 	}
-	if (!opath && dup >= 0 && (fcntl(dup, F_GETFL) & O_PATH)) {
+	if (!opath && ((*ret)->opath || (fcntl(dup, F_GETFL) & O_PATH))) {
 		vfile_put(take_ptr(ret));
 		*ret_verdict = call_return(c, -EBADF);
 		return false;

@@ -26,6 +26,8 @@ bool vfd_get(struct vfd *v, struct call *c, int fd)
 	if (vfile_of_fd(c, c->um->files, fd, &v->vf, &v->fd) < 0 || !v->vf)
 		return false;
 	v->fl = fcntl(v->fd, F_GETFL);
+	if (v->vf->opath)
+		v->fl |= O_PATH;
 	v->req = (struct fs_req){ .uid = geteuid(), .gid = getegid(), .umask = 022 };
 	if (v->vf->cache)
 		cache_req(v->vf->cache, &v->req);

@@ -135,11 +135,14 @@ enum verdict sys_fcntl(struct call *c)
 	switch ((int)c->args[1]) {
 	case F_GETFD:
 	case F_SETFD:
-	case F_GETFL:
 		return CONTINUE;
 	}
 	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind == VFILE_DEVICE)
 		return CONTINUE;
+	if ((int)c->args[1] == F_GETFL)
+		return v.vf->opath ? call_return(c, v.fl) : CONTINUE;
+	if (v.vf->opath && (int)c->args[1] != F_DUPFD && (int)c->args[1] != F_DUPFD_CLOEXEC)
+		return call_return(c, -EBADF);
 	switch ((int)c->args[1]) {
 	case F_DUPFD:
 		return fcntl_dup(&v, c, 0);

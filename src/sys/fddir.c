@@ -17,8 +17,10 @@ static enum verdict do_getdents(struct call *c, bool old)
 	ssize_t n;
 	int r;
 
-	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind != VFILE_DIR || (v.fl & O_PATH))
+	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind != VFILE_DIR)
 		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
 	buf = malloc(size ? size : 1);
 	if (!buf)
 		return call_return(c, -ENOMEM);

@@ -3,7 +3,7 @@
  * O_PATH. The kernel puts no O_PATH file into another's table (SECCOMP_IOCTL_NOTIF_ADDFD, fget), so
  * the guest opens it by itself, from our table under /proc, by a call made in place of its own. For
  * virtual directories, which programs open so most, an ordinary descriptor of the placeholder does:
- * it is empty and of nobody's interest, and looks the same to all calls but F_GETFL.
+ * it is empty, and the calls that an O_PATH descriptor refuses are trapped.
  */
 #include "sys/opath.h"
 
@@ -32,14 +32,19 @@ static enum verdict open_by_guest(struct call *c, int fd, int flags)
 static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 {
 	_cleanup_fd_ int place = file_open_dir(c->um->files, p->mnt, p->inode);
+	_cleanup_vfile_ struct vfile *vf = NULL;
 	_cleanup_fd_ int fd = -1;
 	char path[FD_PATH_MAX];
+	struct stat st;
 
 	if (place < 0)
 		return call_return(c, place);
 	fd = open(fd_path(path, place), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return call_return(c, -errno);
+	vf = files_find(c->um->files, &st);
+	if (vf)
+		vf->opath = true; /* one open, one placeholder */
 	return guestfd_answer(c, fd, flags & O_CLOEXEC,
 		guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_HOT);
 }

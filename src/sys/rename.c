@@ -115,7 +115,7 @@ static int link_virtual(struct side *from, struct side *to)
 		return r;
 	if (S_ISDIR(attr.mode))
 		return -EPERM;
-	if (attr.nlink == 0 && f->inode->deleted)
+	if (atomic_load(&f->inode->deleted) && !atomic_load(&f->inode->linkable))
 		return -ENOENT;
 	r = inode_link(f->inode, &to->a.req, t->parent, t->last);
 	return r == -ENOSYS ? -EPERM : r;

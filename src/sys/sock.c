@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "sys/at.h"
 #include "sys/attrs.h"
+#include "sys/fd.h"
 #include "sys/table.h"
 
 #define CONTROL_MAX 20480 /* net.core.optmem_max of old; the kernel gives ENOBUFS above it */
@@ -202,9 +203,17 @@ enum verdict sys_connect(struct call *c)
 
 /* ---- sending ---- */
 
-/* Fills the virtual files among descriptors that are being sent, and, for a message that we send
- * ourselves, turns the guest's numbers into ours (kept in ours[], to be closed). */
-static int control_files(struct call *c, struct msghdr *msg, bool take, int ours[], size_t *nours)
+/* A virtual file among descriptors that are being sent: it will be at a low number. */
+static int sent_file(struct call *c, int fd)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	return fd >= VFD_HOT && vfd_get(&v, c, fd) ? vfd_go_low(&v) : 0;
+}
+
+/* For a message that we send ourselves (ours not NULL) the guest's numbers become ours, kept in
+ * ours[] to be closed. */
+static int control_files(struct call *c, struct msghdr *msg, int ours[], size_t *nours)
 {
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
 		int *fds = (int *)CMSG_DATA(cm);
@@ -215,22 +224,18 @@ static int control_files(struct call *c, struct msghdr *msg, bool take, int ours
 			continue;
 		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < n; i++) {
-			_cleanup_vfile_ struct vfile *vf = NULL;
-			_cleanup_fd_ int fd = -1;
-			int r;
+			int r = sent_file(c, fds[i]);
 
-			if (!take && fds[i] < VFD_HOT)
-				continue;
-			r = vfile_of_fd(c, c->um->files, fds[i], &vf, take ? &fd : NULL);
-			if (r == 0 && vf && vf->kind == VFILE_REG)
-				r = file_fill_all(vf, &(struct fs_req){ .call = c });
-			if (r < 0 && r != -EBADF)
+			if (r < 0)
 				return r;
-			if (!take)
+			if (!ours)
 				continue;
-			if (r == -EBADF || *nours >= SCM_MAX_FD)
-				return r < 0 ? r : -EINVAL;
-			fds[i] = ours[(*nours)++] = take_fd(&fd);
+			if (*nours >= SCM_MAX_FD)
+				return -EINVAL;
+			r = guestfd_get(c, fds[i]);
+			if (r < 0)
+				return r;
+			fds[i] = ours[(*nours)++] = r;
 		}
 	}
 	return 0;
@@ -322,7 +327,7 @@ static int fill_sent(struct call *c, struct msghdr msg)
 	if (!msg.msg_control || msg.msg_controllen > CONTROL_MAX)
 		return 0;
 	r = control_read(c, &msg, &control);
-	return r < 0 ? r : control_files(c, &msg, false, NULL, NULL);
+	return r < 0 ? r : control_files(c, &msg, NULL, NULL);
 }
 
 /* Sends one message from here. */
@@ -354,7 +359,7 @@ static long send_ours(struct call *c, struct dest *d, struct msghdr msg, int fla
 	if (r == 0)
 		r = control_read(c, &msg, &control);
 	if (r == 0)
-		r = control_files(c, &msg, true, ours, &nours);
+		r = control_files(c, &msg, ours, &nours);
 	if (r == 0) {
 		iov = (struct iovec){ data, total };
 		msg.msg_iov = &iov;

@@ -31,6 +31,7 @@ struct inode {
 	struct inode *parent; /* referenced; NULL for a root */
 	char *name;
 	atomic_bool deleted; /* its last name was removed */
+	atomic_bool linkable; /* of O_TMPFILE: may get a name though it is deleted */
 	atomic_bool bad;     /* the server gave its node id to something else: -EIO */
 	bool hashed;	     /* the table finds it by its node id */
 	uint64_t name_seq;   /* as attr_seq, for names in it that the cache holds no record of */

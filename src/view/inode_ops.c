@@ -283,6 +283,7 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 		return err;
 	/* no name leads to it; a link gives it one */
 	atomic_store(&ino->deleted, true);
+	atomic_store(&ino->linkable, !(flags & O_EXCL));
 	*ret = take_ptr(&ino);
 	*ret_h = h;
 	return 0;
