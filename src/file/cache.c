@@ -126,6 +126,7 @@ static int disk_new(struct files *f, uint64_t size)
 
 int cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t size)
 {
+	struct vfile like = { VFILE_LIKE(VFILE_REG, c->ino, m), .cache = c };
 	_cleanup_fd_ int fd = -1;
 	struct vfile *vf;
 	int r;
@@ -146,11 +147,11 @@ int cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t
 		if (size && ftruncate(fd, (off_t)size) < 0)
 			return -errno;
 	}
-	r = files_add(c->files, VFILE_REG, fd, c->ino, m, &vf);
+	like.place = fd;
+	r = files_add(c->files, &like, fd, &vf);
 	if (r < 0)
 		return r;
-	vf->place = take_fd(&fd);
-	vf->cache = c;
+	(void)take_fd(&fd);
 	c->vf = vf;
 	c->size = size;
 	c->srv_known = false;

@@ -25,6 +25,7 @@ int direct_open(struct files *f, struct mount *m, struct inode *ino, int flags,
 {
 	int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC;
 	char path[FD_PATH_MAX];
+	struct vfile like = { VFILE_LIKE(VFILE_REG, ino, m), .dirh = *h };
 	int mem = memfd_create("umview-direct", MFD_CLOEXEC);
 	_cleanup_fd_ int fd = -1;
 	int r;
@@ -36,10 +37,9 @@ int direct_open(struct files *f, struct mount *m, struct inode *ino, int flags,
 	close(mem);
 	if (r < 0)
 		return r;
-	r = files_add(f, VFILE_REG, fd, ino, m, ret);
+	r = files_add(f, &like, fd, ret);
 	if (r < 0)
 		return r;
-	(*ret)->dirh = *h;
 	return take_fd(&fd);
 }
 

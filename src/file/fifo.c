@@ -52,6 +52,7 @@ static struct vfile *fifo_find(struct files *f, struct inode *ino)
 static int fifo_new(struct files *f, struct mount *m, struct inode *ino, struct vfile **ret)
 {
 	struct fifo *ff = calloc(1, sizeof(*ff));
+	struct vfile like = { VFILE_LIKE(VFILE_SPECIAL, ino, m), .priv = ff };
 	char path[FILES_NAME_MAX];
 	_cleanup_fd_ int fd = -1;
 	int r = 0;
@@ -63,7 +64,7 @@ static int fifo_new(struct files *f, struct mount *m, struct inode *ino, struct 
 		r = -errno;
 	if (r == 0) {
 		fd = open(path, O_PATH | O_CLOEXEC);
-		r = fd < 0 ? -errno : files_add(f, VFILE_SPECIAL, fd, ino, m, ret);
+		r = fd < 0 ? -errno : files_add(f, &like, fd, ret);
 		if (r < 0)
 			unlink(path);
 	}
@@ -73,7 +74,6 @@ static int fifo_new(struct files *f, struct mount *m, struct inode *ino, struct 
 		free(ff);
 		return r;
 	}
-	(*ret)->priv = ff;
 	return 0;
 }
 

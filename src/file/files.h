@@ -67,9 +67,11 @@ void *files_buf_get(struct files *f);
 void files_buf_put(struct files *f, void *buf);
 
 /* Makes a vfile for the open placeholder `fd` (which stays the caller's), hashed and watched:
- * the registry holds a reference, the caller another. ino and mnt are referenced by it. */
-int MUST_CHECK files_add(struct files *f, enum vfile_kind kind, int fd, struct inode *ino,
-	struct mount *mnt, struct vfile **ret);
+ * the registry holds a reference, the caller another. What `like` has in it is there from the
+ * beginning, for others see it at once; its inode and mount are referenced. */
+int MUST_CHECK files_add(struct files *f, const struct vfile *like, int fd, struct vfile **ret);
+#define VFILE_LIKE(kind_, ino_, mnt_)                                                              \
+	.kind = kind_, .inode = ino_, .mnt = mnt_, .wd = -1, .place = -1, .device_fd = -1
 /* Takes it out of the registry: nobody finds it from now on; the registry's reference is put. */
 void files_remove(struct vfile *vf);
 /* All that are known of a file system (NULL: of all) with a page cache, each referenced, in a

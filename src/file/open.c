@@ -233,7 +233,7 @@ static int open_nameless(struct files *f, struct mount *m, struct inode *ino, in
 	bool dir = inode_type(ino) == S_IFDIR;
 	_cleanup_fd_ int made = dir ? mkdir_nameless(f) : file_nameless(f);
 	char path[FD_PATH_MAX];
-	struct vfile *vf;
+	struct vfile like = { VFILE_LIKE(dir ? VFILE_DIR : VFILE_PATH, ino, m) }, *vf;
 	int fd, r;
 
 	if (made < 0)
@@ -242,7 +242,7 @@ static int open_nameless(struct files *f, struct mount *m, struct inode *ino, in
 	fd = open(fd_path(path, made), flags | (dir ? O_DIRECTORY : 0) | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = files_add(f, dir ? VFILE_DIR : VFILE_PATH, fd, ino, m, &vf);
+	r = files_add(f, &like, fd, &vf);
 	if (r < 0) {
 		close(fd);
 		return r;

@@ -76,18 +76,24 @@ static void vfile_free(struct vfile *vf)
 	free(vf);
 }
 
+/* The maker of a device lets go of it: our copy must not keep it open. */
+static void device_let_go(struct vfile *vf)
+{
+	int fd = atomic_exchange(&vf->device_fd, -1);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 void vfile_put(struct vfile *vf)
 {
-	int left = atomic_fetch_sub_explicit(&vf->refs, 1, memory_order_acq_rel) - 1;
+	int refs = atomic_load(&vf->refs);
 
-	/* The maker of a device lets go of it: our copy must not keep it open. */
-	if (left == 1 && vf->kind == VFILE_DEVICE) {
-		int fd = atomic_exchange(&vf->device_fd, -1);
-
-		if (fd >= 0)
-			close(fd);
-	}
-	if (left == 0)
+	do {
+		if (refs == 2 && vf->kind == VFILE_DEVICE)
+			device_let_go(vf);
+	} while (!atomic_compare_exchange_weak(&vf->refs, &refs, refs - 1));
+	if (refs == 1)
 		vfile_free(vf);
 }
 
@@ -132,10 +138,9 @@ static uint32_t watch_mask(enum vfile_kind kind)
 	}
 }
 
-int files_add(struct files *f, enum vfile_kind kind, int fd, struct inode *ino, struct mount *mnt,
-	struct vfile **ret)
+int files_add(struct files *f, const struct vfile *like, int fd, struct vfile **ret)
 {
-	struct vfile *vf = calloc(1, sizeof(*vf)), *old;
+	struct vfile *vf = malloc(sizeof(*vf)), *old;
 	char path[FD_PATH_MAX];
 	struct stat st;
 
@@ -145,19 +150,19 @@ int files_add(struct files *f, enum vfile_kind kind, int fd, struct inode *ino, 
 		free(vf);
 		return -errno;
 	}
-	vf->kind = kind;
+	*vf = *like;
 	vf->files = f;
 	vf->dev = st.st_dev;
 	vf->ino = st.st_ino;
-	vf->place = -1;
-	vf->device_fd = -1;
 	vf->refs = 2;
 	vf->hashed = vf->registered = true;
-	vf->inode = ino ? inode_get(ino) : NULL;
-	vf->mnt = mnt ? mount_get(mnt) : NULL;
+	if (vf->inode)
+		inode_get(vf->inode);
+	if (vf->mnt)
+		mount_get(vf->mnt);
 	atomic_fetch_add(&f->known, 1);
 	pthread_rwlock_wrlock(&f->lock);
-	vf->wd = inotify_add_watch(f->inotify, fd_path(path, fd), watch_mask(kind));
+	vf->wd = inotify_add_watch(f->inotify, fd_path(path, fd), watch_mask(vf->kind));
 	if (vf->wd < 0)
 		log_warn("no inotify watch is left (fs.inotify.max_user_watches): files stay open "
 			 "at their server until the end");

@@ -19,17 +19,15 @@ void files_name(struct files *f, const char *what, char *buf)
 int vfile_new_device(struct files *f, int fd, const struct vfile_ops *ops, void *priv,
 	struct vfile **ret)
 {
-	int r = files_add(f, VFILE_DEVICE, fd, NULL, NULL, ret);
+	struct vfile like = { VFILE_LIKE(VFILE_DEVICE, NULL, NULL), .ops = ops, .priv = priv };
+	int r;
 
-	if (r < 0) {
+	like.place = fd;
+	atomic_store(&like.device_fd, fd);
+	r = files_add(f, &like, fd, ret);
+	if (r < 0)
 		close(fd);
-		return r;
-	}
-	(*ret)->ops = ops;
-	(*ret)->priv = priv;
-	(*ret)->place = fd;
-	atomic_store(&(*ret)->device_fd, fd);
-	return 0;
+	return r;
 }
 
 int vfile_getattr(struct vfile *vf, const struct fs_req *req, struct fs_attr *ret)
