@@ -73,6 +73,11 @@ struct filecache {
 	uint64_t lru_bytes;
 };
 
+static inline bool cache_time_eq(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 /* The cache of a regular file's inode, made when there is none. Lives as long as the inode. */
 int MUST_CHECK cache_of(struct files *f, struct inode *ino, struct filecache **ret);
 struct filecache *cache_peek(struct inode *ino); /* NULL: there is none */
@@ -80,6 +85,12 @@ void cache_free(struct inode *ino);		 /* the hook of inode.h */
 void cache_attr_hook(struct inode *ino, struct fs_attr *attr);
 
 /* With c->lock held: */
+void cache_lru_remove(struct filecache *c);
+void cache_lru_add(struct filecache *c);
+void cache_writers_add(struct filecache *c);
+void cache_writers_remove(struct filecache *c);
+/* Takes out the handles that nobody uses: how many. To be released without the lock. */
+int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS]);
 int MUST_CHECK cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t size);
 /* A new open file of the placeholder, for a guest or for us. */
 int MUST_CHECK cache_open(struct filecache *c, int flags);
@@ -96,6 +107,9 @@ int MUST_CHECK cache_writer(struct filecache *c);
 void cache_writer_put(struct filecache *c, int fd);
 
 /* Without it: */
+
+void cache_lru_trim(struct files *f);
+void cache_handle_release(struct filecache *c, const struct fs_handle *h);
 
 /* A handle of the server for reading or writing, opened when there is none; it stays until put. */
 int MUST_CHECK cache_handle(

@@ -96,7 +96,7 @@ static int open_create(struct at *a, const struct want *w, struct fs_handle *han
 	if (r < 0)
 		return r;
 	return inode_create(a->p.parent, &a->req, a->p.last, S_IFREG | w->mode,
-		w->flags & ~(O_CLOEXEC | O_NOCTTY | O_TRUNC), &a->p.inode, handle);
+		w->flags & ~(O_CLOEXEC | O_NOCTTY | O_TRUNC | O_APPEND), &a->p.inode, handle);
 }
 
 /* O_CREAT of a file that exists: EEXIST, EISDIR, and may_create_in_sticky()'s shield. */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The server's handles of an inode: one an access mode, whoever opened it. They are in use while
+ * c->hold is not 0, and given back at the last close.
+ */
+#include <fcntl.h>
+
+#include "file/cache.h"
+
+int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS])
+{
+	int n = 0;
+
+	for (int i = 0; i < HANDLE_KINDS && !c->hold; i++) {
+		if (c->have[i])
+			h[n++] = c->h[i];
+		c->have[i] = false;
+	}
+	return n;
+}
+
+void cache_handle_release(struct filecache *c, const struct fs_handle *h)
+{
+	struct fs *fs = c->ino->fs;
+
+	if (!(h->flags & FS_OPEN_NONE) && fs->file && fs->file->release && !c->dead)
+		fs->file->release(fs, c->ino->nodeid, h);
+}
+
+static int handle_kind(int oflags)
+{
+	switch (oflags & O_ACCMODE) {
+	case O_RDONLY:
+		return HANDLE_RD;
+	case O_WRONLY:
+		return HANDLE_WR;
+	default:
+		return HANDLE_RDWR;
+	}
+}
+
+void cache_handle_add(struct filecache *c, const struct fs_handle *h)
+{
+	int kind = handle_kind(h->oflags);
+	bool had;
+
+	pthread_mutex_lock(&c->lock);
+	had = c->have[kind];
+	if (!had) {
+		c->h[kind] = *h;
+		c->have[kind] = true;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (had)
+		cache_handle_release(c, h);
+}
+
+int cache_handle(
+	struct filecache *c, const struct fs_req *req, bool write, struct fs_handle *ret)
+{
+	struct fs *fs = c->ino->fs;
+	int kinds[] = { write ? HANDLE_WR : HANDLE_RD, HANDLE_RDWR };
+
+	for (int i = 0;; i++) {
+		struct fs_handle h = { .flags = FS_OPEN_NONE, .oflags = write ? O_WRONLY : O_RDONLY };
+		int r = 0;
+
+		pthread_mutex_lock(&c->lock);
+		for (size_t k = 0; k < ARRAY_SIZE(kinds) && !c->dead; k++) {
+			if (!c->have[kinds[k]])
+				continue;
+			*ret = c->h[kinds[k]];
+			c->hold++;
+			pthread_mutex_unlock(&c->lock);
+			return 0;
+		}
+		if (c->dead)
+			r = -ENOTCONN;
+		pthread_mutex_unlock(&c->lock);
+		if (r == 0 && i > 8)
+			r = -EIO;
+		if (r == 0 && fs->file && fs->file->open)
+			r = fs->file->open(fs, req, c->ino->nodeid, h.oflags, &h);
+		if (r == -ENOSYS)
+			r = 0;
+		if (r < 0)
+			return r;
+		cache_handle_add(c, &h);
+	}
+}
+
+void cache_handle_put(struct filecache *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (--c->hold == 0)
+		pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cache_release_handles(struct filecache *c)
+{
+	struct fs_handle h[HANDLE_KINDS];
+	int n;
+
+	pthread_mutex_lock(&c->lock);
+	n = cache_handles_take(c, h);
+	pthread_mutex_unlock(&c->lock);
+	while (n > 0)
+		cache_handle_release(c, &h[--n]);
+}
+
+void cache_release_readers(struct filecache *c)
+{
+	struct fs_handle h;
+	bool have;
+
+	pthread_mutex_lock(&c->lock);
+	have = c->have[HANDLE_RD] && !c->hold;
+	if (have) {
+		h = c->h[HANDLE_RD];
+		c->have[HANDLE_RD] = false;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (have)
+		cache_handle_release(c, &h);
+}

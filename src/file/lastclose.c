@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The last close of a file, and what background threads do with caches. */
+#include <string.h>
+
+#include "base/log.h"
+#include "file/cache.h"
+
+void cache_closed_event(struct vfile *vf)
+{
+	struct filecache *c = vf->cache;
+	bool closed = false;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->vf == vf && !c->closed)
+		closed = c->closed = cache_unused(c);
+	pthread_mutex_unlock(&c->lock);
+	if (closed)
+		files_job(vf, JOB_CLOSED);
+}
+
+/* What could not be written when nobody has the file open any more is lost: said in the log. */
+static void give_up(struct filecache *c, int err)
+{
+	_cleanup_free_ char *path = inode_path(c->ino);
+
+	pthread_mutex_lock(&c->lock);
+	log_error("%s: %llu bytes could not be written to the server and are lost: %s",
+		path ? path : "?", (unsigned long long)ranges_total(&c->dirty), strerror(-err));
+	ranges_release(&c->dirty);
+	c->low = false;
+	cache_invalidate(c, 0, UINT64_MAX);
+	c->srv_known = false;
+	c->error = err;
+	c->wseq++;
+	pthread_mutex_unlock(&c->lock);
+	inode_invalidate_attr(c->ino);
+}
+
+static void job_closed(struct vfile *vf)
+{
+	struct filecache *c = vf->cache;
+	struct fs_req req;
+	bool gone;
+	int r;
+
+	cache_req(c, &req);
+	r = cache_writeback(c, &req);
+	pthread_mutex_lock(&c->lock);
+	if (!c->closed || c->vf != vf) {
+		pthread_mutex_unlock(&c->lock);
+		return;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (r < 0)
+		give_up(c, r);
+	cache_release_handles(c);
+	gone = c->ino->deleted || c->dead;
+	pthread_mutex_lock(&c->lock);
+	if (c->closed && c->vf == vf && ranges_empty(&c->dirty)) {
+		c->low = c->low_append = c->readers = c->writers = false;
+		ranges_release(&c->mapped);
+		free(take_ptr(&c->hash));
+		c->nhash = 0;
+		cache_writers_remove(c);
+		if (!gone)
+			cache_lru_add(c);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (gone)
+		cache_evict(c);
+	cache_lru_trim(c->files);
+}
+
+/* Readers whose reads are not trapped are to see what the server has now. */
+static void job_refill(struct filecache *c)
+{
+	struct fs_req req;
+
+	cache_req(c, &req);
+	if (cache_revalidate(c, &req, true, NULL) < 0 || cache_fill(c, &req, 0, UINT64_MAX) < 0)
+		log_debug("a file could not be read again after its server changed it");
+}
+
+void cache_job(struct vfile *vf, unsigned jobs)
+{
+	struct filecache *c = vf->cache;
+	struct fs_req req;
+
+	cache_req(c, &req);
+	if (jobs & JOB_CLOSED)
+		job_closed(vf);
+	if (jobs & JOB_WRITEBACK) {
+		int r = cache_writeback(c, &req);
+
+		if (r < 0) {
+			pthread_mutex_lock(&c->lock);
+			c->error = r;
+			pthread_mutex_unlock(&c->lock);
+		}
+	}
+	if (jobs & JOB_REFILL)
+		job_refill(c);
+	if (jobs & JOB_PREFETCH)
+		cache_prefetch(c, &req);
+}

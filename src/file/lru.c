@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How long placeholders stay: closed caches by last use, within bounds; and those that a guest may
+ * write to, which are looked at now and then.
+ */
+#include "file/cache.h"
+
+#include "base/log.h"
+
+void cache_lru_remove(struct filecache *c)
+{
+	struct files *f = c->files;
+
+	pthread_mutex_lock(&f->lru_lock);
+	if (c->in_lru) {
+		cds_list_del(&c->lru);
+		c->in_lru = false;
+		f->lru_bytes -= c->lru_bytes;
+	}
+	pthread_mutex_unlock(&f->lru_lock);
+}
+
+void cache_writers_add(struct filecache *c)
+{
+	struct files *f = c->files;
+	bool first = false;
+
+	pthread_mutex_lock(&f->lru_lock);
+	if (!c->in_writers) {
+		first = cds_list_empty(&f->writers);
+		cds_list_add_tail(&c->wnode, &f->writers);
+		c->in_writers = true;
+	}
+	pthread_mutex_unlock(&f->lru_lock);
+	if (first)
+		files_wake(f, 1);
+}
+
+void cache_writers_remove(struct filecache *c)
+{
+	struct files *f = c->files;
+
+	pthread_mutex_lock(&f->lru_lock);
+	if (c->in_writers) {
+		cds_list_del(&c->wnode);
+		c->in_writers = false;
+	}
+	pthread_mutex_unlock(&f->lru_lock);
+}
+
+void cache_evict(struct filecache *c)
+{
+	struct fs_handle h[HANDLE_KINDS];
+	struct vfile *vf;
+	int n;
+
+	pthread_mutex_lock(&c->lock);
+	vf = c->vf;
+	if (!vf || !c->closed || c->busy || c->hold || !ranges_empty(&c->dirty) ||
+		!cds_list_empty(&c->fills)) {
+		pthread_mutex_unlock(&c->lock);
+		return;
+	}
+	n = cache_handles_take(c, h);
+	cache_lru_remove(c);
+	cache_writers_remove(c);
+	c->vf = NULL;
+	ranges_release(&c->filled);
+	ranges_release(&c->mapped);
+	free(take_ptr(&c->hash));
+	c->nhash = 0;
+	pthread_mutex_unlock(&c->lock);
+	while (n > 0)
+		cache_handle_release(c, &h[--n]);
+	files_remove(vf);
+}
+
+/* Keeps the oldest closed caches within bounds. */
+void cache_lru_trim(struct files *f)
+{
+	for (int i = 0; i < 64; i++) {
+		struct filecache *c;
+		struct vfile *vf;
+
+		pthread_mutex_lock(&f->lru_lock);
+		if (f->lru_bytes <= f->lru_max || cds_list_empty(&f->lru)) {
+			pthread_mutex_unlock(&f->lru_lock);
+			return;
+		}
+		c = cds_list_first_entry(&f->lru, struct filecache, lru);
+		vf = vfile_get(c->vf); /* in the list it has one */
+		cds_list_del(&c->lru);
+		c->in_lru = false;
+		f->lru_bytes -= c->lru_bytes;
+		pthread_mutex_unlock(&f->lru_lock);
+		cache_evict(c);
+		vfile_put(vf);
+	}
+}
+
+void cache_lru_add(struct filecache *c)
+{
+	struct files *f = c->files;
+	struct stat st;
+
+	/* 16 KiB for what else a placeholder costs. */
+	c->lru_bytes = 16384;
+	if (!c->disk && fstat(c->vf->place, &st) == 0)
+		c->lru_bytes += (uint64_t)st.st_blocks * 512;
+	pthread_mutex_lock(&f->lru_lock);
+	if (!c->in_lru) {
+		cds_list_add_tail(&c->lru, &f->lru);
+		c->in_lru = true;
+		f->lru_bytes += c->lru_bytes;
+	}
+	pthread_mutex_unlock(&f->lru_lock);
+}
+
+void cache_tick(struct files *f)
+{
+	uint64_t now = now_ns();
+	struct filecache *c;
+	struct vfile *due[32];
+	size_t n = 0;
+
+	pthread_mutex_lock(&f->lru_lock);
+	cds_list_for_each_entry(c, &f->writers, wnode) {
+		if (n == ARRAY_SIZE(due))
+			break;
+		/* c->vf stays while it is in this list */
+		due[n++] = vfile_get(c->vf);
+	}
+	/* The rest is looked at the next time. */
+	for (size_t i = 0; i < n; i++) {
+		c = due[i]->cache;
+		cds_list_del(&c->wnode);
+		cds_list_add_tail(&c->wnode, &f->writers);
+	}
+	pthread_mutex_unlock(&f->lru_lock);
+	for (size_t i = 0; i < n; i++) {
+		struct stat st;
+		bool late;
+
+		c = due[i]->cache;
+		pthread_mutex_lock(&c->lock);
+		cache_native(c);
+		late = !ranges_empty(&c->dirty) && now - c->dirty_since > NSEC_PER_SEC;
+		if (!late && c->low && !c->low_append && c->vf &&
+			fstat(c->vf->place, &st) == 0)
+			late = !cache_time_eq(&st.st_mtim, &c->low_mtime);
+		/* Mappings are compared page by page: seldom. */
+		if (!late && !ranges_empty(&c->mapped) && now - c->dirty_since > 10 * NSEC_PER_SEC) {
+			c->dirty_since = now;
+			late = true;
+		}
+		late = late && !c->busy;
+		pthread_mutex_unlock(&c->lock);
+		if (late)
+			files_job(due[i], JOB_WRITEBACK);
+		vfile_put(due[i]);
+	}
+}
+
+void cache_forget(struct vfile *vf)
+{
+	struct filecache *c = vf->cache;
+
+	pthread_mutex_lock(&c->lock);
+	if (!ranges_empty(&c->dirty))
+		log_error("%llu bytes of a file were never written to its server",
+			(unsigned long long)ranges_total(&c->dirty));
+	ranges_release(&c->dirty);
+	c->closed = true;
+	c->dead = true;
+	c->hold = 0;
+	c->busy = false;
+	pthread_mutex_unlock(&c->lock);
+	cache_evict(c);
+}

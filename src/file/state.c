@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a cache holds against what the server says: size, times, what is stale. */
+#include "file/cache.h"
+
+uint64_t cache_size(struct filecache *c)
+{
+	uint64_t size;
+
+	pthread_mutex_lock(&c->lock);
+	cache_native(c);
+	size = c->size;
+	pthread_mutex_unlock(&c->lock);
+	return size;
+}
+
+bool cache_is_dirty(const struct filecache *c)
+{
+	return c->busy || !ranges_empty(&c->dirty);
+}
+
+void cache_native(struct filecache *c)
+{
+	struct stat st;
+
+	if (!c->low || !c->vf || fstat(c->vf->place, &st) < 0)
+		return;
+	if ((uint64_t)st.st_size <= c->size)
+		return;
+	if (ranges_reserve(&c->filled, 1) < 0 || ranges_add(&c->dirty, c->size, (uint64_t)st.st_size))
+		return; /* the size is not taken over: the next time */
+	(void)!ranges_add(&c->filled, c->size, (uint64_t)st.st_size);
+	c->size = (uint64_t)st.st_size;
+	c->mtime = st.st_mtim;
+	c->wseq++;
+	if (!c->dirty_since)
+		c->dirty_since = now_ns();
+}
+
+/* May be called with the inode's lock held. */
+void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
+{
+	struct filecache *c = cache_peek(ino);
+	struct stat st;
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	cache_native(c);
+	if (c->vf && cache_is_dirty(c)) {
+		attr->size = c->size;
+		if (c->mtime.tv_sec) {
+			attr->mtime = attr->ctime = c->mtime;
+			c->mtime_shown = true;
+		}
+		if (attr->blocks < (c->size + 511) / 512)
+			attr->blocks = (c->size + 511) / 512;
+	} else if (c->vf && c->low && c->low_mtime.tv_sec && fstat(c->vf->place, &st) == 0 &&
+		!cache_time_eq(&st.st_mtim, &c->low_mtime)) {
+		attr->mtime = attr->ctime = c->mtime = st.st_mtim;
+		c->mtime_shown = true;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+int cache_resize(struct filecache *c, uint64_t size)
+{
+	int fd = cache_writer(c), r = 0;
+
+	if (fd < 0)
+		return fd;
+	if (ranges_reserve(&c->filled, 2) < 0 || ranges_reserve(&c->dirty, 2) < 0)
+		r = -ENOMEM;
+	else if (ftruncate(fd, (off_t)size) < 0)
+		r = -errno;
+	cache_writer_put(c, fd);
+	if (r < 0)
+		return r;
+	if (size < c->size) {
+		(void)!ranges_sub(&c->filled, size, UINT64_MAX);
+		(void)!ranges_sub(&c->dirty, size, UINT64_MAX);
+		for (size_t i = size / PAGE_HASH; i < c->nhash; i++)
+			c->hash[i] = 0;
+	}
+	c->size = size;
+	c->wseq++;
+	c->inval++;
+	return 0;
+}
+
+void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
+{
+	struct range r;
+
+	/* What guests may be changing unseen is theirs. */
+	if (c->low || start >= end)
+		return;
+	c->wseq++;
+	c->inval++;
+	while (ranges_part(&c->filled, start, end, &r)) {
+		struct range keep = { r.end, r.end };
+		struct range d;
+
+		if (ranges_part(&c->dirty, r.start, r.end, &d) ||
+			ranges_part(&c->mapped, r.start, r.end, &d))
+			keep = d;
+		if (ranges_sub(&c->filled, r.start, keep.start) < 0)
+			return;
+		start = keep.end;
+	}
+}
+
+/* The server's attributes, asked for when wseq was seq, against the content that we hold. */
+static void follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq)
+{
+	bool same;
+
+	cache_native(c);
+	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low)
+		return;
+	same = attr->size == c->size &&
+		(!c->srv_known || cache_time_eq(&attr->mtime, &c->srv_mtime));
+	if (!same) {
+		cache_invalidate(c, 0, UINT64_MAX);
+		if (attr->size != c->size && attr->size <= INT64_MAX &&
+			cache_resize(c, attr->size) < 0)
+			return;
+	}
+	c->srv_size = attr->size;
+	c->srv_mtime = attr->mtime;
+	c->srv_known = true;
+}
+
+int cache_revalidate(
+	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret)
+{
+	struct fs_attr attr;
+	uint64_t seq;
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	seq = c->wseq;
+	pthread_mutex_unlock(&c->lock);
+	r = inode_getattr(c->ino, req, force, &attr);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	follow(c, &attr, seq);
+	pthread_mutex_unlock(&c->lock);
+	if (ret)
+		*ret = attr;
+	return 0;
+}
+
+int cache_take_error(struct filecache *c)
+{
+	int e;
+
+	pthread_mutex_lock(&c->lock);
+	e = c->error;
+	c->error = 0;
+	pthread_mutex_unlock(&c->lock);
+	return e;
+}
