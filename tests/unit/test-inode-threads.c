@@ -54,7 +54,7 @@ static void one(struct worker *w)
 		break;
 	case 5:
 		if (inode_lookup(dir, &w->req, a, &ino) == 0)
-			expected(w, inode_link(ino, &w->req, to, b) == -EPERM ? 0 : 0);
+			(void)!inode_link(ino, &w->req, to, b); /* EPERM for a directory */
 		break;
 	case 6:
 		itable_invalidate_entry(&w->m->fs, dir->nodeid, a, strlen(a));
