@@ -230,16 +230,19 @@ static int resolve(struct walk *w, int dirfd, const char *word)
 int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, unsigned flags,
 	struct path *ret)
 {
-	_cleanup_(walk_release) struct walk w;
+	struct walk w;
+	int r;
 
-	if (!view_has_mounts(v) ||
+	if ((!view_has_mounts(v) && !(flags & PATH_REALIZE)) ||
 		(atomic_load_explicit(&v->exotic, memory_order_relaxed) &&
 			task_elsewhere(v, c->tid))) {
 		*ret = (struct path)PATH_INIT;
 		return 0;
 	}
 	walk_init(&w, c, v, NULL, flags);
-	return walk_result(&w, resolve(&w, dirfd, word), ret);
+	r = walk_result(&w, resolve(&w, dirfd, word), ret);
+	walk_release(&w);
+	return r;
 }
 
 int path_resolve_arg(struct call *c, struct view *v, int dirfd, gaddr_t word, unsigned flags,
