@@ -19,9 +19,13 @@
 #include "base/rundir.h"
 #include "engine/engine.h"
 #include "engine/front.h"
+#include "sys/mountsrv.h"
+#include "sys/setup.h"
 #include "sys/table.h"
 #include "sys/trace.h"
 #include "sys/um.h"
+
+#define UNMOUNT_NS (300 * NSEC_PER_SEC) /* for all servers to write back what they have */
 
 struct run {
 	const struct run_options *o;
@@ -92,6 +96,11 @@ static int set_up(struct run *r)
 		err = set_up_trace(r);
 	if (err < 0)
 		return err;
+	err = um_init(&r->um, r->o->root);
+	if (err < 0) {
+		log_user("cannot set up the view: %s", strerror(-err));
+		return err;
+	}
 	err = engine_start(&eo, &r->um.engine);
 	/* The launcher, from which all guests come, has kept the user's limits and umask. */
 	prepare_process();
@@ -101,6 +110,35 @@ static int set_up(struct run *r)
 	else if (err < 0)
 		log_user("system calls cannot be caught here: %s; `umview --check` says more",
 			strerror(-err));
+	return err;
+}
+
+static int make_mount(struct run *r, const char *spec, const char *cwd)
+{
+	_cleanup_free_ char *source = NULL, *target = NULL, *options = NULL, *message = NULL;
+	struct mount_request rq;
+	int err = mount_spec_parse(spec, &source, &target, &options);
+
+	if (err < 0) {
+		log_user("-m %s: it must be SOURCE:TARGET[,OPTIONS]", spec);
+		return err;
+	}
+	rq = (struct mount_request){ .source = source, .target = target, .options = options,
+		.cwd = cwd };
+	err = um_mount(&r->um, NULL, &rq, &message);
+	if (err < 0)
+		log_user("%s", message ? message : strerror(-err));
+	return err;
+}
+
+/* Those of -m, before the command starts. */
+static int make_mounts(struct run *r)
+{
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
+	int err = 0;
+
+	for (size_t i = 0; r->o->mounts && r->o->mounts[i] && err == 0; i++)
+		err = make_mount(r, r->o->mounts[i], cwd);
 	return err;
 }
 
@@ -225,12 +263,29 @@ static int start_command(struct run *r)
 	return engine_launcher_settle(r->um.engine);
 }
 
+struct progress {
+	uint64_t since;
+};
+
+static void say_progress(void *arg, const char *target)
+{
+	struct progress *p = arg;
+
+	/* only when it takes long enough to wonder */
+	if (isatty(STDERR_FILENO) && now_ns() - p->since > NSEC_PER_SEC)
+		dprintf(STDERR_FILENO, "umview: writing back %s\n", target);
+}
+
 static void tear_down(struct run *r)
 {
+	struct progress p = { .since = now_ns() };
+
 	if (r->um.engine) {
+		um_umount_all(&r->um, now_ns() + UNMOUNT_NS, say_progress, &p);
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);
 	}
+	um_release(&r->um);
 	trace_free(r->um.trace);
 	if (r->um.rundir)
 		rundir_remove(r->um.rundir);
@@ -243,7 +298,7 @@ static int supervise(void *arg, const struct front_link *link)
 	struct run r = { .o = arg, .link = link, .status = 125 };
 
 	hold_sigchld();
-	if (set_up(&r) == 0 && start_command(&r) == 0)
+	if (set_up(&r) == 0 && make_mounts(&r) == 0 && start_command(&r) == 0)
 		reap(&r);
 	tear_down(&r);
 	front_tell(link, FRONT_STATUS, r.status);

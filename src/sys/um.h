@@ -9,8 +9,9 @@
 #include "file/vfile.h"
 #include "view/view.h"
 
-struct servers; /* types and their server programs: sys/mountsrv.h */
-struct ids;	/* virtual identities: sys/ids.h */
+struct mountsrv; /* pending and served mounts: sys/mountsrv.h */
+struct loops;	 /* virtual loop devices: dev/loop/loop.h */
+struct ids;	 /* virtual identities: sys/ids.h */
 struct ctl;	/* control socket */
 struct trace;
 
@@ -18,7 +19,9 @@ struct um {
 	struct engine *engine;
 	struct view view;
 	struct files *files;
+	struct mountsrv *mountsrv;
 	struct ids *ids;      /* NULL without --root */
+	struct loops *loops;  /* NULL without --root */
 	struct ctl *ctl;
 	struct trace *trace;
 	char *rundir;	      /* $XDG_RUNTIME_DIR/umview/ID, 0700 */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads and writes of an open loop device: data from the backing file, offset from the guest's own
+ * open file. */
+#include <fcntl.h>
+
+#include "dev/loop/internal.h"
+#include "engine/guestmem.h"
+#include "engine/nr.h"
+
+#define CHUNK (256u << 10)
+
+struct io {
+	struct iovec *iov; /* malloc'ed */
+	size_t niov, total;
+	uint64_t pos;
+	bool explicit_pos; /* pread, pwrite */
+	int data;	   /* the backing file */
+	uint64_t off, size;
+	bool ro;
+};
+
+static void io_release(struct io *io)
+{
+	free(io->iov);
+	if (io->data >= 0)
+		close(io->data);
+}
+
+static int io_iovec(struct call *c, struct io *io)
+{
+	switch (c->nr) {
+	case __NR_readv:
+	case __NR_writev:
+	case __NR_preadv:
+	case __NR_preadv2:
+	case __NR_pwritev:
+	case __NR_pwritev2:
+		io->niov = (size_t)c->args[2];
+		return guest_read_iov(c, call_addr(c, 1), c->args[2], &io->iov, &io->total);
+	default:
+		io->iov = malloc(sizeof(*io->iov));
+		if (!io->iov)
+			return -ENOMEM;
+		io->niov = 1;
+		io->total = c->args[2] > 0x7ffff000 ? 0x7ffff000 : (size_t)c->args[2];
+		io->iov[0] = (struct iovec){ (void *)(uintptr_t)c->args[1], io->total };
+		return 0;
+	}
+}
+
+static int io_init(struct io *io, struct vfile *vf, struct call *c, int fd)
+{
+	struct loopfile *lf = vf->priv;
+	off_t pos;
+	int r;
+
+	*io = (struct io){ .data = -1 };
+	switch (c->nr) {
+	case __NR_pread64:
+	case __NR_pwrite64:
+	case __NR_preadv:
+	case __NR_pwritev:
+		io->explicit_pos = true;
+		break;
+	case __NR_preadv2:
+	case __NR_pwritev2:
+		io->explicit_pos = (int64_t)c->args[3] != -1;
+		break;
+	default:
+		break;
+	}
+	if (io->explicit_pos) {
+		pos = (off_t)c->args[3];
+		if (pos < 0)
+			return -EINVAL;
+	} else {
+		pos = lseek(fd, 0, SEEK_CUR);
+		if (pos < 0)
+			return -errno;
+	}
+	io->pos = (uint64_t)pos;
+	io->data = loop_data(lf->um->loops, lf->n, &io->off, &io->size, &io->ro);
+	if (io->data == -ENXIO) {
+		io->size = 0; /* not bound: an empty device */
+		io->data = -1;
+	} else if (io->data < 0) {
+		return io->data;
+	}
+	r = io_iovec(c, io);
+	if (r < 0)
+		return r;
+	if (io->pos >= io->size)
+		io->total = 0;
+	else if (io->total > io->size - io->pos)
+		io->total = (size_t)(io->size - io->pos);
+	return 0;
+}
+
+/* Moves the bytes in pieces: how many, or -errno when none. */
+static ssize_t io_move(struct call *c, struct io *io, bool write)
+{
+	_cleanup_free_ char *buf = malloc(CHUNK);
+	size_t done = 0;
+	ssize_t n = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (done < io->total) {
+		size_t want = io->total - done < CHUNK ? io->total - done : CHUNK;
+		off_t at = (off_t)(io->off + io->pos + done);
+
+		if (write) {
+			n = guest_gather(c, io->iov, io->niov, done, buf, want);
+			if (n > 0 && (n = pwrite(io->data, buf, (size_t)n, at)) < 0)
+				n = -errno;
+		} else {
+			n = pread(io->data, buf, want, at);
+			n = n < 0 ? -errno :
+				    guest_scatter(c, io->iov, io->niov, done, buf, (size_t)n);
+		}
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	return done ? (ssize_t)done : n;
+}
+
+static enum verdict loop_io(struct vfile *vf, struct call *c, int fd, bool write)
+{
+	int mode = fcntl(fd, F_GETFL) & O_ACCMODE, r;
+	struct io io;
+	ssize_t n;
+
+	if (mode == (write ? O_RDONLY : O_WRONLY))
+		return call_return(c, -EBADF);
+	r = io_init(&io, vf, c, fd);
+	n = r;
+
+	if (r == 0) {
+		if (write && io.total == 0 && c->args[2] != 0)
+			n = -ENOSPC;
+		else if (write && io.ro)
+			n = -EPERM;
+		else
+			n = io_move(c, &io, write);
+	}
+	if (n > 0 && !io.explicit_pos && lseek(fd, (off_t)io.pos + n, SEEK_SET) < 0)
+		n = -errno;
+	io_release(&io);
+	return call_return(c, n);
+}
+
+enum verdict loop_read(struct vfile *vf, struct call *c, int fd)
+{
+	return loop_io(vf, c, fd, false);
+}
+
+enum verdict loop_write(struct vfile *vf, struct call *c, int fd)
+{
+	return loop_io(vf, c, fd, true);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Images: what libblkid finds in them, and locks, so that none is mounted twice for writing. */
+#include <blkid/blkid.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/log.h"
+#include "sys/mountsrv_int.h"
+
+static void probe_free(blkid_probe *pr)
+{
+	if (*pr)
+		blkid_free_probe(*pr);
+}
+
+static const char *probe_value(blkid_probe pr, const char *name)
+{
+	const char *value = NULL;
+
+	return blkid_probe_lookup_value(pr, name, &value, NULL) == 0 ? value : NULL;
+}
+
+/* What libblkid found, as a mount's type or as a reason why there is none. */
+static int judge(blkid_probe pr, const char *path, char **ret_type, char **ret_message)
+{
+	const char *type = probe_value(pr, "TYPE"), *usage = probe_value(pr, "USAGE");
+	const char *table = probe_value(pr, "PTTYPE");
+
+	if (usage && strcmp(usage, "crypto") == 0) {
+		*ret_message = str_printf("%s is encrypted (%s): open it first (cryptsetup needs "
+					  "root), then mount what it gives", path, type);
+		return -EINVAL;
+	}
+	if (type && usage && strcmp(usage, "filesystem") != 0) {
+		*ret_message = str_printf("%s holds no file system but %s (%s)", path, type, usage);
+		return -EINVAL;
+	}
+	if (type) {
+		*ret_type = strdup(type);
+		return *ret_type ? 0 : -ENOMEM;
+	}
+	if (table)
+		*ret_message = str_printf("%s is a whole disk with a %s partition table: give the "
+					  "partition's offset with the option offset=BYTES and its "
+					  "type with type=TYPE (fdisk -l shows them)", path, table);
+	else
+		*ret_message = str_printf("%s: no file system known to libblkid is in it; if you "
+					  "know better, give the option type=TYPE", path);
+	return -EINVAL;
+}
+
+static uint64_t le(const unsigned char *p, int n)
+{
+	uint64_t v = 0;
+
+	while (n-- > 0)
+		v = v << 8 | p[n];
+	return v;
+}
+
+/* How long a file system says it is: 0 when its type is none of these. (libblkid tells it from
+ * util-linux 2.39 on.) */
+static uint64_t fs_size(int fd, const char *type)
+{
+	unsigned char sb[1024];
+
+	if (strncmp(type, "ext", 3) == 0 && pread(fd, sb, sizeof(sb), 1024) == sizeof(sb)) {
+		uint64_t blocks = le(sb + 4, 4);
+
+		if (le(sb + 96, 4) & 0x80) /* INCOMPAT_64BIT */
+			blocks |= le(sb + 0x150, 4) << 32;
+		return le(sb + 24, 4) > 6 ? 0 : blocks * (1024ull << le(sb + 24, 4));
+	}
+	if (strcmp(type, "squashfs") == 0 && pread(fd, sb, 96, 0) == 96)
+		return le(sb + 40, 8);
+	if (strcmp(type, "iso9660") == 0 && pread(fd, sb, 256, 32768) == 256)
+		return le(sb + 80, 4) * le(sb + 128, 2);
+	if (strcmp(type, "ntfs") == 0 && pread(fd, sb, 512, 0) == 512)
+		return le(sb + 40, 8) * le(sb + 11, 2);
+	return 0;
+}
+
+/* The message of a copy that was cut short. */
+static void note_truncated(
+	int fd, blkid_probe pr, const char *path, uint64_t size, char **ret_message)
+{
+	const char *type = probe_value(pr, "TYPE");
+	uint64_t want = type ? fs_size(fd, type) : 0;
+
+	if (want > size)
+		*ret_message = str_printf("%s is truncated: its file system (%s) has %llu bytes, "
+					  "the file only %llu", path, type,
+			(unsigned long long)want, (unsigned long long)size);
+}
+
+static int probe_fd(int fd, const char *path, uint64_t size, char **ret_type, char **ret_message)
+{
+	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
+	int r;
+
+	if (!pr)
+		return -ENOMEM;
+	if (blkid_probe_set_device(pr, fd, 0, 0) != 0)
+		return -EIO;
+	blkid_probe_enable_superblocks(pr, 1);
+	blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
+	blkid_probe_enable_partitions(pr, 1);
+	r = blkid_do_safeprobe(pr);
+	if (r == -2) {
+		*ret_message = str_printf("%s: more than one file system could be in it: give the "
+					  "option type=TYPE", path);
+		return -EINVAL;
+	}
+	if (r < 0) {
+		*ret_message = str_printf("%s: cannot be read: %s", path, strerror(errno));
+		return -EIO;
+	}
+	note_truncated(fd, pr, path, size, ret_message);
+	if (*ret_message)
+		return -EINVAL;
+	return judge(pr, path, ret_type, ret_message);
+}
+
+int image_type(int fd, const char *path, char **ret_type, char **ret_message)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+		*ret_message = str_printf("%s is no image: it is neither a regular file nor a "
+					  "block device", path);
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
+	}
+	if (S_ISREG(st.st_mode) && st.st_size == 0) {
+		*ret_message = str_printf("%s is empty", path);
+		return -EINVAL;
+	}
+	return probe_fd(fd, path, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : UINT64_MAX,
+		ret_type, ret_message);
+}
+
+/* Who holds the lock, as the holder wrote it. */
+static void locked_message(int fd, const char *path, bool rw, char **ret_message)
+{
+	char by[256] = "";
+	ssize_t n = pread(fd, by, sizeof(by) - 1, 0);
+
+	if (n > 0)
+		by[strcspn(by, "\n")] = '\0';
+	*ret_message = str_printf("%s is already mounted %s in view %s%s", path,
+		strncmp(by, "rw ", 3) == 0 ? "read-write" : "read-only",
+		strlen(by) > 3 ? by + 3 : "(unknown)",
+		rw ? "" : ": it cannot be mounted at the same time");
+}
+
+int image_lock(struct um *um, int image, const char *path, bool rw, char **ret_message)
+{
+	_cleanup_free_ char *lock = NULL, *line = NULL;
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+	char *slash;
+
+	if (fstat(image, &st) < 0)
+		return -errno;
+	lock = strdup(um->rundir);
+	slash = lock ? strrchr(lock, '/') : NULL;
+	if (!slash)
+		return -ENOMEM;
+	*slash = '\0';
+	slash = str_printf("%s/lock-%x-%x-%llu", lock, major(st.st_dev), minor(st.st_dev),
+		(unsigned long long)st.st_ino);
+	free(lock);
+	lock = slash;
+	if (!lock)
+		return -ENOMEM;
+	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		int r = -errno;
+
+		*ret_message = str_printf("%s: cannot make the lock file %s: %s", path, lock,
+			strerror(-r));
+		return r;
+	}
+	if (flock(fd, (rw ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		locked_message(fd, path, rw, ret_message);
+		return -EBUSY;
+	}
+	line = str_printf("%s %s\n", rw ? "rw" : "ro", um->name ? um->name : "");
+	if (line && (ftruncate(fd, 0) < 0 || write_all(fd, line, strlen(line)) < 0))
+		log_warn("%s: %s", lock, strerror(errno));
+	return take_fd(&fd);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RLIMIT_LOCKS, on which what we know of a process rides: to guests it is a limit that nobody has
+ * set. The kernel has ignored it since Linux 2.4.25, so that a value that is set need not be kept.
+ */
+#include <sys/resource.h>
+
+#include "engine/guestmem.h"
+#include "sys/table.h"
+
+static enum verdict answer(struct call *c, gaddr_t new, gaddr_t old)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit rl;
+	int r = 0;
+
+	if (new.v) {
+		r = guest_read(c, new, &rl, sizeof(rl));
+		if (r == 0 && rl.rlim_cur > rl.rlim_max)
+			r = -EINVAL;
+	}
+	if (r == 0 && old.v)
+		r = guest_write(c, old, &unlimited, sizeof(unlimited));
+	return call_return(c, r);
+}
+
+enum verdict sys_prlimit64(struct call *c)
+{
+	return answer(c, call_addr(c, 2), call_addr(c, 3));
+}
+
+enum verdict sys_getrlimit(struct call *c)
+{
+	if (!c->args[1])
+		return call_return(c, -EFAULT);
+	return answer(c, (gaddr_t){ 0 }, call_addr(c, 1));
+}
+
+enum verdict sys_setrlimit(struct call *c)
+{
+	if (!c->args[1])
+		return call_return(c, -EFAULT);
+	return answer(c, call_addr(c, 1), (gaddr_t){ 0 });
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mount(2). A server's mount of /dev/fuse is made here at once, as the kernel makes it; file systems
+ * of a kernel's own, which need a server to be started, are given to um_mount() with --root, where
+ * the guest is root of its view. What concerns no mount of the view is the kernel's to refuse.
+ */
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "dev/loop/loop.h"
+#include "fs/fuse/dev.h"
+#include "sys/ids.h"
+#include "sys/mountint.h"
+#include "sys/mountsrv.h"
+#include "sys/table.h"
+
+#define MOUNT_DATA_MAX 4096
+#define MOUNT_FLAGS                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_DIRSYNC | MS_NOATIME | \
+		MS_NODIRATIME | MS_RELATIME | MS_LAZYTIME | MS_NOSYMFOLLOW)
+#define MS_PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+bool mount_type_is_fuse(const char *type)
+{
+	return strcmp(type, "fuse") == 0 || strcmp(type, "fuseblk") == 0 ||
+	       strncmp(type, "fuse.", 5) == 0 || strncmp(type, "fuseblk.", 8) == 0;
+}
+
+/* As do_mount(): the flags of a new mount, with the kernel's default for access times. */
+unsigned long mount_flags_new(unsigned long flags)
+{
+	unsigned long f = flags & MOUNT_FLAGS;
+
+	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
+		f |= MS_RELATIME;
+	if (flags & (MS_STRICTATIME | MS_NOATIME))
+		f &= ~(unsigned long)MS_RELATIME;
+	return f;
+}
+
+int mount_where(struct call *c, int dirfd, const char *word, unsigned flags, struct path *ret)
+{
+	int r = path_resolve(c, &c->um->view, dirfd, word, flags | PATH_REALIZE, ret);
+
+	/* a guest that has gone where the view cannot follow (chroot, its own name space) */
+	return r == 0 && !ret->name ? -EPERM : r;
+}
+
+bool path_is_mount_root(const struct path *p)
+{
+	return p->kind == PATH_VIRTUAL && p->mnt && p->inode == p->mnt->root && p->name &&
+	       strcmp(p->name, p->mnt->target) == 0;
+}
+
+/* What mountinfo shows of a FUSE mount beyond its flags (fuse_show_options() of the kernel). */
+static char *show_options(const struct fuse_options *o, bool blk)
+{
+	char max_read[32] = "", blksize[32] = "";
+
+	if (o->max_read && o->max_read != UINT32_MAX)
+		snprintf(max_read, sizeof(max_read), ",max_read=%u", o->max_read);
+	if (blk && o->blksize && o->blksize != 512)
+		snprintf(blksize, sizeof(blksize), ",blksize=%u", o->blksize);
+	return str_printf("user_id=%u,group_id=%u%s%s%s%s", o->user_id, o->group_id,
+		o->default_permissions ? ",default_permissions" : "",
+		o->allow_other ? ",allow_other" : "", max_read, blksize);
+}
+
+static void fs_discard(struct fs *fs, struct inode *root)
+{
+	if (root)
+		inode_put(root);
+	itable_release(fs);
+	fs->free(fs);
+}
+
+/* A connection to the server that has this device open, with its root inode. */
+static int make_fs(
+	struct vfile *dev, const struct fuse_options *o, struct fs **ret, struct inode **ret_root)
+{
+	struct fs_entry e;
+	struct inode *root;
+	struct fs *fs;
+	int r = fuse_dev_mount(dev, o, &fuse_notify_view, &fs);
+
+	if (r < 0)
+		return r;
+	r = itable_init(fs);
+	if (r < 0) {
+		fs->free(fs);
+		return r;
+	}
+	fuse_root_entry(fs, &e);
+	r = inode_from_entry(fs, &e, NULL, NULL, &root);
+	if (r < 0) {
+		fs_discard(fs, NULL);
+		return r;
+	}
+	*ret = fs;
+	*ret_root = root;
+	return 0;
+}
+
+struct fuse_mount {
+	const char *source, *type;
+	unsigned long flags;
+	struct fuse_options o;
+	const struct path *where;
+	struct mount_pending *pending; /* may be NULL */
+};
+
+static int fuse_attach(
+	struct call *c, const struct fuse_mount *fm, struct vfile *dev, struct mount **ret)
+{
+	const struct mount_pending *p = fm->pending;
+	_cleanup_free_ char *shown = show_options(&fm->o, strncmp(fm->type, "fuseblk", 7) == 0);
+	unsigned long flags = mount_flags_new(fm->flags);
+	struct inode *root;
+	struct fs *fs;
+	int r;
+
+	if (!shown)
+		return -ENOMEM;
+	if (p)
+		flags = p->flags | (flags & MS_RDONLY);
+	r = make_fs(dev, &fm->o, &fs, &root);
+	if (r < 0)
+		return r;
+	if (flags & MS_RDONLY)
+		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
+	fuse_conn_set_server(fs, p ? p->service.pid : call_tgid(c));
+	r = view_mount(&c->um->view, fs, root, fm->where, p && p->source ? p->source : fm->source,
+		p && p->type ? p->type : fm->type, p && p->options ? p->options : shown, flags, ret);
+	if (r < 0) {
+		fs_discard(fs, root);
+		return r;
+	}
+	inode_put(root);
+	(*ret)->server = p ? p->service.pid : call_tgid(c);
+	return fuse_conn_start(fs);
+}
+
+int mount_fuse(struct call *c, const char *source, const char *type, const char *data,
+	unsigned long flags, const struct path *where)
+{
+	struct fuse_mount fm = { .source = source, .type = type, .flags = flags, .where = where };
+	_cleanup_mount_ struct mount *m = NULL;
+	_cleanup_vfile_ struct vfile *dev = NULL;
+	int r;
+
+	r = fuse_options_parse(data, &fm.o);
+	if (r < 0)
+		return r;
+	if (fm.o.fd < 0 || !fm.o.have_rootmode || !fm.o.have_user_id || !fm.o.have_group_id)
+		return -EINVAL;
+	r = vfile_of_fd(c, c->um->files, fm.o.fd, &dev, NULL);
+	if (r < 0 || !fuse_dev_is(dev))
+		return -EINVAL;
+	fm.pending = mountsrv_pending_get(c->um->mountsrv, where->name);
+	if (fm.pending)
+		fm.where = fm.pending->where;
+	r = fuse_attach(c, &fm, dev, &m);
+	if (fm.pending)
+		mountsrv_pending_done(fm.pending, m, r);
+	return r;
+}
+
+/* MS_REMOUNT of a mount of the view; the kernel's for others. */
+static enum verdict do_remount(struct call *c, const struct path *p, unsigned long flags)
+{
+	struct mount *m = p->mnt;
+	unsigned long new = mount_flags_new(flags);
+	struct fs_req req;
+	int r;
+
+	if (!path_is_mount_root(p))
+		return call_return(c, -EINVAL);
+	if (!(flags & (MS_NOATIME | MS_RELATIME | MS_STRICTATIME | MS_NODIRATIME)))
+		new = (new & ~(unsigned long)(MS_RELATIME | MS_NOATIME | MS_NODIRATIME)) |
+		      (m->flags & (MS_RELATIME | MS_NOATIME | MS_NODIRATIME));
+	if (!(new & MS_RDONLY) && (m->fs->flags & FS_READ_ONLY))
+		return call_return(c, -EACCES); /* the server was told so at its start */
+	if ((new & MS_RDONLY) && !(m->flags & MS_RDONLY)) {
+		fs_req_init(&req, c);
+		r = files_sync(c->um->files, m->fs, &req);
+		if (r < 0)
+			return call_return(c, r);
+	}
+	__atomic_store_n(&m->flags, new, __ATOMIC_RELAXED);
+	return call_return(c, 0);
+}
+
+/* What is asked of a place that a mount of the view may be: true when it was answered. */
+static bool change_existing(struct call *c, unsigned long flags, const char *target,
+	enum verdict *ret)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+	int r;
+
+	if (!(flags & (MS_REMOUNT | MS_BIND | MS_MOVE | MS_PROPAGATION)))
+		return false;
+	*ret = CONTINUE;
+	if (!view_has_mounts(&c->um->view))
+		return true;
+	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &p);
+	if (r < 0)
+		*ret = call_return(c, r);
+	else if (p.kind != PATH_VIRTUAL)
+		*ret = CONTINUE;
+	else if (flags & MS_REMOUNT)
+		*ret = do_remount(c, &p, flags);
+	else if (flags & MS_PROPAGATION)
+		*ret = call_return(c, path_is_mount_root(&p) ? 0 : -EINVAL);
+	else
+		*ret = call_return(c, -EPERM);
+	return true;
+}
+
+/* A file system of the kernel's own kind. */
+static enum verdict mount_served(struct call *c, const char *source, const char *target,
+	const char *type, const char *data, unsigned long flags)
+{
+	_cleanup_free_ char *message = NULL, *cwd = NULL;
+	struct mount_request rq = { .source = source, .target = target, .type = type,
+		.options = data, .flags = flags & MOUNT_FLAGS };
+	int r = path_of_cwd(c, &c->um->view, c->tid, &cwd);
+
+	if (r < 0)
+		return call_return(c, r);
+	rq.cwd = cwd;
+	r = um_mount(c->um, c, &rq, &message);
+	if (r < 0)
+		log_warn("mount %s on %s: %s", source, target, message ? message : strerror(-r));
+	return call_return(c, r);
+}
+
+/* Kernel file systems that no server stands for: the kernel says what it thinks of them. */
+static bool type_is_kernels(const char *type)
+{
+	static const char *const types[] = { "proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "cgroup",
+		"cgroup2", "mqueue", "overlay", "bpf", "tracefs", "debugfs", "securityfs", "nfs",
+		"ramfs", "hugetlbfs", "configfs", "binfmt_misc", "autofs", "rpc_pipefs", "efivarfs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum verdict sys_mount(struct call *c)
+{
+	_cleanup_free_ char *source = malloc(PATH_MAX), *target = malloc(PATH_MAX),
+			    *data = calloc(1, MOUNT_DATA_MAX + 1);
+	_cleanup_path_ struct path where = PATH_INIT;
+	unsigned long flags = c->args[3];
+	char type[128] = "";
+	enum verdict v;
+	ssize_t n = 0;
+	int r;
+
+	if (!source || !target || !data)
+		return call_return(c, -ENOMEM);
+	source[0] = '\0';
+	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
+		flags &= ~(unsigned long)MS_MGC_MSK;
+	if (c->args[2])
+		n = guest_read_str(c, call_addr(c, 2), type, sizeof(type));
+	if (n >= 0)
+		n = guest_read_str(c, call_addr(c, 1), target, PATH_MAX);
+	if (n < 0)
+		return CONTINUE; /* the kernel says which error */
+	snprintf(c->what, sizeof(c->what), "%s %.120s", type, target);
+	if (change_existing(c, flags, target, &v))
+		return v;
+	if (c->args[0] && guest_read_str(c, call_addr(c, 0), source, PATH_MAX) < 0)
+		return CONTINUE;
+	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
+		data[0] = '\0';
+	if (!mount_type_is_fuse(type)) {
+		if (!type[0] || !ids_capable(c, CAP_SYS_ADMIN) || type_is_kernels(type))
+			return CONTINUE;
+		return mount_served(c, source, target, type, data, flags);
+	}
+	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
+	if (r == 0)
+		r = mount_fuse(c, source, type, data, flags, &where);
+	return call_return(c, r);
+}

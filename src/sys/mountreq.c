@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * um_mount(): a request, step by step. Where the source leads and what it is, who serves it, the
+ * lock on an image; then the server is started and waited for, as mountsrv.c has it.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "dev/loop/loop.h"
+#include "fs/fuse/fuse.h"
+#include "sys/mountint.h"
+
+#define MOUNT_TIMEOUT_NS (30 * NSEC_PER_SEC)
+#define POLL_NS (20 * 1000 * 1000ull)
+
+static char *absolute(const char *cwd, const char *path)
+{
+	if (path[0] == '/' || !cwd)
+		return strdup(path);
+	return str_printf("%s/%s", cwd, path);
+}
+
+/* Everything that one um_mount() works with. */
+struct job {
+	struct um *um;
+	struct call *c;
+	const struct mount_request *rq;
+	struct mount_options o;
+	char *source;	   /* absolute where it is a file */
+	int image;	   /* the source opened, or -1: it is no file ("user@host:dir") */
+	char *type;
+	struct server server;
+	struct path where;
+	struct mount_pending *p;
+	char **ret_message;
+};
+
+static void job_release(struct job *j)
+{
+	mount_options_release(&j->o);
+	free(j->source);
+	free(j->type);
+	server_release(&j->server);
+	path_release(&j->where);
+	if (j->image >= 0)
+		close(j->image);
+}
+
+static int PRINTF(3, 4) fail(struct job *j, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (*j->ret_message)
+		return err;
+	va_start(ap, fmt);
+	if (vasprintf(j->ret_message, fmt, ap) < 0)
+		*j->ret_message = NULL;
+	va_end(ap);
+	return err;
+}
+
+static int resolve_target(struct job *j)
+{
+	_cleanup_free_ char *word = absolute(j->rq->cwd, j->rq->target);
+	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	int r;
+
+	if (!word)
+		return -ENOMEM;
+	if (j->c)
+		r = mount_where(j->c, AT_FDCWD, word, PATH_FOLLOW, &j->where);
+	else
+		r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &j->where);
+	if (r < 0)
+		return fail(j, r, "mount point %s: %s", word, strerror(-r));
+	return 0;
+}
+
+/* "NAME#source" as in fstab(5): the type is fuse.NAME. */
+static int split_fuse_source(struct job *j)
+{
+	const char *s = j->rq->source, *hash = strchr(s, '#');
+	const char *slash = strchr(s, '/');
+
+	if (!hash || hash == s || (slash && slash < hash))
+		return 0;
+	j->type = str_printf("fuse.%.*s", (int)(hash - s), s);
+	j->source = strdup(hash + 1);
+	return j->type && j->source ? 1 : -ENOMEM;
+}
+
+static bool is_fuse_type(const struct job *j)
+{
+	return j->type && strncmp(j->type, "fuse.", 5) == 0;
+}
+
+static int PRINTF(2, 3) add_option(struct job *j, const char *fmt, ...)
+{
+	_cleanup_free_ char *opt = NULL;
+	char *rest;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&opt, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return -ENOMEM;
+	rest = str_printf("%s,%s", j->o.rest ? j->o.rest : "", opt);
+	if (!rest)
+		return -ENOMEM;
+	free(j->o.rest);
+	j->o.rest = rest;
+	return 0;
+}
+
+/* Opens the source where it names a file of the view. */
+static int open_source(struct job *j)
+{
+	struct fs_req req = { .call = j->c, .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	_cleanup_path_ struct path p = PATH_INIT;
+	_cleanup_free_ char *word = absolute(j->rq->cwd, j->source);
+	bool rw = !(j->o.flags & MS_RDONLY);
+	struct stat st;
+	int n, r;
+
+	if (!word)
+		return -ENOMEM;
+	n = loop_number(word);
+	if (n >= 0 && j->um->loops) {
+		struct loop_source ls;
+
+		r = loop_mounting(j->um, n, &ls);
+		if (r < 0)
+			return r;
+		j->p->loop = n;
+		free(j->source);
+		j->source = ls.path;
+		j->image = ls.fd;
+		if (ls.read_only)
+			j->o.flags |= MS_RDONLY;
+		return ls.offset ? add_option(j, "offset=%llu", (unsigned long long)ls.offset) : 0;
+	}
+	r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &p);
+	if (r < 0)
+		return r;
+	free(j->source);
+	j->source = strdup(p.name);
+	if (!j->source)
+		return -ENOMEM;
+	if (p.kind == PATH_VIRTUAL) {
+		r = file_open_fd(j->um->files, &req, p.mnt, p.inode, O_RDONLY);
+	} else {
+		r = open(j->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		r = r < 0 ? -errno : r;
+		if (r >= 0 && rw && access(j->source, W_OK) < 0 && errno != ENOENT) {
+			j->o.flags |= MS_RDONLY; /* as mount(8): "write-protected, mounting read-only" */
+			log_info("%s is write-protected, mounting read-only", j->source);
+		}
+	}
+	if (r < 0)
+		return r;
+	if (fstat(r, &st) < 0 || (S_ISDIR(st.st_mode) && is_fuse_type(j))) {
+		close(r); /* bindfs and the like: no image, nothing to lock */
+		return 0;
+	}
+	j->image = r;
+	return 0;
+}
+
+static bool type_is_read_only(const char *type)
+{
+	return strcmp(type, "iso9660") == 0 || strcmp(type, "squashfs") == 0;
+}
+
+/* Source and type: what is to be served, by whom. */
+static int find_type(struct job *j)
+{
+	const char *asked = j->o.type ? j->o.type : j->rq->type;
+	int r = split_fuse_source(j);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		j->source = strdup(j->rq->source);
+		if (asked && strcmp(asked, "auto") != 0)
+			j->type = strdup(asked);
+		if (!j->source || (asked && strcmp(asked, "auto") != 0 && !j->type))
+			return -ENOMEM;
+	}
+	r = open_source(j);
+	if (r < 0 && !is_fuse_type(j))
+		return fail(j, r, "%s: %s", j->source, strerror(-r));
+	if (!j->type) {
+		r = image_type(j->image, j->source, &j->type, j->ret_message);
+		if (r < 0)
+			return fail(j, r, "%s: its type cannot be found: %s", j->source,
+				strerror(-r));
+	}
+	if (type_is_read_only(j->type))
+		j->o.flags |= MS_RDONLY;
+	return 0;
+}
+
+static int find_server(struct job *j)
+{
+	int r;
+
+	if (j->o.server) {
+		j->server.command = strdup(j->o.server);
+		if (j->server.command && !strstr(j->server.command, "%m")) {
+			free(j->server.command);
+			j->server.command = str_printf("%s %%s %%m -o %%o", j->o.server);
+		}
+		return j->server.command ? 0 : -ENOMEM;
+	}
+	r = server_find(j->type, &j->server);
+	if (r == -ENODEV)
+		return fail(j, r, "%s is %s, for which no server is known: name one with the "
+				  "option server=COMMAND or in ~/.config/umview/servers",
+			j->source, j->type);
+	return r;
+}
+
+static int make_argv(struct job *j, char ***ret)
+{
+	_cleanup_free_ char *options = str_printf("%s%s",
+		j->o.flags & MS_RDONLY ? "ro" : "rw", j->o.rest ? j->o.rest : "");
+	int r;
+
+	if (!options)
+		return -ENOMEM;
+	r = server_argv(j->server.command, j->source,
+		j->p->mountpoint ? j->p->mountpoint : j->where.name, options, ret);
+	if (r == -EINVAL)
+		return fail(j, r, "the server command \"%s\" is empty or has an open quote",
+			j->server.command);
+	if (r < 0)
+		return r;
+	if (!server_installed((*ret)[0])) {
+		r = -ENOENT;
+		if (j->server.package)
+			fail(j, r, "%s needs the program %s, which is not installed: apt install %s",
+				j->type, (*ret)[0], j->server.package);
+		else
+			fail(j, r, "the server %s is not installed", (*ret)[0]);
+		strv_free(*ret);
+	}
+	return r;
+}
+
+static int make_pending(struct job *j)
+{
+	struct mount_pending *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->ms = j->um->mountsrv;
+	p->service = (struct service)SERVICE_INIT;
+	p->lock_fd = p->loop = -1;
+	j->p = p;
+	return 0;
+}
+
+static int fill_pending(struct job *j)
+{
+	struct mount_pending *p = j->p;
+	bool plain = strncmp(j->type, "fuse", 4) != 0;
+
+	p->where = &j->where;
+	p->source = strdup(p->loop >= 0 ? j->rq->source : j->source);
+	p->type = strdup(j->type);
+	/* a fuse.* mount shows user_id= and so on, as the kernel has it */
+	if (plain)
+		p->options = strdup(j->o.rest && j->o.rest[0] ? j->o.rest + 1 : "");
+	p->flags = mount_flags_new(j->o.flags);
+	return p->source && p->type && (p->options || !plain) ? 0 : -ENOMEM;
+}
+
+/* The last line of what a server said, without its newline. */
+static const char *last_words(struct service *s)
+{
+	char *line;
+
+	service_listen(s);
+	while (s->said_len && strchr("\n\r \t", s->said[s->said_len - 1]))
+		s->said[--s->said_len] = '\0';
+	for (line = s->said; (line = strchr(line, '\n')); )
+		*line = ';';
+	return s->said_len ? s->said : "it said nothing";
+}
+
+/* Waits until the server's mount(2) has come. */
+static int wait_mounted(struct job *j, uint64_t deadline)
+{
+	struct mountsrv *ms = j->um->mountsrv;
+	struct mount_pending *p = j->p;
+	bool ended = false;
+
+	for (;;) {
+		uint64_t until = now_ns() + POLL_NS;
+		struct timespec ts = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
+			.tv_nsec = (long)(until % NSEC_PER_SEC) };
+		bool done, claimed;
+
+		pthread_mutex_lock(&ms->lock);
+		if (!p->done)
+			pthread_cond_timedwait(&ms->cond, &ms->lock, &ts);
+		done = p->done;
+		claimed = p->claimed;
+		pthread_mutex_unlock(&ms->lock);
+		if (done)
+			return p->error;
+		if (ended && !claimed)
+			return -EIO;
+		/* looked at before the list is: what it did while it lived has been seen then */
+		ended = service_ended(&p->service, 0) && p->service.output < 0;
+		if (now_ns() > deadline)
+			return -ETIMEDOUT;
+		if (j->c && call_interrupted(j->c))
+			return -EINTR;
+	}
+}
+
+static int wait_ready(struct job *j)
+{
+	uint64_t deadline = now_ns() + MOUNT_TIMEOUT_NS;
+	struct fs_req req = { .call = j->c };
+	int r = wait_mounted(j, deadline);
+
+	if (r < 0)
+		return r;
+	return fuse_conn_wait_init(j->p->mnt->fs, &req, deadline);
+}
+
+static void pending_unlink(struct job *j)
+{
+	struct mountsrv *ms = j->um->mountsrv;
+
+	pthread_mutex_lock(&ms->lock);
+	cds_list_del(&j->p->node);
+	pthread_mutex_unlock(&ms->lock);
+}
+
+/* Waits for a mount(2) of the server that is being answered just now. */
+static void pending_settle(struct job *j)
+{
+	struct mountsrv *ms = j->um->mountsrv;
+
+	pthread_mutex_lock(&ms->lock);
+	while (j->p->claimed && !j->p->done)
+		pthread_cond_wait(&ms->cond, &ms->lock);
+	pthread_mutex_unlock(&ms->lock);
+}
+
+static int start_failed(struct job *j, int r, const char *program)
+{
+	struct mount_pending *p = j->p;
+
+	service_stop(&p->service, 2 * NSEC_PER_SEC);
+	if (r == -ETIMEDOUT)
+		fail(j, r, "%s: %s did not mount it within %llu s: %s", j->source, program,
+			MOUNT_TIMEOUT_NS / NSEC_PER_SEC, last_words(&p->service));
+	else if (r != -EINTR)
+		fail(j, r, "%s: %s did not mount it: %s", j->source, program,
+			last_words(&p->service));
+	pending_unlink(j);
+	pending_settle(j);
+	if (p->mnt) {
+		struct mount *m = mount_get(p->mnt);
+
+		if (view_detach(&j->um->view, m, MNT_DETACH) == 0) {
+			fuse_conn_abort(m->fs);
+			files_drop_fs(j->um->files, m->fs);
+			mount_end(m, now_ns());
+		}
+		mount_put(m);
+	}
+	return r;
+}
+
+static int make_mountpoint(struct job *j)
+{
+	_cleanup_free_ char *dir = str_printf("%s/mnt-XXXXXX", j->um->rundir);
+
+	if (!dir)
+		return -ENOMEM;
+	if (!mkdtemp(dir))
+		return fail(j, -errno, "cannot make %s: %s", dir, strerror(errno));
+	j->p->mountpoint = realpath(dir, NULL);
+	return j->p->mountpoint ? 0 : -errno;
+}
+
+static int start_server(struct job *j)
+{
+	struct mountsrv *ms = j->um->mountsrv;
+	char **argv = NULL;
+	int r = make_mountpoint(j);
+
+	if (r == 0)
+		r = make_argv(j, &argv);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&ms->lock);
+	cds_list_add_tail(&j->p->node, &ms->pending);
+	pthread_mutex_unlock(&ms->lock);
+	r = service_start(j->um, argv, j->rq->cwd, &j->p->service);
+	if (r < 0) {
+		pending_unlink(j);
+		fail(j, r, "cannot start %s: %s", argv[0], strerror(-r));
+	} else {
+		r = wait_ready(j);
+		if (r < 0)
+			r = start_failed(j, r, argv[0]);
+	}
+	if (r == 0) {
+		pthread_mutex_lock(&ms->lock);
+		cds_list_del(&j->p->node);
+		cds_list_add_tail(&j->p->node, &ms->live);
+		j->p = NULL;
+		pthread_mutex_unlock(&ms->lock);
+	}
+	strv_free(argv);
+	return r;
+}
+
+static int say_plan(struct job *j)
+{
+	_cleanup_free_ char *line = NULL;
+	char **argv = NULL;
+	size_t len;
+	FILE *out;
+	int r = make_argv(j, &argv);
+
+	if (r < 0)
+		return r;
+	out = open_memstream(&line, &len);
+	if (out) {
+		fprintf(out, "%s on %s, type %s, served by:", j->source, j->where.name, j->type);
+		for (size_t i = 0; argv[i]; i++)
+			fprintf(out, " %s", argv[i]);
+		fclose(out);
+		*j->ret_message = take_ptr(&line);
+	}
+	strv_free(argv);
+	return 0;
+}
+
+static int run_job(struct job *j)
+{
+	int r = mount_options_parse(j->rq->options, j->rq->flags, &j->o);
+
+	if (r < 0)
+		return fail(j, r, "mount options \"%s\": too long", j->rq->options);
+	r = make_pending(j);
+	if (r == 0)
+		r = resolve_target(j);
+	if (r == 0)
+		r = find_type(j);
+	if (r == 0)
+		r = find_server(j);
+	if (r == 0)
+		r = fill_pending(j);
+	if (r == 0 && j->image >= 0) {
+		r = image_lock(j->um, j->image, j->source, !(j->o.flags & MS_RDONLY),
+			j->ret_message);
+		if (r >= 0) {
+			j->p->lock_fd = r;
+			r = 0;
+		}
+	}
+	if (r < 0)
+		return r;
+	return j->rq->dry_run ? say_plan(j) : start_server(j);
+}
+
+int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char **ret_message)
+{
+	struct job j = { .um = um, .c = c, .rq = rq, .image = -1, .where = PATH_INIT };
+	char *message = NULL;
+	int r;
+
+	j.ret_message = &message;
+	r = run_job(&j);
+	if (r < 0 && !message)
+		fail(&j, r, "%s on %s: %s", rq->source, rq->target, strerror(-r));
+	mount_pending_free(j.p);
+	job_release(&j);
+	if (ret_message)
+		*ret_message = message;
+	else
+		free(message);
+	return r;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. A request is put in the list of pending ones under a mount point made for it, then
+ * its server is started with that. The server opens /dev/fuse and calls mount(2) like any other: sys_mount() finds
+ * the request by that mount point, puts the mount where it was asked for and gives the mount the request's names. Then INIT is waited for:
+ * only its answer means that the file system is mounted. The request lives as long as the mount, as
+ * it holds the image's lock and knows the server's process.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "dev/loop/loop.h"
+#include "engine/engine.h"
+#include "fs/fuse/fuse.h"
+#include "sys/mountint.h"
+
+#define MAX_ENDED 64
+
+int mountsrv_new(struct um *um, struct mountsrv **ret)
+{
+	struct mountsrv *ms = calloc(1, sizeof(*ms));
+	pthread_condattr_t attr;
+
+	if (!ms)
+		return -ENOMEM;
+	ms->um = um;
+	pthread_mutex_init(&ms->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&ms->cond, &attr);
+	pthread_condattr_destroy(&attr);
+	CDS_INIT_LIST_HEAD(&ms->pending);
+	CDS_INIT_LIST_HEAD(&ms->live);
+	CDS_INIT_LIST_HEAD(&ms->ended);
+	CDS_INIT_LIST_HEAD(&ms->lazy);
+	*ret = ms;
+	return 0;
+}
+
+void mount_pending_free(struct mount_pending *p)
+{
+	if (!p)
+		return;
+	service_release(&p->service);
+	if (p->mnt)
+		mount_put(p->mnt);
+	if (p->lock_fd >= 0)
+		close(p->lock_fd);
+	if (p->loop >= 0)
+		loop_unmounted(p->ms->um, p->loop);
+	if (p->mountpoint)
+		(void)rmdir(p->mountpoint); /* else it goes with the run directory */
+	free(p->mountpoint);
+	free(p->source);
+	free(p->type);
+	free(p->options);
+	free(p);
+}
+
+static void ended_drop(struct mountsrv *ms, struct ended *e)
+{
+	cds_list_del(&e->node);
+	ms->nended--;
+	free(e->target);
+	free(e);
+}
+
+void mountsrv_free(struct mountsrv *ms)
+{
+	struct mount_pending *p, *next;
+	struct ended *e, *next_e;
+
+	if (!ms)
+		return;
+	cds_list_for_each_entry_safe(p, next, &ms->live, node) {
+		cds_list_del(&p->node);
+		mount_pending_free(p);
+	}
+	cds_list_for_each_entry_safe(e, next_e, &ms->ended, node)
+		ended_drop(ms, e);
+	pthread_cond_destroy(&ms->cond);
+	pthread_mutex_destroy(&ms->lock);
+	free(ms);
+}
+
+/* ---- the server's side: its mount(2) ---- */
+
+struct mount_pending *mountsrv_pending_get(struct mountsrv *ms, const char *mountpoint)
+{
+	struct mount_pending *p, *found = NULL;
+
+	pthread_mutex_lock(&ms->lock);
+	cds_list_for_each_entry(p, &ms->pending, node) {
+		if (!p->claimed && strcmp(p->mountpoint, mountpoint) == 0) {
+			p->claimed = true;
+			found = p;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&ms->lock);
+	return found;
+}
+
+void mountsrv_pending_done(struct mount_pending *p, struct mount *m, int error)
+{
+	struct mountsrv *ms = p->ms;
+
+	pthread_mutex_lock(&ms->lock);
+	p->done = true;
+	p->error = error;
+	p->mnt = m && error == 0 ? mount_get(m) : NULL;
+	pthread_cond_broadcast(&ms->cond);
+	pthread_mutex_unlock(&ms->lock);
+}
+
+/* ---- ended mounts ---- */
+
+void mountsrv_remember_ended(struct mountsrv *ms, const struct mount *m)
+{
+	struct ended *e;
+
+	if (!m->server)
+		return;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return; /* a late umount2 then gets EINVAL, no more */
+	e->target = strdup(m->target);
+	e->server = m->server;
+	if (!e->target) {
+		free(e);
+		return;
+	}
+	pthread_mutex_lock(&ms->lock);
+	cds_list_add_tail(&e->node, &ms->ended);
+	if (++ms->nended > MAX_ENDED)
+		ended_drop(ms, cds_list_first_entry(&ms->ended, struct ended, node));
+	pthread_mutex_unlock(&ms->lock);
+}
+
+bool mountsrv_any_ended(struct mountsrv *ms)
+{
+	bool any;
+
+	pthread_mutex_lock(&ms->lock);
+	any = ms->nended > 0;
+	pthread_mutex_unlock(&ms->lock);
+	return any;
+}
+
+bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid)
+{
+	struct ended *e;
+	bool late = false;
+
+	pthread_mutex_lock(&ms->lock);
+	cds_list_for_each_entry(e, &ms->ended, node) {
+		if (e->server == tgid && strcmp(e->target, target) == 0)
+			late = true;
+	}
+	pthread_mutex_unlock(&ms->lock);
+	return late;
+}
+
+void mountsrv_mount_ended(struct mountsrv *ms, struct mount *m, uint64_t deadline_ns)
+{
+	struct mount_pending *p, *found = NULL;
+
+	pthread_mutex_lock(&ms->lock);
+	cds_list_for_each_entry(p, &ms->live, node) {
+		if (p->mnt == m) {
+			found = p;
+			cds_list_del(&p->node);
+			break;
+		}
+	}
+	pthread_mutex_unlock(&ms->lock);
+	if (!found)
+		return;
+	/* only when the server is gone is the image whole */
+	if (!service_ended(&found->service, deadline_ns)) {
+		log_warn("%s: its server does not end and is killed", m->target);
+		service_stop(&found->service, NSEC_PER_SEC);
+	}
+	mount_pending_free(found);
+}

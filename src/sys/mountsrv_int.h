@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of mounting share: mountsrv.c, servers.c, image.c, umount.c. */
+#ifndef UM_SYS_MOUNTSRV_INT_H
+#define UM_SYS_MOUNTSRV_INT_H
+
+#include "sys/mountsrv.h"
+#include "sys/service.h"
+
+/* ---- servers.c: which program serves which type ---- */
+
+struct server {
+	char *type;
+	char *command; /* template: %s source, %m mount point, %o options, never empty */
+	char *package; /* Debian's */
+};
+/* The line for a type: from the user's table, else from ours, else for "fuse.NAME" NAME itself.
+ * -ENODEV: none. Release with server_release(). */
+int MUST_CHECK server_find(const char *type, struct server *ret);
+void server_release(struct server *s);
+/* The words of a command template with its places filled in; NULL-terminated, free with
+ * strv_free(). Single and double quotes group words. -EINVAL for an open quote, -ENOMEM. */
+int MUST_CHECK server_argv(const char *command, const char *source, const char *mountpoint,
+	const char *options, char ***ret);
+void strv_free(char **v);
+/* Is the program of argv[0] there (PATH)? */
+bool server_installed(const char *program);
+
+/* ---- image.c: what is in an image, and who has it ---- */
+
+/* libblkid's name of the file system in an image. -EINVAL with a message: unknown, truncated,
+ * encrypted, a whole disk with partitions ... */
+int MUST_CHECK image_type(int fd, const char *path, char **ret_type, char **ret_message);
+/* Locks an image against being mounted twice, as long as the descriptor is open: fd; -EBUSY with a
+ * message. */
+int MUST_CHECK image_lock(
+	struct um *um, int image, const char *path, bool rw, char **ret_message);
+
+/* ---- mountopts.c ---- */
+
+/* What an options string is to us, and what of it is the server's. */
+struct mount_options {
+	char *type, *server;
+	char *rest; /* for the server: no flags, nothing of ours */
+	unsigned long flags;
+};
+
+/* Flags as for mount(2) are or-ed in; "\\," is a comma of an option's own. -EINVAL, -ENOMEM. */
+int MUST_CHECK mount_options_parse(
+	const char *options, unsigned long flags, struct mount_options *ret);
+void mount_options_release(struct mount_options *o);
+
+/* ---- mountsrv.c ---- */
+
+/* A mount that is being made, or one whose server we started. */
+struct mount_pending {
+	struct mountsrv *ms;
+	/* What the server is told to mount on: an empty directory of ours, so that it need not like
+	 * the real place (libfuse refuses one that is not empty). Canonical. */
+	char *mountpoint;
+	const struct path *where; /* the real place; the job's, valid until done */
+	char *source, *type, *options;
+	unsigned long flags;
+	bool claimed;	      /* the server's mount(2) has come */
+	bool done;	      /* and was answered: mnt or error */
+	int error;
+	struct mount *mnt;    /* referenced */
+	struct service service;
+	int lock_fd;	      /* of the image */
+	int loop;	      /* device to be freed with it, -1 */
+	struct cds_list_head node; /* ms->pending or ms->live */
+};
+
+struct ended {
+	char *target;
+	pid_t server;
+	struct cds_list_head node;
+};
+
+struct mountsrv {
+	struct um *um;
+	pthread_mutex_t lock; /* the lists and the pending ones' state; innermost */
+	pthread_cond_t cond;  /* a pending one was claimed or done */
+	struct cds_list_head pending, live;
+	struct cds_list_head ended; /* newest last, at most MAX_ENDED */
+	unsigned nended;
+	struct cds_list_head lazy; /* umount -l: struct lazy, until nobody uses them */
+	bool lazy_thread;
+};
+
+void mount_pending_free(struct mount_pending *p);
+/* The mount is gone: waits for its server, unlocks its image. */
+void mountsrv_mount_ended(struct mountsrv *ms, struct mount *m, uint64_t deadline_ns);
+void mountsrv_remember_ended(struct mountsrv *ms, const struct mount *m);
+
+#endif

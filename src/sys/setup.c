@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/setup.h"
+
+#include "dev/loop/loop.h"
+#include "sys/ids.h"
+#include "sys/mountsrv.h"
+
+#define FILES_END_NS (10 * NSEC_PER_SEC)
+
+int um_init(struct um *um, bool root)
+{
+	int r = view_init(&um->view);
+
+	if (r < 0)
+		return r;
+	r = files_new(&um->view, um->rundir, &um->files);
+	if (r == 0)
+		r = mountsrv_new(um, &um->mountsrv);
+	if (r == 0 && root)
+		r = ids_new(&um->ids);
+	if (r == 0 && root)
+		r = loops_new(&um->loops);
+	if (r == 0 && root)
+		ids_install(um->ids);
+	return r;
+}
+
+void um_release(struct um *um)
+{
+	if (um->mountsrv)
+		mountsrv_free(um->mountsrv);
+	if (um->files)
+		files_free(um->files, now_ns() + FILES_END_NS);
+	if (um->view.mounts.next)
+		view_release(&um->view);
+	loops_free(um->loops);
+	ids_free(um->ids);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * umount2(2), and the end of mounts. The order: what is dirty goes back to the server; no path leads
+ * to the mount any more; the server is told (DESTROY) and waited for; its image is unlocked.
+ * A mount taken away lazily (MNT_DETACH) while in use is looked at by a thread of its own until
+ * nobody uses it any more.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "fs/fuse/fuse.h"
+#include "sys/ids.h"
+#include "sys/mountint.h"
+#include "sys/table.h"
+
+#define SERVER_WAIT_NS (120 * NSEC_PER_SEC)
+#define LAZY_POLL_US 200000
+#define UMOUNT_FLAGS (MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)
+
+struct lazy {
+	struct mount *m; /* referenced */
+	struct cds_list_head node;
+};
+
+/* The file system has no users: ends it. Takes the reference. */
+static void end_fs(struct um *um, struct mount *m, uint64_t deadline_ns)
+{
+	mountsrv_remember_ended(um->mountsrv, m);
+	files_drop_fs(um->files, m->fs);
+	mount_end(m, deadline_ns);
+	mountsrv_mount_ended(um->mountsrv, m, deadline_ns);
+	mount_put(m);
+}
+
+/* The mounts of ms->lazy that nobody uses any more are ended; ends with the list. */
+static void *lazy_main(void *arg)
+{
+	struct mountsrv *ms = arg;
+
+	for (;;) {
+		struct lazy *l, *next;
+		struct cds_list_head ready;
+
+		CDS_INIT_LIST_HEAD(&ready);
+		usleep(LAZY_POLL_US);
+		pthread_mutex_lock(&ms->lock);
+		if (cds_list_empty(&ms->lazy)) {
+			ms->lazy_thread = false;
+			pthread_mutex_unlock(&ms->lock);
+			return NULL;
+		}
+		cds_list_splice(&ms->lazy, &ready);
+		CDS_INIT_LIST_HEAD(&ms->lazy);
+		pthread_mutex_unlock(&ms->lock);
+		cds_list_for_each_entry_safe(l, next, &ready, node) {
+			if (files_busy(ms->um->files, l->m))
+				continue;
+			cds_list_del(&l->node);
+			if (files_sync(ms->um->files, l->m->fs, NULL) < 0)
+				log_warn("%s: not all could be written back", l->m->target);
+			end_fs(ms->um, l->m, now_ns() + SERVER_WAIT_NS);
+			free(l);
+		}
+		pthread_mutex_lock(&ms->lock);
+		cds_list_splice(&ready, &ms->lazy);
+		pthread_mutex_unlock(&ms->lock);
+	}
+}
+
+static void end_lazily(struct um *um, struct mount *m)
+{
+	struct mountsrv *ms = um->mountsrv;
+	struct lazy *l = malloc(sizeof(*l));
+	pthread_t thread;
+
+	if (!l) {
+		end_fs(um, m, now_ns() + SERVER_WAIT_NS);
+		return;
+	}
+	l->m = m;
+	pthread_mutex_lock(&ms->lock);
+	cds_list_add_tail(&l->node, &ms->lazy);
+	if (!ms->lazy_thread && pthread_create(&thread, NULL, lazy_main, ms) == 0) {
+		pthread_detach(thread);
+		ms->lazy_thread = true;
+	}
+	pthread_mutex_unlock(&ms->lock);
+}
+
+struct child_search {
+	struct mount *of;
+	bool found;
+};
+
+static void find_child(struct mount *m, void *arg)
+{
+	struct child_search *s = arg;
+
+	if (m->parent == s->of && !m->detached)
+		s->found = true;
+}
+
+static bool has_children(struct view *v, struct mount *m)
+{
+	struct child_search s = { .of = m };
+
+	view_each_mount(v, find_child, &s);
+	return s.found;
+}
+
+/* MNT_EXPIRE: -EAGAIN marks an unused mount, the next one ends it. */
+static int expire(struct mount *m)
+{
+	return __atomic_exchange_n(&m->expiring, true, __ATOMIC_RELAXED) ? 0 : -EAGAIN;
+}
+
+static int before_detach(struct um *um, struct call *c, struct mount *m, int flags)
+{
+	struct fs_req req = { 0 };
+	int r;
+
+	if (flags & MNT_FORCE)
+		fuse_conn_abort(m->fs);
+	if (flags & MNT_DETACH)
+		return 0;
+	if (has_children(&um->view, m) || files_busy(um->files, m))
+		return -EBUSY;
+	if (flags & MNT_EXPIRE) {
+		r = expire(m);
+		if (r < 0)
+			return r;
+	}
+	if (flags & MNT_FORCE || fuse_conn_dead(m->fs))
+		return 0;
+	if (c)
+		fs_req_init(&req, c);
+	r = files_sync(um->files, m->fs, &req);
+	if (r < 0 && fuse_conn_dead(m->fs))
+		r = 0;
+	return r;
+}
+
+/* Takes the reference of m, which is in the tree. */
+static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
+{
+	int r = before_detach(um, c, m, flags);
+
+	if (r == 0)
+		r = view_detach(&um->view, m, flags);
+	if (r < 0) {
+		mount_put(m);
+		return r;
+	}
+	if ((flags & MNT_DETACH) && files_busy(um->files, m))
+		end_lazily(um, m);
+	else
+		end_fs(um, m, now_ns() + SERVER_WAIT_NS);
+	return 0;
+}
+
+int um_umount(struct um *um, struct call *c, const char *target, int flags)
+{
+	struct mount *m = view_mount_at(&um->view, target);
+
+	return m ? take_down(um, c, m, flags) : -EINVAL;
+}
+
+void um_umount_all(struct um *um, uint64_t deadline_ns,
+	void (*progress)(void *arg, const char *target), void *arg)
+{
+	struct mount *m;
+
+	while ((m = view_last_mount(&um->view))) {
+		if (progress)
+			progress(arg, m->target);
+		if (!fuse_conn_dead(m->fs) && files_sync(um->files, m->fs, NULL) < 0)
+			log_user("%s: not all could be written back", m->target);
+		if (view_detach(&um->view, m, MNT_DETACH) < 0)
+			log_warn("%s: cannot be detached", m->target);
+		end_fs(um, m, deadline_ns);
+	}
+}
+
+/* The words without following the mount's own server, for one that is dead or hangs. */
+static struct mount *mount_by_words(struct call *c, const char *word)
+{
+	size_t n = strlen(word);
+	_cleanup_free_ char *trimmed = NULL;
+
+	if (word[0] != '/')
+		return NULL;
+	while (n > 1 && word[n - 1] == '/')
+		n--;
+	trimmed = strndup(word, n);
+	return trimmed ? view_mount_at(&c->um->view, trimmed) : NULL;
+}
+
+enum verdict sys_umount2(struct call *c)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+	struct um *um = c->um;
+	int flags = (int)c->args[1], r;
+	char word[PATH_MAX];
+	struct mount *m;
+
+	if (!view_has_mounts(&um->view) && !mountsrv_any_ended(um->mountsrv))
+		return CONTINUE;
+	if ((flags & ~UMOUNT_FLAGS) || ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH))))
+		return call_return(c, -EINVAL);
+	if (guest_read_str(c, call_addr(c, 0), word, sizeof(word)) < 0)
+		return CONTINUE;
+	snprintf(c->what, sizeof(c->what), "%.150s", word);
+	m = mount_by_words(c, word);
+	if (!m) {
+		r = mount_where(c, AT_FDCWD, word, flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW, &p);
+		if (r < 0)
+			return call_return(c, r);
+		if (mountsrv_is_late(um->mountsrv, p.name, call_tgid(c)))
+			return call_return(c, 0);
+		if (p.kind != PATH_VIRTUAL)
+			return CONTINUE;
+		if (!path_is_mount_root(&p))
+			return call_return(c, -EINVAL);
+		m = mount_get(p.mnt);
+		path_release(&p);
+		p = (struct path)PATH_INIT;
+	} else if (mountsrv_is_late(um->mountsrv, m->target, call_tgid(c)) &&
+		   m->server != call_tgid(c)) {
+		mount_put(m); /* the next server's: not his */
+		return call_return(c, 0);
+	}
+	if (um->ids && !ids_capable(c, CAP_SYS_ADMIN)) {
+		mount_put(m);
+		return call_return(c, -EPERM);
+	}
+	return call_return(c, take_down(um, c, m, flags));
+}
