@@ -110,7 +110,12 @@ static int open_virtual(struct exec *x, struct image *img)
 static void open_real(struct image *img)
 {
 	char name[FD_PATH_MAX];
+	struct stat st;
 
+	/* the opening of a device may do something */
+	if (fstatat(img->path.dirfd, img->path.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ||
+		!S_ISREG(st.st_mode))
+		return;
 	if (img->path.last[0])
 		img->fd = openat(img->path.dirfd, img->path.last,
 			O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
@@ -210,19 +215,18 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 {
 	struct image *img = &x->img[x->last];
 	char word[PATH_MAX], real[PATH_MAX];
-	bool changed = x->changed;
 	int r;
 
 	if (img->fd < 0 || elf_interp(img->fd, word) <= 0)
 		return 0;
-	x->changed = false;
-	r = load(x, AT_FDCWD, word, PATH_FOLLOW, interp);
+	r = path_resolve(x->c, &x->c->um->view, AT_FDCWD, word, PATH_FOLLOW, &interp->path);
+	if (r < 0 || interp->path.kind == PATH_NATIVE)
+		return r;
+	x->changed = true;
+	if (interp->path.kind == PATH_VIRTUAL)
+		r = open_virtual(x, interp);
 	if (r < 0)
 		return r;
-	if (!x->changed) {
-		x->changed = changed;
-		return 0;
-	}
 	if (interp->path.kind == PATH_REAL) {
 		r = hop_real_path(&interp->path, real, sizeof(real));
 		if (r == 0)

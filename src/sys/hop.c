@@ -8,9 +8,11 @@
 #include "sys/hop.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/log.h"
 #include "engine/guestfd.h"
@@ -18,25 +20,23 @@
 #define PAD_MAX 400 /* see inject.c: what is written below a stack stays small */
 
 struct creds {
-	uint64_t uid[4], gid[4]; /* real, effective, saved, file system */
-	uint64_t permitted, effective;
+	uid_t uid; /* of the file system, as the gid */
+	gid_t gid;
+	uint64_t effective;
 };
 
-static const char *status_line(const char *status, const char *key)
+/* The n-th number of a line of /proc/PID/status. */
+static uint64_t status_number(const char *status, const char *key, int n, int base)
 {
 	const char *p = strstr(status, key);
-
-	return p ? p + strlen(key) : "";
-}
-
-static void parse_ids(const char *p, uint64_t ids[4])
-{
 	char *end;
 
-	for (int i = 0; i < 4; i++) {
-		ids[i] = strtoull(p, &end, 10);
-		p = end;
-	}
+	if (!p)
+		return UINT64_MAX;
+	p += strlen(key);
+	for (; n > 0; n--, p = end)
+		(void)strtoull(p, &end, base);
+	return strtoull(p, NULL, base);
 }
 
 static bool read_creds(const char *path, struct creds *ret)
@@ -45,26 +45,38 @@ static bool read_creds(const char *path, struct creds *ret)
 
 	if (read_file(path, 16384, &s, NULL) < 0)
 		return false;
-	parse_ids(status_line(s, "\nUid:"), ret->uid);
-	parse_ids(status_line(s, "\nGid:"), ret->gid);
-	ret->permitted = strtoull(status_line(s, "\nCapPrm:"), NULL, 16);
-	ret->effective = strtoull(status_line(s, "\nCapEff:"), NULL, 16);
+	ret->uid = (uid_t)status_number(s, "\nUid:", 3, 10);
+	ret->gid = (gid_t)status_number(s, "\nGid:", 3, 10);
+	ret->effective = status_number(s, "\nCapEff:", 0, 16);
 	return true;
+}
+
+static uint64_t our_permitted(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return UINT64_MAX;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
 bool hop_guest_reaches_us(struct call *c)
 {
-	struct creds g, us;
+	struct creds g;
+	uid_t uid[3];
+	gid_t gid[3];
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", c->tid);
-	if (!read_creds(path, &g) || !read_creds("/proc/self/status", &us))
+	if (getresuid(&uid[0], &uid[1], &uid[2]) < 0 || getresgid(&gid[0], &gid[1], &gid[2]) < 0 ||
+		!read_creds(path, &g))
 		return false;
 	for (int i = 0; i < 3; i++) {
-		if (us.uid[i] != g.uid[3] || us.gid[i] != g.gid[3])
+		if (uid[i] != g.uid || gid[i] != g.gid)
 			return false;
 	}
-	return (us.permitted & ~g.effective) == 0;
+	return (our_permitted() & ~g.effective) == 0;
 }
 
 /* /proc/.../fd/N as the guest is to say it; gives the guest the descriptor if need be. */

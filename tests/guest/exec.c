@@ -281,6 +281,33 @@ static void check_kinds(struct tap *t)
 	child_exec(t, "no argv", "./prog", NULL);
 }
 
+/* A running program cannot be opened for writing. */
+static void check_busy(struct tap *t)
+{
+	int p[2], out[2];
+	char ch;
+	pid_t pid;
+
+	if (pipe(p) < 0 || pipe(out) < 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		dup2(p[0], 0);
+		dup2(out[1], 1);
+		close_range(3, ~0u, 0);
+		execl("./prog", "zero", "wait", NULL);
+		_exit(100);
+	}
+	close(p[0]);
+	close(out[1]);
+	(void)!read(out[0], &ch, 1);
+	tap_result(t, open("prog", O_WRONLY), "open of a running program");
+	tap_result(t, truncate("prog", 1), "truncate of a running program");
+	close(p[1]);
+	close(out[0]);
+	finish(t, pid, "it");
+}
+
 static void check_errors(struct tap *t)
 {
 	static char big[200 * 1024];
@@ -320,6 +347,7 @@ static void check_errors(struct tap *t)
 	fd = open("script", O_WRONLY);
 	RUN(t, "./script", "zero");
 	close(fd);
+	check_busy(t);
 	RUN(t, "./prog", "zero", "report");
 }
 
@@ -480,6 +508,8 @@ int main(int argc, char **argv)
 		return 9; /* was not to be started at all */
 	if (argc > 1 && strcmp(argv[1], "quiet") == 0)
 		return 0;
+	if (argc > 1 && strcmp(argv[1], "wait") == 0)
+		return write(1, "", 1) + read(0, here, 1) - 1;
 	if (argc > 1 || argc == 0 || (argv[0] && strcmp(argv[0], "report") == 0) ||
 		(argv[0] && !argv[0][0]))
 		return report(argc, argv);
