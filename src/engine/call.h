@@ -12,6 +12,7 @@
 #define UM_ENGINE_CALL_H
 
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/util.h"
@@ -92,6 +93,9 @@ bool call_alive(const struct call *c);
 
 /* The process (thread-group id) of the calling thread, in our pid namespace; -ESRCH. */
 pid_t call_tgid(struct call *c);
+
+/* getrlimit(2) of another task, of another user too: 0 or -errno. */
+int MUST_CHECK task_limit(pid_t pid, int resource, struct rlimit *ret);
 
 /* Is a signal that the guest does not block pending for the calling thread (SIGKILL too)?
  * A handler that blocks asks this every so often, interrupts its work, and answers -EINTR. */

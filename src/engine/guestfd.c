@@ -102,9 +102,10 @@ bool guestfd_free(struct call *c, int fd)
 static int nofile_limit(const struct call *c)
 {
 	struct rlimit rl;
+	int r = task_limit(c->tid, RLIMIT_NOFILE, &rl);
 
-	if (prlimit(c->tid, RLIMIT_NOFILE, NULL, &rl) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	return rl.rlim_cur > INT32_MAX ? INT32_MAX : (int)rl.rlim_cur;
 }
 

@@ -11,9 +11,10 @@
 int task_mark_get(pid_t pid, struct task_mark *ret)
 {
 	struct rlimit rl;
+	int r = task_limit(pid, RLIMIT_LOCKS_, &rl);
 
-	if (prlimit(pid, RLIMIT_LOCKS_, NULL, &rl) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	*ret = (struct task_mark){ 0 };
 	if ((rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC) {
 		ret->service = rl.rlim_cur & MARK_SERVICE;

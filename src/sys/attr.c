@@ -302,7 +302,7 @@ static int truncate_limit(struct call *c, uint64_t size)
 	struct rlimit lim;
 	pid_t tgid = call_tgid(c);
 
-	if (tgid <= 0 || prlimit(tgid, RLIMIT_FSIZE, NULL, &lim) < 0 ||
+	if (tgid <= 0 || task_limit(tgid, RLIMIT_FSIZE, &lim) < 0 ||
 		lim.rlim_cur == RLIM_INFINITY || size <= lim.rlim_cur)
 		return 0;
 	syscall(SYS_tgkill, tgid, c->tid, SIGXFSZ);

@@ -67,7 +67,7 @@ static uint64_t file_limit(struct call *c)
 {
 	struct rlimit lim;
 
-	if (prlimit(c->tid, RLIMIT_FSIZE, NULL, &lim) < 0)
+	if (task_limit(c->tid, RLIMIT_FSIZE, &lim) < 0)
 		return UINT64_MAX;
 	return lim.rlim_cur;
 }

@@ -348,7 +348,7 @@ static ssize_t copy_out(struct end *in, struct end *out, struct call *c, size_t 
 	ssize_t n;
 	int r;
 
-	if (prlimit(c->tid, RLIMIT_FSIZE, NULL, &lim) < 0 || lim.rlim_cur != RLIM_INFINITY ||
+	if (task_limit(c->tid, RLIMIT_FSIZE, &lim) < 0 || lim.rlim_cur != RLIM_INFINITY ||
 		out->off >= 0 || !vfd_cached(&in->v))
 		return -EXDEV; /* as between any two file systems: the guest copies itself */
 	if (len > COPY_MAX)

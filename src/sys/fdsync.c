@@ -100,7 +100,7 @@ static int check_limit(struct call *c, struct inode *ino, const struct fs_req *r
 	struct fs_attr attr;
 	struct rlimit lim;
 
-	if (prlimit(c->tid, RLIMIT_FSIZE, NULL, &lim) < 0 || size <= lim.rlim_cur)
+	if (task_limit(c->tid, RLIMIT_FSIZE, &lim) < 0 || size <= lim.rlim_cur)
 		return 0;
 	if (inode_getattr(ino, req, false, &attr) == 0 && size <= attr.size)
 		return 0;
