@@ -95,12 +95,8 @@ static _Noreturn void become(const struct engine *e, const struct request_msg *r
 			dup2(fd, i);
 	}
 	if (rq->service) {
-		struct task_mark m = { .service = true };
-
 		close_range(3, ~0u, 0);
 		setsid();
-		if (task_mark_set(0, &m) < 0)
-			dprintf(2, "umview: a service cannot be marked: the view will wait for it\n");
 	} else if (rq->pgid) {
 		setpgid(0, rq->pgid);
 	}
@@ -408,6 +404,7 @@ static int transact(struct engine *e, struct request_msg *rq, const int *fds, si
 	struct iovec iov = { rq, sizeof(*rq) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct pollfd p = { .fd = e->launcher_sock, .events = POLLIN };
+	const struct task_mark mark = { .service = rq->service };
 	int answer = -ECONNRESET;
 
 	if (nfds) {
@@ -422,6 +419,10 @@ static int transact(struct engine *e, struct request_msg *rq, const int *fds, si
 		memcpy(CMSG_DATA(cm), fds, nfds * sizeof(int));
 	}
 	pthread_mutex_lock(&e->launcher_lock);
+	/* What it starts inherits its mark. Not set in the child itself, whose prlimit(2) is
+	 * answered by the view like any guest's. */
+	if (task_mark_set(e->launcher, &mark) < 0)
+		log_warn("the launcher cannot be marked");
 	if (sendmsg(e->launcher_sock, &mh, MSG_NOSIGNAL) < 0)
 		answer = -errno;
 	else if (poll(&p, 1, LAUNCH_TIMEOUT_MS) != 1)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "dev/loop/loop.h"
+#include "engine/engine.h"
 #include "fs/fuse/dev.h"
 #include "sys/ids.h"
 #include "sys/mountint.h"
@@ -110,6 +110,7 @@ struct fuse_mount {
 	struct fuse_options o;
 	const struct path *where;
 	struct mount_pending *pending; /* may be NULL */
+	pid_t server;
 };
 
 static int fuse_attach(
@@ -131,7 +132,7 @@ static int fuse_attach(
 		return r;
 	if (flags & MS_RDONLY)
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
-	fuse_conn_set_server(fs, p ? p->service.pid : call_tgid(c));
+	fuse_conn_set_server(fs, fm->server);
 	r = view_mount(&c->um->view, fs, root, fm->where, p && p->source ? p->source : fm->source,
 		p && p->type ? p->type : fm->type, p && p->options ? p->options : shown, flags, ret);
 	if (r < 0) {
@@ -139,8 +140,24 @@ static int fuse_attach(
 		return r;
 	}
 	inode_put(root);
-	(*ret)->server = p ? p->service.pid : call_tgid(c);
+	(*ret)->server = fm->server;
 	return fuse_conn_start(fs);
+}
+
+/* Who is going to serve: the caller, or who started the fusermount that makes the mount for him. */
+static pid_t server_of(struct call *c)
+{
+	_cleanup_free_ char *stat = NULL;
+	pid_t tgid = call_tgid(c), parent = 0;
+	char path[64], *paren;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tgid);
+	if (read_file(path, 4096, &stat, NULL) < 0)
+		return tgid;
+	paren = strrchr(stat, ')');
+	if (!strstr(stat, "fusermount") || !paren || sscanf(paren + 1, " %*c %d", &parent) != 1)
+		return tgid;
+	return parent;
 }
 
 int mount_fuse(struct call *c, const char *source, const char *type, const char *data,
@@ -162,9 +179,12 @@ int mount_fuse(struct call *c, const char *source, const char *type, const char 
 	fm.pending = mountsrv_pending_get(c->um->mountsrv, where->name);
 	if (fm.pending)
 		fm.where = fm.pending->where;
+	fm.server = fm.pending ? fm.pending->service.pid : server_of(c);
 	r = fuse_attach(c, &fm, dev, &m);
 	if (fm.pending)
 		mountsrv_pending_done(fm.pending, m, r);
+	else if (r == 0 && task_mark_service_tree(fm.server) < 0)
+		log_warn("%s: its server is not known to be one", where->name);
 	return r;
 }
 
