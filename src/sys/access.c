@@ -63,7 +63,7 @@ static enum verdict do_access(struct call *c, int dirfd, int mode, int flags)
 	if (n < 0)
 		return call_return(c, n);
 	if (procfile_stat(c, dirfd, word, pflags & PATH_FOLLOW, &st))
-		return call_return(c, 0);
+		return call_return(c, st.st_mode ? 0 : -ENOENT);
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	if (!at_resolve_word(&a, c, dirfd, word, pflags))

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/ids.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/nr.h"
 
 #define MAX_IDENTITIES 65536
 #define STATUS_MAX 65536
@@ -264,6 +266,28 @@ bool ids_chown_is_noop(struct call *c, const struct stat *st, uid_t uid, gid_t g
 		return false;
 	return (uid == (uid_t)-1 || uid == 0 || uid == st->st_uid) &&
 	       (gid == (gid_t)-1 || gid == 0 || gid == st->st_gid);
+}
+
+bool ids_chown(struct call *c, int dirfd, const char *word)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+	bool at = c->nr == __NR_fchownat;
+	uid_t uid = (uid_t)c->args[at ? 2 : 1];
+	gid_t gid = (gid_t)c->args[at ? 3 : 2];
+	unsigned flags = PATH_FOLLOW;
+	struct stat st;
+
+	if ((uid != (uid_t)-1 && uid != 0 && uid != geteuid()) || !ids_capable(c, CAP_CHOWN))
+		return false;
+	if (c->nr == __NR_lchown || (at && (c->args[4] & AT_SYMLINK_NOFOLLOW)))
+		flags = 0;
+	if (at && (c->args[4] & AT_EMPTY_PATH))
+		flags |= PATH_EMPTY;
+	if (path_resolve(c, &c->um->view, dirfd, word, flags | PATH_REALIZE, &p) < 0 ||
+		p.kind != PATH_REAL)
+		return false;
+	return fstatat(p.dirfd, p.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ids_chown_is_noop(c, &st, uid, gid);
 }
 
 static void cred_hook(struct call *c, struct fs_req *req)

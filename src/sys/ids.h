@@ -46,8 +46,10 @@ bool ids_capable(struct call *c, int cap);
 void ids_exec(struct call *c);
 /* /proc/PID/status with the virtual identity; malloc'ed. */
 int MUST_CHECK ids_status_text(struct ids *ids, pid_t pid, char **ret, size_t *ret_len);
-/* chown(2) of a real file, by its attributes: true when the virtual root may have it as a no-op,
+/* chown, lchown, fchownat of a real file: true when the virtual root may have it as a no-op,
  * because the file is the user's and 0, the user's own or no id is asked for. */
+bool ids_chown(struct call *c, int dirfd, const char *word);
+/* The same for fchown, by the file's attributes. */
 bool ids_chown_is_noop(struct call *c, const struct stat *st, uid_t uid, gid_t gid);
 /* Makes served mounts see it: sets the hook of view/path.h. Once, before the first call. */
 void ids_install(struct ids *ids);

@@ -15,7 +15,9 @@
 #include "base/log.h"
 #include "dev/loop/loop.h"
 #include "fs/fuse/dev.h"
+#include "engine/nr.h"
 #include "sys/ids.h"
+#include "sys/runmount.h"
 
 enum special_kind {
 	SPECIAL_NONE,
@@ -201,12 +203,17 @@ static bool parse_sys(const char *p, struct special *s)
 {
 	char *end;
 
-	if (strncmp(p, "block/loop", 10) == 0)
-		p += 10;
-	else if (strncmp(p, "dev/block/7:", 12) == 0)
-		p += 12;
-	else
+	static const char *const prefixes[] = { "block/loop", "dev/block/7:",
+		"devices/virtual/block/loop" };
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes) && !n; i++) {
+		if (strncmp(p, prefixes[i], strlen(prefixes[i])) == 0)
+			n = strlen(prefixes[i]);
+	}
+	if (!n)
 		return false;
+	p += n;
 	if (*p < '0' || *p > '9')
 		return false;
 	s->num = (int)strtol(p, &end, 10);
@@ -347,12 +354,14 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 		char text[PATH_MAX + 2];
 		ssize_t n = loop_sys_read(c->um, s.num, s.rest, text, sizeof(text));
 
-		if (n < 0)
+		if (n == 0 || (n < 0 && strncmp(s.rest, "loop", 4) != 0))
 			return false;
-		*ret = answer_text(c, "loop", text, (size_t)n, flags);
+		*ret = n < 0 ? call_return(c, (int)n) : answer_text(c, "loop", text, (size_t)n, flags);
 		return true;
 	}
 	case SPECIAL_RUN:
+		*ret = runmount_open(c, s.rest, flags);
+		return true;
 	case SPECIAL_LINK:
 	case SPECIAL_NONE:
 		break;
@@ -397,10 +406,15 @@ bool procfile_stat(struct call *c, int dirfd, const char *word, UNUSED bool foll
 		return true;
 	case SPECIAL_LOOP_SYS:
 		n = loop_sys_read(c->um, s.num, s.rest, text, sizeof(text));
+		ret->st_mode = 0;
 		if (n < 0)
-			return false;
+			return strncmp(s.rest, "loop", 4) == 0;
 		device_stat(ret, n > 0 ? S_IFREG | 0444 : S_IFDIR | 0755, 0, 0);
 		ret->st_size = n > 0 ? 4096 : 0;
+		return true;
+	case SPECIAL_RUN:
+		if (runmount_stat(c->um, s.rest, ret) < 0)
+			ret->st_mode = 0;
 		return true;
 	default:
 		return false;
@@ -462,8 +476,43 @@ ssize_t procfile_readlink(struct call *c, int dirfd, const char *word, char *buf
 	return (ssize_t)len;
 }
 
-bool procfile_change(
-	UNUSED struct call *c, UNUSED int dirfd, UNUSED const char *word, UNUSED int *ret)
+/* The new name of a rename or link, when it is in /run/mount too. */
+static bool new_run_name(struct call *c, char *buf, size_t size)
 {
-	return false;
+	bool at = c->nr == __NR_renameat || c->nr == __NR_renameat2 || c->nr == __NR_linkat;
+	char word[PATH_MAX];
+	struct special s;
+
+	if (guest_read_str(c, call_addr(c, at ? 3 : 1), word, sizeof(word)) < 0 ||
+		!special_parse(c, at ? call_fd(c, 2) : AT_FDCWD, word, &s) || s.kind != SPECIAL_RUN)
+		return false;
+	snprintf(buf, size, "%s", s.rest);
+	return true;
+}
+
+static bool renames(int nr)
+{
+	return nr == __NR_rename || nr == __NR_renameat || nr == __NR_renameat2 ||
+	       nr == __NR_link || nr == __NR_linkat;
+}
+
+bool procfile_change(struct call *c, int dirfd, const char *word, int *ret)
+{
+	char new_name[sizeof(((struct special *)0)->rest)];
+	bool has_new;
+	struct special s;
+
+	if (!c->um->ids)
+		return false;
+	if (c->nr == __NR_chown || c->nr == __NR_lchown || c->nr == __NR_fchownat) {
+		if (ids_chown(c, dirfd, word)) {
+			*ret = 0;
+			return true;
+		}
+	}
+	if (!special_parse(c, dirfd, word, &s) || s.kind != SPECIAL_RUN)
+		return false;
+	has_new = renames(c->nr) && new_run_name(c, new_name, sizeof(new_name));
+	*ret = runmount_change(c, s.rest, has_new ? new_name : NULL);
+	return true;
 }

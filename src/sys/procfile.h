@@ -30,7 +30,8 @@ static inline bool procfile_maybe_stat(const struct call *c)
 bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum verdict *ret);
 
 /* stat family and access of a made-up file that the host may not have: true and *ret filled.
- * (Those of /proc keep the host's attributes: false.) follow: a last symlink is followed. */
+ * (Those of /proc keep the host's attributes: false.) follow: a last symlink is followed.
+ * st_mode 0: it does not exist in the view, whatever the host has there (-ENOENT). */
 bool procfile_stat(struct call *c, int dirfd, const char *word, bool follow, struct stat *ret);
 
 /* readlink, readlinkat of /proc/PID/{exe,cwd,root}, /proc/PID/fd/N that lead to a virtual file:
@@ -40,8 +41,9 @@ ssize_t MUST_CHECK procfile_readlink(
 	struct call *c, int dirfd, const char *word, char *buf, size_t size);
 
 /*
- * Calls that change names (mkdir, unlink, rename, chmod ...) where the path may be made up: true and
- * *ret is -errno or 0. With --root /run/mount is the view's own.
+ * Calls that change names and attributes (mkdir, unlink, rename, chown ...), each path in turn, where it
+ * may be made up: true, the whole call was done, and *ret is -errno or 0. With --root alone:
+ * /run/mount is the view's own, and chown of one's own files to 0 does nothing.
  */
 bool procfile_change(struct call *c, int dirfd, const char *word, int *ret);
 

@@ -117,7 +117,7 @@ static enum verdict stat_word(struct call *c, int dirfd, const char *word, const
 	int r;
 
 	if (procfile_stat(c, dirfd, word, !(w->flags & AT_SYMLINK_NOFOLLOW), &st))
-		return stat_made_up(c, w, &st);
+		return st.st_mode ? stat_made_up(c, w, &st) : call_return(c, -ENOENT);
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	if (!at_resolve_word(&a, c, dirfd, word, flags))

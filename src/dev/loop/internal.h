@@ -15,7 +15,6 @@ struct loopdev {
 	bool exists;
 	bool bound;
 	bool read_only;
-	bool clearing; /* LOOP_CLR_FD while it was open: at the last close, as autoclear */
 	int fd;	       /* of the backing file; -1 */
 	char *path;    /* its name in the view */
 	struct loop_info64 info;

@@ -117,7 +117,7 @@ static int unbind(struct loopfile *lf)
 	if (!d->bound)
 		r = -ENXIO;
 	else if (d->opens > 1 || d->mounts)
-		d->clearing = true;
+		d->info.lo_flags |= LO_FLAGS_AUTOCLEAR; /* as the kernel: when it is free */
 	else
 		loop_clear(d);
 	pthread_mutex_unlock(&lf->um->loops->lock);

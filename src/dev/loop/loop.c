@@ -72,16 +72,14 @@ void loop_clear(struct loopdev *d)
 	free(d->path);
 	d->fd = -1;
 	d->path = NULL;
-	d->bound = d->read_only = d->clearing = false;
+	d->bound = d->read_only = false;
 	d->block_size = 0;
 	memset(&d->info, 0, sizeof(d->info));
 }
 
 void loop_maybe_clear(struct loopdev *d)
 {
-	bool when_unused = (d->info.lo_flags & LO_FLAGS_AUTOCLEAR) || d->clearing;
-
-	if (d->bound && when_unused && d->opens == 0 && d->mounts == 0)
+	if (d->bound && (d->info.lo_flags & LO_FLAGS_AUTOCLEAR) && d->opens == 0 && d->mounts == 0)
 		loop_clear(d);
 }
 
