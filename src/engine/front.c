@@ -22,6 +22,7 @@ struct event {
 
 /* Whom signals go to. A signal handler can reach nothing but a static. */
 static atomic_int front_command;
+static _Atomic uint64_t front_early; /* signals that came before there was a command: bit n-1 */
 
 void front_tell(const struct front_link *link, enum front_event ev, int value)
 {
@@ -40,6 +41,8 @@ static void pass_on(int sig, siginfo_t *info, UNUSED void *ctx)
 
 	if (info->si_code <= 0 && pid > 0)
 		kill(pid, sig);
+	else if (info->si_code <= 0)
+		atomic_fetch_or(&front_early, 1ull << (sig - 1));
 	if (sig == SIGTSTP)
 		raise(SIGSTOP);
 	errno = saved;
@@ -128,6 +131,18 @@ void kill_descendants(pid_t spare)
 	}
 }
 
+/* The handler runs in this thread: it sees the command, or what it noted is seen here. */
+static void command_started(pid_t pid)
+{
+	uint64_t early;
+
+	atomic_store(&front_command, pid);
+	early = atomic_exchange(&front_early, 0);
+	for (int s = 1; s < NSIG; s++)
+		if (early & (1ull << (s - 1)))
+			kill(pid, s);
+}
+
 static int supervisor_died(const struct termios *tio, bool have_tio)
 {
 	kill_descendants(0);
@@ -143,17 +158,22 @@ static int front_main(int link)
 {
 	struct termios tio;
 	bool have_tio = tcgetattr(STDIN_FILENO, &tio) == 0;
+	struct pollfd p = { .fd = link, .events = POLLIN };
 	struct event e;
 
 	for (;;) {
-		ssize_t n = recv(link, &e, sizeof(e), 0);
+		ssize_t n;
 
+		/* not recv(2) alone: TSan runs signal handlers in poll(2), but not in it */
+		if (poll(&p, 1, -1) < 0)
+			continue;
+		n = recv(link, &e, sizeof(e), 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n != sizeof(e))
 			return supervisor_died(&tio, have_tio);
 		if (e.kind == FRONT_STARTED)
-			atomic_store(&front_command, e.value);
+			command_started(e.value);
 		else if (e.kind == FRONT_STOPPED && is_stopped(atomic_load(&front_command)))
 			raise(SIGSTOP);
 		else if (e.kind == FRONT_STATUS)
