@@ -21,6 +21,7 @@
 #include "engine/nr.h"
 #include "sys/hop.h"
 #include "sys/binfmt.h"
+#include "sys/ids.h"
 #include "sys/table.h"
 
 #ifndef AT_EXECVE_CHECK
@@ -442,6 +443,7 @@ static enum verdict do_exec(
 
 enum verdict sys_execve(struct call *c)
 {
+	ids_exec(c);
 	return do_exec(c, AT_FDCWD, call_addr(c, 0), call_addr(c, 1), call_addr(c, 2), 0);
 }
 
@@ -451,6 +453,8 @@ enum verdict sys_execveat(struct call *c)
 
 	if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK))
 		return CONTINUE; /* EINVAL */
+	if (!(flags & AT_EXECVE_CHECK))
+		ids_exec(c);
 	return do_exec(
 		c, call_fd(c, 0), call_addr(c, 1), call_addr(c, 2), call_addr(c, 3), flags);
 }

@@ -207,7 +207,9 @@ static enum verdict change_ids(
 	if (!c->um->ids)
 		return CONTINUE;
 	r = ids_change(c, fn, &ch);
-	return call_return(c, r < 0 ? r : returns_old ? ch.old : 0);
+	if (r < 0)
+		return call_return(c, r);
+	return call_return(c, returns_old ? (int64_t)ch.old : 0);
 }
 
 enum verdict sys_setuid(struct call *c)

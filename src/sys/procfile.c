@@ -19,6 +19,8 @@
 #include "sys/ids.h"
 #include "sys/runmount.h"
 
+#define SHADOW_MAX (4u << 20)
+
 enum special_kind {
 	SPECIAL_NONE,
 	SPECIAL_TABLE,	  /* /proc/PID/mounts & co */
@@ -29,6 +31,7 @@ enum special_kind {
 	SPECIAL_LOOP_CTL, /* /dev/loop-control */
 	SPECIAL_LOOP_SYS, /* /sys/block/loopN/... */
 	SPECIAL_RUN,	  /* /run/mount/... */
+	SPECIAL_SHADOW,	  /* /etc/shadow */
 };
 
 enum link_kind { LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
@@ -64,7 +67,7 @@ static bool last_is_special(const char *word, const struct um *um)
 	if (!um->ids)
 		return false;
 	return strcmp(last, "status") == 0 || strncmp(last, "loop", 4) == 0 ||
-	       strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 || strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;
+	       strcmp(last, "shadow") == 0 || strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 || strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;
 }
 
 /* "/a/./b//../c/" to "/a/c", by words alone, in place. */
@@ -248,6 +251,10 @@ static bool special_parse(struct call *c, int dirfd, const char *word, struct sp
 	}
 	if (!c->um->ids)
 		return false;
+	if (strcmp(path, "/etc/shadow") == 0) {
+		s->kind = SPECIAL_SHADOW;
+		return true;
+	}
 	if (strncmp(path, "/sys/", 5) == 0)
 		return parse_sys(path + 5, s);
 	p = path + (strncmp(path, "/var/", 5) == 0 ? 4 : 0);
@@ -330,6 +337,32 @@ static bool open_status(struct call *c, const struct special *s, int flags, enum
 	return true;
 }
 
+/*
+ * The virtual root may read /etc/shadow, which the user may not: without any entry in it PAM takes every
+ * account for an expired one, and su(1) refuses. So there is one for each user, with no password.
+ */
+static bool open_shadow(struct call *c, int flags, enum verdict *ret)
+{
+	_cleanup_free_ char *passwd = NULL, *text = NULL;
+	char *save = NULL;
+	size_t len;
+	FILE *out;
+
+	if ((flags & (O_PATH | O_ACCMODE)) != O_RDONLY || access("/etc/shadow", R_OK) == 0 ||
+		!ids_capable(c, CAP_DAC_OVERRIDE) ||
+		read_file("/etc/passwd", SHADOW_MAX, &passwd, NULL) < 0)
+		return false;
+	out = open_memstream(&text, &len);
+	if (!out)
+		return false;
+	for (char *l = strtok_r(passwd, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		fprintf(out, "%.*s:*:19000:0:99999:7:::\n", (int)strcspn(l, ":"), l);
+	if (fclose(out) != 0)
+		return false;
+	*ret = answer_text(c, "shadow", text, len, flags);
+	return true;
+}
+
 bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum verdict *ret)
 {
 	struct special s;
@@ -359,6 +392,8 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 		*ret = n < 0 ? call_return(c, (int)n) : answer_text(c, "loop", text, (size_t)n, flags);
 		return true;
 	}
+	case SPECIAL_SHADOW:
+		return open_shadow(c, flags, ret);
 	case SPECIAL_RUN:
 		*ret = runmount_open(c, s.rest, flags);
 		return true;
