@@ -135,6 +135,36 @@ static ssize_t list_virtual(struct xcall *x, struct inode *ino, const struct fs_
 	return n;
 }
 
+/* Was it mounted as a file system of the kernel (ext4), not as one of FUSE (fuse.sshfs)? */
+static bool kernel_type(const struct mount *m)
+{
+	return strncmp(m->type, "fuse", 4) != 0;
+}
+
+/*
+ * What the kernel's own file systems see to and some servers do not: fuse2fs takes any name, which
+ * e2fsck then calls corrupt, and neither XATTR_CREATE, XATTR_REPLACE nor a removal looks whether the
+ * name is there.
+ */
+static int set_check(const struct xcall *x, struct inode *ino, const struct fs_req *req)
+{
+	static const char *const spaces[] = { "user.", "trusted.", "security.", "system." };
+	const struct fs_node_ops *ops = ino->fs->node;
+	bool known = false;
+	ssize_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(spaces); i++)
+		known |= !strncmp(x->name, spaces[i], strlen(spaces[i]));
+	if (!known)
+		return -EOPNOTSUPP;
+	if ((x->op == XSET && !x->flags) || !ops->getxattr)
+		return 0;
+	n = ops->getxattr(ino->fs, req, ino->nodeid, x->name, NULL, 0);
+	if (x->op == XREMOVE || (x->flags & XATTR_REPLACE))
+		return n < 0 ? (int)n : 0;
+	return n >= 0 ? -EEXIST : n == -ENODATA ? 0 : (int)n;
+}
+
 static ssize_t xattr_virtual(
 	struct xcall *x, const struct mount *m, struct inode *ino, const struct fs_req *req)
 {
@@ -147,6 +177,11 @@ static ssize_t xattr_virtual(
 	r = xattr_may(x, m, ino, req);
 	if (r < 0)
 		return r;
+	if (x->op != XGET && kernel_type(m)) {
+		r = set_check(x, ino, req);
+		if (r < 0)
+			return r;
+	}
 	switch (x->op) {
 	case XGET:
 		r = -ENOSYS;

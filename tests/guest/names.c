@@ -169,9 +169,6 @@ static void symlinks(void)
 	memset(body, 'b', 4096);
 	body[4096] = '\0';
 	R(symlink(body, "long"));
-	body[4095] = '\0';
-	R(symlink(body, "long"));
-	R(unlink("long"));
 	body[1000] = '\0';
 	R(symlink(body, "long"));
 	show("long");
@@ -236,8 +233,7 @@ static void renames(void)
 	/* flags */
 	make("y", "yy");
 	R(renameat2_(AT_FDCWD, "x", AT_FDCWD, "y", RENAME_NOREPLACE));
-	R(renameat2_(AT_FDCWD, "x", AT_FDCWD, "z", RENAME_NOREPLACE));
-	show("z");
+	R(rename("x", "z"));
 	R(renameat2_(AT_FDCWD, "y", AT_FDCWD, "z", RENAME_NOREPLACE | RENAME_EXCHANGE));
 	R(renameat2_(AT_FDCWD, "y", AT_FDCWD, "z", 64));
 	R(renameat2_(AT_FDCWD, "y", AT_FDCWD, "none", RENAME_EXCHANGE));
@@ -263,8 +259,13 @@ static void renames(void)
 	R(unlink("z"));
 }
 
+/* What not every server has: last, and explained in names.diff. */
 static void exchange(void)
 {
+	make("n1", "1");
+	R(renameat2_(AT_FDCWD, "n1", AT_FDCWD, "n2", RENAME_NOREPLACE));
+	unlink("n1");
+	unlink("n2");
 	make("x1", "1");
 	R(mkdir("x2", 0700));
 	if (renameat2_(AT_FDCWD, "x1", AT_FDCWD, "x2", RENAME_EXCHANGE) == -1 && errno == EINVAL) {
@@ -326,7 +327,7 @@ int main(void)
 	links();
 	symlinks();
 	renames();
-	exchange();
 	not_allowed();
+	exchange();
 	return tap_done(&t);
 }

@@ -208,7 +208,7 @@ static void tmpfiles(void)
 	int fd = open("d", O_RDWR | O_TMPFILE, 0600);
 
 	if (fd < 0) {
-		tap_check(&t, errno == EOPNOTSUPP, "O_TMPFILE is not supported: %s", strerror(errno));
+		tap_check(&t, errno == EOPNOTSUPP, "O_TMPFILE is not supported");
 		return;
 	}
 	R(write(fd, "tmp", 3));
@@ -250,7 +250,7 @@ int main(void)
 	refusals();
 	paths();
 	flags();
-	tmpfiles();
 	numbers();
+	tmpfiles();
 	return tap_done(&t);
 }
