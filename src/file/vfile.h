@@ -129,6 +129,8 @@ int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool
 int MUST_CHECK files_sync(struct files *f, struct fs *fs, const struct fs_req *req);
 /* msync(2): of every file that a guest has mapped shared and writable. */
 int MUST_CHECK files_sync_mapped(struct files *f, const struct fs_req *req);
+/* Is it a running program (execve(2) of its placeholder)? Then nobody may write to it: -ETXTBSY. */
+int MUST_CHECK file_not_running(struct inode *ino);
 /* ftruncate/truncate: server and placeholder. */
 int MUST_CHECK file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size);
 

@@ -164,6 +164,29 @@ int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
 	return space_low(c, req) ? cache_writeback(c, req) : 0;
 }
 
+int file_not_running(struct inode *ino)
+{
+	struct filecache *c = cache_peek(ino);
+	char path[FD_PATH_MAX];
+	int fd = -1;
+
+	if (!c)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	if (c->vf)
+		fd = open(fd_path(path, c->vf->place), O_WRONLY | O_CLOEXEC);
+	else
+		errno = 0;
+	if (fd < 0 && errno == ETXTBSY) {
+		pthread_mutex_unlock(&c->lock);
+		return -ETXTBSY;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
 int file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size)
 {
 	struct fs_setattr set = { .set = FS_SET_SIZE, .size = size };

@@ -338,6 +338,8 @@ static int truncate_virtual(struct at *a, uint64_t size)
 		r = inode_permission(a->p.inode, &a->req, MAY_WRITE);
 	if (r == 0)
 		r = inode_getattr(a->p.inode, &a->req, false, &attr);
+	if (r == 0)
+		r = file_not_running(a->p.inode);
 	if (r == 0 && size > attr.size)
 		r = truncate_limit(a->c, size);
 	return r < 0 ? r : file_truncate(a->p.inode, &a->req, size);
