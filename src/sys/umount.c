@@ -24,6 +24,12 @@ struct lazy {
 	struct cds_list_head node;
 };
 
+/* Has the server answered INIT, and is it alive? If not there is nothing to write back. */
+static bool is_ready(struct fs *fs)
+{
+	return !fuse_conn_dead(fs) && fuse_conn_wait_init(fs, NULL, 1) == 0;
+}
+
 /* The file system has no users: ends it. Takes the reference. */
 static void end_fs(struct um *um, struct mount *m, uint64_t deadline_ns)
 {
@@ -58,7 +64,7 @@ static void *lazy_main(void *arg)
 			if (files_busy(ms->um->files, l->m))
 				continue;
 			cds_list_del(&l->node);
-			if (files_sync(ms->um->files, l->m->fs, NULL) < 0)
+			if (is_ready(l->m->fs) && files_sync(ms->um->files, l->m->fs, NULL) < 0)
 				log_warn("%s: not all could be written back", l->m->target);
 			end_fs(ms->um, l->m, now_ns() + SERVER_WAIT_NS);
 			free(l);
@@ -132,7 +138,7 @@ static int before_detach(struct um *um, struct call *c, struct mount *m, int fla
 		if (r < 0)
 			return r;
 	}
-	if (flags & MNT_FORCE || fuse_conn_dead(m->fs))
+	if ((flags & MNT_FORCE) || !is_ready(m->fs))
 		return 0;
 	if (c)
 		fs_req_init(&req, c);
@@ -175,7 +181,7 @@ void um_umount_all(struct um *um, uint64_t deadline_ns,
 	while ((m = view_last_mount(&um->view))) {
 		if (progress)
 			progress(arg, m->target);
-		if (!fuse_conn_dead(m->fs) && files_sync(um->files, m->fs, NULL) < 0)
+		if (is_ready(m->fs) && files_sync(um->files, m->fs, NULL) < 0)
 			log_user("%s: not all could be written back", m->target);
 		if (view_detach(&um->view, m, MNT_DETACH) < 0)
 			log_warn("%s: cannot be detached", m->target);
