@@ -202,7 +202,8 @@ static int mkdir_nameless(struct files *f)
 	int fd, r = 0;
 
 	files_name(f, "d", path);
-	if (mkdir(path, 0700) < 0)
+	/* open to all: a guest of another user enters it, and the run directory is closed */
+	if (mkdir(path, 0777) < 0)
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -220,7 +221,7 @@ static int file_nameless(struct files *f)
 	int fd;
 
 	files_name(f, "p", path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0777);
 	if (fd < 0)
 		return -errno;
 	unlink(path);
@@ -255,7 +256,7 @@ int file_open_dir(struct files *f, struct mount *m, struct inode *ino)
 {
 	if (inode_type(ino) != S_IFDIR)
 		return -ENOTDIR;
-	return open_nameless(f, m, ino, O_PATH);
+	return open_nameless(f, m, ino, O_RDONLY);
 }
 
 /* A directory's server is asked at open when it alone knows who may read it. */

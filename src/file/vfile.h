@@ -101,7 +101,8 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 int MUST_CHECK file_open_fd(
 	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino, int flags);
 
-/* A new directory placeholder for inode: an O_PATH|O_DIRECTORY descriptor of ours, for chdir. */
+/* A new directory placeholder for inode: a descriptor of ours, for chdir. Not O_PATH, which could
+ * not be handed to a guest. */
 int MUST_CHECK file_open_dir(struct files *f, struct mount *m, struct inode *ino);
 
 /*

@@ -17,9 +17,19 @@
 static enum verdict open_by_guest(struct call *c, int fd, int flags)
 {
 	struct inject_args a = { .nr = __NR_openat };
+	_cleanup_fd_ int again = -1;
 	_cleanup_hop_ struct hop hop;
-	int r = hop_make(c, fd, NULL, NULL, 0, &hop);
+	char path[FD_PATH_MAX];
+	int r;
 
+	/* a guest of another user is given a descriptor to open it from, of a kind that it can be */
+	if (!hop_guest_reaches_us(c)) {
+		again = open(fd_path(path, fd), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (again < 0)
+			return call_return(c, -errno);
+		fd = again;
+	}
+	r = hop_make(c, fd, NULL, NULL, 0, &hop);
 	if (r < 0)
 		return call_return(c, r);
 	a.args[0] = (uint64_t)AT_FDCWD;
@@ -31,16 +41,13 @@ static enum verdict open_by_guest(struct call *c, int fd, int flags)
 
 static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 {
-	_cleanup_fd_ int place = file_open_dir(c->um->files, p->mnt, p->inode);
+	_cleanup_fd_ int fd = file_open_dir(c->um->files, p->mnt, p->inode);
 	_cleanup_vfile_ struct vfile *vf = NULL;
-	_cleanup_fd_ int fd = -1;
-	char path[FD_PATH_MAX];
 	struct stat st;
 
-	if (place < 0)
-		return call_return(c, place);
-	fd = open(fd_path(path, place), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
+		return call_return(c, fd);
+	if (fstat(fd, &st) < 0)
 		return call_return(c, -errno);
 	vf = files_find(c->um->files, &st);
 	if (vf)
