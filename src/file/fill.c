@@ -52,38 +52,93 @@ static int place_data(struct filecache *c, const char *buf, uint64_t off, uint64
 	return r;
 }
 
-/* Reads [start, end), of at most BUF_SIZE, from the server. The lock is dropped meanwhile. */
+/* A read of the server under way: what has come is in place before the rest has. */
+struct filling {
+	struct fill fill;
+	struct filecache *c;
+	uint64_t seq;
+	char *buf;
+};
+
+/* One piece. It need not be kept: something may have made it stale. */
+static int take_piece(void *arg, const void *buf, size_t len, uint64_t off)
+{
+	struct filling *f = arg;
+	struct filecache *c = f->c;
+	int r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->inval == f->seq && c->vf)
+		r = place_data(c, buf, off, len);
+	f->fill.start = off + len;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+static ssize_t read_pieces(struct filling *f, const struct fs_req *req, const struct fs_handle *h)
+{
+	struct fs *fs = f->c->ino->fs;
+	uint64_t node = f->c->ino->nodeid, off = f->fill.start;
+	size_t len = f->fill.end - off;
+	ssize_t n;
+	int r;
+
+	if (!fs->file || !fs->file->read)
+		return -EINVAL;
+	if (fs->file->read_pieces)
+		return fs->file->read_pieces(
+			fs, req, node, h, f->buf, BUF_SIZE, len, off, take_piece, f);
+	n = fs->file->read(fs, req, node, h, f->buf, len, off);
+	if (n <= 0)
+		return n;
+	r = take_piece(f, f->buf, (size_t)n, off);
+	return r < 0 ? r : n;
+}
+
+/* Shorter than it was said to be: the rest is zero. An error after some of it is told to whoever
+ * asks for the rest again. */
+static ssize_t pad(struct filling *f)
+{
+	uint64_t start = f->fill.start, end = f->fill.end;
+
+	memset(f->buf, 0, BUF_SIZE);
+	while (start < end) {
+		size_t n = end - start < BUF_SIZE ? end - start : BUF_SIZE;
+		int r = take_piece(f, f->buf, n, start);
+
+		if (r < 0)
+			return r;
+		start += n;
+	}
+	return 0;
+}
+
+/* Reads [start, end) from the server. The lock is dropped meanwhile. */
 static int fill_one(struct filecache *c, const struct fs_req *req, uint64_t start, uint64_t end)
 {
-	struct fill fill = { .start = start, .end = end };
-	struct fs *fs = c->ino->fs;
-	uint64_t seq = c->inval;
+	struct filling f = { .fill = { .start = start, .end = end }, .c = c, .seq = c->inval };
 	struct fs_handle h;
 	ssize_t n = 0;
-	char *buf;
 
-	cds_list_add_tail(&fill.node, &c->fills);
+	cds_list_add_tail(&f.fill.node, &c->fills);
 	pthread_mutex_unlock(&c->lock);
-	buf = files_buf_get(c->files);
-	if (!buf) {
+	f.buf = files_buf_get(c->files);
+	if (!f.buf) {
 		n = -ENOMEM;
 	} else {
 		n = cache_handle(c, req, false, &h);
 		if (n == 0) {
-			n = fs->file && fs->file->read ?
-				fs->file->read(fs, req, c->ino->nodeid, &h, buf, end - start, start) :
-				-EINVAL;
+			n = read_pieces(&f, req, &h);
+			if (n == 0)
+				n = pad(&f);
 			cache_handle_put(c);
 		}
+		files_buf_put(c->files, f.buf);
 	}
-	if (n >= 0 && (uint64_t)n < end - start)
-		memset(buf + n, 0, end - start - (uint64_t)n); /* shorter than it was said to be */
 	pthread_mutex_lock(&c->lock);
-	cds_list_del(&fill.node);
+	cds_list_del(&f.fill.node);
 	pthread_cond_broadcast(&c->changed);
-	if (n >= 0 && c->inval == seq && c->vf)
-		n = place_data(c, buf, start, end - start);
-	files_buf_put(c->files, buf);
 	return n < 0 ? (int)n : 0;
 }
 

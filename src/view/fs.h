@@ -152,6 +152,9 @@ struct fs_node_ops {
 	int (*syncfs)(struct fs *fs, const struct fs_req *req);
 };
 
+/* A piece of a file that was read: 0 or -errno. */
+typedef int (*fs_piece_fn)(void *arg, const void *buf, size_t len, uint64_t off);
+
 /* Operations on open files and directories. */
 struct fs_file_ops {
 	size_t size;
@@ -199,6 +202,12 @@ struct fs_file_ops {
 	ssize_t (*copy_range)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, uint64_t off, uint64_t node_out,
 		const struct fs_handle *h_out, uint64_t off_out, uint64_t len);
+	/* As read, for what is not wanted in one buffer: pieces in order, each given to fn as it
+	 * comes in while later ones are on their way. buf is room for them, of at least 128 KiB.
+	 * fn's error ends it. Bytes given to fn, or -errno when none were. */
+	ssize_t (*read_pieces)(struct fs *fs, const struct fs_req *req, uint64_t node,
+		const struct fs_handle *h, void *buf, size_t size, size_t len, uint64_t off,
+		fs_piece_fn fn, void *arg);
 	/* FIBMAP: the block of the device that holds this block of the file */
 	int (*bmap)(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t block,
 		uint32_t blksize, uint64_t *ret);

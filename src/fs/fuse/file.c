@@ -216,9 +216,19 @@ struct transfer {
 	uint64_t off;
 	uint32_t max;
 	bool write, writeback;
+	/* read_pieces: buf is a ring of `slots` pieces, each given to fn. */
+	unsigned slots;
+	fs_piece_fn fn;
+	void *arg;
 };
 
-static void piece_init(struct piece *p, const struct transfer *t, size_t at, size_t len)
+static char *piece_buf(const struct transfer *t, unsigned slot, size_t at)
+{
+	return t->fn ? t->buf + (size_t)slot * t->max : t->buf + at;
+}
+
+static void piece_init(
+	struct piece *p, const struct transfer *t, unsigned slot, size_t at, size_t len)
 {
 	p->len = len;
 	fuse_req_init(&p->r, t->write ? FUSE_WRITE : FUSE_READ, t->node, t->req);
@@ -237,7 +247,7 @@ static void piece_init(struct piece *p, const struct transfer *t, size_t at, siz
 			.size = (uint32_t)len,
 			.flags = wire_flags(t->h->oflags) };
 		fuse_req_in(&p->r, &p->in.read, sizeof(p->in.read));
-		fuse_req_out(&p->r, t->buf + at, 0, len);
+		fuse_req_out(&p->r, piece_buf(t, slot, at), 0, len);
 	}
 }
 
@@ -261,7 +271,8 @@ static ssize_t piece_wait(struct piece *p, const struct transfer *t)
 static ssize_t transfer(const struct transfer *t, size_t len)
 {
 	struct piece piece[FUSE_WINDOW];
-	size_t next = 0, done = 0, head = 0, tail = 0;
+	unsigned window = t->fn ? t->slots : FUSE_WINDOW, head = 0, tail = 0;
+	size_t next = 0, done = 0;
 	int err = 0, send_err = 0;
 	bool ended = false;
 
@@ -269,11 +280,11 @@ static ssize_t transfer(const struct transfer *t, size_t len)
 		struct piece *p;
 		ssize_t n;
 
-		while (!ended && !send_err && next < len && head - tail < FUSE_WINDOW) {
+		while (!ended && !send_err && next < len && head - tail < window) {
 			size_t size = len - next < t->max ? len - next : t->max;
 
-			p = &piece[head % FUSE_WINDOW];
-			piece_init(p, t, next, size);
+			p = &piece[head % window];
+			piece_init(p, t, head % window, next, size);
 			send_err = fuse_req_send(t->fc, &p->r, t->req);
 			if (send_err)
 				break;
@@ -282,15 +293,19 @@ static ssize_t transfer(const struct transfer *t, size_t len)
 		}
 		if (head == tail)
 			break;
-		p = &piece[tail++ % FUSE_WINDOW];
+		p = &piece[tail % window];
 		n = piece_wait(p, t);
+		if (!ended && n > 0 && t->fn)
+			err = t->fn(
+				t->arg, piece_buf(t, tail % window, 0), (size_t)n, t->off + done);
+		tail++;
 		if (ended)
 			continue;
 		if (n < 0)
 			err = (int)n;
-		else
+		else if (!err)
 			done += (size_t)n;
-		ended = n < 0 || (size_t)n < p->len;
+		ended = err || (size_t)n < p->len;
 	}
 	if (done)
 		return (ssize_t)done;
@@ -310,6 +325,25 @@ static ssize_t op_read(struct fs *fs, const struct fs_req *req, uint64_t node,
 		.max = fs->max_read };
 
 	return transfer(&t, len);
+}
+
+static ssize_t op_read_pieces(struct fs *fs, const struct fs_req *req, uint64_t node,
+	const struct fs_handle *h, void *buf, size_t size, size_t len, uint64_t off, fs_piece_fn fn,
+	void *arg)
+{
+	struct fuse_conn *fc = fuse_conn_of(fs);
+	struct transfer t = { .fc = fc,
+		.req = req,
+		.node = node,
+		.h = h,
+		.buf = buf,
+		.off = off,
+		.max = fs->max_read,
+		.fn = fn,
+		.arg = arg };
+
+	t.slots = (unsigned)(size / t.max < FUSE_WINDOW ? size / t.max : FUSE_WINDOW);
+	return t.slots ? transfer(&t, len) : -EINVAL;
 }
 
 /* No memory for so big a message, or none that the socket would ever take: smaller ones. */
@@ -366,4 +400,5 @@ const struct fs_file_ops fuse_file_ops = {
 	.poll = fuse_op_poll,
 	.copy_range = fuse_op_copy_range,
 	.bmap = fuse_op_bmap,
+	.read_pieces = op_read_pieces,
 };
