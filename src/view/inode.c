@@ -320,6 +320,20 @@ static void inode_make_bad(struct inode *ino)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* A server that works by names knows nothing of what was removed; an open file or a working
+ * directory has its attributes still. */
+static bool attr_of_deleted(struct inode *ino, struct fs_attr *ret)
+{
+	if (!atomic_load(&ino->deleted))
+		return false;
+	pthread_mutex_lock(&ino->lock);
+	*ret = ino->attr;
+	pthread_mutex_unlock(&ino->lock);
+	ret->nlink = 0;
+	ret->valid_ns = NSEC_PER_SEC;
+	return true;
+}
+
 int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret)
 {
 	void (*fn)(struct inode *, struct fs_attr *) = atomic_load(&attr_hook);
@@ -341,6 +355,8 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 		int err = fs->node->getattr ?
 			fs->node->getattr(fs, req, ino->nodeid, NULL, &attr) : -ENOSYS;
 
+		if ((err == -ENOENT || err == -ESTALE) && attr_of_deleted(ino, &attr))
+			err = 0;
 		if (err < 0)
 			return err;
 		if ((attr.mode & S_IFMT) != ino->type) {
