@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/rundir.h"
+#include "ctl/ctl.h"
 #include "engine/engine.h"
 #include "engine/front.h"
 #include "sys/mountsrv.h"
@@ -110,6 +111,11 @@ static int set_up(struct run *r)
 	else if (err < 0)
 		log_user("system calls cannot be caught here: %s; `umview --check` says more",
 			strerror(-err));
+	if (err < 0)
+		return err;
+	err = ctl_start(&r->um, &r->um.ctl);
+	if (err < 0)
+		log_user("no control socket in %s: %s", r->um.rundir, strerror(-err));
 	return err;
 }
 
@@ -124,10 +130,12 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 		return err;
 	}
 	rq = (struct mount_request){ .source = source, .target = target, .options = options,
-		.cwd = cwd };
+		.cwd = cwd, .dry_run = r->o->dry_run };
 	err = um_mount(&r->um, NULL, &rq, &message);
 	if (err < 0)
 		log_user("%s", message ? message : strerror(-err));
+	else if (r->o->dry_run)
+		printf("%s\n", message ? message : spec);
 	return err;
 }
 
@@ -251,9 +259,12 @@ static void hold_sigchld(void)
 
 static int start_command(struct run *r)
 {
-	struct spawn s = { .argv = r->o->argv, .envp = environ, .fd = { -1, -1, -1 },
-		.pgid = r->link->pgid };
-	int err = engine_spawn(r->um.engine, &s, &r->um.first);
+	struct spawn s = { .argv = r->o->argv, .fd = { -1, -1, -1 }, .pgid = r->link->pgid };
+	int err = setenv("UMVIEW_CTL", r->um.rundir, 1) < 0 ? -errno : 0;
+
+	s.envp = environ;
+	if (err == 0)
+		err = engine_spawn(r->um.engine, &s, &r->um.first);
 
 	if (err < 0) {
 		log_user("cannot start %s: %s", r->o->argv[0], strerror(-err));
@@ -261,6 +272,16 @@ static int start_command(struct run *r)
 	}
 	front_tell(r->link, FRONT_STARTED, r->um.first);
 	return engine_launcher_settle(r->um.engine);
+}
+
+/* --dry-run: what would run. */
+static int say_command(const struct run_options *o)
+{
+	printf("run");
+	for (size_t i = 0; o->argv[i]; i++)
+		printf(" %s", o->argv[i]);
+	printf("\n");
+	return fflush(stdout) == 0 ? 0 : 125;
 }
 
 struct progress {
@@ -280,6 +301,7 @@ static void tear_down(struct run *r)
 {
 	struct progress p = { .since = now_ns() };
 
+	ctl_stop(r->um.ctl);
 	if (r->um.engine) {
 		um_umount_all(&r->um, now_ns() + UNMOUNT_NS, say_progress, &p);
 		kill_descendants(engine_launcher_pid(r->um.engine));
@@ -298,8 +320,12 @@ static int supervise(void *arg, const struct front_link *link)
 	struct run r = { .o = arg, .link = link, .status = 125 };
 
 	hold_sigchld();
-	if (set_up(&r) == 0 && make_mounts(&r) == 0 && start_command(&r) == 0)
-		reap(&r);
+	if (set_up(&r) == 0 && make_mounts(&r) == 0) {
+		if (r.o->dry_run)
+			r.status = say_command(r.o);
+		else if (start_command(&r) == 0)
+			reap(&r);
+	}
 	tear_down(&r);
 	front_tell(link, FRONT_STATUS, r.status);
 	return 0;

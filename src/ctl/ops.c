@@ -12,6 +12,7 @@
 #include "sys/mountsrv.h"
 #include "sys/trace.h"
 #include "sys/um.h"
+#include "view/path.h"
 
 static const char *text_of(struct json_object *rq, const char *key)
 {
@@ -245,20 +246,32 @@ static struct json_object *op_mount(struct um *um, struct json_object *rq)
 	return success();
 }
 
+/* The canonical path of a mount point, malloc'ed. Where a dead server makes it impossible to
+ * resolve, the words themselves may be canonical already. */
+static char *canonical(struct um *um, const char *cwd, const char *word)
+{
+	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	_cleanup_path_ struct path p = PATH_INIT;
+	char *joined = word[0] == '/' ? strdup(word) : str_printf("%s/%s", cwd ? cwd : "", word);
+
+	if (!joined || path_resolve_abs(&um->view, &req, joined, PATH_FOLLOW, &p) < 0 || !p.name)
+		return joined;
+	free(joined);
+	return take_ptr(&p.name);
+}
+
 static struct json_object *op_umount(struct um *um, struct json_object *rq)
 {
-	const char *target = text_of(rq, "target"), *cwd = text_of(rq, "cwd");
-	_cleanup_free_ char *joined = NULL;
+	const char *target = text_of(rq, "target");
+	_cleanup_free_ char *path = NULL;
 	int err;
 
 	if (!target)
 		return ctl_failure(-EINVAL, "umount needs \"target\"");
-	if (target[0] != '/') {
-		joined = str_printf("%s/%s", cwd ? cwd : "", target);
-		if (!joined)
-			return ctl_failure(-ENOMEM, "out of memory");
-	}
-	err = um_umount(um, NULL, joined ? joined : target, flag_of(rq, "lazy") ? MNT_DETACH : 0);
+	path = canonical(um, text_of(rq, "cwd"), target);
+	if (!path)
+		return ctl_failure(-ENOMEM, "out of memory");
+	err = um_umount(um, NULL, path, flag_of(rq, "lazy") ? MNT_DETACH : 0);
 	if (err == -EBUSY)
 		return ctl_failure(err, "%s is in use: end what uses it, or use umctl umount -l", target);
 	if (err == -EINVAL)
