@@ -61,8 +61,8 @@ need() {
 ext4_image() {
 	local file=$1 size=$2
 	shift 2
-	mke2fs -q -t ext4 -E "root_owner=$(id -u):$(id -g)" "$@" "$file" "$size" 2>&1 ||
-		fail "mke2fs $file"
+	mke2fs -q -t ext4 -E "root_owner=$(id -u):$(id -g)" "$@" "$file" "$size" 2>"$TMPDIR/mke2fs" ||
+		fail "$(cat "$TMPDIR/mke2fs")"
 }
 
 # clean_fs IMAGE: e2fsck finds nothing to mend

@@ -13,7 +13,7 @@ manifest plain >want.txt
 um -m "tree.sqfs:$HERE/mnt" -- "$PYTHON" "$TOP/tests/lib/manifest.py" mnt >got.txt
 diff want.txt got.txt >diff.txt || { head -20 diff.txt; fail "differs from what unsquashfs unpacks"; }
 echo "ok: $(wc -l <want.txt) files"
-gives "it cannot be written" 1 um -m "tree.sqfs:$HERE/mnt" -- sh -c 'echo x >mnt/new'
+gives "it cannot be written" 2 um -m "tree.sqfs:$HERE/mnt" -- sh -c 'echo x >mnt/new'
 has "the reason" "$OUT" "Read-only file system"
 cp /bin/echo tree/echo
 mksquashfs tree two.sqfs -quiet -no-progress >/dev/null

@@ -8,7 +8,7 @@ ext4_image disk.img 32M
 mkdir mnt
 is "root inside" "$(um --root -- id -u)" 0
 is "and in a child" "$(um --root -- sh -c 'sh -c "id -u; id -g"' | tr '\n' ' ')" "0 0 "
-gives "nothing more is allowed" 1 um --root -- sh -c 'echo x >/etc/umview-test-file'
+gives "nothing more is allowed" 2 um --root -- sh -c 'echo x >/etc/umview-test-file'
 [ "$(id -u)" = 0 ] || gives "nor read" 1 um --root -- cat /etc/shadow
 
 cat >inside.sh <<'INSIDE'
