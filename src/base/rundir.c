@@ -140,6 +140,15 @@ int rundir_each(int (*fn)(const struct rundir_info *info, void *arg), void *arg)
 	return fd < 0 ? 0 : each(fd, base, fn, arg);
 }
 
+/* The lock file of an image (sys/image.c), if nobody holds it. */
+static void remove_image_lock(int basefd, const char *name)
+{
+	_cleanup_fd_ int fd = openat(basefd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(basefd, name, 0); /* who takes it just now sees that it is gone */
+}
+
 /* Removes what killed supervisors left. The caller holds the lock of the base. */
 static void clean(int basefd)
 {
@@ -155,6 +164,8 @@ static void clean(int basefd)
 	while ((de = readdir(dir))) {
 		if (is_id(de->d_name) && !is_locked(basefd, de->d_name))
 			remove_tree(basefd, de->d_name, 0);
+		else if (strncmp(de->d_name, "lock-", 5) == 0)
+			remove_image_lock(basefd, de->d_name);
 	}
 	closedir(dir);
 }

@@ -272,7 +272,7 @@ static int bind_in(const char *rundir)
 		return -errno;
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" CTL_SOCKET, dir);
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(sa.sun_path, 0600) < 0 ||
-		listen(fd, 16) < 0)
+		listen(fd, 128) < 0)
 		return -errno;
 	return take_fd(&fd);
 }

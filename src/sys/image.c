@@ -2,6 +2,7 @@
 /* Images: what libblkid finds in them, and locks, so that none is mounted twice for writing. */
 #include <blkid/blkid.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -145,10 +146,11 @@ int image_type(int fd, const char *path, char **ret_type, char **ret_message)
 }
 
 /* Who holds the lock, as the holder wrote it. */
-static void locked_message(int fd, const char *path, bool rw, char **ret_message)
+static void locked_message(const char *lock, const char *path, bool rw, char **ret_message)
 {
+	_cleanup_fd_ int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char by[256] = "";
-	ssize_t n = pread(fd, by, sizeof(by) - 1, 0);
+	ssize_t n = fd < 0 ? 0 : pread(fd, by, sizeof(by) - 1, 0);
 
 	if (n > 0)
 		by[strcspn(by, "\n")] = '\0';
@@ -156,6 +158,31 @@ static void locked_message(int fd, const char *path, bool rw, char **ret_message
 		strncmp(by, "rw ", 3) == 0 ? "read-write" : "read-only",
 		strlen(by) > 3 ? by + 3 : "(unknown)",
 		rw ? "" : ": it cannot be mounted at the same time");
+}
+
+/* The lock file, locked; a file that its last holder removed meanwhile is none. -EWOULDBLOCK. */
+static int open_lock(const char *lock, bool rw)
+{
+	for (;;) {
+		_cleanup_fd_ int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		struct stat here, there;
+
+		if (fd < 0 || flock(fd, (rw ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 || fstat(fd, &here) < 0)
+			return -errno;
+		if (stat(lock, &there) == 0 && there.st_ino == here.st_ino &&
+			there.st_dev == here.st_dev)
+			return take_fd(&fd);
+	}
+}
+
+void image_unlock(int fd)
+{
+	char name[FD_PATH_MAX], lock[PATH_MAX];
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+		read_link(AT_FDCWD, fd_path(name, fd), lock, sizeof(lock)) > 0)
+		(void)unlink(lock); /* nobody else has it; what stays is found at the next start */
+	close(fd);
 }
 
 int image_lock(struct um *um, int image, const char *path, bool rw, char **ret_message)
@@ -178,19 +205,15 @@ int image_lock(struct um *um, int image, const char *path, bool rw, char **ret_m
 	lock = slash;
 	if (!lock)
 		return -ENOMEM;
-	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		int r = -errno;
-
-		*ret_message = str_printf("%s: cannot make the lock file %s: %s", path, lock,
-			strerror(-r));
-		return r;
-	}
-	if (flock(fd, (rw ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return -errno;
-		locked_message(fd, path, rw, ret_message);
+	fd = open_lock(lock, rw);
+	if (fd == -EWOULDBLOCK) {
+		locked_message(lock, path, rw, ret_message);
 		return -EBUSY;
+	}
+	if (fd < 0) {
+		*ret_message = str_printf("%s: cannot make the lock file %s: %s", path, lock,
+			strerror(-fd));
+		return fd;
 	}
 	line = str_printf("%s %s\n", rw ? "rw" : "ro", um->name ? um->name : "");
 	if (line && (ftruncate(fd, 0) < 0 || write_all(fd, line, strlen(line)) < 0))

@@ -49,7 +49,7 @@ void mount_pending_free(struct mount_pending *p)
 	if (p->mnt)
 		mount_put(p->mnt);
 	if (p->lock_fd >= 0)
-		close(p->lock_fd);
+		image_unlock(p->lock_fd);
 	if (p->loop >= 0)
 		loop_unmounted(p->ms->um, p->loop);
 	if (p->mountpoint)

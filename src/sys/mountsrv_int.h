@@ -34,6 +34,8 @@ int MUST_CHECK image_type(int fd, const char *path, char **ret_type, char **ret_
  * message. */
 int MUST_CHECK image_lock(
 	struct um *um, int image, const char *path, bool rw, char **ret_message);
+/* Gives the lock up; its file goes with the last holder. */
+void image_unlock(int fd);
 
 /* ---- mountopts.c ---- */
 

@@ -53,8 +53,8 @@ import json, os, socket, sys
 path = sys.argv[1] + "/ctl"
 def ask(data, answers=1):
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(30)
     s.connect(path)
+    s.settimeout(30)
     try:
         s.sendall(data)
         f = s.makefile("rb")
@@ -77,7 +77,7 @@ except OSError:
     pass
 crowd = []
 for _ in range(100):
-    s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect(path); crowd.append(s)
+    s = socket.socket(socket.AF_UNIX); s.connect(path); s.settimeout(30); crowd.append(s)
 for s in crowd: s.close()
 for _ in range(200):
     try:
