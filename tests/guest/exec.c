@@ -25,11 +25,18 @@
 
 static char here[PATH_MAX];
 
-/* Cuts the working directory off a path. */
+/* A path without the working directory, and without what may differ. */
 static const char *shown(const char *path)
 {
-	size_t n = strlen(here);
+	static char by_fd[PATH_MAX];
+	size_t n = strlen(here), digits;
 
+	if (strncmp(path, "/dev/fd/", 8) == 0) {
+		/* which number it is differs */
+		digits = strspn(path + 8, "0123456789");
+		snprintf(by_fd, sizeof(by_fd), "/dev/fd/N%s", path + 8 + digits);
+		return by_fd;
+	}
 	return n > 1 && strncmp(path, here, n) == 0 && path[n] == '/' ? path + n + 1 : path;
 }
 
