@@ -160,6 +160,35 @@ static pid_t server_of(struct call *c)
 	return parent;
 }
 
+/* The options as the kernel demands them, and the open device that they name. */
+static int fuse_device(
+	struct call *c, const char *data, struct fuse_options *o, struct vfile **ret_dev)
+{
+	struct vfile *dev = NULL;
+	int r = fuse_options_parse(data, o);
+
+	if (r < 0)
+		return r;
+	if (o->fd < 0 || !o->have_rootmode || !o->have_user_id || !o->have_group_id)
+		return -EINVAL;
+	r = vfile_of_fd(c, c->um->files, o->fd, &dev, NULL);
+	if (r == 0 && !fuse_dev_is(dev))
+		r = -EINVAL;
+	if (r == 0)
+		*ret_dev = dev;
+	else if (dev)
+		vfile_put(dev);
+	return r;
+}
+
+int mount_fuse_check(struct call *c, const char *data)
+{
+	_cleanup_vfile_ struct vfile *dev = NULL;
+	struct fuse_options o;
+
+	return fuse_device(c, data, &o, &dev);
+}
+
 int mount_fuse(struct call *c, const char *source, const char *type, const char *data,
 	unsigned long flags, const struct path *where)
 {
@@ -168,14 +197,9 @@ int mount_fuse(struct call *c, const char *source, const char *type, const char 
 	_cleanup_vfile_ struct vfile *dev = NULL;
 	int r;
 
-	r = fuse_options_parse(data, &fm.o);
+	r = fuse_device(c, data, &fm.o, &dev);
 	if (r < 0)
-		return r;
-	if (fm.o.fd < 0 || !fm.o.have_rootmode || !fm.o.have_user_id || !fm.o.have_group_id)
-		return -EINVAL;
-	r = vfile_of_fd(c, c->um->files, fm.o.fd, &dev, NULL);
-	if (r < 0 || !fuse_dev_is(dev))
-		return -EINVAL;
+		return r == -EBADF ? -EINVAL : r;
 	fm.pending = mountsrv_pending_get(c->um->mountsrv, where->name);
 	if (fm.pending)
 		fm.where = fm.pending->where;
@@ -188,29 +212,34 @@ int mount_fuse(struct call *c, const char *source, const char *type, const char 
 	return r;
 }
 
-/* MS_REMOUNT of a mount of the view; the kernel's for others. */
-static enum verdict do_remount(struct call *c, const struct path *p, unsigned long flags)
+int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 {
-	struct mount *m = p->mnt;
-	unsigned long new = mount_flags_new(flags);
 	struct fs_req req;
 	int r;
 
-	if (!path_is_mount_root(p))
-		return call_return(c, -EINVAL);
-	if (!(flags & (MS_NOATIME | MS_RELATIME | MS_STRICTATIME | MS_NODIRATIME)))
-		new = (new & ~(unsigned long)(MS_RELATIME | MS_NOATIME | MS_NODIRATIME)) |
-		      (m->flags & (MS_RELATIME | MS_NOATIME | MS_NODIRATIME));
 	if (!(new & MS_RDONLY) && (m->fs->flags & FS_READ_ONLY))
-		return call_return(c, -EACCES); /* the server was told so at its start */
+		return -EACCES; /* the server was told so at its start */
 	if ((new & MS_RDONLY) && !(m->flags & MS_RDONLY)) {
 		fs_req_init(&req, c);
 		r = files_sync(c->um->files, m->fs, &req);
 		if (r < 0)
-			return call_return(c, r);
+			return r;
 	}
 	__atomic_store_n(&m->flags, new, __ATOMIC_RELAXED);
-	return call_return(c, 0);
+	return 0;
+}
+
+/* MS_REMOUNT of a mount of the view; the kernel's for others. */
+static int do_remount(struct call *c, const struct path *p, unsigned long flags)
+{
+	const unsigned long atime = MS_RELATIME | MS_NOATIME | MS_NODIRATIME;
+	unsigned long new = mount_flags_new(flags);
+
+	if (!path_is_mount_root(p))
+		return -EINVAL;
+	if (!(flags & (atime | MS_STRICTATIME)))
+		new = (new & ~atime) | (p->mnt->flags & atime);
+	return mount_set_flags(c, p->mnt, new);
 }
 
 /* What is asked of a place that a mount of the view may be: true when it was answered. */
@@ -231,7 +260,7 @@ static bool change_existing(struct call *c, unsigned long flags, const char *tar
 	else if (p.kind != PATH_VIRTUAL)
 		*ret = CONTINUE;
 	else if (flags & MS_REMOUNT)
-		*ret = do_remount(c, &p, flags);
+		*ret = call_return(c, do_remount(c, &p, flags));
 	else if (flags & MS_PROPAGATION)
 		*ret = call_return(c, path_is_mount_root(&p) ? 0 : -EINVAL);
 	else
@@ -258,7 +287,7 @@ static enum verdict mount_served(struct call *c, const char *source, const char 
 }
 
 /* Kernel file systems that no server stands for: the kernel says what it thinks of them. */
-static bool type_is_kernels(const char *type)
+bool mount_type_is_kernels(const char *type)
 {
 	static const char *const types[] = { "proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "cgroup",
 		"cgroup2", "mqueue", "overlay", "bpf", "tracefs", "debugfs", "securityfs", "nfs",
@@ -301,7 +330,7 @@ enum verdict sys_mount(struct call *c)
 	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
 		data[0] = '\0';
 	if (!mount_type_is_fuse(type)) {
-		if (!type[0] || !ids_capable(c, CAP_SYS_ADMIN) || type_is_kernels(type))
+		if (!type[0] || !ids_capable(c, CAP_SYS_ADMIN) || mount_type_is_kernels(type))
 			return CONTINUE;
 		return mount_served(c, source, target, type, data, flags);
 	}

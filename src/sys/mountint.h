@@ -11,8 +11,16 @@ unsigned long mount_flags_new(unsigned long flags);
 /* The place a guest's words name, always with its canonical name. */
 int MUST_CHECK mount_where(
 	struct call *c, int dirfd, const char *word, unsigned flags, struct path *ret);
+/* MOUNT_ATTR_* to MS_*: -EINVAL for what a view has not (idmapped mounts). */
+int MUST_CHECK mount_attr_flags(uint64_t attr, unsigned long *ret);
 /* Is it the root of a mount of the view, by its own mount point? */
 bool path_is_mount_root(const struct path *p);
+/* Kernel file systems that no server stands for: the kernel says what it thinks of them. */
+bool mount_type_is_kernels(const char *type);
+/* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */
+int MUST_CHECK mount_set_flags(struct call *c, struct mount *m, unsigned long flags);
+/* Would mount_fuse() take this data? */
+int MUST_CHECK mount_fuse_check(struct call *c, const char *data);
 /* A server's mount of its open /dev/fuse. data as for mount(2). */
 int MUST_CHECK mount_fuse(struct call *c, const char *source, const char *type, const char *data,
 	unsigned long flags, const struct path *where);
