@@ -40,6 +40,7 @@ struct filecache {
 
 	bool busy;  /* write-back or a change of size at the server is under way */
 	int hold;   /* uses of handles under way */
+	int releasing; /* handles on their way back to the server */
 	struct cds_list_head fills;
 
 	uint64_t size; /* of the placeholder */
@@ -109,7 +110,8 @@ void cache_writer_put(struct filecache *c, int fd);
 /* Without it: */
 
 void cache_lru_trim(struct files *f);
-void cache_handle_release(struct filecache *c, const struct fs_handle *h);
+/* Gives back n handles that were taken, and waits for the server. c->releasing counts them since. */
+void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n);
 
 /* A handle of the server for reading or writing, opened when there is none; it stays until put. */
 int MUST_CHECK cache_handle(

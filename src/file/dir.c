@@ -78,6 +78,7 @@ void dir_free(struct vfile *vf)
 
 	if (!d)
 		return;
+	d->h.flags |= FS_RELEASE_WAIT; /* the node may be forgotten next */
 	if (d->open && !(d->h.flags & FS_OPEN_NONE) && fs->file->releasedir && !vf->priv)
 		fs->file->releasedir(fs, vf->inode->nodeid, &d->h);
 	snap_clear(d);

@@ -16,6 +16,7 @@ void direct_free(struct vfile *vf)
 {
 	struct fs *fs = vf->inode->fs;
 
+	vf->dirh.flags |= FS_RELEASE_WAIT; /* the node may be forgotten next */
 	if (!(vf->dirh.flags & FS_OPEN_NONE) && fs->file->release && !vf->priv)
 		fs->file->release(fs, vf->inode->nodeid, &vf->dirh);
 }

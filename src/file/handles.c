@@ -16,15 +16,31 @@ int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS])
 			h[n++] = c->h[i];
 		c->have[i] = false;
 	}
+	if (n)
+		c->releasing++;
 	return n;
 }
 
-void cache_handle_release(struct filecache *c, const struct fs_handle *h)
+static void release(struct filecache *c, struct fs_handle h, bool wait)
 {
 	struct fs *fs = c->ino->fs;
 
-	if (!(h->flags & FS_OPEN_NONE) && fs->file && fs->file->release && !c->dead)
-		fs->file->release(fs, c->ino->nodeid, h);
+	if (wait)
+		h.flags |= FS_RELEASE_WAIT;
+	if (!(h.flags & FS_OPEN_NONE) && fs->file && fs->file->release && !c->dead)
+		fs->file->release(fs, c->ino->nodeid, &h);
+}
+
+void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n)
+{
+	if (n == 0)
+		return;
+	while (n > 0)
+		release(c, h[--n], true);
+	pthread_mutex_lock(&c->lock);
+	c->releasing--;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
 }
 
 static int handle_kind(int oflags)
@@ -52,7 +68,7 @@ void cache_handle_add(struct filecache *c, const struct fs_handle *h)
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (had)
-		cache_handle_release(c, h);
+		release(c, *h, false);
 }
 
 int cache_handle(
@@ -105,8 +121,7 @@ void cache_release_handles(struct filecache *c)
 	pthread_mutex_lock(&c->lock);
 	n = cache_handles_take(c, h);
 	pthread_mutex_unlock(&c->lock);
-	while (n > 0)
-		cache_handle_release(c, &h[--n]);
+	cache_handles_release(c, h, n);
 }
 
 void cache_release_readers(struct filecache *c)
@@ -122,5 +137,5 @@ void cache_release_readers(struct filecache *c)
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (have)
-		cache_handle_release(c, &h);
+		release(c, h, false);
 }

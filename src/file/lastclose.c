@@ -44,7 +44,9 @@ static void job_closed(struct vfile *vf)
 	int r;
 
 	cache_req(c, &req);
-	r = cache_writeback(c, &req);
+	gone = c->ino->deleted || c->dead;
+	/* what has no name and no user is nobody's to read */
+	r = gone ? 0 : cache_writeback(c, &req);
 	pthread_mutex_lock(&c->lock);
 	if (!c->closed || c->vf != vf) {
 		pthread_mutex_unlock(&c->lock);
@@ -54,8 +56,9 @@ static void job_closed(struct vfile *vf)
 	if (r < 0)
 		give_up(c, r);
 	cache_release_handles(c);
-	gone = c->ino->deleted || c->dead;
 	pthread_mutex_lock(&c->lock);
+	if (gone && c->closed && c->vf == vf)
+		ranges_release(&c->dirty);
 	if (c->closed && c->vf == vf && ranges_empty(&c->dirty)) {
 		c->low = c->low_append = c->readers = c->writers = false;
 		ranges_release(&c->mapped);

@@ -70,8 +70,7 @@ void cache_evict(struct filecache *c)
 	free(take_ptr(&c->hash));
 	c->nhash = 0;
 	pthread_mutex_unlock(&c->lock);
-	while (n > 0)
-		cache_handle_release(c, &h[--n]);
+	cache_handles_release(c, h, n);
 	files_remove(vf);
 }
 

@@ -67,10 +67,12 @@ static int server_open(struct inode *ino, const struct fs_req *req, int flags, s
 
 static void server_release(struct inode *ino, const struct fs_handle *h)
 {
+	struct fs_handle last = *h;
 	struct fs *fs = ino->fs;
 
+	last.flags |= FS_RELEASE_WAIT;
 	if (!(h->flags & FS_OPEN_NONE) && fs->file && fs->file->release)
-		fs->file->release(fs, ino->nodeid, h);
+		fs->file->release(fs, ino->nodeid, &last);
 }
 
 /* Can a file be opened for reading without its server? Where we check permissions, and its content

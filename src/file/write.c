@@ -287,13 +287,14 @@ void file_settle(struct inode *ino, const struct fs_req *req)
 		have |= c->have[i];
 	if (c->vf && have)
 		unused = c->closed || cache_unused(c);
-	if (unused)
-		c->closed = true;
 	pthread_mutex_unlock(&c->lock);
-	if (!unused)
-		return;
-	if (cache_writeback(c, req) == 0)
+	if (unused && cache_writeback(c, req) == 0)
 		cache_release_handles(c);
+	/* by a background thread too */
+	pthread_mutex_lock(&c->lock);
+	while (c->releasing && cache_wait(c, req) == 0)
+		;
+	pthread_mutex_unlock(&c->lock);
 }
 
 int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)

@@ -90,6 +90,9 @@ enum fs_open_flag {
 	FS_OPEN_STREAM = 1 << 4,
 	FS_OPEN_NOFLUSH = 1 << 5,
 	FS_OPEN_NONE = 1 << 6, /* the server has no open: nothing is to be released */
+	/* at release: its answer is waited for. Before the node is forgotten or loses its name, else
+	 * a server with several threads may see it open still. */
+	FS_RELEASE_WAIT = 1 << 7,
 };
 
 /* One entry of a directory. type is DT_*; off is the cookie after this entry. entry is set with

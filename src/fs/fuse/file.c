@@ -140,8 +140,19 @@ static int op_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t parent, 
 
 static void release(struct fs *fs, unsigned opcode, uint64_t node, const struct fs_handle *h)
 {
-	if (!(h->flags & FS_OPEN_NONE))
-		fuse_send_release(fuse_conn_of(fs), opcode, node, h->fh, wire_flags(h->oflags));
+	struct fuse_release_in in = { .fh = h->fh, .flags = wire_flags(h->oflags) };
+	struct fuse_req r;
+
+	if (h->flags & FS_OPEN_NONE)
+		return;
+	if (!(h->flags & FS_RELEASE_WAIT)) {
+		fuse_send_release(fuse_conn_of(fs), opcode, node, h->fh, in.flags);
+		return;
+	}
+	fuse_req_init(&r, opcode, node, NULL);
+	fuse_req_in(&r, &in, sizeof(in));
+	/* an error of it is nobody's to know, as in the kernel */
+	(void)!fuse_call(fuse_conn_of(fs), &r, NULL);
 }
 
 static void op_release(struct fs *fs, uint64_t node, const struct fs_handle *h)
