@@ -141,6 +141,9 @@ static int fuse_attach(
 	}
 	inode_put(root);
 	(*ret)->server = fm->server;
+	r = task_mark_service_tree(fm->server);
+	if (r < 0)
+		log_debug("server %d is not marked (%d): the view will wait for it", fm->server, r);
 	return fuse_conn_start(fs);
 }
 
