@@ -26,6 +26,7 @@
 #include "sys/trace.h"
 #include "sys/um.h"
 
+#define SERVERS_END_NS (10 * NSEC_PER_SEC) /* for those that a user started, after that */
 #define UNMOUNT_NS (300 * NSEC_PER_SEC) /* for all servers to write back what they have */
 
 struct run {
@@ -152,23 +153,24 @@ static int make_mounts(struct run *r)
 
 struct search {
 	pid_t launcher;
+	bool service; /* what is looked for */
 	bool found;
 };
 
-static void child_is_guest(pid_t pid, void *arg)
+static void search_child(pid_t pid, void *arg)
 {
 	struct search *s = arg;
 	struct task_mark m;
 
-	if (pid != s->launcher && task_mark_get(pid, &m) == 0 && !m.service)
+	if (pid != s->launcher && task_mark_get(pid, &m) == 0 && m.service == s->service)
 		s->found = true;
 }
 
-static bool guests_left(struct run *r)
+static bool children_left(struct run *r, bool service)
 {
-	struct search s = { .launcher = engine_launcher_pid(r->um.engine) };
+	struct search s = { .launcher = engine_launcher_pid(r->um.engine), .service = service };
 
-	each_child(child_is_guest, &s);
+	each_child(search_child, &s);
 	return s.found;
 }
 
@@ -234,7 +236,7 @@ static void reap(struct run *r)
 			continue;
 		if (got == -EBUSY)
 			each_child(reap_one, r);
-		if (r->command_ended && !guests_left(r))
+		if (r->command_ended && !children_left(r, false))
 			return;
 		if (ppoll(&p, 1, &second, &unblocked) == 1 && (p.revents & POLLHUP))
 			return;
@@ -297,6 +299,19 @@ static void say_progress(void *arg, const char *target)
 		dprintf(STDERR_FILENO, "umview: writing back %s\n", target);
 }
 
+/* Servers have lost their mounts: what they do after that (archivemount writes its archive, a cache
+ * is written) they do before they end by themselves. */
+static void wait_for_servers(struct run *r)
+{
+	const uint64_t deadline = now_ns() + SERVERS_END_NS;
+	const struct timespec moment = { .tv_nsec = 10000000 };
+
+	while (children_left(r, true) && now_ns() < deadline) {
+		if (reap_child(r, 0) != 1)
+			nanosleep(&moment, NULL);
+	}
+}
+
 static void tear_down(struct run *r)
 {
 	struct progress p = { .since = now_ns() };
@@ -304,6 +319,7 @@ static void tear_down(struct run *r)
 	ctl_stop(r->um.ctl);
 	if (r->um.engine) {
 		um_umount_all(&r->um, now_ns() + UNMOUNT_NS, say_progress, &p);
+		wait_for_servers(r);
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);
 	}

@@ -234,7 +234,7 @@ static int make_argv(struct job *j, char ***ret)
 
 	if (!options)
 		return -ENOMEM;
-	r = server_argv(j->server.command, j->source,
+	r = server_argv(j->server.command, j->p->alias ? j->p->alias : j->source,
 		j->p->mountpoint ? j->p->mountpoint : j->where.name, options, ret);
 	if (r == -EINVAL)
 		return fail(j, r, "the server command \"%s\" is empty or has an open quote",
@@ -395,12 +395,25 @@ static int make_mountpoint(struct job *j)
 	return j->p->mountpoint ? 0 : -errno;
 }
 
+/* Most servers put the source into an option, fsname=, as it is. */
+static int make_alias(struct job *j)
+{
+	if (j->image < 0 || !strpbrk(j->source, ",\\"))
+		return 0;
+	j->p->alias = str_printf("%s.image", j->p->mountpoint);
+	if (!j->p->alias)
+		return -ENOMEM;
+	return symlink(j->source, j->p->alias) < 0 ? -errno : 0;
+}
+
 static int start_server(struct job *j)
 {
 	struct mountsrv *ms = j->um->mountsrv;
 	char **argv = NULL;
 	int r = make_mountpoint(j);
 
+	if (r == 0)
+		r = make_alias(j);
 	if (r == 0)
 		r = make_argv(j, &argv);
 	if (r < 0)

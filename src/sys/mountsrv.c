@@ -54,6 +54,9 @@ void mount_pending_free(struct mount_pending *p)
 		loop_unmounted(p->ms->um, p->loop);
 	if (p->mountpoint)
 		(void)rmdir(p->mountpoint); /* else it goes with the run directory */
+	if (p->alias)
+		(void)unlink(p->alias);
+	free(p->alias);
 	free(p->mountpoint);
 	free(p->source);
 	free(p->type);

@@ -2,6 +2,7 @@
 /* The ioctls of loop devices (loop(4)) and of block devices in general. */
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
@@ -324,10 +325,20 @@ enum verdict loop_ioctl(struct vfile *vf, struct call *c, UNUSED int fd)
 	}
 }
 
+/* Has the host bound a loop device of this number? Its mounts then stand in the view's tables too,
+ * and programs would take one device for the other. */
+static bool host_has(int n)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/block/loop%d/loop/backing_file", n);
+	return access(path, F_OK) == 0;
+}
+
 static int ctl_get_free(struct loops *l)
 {
 	for (int i = 0; i < LOOP_MAX; i++) {
-		if (!l->dev[i].bound) {
+		if (!l->dev[i].bound && !host_has(i)) {
 			l->dev[i].exists = true;
 			return i;
 		}
