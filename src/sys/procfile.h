@@ -52,4 +52,9 @@ enum procfile_table { TABLE_MOUNTS, TABLE_MOUNTINFO, TABLE_MOUNTSTATS };
 int MUST_CHECK mounttable_text(
 	struct um *um, pid_t tid, enum procfile_table kind, char **ret, size_t *ret_len);
 
+/* /proc/PID/maps or smaps, in which what is mapped of placeholders has the names, devices and inode
+ * numbers of the view's files; malloc'ed. */
+int MUST_CHECK maps_text(
+	struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len);
+
 #endif

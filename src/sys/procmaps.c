@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "sys/procfile.h"
+
+#define MAPS_MAX (256u << 20)
+
+/* The lines of one mapping follow one another: the last file is remembered. */
+struct maps {
+	struct um *um;
+	FILE *out;
+	struct stat st;	 /* the device and number of the last placeholder */
+	char *name;	 /* its name in the view; NULL: none yet */
+	struct fs_attr attr;
+	dev_t dev;
+};
+
+static bool look_up(struct maps *m, dev_t dev, ino_t ino)
+{
+	_cleanup_inode_ struct inode *inode = NULL;
+	_cleanup_mount_ struct mount *mnt = NULL;
+	struct view *v = &m->um->view;
+	struct stat st = { .st_dev = dev, .st_ino = ino, .st_mode = S_IFREG };
+	_cleanup_free_ char *path = NULL;
+
+	if (m->name && m->st.st_dev == dev && m->st.st_ino == ino)
+		return true;
+	if (!v->placeholder || !v->placeholder(v->placeholder_arg, &st, &inode, &mnt))
+		return false;
+	path = path_of_inode(v, mnt, inode);
+	if (!path)
+		return false;
+	free(m->name);
+	m->name = str_printf("%s%s", path, inode->deleted ? " (deleted)" : "");
+	m->st = st;
+	m->dev = mnt->fs->dev;
+	pthread_mutex_lock(&inode->lock);
+	m->attr = inode->attr;
+	pthread_mutex_unlock(&inode->lock);
+	return m->name != NULL;
+}
+
+/* "55f3102c8000-55f3102ca000 r--p 00000000 00:01 116228                     /memfd:sl (deleted)" */
+static bool put_mapping(struct maps *m, const char *line)
+{
+	unsigned long long start, end, off, ino;
+	unsigned maj, min;
+	char perms[8];
+	int n;
+
+	if (sscanf(line, "%llx-%llx %7s %llx %x:%x %llu", &start, &end, perms, &off, &maj, &min,
+		    &ino) != 7 || ino == 0 || !look_up(m, makedev(maj, min), ino))
+		return false;
+	n = fprintf(m->out, "%08llx-%08llx %s %08llx %02x:%02x %llu ", start, end, perms, off,
+		major(m->dev), minor(m->dev), (unsigned long long)m->attr.ino);
+	fprintf(m->out, "%*s%s\n", n < 73 ? 73 - n : 0, "", m->name);
+	return true;
+}
+
+int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len)
+{
+	_cleanup_free_ char *host = NULL, *text = NULL;
+	struct maps m = { .um = um };
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	r = read_file(path, MAPS_MAX, &host, NULL);
+	if (r < 0)
+		return r;
+	m.out = open_memstream(&text, ret_len);
+	if (!m.out)
+		return -ENOMEM;
+	for (const char *p = host; *p;) {
+		size_t n = strcspn(p, "\n");
+
+		n += p[n] == '\n';
+		if (!put_mapping(&m, p))
+			fwrite(p, 1, n, m.out);
+		p += n;
+	}
+	free(m.name);
+	if (fclose(m.out) != 0)
+		return -ENOMEM;
+	*ret = take_ptr(&text);
+	return 0;
+}

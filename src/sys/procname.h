@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The names of sys/procfile.h, recognised. */
+#ifndef UM_SYS_PROCNAME_H
+#define UM_SYS_PROCNAME_H
+
+#include "sys/procfile.h"
+
+enum special_kind {
+	SPECIAL_NONE,
+	SPECIAL_TABLE,	  /* /proc/PID/mounts & co */
+	SPECIAL_STATUS,	  /* /proc/PID/status */
+	SPECIAL_MAPS,	  /* /proc/PID/maps, smaps */
+	SPECIAL_LINK,	  /* /proc/PID/{exe,cwd,root}, /proc/PID/fd/N */
+	SPECIAL_FUSE,	  /* /dev/fuse */
+	SPECIAL_LOOP,	  /* /dev/loopN, /dev/loop/N */
+	SPECIAL_LOOP_CTL, /* /dev/loop-control */
+	SPECIAL_LOOP_SYS, /* /sys/block/loopN/... */
+	SPECIAL_RUN,	  /* /run/mount/... */
+	SPECIAL_SHADOW,	  /* /etc/shadow */
+};
+
+enum link_kind { LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
+
+struct special {
+	enum special_kind kind;
+	enum procfile_table table;
+	enum link_kind link;
+	pid_t pid;	/* whose file of /proc it is */
+	int num;	/* descriptor, loop device */
+	char rest[256]; /* what follows /sys/block/loopN/ or /run/mount/ */
+};
+
+/* Does the word, relative to dirfd, name a made-up file? */
+bool special_parse(struct call *c, int dirfd, const char *word, struct special *s);
+
+#endif
