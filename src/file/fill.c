@@ -133,6 +133,8 @@ static int fill_one(struct filecache *c, const struct fs_req *req, uint64_t star
 			if (n == 0)
 				n = pad(&f);
 			cache_handle_put(c);
+			if (n >= 0 && !(c->ino->fs->flags & FS_READ_ONLY))
+				inode_invalidate_attr(c->ino); /* the time of access */
 		}
 		files_buf_put(c->files, f.buf);
 	}

@@ -132,6 +132,8 @@ static int fuse_attach(
 		return r;
 	if (flags & MS_RDONLY)
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
+	if (p && p->lock_fd >= 0)
+		atomic_fetch_or(&fs->flags, FS_SOLE_CLIENT);
 	fuse_conn_set_server(fs, fm->server);
 	r = view_mount(&c->um->view, fs, root, fm->where, p && p->source ? p->source : fm->source,
 		p && p->type ? p->type : fm->type, p && p->options ? p->options : shown, flags, ret);

@@ -228,6 +228,9 @@ enum fs_flag {
 	FS_AUTO_INVAL_DATA = 1 << 8, /* other mtime or size in attributes: kept data is stale */
 	FS_EXPLICIT_INVAL_DATA = 1 << 9, /* kept data is stale only when the server says so */
 	FS_CACHE_SYMLINKS = 1 << 10,
+	/* Nobody but this view changes it (an image that the view has locked): what the server says
+	 * stays true for longer than it promises, until the view changes it. */
+	FS_SOLE_CLIENT = 1 << 11,
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

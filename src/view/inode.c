@@ -289,7 +289,7 @@ static void attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t
 	pthread_mutex_lock(&ino->lock);
 	if (ino->attr_seq <= version) {
 		ino->attr = *attr;
-		ino->attr_until = valid_until(attr->valid_ns);
+		ino->attr_until = valid_until(ino->fs, attr->valid_ns, SOLE_ATTR_NS);
 	}
 	pthread_mutex_unlock(&ino->lock);
 }
@@ -399,7 +399,7 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 	pthread_mutex_lock(&ino->lock);
 	if (err == 0 && ino->attr_seq == seq) {
 		ino->attr = attr;
-		ino->attr_until = valid_until(attr.valid_ns);
+		ino->attr_until = valid_until(fs, attr.valid_ns, SOLE_ATTR_NS);
 	} else {
 		ino->attr_until = 0;
 	}
@@ -496,7 +496,8 @@ int inode_enter_locked(struct itable *t, const struct fs_entry *e, struct inode 
 			err = inode_place(ino, parent, name, &drop[1]);
 		if (err == 0 && !stale) {
 			atomic_store(&ino->deleted, false);
-			name_set(t, parent, name, ino, valid_until(e->entry_valid_ns));
+			name_set(t, parent, name, ino,
+				valid_until(t->fs, e->entry_valid_ns, SOLE_NAMES_NS));
 		}
 	}
 	/* on error too the lookup was counted: the caller puts the inode after the lock */

@@ -42,7 +42,8 @@ int inode_lookup(
 		return inode_from_entry_at(fs, &e, dir, name, version, ret);
 	pthread_mutex_lock(&t->lock);
 	if (!name_stale(dir, name_find(t, dir, name), version))
-		name_set(t, dir, name, NULL, err == 0 ? valid_until(e.entry_valid_ns) : 0);
+		name_set(t, dir, name, NULL,
+			valid_until(fs, err == 0 ? e.entry_valid_ns : 0, SOLE_NAMES_NS));
 	pthread_mutex_unlock(&t->lock);
 	return -ENOENT;
 }

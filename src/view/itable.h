@@ -50,11 +50,17 @@ static inline uint64_t itable_bump(struct itable *t)
 	return atomic_fetch_add_explicit(&t->version, 1, memory_order_acq_rel) + 1;
 }
 
-/* now + valid, without overflow. */
-static inline uint64_t valid_until(uint64_t valid_ns)
+/* For how long, at least, a sole client believes names and attributes. Times of access and the
+ * like change without us: so not for ever. */
+static const uint64_t SOLE_NAMES_NS = 60 * NSEC_PER_SEC, SOLE_ATTR_NS = 10 * NSEC_PER_SEC;
+
+/* now + valid (at least `sole` for a sole client), without overflow. */
+static inline uint64_t valid_until(const struct fs *fs, uint64_t valid_ns, uint64_t sole)
 {
 	uint64_t now;
 
+	if (valid_ns < sole && (fs->flags & FS_SOLE_CLIENT))
+		valid_ns = sole;
 	if (valid_ns == 0)
 		return 0;
 	now = now_ns();
