@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* read, write, lseek, truncation, copying: what they return and leave. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+
+#include "guest.h"
+
+#ifndef RWF_APPEND
+#define RWF_APPEND 0x10
+#endif
+
+static unsigned long sum(const char *name)
+{
+	unsigned long h = 5381;
+	char buf[65536];
+	ssize_t n;
+	int fd = open(name, O_RDONLY);
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			h = h * 33 + (unsigned char)buf[i];
+	close(fd);
+	return h;
+}
+
+static void size_of(const char *name)
+{
+	struct stat st;
+
+	R(stat(name, &st));
+	tap_check(&t, 1, "%s: size %ld, content %lx", name, (long)st.st_size, sum(name));
+}
+
+static void basic(void)
+{
+	char buf[64] = "", big[70000];
+	int fd = open("a", O_RDWR | O_CREAT | O_EXCL, 0644);
+
+	R(write(fd, "hello, world", 12));
+	R(lseek(fd, 0, SEEK_CUR));
+	R(pread(fd, buf, 5, 7));
+	tap_check(&t, 1, "read %s", buf);
+	R(lseek(fd, -5, SEEK_END));
+	R(read(fd, buf, 64));
+	R(read(fd, buf, 64));
+	R(lseek(fd, 100000, SEEK_SET));
+	R(read(fd, buf, 1));
+	R(write(fd, "x", 1));
+	R(lseek(fd, 0, SEEK_END));
+	size_of("a");
+	memset(big, 7, sizeof(big));
+	R(pwrite(fd, big, sizeof(big), 50));
+	R(lseek(fd, 0, SEEK_CUR));
+	size_of("a");
+	R(lseek(fd, -1, SEEK_SET));
+	R(lseek(fd, 0, 99));
+	R(lseek(fd, 5, SEEK_SET));
+	R(write(fd, "", 0));
+	R(write(fd, (void *)1, 0));
+	R(write(fd, (void *)1, 5));
+	R(read(fd, (void *)1, 5));
+	R(pread(fd, buf, 5, -1));
+	R(pwrite(fd, buf, 5, -1));
+	R(close(fd));
+	R(read(fd, buf, 1));
+	fd = open("a", O_WRONLY);
+	R(read(fd, buf, 1));
+	R(write(fd, "HELLO", 5));
+	R(close(fd));
+	fd = open("a", O_RDONLY);
+	R(write(fd, "no", 2));
+	R(write(fd, "", 0));
+	R(pwrite(fd, "no", 2, 0));
+	R(read(fd, buf, 12));
+	tap_check(&t, 1, "read %.12s", buf);
+	R(close(fd));
+	fd = open(".", O_RDONLY);
+	R(read(fd, buf, 1));
+	R(write(fd, buf, 1));
+	R(ftruncate(fd, 0));
+	R(close(fd));
+	fd = open("a", O_PATH);
+	R(read(fd, buf, 1));
+	R(lseek(fd, 0, SEEK_SET));
+	R(ftruncate(fd, 0));
+	R(fsync(fd));
+	R(close(fd));
+}
+
+static void vectors(void)
+{
+	char a[10], b[10];
+	struct iovec v[3] = { { a, 3 }, { b, 4 }, { a + 5, 2 } };
+	struct iovec bad[2] = { { a, 3 }, { (void *)1, 4 } };
+	struct iovec neg[1] = { { a, (size_t)-1 } };
+	int fd = open("v", O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+	memcpy(a, "abcdefghij", 10);
+	memcpy(b, "0123456789", 10);
+	R(writev(fd, v, 3));
+	R(pwritev(fd, v, 2, 20));
+	R(pwritev2(fd, v, 1, -1, RWF_APPEND));
+	R(pwritev2(fd, v, 1, 3, RWF_DSYNC));
+	R(pwritev2(fd, v, 1, 3, 0x4000));
+	R(writev(fd, bad, 2));
+	R(writev(fd, neg, 1));
+	R(writev(fd, v, 2000));
+	R(writev(fd, v, 0));
+	size_of("v");
+	R(lseek(fd, 0, SEEK_SET));
+	R(readv(fd, v, 3));
+	tap_check(&t, 1, "%.10s %.10s", a, b);
+	R(preadv(fd, v, 3, 20));
+	R(preadv2(fd, v, 1, -1, 0));
+	R(preadv2(fd, v, 1, 1, 0x4000));
+	R(readv(fd, bad, 2));
+	R(close(fd));
+}
+
+static void appending(void)
+{
+	int fd = open("ap", O_WRONLY | O_CREAT | O_APPEND, 0644), g, h;
+
+	R(write(fd, "one", 3));
+	g = open("ap", O_RDWR);
+	R(lseek(g, 0, SEEK_END));
+	R(write(g, "two", 3));
+	R(lseek(fd, 0, SEEK_SET));
+	R(write(fd, "three", 5));
+	R(lseek(fd, 0, SEEK_CUR));
+	R(pwrite(fd, "four", 4, 0));
+	R(fcntl(g, F_SETFL, O_APPEND));
+	R(lseek(g, 0, SEEK_SET));
+	R(write(g, "five", 4));
+	R(fcntl(fd, F_SETFL, 0));
+	R(lseek(fd, 0, SEEK_SET));
+	R(write(fd, "ONE", 3));
+	R(fcntl(g, F_GETFL) & (O_ACCMODE | O_APPEND));
+	h = dup(g);
+	R(write(h, "six", 3));
+	R(lseek(g, 0, SEEK_CUR));
+	close(fd);
+	close(g);
+	close(h);
+	size_of("ap");
+}
+
+static void truncation(void)
+{
+	char buf[16];
+	int fd = open("t", O_RDWR | O_CREAT, 0644);
+
+	R(write(fd, "0123456789", 10));
+	R(ftruncate(fd, 5));
+	R(ftruncate(fd, 12));
+	R(pread(fd, buf, 16, 0));
+	tap_check(&t, 1, "after growth: %d %d %d", buf[4], buf[5], buf[11]);
+	R(truncate("t", 3));
+	R(lseek(fd, 0, SEEK_END));
+	R(pread(fd, buf, 16, 0));
+	R(ftruncate(fd, -1));
+	R(ftruncate(fd, 1 << 20));
+	R(pwrite(fd, "x", 1, 500000));
+	R(ftruncate(fd, 500001));
+	close(fd);
+	size_of("t");
+	fd = open("t", O_RDONLY);
+	R(ftruncate(fd, 1));
+	R(close(fd));
+	fd = open("t", O_WRONLY | O_TRUNC);
+	R(lseek(fd, 0, SEEK_END));
+	R(close(fd));
+	size_of("t");
+}
+
+static void on_xfsz(int sig)
+{
+	(void)sig;
+	tap_check(&t, 1, "SIGXFSZ");
+}
+
+static void limits(void)
+{
+	/* beyond what this program itself prints into a file */
+	struct rlimit lim = { 200000, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
+	int fd = open("lim", O_WRONLY | O_CREAT, 0644);
+	static char buf[120000];
+
+	memset(buf, 'l', sizeof(buf));
+	signal(SIGXFSZ, on_xfsz);
+	R(setrlimit(RLIMIT_FSIZE, &lim));
+	R(write(fd, buf, 120000));
+	R(write(fd, buf, 120000));
+	R(write(fd, buf, 120000));
+	R(pwrite(fd, buf, 120000, 500000));
+	R(ftruncate(fd, 300000));
+	R(ftruncate(fd, 190000));
+	R(setrlimit(RLIMIT_FSIZE, &none));
+	R(close(fd));
+	size_of("lim");
+}
+
+static void holes(void)
+{
+	int fd = open("h", O_RDWR | O_CREAT, 0644);
+
+	R(pwrite(fd, "x", 1, 1 << 20));
+	R(lseek(fd, 2 << 20, SEEK_DATA));
+	R(lseek(fd, 2 << 20, SEEK_HOLE));
+	R(lseek(fd, -1, SEEK_DATA));
+	R(lseek(fd, 1 << 20, SEEK_DATA));
+	R(lseek(fd, 1 << 20, SEEK_HOLE));
+	R(lseek(fd, 0, SEEK_CUR));
+	R(fallocate(fd, 0, 0, 100));
+	R(fallocate(fd, 0, -1, 100));
+	R(fallocate(fd, 0, 0, 0));
+	R(fallocate(fd, 0x1000, 0, 1));
+	R(posix_fallocate(fd, 0, 2 << 20));
+	R(close(fd));
+	size_of("h");
+	fd = open("h", O_RDONLY);
+	R(fallocate(fd, 0, 0, 100));
+	R(close(fd));
+}
+
+static void copies(void)
+{
+	char *big = malloc(3 << 20), buf[100];
+	int a = open("c1", O_RDWR | O_CREAT, 0644), b = open("c2", O_RDWR | O_CREAT, 0644), p[2];
+	off_t in = 100, out = 7;
+
+	for (int i = 0; i < 3 << 20; i++)
+		big[i] = (char)(i * 7 >> 3);
+	R(write(a, big, 3 << 20));
+	R(lseek(a, 0, SEEK_SET));
+	R(sendfile(b, a, NULL, 1 << 20));
+	R(sendfile(b, a, &in, 1000));
+	tap_check(&t, 1, "in %ld, a at %ld, b at %ld", (long)in, (long)lseek(a, 0, SEEK_CUR),
+		(long)lseek(b, 0, SEEK_CUR));
+	R(copy_file_range(a, &in, b, &out, 100000, 0));
+	tap_check(&t, 1, "in %ld out %ld", (long)in, (long)out);
+	R(copy_file_range(a, NULL, b, NULL, 5000, 0));
+	R(copy_file_range(a, NULL, b, NULL, 5000, 1));
+	in = 0;
+	out = 10;
+	R(copy_file_range(a, &in, a, &out, 100, 0));
+	R(pipe(p));
+	in = 5;
+	R(splice(a, &in, p[1], NULL, 50, 0));
+	R(splice(p[0], NULL, b, NULL, 50, 0));
+	R(splice(p[0], NULL, b, NULL, 50, SPLICE_F_NONBLOCK));
+	R(splice(a, NULL, b, NULL, 50, 0));
+	R(sendfile(p[1], a, &in, 60));
+	R(read(p[0], buf, 100));
+	size_of("c2");
+	close(b);
+	b = open("c2", O_WRONLY | O_APPEND);
+	R(sendfile(b, a, NULL, 10));
+	R(copy_file_range(a, NULL, b, NULL, 10, 0));
+	close(b);
+	b = open("c2", O_RDONLY);
+	R(copy_file_range(a, NULL, b, NULL, 10, 0));
+	R(posix_fadvise(a, 0, 0, POSIX_FADV_WILLNEED));
+	R(posix_fadvise(a, 0, 0, POSIX_FADV_DONTNEED));
+	R(posix_fadvise(a, 0, 0, 77));
+	R(readahead(a, 0, 4096));
+	R(fsync(a));
+	R(fdatasync(b));
+	R(sync_file_range(a, 0, 0, SYNC_FILE_RANGE_WRITE));
+	R(syncfs(a));
+	R(close(a));
+	R(close(b));
+	R(fsync(a));
+	free(big);
+}
+
+/* Files that fill the small and the trapped zone, read backwards. */
+static void large(void)
+{
+	char *big = malloc(5 << 20), *got = malloc(5 << 20);
+	int fd = open("L", O_RDWR | O_CREAT, 0644), bad = 0;
+
+	for (int i = 0; i < 5 << 20; i++)
+		big[i] = (char)(i ^ i >> 11);
+	R(write(fd, big, 5 << 20));
+	R(close(fd));
+	fd = open("L", O_RDONLY);
+	for (int at = (5 << 20) - 4096; at >= 0; at -= 4096)
+		bad += pread(fd, got + at, 4096, at) != 4096;
+	tap_check(&t, !bad && !memcmp(big, got, 5 << 20), "backwards");
+	R(close(fd));
+	R(unlink("L"));
+	free(big);
+	free(got);
+}
+
+int main(void)
+{
+	basic();
+	vectors();
+	appending();
+	truncation();
+	limits();
+	holes();
+	copies();
+	large();
+	return tap_done(&t);
+}
