@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* AF_UNIX sockets that have names, and descriptors sent over them. */
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "guest.h"
+
+static socklen_t address(struct sockaddr_un *sun, const char *name)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	strcpy(sun->sun_path, name);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name) + 1);
+}
+
+static int bind_(int fd, const char *name)
+{
+	struct sockaddr_un sun;
+	socklen_t len = address(&sun, name);
+
+	return bind(fd, (struct sockaddr *)&sun, len);
+}
+
+static int connect_(int fd, const char *name)
+{
+	struct sockaddr_un sun;
+	socklen_t len = address(&sun, name);
+
+	return connect(fd, (struct sockaddr *)&sun, len);
+}
+
+static long sendto_(int fd, const char *text, const char *name)
+{
+	struct sockaddr_un sun;
+	socklen_t len = address(&sun, name);
+
+	return sendto(fd, text, strlen(text), 0, (struct sockaddr *)&sun, len);
+}
+
+static int new_socket(int type)
+{
+	int fd = socket(AF_UNIX, type, 0);
+
+	if (fd < 0)
+		tap_result(&t, -1, "socket");
+	return fd;
+}
+
+static void refusals(void)
+{
+	int s = new_socket(SOCK_STREAM);
+
+	make("f", "text");
+	R(mkdir("d", 0755));
+	R(bind_(s, "f"));
+	R(bind_(s, "d"));
+	R(bind_(s, "no/such"));
+	R(bind_(s, "f/x"));
+	R(connect_(s, "none"));
+	R(connect_(s, "f"));
+	R(connect_(s, "d"));
+	R(connect_(s, "f/x"));
+	R(bind_(-1, "x"));
+	R(bind_(0, "x") == -1);
+	R(bind_(s, "s"));
+	show("s");
+	R(bind_(s, "other"));
+	R(connect_(s, "s"));
+	close(s);
+	s = new_socket(SOCK_STREAM);
+	R(connect_(s, "s"));
+	R(bind_(s, "s"));
+	R(unlink("s"));
+	R(bind_(s, "s"));
+	close(s);
+	R(unlink("s"));
+	if (getuid() != 0) {
+		s = new_socket(SOCK_STREAM);
+		R(chmod("d", 0555));
+		R(bind_(s, "d/s"));
+		R(chmod("d", 0755));
+		umask(077);
+		R(bind_(s, "d/s"));
+		umask(022);
+		show("d/s");
+		R(listen(s, 1));
+		R(chmod("d/s", 0));
+		{
+			int c = new_socket(SOCK_STREAM);
+
+			R(connect_(c, "d/s"));
+			close(c);
+		}
+		close(s);
+	}
+}
+
+static void send_file(int to, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { "x", 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	R(sendmsg(to, &msg, 0));
+}
+
+static int receive_file(int from)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *cm;
+	int fd = -1;
+
+	R(recvmsg(from, &msg, 0));
+	cm = CMSG_FIRSTHDR(&msg);
+	if (cm)
+		memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+	return fd;
+}
+
+static void streams(void)
+{
+	char buf[64] = "";
+	int s = new_socket(SOCK_STREAM), c, fd;
+	pid_t child;
+
+	R(bind_(s, "stream"));
+	R(listen(s, 2));
+	R(symlink("stream", "link"));
+	child = fork();
+	if (child == 0) {
+		c = new_socket(SOCK_STREAM);
+		if (connect_(c, "link") < 0 || write(c, "hello", 5) != 5)
+			_exit(1);
+		_exit(read(c, buf, 1) == 1 ? 0 : 2);
+	}
+	c = accept(s, NULL, NULL);
+	R(read(c, buf, 5));
+	tap_check(&t, 1, "got \"%s\"", buf);
+	R(write(c, "x", 1));
+	waitpid(child, &fd, 0);
+	tap_check(&t, fd == 0, "the child ended well");
+	close(c);
+	close(s);
+
+	/* an open file goes along, and is the same one on the other side */
+	int pair[2], got;
+
+	R(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	fd = FD(open("f", O_RDWR));
+	R(lseek(fd, 1, SEEK_SET));
+	send_file(pair[0], fd);
+	got = receive_file(pair[1]);
+	R(lseek(got, 0, SEEK_CUR));
+	memset(buf, 0, sizeof(buf));
+	R(read(got, buf, 2));
+	tap_check(&t, 1, "read \"%s\" from it", buf);
+	R(lseek(fd, 0, SEEK_CUR));
+	R(write(got, "T!", 2));
+	close(got);
+	close(fd);
+	show_text("f");
+	send_file(pair[0], 77);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void datagrams(void)
+{
+	char buf[64] = "";
+	int s = new_socket(SOCK_DGRAM), c = new_socket(SOCK_DGRAM);
+	struct sockaddr_un sun;
+	struct iovec iov[2] = { { "one", 3 }, { "two", 3 } };
+	struct mmsghdr m[2] = { { .msg_hdr = { .msg_iov = iov, .msg_iovlen = 2 } },
+		{ .msg_hdr = { .msg_iov = iov, .msg_iovlen = 1 } } };
+	int sent = 0;
+
+	R(bind_(s, "dgram"));
+	R(sendto_(c, "packet", "dgram"));
+	R(recv(s, buf, sizeof(buf), 0));
+	tap_check(&t, 1, "got \"%s\"", buf);
+	R(sendto_(c, "packet", "none"));
+	R(sendto_(c, "packet", "f"));
+	m[0].msg_hdr.msg_name = m[1].msg_hdr.msg_name = &sun;
+	m[0].msg_hdr.msg_namelen = m[1].msg_hdr.msg_namelen = address(&sun, "dgram");
+	while (sent < 2) {
+		int n = sendmmsg(c, m + sent, (unsigned)(2 - sent), 0);
+
+		if (n <= 0)
+			break;
+		sent += n;
+	}
+	R(sent);
+	memset(buf, 0, sizeof(buf));
+	R(recv(s, buf, sizeof(buf), 0));
+	tap_check(&t, 1, "got \"%s\"", buf);
+	R(recv(s, buf, sizeof(buf), 0));
+	R(connect_(c, "dgram"));
+	R(send(c, "abc", 3, 0));
+	R(recv(s, buf, sizeof(buf), 0));
+	R(unlink("dgram"));
+	R(sendto_(c, "packet", "dgram"));
+	R(send(c, "abc", 3, 0));
+	close(c);
+	close(s);
+}
+
+int main(void)
+{
+	umask(022);
+	refusals();
+	streams();
+	datagrams();
+	return tap_done(&t);
+}
