@@ -64,6 +64,11 @@ void attrs_to_statx(const struct fs_attr *attr, dev_t dev, const struct mount *m
 	}
 }
 
+bool attrs_kernel_type(const struct mount *m)
+{
+	return strncmp(m->type, "fuse", 4) != 0;
+}
+
 long attrs_statfs_flags(const struct mount *m)
 {
 	static const struct {

@@ -33,6 +33,23 @@ static int no_op(int r)
 
 /* ---- mkdir ---- */
 
+/* fuse2fs applies an umask of its own (022). */
+static int mkdir_mode(const struct at *a, struct inode *made, mode_t mode)
+{
+	struct fs_setattr set = { .set = FS_SET_MODE };
+	struct fs_attr attr;
+	int r;
+
+	if (!attrs_kernel_type(a->p.mnt))
+		return 0;
+	r = inode_getattr(made, &a->req, false, &attr);
+	mode &= ~a->req.umask;
+	if (r < 0 || !(mode & ~attr.mode & 01777))
+		return r;
+	set.mode = attr.mode | mode;
+	return inode_setattr(made, &a->req, NULL, &set);
+}
+
 static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 {
 	_cleanup_at_ struct at a = AT_INIT;
@@ -49,6 +66,8 @@ static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 	r = create_check(&a, true);
 	if (r == 0)
 		r = no_op(inode_mkdir(a.p.parent, &a.req, a.p.last, S_IFDIR | mode, &made));
+	if (r == 0)
+		r = mkdir_mode(&a, made, mode);
 	return call_return(c, r);
 }
 

@@ -135,12 +135,6 @@ static ssize_t list_virtual(struct xcall *x, struct inode *ino, const struct fs_
 	return n;
 }
 
-/* Was it mounted as a file system of the kernel (ext4), not as one of FUSE (fuse.sshfs)? */
-static bool kernel_type(const struct mount *m)
-{
-	return strncmp(m->type, "fuse", 4) != 0;
-}
-
 /*
  * What the kernel's own file systems see to and some servers do not: fuse2fs takes any name, which
  * e2fsck then calls corrupt, and neither XATTR_CREATE, XATTR_REPLACE nor a removal looks whether the
@@ -242,7 +236,7 @@ static ssize_t xattr_virtual(
 	r = xattr_may(x, m, ino, req);
 	if (r < 0)
 		return r;
-	if (x->op != XGET && kernel_type(m)) {
+	if (x->op != XGET && attrs_kernel_type(m)) {
 		r = set_check(x, ino, req);
 		if (r < 0)
 			return r;
@@ -257,7 +251,7 @@ static ssize_t xattr_virtual(
 		return r;
 	case XSET:
 		r = -ENOSYS;
-		if (ops->setxattr && kernel_type(m) && x->size && !strcmp(x->name, ACL_ACCESS))
+		if (ops->setxattr && attrs_kernel_type(m) && x->size && !strcmp(x->name, ACL_ACCESS))
 			r = set_acl(x, ino, req);
 		else if (ops->setxattr)
 			r = ops->setxattr(

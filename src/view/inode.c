@@ -397,6 +397,10 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		return -EIO;
 	}
 	pthread_mutex_lock(&ino->lock);
+	/* a server that says yes to a size it cannot have, and leaves it as it was (fuse2fs) */
+	if (err == 0 && (set->set & FS_SET_SIZE) && set->size > INT32_MAX &&
+		attr.size < set->size && attr.size == ino->attr.size)
+		err = -EFBIG;
 	if (err == 0 && ino->attr_seq == seq) {
 		ino->attr = attr;
 		ino->attr_until = valid_until(fs, attr.valid_ns, SOLE_ATTR_NS);
