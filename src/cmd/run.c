@@ -68,7 +68,8 @@ static int set_up_rundir(struct run *r)
 	if (err < 0)
 		return err;
 	r->um.name = r->o->name ? strdup(r->o->name) : str_printf("%d", (int)getpid());
-	return r->um.name ? 0 : -ENOMEM;
+	/* the guests' and the servers' alike; while there is one thread */
+	return r->um.name && setenv("UMVIEW_CTL", r->um.rundir, 1) == 0 ? 0 : -ENOMEM;
 }
 
 static int set_up_trace(struct run *r)
@@ -262,12 +263,10 @@ static void hold_sigchld(void)
 static int start_command(struct run *r)
 {
 	struct spawn s = { .argv = r->o->argv, .fd = { -1, -1, -1 }, .pgid = r->link->pgid };
-	int err = setenv("UMVIEW_CTL", r->um.rundir, 1) < 0 ? -errno : 0;
+	int err;
 
 	s.envp = environ;
-	if (err == 0)
-		err = engine_spawn(r->um.engine, &s, &r->um.first);
-
+	err = engine_spawn(r->um.engine, &s, &r->um.first);
 	if (err < 0) {
 		log_user("cannot start %s: %s", r->o->argv[0], strerror(-err));
 		return err;

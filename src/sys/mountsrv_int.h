@@ -87,7 +87,8 @@ struct mountsrv {
 	struct cds_list_head ended; /* newest last, at most MAX_ENDED */
 	unsigned nended;
 	struct cds_list_head lazy; /* umount -l: struct lazy, until nobody uses them */
-	bool lazy_thread;
+	bool lazy_started, lazy_stop;
+	pthread_t lazy_thread;
 };
 
 void mount_pending_free(struct mount_pending *p);

@@ -16,7 +16,7 @@
 #include "sys/table.h"
 
 #define SERVER_WAIT_NS (120 * NSEC_PER_SEC)
-#define LAZY_POLL_US 200000
+#define LAZY_POLL_NS (NSEC_PER_SEC / 5)
 #define UMOUNT_FLAGS (MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)
 
 struct lazy {
@@ -40,59 +40,100 @@ static void end_fs(struct um *um, struct mount *m, uint64_t deadline_ns)
 	mount_put(m);
 }
 
-/* The mounts of ms->lazy that nobody uses any more are ended; ends with the list. */
+/* A detached mount that has no users: what is dirty goes back, and it ends. Takes the reference. */
+static void end_lazy_now(struct um *um, struct mount *m, uint64_t deadline_ns)
+{
+	if (is_ready(m->fs) && files_sync(um->files, m->fs, NULL) < 0)
+		log_warn("%s: not all could be written back", m->target);
+	end_fs(um, m, deadline_ns);
+}
+
+static void end_lazy(struct mountsrv *ms, struct lazy *l, uint64_t deadline_ns)
+{
+	cds_list_del(&l->node);
+	end_lazy_now(ms->um, l->m, deadline_ns);
+	free(l);
+}
+
+/* Waits a moment; false: the view ends, or the list is empty and so does the thread. */
+static bool lazy_wait(struct mountsrv *ms, struct cds_list_head *ret)
+{
+	uint64_t until = now_ns() + LAZY_POLL_NS;
+	struct timespec ts = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
+		.tv_nsec = (long)(until % NSEC_PER_SEC) };
+	bool go;
+
+	pthread_mutex_lock(&ms->lock);
+	while (!ms->lazy_stop && now_ns() < until)
+		pthread_cond_timedwait(&ms->cond, &ms->lock, &ts);
+	go = !ms->lazy_stop;
+	if (go) {
+		cds_list_splice(&ms->lazy, ret);
+		CDS_INIT_LIST_HEAD(&ms->lazy);
+	}
+	pthread_mutex_unlock(&ms->lock);
+	return go;
+}
+
+/* The mounts of ms->lazy that nobody uses any more are ended. */
 static void *lazy_main(void *arg)
 {
 	struct mountsrv *ms = arg;
+	struct cds_list_head list;
 
-	for (;;) {
+	CDS_INIT_LIST_HEAD(&list);
+	while (lazy_wait(ms, &list)) {
 		struct lazy *l, *next;
-		struct cds_list_head ready;
 
-		CDS_INIT_LIST_HEAD(&ready);
-		usleep(LAZY_POLL_US);
-		pthread_mutex_lock(&ms->lock);
-		if (cds_list_empty(&ms->lazy)) {
-			ms->lazy_thread = false;
-			pthread_mutex_unlock(&ms->lock);
-			return NULL;
-		}
-		cds_list_splice(&ms->lazy, &ready);
-		CDS_INIT_LIST_HEAD(&ms->lazy);
-		pthread_mutex_unlock(&ms->lock);
-		cds_list_for_each_entry_safe(l, next, &ready, node) {
-			if (files_busy(ms->um->files, l->m))
-				continue;
-			cds_list_del(&l->node);
-			if (is_ready(l->m->fs) && files_sync(ms->um->files, l->m->fs, NULL) < 0)
-				log_warn("%s: not all could be written back", l->m->target);
-			end_fs(ms->um, l->m, now_ns() + SERVER_WAIT_NS);
-			free(l);
+		cds_list_for_each_entry_safe(l, next, &list, node) {
+			if (!files_busy(ms->um->files, l->m))
+				end_lazy(ms, l, now_ns() + SERVER_WAIT_NS);
 		}
 		pthread_mutex_lock(&ms->lock);
-		cds_list_splice(&ready, &ms->lazy);
+		cds_list_splice(&list, &ms->lazy);
+		CDS_INIT_LIST_HEAD(&list);
 		pthread_mutex_unlock(&ms->lock);
 	}
+	return NULL;
 }
 
 static void end_lazily(struct um *um, struct mount *m)
 {
 	struct mountsrv *ms = um->mountsrv;
 	struct lazy *l = malloc(sizeof(*l));
-	pthread_t thread;
 
-	if (!l) {
-		end_fs(um, m, now_ns() + SERVER_WAIT_NS);
-		return;
-	}
-	l->m = m;
+	bool queued = false;
+
 	pthread_mutex_lock(&ms->lock);
-	cds_list_add_tail(&l->node, &ms->lazy);
-	if (!ms->lazy_thread && pthread_create(&thread, NULL, lazy_main, ms) == 0) {
-		pthread_detach(thread);
-		ms->lazy_thread = true;
+	if (l && !ms->lazy_stop) {
+		l->m = m;
+		cds_list_add_tail(&l->node, &ms->lazy);
+		queued = true;
+		if (!ms->lazy_started)
+			ms->lazy_started =
+				pthread_create(&ms->lazy_thread, NULL, lazy_main, ms) == 0;
 	}
 	pthread_mutex_unlock(&ms->lock);
+	if (!queued) {
+		free(l);
+		end_fs(um, m, now_ns() + SERVER_WAIT_NS);
+	}
+}
+
+/* The end of the view: in use or not. */
+static void end_all_lazy(struct mountsrv *ms, uint64_t deadline_ns)
+{
+	struct lazy *l, *next;
+
+	pthread_mutex_lock(&ms->lock);
+	ms->lazy_stop = true;
+	pthread_cond_broadcast(&ms->cond);
+	pthread_mutex_unlock(&ms->lock);
+	if (ms->lazy_started)
+		pthread_join(ms->lazy_thread, NULL);
+	ms->lazy_started = false;
+	cds_list_for_each_entry_safe(l, next, &ms->lazy, node)
+		end_lazy(ms, l, deadline_ns);
 }
 
 struct child_search {
@@ -148,21 +189,70 @@ static int before_detach(struct um *um, struct call *c, struct mount *m, int fla
 	return r;
 }
 
+/* A mount and those that lie on it, newest first; referenced. */
+struct stack {
+	struct mount *bottom;
+	struct mount **list;
+	size_t n, size;
+};
+
+static void collect(struct mount *m, void *arg)
+{
+	struct stack *s = arg;
+	struct mount *below = m;
+
+	while (below && below != s->bottom)
+		below = below->parent;
+	if (below && s->n < s->size)
+		s->list[s->n++] = mount_get(m);
+}
+
+static void count(UNUSED struct mount *m, void *arg)
+{
+	(*(size_t *)arg)++;
+}
+
+/* umount -l: all are out of the tree at once, and each ends when nobody uses it any more. */
+static int take_down_lazily(struct um *um, struct mount *m, int flags)
+{
+	struct stack s = { .bottom = m };
+	int r;
+
+	view_each_mount(&um->view, count, &s.size);
+	s.list = calloc(s.size + 1, sizeof(*s.list));
+	if (!s.list) {
+		mount_put(m);
+		return -ENOMEM;
+	}
+	view_each_mount(&um->view, collect, &s);
+	r = view_detach(&um->view, m, flags);
+	for (size_t i = s.n; i-- > 0;) {
+		if (r < 0)
+			mount_put(s.list[i]);
+		else if (files_busy(um->files, s.list[i]))
+			end_lazily(um, s.list[i]);
+		else
+			end_lazy_now(um, s.list[i], now_ns() + SERVER_WAIT_NS);
+	}
+	free(s.list);
+	mount_put(m);
+	return r;
+}
+
 /* Takes the reference of m, which is in the tree. */
 static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 {
 	int r = before_detach(um, c, m, flags);
 
+	if (r == 0 && (flags & MNT_DETACH))
+		return take_down_lazily(um, m, flags);
 	if (r == 0)
 		r = view_detach(&um->view, m, flags);
 	if (r < 0) {
 		mount_put(m);
 		return r;
 	}
-	if ((flags & MNT_DETACH) && files_busy(um->files, m))
-		end_lazily(um, m);
-	else
-		end_fs(um, m, now_ns() + SERVER_WAIT_NS);
+	end_fs(um, m, now_ns() + SERVER_WAIT_NS);
 	return 0;
 }
 
@@ -187,6 +277,7 @@ void um_umount_all(struct um *um, uint64_t deadline_ns,
 			log_warn("%s: cannot be detached", m->target);
 		end_fs(um, m, deadline_ns);
 	}
+	end_all_lazy(um->mountsrv, deadline_ns);
 }
 
 /* The words without following the mount's own server, for one that is dead or hangs. */
