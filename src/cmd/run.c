@@ -33,6 +33,7 @@ struct run {
 	const struct run_options *o;
 	const struct front_link *link;
 	struct um um;
+	FILE *plan; /* --dry-run: where it is printed */
 	int trace_fd;
 	int status; /* of the command, once it ended */
 	bool command_ended;
@@ -89,12 +90,28 @@ static int set_up_trace(struct run *r)
 	return trace_add(r->um.trace, r->trace_fd, false);
 }
 
+/* The supervisor's own standard output is the guests' alone; a plan is ours to print. */
+static int set_up_plan(struct run *r)
+{
+	int fd = r->o->dry_run ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : -1;
+
+	if (!r->o->dry_run)
+		return 0;
+	r->plan = fd < 0 ? NULL : fdopen(fd, "w");
+	if (r->plan)
+		return 0;
+	log_user("standard output: %s", strerror(errno));
+	return -EBADF;
+}
+
 static int set_up(struct run *r)
 {
 	struct engine_options eo = { .rows = sys_table, .nrows = sys_table_len, .um = &r->um,
 		.identity = r->o->root, .ignored = r->link->ignored, .observe = trace_observe };
 	int err = set_up_rundir(r);
 
+	if (err == 0)
+		err = set_up_plan(r);
 	if (err == 0)
 		err = set_up_trace(r);
 	if (err < 0)
@@ -137,7 +154,7 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 	if (err < 0)
 		log_user("%s", message ? message : strerror(-err));
 	else if (r->o->dry_run)
-		printf("%s\n", message ? message : spec);
+		fprintf(r->plan, "%s\n", message ? message : spec);
 	return err;
 }
 
@@ -262,11 +279,10 @@ static void hold_sigchld(void)
 
 static int start_command(struct run *r)
 {
-	struct spawn s = { .argv = r->o->argv, .fd = { -1, -1, -1 }, .pgid = r->link->pgid };
-	int err;
+	struct spawn s = { .argv = r->o->argv, .envp = environ, .fd = { -1, -1, -1 },
+		.pgid = r->link->pgid };
+	int err = engine_spawn(r->um.engine, &s, &r->um.first);
 
-	s.envp = environ;
-	err = engine_spawn(r->um.engine, &s, &r->um.first);
 	if (err < 0) {
 		log_user("cannot start %s: %s", r->o->argv[0], strerror(-err));
 		return err;
@@ -276,13 +292,13 @@ static int start_command(struct run *r)
 }
 
 /* --dry-run: what would run. */
-static int say_command(const struct run_options *o)
+static int say_command(struct run *r)
 {
-	printf("run");
-	for (size_t i = 0; o->argv[i]; i++)
-		printf(" %s", o->argv[i]);
-	printf("\n");
-	return fflush(stdout) == 0 ? 0 : 125;
+	fprintf(r->plan, "run");
+	for (size_t i = 0; r->o->argv[i]; i++)
+		fprintf(r->plan, " %s", r->o->argv[i]);
+	fprintf(r->plan, "\n");
+	return fflush(r->plan) == 0 ? 0 : 125;
 }
 
 struct progress {
@@ -324,6 +340,8 @@ static void tear_down(struct run *r)
 	}
 	um_release(&r->um);
 	trace_free(r->um.trace);
+	if (r->plan)
+		fclose(r->plan);
 	if (r->um.rundir)
 		rundir_remove(r->um.rundir);
 	free(r->um.rundir);
@@ -337,7 +355,7 @@ static int supervise(void *arg, const struct front_link *link)
 	hold_sigchld();
 	if (set_up(&r) == 0 && make_mounts(&r) == 0) {
 		if (r.o->dry_run)
-			r.status = say_command(r.o);
+			r.status = say_command(&r);
 		else if (start_command(&r) == 0)
 			reap(&r);
 	}

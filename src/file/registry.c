@@ -69,10 +69,10 @@ static void vfile_free(struct vfile *vf)
 		fifo_free(vf);
 	if (vf->kind == VFILE_REG && !vf->cache)
 		direct_free(vf);
-	if (vf->mnt)
-		mount_put(vf->mnt);
 	if (vf->inode)
 		inode_put(vf->inode);
+	if (vf->mnt) /* last: the inode's file system ends with it */
+		mount_put(vf->mnt);
 	free(vf);
 }
 

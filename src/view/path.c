@@ -257,8 +257,9 @@ int path_resolve_arg(struct call *c, struct view *v, int dirfd, gaddr_t word, un
 int path_resolve_abs(struct view *v, const struct fs_req *req, const char *word, unsigned flags,
 	struct path *ret)
 {
-	_cleanup_(walk_release) struct walk w;
 	struct fs_req own;
+	struct walk w;
+	int r;
 
 	if (*word != '/')
 		return -EINVAL;
@@ -268,7 +269,9 @@ int path_resolve_abs(struct view *v, const struct fs_req *req, const char *word,
 	}
 	walk_init(&w, req->call, v, req, flags);
 	w.touched = true;
-	return walk_result(&w, resolve(&w, AT_FDCWD, word), ret);
+	r = walk_result(&w, resolve(&w, AT_FDCWD, word), ret);
+	walk_release(&w);
+	return r;
 }
 
 /* The path that a link of /proc/TID leads to, as the view has it. */

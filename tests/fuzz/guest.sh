@@ -9,10 +9,12 @@ export UM_TIMEOUT=$((SECONDS_ + 240))
 mkdir mnt
 ext4_image fs.img 64M
 um --log log -m "fs.img:$HERE/mnt" -- sh -c '
-	cd mnt
+	mkdir mnt/ground # it changes the modes of the directory that it works in
+	HERE=$PWD
+	cd mnt/ground
 	"$TOP/build-check/tests/fuzz-hostile-guest" "$@"
 	echo "status $?"
-	cd ..
+	cd "$HERE"
 	echo check >mnt/after && cat mnt/after' sh "$SECONDS_" "${UMVIEW_SEED:-1}" >out.txt 2>&1 || {
 	cat out.txt
 	fail "the view ended"
