@@ -70,7 +70,7 @@ static int set_up_rundir(struct run *r)
 		return err;
 	r->um.name = r->o->name ? strdup(r->o->name) : str_printf("%d", (int)getpid());
 	/* the guests' and the servers' alike; while there is one thread */
-	return r->um.name && setenv("UMVIEW_CTL", r->um.rundir, 1) == 0 ? 0 : -ENOMEM;
+	return r->um.name ? 0 : -ENOMEM;
 }
 
 static int set_up_trace(struct run *r)
