@@ -267,6 +267,18 @@ bool blocking_again(struct call *c, long err)
 	return err == -EINTR && !call_interrupted(c) && call_alive(c);
 }
 
+/* O_CLOEXEC would be seen in the guest's F_GETFL: it is ours in the table alone. */
+static long open_once(struct at *a, int flags, mode_t mode)
+{
+	long fd;
+
+	real_enter(a);
+	fd = real_result(a, openat(a->dirfd, a->name, flags, mode));
+	if (fd >= 0)
+		(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* cannot fail */
+	return fd;
+}
+
 /* An open blocks on a fifo without its other end. */
 int real_open(struct at *a, int flags, mode_t mode)
 {
@@ -275,20 +287,17 @@ int real_open(struct at *a, int flags, mode_t mode)
 	long r;
 
 	/* a terminal must not become the supervisor's */
-	flags |= O_CLOEXEC | O_NOCTTY;
+	flags |= O_NOCTTY;
 	if (a->self)
 		flags &= ~O_NOFOLLOW;
 	if ((flags & (O_NONBLOCK | O_PATH)) || fstatat(a->dirfd, a->name, &st, 0) < 0 ||
-		!S_ISFIFO(st.st_mode)) {
-		real_enter(a);
-		return (int)real_result(a, openat(a->dirfd, a->name, flags, mode));
-	}
+		!S_ISFIFO(st.st_mode))
+		return (int)open_once(a, flags, mode);
 	r = blocking_begin(&b);
 	if (r < 0)
 		return (int)r;
 	do {
-		real_enter(a);
-		r = real_result(a, openat(a->dirfd, a->name, flags, mode));
+		r = open_once(a, flags, mode);
 	} while (blocking_again(a->c, r));
 	blocking_end(&b);
 	return (int)r;

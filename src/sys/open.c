@@ -38,16 +38,17 @@ static int flags_check(struct want *w)
 		if (!(w->flags & O_DIRECTORY) || (w->flags & O_ACCMODE) == O_RDONLY)
 			return -EINVAL;
 	}
-	if ((w->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
-		w->flags |= O_NOFOLLOW;
 	w->mode &= 07777;
 	return 0;
 }
 
 static unsigned path_flags(const struct want *w)
 {
-	unsigned flags = w->flags & O_NOFOLLOW ? 0 : PATH_FOLLOW;
+	const int exclusive = O_CREAT | O_EXCL;
+	unsigned flags = PATH_FOLLOW;
 
+	if ((w->flags & O_NOFOLLOW) || (w->flags & exclusive) == exclusive)
+		flags = 0;
 	if (w->flags & O_CREAT)
 		flags |= PATH_CREATE;
 	if (w->flags & O_DIRECTORY)
