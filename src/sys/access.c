@@ -73,10 +73,10 @@ static enum verdict do_access(struct call *c, int dirfd, int mode, int flags)
 		/* where ids differ the thread has the guest's file-system ids alone */
 		if (a.switched)
 			flags |= AT_EACCESS;
-		return real_leave(&a,
-			syscall(SYS_faccessat2, a.dirfd, a.name, mode,
-				(flags & AT_EACCESS) |
-					real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
+		return real_leave(
+			&a, syscall(SYS_faccessat2, a.dirfd, a.name, mode,
+				    (flags & AT_EACCESS) |
+					    real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
 	return call_return(c, access_virtual(&a, mode, flags));
 }
@@ -150,8 +150,8 @@ static enum verdict do_readlink(struct call *c, int dirfd, int arg)
 			return CONTINUE;
 		if (!at_resolve_word(&a, c, dirfd, word, flags))
 			return a.verdict;
-		n = a.p.kind == PATH_REAL ? readlink_real(&a, word, link) :
-					    readlink_virtual(&a, !word[0], link);
+		n = a.p.kind == PATH_REAL ? readlink_real(&a, word, link)
+					  : readlink_virtual(&a, !word[0], link);
 	}
 	if (n > size)
 		n = size;

@@ -122,8 +122,8 @@ static int host_ids_read(pid_t tid, struct host_ids *ret)
 	if (line) {
 		char *p = line + strlen("\nGroups:"), *end = strchr(p, '\n');
 
-		ret->groups = calloc((size_t)((end ? end : p + strlen(p)) - p) / 2 + 1,
-			sizeof(*ret->groups));
+		ret->groups = calloc(
+			(size_t)((end ? end : p + strlen(p)) - p) / 2 + 1, sizeof(*ret->groups));
 		while (ret->groups && p < end) {
 			char *next;
 			unsigned long g = strtoul(p, &next, 10);
@@ -184,8 +184,8 @@ enum verdict real_leave(struct at *a, long ret)
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict)
 {
 	_cleanup_fd_ int dup = -1;
-	int r = files_any(c->um->files) ?
-		vfile_of_fd(c, c->um->files, fd, ret, opath ? NULL : &dup) : -EBADF;
+	int r = files_any(c->um->files) ? vfile_of_fd(c, c->um->files, fd, ret, opath ? NULL : &dup)
+					: -EBADF;
 
 	/* a bad number is the kernel's to refuse */
 	if (r < 0 || !*ret) {

@@ -23,15 +23,19 @@ struct at {
 	struct path p;
 	struct fs_req req;    /* whose call it is; filled by at_resolve */
 	enum verdict verdict; /* what to return when at_resolve was false */
-	/* PATH_REAL: the place as a *at() call takes it. self: the name is /proc/self/fd/N of the file
-	 * itself, and is to be followed whatever the call. */
+	/* PATH_REAL: the place as a *at() call takes it. self: the name is /proc/self/fd/N of the
+	 * file itself, and is to be followed whatever the call. */
 	int dirfd;
 	char name[NAME_MAX + 2];
 	bool self;
-	bool switched; /* this thread runs with the guest's ids: between real_enter and real_leave */
+	bool switched; /* this thread runs with the guest's ids: between real_enter and real_leave
+			*/
 };
 
-#define AT_INIT { .p = PATH_INIT, .dirfd = -1 }
+#define AT_INIT                                                                                    \
+	{                                                                                          \
+		.p = PATH_INIT, .dirfd = -1                                                        \
+	}
 void at_release(struct at *a);
 #define _cleanup_at_ _cleanup_(at_release)
 
@@ -51,9 +55,9 @@ bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags
 /* The same with the words read already. */
 bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags);
 
-/* Around a call on a real file: from real_enter to real_leave the thread has the guest's file-system
- * ids and groups, where the supervisor is root and the guest is not. real_leave takes the call's
- * result (-1: errno), and answers it. */
+/* Around a call on a real file: from real_enter to real_leave the thread has the guest's
+ * file-system ids and groups, where the supervisor is root and the guest is not. real_leave takes
+ * the call's result (-1: errno), and answers it. */
 void real_enter(struct at *a);
 enum verdict real_leave(struct at *a, long ret);
 /* The same, for callers that have more to do: the result, or -errno. */

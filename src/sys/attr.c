@@ -34,7 +34,7 @@ static enum verdict change_fd(
 static unsigned at_to_path(int flags)
 {
 	return AT_CHANGES | (flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
-		(flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
+	       (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
 }
 
 /* ---- chmod ---- */
@@ -50,9 +50,8 @@ static enum verdict do_chmod(struct call *c, int dirfd, int arg, mode_t mode, in
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
-		return real_leave(&a,
-			fchmodat(a.dirfd, a.name, mode & 07777,
-				real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
+		return real_leave(&a, fchmodat(a.dirfd, a.name, mode & 07777,
+					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
 	if (inode_type(a.p.inode) == S_IFLNK)
 		return call_return(c, -EOPNOTSUPP);
@@ -103,9 +102,8 @@ static enum verdict do_chown(struct call *c, int dirfd, int arg, uid_t uid, gid_
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
-		return real_leave(&a,
-			fchownat(a.dirfd, a.name, uid, gid,
-				real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
+		return real_leave(&a, fchownat(a.dirfd, a.name, uid, gid,
+					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
 	chown_set(&set, uid, gid);
 	return call_return(c, attrs_change(a.p.mnt, a.p.inode, &a.req, &set, 0));
@@ -118,8 +116,7 @@ enum verdict sys_chown(struct call *c)
 
 enum verdict sys_lchown(struct call *c)
 {
-	return do_chown(
-		c, AT_FDCWD, 0, (uid_t)c->args[1], (gid_t)c->args[2], AT_SYMLINK_NOFOLLOW);
+	return do_chown(c, AT_FDCWD, 0, (uid_t)c->args[1], (gid_t)c->args[2], AT_SYMLINK_NOFOLLOW);
 }
 
 enum verdict sys_fchownat(struct call *c)
@@ -185,8 +182,8 @@ static bool nsec_valid(long nsec)
 }
 
 /* What was written before is on the server before the times are set, or it would change them. */
-static int times_change(struct mount *m, struct inode *ino, const struct fs_req *req,
-	const struct timespec *ts)
+static int times_change(
+	struct mount *m, struct inode *ino, const struct fs_req *req, const struct timespec *ts)
 {
 	struct fs_setattr set;
 	unsigned how = times_set(&set, ts);
@@ -222,9 +219,8 @@ static enum verdict times_path(
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
-		return real_leave(&a,
-			utimensat(a.dirfd, a.name, ts,
-				real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
+		return real_leave(&a, utimensat(a.dirfd, a.name, ts,
+					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
 	return call_return(c, times_change(a.p.mnt, a.p.inode, &a.req, ts));
 }
@@ -247,8 +243,7 @@ enum verdict sys_utimensat(struct call *c)
 			return call_return(c, -EINVAL);
 	}
 	if (!c->args[1])
-		return flags ? call_return(c, -EINVAL) :
-			       times_fd(c, dirfd, c->args[2] ? ts : NULL);
+		return flags ? call_return(c, -EINVAL) : times_fd(c, dirfd, c->args[2] ? ts : NULL);
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return call_return(c, -EINVAL);
 	return times_path(c, dirfd, 1, c->args[2] ? ts : NULL, flags);

@@ -75,10 +75,15 @@ long attrs_statfs_flags(const struct mount *m)
 		unsigned long ms;
 		long st;
 	} map[] = {
-		{ MS_RDONLY, ST_RDONLY }, { MS_NOSUID, ST_NOSUID }, { MS_NODEV, ST_NODEV },
-		{ MS_NOEXEC, ST_NOEXEC }, { MS_SYNCHRONOUS, ST_SYNCHRONOUS },
-		{ MS_MANDLOCK, ST_MANDLOCK }, { MS_NOATIME, ST_NOATIME },
-		{ MS_NODIRATIME, ST_NODIRATIME }, { MS_RELATIME, ST_RELATIME },
+		{ MS_RDONLY, ST_RDONLY },
+		{ MS_NOSUID, ST_NOSUID },
+		{ MS_NODEV, ST_NODEV },
+		{ MS_NOEXEC, ST_NOEXEC },
+		{ MS_SYNCHRONOUS, ST_SYNCHRONOUS },
+		{ MS_MANDLOCK, ST_MANDLOCK },
+		{ MS_NOATIME, ST_NOATIME },
+		{ MS_NODIRATIME, ST_NODIRATIME },
+		{ MS_RELATIME, ST_RELATIME },
 	};
 	long flags = 0x20; /* ST_VALID */
 
@@ -117,8 +122,7 @@ static int sticky(struct inode *dir, struct inode *victim, const struct fs_req *
 	return va.uid == req->uid ? 0 : -EPERM;
 }
 
-int attrs_may_delete(
-	struct inode *dir, struct inode *victim, const struct fs_req *req, bool isdir)
+int attrs_may_delete(struct inode *dir, struct inode *victim, const struct fs_req *req, bool isdir)
 {
 	int r = inode_permission(dir, req, MAY_WRITE | MAY_EXEC);
 
@@ -162,8 +166,8 @@ static int change_allowed(const struct inode *ino, const struct fs_req *req,
 }
 
 /* chown(2) takes the right to run as another away, from root's files too. */
-static void chown_drops(const struct fs_req *req, const struct fs_attr *attr,
-	struct fs_setattr *set)
+static void chown_drops(
+	const struct fs_req *req, const struct fs_attr *attr, struct fs_setattr *set)
 {
 	mode_t mode = attr->mode & 07777;
 

@@ -16,8 +16,8 @@ void attrs_to_stat(const struct fs_attr *attr, dev_t dev, struct stat *ret);
 void attrs_to_statx(const struct fs_attr *attr, dev_t dev, const struct mount *mnt, bool is_root,
 	struct statx *ret);
 
-/* Was it mounted as a file system of the kernel (ext4), not as one of FUSE (fuse.sshfs)? Then what a
- * server leaves undone that the kernel's would do is done here. */
+/* Was it mounted as a file system of the kernel (ext4), not as one of FUSE (fuse.sshfs)? Then what
+ * a server leaves undone that the kernel's would do is done here. */
 bool attrs_kernel_type(const struct mount *m);
 /* The flags of statfs(2) of a mount, ST_VALID included. */
 long attrs_statfs_flags(const struct mount *m);

@@ -52,8 +52,7 @@ enum verdict sys_fanotify_mark(struct call *c)
 	if (dup < 0)
 		return call_return(c, dup);
 	real_enter(&a);
-	return real_leave(
-		&a, syscall(SYS_fanotify_mark, dup, flags, c->args[2], a.dirfd, a.name));
+	return real_leave(&a, syscall(SYS_fanotify_mark, dup, flags, c->args[2], a.dirfd, a.name));
 }
 
 /* Calls for which a guest needs a capability that no view gives. */

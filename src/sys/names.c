@@ -116,7 +116,8 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
-		return real_leave(&a, mknodat(a.dirfd, a.name, mode & ~a.req.umask, dev_decode(dev)));
+		return real_leave(
+			&a, mknodat(a.dirfd, a.name, mode & ~a.req.umask, dev_decode(dev)));
 	}
 	r = create_check(&a, false);
 	if (r == 0 && (S_ISCHR(mode) || S_ISBLK(mode)) && a.req.uid != 0)

@@ -22,7 +22,8 @@ static enum verdict open_by_guest(struct call *c, int fd, int flags)
 	char path[FD_PATH_MAX];
 	int r;
 
-	/* a guest of another user is given a descriptor to open it from, of a kind that it can be */
+	/* a guest of another user is given a descriptor to open it from, of a kind that it can be
+	 */
 	if (!hop_guest_reaches_us(c)) {
 		again = open(fd_path(path, fd), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 		if (again < 0)
@@ -52,8 +53,8 @@ static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 	vf = files_find(c->um->files, &st);
 	if (vf)
 		vf->opath = true; /* one open, one placeholder */
-	return guestfd_answer(c, fd, flags & O_CLOEXEC,
-		guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_HOT);
+	return guestfd_answer(
+		c, fd, flags & O_CLOEXEC, guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_HOT);
 }
 
 enum verdict opath_virtual(struct at *a, int flags)

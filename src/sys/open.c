@@ -21,7 +21,7 @@
 /* What the guest asks for. */
 struct want {
 	int dirfd;
-	int arg;	 /* of the path */
+	int arg; /* of the path */
 	int flags;
 	mode_t mode;
 	uint64_t resolve; /* openat2's RESOLVE_* */
@@ -129,8 +129,8 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 		}
 		if (r < 0)
 			return call_return(c, r);
-		return file_open(c, c->um->files, &a->p,
-			w->flags & ~(O_CREAT | O_EXCL | O_TRUNC), &handle);
+		return file_open(
+			c, c->um->files, &a->p, w->flags & ~(O_CREAT | O_EXCL | O_TRUNC), &handle);
 	}
 	r = open_existing(a, w);
 	if (r < 0)
@@ -193,23 +193,26 @@ static enum verdict do_open(struct call *c, struct want *w)
 
 enum verdict sys_open(struct call *c)
 {
-	return do_open(c,
-		&(struct want){ .dirfd = AT_FDCWD, .arg = 0, .flags = (int)c->args[1],
-			.mode = (mode_t)c->args[2] });
+	return do_open(c, &(struct want){ .dirfd = AT_FDCWD,
+				  .arg = 0,
+				  .flags = (int)c->args[1],
+				  .mode = (mode_t)c->args[2] });
 }
 
 enum verdict sys_creat(struct call *c)
 {
-	return do_open(c,
-		&(struct want){ .dirfd = AT_FDCWD, .arg = 0,
-			.flags = O_CREAT | O_WRONLY | O_TRUNC, .mode = (mode_t)c->args[1] });
+	return do_open(c, &(struct want){ .dirfd = AT_FDCWD,
+				  .arg = 0,
+				  .flags = O_CREAT | O_WRONLY | O_TRUNC,
+				  .mode = (mode_t)c->args[1] });
 }
 
 enum verdict sys_openat(struct call *c)
 {
-	return do_open(c,
-		&(struct want){ .dirfd = call_fd(c, 0), .arg = 1, .flags = (int)c->args[2],
-			.mode = (mode_t)c->args[3] });
+	return do_open(c, &(struct want){ .dirfd = call_fd(c, 0),
+				  .arg = 1,
+				  .flags = (int)c->args[2],
+				  .mode = (mode_t)c->args[3] });
 }
 
 /* ---- openat2 ---- */
@@ -255,8 +258,11 @@ enum verdict sys_openat2(struct call *c)
 		r = how_check(&how);
 	if (r < 0)
 		return call_return(c, r);
-	w = (struct want){ .dirfd = call_fd(c, 0), .arg = 1, .flags = (int)how.flags,
-		.mode = (mode_t)how.mode, .resolve = how.resolve };
+	w = (struct want){ .dirfd = call_fd(c, 0),
+		.arg = 1,
+		.flags = (int)how.flags,
+		.mode = (mode_t)how.mode,
+		.resolve = how.resolve };
 	return do_open(c, &w);
 }
 
@@ -267,7 +273,7 @@ enum verdict sys_name_to_handle_at(struct call *c)
 	_cleanup_at_ struct at a = AT_INIT;
 	int flags = (int)c->args[4];
 	unsigned pflags = (flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0) |
-		(flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
+			  (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
 
 	/* a real file's handle would not be opened by the guest either (open_by_handle_at) */
 	if (!at_resolve(&a, c, call_fd(c, 0), 1, pflags))

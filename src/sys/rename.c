@@ -26,7 +26,10 @@ struct side {
 	char word[PATH_MAX];
 };
 
-#define SIDE_INIT { .a = AT_INIT }
+#define SIDE_INIT                                                                                  \
+	{                                                                                          \
+		.a = AT_INIT                                                                       \
+	}
 static void side_release(struct side *s)
 {
 	at_release(&s->a);
@@ -121,7 +124,8 @@ static int link_virtual(struct side *from, struct side *to)
 	return r == -ENOSYS ? -EPERM : r;
 }
 
-static enum verdict do_link(struct call *c, int from_fd, int from_arg, int to_fd, int to_arg, int flags)
+static enum verdict do_link(
+	struct call *c, int from_fd, int from_arg, int to_fd, int to_arg, int flags)
 {
 	_cleanup_side_ struct side from = SIDE_INIT, to = SIDE_INIT;
 	unsigned from_flags = 0;
@@ -152,9 +156,8 @@ static enum verdict do_link(struct call *c, int from_fd, int from_arg, int to_fd
 		return CONTINUE;
 	if (from.a.p.kind == PATH_REAL && to.a.p.kind == PATH_REAL) {
 		real_enter(&to.a);
-		return real_leave(&to.a,
-			linkat(from.a.dirfd, from.a.name, to.a.dirfd, to.a.name,
-				real_follow(&from.a)));
+		return real_leave(&to.a, linkat(from.a.dirfd, from.a.name, to.a.dirfd, to.a.name,
+						 real_follow(&from.a)));
 	}
 	if (from.a.p.kind == PATH_VIRTUAL && to.a.p.kind == PATH_VIRTUAL)
 		return call_return(c, link_virtual(&from, &to));
@@ -276,7 +279,8 @@ static enum verdict rename_mixed(struct side *from, struct side *to, unsigned fl
 	if (side_mount(from) != side_mount(to))
 		return call_return(c, -EXDEV);
 	if (!from->a.p.last[0] || !to->a.p.last[0])
-		return call_return(c, flags & RENAME_NOREPLACE && !to->a.p.last[0] ? -EEXIST : -EBUSY);
+		return call_return(
+			c, flags & RENAME_NOREPLACE && !to->a.p.last[0] ? -EEXIST : -EBUSY);
 	/* a name on a mount has a parent on it; without one it is where the mount lies */
 	if ((from->a.p.kind == PATH_VIRTUAL && !from->a.p.parent) ||
 		(to->a.p.kind == PATH_VIRTUAL && !to->a.p.parent))
@@ -284,8 +288,8 @@ static enum verdict rename_mixed(struct side *from, struct side *to, unsigned fl
 	if (from->a.p.kind == PATH_VIRTUAL)
 		return call_return(c, rename_virtual(from, to, flags));
 	real_enter(&to->a);
-	return real_leave(&to->a,
-		syscall(SYS_renameat2, from->a.dirfd, from->a.name, to->a.dirfd, to->a.name, flags));
+	return real_leave(&to->a, syscall(SYS_renameat2, from->a.dirfd, from->a.name, to->a.dirfd,
+					  to->a.name, flags));
 }
 
 static enum verdict do_rename(

@@ -288,7 +288,10 @@ struct dest {
 	int keep;
 };
 
-#define DEST_INIT { .a = AT_INIT, .keep = -1 }
+#define DEST_INIT                                                                                  \
+	{                                                                                          \
+		.a = AT_INIT, .keep = -1                                                           \
+	}
 static void dest_release(struct dest *d)
 {
 	at_release(&d->a);
@@ -343,8 +346,8 @@ static long send_ours(struct call *c, struct dest *d, struct msghdr msg, int fla
 
 	if (fd < 0)
 		return fd;
-	r = guest_read_iov(c, (gaddr_t){ (uint64_t)(uintptr_t)msg.msg_iov }, msg.msg_iovlen, &giov,
-		&total);
+	r = guest_read_iov(
+		c, (gaddr_t){ (uint64_t)(uintptr_t)msg.msg_iov }, msg.msg_iovlen, &giov, &total);
 	if (r == 0 && total > MESSAGE_MAX)
 		r = -EMSGSIZE;
 	if (r == 0) {

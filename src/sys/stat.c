@@ -77,10 +77,18 @@ static enum verdict stat_made_up(struct call *c, const struct want *w, const str
 	struct found f = { .dev = st->st_dev };
 
 	f.attr = (struct fs_attr){
-		.ino = st->st_ino, .size = (uint64_t)st->st_size, .blocks = (uint64_t)st->st_blocks,
-		.atime = st->st_atim, .mtime = st->st_mtim, .ctime = st->st_ctim,
-		.mode = st->st_mode, .nlink = (uint32_t)st->st_nlink, .uid = st->st_uid,
-		.gid = st->st_gid, .rdev = st->st_rdev, .blksize = (uint32_t)st->st_blksize,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.blocks = (uint64_t)st->st_blocks,
+		.atime = st->st_atim,
+		.mtime = st->st_mtim,
+		.ctime = st->st_ctim,
+		.mode = st->st_mode,
+		.nlink = (uint32_t)st->st_nlink,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.rdev = st->st_rdev,
+		.blksize = (uint32_t)st->st_blksize,
 	};
 	return answer(c, w, &f);
 }
@@ -187,8 +195,8 @@ enum verdict sys_newfstatat(struct call *c)
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return CONTINUE; /* EINVAL */
-	return do_stat(c, call_fd(c, 0), 1,
-		&(struct want){ .buf = call_addr(c, 2), .flags = flags });
+	return do_stat(
+		c, call_fd(c, 0), 1, &(struct want){ .buf = call_addr(c, 2), .flags = flags });
 }
 
 enum verdict sys_statx(struct call *c)
@@ -202,10 +210,9 @@ enum verdict sys_statx(struct call *c)
 		.buf = call_addr(c, 4),
 	};
 
-	if ((w.mask & STATX__RESERVED) ||
-		(flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+	if ((w.mask & STATX__RESERVED) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
 		(flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
-				  AT_STATX_SYNC_TYPE)))
+				 AT_STATX_SYNC_TYPE)))
 		return CONTINUE; /* EINVAL */
 	return do_stat(c, call_fd(c, 0), 1, &w);
 }

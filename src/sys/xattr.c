@@ -19,10 +19,10 @@ enum xop { XGET, XSET, XLIST, XREMOVE };
 struct xcall {
 	enum xop op;
 	char name[XATTR_NAME_MAX + 1];
-	gaddr_t buf;	/* the value, or the list */
+	gaddr_t buf; /* the value, or the list */
 	size_t size;
 	int flags;
-	char *value;	/* XSET: the value; else where the result goes */
+	char *value; /* XSET: the value; else where the result goes */
 };
 
 static void xcall_release(struct xcall *x)
@@ -137,8 +137,8 @@ static ssize_t list_virtual(struct xcall *x, struct inode *ino, const struct fs_
 
 /*
  * What the kernel's own file systems see to and some servers do not: fuse2fs takes any name, which
- * e2fsck then calls corrupt, and neither XATTR_CREATE, XATTR_REPLACE nor a removal looks whether the
- * name is there.
+ * e2fsck then calls corrupt, and neither XATTR_CREATE, XATTR_REPLACE nor a removal looks whether
+ * the name is there.
  */
 static int set_check(const struct xcall *x, struct inode *ino, const struct fs_req *req)
 {
@@ -161,7 +161,8 @@ static int set_check(const struct xcall *x, struct inode *ino, const struct fs_r
 
 #define ACL_ACCESS "system.posix_acl_access"
 
-/* The entries of an ACL as the system.posix_acl_* attributes hold them (linux/posix_acl_xattr.h). */
+/* The entries of an ACL as the system.posix_acl_* attributes hold them (linux/posix_acl_xattr.h).
+ */
 struct acl_entry {
 	uint16_t tag, perm;
 	uint32_t id;
@@ -180,7 +181,8 @@ static int acl_mode(const void *value, size_t size, mode_t *ret, bool *ret_minim
 
 	if (size < 4 || (size - 4) % sizeof(struct acl_entry) || memcmp(p, "\2\0\0", 4) != 0)
 		return -EINVAL;
-	for (p += 4, size -= 4; size; p += sizeof(struct acl_entry), size -= sizeof(struct acl_entry)) {
+	for (p += 4, size -= 4; size;
+		p += sizeof(struct acl_entry), size -= sizeof(struct acl_entry)) {
 		struct acl_entry e;
 
 		memcpy(&e, p, sizeof(e));
@@ -203,7 +205,8 @@ static int acl_mode(const void *value, size_t size, mode_t *ret, bool *ret_minim
 }
 
 /* Setting an access ACL changes the mode, as on the kernel's own file systems: servers of images
- * keep the attribute alone. One that says no more than a mode is a mode (sed -i, cp -p, install). */
+ * keep the attribute alone. One that says no more than a mode is a mode (sed -i, cp -p, install).
+ */
 static ssize_t set_acl(struct xcall *x, struct inode *ino, const struct fs_req *req)
 {
 	const struct fs_node_ops *ops = ino->fs->node;
@@ -251,7 +254,8 @@ static ssize_t xattr_virtual(
 		return r;
 	case XSET:
 		r = -ENOSYS;
-		if (ops->setxattr && attrs_kernel_type(m) && x->size && !strcmp(x->name, ACL_ACCESS))
+		if (ops->setxattr && attrs_kernel_type(m) && x->size &&
+			!strcmp(x->name, ACL_ACCESS))
 			r = set_acl(x, ino, req);
 		else if (ops->setxattr)
 			r = ops->setxattr(
@@ -276,17 +280,14 @@ static ssize_t xattr_real(struct xcall *x, struct at *a, bool nofollow)
 	real_enter(a);
 	switch (x->op) {
 	case XGET:
-		return real_result(a,
-			l ? lgetxattr(path, x->name, x->value, x->size) :
-			    getxattr(path, x->name, x->value, x->size));
+		return real_result(a, l ? lgetxattr(path, x->name, x->value, x->size)
+					: getxattr(path, x->name, x->value, x->size));
 	case XLIST:
-		return real_result(a,
-			l ? llistxattr(path, x->value, x->size) :
-			    listxattr(path, x->value, x->size));
+		return real_result(a, l ? llistxattr(path, x->value, x->size)
+					: listxattr(path, x->value, x->size));
 	case XSET:
-		return real_result(a,
-			l ? lsetxattr(path, x->name, x->value, x->size, x->flags) :
-			    setxattr(path, x->name, x->value, x->size, x->flags));
+		return real_result(a, l ? lsetxattr(path, x->name, x->value, x->size, x->flags)
+					: setxattr(path, x->name, x->value, x->size, x->flags));
 	default:
 		return real_result(a, l ? lremovexattr(path, x->name) : removexattr(path, x->name));
 	}

@@ -123,15 +123,23 @@ static void cred_read(struct call *c, struct fs_req *req)
 	}
 	if (fn)
 		fn(c, req);
-	c->cred_ = (struct call_cred){ .known = true, .uid = req->uid, .ruid = req->ruid,
-		.gid = req->gid, .rgid = req->rgid, .umask = req->umask };
+	c->cred_ = (struct call_cred){ .known = true,
+		.uid = req->uid,
+		.ruid = req->ruid,
+		.gid = req->gid,
+		.rgid = req->rgid,
+		.umask = req->umask };
 }
 
 void fs_req_init(struct fs_req *req, struct call *c)
 {
 	if (c && c->cred_.known) {
-		*req = (struct fs_req){ .call = c, .uid = c->cred_.uid, .gid = c->cred_.gid,
-			.ruid = c->cred_.ruid, .rgid = c->cred_.rgid, .pid = c->tid,
+		*req = (struct fs_req){ .call = c,
+			.uid = c->cred_.uid,
+			.gid = c->cred_.gid,
+			.ruid = c->cred_.ruid,
+			.rgid = c->cred_.rgid,
+			.pid = c->tid,
 			.umask = c->cred_.umask };
 		return;
 	}

@@ -199,7 +199,8 @@ static void times(void)
 	close(fd);
 	{
 		if (stat("f", &st) == 0)
-			tap_check(&t, 1, "mtime after write and futimens: %ld", (long)st.st_mtim.tv_sec);
+			tap_check(&t, 1, "mtime after write and futimens: %ld",
+				(long)st.st_mtim.tv_sec);
 	}
 	fd = FD(open("f", O_RDWR));
 	R(write(fd, "TEXT", 4));

@@ -42,10 +42,13 @@ static inline void make(const char *name, const char *text)
 
 static inline char type_letter(mode_t mode)
 {
-	return S_ISREG(mode) ? '-' : S_ISDIR(mode) ? 'd' : S_ISLNK(mode) ? 'l' : S_ISFIFO(mode) ? 'p' :
-		S_ISSOCK(mode)				   ? 's' :
-		S_ISCHR(mode)				   ? 'c' :
-								     'b';
+	return S_ISREG(mode)	? '-'
+	       : S_ISDIR(mode)	? 'd'
+	       : S_ISLNK(mode)	? 'l'
+	       : S_ISFIFO(mode) ? 'p'
+	       : S_ISSOCK(mode) ? 's'
+	       : S_ISCHR(mode)	? 'c'
+				: 'b';
 }
 
 /* Type, mode, links and (but for directories) size. */
@@ -59,7 +62,8 @@ static inline void show(const char *name)
 	}
 	tap_check(&t, 1, "lstat %s: %c%04o nlink %lu size %ld%s%s", name, type_letter(st.st_mode),
 		st.st_mode & 07777, (unsigned long)st.st_nlink,
-		S_ISDIR(st.st_mode) ? 0 : (long)st.st_size, st.st_uid == getuid() ? "" : " other uid",
+		S_ISDIR(st.st_mode) ? 0 : (long)st.st_size,
+		st.st_uid == getuid() ? "" : " other uid",
 		st.st_gid == getgid() ? "" : " other gid");
 }
 

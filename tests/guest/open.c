@@ -11,7 +11,8 @@ static void fl(const char *what, int fd)
 	if (flags < 0)
 		tap_result(&t, -1, "F_GETFL of %s", what);
 	else
-		tap_check(&t, 1, "%s: flags %#o, close-on-exec %d", what, flags & ~0100000, cloexec);
+		tap_check(
+			&t, 1, "%s: flags %#o, close-on-exec %d", what, flags & ~0100000, cloexec);
 }
 
 static void creates(void)
@@ -213,7 +214,8 @@ static void tmpfiles(void)
 	}
 	R(write(fd, "tmp", 3));
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	tap_check(&t, linkat(AT_FDCWD, name, AT_FDCWD, "d/linked", AT_SYMLINK_FOLLOW) == 0, "link it");
+	tap_check(&t, linkat(AT_FDCWD, name, AT_FDCWD, "d/linked", AT_SYMLINK_FOLLOW) == 0,
+		"link it");
 	close(fd);
 	show("d/linked");
 }

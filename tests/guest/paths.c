@@ -24,11 +24,12 @@ static int beneath(int dirfd, const char *name, uint64_t resolve)
 
 static void words(void)
 {
-	static const char *const names[] = { "a", "a/", "a/.", "a/..", "a/b/../..", "a//b", "./a/./b/.",
-		"a/b/f", "a/b/f/", "a/b/f/.", "a/b/f/..", "a/none", "a/none/", "a/none/..", "a/none/x",
-		"", "/", "//", "/..", "/../..", "lb", "lb/", "lb/f", "lf", "lf/", "lf/x", "labs", "labs/f",
-		"dangling", "dangling/", "dangling/x", "loop1", "loop1/", "loop1/x", "lup", "lup/a",
-		"lb/../b/f", "lroot", "lroot/usr", "ldot", "ldot/a" };
+	static const char *const names[] = { "a", "a/", "a/.", "a/..", "a/b/../..", "a//b",
+		"./a/./b/.", "a/b/f", "a/b/f/", "a/b/f/.", "a/b/f/..", "a/none", "a/none/",
+		"a/none/..", "a/none/x", "", "/", "//", "/..", "/../..", "lb", "lb/", "lb/f", "lf",
+		"lf/", "lf/x", "labs", "labs/f", "dangling", "dangling/", "dangling/x", "loop1",
+		"loop1/", "loop1/x", "lup", "lup/a", "lb/../b/f", "lroot", "lroot/usr", "ldot",
+		"ldot/a" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		stat_of(names[i]);

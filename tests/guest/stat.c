@@ -12,8 +12,8 @@ static void show_fd(const char *what, int fd)
 	if (fstat(fd, &st) < 0)
 		tap_result(&t, -1, "fstat %s", what);
 	else
-		tap_check(&t, 1, "fstat %s: %c%04o nlink %lu size %ld", what, type_letter(st.st_mode),
-			st.st_mode & 07777, (unsigned long)st.st_nlink,
+		tap_check(&t, 1, "fstat %s: %c%04o nlink %lu size %ld", what,
+			type_letter(st.st_mode), st.st_mode & 07777, (unsigned long)st.st_nlink,
 			S_ISDIR(st.st_mode) ? 0 : (long)st.st_size);
 }
 
@@ -27,21 +27,29 @@ static void agree(const char *name)
 	if (stat(name, &a) < 0 || fstat(fd, &b) < 0 || fstat(p, &c) < 0) {
 		tap_check(&t, 0, "stat %s: %s", name, strerror(errno));
 	} else {
-		tap_check(&t, a.st_dev == b.st_dev && a.st_ino == b.st_ino, "%s: fstat is it", name);
-		tap_check(&t, a.st_dev == c.st_dev && a.st_ino == c.st_ino, "%s: O_PATH is it", name);
-		tap_check(&t, a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_size == b.st_size,
+		tap_check(
+			&t, a.st_dev == b.st_dev && a.st_ino == b.st_ino, "%s: fstat is it", name);
+		tap_check(
+			&t, a.st_dev == c.st_dev && a.st_ino == c.st_ino, "%s: O_PATH is it", name);
+		tap_check(&t,
+			a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_size == b.st_size,
 			"%s: mode, uid, size", name);
-		tap_check(&t, a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-				a.st_mtim.tv_nsec == b.st_mtim.tv_nsec, "%s: mtime", name);
+		tap_check(&t,
+			a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+				a.st_mtim.tv_nsec == b.st_mtim.tv_nsec,
+			"%s: mtime", name);
 		tap_check(&t, a.st_ctim.tv_sec == b.st_ctim.tv_sec, "%s: ctime", name);
 		tap_check(&t, a.st_blksize > 0 && a.st_blksize % 512 == 0, "%s: blksize", name);
 	}
 	if (syscall(SYS_statx, AT_FDCWD, name, 0, STATX_BASIC_STATS | 0x1000, &x) < 0) {
 		tap_result(&t, -1, "statx %s", name);
 	} else {
-		tap_check(&t, x.stx_ino == a.st_ino && x.stx_mode == a.st_mode &&
-				x.stx_size == (uint64_t)a.st_size, "%s: statx is it", name);
-		tap_check(&t, (x.stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS, "%s: mask", name);
+		tap_check(&t,
+			x.stx_ino == a.st_ino && x.stx_mode == a.st_mode &&
+				x.stx_size == (uint64_t)a.st_size,
+			"%s: statx is it", name);
+		tap_check(&t, (x.stx_mask & STATX_BASIC_STATS) == STATX_BASIC_STATS, "%s: mask",
+			name);
 		tap_check(&t, (x.stx_mask & 0x1000) != 0, "%s: it has a mount id", name);
 		tap_check(&t, !(x.stx_attributes & 0x2000), "%s: it is no mount root", name);
 	}
@@ -106,7 +114,8 @@ static void stats(void)
 	fd = FD(open("p", O_PATH));
 	show_fd("the fifo", fd);
 	close(fd);
-	R(syscall(SYS_statx, AT_FDCWD, "d", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_ALL, &x));
+	R(syscall(
+		SYS_statx, AT_FDCWD, "d", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_ALL, &x));
 	R(syscall(SYS_statx, AT_FDCWD, "d", 0x200, STATX_ALL, &x));
 	R(syscall(SYS_statx, AT_FDCWD, "d", 0, 0x80000000u, &x));
 	R(syscall(SYS_statx, AT_FDCWD, "d", AT_STATX_FORCE_SYNC, STATX_ALL, &x));
@@ -197,16 +206,18 @@ static void magic(void)
 	n = readlink(name, link, sizeof(link) - 1);
 	link[n > 0 ? n : 0] = '\0';
 	tap_check(&t, !strncmp(here, link, strlen(here)) && !strcmp(link + strlen(here), "/d"),
-		"a directory's descriptor: %s", strlen(link) > strlen(here) ? link + strlen(here) : link);
+		"a directory's descriptor: %s",
+		strlen(link) > strlen(here) ? link + strlen(here) : link);
 	close(fd);
 	fd = FD(open("x2", O_RDWR | O_CREAT, 0600));
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	R(unlink("x2"));
 	n = readlink(name, link, sizeof(link) - 1);
 	link[n > 0 ? n : 0] = '\0';
-	tap_check(&t, !strncmp(here, link, strlen(here)) &&
-			!strcmp(link + strlen(here), "/x2 (deleted)"),
-		"a file that is gone: %s", strlen(link) > strlen(here) ? link + strlen(here) : link);
+	tap_check(&t,
+		!strncmp(here, link, strlen(here)) && !strcmp(link + strlen(here), "/x2 (deleted)"),
+		"a file that is gone: %s",
+		strlen(link) > strlen(here) ? link + strlen(here) : link);
 	close(fd);
 }
 
@@ -221,8 +232,10 @@ static void statfss(void)
 	close(fd);
 	tap_check(&t, a.f_type == b.f_type && a.f_bsize == b.f_bsize && a.f_blocks == b.f_blocks,
 		"statfs and fstatfs agree");
-	tap_check(&t, a.f_bsize > 0 && a.f_blocks > 0 && a.f_bfree <= a.f_blocks &&
-			a.f_bavail <= a.f_bfree, "block counts");
+	tap_check(&t,
+		a.f_bsize > 0 && a.f_blocks > 0 && a.f_bfree <= a.f_blocks &&
+			a.f_bavail <= a.f_bfree,
+		"block counts");
 	tap_check(&t, a.f_namelen == 255, "name length %ld", (long)a.f_namelen);
 	tap_check(&t, a.f_flags & 0x20, "f_flags are valid");
 	R(statfs("none", &a));
