@@ -289,7 +289,7 @@ static void attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t
 	pthread_mutex_lock(&ino->lock);
 	if (ino->attr_seq <= version) {
 		ino->attr = *attr;
-		ino->attr_until = valid_until(ino->fs, attr->valid_ns, SOLE_ATTR_NS);
+		ino->attr_until = valid_until(ino->fs, attr->valid_ns, sole_attr_ns(attr));
 	}
 	pthread_mutex_unlock(&ino->lock);
 }
@@ -403,7 +403,7 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		err = -EFBIG;
 	if (err == 0 && ino->attr_seq == seq) {
 		ino->attr = attr;
-		ino->attr_until = valid_until(fs, attr.valid_ns, SOLE_ATTR_NS);
+		ino->attr_until = valid_until(fs, attr.valid_ns, sole_attr_ns(&attr));
 	} else {
 		ino->attr_until = 0;
 	}

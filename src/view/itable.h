@@ -54,6 +54,13 @@ static inline uint64_t itable_bump(struct itable *t)
  * like change without us: so not for ever. */
 static const uint64_t SOLE_NAMES_NS = 60 * NSEC_PER_SEC, SOLE_ATTR_NS = 10 * NSEC_PER_SEC;
 
+/* For how long a sole client believes attributes. A server of paths (libfuse's high level) gives each
+ * name of a file a node of its own, so a change by one name is not seen to concern the others. */
+static inline uint64_t sole_attr_ns(const struct fs_attr *attr)
+{
+	return attr->nlink > 1 && !S_ISDIR(attr->mode) ? 0 : SOLE_ATTR_NS;
+}
+
 /* now + valid (at least `sole` for a sole client), without overflow. */
 static inline uint64_t valid_until(const struct fs *fs, uint64_t valid_ns, uint64_t sole)
 {
