@@ -236,7 +236,7 @@ int cache_wait(struct filecache *c, const struct fs_req *req)
 	}
 	if (pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
 		return 0;
-	if (!req->call)
+	if (!req || !req->call)
 		return 0;
 	pthread_mutex_unlock(&c->lock);
 	gone = call_interrupted(req->call);

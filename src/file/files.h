@@ -26,6 +26,7 @@ struct space {
 struct files {
 	struct view *view;
 	char *rundir;
+	char *placedir; /* where nameless directories are made: in memory, if there is such a place */
 	atomic_int known; /* vfiles in the registry */
 	char *diskdir; /* where big placeholders lie, NULL: nowhere */
 	atomic_uint serial; /* of names in rundir */
@@ -84,6 +85,8 @@ void files_drain(struct files *f);
 /* A new name in the run directory, of FILES_NAME_MAX bytes at least. */
 #define FILES_NAME_MAX 4200
 void files_name(struct files *f, const char *what, char *buf);
+/* The same in placedir, for what loses its name at once. */
+void files_place_name(struct files *f, const char *what, char *buf);
 
 /* jobs.c */
 int MUST_CHECK files_jobs_init(struct files *f);

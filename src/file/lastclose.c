@@ -5,16 +5,33 @@
 #include "base/log.h"
 #include "file/cache.h"
 
+/* Is nothing left to be told to the server? */
+static bool is_clean(const struct filecache *c)
+{
+	for (int i = 0; i < HANDLE_KINDS; i++)
+		if (c->have[i])
+			return false;
+	return !c->writers && !c->low && !cache_is_dirty(c) && ranges_empty(&c->mapped) &&
+		!c->ino->deleted && !c->dead;
+}
+
 void cache_closed_event(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
-	bool closed = false;
+	bool closed = false, clean = false;
 
 	pthread_mutex_lock(&c->lock);
 	if (c->vf == vf && !c->closed)
 		closed = c->closed = cache_unused(c);
+	clean = closed && is_clean(c);
+	if (clean) {
+		c->readers = false;
+		cache_lru_add(c);
+	}
 	pthread_mutex_unlock(&c->lock);
-	if (closed)
+	if (clean)
+		cache_lru_trim(c->files);
+	else if (closed)
 		files_job(vf, JOB_CLOSED);
 }
 

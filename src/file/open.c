@@ -203,7 +203,7 @@ static int mkdir_nameless(struct files *f)
 	char path[FILES_NAME_MAX];
 	int fd, r = 0;
 
-	files_name(f, "d", path);
+	files_place_name(f, "d", path);
 	/* open to all: a guest of another user enters it, and the run directory is closed */
 	if (mkdir(path, 0777) < 0)
 		return -errno;
@@ -222,7 +222,7 @@ static int file_nameless(struct files *f)
 	char path[FILES_NAME_MAX];
 	int fd;
 
-	files_name(f, "p", path);
+	files_place_name(f, "p", path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0777);
 	if (fd < 0)
 		return -errno;

@@ -9,6 +9,7 @@
 #include "file/files.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -364,6 +365,21 @@ static char *find_diskdir(void)
 	return NULL;
 }
 
+/* A directory made and removed costs 5 us in memory, and 50 and more on disk. */
+static char *find_placedir(const char *rundir)
+{
+	const char *try[] = { rundir, "/dev/shm" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(try); i++) {
+		struct statfs st;
+
+		if (statfs(try[i], &st) == 0 && st.f_type == TMPFS_MAGIC &&
+			access(try[i], W_OK | X_OK) == 0)
+			return strdup(try[i]);
+	}
+	return strdup(rundir);
+}
+
 static bool placeholder(void *arg, const struct stat *st, struct inode **ret, struct mount **ret_mnt)
 {
 	struct vfile *vf = files_find(arg, st);
@@ -402,6 +418,7 @@ int files_new(struct view *v, const char *rundir, struct files **ret)
 		return -ENOMEM;
 	f->view = v;
 	f->rundir = strdup(rundir);
+	f->placedir = find_placedir(rundir);
 	f->diskdir = find_diskdir();
 	f->lru_max = sysinfo(&si) == 0 ? (uint64_t)si.totalram * si.mem_unit / 4 : 256u << 20;
 	CDS_INIT_LIST_HEAD(&f->lru);
@@ -416,8 +433,8 @@ int files_new(struct view *v, const char *rundir, struct files **ret)
 	catch_signals();
 	f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	f->wake = eventfd(0, EFD_CLOEXEC);
-	if (f->inotify < 0 || f->wake < 0 || !f->rundir) {
-		r = f->rundir ? -errno : -ENOMEM;
+	if (f->inotify < 0 || f->wake < 0 || !f->rundir || !f->placedir) {
+		r = f->rundir && f->placedir ? -errno : -ENOMEM;
 		goto fail;
 	}
 	r = files_jobs_init(f);
@@ -437,6 +454,7 @@ fail:
 	if (f->wake >= 0)
 		close(f->wake);
 	free(f->rundir);
+	free(f->placedir);
 	free(f->diskdir);
 	free(f);
 	return r;
@@ -480,6 +498,7 @@ void files_free(struct files *f, uint64_t deadline_ns)
 	close(f->inotify);
 	close(f->wake);
 	free(f->rundir);
+	free(f->placedir);
 	free(f->diskdir);
 	free(f);
 }

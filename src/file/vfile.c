@@ -16,6 +16,12 @@ void files_name(struct files *f, const char *what, char *buf)
 	snprintf(buf, FILES_NAME_MAX, "%s/%s%u", f->rundir, what, atomic_fetch_add(&f->serial, 1));
 }
 
+void files_place_name(struct files *f, const char *what, char *buf)
+{
+	snprintf(buf, FILES_NAME_MAX, "%s/umview-%d-%s%u", f->placedir, getpid(), what,
+		atomic_fetch_add(&f->serial, 1));
+}
+
 int vfile_new_device(struct files *f, int fd, const struct vfile_ops *ops, void *priv,
 	struct vfile **ret)
 {

@@ -125,7 +125,7 @@ void file_settle(struct inode *ino, const struct fs_req *req);
 int MUST_CHECK file_before_times(struct inode *ino, const struct fs_req *req);
 
 /* Write back what is dirty: of one inode, of a file system (NULL: of all). -errno of the first
- * failure that was not reported before. */
+ * failure that was not reported before. req may be NULL for files_sync: no guest waits. */
 int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync);
 int MUST_CHECK files_sync(struct files *f, struct fs *fs, const struct fs_req *req);
 /* msync(2): of every file that a guest has mapped shared and writable. */

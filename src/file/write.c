@@ -308,9 +308,12 @@ int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)
 	if (n < 0)
 		return (int)n;
 	for (ssize_t i = 0; i < n; i++) {
-		int r = cache_writeback(all[i]->cache, req);
-		int e = cache_take_error(all[i]->cache);
+		struct fs_req own;
+		int r, e;
 
+		cache_req(all[i]->cache, &own);
+		r = cache_writeback(all[i]->cache, req ? req : &own);
+		e = cache_take_error(all[i]->cache);
 		if (ret == 0)
 			ret = r < 0 ? r : e;
 		vfile_put(all[i]);
