@@ -59,7 +59,7 @@ int MUST_CHECK task_mark_set(pid_t pid, const struct task_mark *m);
 /* A process that became a server, and what it has started (sshfs its ssh): services from now on. */
 int MUST_CHECK task_mark_service_tree(pid_t pid);
 
-/* inject.c: is this thread's call one of ours, to be CONTINUEd? */
+/* claim.c: is this thread's call one of ours, to be CONTINUEd? May wait. */
 bool inject_claims(struct engine *e, pid_t tid);
 
 #endif

@@ -4,7 +4,7 @@
  * the answer is -ERESTARTNOINTR, so that the stop comes on the way out of the call, and the kernel
  * makes the call again when the guest goes on. In the stop all signals are blocked (a handler
  * would run over what we write below the stack pointer), strings are written there and the registers
- * are changed. The call made again is notified again, and answered CONTINUE (inject_claims). Its
+ * are changed. The call made again is notified again, and answered CONTINUE (claim.h). Its
  * end is an exec event, or the stop at its exit, where registers, memory and mask are put back.
  *
  * All of it is done by one thread, for ptrace(2) belongs to threads. It hangs never: whatever
@@ -32,7 +32,7 @@
 
 #include "base/log.h"
 #include "engine/arch/x86_64.h"
-#include "engine/internal.h"
+#include "engine/claim.h"
 #include "engine/nr.h"
 
 /* in <linux/ptrace.h> alone, which does not go together with <sys/ptrace.h> */
@@ -50,12 +50,6 @@
 #define MAX_ARGV (1024 * 1024)
 #define POLL_MIN_NS 20000u
 #define POLL_MAX_NS 1000000u
-
-/* A thread whose next call is to be CONTINUEd; engine->injecting, guarded by inject_lock. */
-struct claim {
-	pid_t tid;
-	struct cds_list_head node;
-};
 
 /* The seizure of one thread, from attach to detach. */
 struct seizure {
@@ -77,40 +71,6 @@ struct seizure {
 	gaddr_t *argv; /* the guest's pointers that are kept */
 	size_t nargv;
 };
-
-bool inject_claims(struct engine *e, pid_t tid)
-{
-	struct claim *i;
-	bool found = false;
-
-	pthread_mutex_lock(&e->inject_lock);
-	cds_list_for_each_entry (i, &e->injecting, node) {
-		if (i->tid != tid)
-			continue;
-		found = true;
-		i->tid = 0; /* one call only */
-		break;
-	}
-	pthread_mutex_unlock(&e->inject_lock);
-	return found;
-}
-
-static void claim_add(struct engine *e, struct claim *i, pid_t tid)
-{
-	i->tid = tid;
-	pthread_mutex_lock(&e->inject_lock);
-	cds_list_add(&i->node, &e->injecting);
-	atomic_fetch_add(&e->ninject, 1);
-	pthread_mutex_unlock(&e->inject_lock);
-}
-
-static void claim_remove(struct engine *e, struct claim *i)
-{
-	pthread_mutex_lock(&e->inject_lock);
-	cds_list_del(&i->node);
-	atomic_fetch_sub(&e->ninject, 1);
-	pthread_mutex_unlock(&e->inject_lock);
-}
 
 static bool read_status(pid_t pid, char *buf, size_t size)
 {
@@ -514,11 +474,11 @@ static int seize(struct seizure *s)
 static enum verdict inject_seized(struct seizure *s)
 {
 	struct call *c = s->c;
-	struct claim claim = { 0 };
+	struct claim claim;
 	uint64_t args[6], all = ~0ull;
 	int r;
 
-	claim_add(c->engine, &claim, c->tid);
+	claim_add(c->engine, &claim, CLAIM_NEXT, c->tid);
 	/* a guest that does not wait any more (killed, or not ours) stops or ends all the same */
 	(void)send_answer(c, RESTART_NOINTR, 0);
 	r = first_stop(s);

@@ -44,11 +44,13 @@ struct in_place {
 	gaddr_t at;	  /* the string, */
 	const char *old;  /* what it says, */
 	const char *path; /* and what it shall say */
-	/* exec: the guest's argv: its strings keep their old words; 0 for other calls */
+	/* A link on the way (hop_make_slow), which tells that the kernel has copied the path. */
+	const char *link;
+	/* What /proc/TID/cwd, or of an exec /proc/TID/exe, is when the call has succeeded. */
+	struct stat then;
+	/* exec: the guest's argv, whose strings keep their old words; 0 for other calls */
 	gaddr_t argv;
-	/* exec: the file that runs when it succeeded; and what its argv and AT_EXECFN are to read
-	 * in the place of `path`, if that has the same length */
-	const struct stat *exe;
+	/* exec: what argv and AT_EXECFN are to read in the place of `path`, if the length is the same */
 	const char *shown;
 };
 

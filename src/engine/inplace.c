@@ -3,9 +3,9 @@
  * Theory of operation. A guest that has a tracer of its own (gdb, strace in the view) cannot be
  * seized. What is left is its memory: the path is written over in place, the call CONTINUEs, and the
  * old string comes back when the call is over. The kernel copies a path before it does anything
- * else, but nothing says when; so the end of the call is polled for, in /proc. The memory is
- * held by a descriptor opened before: after an exec it is still the old one, which matters to the
- * parent of a vfork.
+ * else, but nothing says when; so the end of the call is polled for, in /proc, and the thread's next
+ * call waits until all is put right (claim.h). The memory is held by a descriptor opened before:
+ * after an exec it is still the old one, which matters to the parent of a vfork.
  */
 #include "engine/inject.h"
 
@@ -13,14 +13,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/log.h"
-#include "engine/internal.h"
+#include "engine/claim.h"
 
 #define WAIT_MAX_NS (5 * NSEC_PER_SEC)
+#define FAST_NS (20 * 1000000u)
 #define ROOM_MAX 128
 #define SHOW_MAX (4u << 20)
 
@@ -51,30 +53,144 @@ static bool in_call(pid_t tid, int nr)
 	return buf[0] == 'r' || atoi(buf) == nr;
 }
 
-static bool runs(pid_t tid, const struct stat *exe)
+/* What was changed in the memory, to be put back. */
+struct patch {
+	uint64_t at;
+	size_t len;
+	char *saved, *written; /* one block */
+};
+
+#define MAX_PATCHES 8
+
+struct patches {
+	int mem;
+	size_t n;
+	struct patch p[MAX_PATCHES];
+};
+
+static int patch(struct patches *s, uint64_t at, const void *data, size_t len)
+{
+	struct patch *p = &s->p[s->n];
+
+	if (s->n == MAX_PATCHES)
+		return -E2BIG;
+	p->saved = malloc(2 * len);
+	if (!p->saved)
+		return -ENOMEM;
+	p->written = p->saved + len;
+	memcpy(p->written, data, len);
+	p->at = at;
+	p->len = len;
+	s->n++;
+	if (pread(s->mem, p->saved, len, (off_t)at) != (ssize_t)len ||
+		pwrite(s->mem, data, len, (off_t)at) != (ssize_t)len)
+		return -EFAULT;
+	return 0;
+}
+
+/* Puts back what nobody has changed since. */
+static void patches_undo(struct patches *s)
+{
+	while (s->n) {
+		struct patch *p = &s->p[--s->n];
+		char *now = malloc(p->len);
+
+		if (now && pread(s->mem, now, p->len, (off_t)p->at) == (ssize_t)p->len &&
+			memcmp(now, p->written, p->len) == 0 &&
+			pwrite(s->mem, p->saved, p->len, (off_t)p->at) < 0)
+			log_debug("the memory to put back is gone");
+		free(now);
+		free(p->saved);
+	}
+}
+
+static bool is_there(pid_t tid, const char *link, const struct stat *then)
 {
 	char path[64];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", tid);
-	return stat(path, &st) == 0 && st.st_dev == exe->st_dev && st.st_ino == exe->st_ino;
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, link);
+	return stat(path, &st) == 0 && st.st_dev == then->st_dev && st.st_ino == then->st_ino;
 }
 
-static int64_t wait_end(struct call *c, const struct stat *exe)
+/* The n-th field of /proc/PID/stat, from 3 on. */
+static uint64_t stat_field(pid_t pid, int n)
 {
-	uint64_t until = now_ns() + WAIT_MAX_NS;
-	struct timespec nap = { .tv_nsec = 50000 };
+	char path[64];
+	_cleanup_free_ char *s = NULL;
+	const char *p;
 
-	while (now_ns() < until) {
-		nanosleep(&nap, NULL);
-		if (exe && runs(c->tid, exe))
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_file(path, 4096, &s, NULL) < 0)
+		return 0;
+	p = strrchr(s, ')'); /* the end of field 2 */
+	for (int i = 2; p && i < n; i++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+#define ARG_START 48
+#define ENV_END 51
+
+/* Has the exec put a new memory in the place of `mem`? The old one is gone, but after a vfork,
+ * when its parent has it; then the program is another, or its arguments lie elsewhere. */
+static bool is_replaced(struct call *c, const struct in_place *ip, int mem, uint64_t arg_start)
+{
+	char byte;
+
+	if (!is_there(c->tid, "exe", &ip->then) || stat_field(c->tid, ENV_END) == 0)
+		return false; /* or not yet: the end of the environment is noted last */
+	return pread(mem, &byte, 1, (off_t)ip->at.v) <= 0 ||
+	       stat_field(c->tid, ARG_START) != arg_start;
+}
+
+static bool is_on_its_way(const char *link)
+{
+	struct stat st;
+
+	return link && lstat(link, &st) == 0 && st.st_atime != 1;
+}
+
+/*
+ * The guest looks at its string as soon as the call is over, and by then the old one must be back.
+ * So it is kept on the CPU of this thread, which wakes up often while the guest is on its way, and
+ * is then the next to run.
+ */
+static void share_cpu(pid_t tid, cpu_set_t *ret_was, bool *ret_shared)
+{
+	cpu_set_t one;
+	int cpu = sched_getcpu();
+
+	*ret_shared = false;
+	if (cpu < 0 || sched_getaffinity(tid, sizeof(*ret_was), ret_was) < 0)
+		return;
+	CPU_ZERO(&one);
+	CPU_SET((unsigned)cpu, &one);
+	*ret_shared = sched_setaffinity(tid, sizeof(one), &one) == 0 &&
+		      sched_setaffinity(0, sizeof(one), &one) == 0;
+}
+
+static int64_t wait_end(struct call *c, const struct in_place *ip, struct patches *s,
+	uint64_t arg_start, const struct claim *next)
+{
+	uint64_t begin = now_ns(), now = begin;
+	struct timespec nap = { .tv_nsec = 30000 };
+
+	for (; now < begin + WAIT_MAX_NS; now = now_ns()) {
+		bool over = atomic_load(&next->held);
+
+		if (s->n && is_on_its_way(ip->link))
+			patches_undo(s);
+		if (ip->argv.v ? is_replaced(c, ip, s->mem, arg_start)
+			       : is_there(c->tid, "cwd", &ip->then))
 			return 0;
-		if (!in_call(c->tid, c->nr))
-			return exe ? -ENOEXEC : 0;
-		if (nap.tv_nsec < 2000000)
+		if (over || !in_call(c->tid, c->nr))
+			return -ENOEXEC; /* or another error: the guest knows */
+		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < 2000000 && now > begin + FAST_NS)
 			nap.tv_nsec *= 2;
 	}
-	return 0;
+	return -ETIMEDOUT;
 }
 
 static int continue_call(struct call *c)
@@ -104,50 +220,6 @@ size_t inject_room(struct call *c, gaddr_t at, const char *old)
 	for (size_t i = 0; i < sizeof(behind) && behind[i] == 0; i++)
 		n = strlen(old) + i;
 	return n;
-}
-
-/* What was changed in the memory, to be put back. */
-struct patch {
-	uint64_t at;
-	size_t len;
-	char *saved;
-};
-
-#define MAX_PATCHES 8
-
-struct patches {
-	int mem;
-	size_t n;
-	struct patch p[MAX_PATCHES];
-};
-
-static int patch(struct patches *s, uint64_t at, const void *data, size_t len)
-{
-	struct patch *p = &s->p[s->n];
-
-	if (s->n == MAX_PATCHES)
-		return -E2BIG;
-	p->saved = malloc(len);
-	if (!p->saved)
-		return -ENOMEM;
-	p->at = at;
-	p->len = len;
-	s->n++;
-	if (pread(s->mem, p->saved, len, (off_t)at) != (ssize_t)len ||
-		pwrite(s->mem, data, len, (off_t)at) != (ssize_t)len)
-		return -EFAULT;
-	return 0;
-}
-
-static void patches_undo(struct patches *s)
-{
-	while (s->n) {
-		struct patch *p = &s->p[--s->n];
-
-		if (pwrite(s->mem, p->saved, p->len, (off_t)p->at) < 0)
-			log_debug("the memory to put back is gone");
-		free(p->saved);
-	}
 }
 
 /* Where the stack of a thread that waits in a call ends. */
@@ -195,27 +267,12 @@ static int keep_argv(struct call *c, const struct in_place *ip, struct patches *
 	return -E2BIG;
 }
 
-static uint64_t stat_field(pid_t pid, int n)
-{
-	char path[64];
-	_cleanup_free_ char *s = NULL;
-	const char *p;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (read_file(path, 4096, &s, NULL) < 0)
-		return 0;
-	p = strrchr(s, ')'); /* the end of field 2 */
-	for (int i = 2; p && i < n; i++)
-		p = strchr(p + 1, ' ');
-	return p ? strtoull(p + 1, NULL, 10) : 0;
-}
-
 /* The new program has been told the path it was started by: in argv (a script's), in AT_EXECFN
  * behind argv and environment. All lie between arg_start and the end of the stack. */
 static void show(struct call *c, const struct in_place *ip)
 {
 	_cleanup_fd_ int mem = open_mem(c->tid);
-	uint64_t at = stat_field(c->tid, 48), end = stat_field(c->tid, 51);
+	uint64_t at = stat_field(c->tid, ARG_START), end = stat_field(c->tid, ENV_END);
 	size_t len = strlen(ip->path) + 1, size;
 	_cleanup_free_ char *buf = NULL;
 
@@ -237,10 +294,16 @@ enum verdict inject_in_place(struct call *c, const struct in_place *ip)
 {
 	_cleanup_fd_ int mem = open_mem(c->tid);
 	struct patches s = { .mem = mem };
+	bool shared = false;
+	cpu_set_t cpus, ours;
+	uint64_t arg_start;
+	struct claim next;
 	int r = 0;
 
 	if (mem < 0)
 		return call_return(c, mem);
+	if (!ip->argv.v && is_there(c->tid, "cwd", &ip->then))
+		return call_return(c, 0); /* the wait below would see no change */
 	if (strlen(ip->path) > inject_room(c, ip->at, ip->old))
 		return call_return(c, -ENAMETOOLONG);
 	if (ip->argv.v)
@@ -253,11 +316,20 @@ enum verdict inject_in_place(struct call *c, const struct in_place *ip)
 		patches_undo(&s);
 		return call_return(c, r);
 	}
+	arg_start = stat_field(c->tid, ARG_START);
+	if (ip->link && sched_getaffinity(0, sizeof(ours), &ours) == 0)
+		share_cpu(c->tid, &cpus, &shared);
+	claim_add(c->engine, &next, CLAIM_HOLD, c->tid);
 	c->ret = continue_call(c);
 	if (c->ret == 0)
-		c->ret = wait_end(c, ip->exe);
-	if (c->ret == 0 && ip->exe)
+		c->ret = wait_end(c, ip, &s, arg_start, &next);
+	if (shared)
+		(void)sched_setaffinity(c->tid, sizeof(cpus), &cpus); /* it may be gone */
+	if (shared)
+		(void)sched_setaffinity(0, sizeof(ours), &ours);
+	if (c->ret == 0 && ip->argv.v)
 		show(c, ip);
 	patches_undo(&s);
+	claim_remove(c->engine, &next);
 	return ANSWERED;
 }

@@ -30,9 +30,10 @@ struct engine {
 	atomic_int alive, idle;
 	atomic_bool stopping;
 	struct fd_slot fds[FD_LOCKS];
-	/* inject.c: the threads whose next call is ours */
+	/* claim.h: the threads whose next call is ours */
 	atomic_int ninject;
 	pthread_mutex_t inject_lock;
+	pthread_cond_t inject_gone; /* a claim was removed */
 	struct cds_list_head injecting;
 };
 

@@ -305,6 +305,7 @@ static struct engine *engine_alloc(const struct engine_options *o)
 	atomic_init(&e->observe, o->observe);
 	pthread_mutex_init(&e->launcher_lock, NULL);
 	pthread_mutex_init(&e->inject_lock, NULL);
+	pthread_cond_init(&e->inject_gone, NULL);
 	CDS_INIT_LIST_HEAD(&e->injecting);
 	for (int i = 0; i < FD_LOCKS; i++)
 		pthread_mutex_init(&e->fds[i].lock, NULL);

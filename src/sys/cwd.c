@@ -20,7 +20,7 @@
 static enum verdict enter(struct call *c, int fd, const char *real)
 {
 	struct inject_args a = { .nr = c->nr };
-	_cleanup_hop_ struct hop hop;
+	_cleanup_hop_ struct hop hop = { 0 };
 	int r = hop_make(c, fd, real, NULL, 0, &hop);
 
 	if (r < 0)
@@ -33,7 +33,7 @@ static enum verdict enter(struct call *c, int fd, const char *real)
 /* A guest with a tracer of its own: the word is written over in place. */
 static enum verdict enter_in_place(struct call *c, int fd, const char *real)
 {
-	_cleanup_hop_ struct hop hop;
+	_cleanup_hop_ struct hop hop = { 0 };
 	struct in_place ip = { 0 };
 	char word[PATH_MAX];
 	ssize_t n = guest_read_str(c, call_addr(c, 0), word, sizeof(word));
@@ -41,11 +41,14 @@ static enum verdict enter_in_place(struct call *c, int fd, const char *real)
 
 	if (n < 0)
 		return call_return(c, n);
+	if ((fd >= 0 ? fstat(fd, &ip.then) : stat(real, &ip.then)) < 0)
+		return call_return(c, -errno);
 	ip.at = call_addr(c, 0);
 	ip.old = word;
-	if (hop_make_short(c, fd, real, NULL, 0, inject_room(c, ip.at, word), &hop) < 0)
+	if (hop_make_slow(c, fd, real, inject_room(c, ip.at, word), &hop) < 0)
 		return call_return(c, -EACCES);
 	ip.path = hop.path;
+	ip.link = hop.link;
 	v = inject_in_place(c, &ip);
 	if (v == DONE && c->ret == -ENAMETOOLONG)
 		c->ret = -EACCES;
@@ -90,7 +93,11 @@ enum verdict sys_chdir(struct call *c)
 		PATH_FOLLOW | PATH_DIRECTORY, &p);
 	if (r < 0)
 		return call_return(c, r);
-	return p.kind == PATH_NATIVE ? CONTINUE : enter_path(c, &p);
+	if (p.kind == PATH_NATIVE)
+		return CONTINUE;
+	if (p.name)
+		snprintf(c->what, sizeof(c->what), "%.*s", (int)sizeof(c->what) - 1, p.name);
+	return enter_path(c, &p);
 }
 
 /* Is the working directory a placeholder? */

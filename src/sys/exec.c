@@ -247,21 +247,25 @@ static enum verdict exec_in_place(struct exec *x, int fd, const char *real)
 {
 	/* what will run: of a script its interpreter */
 	int exe = fd >= 0 && x->last == 0 ? fd : x->img[x->last].fd;
-	_cleanup_hop_ struct hop hop;
+	_cleanup_hop_ struct hop hop = { 0 };
 	struct in_place ip = { .at = x->word_at, .old = x->word, .argv = x->argv,
 		.shown = x->filename };
-	struct stat st;
+	size_t room = inject_room(x->c, x->word_at, x->word);
 	enum verdict v;
 	int r;
 
 	if (x->flags & AT_SYMLINK_NOFOLLOW)
 		return call_return(x->c, -EACCES);
+	/* a script must be shown its own name, for which the path must have its length */
+	if (x->last > 0 && room > strlen(x->filename) && strlen(x->filename) >= HOP_SHORTEST)
+		room = strlen(x->filename);
 	r = hop_make_short(x->c, fd, real, basename_of(x->filename), strlen(x->filename),
-		inject_room(x->c, x->word_at, x->word), &hop);
+		room, &hop);
 	if (r < 0)
 		return call_return(x->c, -EACCES);
 	ip.path = hop.path;
-	ip.exe = (exe >= 0 ? fstat(exe, &st) : stat(real, &st)) == 0 ? &st : NULL;
+	if ((exe >= 0 ? fstat(exe, &ip.then) : stat(real, &ip.then)) < 0)
+		return call_return(x->c, -EACCES);
 	v = inject_in_place(x->c, &ip);
 	if (v == DONE && x->c->ret == -ENAMETOOLONG)
 		x->c->ret = -EACCES;
@@ -282,7 +286,7 @@ static const char *comm_of(const struct exec *x)
 static enum verdict run(struct exec *x, int fd, const char *real)
 {
 	struct inject_args a = { .nr = __NR_execve, .execfn = x->filename };
-	_cleanup_hop_ struct hop hop;
+	_cleanup_hop_ struct hop hop = { 0 };
 	const char *name;
 	enum verdict v;
 	int r;
@@ -438,6 +442,7 @@ static enum verdict do_exec(
 	n = guest_read_str(c, word, x->word, sizeof(x->word));
 	if (n < 0)
 		return call_return(c, n);
+	snprintf(c->what, sizeof(c->what), "%.*s", (int)sizeof(c->what) - 1, x->word);
 	return exec_word(x);
 }
 

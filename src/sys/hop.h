@@ -13,6 +13,7 @@ struct hop {
 	char link[PATH_MAX];	 /* a symbolic link of ours to remove, or "" */
 	char dir[PATH_MAX];	 /* and the directory made for it, or "" */
 	int guest_fd;		 /* the guest was given this descriptor, 0: none */
+	unsigned nslow;		 /* links on the long way, in dir */
 };
 
 /* May the guest open /proc/OURSELVES/fd/N: same ids, and not more capabilities than its own? */
@@ -25,10 +26,16 @@ bool hop_guest_reaches_us(struct call *c);
  */
 int MUST_CHECK hop_make(
 	struct call *c, int fd, const char *real, const char *name, size_t len, struct hop *h);
+#define HOP_SHORTEST (sizeof("/tmp/x") - 1)
+
 /* For inject_in_place(): a path of at most `room` bytes (and of `len`, filled up with slashes, if
  * that is possible), with that name if it fits. -ENAMETOOLONG. */
 int MUST_CHECK hop_make_short(struct call *c, int fd, const char *real, const char *name,
 	size_t len, size_t room, struct hop *h);
+/* The same for a call that the guest comes back from: the kernel is on its way for long, and the
+ * first link that it follows, h->link, has an access time other than 1 s from then on. */
+int MUST_CHECK hop_make_slow(
+	struct call *c, int fd, const char *real, size_t room, struct hop *h);
 void hop_release(struct hop *h);
 #define _cleanup_hop_ _cleanup_(hop_release)
 

@@ -18,7 +18,7 @@ static enum verdict open_by_guest(struct call *c, int fd, int flags)
 {
 	struct inject_args a = { .nr = __NR_openat };
 	_cleanup_fd_ int again = -1;
-	_cleanup_hop_ struct hop hop;
+	_cleanup_hop_ struct hop hop = { 0 };
 	char path[FD_PATH_MAX];
 	int r;
 

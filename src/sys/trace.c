@@ -72,7 +72,7 @@ size_t trace_format(const struct call *c, enum verdict v, uint64_t ns, char *buf
 	else if (c->ret < 0 && c->ret > -4096 && strerrorname_np((int)-c->ret))
 		snprintf(result, sizeof(result), "%s", strerrorname_np((int)-c->ret));
 	else
-		snprintf(result, sizeof(result), "%s%lld", v == ANSWERED ? "fd " : "",
+		snprintf(result, sizeof(result), "%s%lld", v == ANSWERED && !c->what[0] ? "fd " : "",
 			(long long)c->ret);
 	n = snprintf(buf, size, "%d %s%s%.*s = %s (%llu.%llu us)\n", (int)c->tid,
 		c->row ? c->row->name : "?", c->what[0] ? " " : "", (int)sizeof(c->what), c->what,
