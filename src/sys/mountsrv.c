@@ -154,18 +154,47 @@ bool mountsrv_any_ended(struct mountsrv *ms)
 	return any;
 }
 
-bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid)
+/* Was the process started before the mount was made? In ticks, as /proc has it; within one of
+ * them (10 ms) the lower id is the older, but for the rare moment when ids begin anew. */
+static bool older_than(pid_t tgid, const struct mount *m)
 {
+	uint64_t then = m->since_ns / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	_cleanup_free_ char *stat = NULL;
+	unsigned long long start;
+	char path[64], *paren;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tgid);
+	if (read_file(path, 4096, &stat, NULL) < 0)
+		return false;
+	paren = strrchr(stat, ')');
+	if (!paren || sscanf(paren + 1,
+			      " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+			      "%*d %*d %*d %llu",
+			      &start) != 1)
+		return false;
+	return start == then ? tgid < m->server : start < then;
+}
+
+bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid, const struct mount *m)
+{
+	bool late = false, here = false;
+	struct task_mark mark;
 	struct ended *e;
-	bool late = false;
 
 	pthread_mutex_lock(&ms->lock);
 	cds_list_for_each_entry(e, &ms->ended, node) {
-		if (e->server == tgid && strcmp(e->target, target) == 0)
+		if (strcmp(e->target, target) != 0)
+			continue;
+		here = true;
+		if (e->server == tgid)
 			late = true;
 	}
 	pthread_mutex_unlock(&ms->lock);
-	return late;
+	if (m && m->server == tgid)
+		return false;
+	if (late || !here || !m)
+		return late;
+	return task_mark_get(tgid, &mark) == 0 && mark.service && older_than(tgid, m);
 }
 
 void mountsrv_mount_ended(struct mountsrv *ms, struct mount *m, uint64_t deadline_ns)

@@ -57,7 +57,9 @@ void mountsrv_pending_done(struct mount_pending *p, struct mount *m, int error);
 
 /* Has any mount of the view ended yet? */
 bool mountsrv_any_ended(struct mountsrv *ms);
-/* Is this the late umount2 of a server whose mount is gone already? */
-bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid);
+/* Is this the late umount2 of a server whose mount is gone already? m is what lies there now, or
+ * NULL. A server may have become a daemon since it mounted: another process, but older than m. */
+bool mountsrv_is_late(
+	struct mountsrv *ms, const char *target, pid_t tgid, const struct mount *m);
 
 #endif

@@ -108,6 +108,7 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	struct mount **ret)
 {
 	int err = place_check(where, inode_type(root));
+	struct timespec now;
 	struct mount *m;
 
 	if (err < 0)
@@ -134,6 +135,8 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	m->fs = fs;
 	m->root = inode_get(root);
 	m->flags = flags;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	m->since_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 	atomic_init(&m->refs, 2); /* the list's and the caller's */
 	if (where->kind == PATH_VIRTUAL) {
 		m->parent = mount_get(where->mnt);
