@@ -192,9 +192,11 @@ bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid, const
 	pthread_mutex_unlock(&ms->lock);
 	if (m && m->server == tgid)
 		return false;
-	if (late || !here || !m)
+	if (late || !here)
 		return late;
-	return task_mark_get(tgid, &mark) == 0 && mark.service && older_than(tgid, m);
+	/* with nothing there it is answered too: libfuse would run fusermount after an error, and
+	 * that might find the next mount */
+	return task_mark_get(tgid, &mark) == 0 && mark.service && (!m || older_than(tgid, m));
 }
 
 void mountsrv_mount_ended(struct mountsrv *ms, struct mount *m, uint64_t deadline_ns)
