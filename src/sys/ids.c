@@ -302,7 +302,19 @@ static void cred_hook(struct call *c, struct fs_req *req)
 	req->rgid = id->gid[ID_REAL];
 }
 
+static bool group_hook(struct call *c, gid_t gid, bool *ret)
+{
+	const struct identity *id;
+
+	if (!c->um->ids || ids_of(c->um->ids, c->tid, &id) < 0)
+		return false;
+	*ret = false;
+	for (uint32_t i = 0; i < id->ngroups && !*ret; i++)
+		*ret = id->groups[i] == gid;
+	return true;
+}
+
 void ids_install(UNUSED struct ids *ids)
 {
-	path_set_cred_hook(cred_hook);
+	path_set_cred_hook(cred_hook, group_hook);
 }

@@ -157,7 +157,7 @@ static int open_source(struct job *j)
 	} else {
 		r = open(j->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		r = r < 0 ? -errno : r;
-		if (r >= 0 && rw && access(j->source, W_OK) < 0 && errno != ENOENT) {
+		if (r >= 0 && rw && !is_fuse_type(j) && access(j->source, W_OK) < 0 && errno != ENOENT) {
 			j->o.flags |= MS_RDONLY; /* as mount(8): "write-protected, mounting read-only" */
 			log_info("%s is write-protected, mounting read-only", j->source);
 		}

@@ -103,15 +103,21 @@ bool service_ended(struct service *s, uint64_t deadline_ns)
 	}
 }
 
+/* It and what it has started: it leads a session of its own. */
+static void signal_all(struct service *s, int sig)
+{
+	if (kill(-s->pid, sig) < 0)
+		(void)syscall(SYS_pidfd_send_signal, s->pidfd, sig, NULL, 0);
+}
+
 void service_stop(struct service *s, uint64_t grace_ns)
 {
 	if (s->pidfd < 0)
 		return;
-	(void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGTERM, NULL, 0);
-	(void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGCONT, NULL, 0);
-	if (service_ended(s, now_ns() + grace_ns))
-		return;
-	(void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+	signal_all(s, SIGTERM);
+	signal_all(s, SIGCONT);
+	(void)service_ended(s, now_ns() + grace_ns);
+	signal_all(s, SIGKILL);
 	(void)service_ended(s, now_ns() + 2 * NSEC_PER_SEC);
 }
 

@@ -85,8 +85,10 @@ int MUST_CHECK path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, cha
 char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
 
 /* Whose call this is, for the server: filesystem uid and gid, umask, from /proc or the virtual
- * identity (set once by sys/ids.c; without: the task's own). */
-void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret));
+ * identity (set once by sys/ids.c; without: the task's own). in_group: is this one of its supplementary
+ * groups; false when it cannot say. */
+void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret),
+	bool (*in_group)(struct call *c, gid_t gid, bool *ret));
 void fs_req_init(struct fs_req *req, struct call *c);
 /* Is the caller in this group: its file-system gid, or one of its supplementary groups? */
 bool fs_req_in_group(const struct fs_req *req, gid_t gid);
