@@ -247,10 +247,42 @@ static int do_remount(struct call *c, const struct path *p, unsigned long flags)
 	return mount_set_flags(c, p->mnt, new);
 }
 
-/* What is asked of a place that a mount of the view may be: true when it was answered. */
-static bool change_existing(struct call *c, unsigned long flags, const char *target,
-	enum verdict *ret)
+/* MS_BIND and MS_MOVE of what is on a mount of the view, by the virtual root. A moved mount is a new one
+ * of the same file system. */
+static int do_bind(struct call *c, const struct path *from, const char *target, bool move)
 {
+	_cleanup_path_ struct path where = PATH_INIT;
+	_cleanup_mount_ struct mount *m = NULL, *old = mount_get(from->mnt);
+	struct inode *root = from->inode;
+	int r;
+
+	if (!ids_capable(c, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (move && !path_is_mount_root(from))
+		return -EINVAL;
+	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
+	if (r == 0 && move && where.kind == PATH_VIRTUAL && where.mnt == old)
+		r = -ELOOP;
+	if (r == 0)
+		r = view_mount(&c->um->view, old->fs, root, &where, old->source, old->type,
+			old->options, old->flags, &m);
+	if (r < 0)
+		return r;
+	m->server = old->server;
+	if (!move)
+		return 0;
+	r = view_detach(&c->um->view, old, 0);
+	mount_ended(r < 0 ? m : old);
+	if (r < 0 && view_detach(&c->um->view, m, MNT_DETACH) < 0)
+		log_warn("%s: a failed move left a mount there", target);
+	return r;
+}
+
+/* What is asked of a place that a mount of the view may be: true when it was answered. */
+static bool change_existing(struct call *c, unsigned long flags, const char *source,
+	const char *target, enum verdict *ret)
+{
+	const char *what = flags & (MS_REMOUNT | MS_PROPAGATION) ? target : source;
 	_cleanup_path_ struct path p = PATH_INIT;
 	int r;
 
@@ -259,7 +291,7 @@ static bool change_existing(struct call *c, unsigned long flags, const char *tar
 	*ret = CONTINUE;
 	if (!view_has_mounts(&c->um->view))
 		return true;
-	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &p);
+	r = mount_where(c, AT_FDCWD, what, PATH_FOLLOW, &p);
 	if (r < 0)
 		*ret = call_return(c, r);
 	else if (p.kind != PATH_VIRTUAL)
@@ -269,7 +301,7 @@ static bool change_existing(struct call *c, unsigned long flags, const char *tar
 	else if (flags & MS_PROPAGATION)
 		*ret = call_return(c, path_is_mount_root(&p) ? 0 : -EINVAL);
 	else
-		*ret = call_return(c, -EPERM);
+		*ret = call_return(c, do_bind(c, &p, target, flags & MS_MOVE));
 	return true;
 }
 
@@ -328,10 +360,10 @@ enum verdict sys_mount(struct call *c)
 	if (n < 0)
 		return CONTINUE; /* the kernel says which error */
 	snprintf(c->what, sizeof(c->what), "%s %.120s", type, target);
-	if (change_existing(c, flags, target, &v))
-		return v;
 	if (c->args[0] && guest_read_str(c, call_addr(c, 0), source, PATH_MAX) < 0)
 		return CONTINUE;
+	if (change_existing(c, flags, source, target, &v))
+		return v;
 	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
 		data[0] = '\0';
 	if (!mount_type_is_fuse(type)) {

@@ -199,13 +199,13 @@ bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid, const
 	return task_mark_get(tgid, &mark) == 0 && mark.service && (!m || older_than(tgid, m));
 }
 
-void mountsrv_mount_ended(struct mountsrv *ms, struct mount *m, uint64_t deadline_ns)
+void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 {
 	struct mount_pending *p, *found = NULL;
 
 	pthread_mutex_lock(&ms->lock);
 	cds_list_for_each_entry(p, &ms->live, node) {
-		if (p->mnt == m) {
+		if (p->mnt->fs == fs) {
 			found = p;
 			cds_list_del(&p->node);
 			break;
@@ -216,7 +216,7 @@ void mountsrv_mount_ended(struct mountsrv *ms, struct mount *m, uint64_t deadlin
 		return;
 	/* only when the server is gone is the image whole */
 	if (!service_ended(&found->service, deadline_ns)) {
-		log_warn("%s: its server does not end and is killed", m->target);
+		log_warn("%s: its server does not end and is killed", found->source);
 		service_stop(&found->service, NSEC_PER_SEC);
 	}
 	mount_pending_free(found);

@@ -92,8 +92,8 @@ struct mountsrv {
 };
 
 void mount_pending_free(struct mount_pending *p);
-/* The mount is gone: waits for its server, unlocks its image. */
-void mountsrv_mount_ended(struct mountsrv *ms, struct mount *m, uint64_t deadline_ns);
+/* A file system has ended: waits for its server, unlocks its image. */
+void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns);
 void mountsrv_remember_ended(struct mountsrv *ms, const struct mount *m);
 
 #endif

@@ -30,13 +30,16 @@ static bool is_ready(struct fs *fs)
 	return !fuse_conn_dead(fs) && fuse_conn_wait_init(fs, NULL, 1) == 0;
 }
 
-/* The file system has no users: ends it. Takes the reference. */
+/* The mount has no users: ends it, and its file system if it is bound nowhere else. Takes the
+ * reference. */
 static void end_fs(struct um *um, struct mount *m, uint64_t deadline_ns)
 {
 	mountsrv_remember_ended(um->mountsrv, m);
-	files_drop_fs(um->files, m->fs);
-	mount_end(m, deadline_ns);
-	mountsrv_mount_ended(um->mountsrv, m, deadline_ns);
+	if (mount_ended(m)) {
+		files_drop_fs(um->files, m->fs);
+		m->fs->unmount(m->fs, deadline_ns);
+		mountsrv_fs_ended(um->mountsrv, m->fs, deadline_ns);
+	}
 	mount_put(m);
 }
 

@@ -247,6 +247,8 @@ struct fs {
 	void *itable;	     /* the view's table of its inodes */
 	const char *type;    /* "fuse.fuse2fs": statfs and mounts show it */
 	_Atomic uint32_t max_read, max_write; /* of one request; 0: any */
+	atomic_int mounted; /* mounts that have not been ended; the view's */
+	atomic_int nmounts; /* mounts that exist; the view's */
 	int (*server_pid)(struct fs *fs);
 };
 

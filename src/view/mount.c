@@ -54,9 +54,14 @@ struct mount *mount_get(struct mount *m)
 	return m;
 }
 
+bool mount_ended(struct mount *m)
+{
+	return !atomic_exchange(&m->ended, true) && atomic_fetch_sub(&m->fs->mounted, 1) == 1;
+}
+
 void mount_end(struct mount *m, uint64_t deadline_ns)
 {
-	if (!atomic_exchange(&m->ended, true) && m->fs->unmount)
+	if (mount_ended(m) && m->fs->unmount)
 		m->fs->unmount(m->fs, deadline_ns);
 }
 
@@ -70,9 +75,11 @@ void mount_put(struct mount *m)
 			inode_put(m->root);
 		if (m->covers)
 			inode_put(m->covers);
-		itable_release(m->fs);
-		if (m->fs->free)
-			m->fs->free(m->fs);
+		if (atomic_fetch_sub(&m->fs->nmounts, 1) == 1) {
+			itable_release(m->fs);
+			if (m->fs->free)
+				m->fs->free(m->fs);
+		}
 		atomic_fetch_sub(&m->view->nmounts, 1);
 		free(m->target);
 		free(m->source);
@@ -138,6 +145,8 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	m->since_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 	atomic_init(&m->refs, 2); /* the list's and the caller's */
+	atomic_fetch_add(&fs->mounted, 1);
+	atomic_fetch_add(&fs->nmounts, 1);
 	if (where->kind == PATH_VIRTUAL) {
 		m->parent = mount_get(where->mnt);
 		m->covers = inode_get(where->inode);

@@ -26,10 +26,26 @@ void path_release(struct path *p)
 	*p = (struct path)PATH_INIT;
 }
 
+/* A bind of a directory: the path from there. What has left it meanwhile keeps its whole path. */
+static void cut_root(char *inner, struct inode *root)
+{
+	_cleanup_free_ char *top = inode_path(root);
+	size_t n = top ? strlen(top) : 0;
+
+	if (n == 0 || strncmp(inner, top, n) != 0)
+		return;
+	if (inner[n] == '/')
+		memmove(inner, inner + n, strlen(inner + n) + 1);
+	else if (!inner[n])
+		strcpy(inner, "/");
+}
+
 char *path_of_inode(UNUSED struct view *v, struct mount *m, struct inode *ino)
 {
 	_cleanup_free_ char *inner = inode_path(ino);
 
+	if (inner && m->root->nodeid != m->fs->root_node)
+		cut_root(inner, m->root);
 	if (!inner)
 		return NULL;
 	if (m->target_len == 1)

@@ -69,8 +69,10 @@ static inline void mount_cleanup(struct mount **m)
 }
 #define _cleanup_mount_ _cleanup_(mount_cleanup)
 
-/* Ends the file system of a detached mount (fs->unmount), once: also called when the last
- * reference goes. */
+/* Notes that a detached mount has ended, once: true when it was the last of its file system (others
+ * are binds of it), which the caller then ends with fs->unmount. */
+bool mount_ended(struct mount *m);
+/* The same and, if it was the last, fs->unmount: also called when the last reference goes. */
 void mount_end(struct mount *m, uint64_t deadline_ns);
 
 /* May names and data be changed through this mount? 0 or -EROFS. */
