@@ -85,10 +85,12 @@ void cache_free(struct inode *ino)
 	free(c);
 }
 
-void cache_req(const struct filecache *c, struct fs_req *req)
+void cache_req(struct filecache *c, struct fs_req *req)
 {
+	pthread_mutex_lock(&c->lock);
 	*req = (struct fs_req){ .uid = c->uid, .gid = c->gid, .ruid = c->uid, .rgid = c->gid,
 		.umask = 022 };
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* ---- the placeholder ---- */

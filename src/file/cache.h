@@ -109,6 +109,9 @@ void cache_writer_put(struct filecache *c, int fd);
 
 /* Without it: */
 
+/* A request as write-back makes it, for whoever wrote last: no guest waits. */
+void cache_req(struct filecache *c, struct fs_req *req);
+
 void cache_lru_trim(struct files *f);
 /* Gives back n handles that were taken, and waits for the server. c->releasing counts them since. */
 void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n);
@@ -163,7 +166,5 @@ int cache_take_error(struct filecache *c);
 bool cache_unused(struct filecache *c);
 /* Drops the placeholder if it is closed and clean. The inode may go with it. */
 void cache_evict(struct filecache *c);
-/* The caller's request as write-back makes it: no guest waits. */
-void cache_req(const struct filecache *c, struct fs_req *req);
 
 #endif
