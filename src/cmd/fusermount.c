@@ -223,7 +223,7 @@ static void usage(void)
 	     " -z		    lazy unmount");
 }
 
-int main(int argc, char **argv)
+static int fusermount_main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "unmount", no_argument, NULL, 'u' }, { "lazy", no_argument, NULL, 'z' },
@@ -275,4 +275,16 @@ int main(int argc, char **argv)
 	}
 	a.mountpoint = argv[optind];
 	return a.unmount ? do_unmount(&a) : do_mount(&a);
+}
+
+int main(int argc, char **argv)
+{
+	const char *base = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+	base = base ? base + 1 : argc > 0 ? argv[0] : "";
+	if (strcmp(base, "mount") == 0)
+		return mount_main(argc, argv);
+	if (strcmp(base, "umount") == 0)
+		return umount_main(argc, argv);
+	return fusermount_main(argc, argv);
 }

@@ -66,6 +66,26 @@ int guestfd_get(struct call *c, int fd)
 	return got;
 }
 
+bool guestfd_lends(const struct call *c)
+{
+	return c->engine->lends;
+}
+
+int guestfd_flags(struct call *c, int fd, int ours)
+{
+	_cleanup_free_ char *info = NULL;
+	char path[64];
+	const char *p;
+
+	if (guestfd_lends(c))
+		return fcntl(ours, F_GETFL);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", c->tid, fd);
+	if (read_file(path, 65536, &info, NULL) < 0)
+		return O_PATH;
+	p = strstr(info, "flags:");
+	return p ? (int)strtoul(p + 6, NULL, 8) : O_PATH;
+}
+
 int guestfd_stat(struct call *c, int fd, struct stat *ret)
 {
 	_cleanup_fd_ int got = guestfd_get(c, fd);
@@ -114,6 +134,8 @@ bool guestfd_wants_low(struct call *c)
 	_cleanup_fd_ int pidfd = -1;
 	int limit = nofile_limit(c);
 
+	if (!guestfd_lends(c))
+		return true;
 	if (limit >= 0 && limit <= VFD_HOT)
 		return true;
 	pidfd = open_pidfd(c);

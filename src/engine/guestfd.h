@@ -21,6 +21,12 @@
 int MUST_CHECK guestfd_get(struct call *c, int fd);
 /* Which file it is, without keeping it: 0, -EBADF, -ESRCH. */
 int MUST_CHECK guestfd_stat(struct call *c, int fd, struct stat *ret);
+/* Can guestfd_get() lend the guest's own open file? Where pidfd_getfd(2) is refused (Docker's default
+ * profile) it gives an O_PATH descriptor of the same file: enough to know which one it is. Regular
+ * files then all are filled ones at low numbers, with native reads and writes. */
+bool guestfd_lends(const struct call *c);
+/* F_GETFL of the guest's descriptor, of which `ours` is what guestfd_get() gave. */
+int guestfd_flags(struct call *c, int fd, int ours);
 /* Is the number free in the guest's table? */
 bool guestfd_free(struct call *c, int fd);
 

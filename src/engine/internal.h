@@ -26,6 +26,7 @@ struct engine {
 	pthread_mutex_t launcher_lock; /* one request at a time */
 	const struct sysrow *by_nr[ENGINE_MAX_NR];
 	size_t notif_size, resp_size;
+	bool lends; /* pidfd_getfd(2) is allowed */
 	_Atomic(void (*)(struct call *, enum verdict)) observe;
 	atomic_int alive, idle;
 	atomic_bool stopping;

@@ -292,6 +292,15 @@ static void drop_inherited(void)
 	}
 }
 
+/* Docker's default profile refuses it. */
+static bool probe_getfd(void)
+{
+	_cleanup_fd_ int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	_cleanup_fd_ int copy = self < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, self, self, 0);
+
+	return copy >= 0;
+}
+
 static struct engine *engine_alloc(const struct engine_options *o)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -301,6 +310,7 @@ static struct engine *engine_alloc(const struct engine_options *o)
 		return NULL;
 	e->o = *o;
 	e->listener = -1;
+	e->lends = probe_getfd();
 	e->launcher_sock = -1;
 	atomic_init(&e->observe, o->observe);
 	pthread_mutex_init(&e->launcher_lock, NULL);

@@ -318,6 +318,9 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 	fs_req_init(&req, c);
 	o.req = &req;
 	o.low = guestfd_wants_low(c);
+	/* a directory is nothing to fill: where files are not lent it needs its traps all the more */
+	if (inode_type(o.ino) == S_IFDIR && !guestfd_lends(c))
+		o.low = false;
 	fd = open_any(&o, &filled);
 	if (fd < 0)
 		return call_return(c, fd);

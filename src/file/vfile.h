@@ -52,6 +52,8 @@ struct vfile {
 	int place;	     /* our own descriptor of the placeholder, -1 for directories */
 	struct filecache *cache; /* VFILE_REG: the inode's; NULL: direct I/O, an open of its own */
 	struct fs_handle dirh; /* direct I/O: the server's handle of this open file */
+	/* VFILE_DIR: its position where the guest's open file is not lent to us */
+	_Atomic uint64_t unlent_pos;
 	struct dirsnap *dir; /* VFILE_DIR: what has been read of it, and its handle; file/dir.c's */
 	atomic_int device_fd; /* VFILE_DEVICE: = place until its maker puts it, then -1 */
 	unsigned jobs;	     /* what background threads are to do with it (file/files.h) */

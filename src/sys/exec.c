@@ -391,10 +391,13 @@ static int find_helper(char *buf, size_t size)
 	return access(buf, X_OK) < 0 ? -errno : 0;
 }
 
-static bool is_fusermount(const char *word)
+/* mount and umount as well, where mount(2) never reaches us (sys/carry.h). */
+static bool is_helpers(const struct um *um, const char *word)
 {
 	const char *base = basename_of(word);
 
+	if (um->mount_refused && (strcmp(base, "mount") == 0 || strcmp(base, "umount") == 0))
+		return true;
 	return strcmp(base, "fusermount") == 0 || strcmp(base, "fusermount3") == 0;
 }
 
@@ -406,7 +409,7 @@ static enum verdict exec_word(struct exec *x)
 	int r;
 
 	set_filename(x);
-	if (is_fusermount(x->word) && find_helper(helper, sizeof(helper)) == 0)
+	if (is_helpers(c->um, x->word) && find_helper(helper, sizeof(helper)) == 0)
 		return run(x, -1, helper);
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;

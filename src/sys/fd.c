@@ -25,7 +25,7 @@ bool vfd_get(struct vfd *v, struct call *c, int fd)
 		return false;
 	if (vfile_of_fd(c, c->um->files, fd, &v->vf, &v->fd) < 0 || !v->vf)
 		return false;
-	v->fl = fcntl(v->fd, F_GETFL);
+	v->fl = guestfd_flags(c, fd, v->fd);
 	if (v->vf->opath)
 		v->fl |= O_PATH;
 	v->req = (struct fs_req){ .uid = geteuid(), .gid = getegid(), .umask = 022 };

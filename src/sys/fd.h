@@ -50,4 +50,9 @@ int MUST_CHECK vfd_fill(struct vfd *v, off_t off, uint64_t len);
 /* Before the open file comes to a number where nothing is trapped. */
 int MUST_CHECK vfd_go_low(struct vfd *v);
 
+/* The position of an open directory: the guest's open file has it, or where that is not lent
+ * (guestfd_lends) its vfile. 0 or -errno. */
+int MUST_CHECK vfd_dir_pos(struct vfd *v, struct call *c, uint64_t *ret);
+int MUST_CHECK vfd_dir_seek(struct vfd *v, struct call *c, uint64_t pos);
+
 #endif

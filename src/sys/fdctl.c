@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "base/log.h"
+#include "sys/carry.h"
 #include "sys/fd.h"
 
 /* ---- close ---- */
@@ -125,6 +126,11 @@ static enum verdict fcntl_dup(struct vfd *v, struct call *c, int flags)
 
 	if (fd < VFD_HOT || min < 0 || min >= VFD_HOT)
 		return CONTINUE;
+	if (!guestfd_lends(c)) {
+		int r = vfd_go_low(v);
+
+		return r < 0 ? call_return(c, r) : CONTINUE;
+	}
 	return guestfd_answer(c, v->fd, flags, ZONE_HOT);
 }
 
@@ -232,6 +238,8 @@ enum verdict sys_ioctl(struct call *c)
 
 	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
+	if (v.vf->kind == VFILE_DEVICE && cmd == UM_IOC_CALL)
+		return carry_ioctl(c);
 	if (v.vf->kind == VFILE_DEVICE)
 		return v.vf->ops->ioctl ? v.vf->ops->ioctl(v.vf, c, v.fd) : CONTINUE;
 	if (v.vf->kind == VFILE_SPECIAL || is_common(cmd) || (v.fl & O_PATH))

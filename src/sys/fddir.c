@@ -7,13 +7,31 @@
 
 #define DENTS_MAX (256u << 10)
 
+int vfd_dir_pos(struct vfd *v, struct call *c, uint64_t *ret)
+{
+	off_t at = guestfd_lends(c) ? lseek(v->fd, 0, SEEK_CUR) :
+				      (off_t)atomic_load(&v->vf->unlent_pos);
+
+	if (at < 0)
+		return -errno;
+	*ret = (uint64_t)at;
+	return 0;
+}
+
+int vfd_dir_seek(struct vfd *v, struct call *c, uint64_t pos)
+{
+	if (guestfd_lends(c))
+		return lseek(v->fd, (off_t)pos, SEEK_SET) < 0 ? -errno : 0;
+	atomic_store(&v->vf->unlent_pos, pos);
+	return 0;
+}
+
 static enum verdict do_getdents(struct call *c, bool old)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	size_t size = (uint32_t)c->args[2] < DENTS_MAX ? (uint32_t)c->args[2] : DENTS_MAX;
 	_cleanup_free_ char *buf = NULL;
 	uint64_t pos;
-	off_t at;
 	ssize_t n;
 	int r;
 
@@ -24,20 +42,18 @@ static enum verdict do_getdents(struct call *c, bool old)
 	buf = malloc(size ? size : 1);
 	if (!buf)
 		return call_return(c, -ENOMEM);
-	at = lseek(v.fd, 0, SEEK_CUR);
-	if (at < 0)
-		return call_return(c, -errno);
+	r = vfd_dir_pos(&v, c, &pos);
+	if (r < 0)
+		return call_return(c, r);
 	fs_req_init(&v.req, c);
-	pos = (uint64_t)at;
 	n = dir_read(v.vf, &v.req, &pos, old, buf, size);
 	if (n <= 0)
 		return call_return(c, n);
 	r = guest_write(c, call_addr(c, 1), buf, (size_t)n);
 	if (r < 0)
 		return call_return(c, r);
-	if (lseek(v.fd, (off_t)pos, SEEK_SET) < 0)
-		return call_return(c, -errno);
-	return call_return(c, n);
+	r = vfd_dir_seek(&v, c, pos);
+	return call_return(c, r < 0 ? r : n);
 }
 
 enum verdict sys_getdents64(struct call *c)

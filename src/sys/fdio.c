@@ -298,6 +298,23 @@ static off_t seek_data(struct vfd *v, off_t off, int whence)
 	return lseek(v->fd, r, SEEK_SET) < 0 ? -errno : r;
 }
 
+static enum verdict seek_unlent_dir(struct vfd *v, struct call *c)
+{
+	int64_t off = (int64_t)c->args[1];
+	uint64_t pos;
+	int r = vfd_dir_pos(v, c, &pos);
+
+	if (c->args[2] == SEEK_CUR && r == 0)
+		off += (int64_t)pos;
+	else if (c->args[2] != SEEK_SET)
+		r = -EINVAL;
+	if (r == 0 && off < 0)
+		r = -EINVAL;
+	if (r == 0)
+		r = vfd_dir_seek(v, c, (uint64_t)off);
+	return call_return(c, r < 0 ? r : off);
+}
+
 enum verdict sys_lseek(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
@@ -306,6 +323,8 @@ enum verdict sys_lseek(struct call *c)
 
 	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
+	if (v.vf->kind == VFILE_DIR && !(v.fl & O_PATH) && !guestfd_lends(c))
+		return seek_unlent_dir(&v, c);
 	if (v.vf->kind != VFILE_REG || (v.fl & O_PATH))
 		return CONTINUE;
 	if (vfd_direct(&v) && (v.vf->dirh.flags & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM)))

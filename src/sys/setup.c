@@ -2,6 +2,7 @@
 #include "sys/setup.h"
 
 #include "dev/loop/loop.h"
+#include "sys/carry.h"
 #include "sys/ids.h"
 #include "sys/mountsrv.h"
 
@@ -11,6 +12,7 @@ int um_init(struct um *um, bool root)
 {
 	int r = view_init(&um->view);
 
+	um->mount_refused = mount_is_refused();
 	if (r < 0)
 		return r;
 	r = files_new(&um->view, um->rundir, &um->files);

@@ -27,7 +27,7 @@ struct um {
 	char *rundir;	      /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
 	char *name;	      /* --name, or the ID */
 	pid_t first;	      /* the command's process */
-	bool docker;	      /* the outer filter refuses mount(2): exec of mount helpers is redirected */
+	bool mount_refused;   /* a filter outside refuses mount(2): see sys/carry.h */
 };
 
 #endif
