@@ -20,7 +20,7 @@ inside -m "disk.img:$HERE/mnt" -- bash -ec '
 	mkdir d; echo one >d/f; echo two >>d/f; cat d/f
 	cp /bin/ls . && ./ls d
 	for i in $(seq 300); do echo $i >d/n$i; done
-	find . -name "n*" | wc -l
+	find d -name "n*" | wc -l
 	exec 5<>d/f; read -u5 line; echo $line; exec 5>&-
 	mv d e; rm e/n1; (cd e && pwd); ls e | wc -l'
 is "files" "$OUT" "one
@@ -30,7 +30,7 @@ f
 one
 $HERE/mnt/e
 300"
-fsck_clean disk.img
+clean_fs disk.img
 
 inside -- bash -ec 'fuse2fs disk.img mnt; cat mnt/e/f; echo three >mnt/g; fusermount -u mnt; ls mnt
 	fuse2fs disk.img mnt; cat mnt/g; umount mnt; ls mnt'
@@ -40,5 +40,5 @@ three"
 
 inside --root -- bash -ec 'mount -t ext4 disk.img mnt; mount | grep -c "$PWD/mnt type ext4"; umount mnt'
 is "mount with --root" "$OUT" 1
-fsck_clean disk.img
+clean_fs disk.img
 nothing_left
