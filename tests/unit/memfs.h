@@ -31,7 +31,7 @@ struct memfs {
 	/* Called, unlocked, to change what a lookup found. */
 	void (*twist)(void *arg, uint64_t parent, const char *name, struct fs_entry *e);
 	int access_error;
-	bool freed; /* set by fs->free; the test frees with memfs_free() */
+	atomic_bool freed; /* set by fs->free; the test frees with memfs_free() */
 	atomic_uint_least64_t forgotten;
 };
 

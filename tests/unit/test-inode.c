@@ -218,6 +218,63 @@ static void test_timeouts(void)
 	teardown(&f);
 }
 
+/* An image that nobody else changes, whose server says that nothing may be kept (fuse2fs). */
+static void test_sole_client(void)
+{
+	struct fixture f = setup(0);
+	struct inode *x = NULL, *d = NULL;
+	struct fs_attr attr;
+	unsigned asked;
+
+	f.fs->flags |= FS_SOLE_CLIENT;
+	memfs_make(f.m, "x", S_IFREG | 0644, NULL);
+	ok(inode_lookup(f.root, &f.req, "x", &x) == 0, "a lookup");
+	inode_put(x);
+	ok(inode_lookup(f.root, &f.req, "x", &x) == 0 && lookups(&f) == 1, "is kept");
+	ok(inode_lookup(f.root, &f.req, "no", &d) == -ENOENT &&
+			inode_lookup(f.root, &f.req, "no", &d) == -ENOENT && lookups(&f) == 2,
+		"also one that found nothing");
+	ok(inode_getattr(x, &f.req, false, &attr) == 0 && atomic_load(&f.m->count[MEMFS_GETATTR]) == 0,
+		"so are its attributes");
+	ok(inode_link(x, &f.req, f.root, "no") == 0, "a second name");
+	asked = atomic_load(&f.m->count[MEMFS_GETATTR]);
+	ok(inode_getattr(x, &f.req, false, &attr) == 0 && attr.nlink == 2 &&
+			atomic_load(&f.m->count[MEMFS_GETATTR]) == asked + 1,
+		"attributes of a file with two names are asked for");
+	inode_put(x);
+	ok(inode_mkdir(f.root, &f.req, "d", 0700, &d) == 0, "mkdir");
+	ok(inode_lookup(f.root, &f.req, "d", &x) == 0 && x == d && lookups(&f) == 2, "is known");
+	inode_put(x);
+	inode_put(d);
+	teardown(&f);
+}
+
+/* What is removed and in use is asked for in vain of a server that works by names. */
+static int no_getattr(UNUSED struct fs *fs, UNUSED const struct fs_req *req, UNUSED uint64_t node,
+	UNUSED const struct fs_handle *h, UNUSED struct fs_attr *ret)
+{
+	return -ENOENT;
+}
+
+static void test_removed(void)
+{
+	struct fixture f = setup(0);
+	struct fs_node_ops ops = *f.fs->node;
+	struct inode *d = NULL;
+	struct fs_attr attr;
+
+	ops.getattr = no_getattr;
+	f.fs->node = &ops;
+	ok(inode_mkdir(f.root, &f.req, "d", 0750, &d) == 0, "mkdir");
+	ok(inode_getattr(d, &f.req, false, &attr) == -ENOENT, "the server knows nothing of it");
+	ok(inode_rmdir(f.root, &f.req, "d") == 0, "rmdir");
+	ok(inode_getattr(d, &f.req, false, &attr) == 0 && attr.mode == (S_IFDIR | 0750) &&
+			attr.nlink == 0,
+		"its attributes are what they were");
+	inode_put(d);
+	teardown(&f);
+}
+
 /* A server that says absurd things. */
 enum lie { LIE_PARENT, LIE_SELF, LIE_ROOT, LIE_TYPE, LIE_BADTYPE, LIE_GENERATION };
 
@@ -357,6 +414,8 @@ int main(void)
 	test_exchange();
 	test_races();
 	test_timeouts();
+	test_sole_client();
+	test_removed();
 	test_hostile();
 	test_permission();
 	test_many();
