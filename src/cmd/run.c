@@ -281,13 +281,15 @@ static int start_command(struct run *r)
 {
 	struct spawn s = { .argv = r->o->argv, .envp = environ, .fd = { -1, -1, -1 },
 		.pgid = r->link->pgid };
-	int err = engine_spawn(r->um.engine, &s, &r->um.first);
+	pid_t pid = 0;
+	int err = engine_spawn(r->um.engine, &s, &pid);
 
+	r->um.first = pid;
 	if (err < 0) {
 		log_user("cannot start %s: %s", r->o->argv[0], strerror(-err));
 		return err;
 	}
-	front_tell(r->link, FRONT_STARTED, r->um.first);
+	front_tell(r->link, FRONT_STARTED, pid);
 	return engine_launcher_settle(r->um.engine);
 }
 

@@ -64,8 +64,8 @@ struct filecache {
 
 	struct fs_handle h[HANDLE_KINDS];
 	bool have[HANDLE_KINDS];
-	uid_t uid; /* of the last writer: for write-back */
-	gid_t gid;
+	_Atomic uid_t uid; /* of the last writer: for write-back; read without the lock */
+	_Atomic gid_t gid;
 	int error; /* of write-back, not told yet */
 
 	uint64_t ra_next, ra_size; /* where a sequential reader goes on; how much is read ahead */

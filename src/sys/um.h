@@ -26,7 +26,7 @@ struct um {
 	struct trace *trace;
 	char *rundir;	      /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
 	char *name;	      /* --name, or the ID */
-	pid_t first;	      /* the command's process */
+	_Atomic pid_t first;  /* the command's process; 0 until it is started */
 	bool mount_refused;   /* a filter outside refuses mount(2): see sys/carry.h */
 };
 

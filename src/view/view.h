@@ -31,7 +31,7 @@ struct mount {
 	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */
 	atomic_bool ended;    /* mount_end() was called */
 	uint64_t since_ns;    /* CLOCK_BOOTTIME, when it was attached */
-	pid_t server;	      /* the service task that serves it, 0 when not known */
+	_Atomic pid_t server; /* the service task that serves it, 0 when not known */
 	struct cds_list_head node; /* view->mounts, newest last */
 };
 
