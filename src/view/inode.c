@@ -154,6 +154,7 @@ static void inode_free(struct inode *ino, bool forget)
 		fs->node->forget(fs, ino->nodeid, ino->nlookup);
 	pthread_mutex_destroy(&ino->lock);
 	free(ino->name);
+	free(ino->body);
 	free(ino);
 }
 
@@ -302,6 +303,8 @@ void inode_invalidate_attr(struct inode *ino)
 	if (ino->attr_seq < seq)
 		ino->attr_seq = seq;
 	ino->attr_until = 0;
+	free(ino->body);
+	ino->body = NULL;
 	pthread_mutex_unlock(&ino->lock);
 }
 

@@ -22,10 +22,12 @@ struct inode {
 	atomic_int refs;
 	mode_t type;	  /* S_IFMT part; never changes: a node whose type changed is another inode */
 	uint64_t nlookup; /* what the server must be told to forget; the table's lock */
-	pthread_mutex_t lock; /* attr, attr_until, attr_seq, cache pointer; innermost but for caches */
+	/* attr, attr_until, attr_seq, body, cache pointer; innermost but for caches */
+	pthread_mutex_t lock;
 	struct fs_attr attr;
 	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
 	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not kept */
+	char *body;	     /* of a symbolic link, where it may be kept, else NULL */
 	struct filecache *cache; /* NULL while never opened; owned; freed by the hook below */
 	/* Where a directory (or file, as last looked up) is: guarded by the table's lock. */
 	struct inode *parent; /* referenced; NULL for a root */

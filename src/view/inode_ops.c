@@ -292,11 +292,32 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 
 int inode_readlink(struct inode *ino, const struct fs_req *req, char buf[])
 {
+	const bool keep = ino->fs->flags & (FS_CACHE_SYMLINKS | FS_SOLE_CLIENT);
+	uint64_t version;
+	bool known = false;
+	int err;
+
 	if (ino->type != S_IFLNK || !ino->fs->node->readlink)
 		return -EINVAL;
 	if (atomic_load(&ino->bad))
 		return -EIO;
-	return ino->fs->node->readlink(ino->fs, req, ino->nodeid, buf);
+	pthread_mutex_lock(&ino->lock);
+	if (ino->body) {
+		strcpy(buf, ino->body);
+		known = true;
+	}
+	pthread_mutex_unlock(&ino->lock);
+	if (known)
+		return 0;
+	version = itable_version(ino->fs);
+	err = ino->fs->node->readlink(ino->fs, req, ino->nodeid, buf);
+	if (err < 0 || !keep)
+		return err;
+	pthread_mutex_lock(&ino->lock);
+	if (!ino->body && ino->attr_seq <= version)
+		ino->body = strdup(buf);
+	pthread_mutex_unlock(&ino->lock);
+	return 0;
 }
 
 /* One of its names is gone. */

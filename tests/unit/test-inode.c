@@ -224,6 +224,7 @@ static void test_sole_client(void)
 	struct fixture f = setup(0);
 	struct inode *x = NULL, *d = NULL;
 	struct fs_attr attr;
+	char body[PATH_MAX];
 	unsigned asked;
 
 	f.fs->flags |= FS_SOLE_CLIENT;
@@ -241,6 +242,11 @@ static void test_sole_client(void)
 	ok(inode_getattr(x, &f.req, false, &attr) == 0 && attr.nlink == 2 &&
 			atomic_load(&f.m->count[MEMFS_GETATTR]) == asked + 1,
 		"attributes of a file with two names are asked for");
+	inode_put(x);
+	ok(inode_symlink(f.root, &f.req, "l", "body", &x) == 0 &&
+			inode_readlink(x, &f.req, body) == 0 && inode_readlink(x, &f.req, body) == 0 &&
+			strcmp(body, "body") == 0 && atomic_load(&f.m->count[MEMFS_READLINK]) == 1,
+		"the body of a link is asked for once");
 	inode_put(x);
 	ok(inode_mkdir(f.root, &f.req, "d", 0700, &d) == 0, "mkdir");
 	ok(inode_lookup(f.root, &f.req, "d", &x) == 0 && x == d && lookups(&f) == 2, "is known");
