@@ -216,6 +216,14 @@ enum verdict guestfd_answer(struct call *c, int fd, int flags, enum guestfd_zone
 	return n < 0 && n != -ENOENT ? DONE : ANSWERED;
 }
 
+enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags)
+{
+	int n = addfd(c, fd, number, SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND, flags);
+
+	c->ret = n;
+	return n < 0 && n != -ENOENT ? DONE : ANSWERED;
+}
+
 int guestfd_add(struct call *c, int fd, int flags)
 {
 	int n = place(c, fd, flags, ZONE_HOT, 0);

@@ -44,6 +44,9 @@ enum guestfd_zone {
  */
 enum verdict guestfd_answer(struct call *c, int fd, int flags, enum guestfd_zone zone);
 
+/* The same as dup2(2) answers: at this number, whatever was there. */
+enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags);
+
 /* Adds a descriptor without answering: the number in the guest (from VFD_HOT up), or -errno. */
 int MUST_CHECK guestfd_add(struct call *c, int fd, int flags);
 

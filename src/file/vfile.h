@@ -35,6 +35,9 @@ struct vfile_ops {
 	enum verdict (*splice)(struct vfile *vf, struct call *c, int fd); /* vmsplice, tee too */
 	int (*getattr)(struct vfile *vf, struct fs_attr *ret); /* else fstat is the placeholder's */
 	void (*last_close)(struct vfile *vf); /* nobody has it open any more; then it is freed */
+	/* For a copy of fd at a number where calls are not trapped: an open file that needs no traps,
+	 * at the same offset. A descriptor or -errno. NULL: the placeholder itself serves. */
+	int (*low)(struct vfile *vf, int fd);
 	const char *path; /* what /proc/PID/fd shows: "/dev/fuse" */
 };
 

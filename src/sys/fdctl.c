@@ -71,6 +71,22 @@ enum verdict sys_close_range(UNUSED struct call *c)
 
 /* ---- dup ---- */
 
+static bool has_low(const struct vfile *vf)
+{
+	return vf->kind == VFILE_DEVICE && vf->ops->low;
+}
+
+/* A device's stand-in at this number; -1: the lowest free. */
+static enum verdict low_answer(struct vfd *v, struct call *c, int to, int flags)
+{
+	_cleanup_fd_ int fd = v->vf->ops->low(v->vf, v->fd);
+
+	if (fd < 0)
+		return call_return(c, fd);
+	return to < 0 ? guestfd_answer(c, fd, flags, ZONE_LOWEST) :
+			guestfd_answer_at(c, fd, to, flags);
+}
+
 /* The lowest number matters for 0, 1, 2 alone (as in guestfd.h): otherwise a new one of the same
  * zone keeps the traps. */
 enum verdict sys_dup(struct call *c)
@@ -82,11 +98,13 @@ enum verdict sys_dup(struct call *c)
 		return CONTINUE;
 	if (!guestfd_wants_low(c))
 		return guestfd_answer(c, v.fd, 0, fd < VFD_HOT ? ZONE_FILLED : ZONE_HOT);
+	if (has_low(v.vf))
+		return low_answer(&v, c, -1, 0);
 	r = vfd_go_low(&v);
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
-static enum verdict dup_to(struct call *c)
+static enum verdict dup_to(struct call *c, int flags)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	int from = call_fd(c, 0), to = call_fd(c, 1), r;
@@ -104,18 +122,20 @@ static enum verdict dup_to(struct call *c)
 		return CONTINUE;
 	if (to >= VFD_HOT || !vfd_get(&v, c, from))
 		return CONTINUE;
+	if (has_low(v.vf))
+		return low_answer(&v, c, to, flags);
 	r = vfd_go_low(&v);
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
 enum verdict sys_dup2(struct call *c)
 {
-	return dup_to(c);
+	return dup_to(c, 0);
 }
 
 enum verdict sys_dup3(struct call *c)
 {
-	return dup_to(c);
+	return dup_to(c, (int)c->args[2] & O_CLOEXEC);
 }
 
 /* ---- fcntl ---- */
@@ -143,7 +163,7 @@ enum verdict sys_fcntl(struct call *c)
 	case F_SETFD:
 		return CONTINUE;
 	}
-	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind == VFILE_DEVICE)
+	if (!vfd_get(&v, c, call_fd(c, 0)) || (v.vf->kind == VFILE_DEVICE && !has_low(v.vf)))
 		return CONTINUE;
 	if ((int)c->args[1] == F_GETFL)
 		return v.vf->opath ? call_return(c, v.fl) : CONTINUE;

@@ -47,5 +47,6 @@ enum verdict loop_ioctl(struct vfile *vf, struct call *c, int fd);
 enum verdict loop_ctl_ioctl(struct vfile *vf, struct call *c, int fd);
 enum verdict loop_read(struct vfile *vf, struct call *c, int fd);
 enum verdict loop_write(struct vfile *vf, struct call *c, int fd);
+int loop_low(struct vfile *vf, int fd);
 
 #endif

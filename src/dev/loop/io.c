@@ -159,3 +159,26 @@ enum verdict loop_write(struct vfile *vf, struct call *c, int fd)
 {
 	return loop_io(vf, c, fd, true);
 }
+
+int loop_low(struct vfile *vf, int fd)
+{
+	struct loopfile *lf = vf->priv;
+	_cleanup_fd_ int data = -1, again = -1;
+	uint64_t off = 0, size = 0;
+	char path[FD_PATH_MAX];
+	bool ro = false;
+	int fl = fcntl(fd, F_GETFL);
+	off_t pos = lseek(fd, 0, SEEK_CUR);
+
+	if (fl < 0 || pos < 0)
+		return -errno;
+	data = loop_data(lf->um->loops, lf->n, &off, &size, &ro);
+	if (data < 0)
+		return data;
+	if (off != 0)
+		return -EOPNOTSUPP; /* only a trapped descriptor can add the offset */
+	again = open(fd_path(path, data), (fl & (O_ACCMODE | O_APPEND)) | O_CLOEXEC);
+	if (again < 0 || lseek(again, pos, SEEK_SET) < 0)
+		return -errno;
+	return take_fd(&again);
+}

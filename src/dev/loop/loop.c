@@ -2,7 +2,8 @@
 /*
  * Theory of operation. A device is a row of a table. What a guest has open of it is an empty memfd
  * as long as the device, in the numbers where every call is trapped: reads and writes take their
- * offset from it and their data from the backing file.
+ * offset from it and their data from the backing file. A copy at a low number (dd's standard input)
+ * is the backing file itself.
  */
 #include "dev/loop/internal.h"
 
@@ -160,6 +161,7 @@ static const struct vfile_ops loop_ops = {
 	.read = loop_read,
 	.write = loop_write,
 	.getattr = loop_getattr,
+	.low = loop_low,
 	.last_close = loop_last_close,
 	.path = "/dev/loop",
 };

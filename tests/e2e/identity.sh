@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# --root: the virtual identity and the kernel's rules for changing it.
+# timeout: 200
+. "$TOP/tests/e2e/lib.sh"
+need setpriv su
+
+is "root" "$(um --root -- id -u)" 0
+is "status" "$(um --root -- grep -c '^\(Uid\|Gid\):.0.0.0.0$' /proc/self/status)" 2
+is "all capabilities" "$(um --root -- grep CapEff /proc/self/status | tr -d '0\t')" "CapEff:1ffffffffff"
+is "setpriv" "$(um --root -- setpriv --reuid=1234 --regid=1235 --clear-groups id -u -r)" 1234
+is "exec takes capabilities from others" \
+	"$(um --root -- setpriv --reuid=1234 --clear-groups grep CapPrm /proc/self/status | tr -d '0\t')" \
+	"CapPrm:"
+is "but not ambient ones" \
+	"$(um --root -- setpriv --reuid=1234 --clear-groups --inh-caps=+net_raw --ambient-caps=+net_raw \
+		grep CapEff /proc/self/status)" "CapEff:	0000000000002000"
+is "groups" "$(um --root -- setpriv --groups=7,3 sh -c 'grep Groups /proc/self/status')" "Groups:	3 7 "
+is "su" "$(um --root -- su nobody -s /bin/sh -c 'id -un')" nobody
+is "a limit that nobody has set" "$(um --root -- bash -c 'ulimit -x')" unlimited
+
+cat >ids.py <<'PYTHON'
+import os
+def refused(f, *args):
+    try:
+        f(*args)
+    except PermissionError:
+        return True
+os.setresuid(1000, 1001, 1002)
+assert os.getresuid() == (1000, 1001, 1002)
+assert refused(os.setresuid, 5, 5, 5)
+assert refused(os.setgroups, [1])
+assert refused(os.setgid, 7)
+os.seteuid(1002)
+assert os.getresuid() == (1000, 1002, 1002)
+os.setreuid(1002, 1000)
+assert os.getresuid() == (1002, 1000, 1000)
+os.setuid(1002)
+assert refused(os.setuid, 0)
+if os.fork() == 0:
+    assert os.getuid() == 1002 and os.geteuid() == 1002
+    os._exit(0)
+assert os.wait()[1] == 0
+PYTHON
+gives "setresuid(2) and its like" 0 um --root -- python3 ids.py
+touch own
+gives "one's own file given to root" 0 um --root -- chown 0:0 own
+gives "to nobody" 1 um --root -- chown nobody own
+is "it is the user's still" "$(stat -c %u own)" "$(id -u)"

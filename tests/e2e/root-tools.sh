@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# --root: losetup, bind and moved mounts, remounts, lazy unmounts, the newer mount calls.
+# timeout: 200
+. "$TOP/tests/e2e/lib.sh"
+need losetup mount umount findmnt blkid dd
+
+ext4_image disk.img 16M
+mkdir mnt mnt2 mnt3
+cat >loop.sh <<'INSIDE'
+set -eux
+dev=$(losetup -f --show disk.img)
+losetup -n -l -O BACK-FILE "$dev" | grep -x "$PWD/disk.img"
+blkid -p "$dev" | grep ext4
+test "$(dd if="$dev" bs=1 skip=1080 count=2 2>/dev/null | od -An -tx1)" = " 53 ef"
+mount "$dev" mnt
+echo one >mnt/file
+losetup -d "$dev"
+cat mnt/file
+umount mnt
+! losetup -l | grep disk.img
+mount disk.img mnt
+losetup -l | grep disk.img
+! test -s /run/mount/utab
+umount mnt
+! losetup -l | grep disk.img
+INSIDE
+gives "losetup" 0 um --root -- sh loop.sh
+clean_fs disk.img
+
+cat >bind.sh <<'INSIDE'
+set -eux
+mount disk.img mnt
+mkdir mnt/dir
+echo two >mnt/dir/file
+mount --bind mnt/dir mnt2
+cat mnt2/file
+test "$(findmnt -n -o FSROOT "$PWD/mnt2")" = /dir
+(cd mnt2 && test "$(pwd -P)" = "$PWD")
+umount mnt
+cat mnt2/file
+umount mnt2
+mount disk.img mnt
+mount --move mnt mnt3
+! test -e mnt/dir
+cat mnt3/dir/file
+mount -o remount,ro mnt3
+! touch mnt3/new
+mount -o remount,rw mnt3
+touch mnt3/new
+exec 3<mnt3/dir/file
+! umount mnt3
+umount -l mnt3
+cat <&3
+exec 3<&-
+INSIDE
+gives "bind, move, remount, umount -l" 0 um --root -- sh bind.sh
+clean_fs disk.img
+
+cat >calls.py <<'PYTHON'
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(nr, *args):
+    r = libc.syscall(nr, *[ctypes.c_char_p(a) if isinstance(a, bytes) else ctypes.c_long(a) for a in args])
+    if r < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return r
+OPEN_TREE, MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT = 428, 429, 430, 431, 432
+def mount(source, target):
+    ctx = call(FSOPEN, b"ext4", 1)
+    call(FSCONFIG, ctx, 1, b"source", source, 0)
+    call(FSCONFIG, ctx, 0, b"ro", 0, 0)
+    try:
+        call(FSCONFIG, ctx, 6, 0, 0, 0)
+    except OSError as e:
+        print("create:", e.strerror, "/", os.read(ctx, 1000).decode().strip())
+        return
+    mnt = call(FSMOUNT, ctx, 1, 2)
+    call(MOVE_MOUNT, mnt, b"", -100, target, 4)
+mount(b"missing.img", b"mnt")
+mount(b"disk.img", b"mnt")
+print([l for l in open("/proc/self/mountinfo") if "disk.img" in l][0])
+PYTHON
+gives "fsopen" 0 um --root -- sh -c 'python3 calls.py; cat mnt/dir/file; umount mnt'
+has "its message" "$OUT" "create: No such file or directory / e missing.img"
+has "its flags" "$OUT" "ro,nosuid"
+nothing_left
