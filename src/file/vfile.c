@@ -36,6 +36,16 @@ int vfile_new_device(struct files *f, int fd, const struct vfile_ops *ops, void 
 	return r;
 }
 
+int file_alias(struct files *f, int fd, struct mount *m, struct inode *ino)
+{
+	struct vfile like = { VFILE_LIKE(VFILE_PATH, ino, m) }, *vf;
+	int r = files_add(f, &like, fd, &vf);
+
+	if (r == 0)
+		vfile_put(vf);
+	return r;
+}
+
 int vfile_getattr(struct vfile *vf, const struct fs_req *req, struct fs_attr *ret)
 {
 	if (vf->kind == VFILE_DEVICE)

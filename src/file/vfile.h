@@ -106,6 +106,10 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 int MUST_CHECK file_open_fd(
 	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino, int flags);
 
+/* fd is a file of our own with the content of inode (a program made ready to run): for as long as
+ * anybody has it open or runs it, it is seen as inode. */
+int MUST_CHECK file_alias(struct files *f, int fd, struct mount *m, struct inode *ino);
+
 /* A new directory placeholder for inode: a descriptor of ours, for chdir. Not O_PATH, which could
  * not be handed to a guest. */
 int MUST_CHECK file_open_dir(struct files *f, struct mount *m, struct inode *ino);

@@ -238,7 +238,12 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 	if (r < 0)
 		return r;
 	*ret_fd = elf_with_interp(img->fd, basename_of(x->filename), hop->path);
-	return *ret_fd < 0 ? *ret_fd : 0;
+	if (*ret_fd < 0)
+		return *ret_fd;
+	/* /proc/PID/exe and maps show the program, not the copy; of a real one they cannot */
+	if (img->path.kind == PATH_VIRTUAL)
+		return file_alias(x->c->um->files, *ret_fd, img->path.mnt, img->path.inode);
+	return 0;
 }
 
 /* The guest has a tracer already: its path is written over where it is. What argv says beyond that
