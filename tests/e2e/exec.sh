@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Real programs that live on a mount: built there, scripts, virtual environments, under strace and gdb.
+# timeout: 300
+. "$TOP/tests/e2e/lib.sh"
+
+need mke2fs gcc make
+ext4_image fs.img 256M
+mkdir mnt
+M=$HERE/mnt
+
+# inside SCRIPT: run by bash in a view with the image at $M, the working directory there
+inside() {
+	status um -m "$HERE/fs.img:$M" -- bash -c "cd '$M' && $1"
+}
+
+cat >build.sh <<'END'
+set -e
+mkdir proj && cd proj
+printf 'prog: a.o b.o\n\t$(CC) -o $@ a.o b.o\n%%.o: %%.c gen.h\n\t$(CC) -g -O0 -c -o $@ $<\n' >Makefile
+printf 'gen.h: gen.sh\n\t./gen.sh >$@\n' >>Makefile
+printf '#!/bin/sh\necho "#define N 42"\n' >gen.sh
+chmod +x gen.sh
+printf '#include "gen.h"\nint f(int x) { return x + N; }\n' >a.c
+printf '#include <stdio.h>\nint f(int x);\n' >b.c
+printf 'int main(int c, char **v) { (void)c; printf("%%s %%d\\n", v[0], f(1)); return 3; }\n' >>b.c
+make -j2 >/dev/null
+./prog
+END
+inside "bash $HERE/build.sh"
+is "a project built and run on the mount" "$OUT $STATUS" "./prog 43 3"
+
+cat >scripts.sh <<'END'
+cp /bin/bash mybash; cp /bin/true mytrue
+printf '#!/bin/sh\necho "$0 $*"\n' >s.sh
+printf '#!./mybash\necho "own $0 $*"\n' >own.sh
+printf 'echo "no line $0"\n' >plain
+chmod +x s.sh own.sh plain
+mkdir -p d/e
+./s.sh 1; ./own.sh 2; ./plain; (cd d/e && ../../s.sh 3 && pwd)
+./mybash -c 'read -r c </proc/$$/comm; echo "$0 $c $(readlink /proc/$$/exe)"'
+find d s.sh own.sh -name '*.sh' -exec ./mytrue {} + && echo found
+echo a b | xargs ./s.sh
+END
+inside "bash $HERE/scripts.sh"
+is "scripts and their interpreters" "$OUT" "./s.sh 1
+own ./own.sh 2
+no line ./plain
+../../s.sh 3
+$M/d/e
+./mybash mybash $M/mybash
+found
+./s.sh a b"
+
+if [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import venv' 2>/dev/null; then
+	inside "/usr/bin/python3 -m venv --without-pip v && v/bin/python -c 'import sys; print(sys.prefix)'"
+	is "a virtual environment of python" "$OUT" "$M/v"
+	inside "printf '#!$M/v/bin/python\nimport sys\nprint(sys.argv, sys.prefix)\n' >t.py; chmod +x t.py; ./t.py x"
+	is "a script of it" "$OUT" "['./t.py', 'x'] $M/v"
+fi
+
+if command -v busybox >/dev/null; then
+	inside "cp \$(command -v busybox) . && mkdir bin && ./busybox --install -s bin && PATH=$M/bin $M/bin/sh -c 'echo \$0 | cat'"
+	has "a static program of many names" "$OUT" "sh"
+fi
+
+inside 'for i in $(seq 60); do (cd d && ../s.sh $i >../out.$i) & done; wait; cat out.* | sort -u | wc -l'
+is "many at once" "$OUT" 60
+
+inside 'for i in $(seq 20); do (while :; do ./mytrue; cd d; cd ..; done) & p=$!; sleep 0.02; kill -9 $p; wait $p 2>/dev/null; done; echo all gone'
+is "killed at any time" "$OUT" "all gone"
+
+# A tracer of the guest's own: then the supervisor cannot be one.
+if command -v strace >/dev/null; then
+	inside 'strace -f -o /dev/null bash -c "./mytrue && ./s.sh a; d/../s.sh b; ./mybash -c \"echo \\\$0\""'
+	is "under strace -f" "$OUT" "./s.sh a
+d/../s.sh b
+./mybash"
+fi
+if command -v gdb >/dev/null; then
+	inside "gdb -q -nx -batch -ex 'break f' -ex run -ex bt -ex cont ./proj/prog"
+	has "a breakpoint of gdb" "$OUT" "#0  f (x=1) at a.c:2"
+	has "the program goes on" "$OUT" "$M/proj/prog 43"
+fi
+clean_fs fs.img
