@@ -230,3 +230,12 @@ int guestfd_add(struct call *c, int fd, int flags)
 
 	return n == -ENOENT ? -ESRCH : n;
 }
+
+int guestfd_replace(struct call *c, int fd, int at, int flags)
+{
+	int n = addfd(c, fd, at, SECCOMP_ADDFD_FLAG_SETFD, flags);
+
+	if (n < 0)
+		return n == -ENOENT ? -ESRCH : n;
+	return 0;
+}

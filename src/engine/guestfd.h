@@ -50,6 +50,10 @@ enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags);
 /* Adds a descriptor without answering: the number in the guest (from VFD_HOT up), or -errno. */
 int MUST_CHECK guestfd_add(struct call *c, int fd, int flags);
 
+/* Makes the guest's number `at` stand for the open file `fd` (which stays the caller's), as dup2(2)
+ * does, without answering: 0 or -errno. */
+int MUST_CHECK guestfd_replace(struct call *c, int fd, int at, int flags);
+
 /* Must the next virtual file take the lowest number: because 0, 1 or 2 is free (programs count
  * on close(0); open()), or because no number >= VFD_BASE is allowed (RLIMIT_NOFILE)? Then the
  * file is filled first and answered with ZONE_LOWEST. */

@@ -15,6 +15,7 @@
 #include "fs/fuse/dev.h"
 
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,9 +36,10 @@
 enum dev_state { DEV_OPEN, DEV_MOUNTED, DEV_ENDED };
 
 struct fuse_dev {
-	atomic_int refs;  /* the vfile, the connection, the ending */
-	int sock;	  /* our end */
-	ino_t ino;	  /* of the server's end */
+	atomic_int refs; /* the vfile, the connection, the ending */
+	int sock;	 /* our end */
+	ino_t ino;	 /* of the server's end */
+	struct files *files;
 	atomic_int state; /* enum dev_state */
 };
 
@@ -77,9 +79,35 @@ static enum verdict dev_rw(struct vfile *vf, struct call *c, UNUSED int fd)
 	return err ? call_return(c, err) : CONTINUE;
 }
 
-/* FUSE_DEV_IOC_CLONE too: a server goes on with the descriptor that it has. */
-static enum verdict dev_ioctl(UNUSED struct vfile *vf, struct call *c, UNUSED int fd)
+/*
+ * A second channel of a mounted device, for another thread. One socket serves any number of
+ * readers, so the number that was to be the clone becomes another descriptor of the same socket.
+ */
+static enum verdict dev_clone(struct fuse_dev *d, struct call *c)
 {
+	_cleanup_vfile_ struct vfile *from = NULL;
+	_cleanup_fd_ int fd = -1;
+	struct fuse_dev *source;
+	uint32_t number;
+	int err = guest_read(c, call_addr(c, 2), &number, sizeof(number));
+
+	if (!err)
+		err = vfile_of_fd(c, d->files, (int)number, &from, &fd);
+	if (err)
+		return call_return(c, err);
+	if (!fuse_dev_is(from) || !guestfd_lends(c))
+		return call_return(c, -EINVAL);
+	source = from->priv;
+	if (source == d || atomic_load(&source->state) != DEV_MOUNTED ||
+		atomic_load(&d->state) != DEV_OPEN)
+		return call_return(c, -EINVAL);
+	return call_return(c, guestfd_replace(c, fd, call_fd(c, 0), O_CLOEXEC));
+}
+
+static enum verdict dev_ioctl(struct vfile *vf, struct call *c, UNUSED int fd)
+{
+	if ((uint32_t)c->args[1] == FUSE_DEV_IOC_CLONE)
+		return dev_clone(vf->priv, c);
 	return call_return(c, -ENOTTY);
 }
 
@@ -267,18 +295,24 @@ enum verdict fuse_dev_open(struct call *c, struct files *f, int flags)
 	_cleanup_vfile_ struct vfile *vf = NULL;
 	struct fuse_dev *d = NULL;
 	int fd = -1, err;
+	enum verdict v;
 
 	if ((flags & O_ACCMODE) != O_RDWR)
 		return call_return(c, -EACCES); /* of no use, and a socket cannot tell */
 	err = dev_new(flags, &d, &fd);
 	if (err)
 		return call_return(c, err);
+	d->files = f;
 	err = vfile_new_device(f, fd, &dev_ops, d, &vf);
 	if (err) {
 		dev_put(d);
 		return call_return(c, err);
 	}
-	return guestfd_answer(c, vf->place, flags & O_CLOEXEC, ZONE_FILLED);
+	v = guestfd_answer(c, vf->place, flags & O_CLOEXEC, ZONE_FILLED);
+	if (v == DONE &&
+		c->ret == -EMFILE) /* no number so high is allowed: splice is native then */
+		v = guestfd_answer(c, vf->place, flags & O_CLOEXEC, ZONE_LOWEST);
+	return v;
 }
 
 bool fuse_dev_is(const struct vfile *vf)
