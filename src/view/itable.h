@@ -102,4 +102,8 @@ int MUST_CHECK inode_enter_locked(struct itable *t, const struct fs_entry *e,
 	struct inode *parent, const char *name, uint64_t version, struct inode **ret,
 	struct inode *drop[2]);
 
+/* ---- inode_attr.c ---- */
+/* Keeps a reply's attributes unless the inode changed after `version`. */
+void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t version);
+
 #endif

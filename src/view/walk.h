@@ -85,6 +85,15 @@ static inline bool walk_rest_empty(const char *p)
 	return *p == '\0';
 }
 
+/* The kernel fails as we did if it goes the same way: WALK_NATIVE, or err. */
+int walk_real_error(const struct walk *w, int err);
+/* Links below /proc/PID lead to files, the others of /proc to names. */
+bool walk_is_magic(const char *path);
+/* Those of them that may lead to a virtual file. */
+bool walk_is_magic_file(const char *path);
+/* Follows the link w->full[0..len) of /proc to what it leads to. */
+int MUST_CHECK walk_follow_magic(struct walk *w, size_t len);
+
 /* The next stretch of the host's tree. */
 int MUST_CHECK walk_real(struct walk *w);
 /* ".." on the host's tree, from a directory. */

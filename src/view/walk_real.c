@@ -8,9 +8,6 @@
  * kernel will walk the guest's own words to the same end, or fail in the same way: the walk ends
  * as WALK_NATIVE without our knowing what is there. Only stretches with a link in them are
  * looked at closer.
- *
- * /proc is special: /proc/self is the guest's, and links below /proc/PID lead to files, not to
- * names; where such a file is a placeholder, the walk goes on at what it stands for.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -152,15 +149,6 @@ static ssize_t run_readlink(struct walk *w, const struct run *r, size_t len)
 	return n;
 }
 
-/* The kernel fails as we did if it goes the same way. */
-static int real_error(const struct walk *w, int err)
-{
-	/* our own want, which tells nothing about the path */
-	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
-		return err;
-	return w->touched ? err : WALK_NATIVE;
-}
-
 /* Only the name of where the walk began is known, and that may lead through directories that
  * nobody may search: take the directory itself. */
 static bool use_start(struct walk *w, int err)
@@ -191,78 +179,6 @@ static void run_arrive(struct walk *w, size_t len, int fd)
 	w->start_link[0] = '\0';
 }
 
-/* Links below /proc/PID lead to files, the others of /proc to names. */
-static bool is_magic(const char *path)
-{
-	return strncmp(path, "/proc/", 6) == 0 && path[6] >= '0' && path[6] <= '9';
-}
-
-/* Those of them that may lead to a virtual file. */
-static bool is_magic_file(const char *path)
-{
-	const char *last = strrchr(path, '/');
-
-	if (!is_magic(path))
-		return false;
-	return strcmp(last, "/cwd") == 0 || strcmp(last, "/exe") == 0 || strcmp(last, "/root") == 0 ||
-	       (last - path >= 3 && memcmp(last - 3, "/fd", 3) == 0) ||
-	       (last - path >= 10 && memcmp(last - 10, "/map_files", 10) == 0);
-}
-
-static int magic_to_real(struct walk *w, const char *path)
-{
-	char name[PATH_MAX], self[FD_PATH_MAX];
-	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
-	struct stat st, by_name;
-	ssize_t n;
-
-	if (fd < 0)
-		return real_error(w, -errno);
-	if (fstat(fd, &st) < 0)
-		return real_error(w, -errno);
-	if (!walk_rest_empty(w->rest) && !S_ISDIR(st.st_mode))
-		return real_error(w, -ENOTDIR);
-	n = read_link(AT_FDCWD, fd_path(self, fd), name, sizeof(name));
-	if (n < 0)
-		return real_error(w, (int)n);
-	/* another mount namespace's, or in no tree at all */
-	if (S_ISDIR(st.st_mode) && st.st_nlink && (stat(name, &by_name) < 0 ||
-		by_name.st_dev != st.st_dev || by_name.st_ino != st.st_ino))
-		return real_error(w, -ENOENT);
-	place_set_real(&w->at, name, (size_t)n, take_fd(&fd));
-	return WALK_MORE;
-}
-
-/* Follows the link w->full[0..len) of /proc to what it leads to. */
-static int follow_magic(struct walk *w, size_t len)
-{
-	struct inode *ino;
-	struct mount *mnt;
-	char path[PATH_MAX];
-
-	if (w->flags & (PATH_NO_MAGIC | PATH_NO_SYMLINKS) || ++w->links > WALK_MAX_LINKS)
-		return real_error(w, -ELOOP);
-	if (w->root)
-		return real_error(w, -EXDEV);
-	memcpy(path, w->full, len);
-	path[len] = '\0';
-	w->start_link[0] = '\0';
-	walk_no_last(w, false);
-	if (place_is_placeholder(w->v, path, &mnt, &ino)) {
-		if (w->flags & PATH_NO_XDEV) {
-			inode_put(ino);
-			mount_put(mnt);
-			return -EXDEV;
-		}
-		place_set_virtual(&w->at, mnt, ino);
-		w->touched = true;
-		return WALK_MORE;
-	}
-	if (!w->touched && walk_rest_empty(w->rest))
-		return WALK_NATIVE;
-	return magic_to_real(w, path);
-}
-
 /* The component that ends at `end` is a symbolic link, of body w->body. */
 static int run_follow(struct walk *w, const struct run *r, size_t end)
 {
@@ -271,11 +187,11 @@ static int run_follow(struct walk *w, const struct run *r, size_t end)
 	bool magic;
 
 	w->full[end] = '\0';
-	magic = is_magic(w->full);
+	magic = walk_is_magic(w->full);
 	w->full[end] = saved;
 	w->rest = rest_after(w->rest, end - r->base);
 	if (magic)
-		return follow_magic(w, end);
+		return walk_follow_magic(w, end);
 	while (w->full[begin - 1] != '/')
 		begin--;
 	begin--;
@@ -285,7 +201,7 @@ static int run_follow(struct walk *w, const struct run *r, size_t end)
 		if (w->at.fd >= 0) {
 			fd = run_open(w, r, begin, O_DIRECTORY);
 			if (fd < 0)
-				return real_error(w, fd);
+				return walk_real_error(w, fd);
 		}
 		run_arrive(w, begin, fd);
 	}
@@ -315,7 +231,7 @@ static int run_find_link(struct walk *w, const struct run *r, size_t len)
 		if (n >= 0)
 			return run_follow(w, r, end);
 		if (n != -EINVAL)
-			return real_error(w, (int)n);
+			return walk_real_error(w, (int)n);
 		if (!tried_last && end < len) {
 			/* the first is none: most often it is the last */
 			size_t before = len;
@@ -334,7 +250,7 @@ static int run_find_link(struct walk *w, const struct run *r, size_t len)
 		}
 	}
 	/* the link was replaced meanwhile: look again */
-	return ++w->links > WALK_MAX_LINKS ? real_error(w, -ELOOP) : WALK_MORE;
+	return ++w->links > WALK_MAX_LINKS ? walk_real_error(w, -ELOOP) : WALK_MORE;
 }
 
 /* A mount of the view lies on the stretch: onto it, without asking the host about what it
@@ -367,7 +283,7 @@ static int run_dotdot(struct walk *w, const struct run *r)
 		if (fd == -ELOOP)
 			return run_find_link(w, r, r->len);
 		if (fd < 0)
-			return use_start(w, fd) ? WALK_MORE : real_error(w, fd);
+			return use_start(w, fd) ? WALK_MORE : walk_real_error(w, fd);
 		run_arrive(w, r->len, fd);
 	}
 	w->rest = r->next;
@@ -423,7 +339,7 @@ static int end_magic(struct walk *w, const struct run *r)
 	_cleanup_free_ char *path = NULL;
 	int dirfd;
 
-	if (!is_magic_file(w->full) || !place_is_placeholder(w->v, w->full, &mnt, &ino))
+	if (!walk_is_magic_file(w->full) || !place_is_placeholder(w->v, w->full, &mnt, &ino))
 		return w->touched ? WALK_MORE : WALK_NATIVE;
 	path = path_of_inode(w->v, mnt, ino);
 	if (!path)
@@ -448,7 +364,7 @@ static int run_end_untouched(struct walk *w, const struct run *r)
 		return WALK_MORE;
 	if (fd == -ENOTDIR && !follow)
 		return end_magic(w, r);
-	return fd < 0 ? real_error(w, fd) : WALK_NATIVE;
+	return fd < 0 ? walk_real_error(w, fd) : WALK_NATIVE;
 }
 
 static int run_end_touched(struct walk *w, const struct run *r)
@@ -497,7 +413,7 @@ int walk_real(struct walk *w)
 	if (err < 0 || crossed)
 		return err < 0 ? err : WALK_MORE;
 	if (r.stop == RUN_TOO_LONG)
-		return real_error(w, -ENAMETOOLONG);
+		return walk_real_error(w, -ENAMETOOLONG);
 	if (r.stop == RUN_DOTDOT)
 		return run_dotdot(w, &r);
 	if (r.stop == RUN_SELF)
@@ -535,10 +451,10 @@ int walk_real_dotdot(struct walk *w)
 		ssize_t n;
 
 		if (fd < 0)
-			return real_error(w, -errno);
+			return walk_real_error(w, -errno);
 		n = read_link(AT_FDCWD, fd_path(self, fd), w->body, sizeof(w->body));
 		if (n < 0)
-			return real_error(w, (int)n);
+			return walk_real_error(w, (int)n);
 		place_set_real(&w->at, w->body, (size_t)n, take_fd(&fd));
 	} else {
 		while (len > 1 && name[--len] != '/')

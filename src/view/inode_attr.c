@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Attributes of inodes. As for names (names.c), a reply is kept only if the inode did not change
+ * after the request was sent: attr_seq is the number of the last change.
+ */
+#include "view/itable.h"
+
+/* Set once, before anything is mounted. */
+static void (*_Atomic attr_hook)(struct inode *ino, struct fs_attr *attr);
+
+void inode_set_attr_hook(void (*fn)(struct inode *ino, struct fs_attr *attr))
+{
+	atomic_store(&attr_hook, fn);
+}
+
+void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t version)
+{
+	pthread_mutex_lock(&ino->lock);
+	if (ino->attr_seq <= version) {
+		ino->attr = *attr;
+		ino->attr_until = valid_until(ino->fs, attr->valid_ns, sole_attr_ns(attr));
+	}
+	pthread_mutex_unlock(&ino->lock);
+}
+
+void inode_invalidate_attr(struct inode *ino)
+{
+	uint64_t seq = itable_bump(itable_of(ino->fs));
+
+	pthread_mutex_lock(&ino->lock);
+	if (ino->attr_seq < seq)
+		ino->attr_seq = seq;
+	ino->attr_until = 0;
+	free(ino->body);
+	ino->body = NULL;
+	pthread_mutex_unlock(&ino->lock);
+}
+
+/* The server says that the node is of another type now: it is another file. */
+static void inode_make_bad(struct inode *ino)
+{
+	struct itable *t = itable_of(ino->fs);
+
+	pthread_mutex_lock(&t->lock);
+	atomic_store(&ino->bad, true);
+	if (ino->hashed) {
+		cds_hlist_del(&ino->hash);
+		ino->hashed = false;
+		names_drop_inode(t, ino);
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* A server that works by names knows nothing of what was removed; an open file or a working
+ * directory has its attributes still. */
+static bool attr_of_deleted(struct inode *ino, struct fs_attr *ret)
+{
+	if (!atomic_load(&ino->deleted))
+		return false;
+	pthread_mutex_lock(&ino->lock);
+	*ret = ino->attr;
+	pthread_mutex_unlock(&ino->lock);
+	ret->nlink = 0;
+	ret->valid_ns = NSEC_PER_SEC;
+	return true;
+}
+
+int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret)
+{
+	void (*fn)(struct inode *, struct fs_attr *) = atomic_load(&attr_hook);
+	struct fs *fs = ino->fs;
+	bool valid = false;
+	struct fs_attr attr = { 0 };
+
+	if (atomic_load(&ino->bad))
+		return -EIO;
+	if (!force) {
+		pthread_mutex_lock(&ino->lock);
+		valid = ino->attr_until && now_ns() < ino->attr_until;
+		if (valid)
+			attr = ino->attr;
+		pthread_mutex_unlock(&ino->lock);
+	}
+	if (!valid) {
+		uint64_t version = itable_version(fs);
+		int err = fs->node->getattr ?
+			fs->node->getattr(fs, req, ino->nodeid, NULL, &attr) : -ENOSYS;
+
+		if ((err == -ENOENT || err == -ESTALE) && attr_of_deleted(ino, &attr))
+			err = 0;
+		if (err < 0)
+			return err;
+		if ((attr.mode & S_IFMT) != ino->type) {
+			if (ino->nodeid != fs->root_node)
+				inode_make_bad(ino);
+			return -EIO;
+		}
+		inode_attr_install(ino, &attr, version);
+	}
+	if (fn)
+		fn(ino, &attr);
+	*ret = attr;
+	return 0;
+}
+
+int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_handle *h,
+	const struct fs_setattr *set)
+{
+	struct fs *fs = ino->fs;
+	struct fs_attr attr = { 0 };
+	uint64_t seq;
+	int err;
+
+	if (atomic_load(&ino->bad))
+		return -EIO;
+	if (fs->flags & FS_READ_ONLY)
+		return -EROFS;
+	if (!fs->node->setattr)
+		return -EPERM;
+	/* what was asked before may show the old state, what is asked until the reply too */
+	inode_invalidate_attr(ino);
+	pthread_mutex_lock(&ino->lock);
+	seq = ino->attr_seq;
+	pthread_mutex_unlock(&ino->lock);
+	err = fs->node->setattr(fs, req, ino->nodeid, h, set, &attr);
+	if (err == 0 && (attr.mode & S_IFMT) != ino->type) {
+		inode_make_bad(ino);
+		return -EIO;
+	}
+	pthread_mutex_lock(&ino->lock);
+	/* a server that says yes to a size it cannot have, and leaves it as it was (fuse2fs) */
+	if (err == 0 && (set->set & FS_SET_SIZE) && set->size > INT32_MAX &&
+		attr.size < set->size && attr.size == ino->attr.size)
+		err = -EFBIG;
+	if (err == 0 && ino->attr_seq == seq) {
+		ino->attr = attr;
+		ino->attr_until = valid_until(fs, attr.valid_ns, sole_attr_ns(&attr));
+	} else {
+		ino->attr_until = 0;
+	}
+	seq = itable_bump(itable_of(fs));
+	if (ino->attr_seq < seq)
+		ino->attr_seq = seq;
+	pthread_mutex_unlock(&ino->lock);
+	return err;
+}

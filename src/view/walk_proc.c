@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links of /proc on a walk. Those below /proc/PID lead to files, not to names; where such a file
+ * is a placeholder, the walk goes on at what it stands for.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "view/walk.h"
+
+int walk_real_error(const struct walk *w, int err)
+{
+	/* our own want, which tells nothing about the path */
+	if (err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		return err;
+	return w->touched ? err : WALK_NATIVE;
+}
+
+bool walk_is_magic(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0 && path[6] >= '0' && path[6] <= '9';
+}
+
+bool walk_is_magic_file(const char *path)
+{
+	const char *last = strrchr(path, '/');
+
+	if (!walk_is_magic(path))
+		return false;
+	return strcmp(last, "/cwd") == 0 || strcmp(last, "/exe") == 0 || strcmp(last, "/root") == 0 ||
+	       (last - path >= 3 && memcmp(last - 3, "/fd", 3) == 0) ||
+	       (last - path >= 10 && memcmp(last - 10, "/map_files", 10) == 0);
+}
+
+static int magic_to_real(struct walk *w, const char *path)
+{
+	char name[PATH_MAX], self[FD_PATH_MAX];
+	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st, by_name;
+	ssize_t n;
+
+	if (fd < 0)
+		return walk_real_error(w, -errno);
+	if (fstat(fd, &st) < 0)
+		return walk_real_error(w, -errno);
+	if (!walk_rest_empty(w->rest) && !S_ISDIR(st.st_mode))
+		return walk_real_error(w, -ENOTDIR);
+	n = read_link(AT_FDCWD, fd_path(self, fd), name, sizeof(name));
+	if (n < 0)
+		return walk_real_error(w, (int)n);
+	/* another mount namespace's, or in no tree at all */
+	if (S_ISDIR(st.st_mode) && st.st_nlink && (stat(name, &by_name) < 0 ||
+		by_name.st_dev != st.st_dev || by_name.st_ino != st.st_ino))
+		return walk_real_error(w, -ENOENT);
+	place_set_real(&w->at, name, (size_t)n, take_fd(&fd));
+	return WALK_MORE;
+}
+
+int walk_follow_magic(struct walk *w, size_t len)
+{
+	struct inode *ino;
+	struct mount *mnt;
+	char path[PATH_MAX];
+
+	if (w->flags & (PATH_NO_MAGIC | PATH_NO_SYMLINKS) || ++w->links > WALK_MAX_LINKS)
+		return walk_real_error(w, -ELOOP);
+	if (w->root)
+		return walk_real_error(w, -EXDEV);
+	memcpy(path, w->full, len);
+	path[len] = '\0';
+	w->start_link[0] = '\0';
+	walk_no_last(w, false);
+	if (place_is_placeholder(w->v, path, &mnt, &ino)) {
+		if (w->flags & PATH_NO_XDEV) {
+			inode_put(ino);
+			mount_put(mnt);
+			return -EXDEV;
+		}
+		place_set_virtual(&w->at, mnt, ino);
+		w->touched = true;
+		return WALK_MORE;
+	}
+	if (!w->touched && walk_rest_empty(w->rest))
+		return WALK_NATIVE;
+	return magic_to_real(w, path);
+}
