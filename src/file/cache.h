@@ -62,6 +62,7 @@ struct filecache {
 	uint64_t srv_size;
 	struct timespec srv_mtime;
 
+	atomic_uint mode; /* of the last open: FS_OPEN_DIRECT_IO, _NONSEEKABLE, _STREAM */
 	struct fs_handle h[HANDLE_KINDS];
 	bool have[HANDLE_KINDS];
 	_Atomic uid_t uid; /* of the last writer: for write-back; read without the lock */
@@ -77,6 +78,13 @@ struct filecache {
 static inline bool cache_time_eq(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Is each read and write the server's? */
+#define CACHE_DIRECT (FS_OPEN_DIRECT_IO | FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM)
+static inline bool cache_direct(const struct filecache *c)
+{
+	return atomic_load_explicit(&c->mode, memory_order_relaxed) & CACHE_DIRECT;
 }
 
 /* The cache of a regular file's inode, made when there is none. Lives as long as the inode. */
@@ -122,6 +130,8 @@ int MUST_CHECK cache_handle(
 void cache_handle_put(struct filecache *c);
 /* Keeps a handle that was just opened, or gives it back when an equal one is there. */
 void cache_handle_add(struct filecache *c, const struct fs_handle *h);
+/* The same, but the new one is kept: where the server makes the content at open. */
+void cache_handle_renew(struct filecache *c, const struct fs_handle *h);
 void cache_release_handles(struct filecache *c);
 void cache_release_readers(struct filecache *c); /* those for reading alone */
 uint64_t cache_size(struct filecache *c);

@@ -1,155 +1,156 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Files that their server wants asked for each read and write (FOPEN_DIRECT_IO), and those without a
- * position. The placeholder is an empty memfd of this one open, which keeps position and flags;
- * its content is filled only where it is mapped or loses its traps.
+ * position. The placeholder keeps the position, the flags and the locks; its content is filled
+ * only where it is mapped or loses its traps, and then as a cached file's is.
  */
 #include "file/direct.h"
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/log.h"
-
-void direct_free(struct vfile *vf)
+static bool seekable(struct filecache *c)
 {
-	struct fs *fs = vf->inode->fs;
-
-	vf->dirh.flags |= FS_RELEASE_WAIT; /* the node may be forgotten next */
-	if (!(vf->dirh.flags & FS_OPEN_NONE) && fs->file->release && !vf->priv)
-		fs->file->release(fs, vf->inode->nodeid, &vf->dirh);
+	return !(atomic_load(&c->mode) & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM));
 }
 
-int direct_open(struct files *f, struct mount *m, struct inode *ino, int flags,
-	const struct fs_handle *h, struct vfile **ret)
+bool direct_shared(struct filecache *c)
 {
-	int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC;
-	char path[FD_PATH_MAX];
-	struct vfile like = { VFILE_LIKE(VFILE_REG, ino, m), .dirh = *h };
-	int mem = memfd_create("umview-direct", MFD_CLOEXEC);
-	_cleanup_fd_ int fd = -1;
+	bool shared;
+
+	pthread_mutex_lock(&c->lock);
+	shared = c->low || !ranges_empty(&c->dirty) || !ranges_empty(&c->mapped);
+	pthread_mutex_unlock(&c->lock);
+	return shared;
+}
+
+/* What was written where nothing is trapped is to be read, too. */
+static int settle(struct filecache *c, const struct fs_req *req)
+{
+	return direct_shared(c) ? cache_writeback(c, req) : 0;
+}
+
+static int move(struct filecache *c, int fd, off_t to)
+{
+	if (atomic_load(&c->mode) & FS_OPEN_STREAM)
+		return 0;
+	return lseek(fd, to, SEEK_SET) < 0 ? -errno : 0;
+}
+
+ssize_t direct_read(struct filecache *c, const struct fs_req *req, int fd, void *buf, size_t len,
+	off_t off)
+{
+	off_t pos = off < 0 ? lseek(fd, 0, SEEK_CUR) : off;
+	struct fs *fs = c->ino->fs;
+	struct fs_handle h;
+	ssize_t n;
 	int r;
 
-	if (mem < 0)
-		return -errno;
-	fd = open(fd_path(path, mem), (flags & keep) | O_CLOEXEC);
-	r = fd < 0 ? -errno : 0;
-	close(mem);
-	if (r < 0)
-		return r;
-	r = files_add(f, &like, fd, ret);
-	if (r < 0)
-		return r;
-	return take_fd(&fd);
-}
-
-static bool seekable(const struct vfile *vf)
-{
-	return !(vf->dirh.flags & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM));
-}
-
-ssize_t direct_read(struct vfile *vf, const struct fs_req *req, int fd, void *buf, size_t len,
-	off_t off)
-{
-	struct fs *fs = vf->inode->fs;
-	int fl = fcntl(fd, F_GETFL);
-	off_t pos = off;
-	ssize_t n;
-
-	if (fl < 0 || (fl & O_ACCMODE) == O_WRONLY)
-		return -EBADF;
-	if (off >= 0 && !seekable(vf))
-		return -ESPIPE;
-	if (off < 0)
-		pos = lseek(fd, 0, SEEK_CUR);
 	if (pos < 0)
 		return -errno;
-	if (!fs->file->read)
+	if (off >= 0 && !seekable(c))
+		return -ESPIPE;
+	if (!fs->file || !fs->file->read)
 		return -EINVAL;
-	n = fs->file->read(fs, req, vf->inode->nodeid, &vf->dirh, buf, len, (uint64_t)pos);
-	if (n > 0 && off < 0 && !(vf->dirh.flags & FS_OPEN_STREAM) &&
-		lseek(fd, pos + n, SEEK_SET) < 0)
-		return -errno;
-	return n;
+	r = settle(c, req);
+	if (r == 0)
+		r = cache_handle(c, req, false, &h);
+	if (r < 0)
+		return r;
+	n = fs->file->read(fs, req, c->ino->nodeid, &h, buf, len, (uint64_t)pos);
+	cache_handle_put(c);
+	if (n > 0 && off < 0)
+		r = move(c, fd, pos + n);
+	return r < 0 ? r : n;
 }
 
-ssize_t direct_write(struct vfile *vf, const struct fs_req *req, int fd, const void *buf, size_t len,
-	off_t off)
+off_t direct_write_pos(
+	struct filecache *c, const struct fs_req *req, int fd, off_t off, bool append)
 {
-	struct fs *fs = vf->inode->fs;
-	struct filecache *c = cache_peek(vf->inode);
-	int fl = fcntl(fd, F_GETFL);
+	int fl = fcntl(fd, F_GETFL), r;
 	struct fs_attr attr;
-	off_t pos = off;
-	ssize_t n;
+	off_t pos;
 
-	if (fl < 0 || (fl & O_ACCMODE) == O_RDONLY)
-		return -EBADF;
-	if (off >= 0 && !seekable(vf))
+	if (off >= 0 && !seekable(c))
 		return -ESPIPE;
-	if (fl & O_APPEND) {
-		int r = inode_getattr(vf->inode, req, true, &attr);
-
-		if (r < 0)
-			return r;
-		pos = (off_t)attr.size;
-	} else if (off < 0) {
-		pos = lseek(fd, 0, SEEK_CUR);
+	if ((fl & O_APPEND) || append) {
+		r = inode_getattr(c->ino, req, true, &attr);
+		return r < 0 ? r : (off_t)attr.size;
 	}
-	if (pos < 0)
-		return -errno;
-	if (!fs->file->write)
+	pos = off < 0 ? lseek(fd, 0, SEEK_CUR) : off;
+	return pos < 0 ? -errno : pos;
+}
+
+ssize_t direct_write(struct filecache *c, const struct fs_req *req, int fd, const void *buf,
+	size_t len, off_t pos, bool moves)
+{
+	struct fs *fs = c->ino->fs;
+	struct fs_handle h;
+	ssize_t n;
+	int r;
+
+	if (!fs->file || !fs->file->write)
 		return -EINVAL;
-	n = fs->file->write(fs, req, vf->inode->nodeid, &vf->dirh, buf, len, (uint64_t)pos, false);
+	r = cache_handle(c, req, true, &h);
+	if (r < 0)
+		return r;
+	n = fs->file->write(fs, req, c->ino->nodeid, &h, buf, len, (uint64_t)pos, false);
+	cache_handle_put(c);
 	if (n <= 0)
 		return n;
-	inode_invalidate_attr(vf->inode);
-	if (c) {
-		pthread_mutex_lock(&c->lock);
-		cache_invalidate(c, (uint64_t)pos, (uint64_t)(pos + n));
-		c->srv_known = false;
-		pthread_mutex_unlock(&c->lock);
-	}
-	if (off < 0 && !(vf->dirh.flags & FS_OPEN_STREAM) && lseek(fd, pos + n, SEEK_SET) < 0)
-		return -errno;
-	return n;
+	r = cache_changed(c, (uint64_t)pos, (uint64_t)(pos + n));
+	if (r == 0 && moves)
+		r = move(c, fd, pos + n);
+	return r < 0 ? r : n;
 }
 
-int direct_fill(struct vfile *vf, const struct fs_req *req, int fd)
+/* One piece of what the server has, into the placeholder. */
+static int take(struct filecache *c, const char *buf, size_t n, uint64_t at)
 {
-	struct fs *fs = vf->inode->fs;
-	_cleanup_fd_ int w = -1;
-	char path[FD_PATH_MAX];
+	int fd, r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	if (at + n > c->size)
+		r = cache_resize(c, at + n);
+	fd = r < 0 ? r : cache_writer(c);
+	if (fd >= 0 && pwrite(fd, buf, n, (off_t)at) != (ssize_t)n)
+		r = -EIO;
+	if (fd >= 0 && r == 0)
+		r = ranges_add(&c->filled, at, at + n);
+	cache_writer_put(c, fd);
+	pthread_mutex_unlock(&c->lock);
+	return r < 0 ? r : fd < 0 ? fd : 0;
+}
+
+int direct_fill(struct filecache *c, const struct fs_req *req)
+{
+	struct fs *fs = c->ino->fs;
+	struct fs_handle h;
 	uint64_t at = 0;
 	char *buf;
-	int r = 0;
+	int r;
 
-	w = open(fd_path(path, fd), O_RDWR | O_CLOEXEC);
-	if (w < 0)
-		return -errno;
-	buf = files_buf_get(vf->files);
+	if (!fs->file || !fs->file->read)
+		return -EINVAL;
+	r = settle(c, req);
+	if (r == 0)
+		r = cache_handle(c, req, false, &h);
+	if (r < 0)
+		return r;
+	buf = files_buf_get(c->files);
 	if (!buf)
-		return -ENOMEM;
-	for (;;) {
-		ssize_t n = fs->file->read ? fs->file->read(fs, req, vf->inode->nodeid, &vf->dirh,
-						     buf, BUF_SIZE, at) :
-					     -EINVAL;
+		r = -ENOMEM;
+	while (r == 0 && at < INT64_MAX / 2) {
+		ssize_t n = fs->file->read(fs, req, c->ino->nodeid, &h, buf, BUF_SIZE, at);
 
 		if (n <= 0) {
 			r = (int)n;
 			break;
 		}
-		if (pwrite(w, buf, (size_t)n, (off_t)at) != n) {
-			r = -EIO;
-			break;
-		}
+		r = take(c, buf, (size_t)n, at);
 		at += (uint64_t)n;
-		if (at > INT64_MAX / 2) {
-			r = -EFBIG;
-			break;
-		}
 	}
-	files_buf_put(vf->files, buf);
+	files_buf_put(c->files, buf);
+	cache_handle_put(c);
 	return r;
 }

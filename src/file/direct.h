@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Open files without a page cache (vf->cache is NULL): each call goes to the server. */
+/* Files that their server wants asked for each read and write (cache_direct()). */
 #ifndef UM_FILE_DIRECT_H
 #define UM_FILE_DIRECT_H
 
 #include "file/cache.h"
 
-/* An open file of ours for a guest, which owns the server's handle from then on: fd or -errno (the
- * handle is the caller's then). *ret is referenced. */
-int MUST_CHECK direct_open(struct files *f, struct mount *m, struct inode *ino, int flags,
-	const struct fs_handle *h, struct vfile **ret);
 /* `fd`: our dup of the guest's open file, which has the position that off < 0 means. */
-ssize_t MUST_CHECK direct_read(struct vfile *vf, const struct fs_req *req, int fd, void *buf,
+ssize_t MUST_CHECK direct_read(struct filecache *c, const struct fs_req *req, int fd, void *buf,
 	size_t len, off_t off);
-ssize_t MUST_CHECK direct_write(struct vfile *vf, const struct fs_req *req, int fd, const void *buf,
-	size_t len, off_t off);
-/* Puts all that the server has into the placeholder. */
-int MUST_CHECK direct_fill(struct vfile *vf, const struct fs_req *req, int fd);
+/* Where a write goes: -ESPIPE and the like. append: RWF_APPEND. */
+off_t MUST_CHECK direct_write_pos(
+	struct filecache *c, const struct fs_req *req, int fd, off_t off, bool append);
+/* moves: the position follows. */
+ssize_t MUST_CHECK direct_write(struct filecache *c, const struct fs_req *req, int fd,
+	const void *buf, size_t len, off_t pos, bool moves);
+/* Do guests write to it unseen, or has it data that the server has not? Then writes go by way of
+ * the placeholder. */
+bool direct_shared(struct filecache *c);
+/* Puts all that the server has, up to its end wherever that is said to be, into the placeholder. */
+int MUST_CHECK direct_fill(struct filecache *c, const struct fs_req *req);
 
 #endif

@@ -52,6 +52,7 @@ struct files {
 	struct cds_list_head lru;     /* closed, clean caches; oldest first */
 	struct cds_list_head writers; /* caches that a guest may write to */
 	uint64_t lru_bytes, lru_max;
+	size_t lru_count, lru_count_max; /* each costs a descriptor and an inotify watch */
 	struct space space[16];
 
 	pthread_mutex_t buf_lock; /* bufs; innermost */
@@ -107,9 +108,6 @@ void cache_forget(struct vfile *vf);
 /* Wakes the events thread: somebody may write now; or it is to end. */
 #define FILES_WAKE_STOP (1ull << 32)
 void files_wake(struct files *f, uint64_t what);
-
-/* direct.c */
-void direct_free(struct vfile *vf);
 
 /* dir.c */
 void dir_free(struct vfile *vf);

@@ -55,20 +55,32 @@ static int handle_kind(int oflags)
 	}
 }
 
-void cache_handle_add(struct filecache *c, const struct fs_handle *h)
+static void handle_keep(struct filecache *c, const struct fs_handle *h, bool renew)
 {
 	int kind = handle_kind(h->oflags);
+	struct fs_handle spare = *h;
 	bool had;
 
 	pthread_mutex_lock(&c->lock);
 	had = c->have[kind];
-	if (!had) {
+	if (!had || (renew && !c->hold)) {
+		spare = c->h[kind];
 		c->h[kind] = *h;
 		c->have[kind] = true;
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (had)
-		release(c, *h, false);
+		release(c, spare, false);
+}
+
+void cache_handle_add(struct filecache *c, const struct fs_handle *h)
+{
+	handle_keep(c, h, false);
+}
+
+void cache_handle_renew(struct filecache *c, const struct fs_handle *h)
+{
+	handle_keep(c, h, true);
 }
 
 int cache_handle(

@@ -16,6 +16,7 @@ void cache_lru_remove(struct filecache *c)
 		cds_list_del(&c->lru);
 		c->in_lru = false;
 		f->lru_bytes -= c->lru_bytes;
+		f->lru_count--;
 	}
 	pthread_mutex_unlock(&f->lru_lock);
 }
@@ -74,27 +75,39 @@ void cache_evict(struct filecache *c)
 	files_remove(vf);
 }
 
-/* Keeps the oldest closed caches within bounds. */
+/* Drops the cache that was closed longest ago, if there is more than may be. */
+static bool drop_oldest(struct files *f, uint64_t bytes, size_t count)
+{
+	struct filecache *c;
+	struct vfile *vf;
+
+	pthread_mutex_lock(&f->lru_lock);
+	if ((f->lru_bytes <= bytes && f->lru_count <= count) || cds_list_empty(&f->lru)) {
+		pthread_mutex_unlock(&f->lru_lock);
+		return false;
+	}
+	c = cds_list_first_entry(&f->lru, struct filecache, lru);
+	vf = vfile_get(c->vf); /* in the list it has one */
+	cds_list_del(&c->lru);
+	c->in_lru = false;
+	f->lru_bytes -= c->lru_bytes;
+	f->lru_count--;
+	pthread_mutex_unlock(&f->lru_lock);
+	cache_evict(c);
+	vfile_put(vf);
+	return true;
+}
+
 void cache_lru_trim(struct files *f)
 {
-	for (int i = 0; i < 64; i++) {
-		struct filecache *c;
-		struct vfile *vf;
+	for (int i = 0; i < 64 && drop_oldest(f, f->lru_max, f->lru_count_max); i++)
+		;
+}
 
-		pthread_mutex_lock(&f->lru_lock);
-		if (f->lru_bytes <= f->lru_max || cds_list_empty(&f->lru)) {
-			pthread_mutex_unlock(&f->lru_lock);
-			return;
-		}
-		c = cds_list_first_entry(&f->lru, struct filecache, lru);
-		vf = vfile_get(c->vf); /* in the list it has one */
-		cds_list_del(&c->lru);
-		c->in_lru = false;
-		f->lru_bytes -= c->lru_bytes;
-		pthread_mutex_unlock(&f->lru_lock);
-		cache_evict(c);
-		vfile_put(vf);
-	}
+void files_shrink(struct files *f)
+{
+	while (drop_oldest(f, 0, 0))
+		;
 }
 
 void cache_lru_add(struct filecache *c)
@@ -111,6 +124,7 @@ void cache_lru_add(struct filecache *c)
 		cds_list_add_tail(&c->lru, &f->lru);
 		c->in_lru = true;
 		f->lru_bytes += c->lru_bytes;
+		f->lru_count++;
 	}
 	pthread_mutex_unlock(&f->lru_lock);
 }

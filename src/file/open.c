@@ -65,22 +65,12 @@ static int server_open(struct inode *ino, const struct fs_req *req, int flags, s
 	return r == -ENOSYS ? 0 : r;
 }
 
-static void server_release(struct inode *ino, const struct fs_handle *h)
-{
-	struct fs_handle last = *h;
-	struct fs *fs = ino->fs;
-
-	last.flags |= FS_RELEASE_WAIT;
-	if (!(h->flags & FS_OPEN_NONE) && fs->file && fs->file->release)
-		fs->file->release(fs, ino->nodeid, &last);
-}
-
 /* Can a file be opened for reading without its server? Where we check permissions, and its content
  * is here and still what the attributes say. */
 static bool warm(struct filecache *c, const struct fs_req *req, int flags)
 {
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) ||
-		!(c->ino->fs->flags & FS_DEFAULT_PERMISSIONS) || !cache_filled(c))
+		cache_direct(c) || !(c->ino->fs->flags & FS_DEFAULT_PERMISSIONS) || !cache_filled(c))
 		return false;
 	return cache_revalidate(c, req, false, NULL) == 0 && cache_filled(c);
 }
@@ -135,13 +125,15 @@ static int open_cached(
 		if (r < 0)
 			return r;
 	}
-	if (reads && !o->low && cache_size(c) <= SMALL_FILE)
+	if (reads && !o->low && !cache_direct(c) && cache_size(c) <= SMALL_FILE)
 		r = cache_fill(c, o->req, 0, UINT64_MAX);
+	if (o->low && cache_direct(c))
+		r = direct_fill(c, o->req);
 	if (r == 0 && o->low)
 		r = cache_go_low(c, o->req, o->flags);
 	if (r < 0)
 		return r;
-	*ret_filled = reads && cache_filled(c);
+	*ret_filled = reads && !cache_direct(c) && cache_filled(c);
 	pthread_mutex_lock(&c->lock);
 	r = cache_place(c, o->mnt, o->name, c->size); /* it may have been evicted */
 	fd = r < 0 ? r : cache_open(c, o->flags);
@@ -157,7 +149,6 @@ static int open_reg(struct opening *o, bool *ret_filled)
 {
 	struct filecache *c;
 	struct fs_handle h;
-	struct vfile *vf;
 	int fd, r = cache_of(o->f, o->ino, &c);
 
 	if (r < 0)
@@ -172,23 +163,11 @@ static int open_reg(struct opening *o, bool *ret_filled)
 		r = server_open(o->ino, o->req, o->flags, &h);
 	if (r < 0)
 		return r;
-	if (h.flags & (FS_OPEN_DIRECT_IO | FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM)) {
-		if (o->flags & O_TRUNC)
-			r = file_truncate(o->ino, o->req, 0);
-		fd = r < 0 ? r : direct_open(o->f, o->mnt, o->ino, o->flags, &h, &vf);
-		if (fd < 0) {
-			server_release(o->ino, &h);
-			return fd;
-		}
-		r = o->low ? direct_fill(vf, o->req, fd) : 0;
-		vfile_put(vf);
-		if (r < 0) {
-			close(fd);
-			return r;
-		}
-		return fd;
-	}
-	cache_handle_add(c, &h);
+	atomic_store(&c->mode, h.flags & CACHE_DIRECT);
+	if (cache_direct(c))
+		cache_handle_renew(c, &h);
+	else
+		cache_handle_add(c, &h);
 	fd = open_cached(o, c, &h, ret_filled);
 	/* All is here: the server is not to think that it is in use. */
 	if (fd >= 0 && *ret_filled)
@@ -322,6 +301,10 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 	if (inode_type(o.ino) == S_IFDIR && !guestfd_lends(c))
 		o.low = false;
 	fd = open_any(&o, &filled);
+	if ((fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) && !created) {
+		files_shrink(f);
+		fd = open_any(&o, &filled);
+	}
 	if (fd < 0)
 		return call_return(c, fd);
 	zone = o.low ? ZONE_LOWEST : filled ? ZONE_FILLED : ZONE_HOT;

@@ -17,10 +17,11 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 
 #include "base/log.h"
-#include "file/direct.h"
+#include "file/cache.h"
 #include "file/fifo.h"
 
 #define TICK_MS 500
@@ -68,8 +69,6 @@ static void vfile_free(struct vfile *vf)
 		dir_free(vf);
 	if (vf->kind == VFILE_SPECIAL)
 		fifo_free(vf);
-	if (vf->kind == VFILE_REG && !vf->cache)
-		direct_free(vf);
 	if (vf->inode)
 		inode_put(vf->inode);
 	if (vf->mnt) /* last: the inode's file system ends with it */
@@ -288,8 +287,7 @@ static void event(struct files *f, const struct inotify_event *ev)
 		return;
 	if (vf->cache)
 		cache_closed_event(vf);
-	else if (vf->kind == VFILE_REG || vf->kind == VFILE_DEVICE ||
-		(ev->mask & (IN_DELETE_SELF | IN_IGNORED)))
+	else if (vf->kind == VFILE_DEVICE || (ev->mask & (IN_DELETE_SELF | IN_IGNORED)))
 		/* the server may have to be told, so a thread that may block does the rest */
 		files_job(vf, JOB_CLOSED);
 	vfile_put(vf);
@@ -380,6 +378,21 @@ static char *find_placedir(const char *rundir)
 	return strdup(rundir);
 }
 
+/* How many closed files may keep a descriptor and a watch. */
+static size_t closed_max(void)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t max = 16384;
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur / 4 < max)
+		max = lim.rlim_cur / 4;
+	if (read_file("/proc/sys/fs/inotify/max_user_watches", 64, &text, NULL) == 0 &&
+		strtoul(text, NULL, 10) / 4 < max)
+		max = strtoul(text, NULL, 10) / 4;
+	return max;
+}
+
 static bool placeholder(void *arg, const struct stat *st, struct inode **ret, struct mount **ret_mnt)
 {
 	struct vfile *vf = files_find(arg, st);
@@ -421,6 +434,7 @@ int files_new(struct view *v, const char *rundir, struct files **ret)
 	f->placedir = find_placedir(rundir);
 	f->diskdir = find_diskdir();
 	f->lru_max = sysinfo(&si) == 0 ? (uint64_t)si.totalram * si.mem_unit / 4 : 256u << 20;
+	f->lru_count_max = closed_max();
 	CDS_INIT_LIST_HEAD(&f->lru);
 	CDS_INIT_LIST_HEAD(&f->writers);
 	pthread_rwlock_init(&f->lock, NULL);

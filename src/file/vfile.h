@@ -53,8 +53,7 @@ struct vfile {
 	void *priv;
 	int wd;		     /* inotify watch, -1: none */
 	int place;	     /* our own descriptor of the placeholder, -1 for directories */
-	struct filecache *cache; /* VFILE_REG: the inode's; NULL: direct I/O, an open of its own */
-	struct fs_handle dirh; /* direct I/O: the server's handle of this open file */
+	struct filecache *cache; /* VFILE_REG: the inode's */
 	/* VFILE_DIR: its position where the guest's open file is not lent to us */
 	_Atomic uint64_t unlent_pos;
 	struct dirsnap *dir; /* VFILE_DIR: what has been read of it, and its handle; file/dir.c's */
@@ -132,6 +131,9 @@ int MUST_CHECK file_fill_all(struct vfile *vf, const struct fs_req *req);
 void file_settle(struct inode *ino, const struct fs_req *req);
 /* Before the times of a file are set: data written later to the server would change them. */
 int MUST_CHECK file_before_times(struct inode *ino, const struct fs_req *req);
+
+/* Gives back all memory and descriptors that closed files hold. */
+void files_shrink(struct files *f);
 
 /* Write back what is dirty: of one inode, of a file system (NULL: of all). -errno of the first
  * failure that was not reported before. req may be NULL for files_sync: no guest waits. */

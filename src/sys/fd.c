@@ -56,11 +56,13 @@ int vfd_fill(struct vfd *v, off_t off, uint64_t len)
 
 int vfd_go_low(struct vfd *v)
 {
-	if (vfd_direct(v))
-		return vfd_can_read(v) ? direct_fill(v->vf, &v->req, v->fd) : -EOPNOTSUPP;
-	if (!vfd_cached(v))
+	int r = 0;
+
+	if (v->vf->kind != VFILE_REG)
 		return 0;
-	return cache_go_low(v->vf->cache, &v->req, v->fl);
+	if (vfd_direct(v) && vfd_can_read(v))
+		r = direct_fill(v->vf->cache, &v->req);
+	return r < 0 ? r : cache_go_low(v->vf->cache, &v->req, v->fl);
 }
 
 static uint64_t file_limit(struct call *c)
@@ -92,6 +94,21 @@ static void drop_privileges(struct vfd *v)
 	(void)!inode_setattr(ino, &v->req, NULL, &set);
 }
 
+static ssize_t write_direct(
+	struct vfd *v, const void *buf, size_t len, off_t off, int rwf, uint64_t limit)
+{
+	struct filecache *c = v->vf->cache;
+	off_t pos = direct_write_pos(c, &v->req, v->fd, off, rwf & RWF_APPEND);
+
+	if (pos < 0 || len == 0)
+		return pos < 0 ? pos : 0;
+	if ((uint64_t)pos >= limit)
+		return -EFBIG;
+	if (len > limit - (uint64_t)pos)
+		len = (size_t)(limit - (uint64_t)pos);
+	return direct_write(c, &v->req, v->fd, buf, len, pos, off < 0);
+}
+
 ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, off_t off, int rwf)
 {
 	uint64_t limit = file_limit(c);
@@ -101,13 +118,8 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 		return -EBADF;
 	if (len)
 		drop_privileges(v);
-	if (vfd_direct(v)) {
-		off_t pos = off < 0 ? lseek(v->fd, 0, SEEK_CUR) : off;
-
-		if (len && pos >= 0 && (uint64_t)pos >= limit)
-			n = -EFBIG;
-		else
-			n = direct_write(v->vf, &v->req, v->fd, buf, len, off);
+	if (vfd_direct(v) && !direct_shared(v->vf->cache)) {
+		n = write_direct(v, buf, len, off, rwf, limit);
 	} else {
 		if (v->fl & O_APPEND) {
 			int r = cache_revalidate(v->vf->cache, &v->req, false, NULL);
@@ -128,10 +140,11 @@ int vfd_written(struct vfd *v, int rwf)
 	bool full = (v->fl & O_SYNC) == O_SYNC || (rwf & RWF_SYNC);
 	int r;
 
-	if (!vfd_cached(v))
+	if (v->vf->kind != VFILE_REG)
 		return 0;
 	if (sync)
 		return file_sync_inode(v->vf->inode, &v->req, !full);
-	r = cache_after_write(v->vf->cache, &v->req, (v->fl & O_DIRECT) != 0);
+	r = cache_after_write(
+		v->vf->cache, &v->req, (v->fl & O_DIRECT) || cache_direct(v->vf->cache));
 	return r == -EINTR ? 0 : r;
 }

@@ -24,11 +24,11 @@ bool vfd_get(struct vfd *v, struct call *c, int fd);
 
 static inline bool vfd_cached(const struct vfd *v)
 {
-	return v->vf->kind == VFILE_REG && v->vf->cache;
+	return v->vf->kind == VFILE_REG && !cache_direct(v->vf->cache);
 }
 static inline bool vfd_direct(const struct vfd *v)
 {
-	return v->vf->kind == VFILE_REG && !v->vf->cache;
+	return v->vf->kind == VFILE_REG && cache_direct(v->vf->cache);
 }
 static inline bool vfd_can_read(const struct vfd *v)
 {

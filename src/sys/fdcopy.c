@@ -85,7 +85,7 @@ static ssize_t take(struct end *in, struct call *c, char *buf, size_t len, bool 
 	int r;
 
 	if (is_reg(in) && vfd_direct(&in->v))
-		return direct_read(in->v.vf, &in->v.req, in->fd, buf, len, in->off);
+		return direct_read(in->v.vf->cache, &in->v.req, in->fd, buf, len, in->off);
 	if (is_reg(in)) {
 		if (!vfd_can_read(&in->v))
 			return -EBADF;

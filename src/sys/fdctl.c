@@ -19,19 +19,17 @@
 static int flush(struct vfd *v)
 {
 	struct fs *fs = v->vf->inode->fs;
-	struct fs_handle h = v->vf->dirh;
-	int r = 0;
+	struct fs_handle h;
+	int r;
 
 	if (!fs->file || !fs->file->flush)
 		return 0;
-	if (v->vf->cache)
-		r = cache_handle(v->vf->cache, &v->req, true, &h);
+	r = cache_handle(v->vf->cache, &v->req, true, &h);
 	if (r < 0)
 		return r;
 	if (!(h.flags & (FS_OPEN_NONE | FS_OPEN_NOFLUSH)))
 		r = fs->file->flush(fs, &v->req, v->vf->inode->nodeid, &h);
-	if (v->vf->cache)
-		cache_handle_put(v->vf->cache);
+	cache_handle_put(v->vf->cache);
 	return r == -ENOSYS ? 0 : r;
 }
 
@@ -45,12 +43,12 @@ static void before_close(struct vfd *v)
 
 	if (v->vf->kind != VFILE_REG || !vfd_can_write(v))
 		return;
-	r = v->vf->cache ? cache_writeback(v->vf->cache, &v->req) : 0;
+	r = cache_writeback(v->vf->cache, &v->req);
 	if (r == 0)
 		r = flush(v);
 	if (r == -EINTR)
 		return; /* the rest goes in the background */
-	if (r < 0 && v->vf->cache)
+	if (r < 0)
 		cache_set_error(v->vf->cache, r);
 }
 
@@ -215,7 +213,7 @@ static int server_ioctl(struct vfd *v, struct call *c)
 	unsigned cmd = (unsigned)c->args[1];
 	size_t size = _IOC_SIZE(cmd), out_len = 0;
 	char in[1 << 14], out[1 << 14]; /* _IOC_SIZE has 14 bits */
-	struct fs_handle h = v->vf->dirh;
+	struct fs_handle h = { .flags = FS_OPEN_NONE };
 	int r, result = 0;
 
 	if (!fs->file || !fs->file->ioctl)
@@ -227,8 +225,6 @@ static int server_ioctl(struct vfd *v, struct call *c)
 	}
 	if (_IOC_DIR(cmd) & _IOC_READ)
 		out_len = size;
-	if (v->vf->kind == VFILE_DIR)
-		h = (struct fs_handle){ .flags = FS_OPEN_NONE };
 	if (v->vf->cache) {
 		r = cache_writeback(v->vf->cache, &v->req);
 		if (r == 0)

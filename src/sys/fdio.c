@@ -67,7 +67,7 @@ static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
 		size_t want = io->total - done < BUF_SIZE ? io->total - done : BUF_SIZE;
 		ssize_t put;
 
-		n = direct_read(v->vf, &v->req, v->fd, buf, want,
+		n = direct_read(v->vf->cache, &v->req, v->fd, buf, want,
 			io->off < 0 ? -1 : io->off + (off_t)done);
 		if (n <= 0)
 			break;
@@ -123,7 +123,7 @@ enum verdict sys_pread64(struct call *c)
 	return do_read(&v, c, &io);
 }
 
-static enum verdict read_vector(struct call *c, off_t off)
+static enum verdict read_vector(struct call *c, off_t off, int rwf)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	_cleanup_io_ struct io io = {};
@@ -133,22 +133,26 @@ static enum verdict read_vector(struct call *c, off_t off)
 	if (io_vector(&io, c) < 0)
 		return CONTINUE; /* and the kernel says why */
 	io.off = off;
+	if (vfd_direct(&v) && (rwf & ~RWF_KNOWN))
+		return call_return(c, -EOPNOTSUPP);
 	return do_read(&v, c, &io);
 }
 
 enum verdict sys_readv(struct call *c)
 {
-	return read_vector(c, -1);
+	return read_vector(c, -1, 0);
 }
 
 enum verdict sys_preadv(struct call *c)
 {
-	return (int64_t)c->args[3] < 0 ? CONTINUE : read_vector(c, (off_t)c->args[3]);
+	return (int64_t)c->args[3] < 0 ? CONTINUE : read_vector(c, (off_t)c->args[3], 0);
 }
 
 enum verdict sys_preadv2(struct call *c)
 {
-	return (int64_t)c->args[3] < -1 ? CONTINUE : read_vector(c, (off_t)c->args[3]);
+	if ((int64_t)c->args[3] < -1)
+		return CONTINUE;
+	return read_vector(c, (off_t)c->args[3], (int)c->args[5]);
 }
 
 /* ---- writing ---- */
@@ -266,17 +270,15 @@ static off_t seek_data(struct vfd *v, off_t off, int whence)
 {
 	struct filecache *c = v->vf->cache;
 	struct fs *fs = v->vf->inode->fs;
-	struct fs_handle h = v->vf->dirh;
+	struct fs_handle h;
 	struct fs_attr attr;
 	off_t r = -ENOSYS;
 
 	if (off < 0)
 		return -ENXIO;
-	if (c) {
-		r = cache_writeback(c, &v->req);
-		if (r < 0)
-			return r;
-	}
+	r = cache_writeback(c, &v->req);
+	if (r < 0)
+		return r;
 	r = inode_getattr(v->vf->inode, &v->req, false, &attr);
 	if (r < 0)
 		return r;
@@ -284,12 +286,11 @@ static off_t seek_data(struct vfd *v, off_t off, int whence)
 		return -ENXIO;
 	r = -ENOSYS;
 	if (fs->file && fs->file->lseek) {
-		r = c ? cache_handle(c, &v->req, false, &h) : 0;
+		r = cache_handle(c, &v->req, false, &h);
 		if (r < 0)
 			return r;
 		r = fs->file->lseek(fs, &v->req, v->vf->inode->nodeid, &h, off, whence);
-		if (c)
-			cache_handle_put(c);
+		cache_handle_put(c);
 	}
 	if (r == -ENOSYS)
 		r = whence == SEEK_DATA ? off : (off_t)attr.size;
@@ -327,7 +328,7 @@ enum verdict sys_lseek(struct call *c)
 		return seek_unlent_dir(&v, c);
 	if (v.vf->kind != VFILE_REG || (v.fl & O_PATH))
 		return CONTINUE;
-	if (vfd_direct(&v) && (v.vf->dirh.flags & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM)))
+	if (atomic_load(&v.vf->cache->mode) & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM))
 		return call_return(c, -ESPIPE);
 	switch (whence) {
 	case SEEK_END:

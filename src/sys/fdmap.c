@@ -24,7 +24,7 @@ enum verdict sys_mmap(struct call *c)
 	if (vfd_direct(&v)) {
 		if (shared)
 			return call_return(c, -ENODEV);
-		r = direct_fill(v.vf, &v.req, v.fd);
+		r = direct_fill(v.vf->cache, &v.req);
 		return r < 0 ? call_return(c, r) : CONTINUE;
 	}
 	if (cache_size(v.vf->cache) <= MAP_WHOLE) {

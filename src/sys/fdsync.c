@@ -26,15 +26,6 @@ static int sync_dir(struct vfd *v, bool datasync)
 	return r == -ENOSYS ? 0 : r;
 }
 
-static int sync_direct(struct vfd *v, bool datasync)
-{
-	struct fs *fs = v->vf->inode->fs;
-	int r = fs->file->fsync ?
-		fs->file->fsync(fs, &v->req, v->vf->inode->nodeid, &v->vf->dirh, datasync) : 0;
-
-	return r == -ENOSYS ? 0 : r;
-}
-
 static enum verdict do_fsync(struct call *c, bool datasync)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
@@ -43,8 +34,6 @@ static enum verdict do_fsync(struct call *c, bool datasync)
 		return CONTINUE;
 	switch (v.vf->kind) {
 	case VFILE_REG:
-		if (vfd_direct(&v))
-			return call_return(c, sync_direct(&v, datasync));
 		return call_return(c, file_sync_inode(v.vf->inode, &v.req, datasync));
 	case VFILE_DIR:
 		return call_return(c, sync_dir(&v, datasync));
@@ -148,7 +137,6 @@ static int do_fallocate(struct vfd *v, struct call *c, int mode, uint64_t off, u
 {
 	struct inode *ino = v->vf->inode;
 	struct fs *fs = ino->fs;
-	struct fs_handle h = v->vf->dirh;
 	int r = 0;
 
 	if (!fs->file || !fs->file->fallocate)
@@ -157,12 +145,7 @@ static int do_fallocate(struct vfd *v, struct call *c, int mode, uint64_t off, u
 		r = check_limit(c, ino, &v->req, off + len);
 	if (r < 0)
 		return r;
-	if (!v->vf->cache) {
-		r = fs->file->fallocate(fs, &v->req, ino->nodeid, &h, mode, off, len);
-		inode_invalidate_attr(ino);
-	} else {
-		r = cache_fallocate(v->vf->cache, &v->req, mode, off, len);
-	}
+	r = cache_fallocate(v->vf->cache, &v->req, mode, off, len);
 	return r == -ENOSYS ? -EOPNOTSUPP : r;
 }
 
