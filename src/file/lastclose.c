@@ -39,17 +39,27 @@ void cache_closed_event(struct vfile *vf)
 static void give_up(struct filecache *c, int err)
 {
 	_cleanup_free_ char *path = inode_path(c->ino);
+	uint64_t lost = 0;
 
 	pthread_mutex_lock(&c->lock);
-	log_error("%s: %llu bytes could not be written to the server and are lost: %s",
-		path ? path : "?", (unsigned long long)ranges_total(&c->dirty), strerror(-err));
-	ranges_release(&c->dirty);
-	c->low = false;
-	cache_invalidate(c, 0, UINT64_MAX);
-	c->srv_known = false;
-	c->error = err;
-	c->wseq++;
+	/* another write-back may be at it, and succeed */
+	(void)!cache_set_busy(c, NULL);
+	if (c->closed)
+		lost = ranges_total(&c->dirty);
+	if (lost) {
+		ranges_release(&c->dirty);
+		c->low = false;
+		cache_invalidate(c, 0, UINT64_MAX);
+		c->srv_known = false;
+		c->error = err;
+		c->wseq++;
+	}
+	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
+	if (!lost)
+		return;
+	log_error("%s: %llu bytes could not be written to the server and are lost: %s",
+		path ? path : "?", (unsigned long long)lost, strerror(-err));
 	inode_invalidate_attr(c->ino);
 }
 

@@ -288,8 +288,12 @@ void file_settle(struct inode *ino, const struct fs_req *req)
 	if (c->vf && have)
 		unused = c->closed || cache_unused(c);
 	pthread_mutex_unlock(&c->lock);
-	if (unused && cache_writeback(c, req) == 0)
+	if (unused) {
+		/* what fails is kept, and tried again at the last close if the name stays */
+		if (cache_writeback(c, req) < 0)
+			log_debug("write-back before a name goes failed");
 		cache_release_handles(c);
+	}
 	/* by a background thread too */
 	pthread_mutex_lock(&c->lock);
 	while (c->releasing && cache_wait(c, req) == 0)
