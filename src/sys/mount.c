@@ -149,8 +149,7 @@ static int fuse_attach(
 	return fuse_conn_start(fs);
 }
 
-/* Who is going to serve: the caller, or who started the fusermount that makes the mount for him. */
-static pid_t server_of(struct call *c)
+pid_t mount_server_of(struct call *c)
 {
 	_cleanup_free_ char *stat = NULL;
 	pid_t tgid = call_tgid(c), parent = 0;
@@ -208,7 +207,7 @@ int mount_fuse(struct call *c, const char *source, const char *type, const char 
 	fm.pending = mountsrv_pending_get(c->um->mountsrv, where->name);
 	if (fm.pending)
 		fm.where = fm.pending->where;
-	fm.server = fm.pending ? fm.pending->service.pid : server_of(c);
+	fm.server = fm.pending ? fm.pending->service.pid : mount_server_of(c);
 	r = fuse_attach(c, &fm, dev, &m);
 	if (fm.pending)
 		mountsrv_pending_done(fm.pending, m, r);

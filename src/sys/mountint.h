@@ -25,4 +25,7 @@ int MUST_CHECK mount_fuse_check(struct call *c, const char *data);
 int MUST_CHECK mount_fuse(struct call *c, const char *source, const char *type, const char *data,
 	unsigned long flags, const struct path *where);
 
+/* Whom a mount or unmount is made for: the caller, or who started the fusermount that makes it. */
+pid_t mount_server_of(struct call *c);
+
 #endif

@@ -317,7 +317,7 @@ enum verdict sys_umount2(struct call *c)
 		r = mount_where(c, AT_FDCWD, word, flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW, &p);
 		if (r < 0)
 			return call_return(c, r);
-		if (mountsrv_is_late(um->mountsrv, p.name, call_tgid(c),
+		if (mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
 			    p.kind == PATH_VIRTUAL ? p.mnt : NULL))
 			return call_return(c, 0);
 		if (p.kind != PATH_VIRTUAL)
@@ -327,7 +327,7 @@ enum verdict sys_umount2(struct call *c)
 		m = mount_get(p.mnt);
 		path_release(&p);
 		p = (struct path)PATH_INIT;
-	} else if (mountsrv_is_late(um->mountsrv, m->target, call_tgid(c), m)) {
+	} else if (mountsrv_is_late(um->mountsrv, m->target, mount_server_of(c), m)) {
 		mount_put(m); /* the next server's: not his */
 		return call_return(c, 0);
 	}
