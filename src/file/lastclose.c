@@ -58,6 +58,7 @@ static void give_up(struct filecache *c, int err)
 	pthread_mutex_unlock(&c->lock);
 	if (!lost)
 		return;
+	atomic_store(&c->ino->fs->lost, err);
 	log_error("%s: %llu bytes could not be written to the server and are lost: %s",
 		path ? path : "?", (unsigned long long)lost, strerror(-err));
 	inode_invalidate_attr(c->ino);

@@ -323,6 +323,12 @@ int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)
 		vfile_put(all[i]);
 	}
 	free(all);
+	if (fs) {
+		int e = atomic_exchange(&fs->lost, 0);
+
+		if (ret == 0)
+			ret = e;
+	}
 	if (fs && fs->node->syncfs) {
 		int r = fs->node->syncfs(fs, req);
 

@@ -250,6 +250,7 @@ struct fs {
 	atomic_int mounted; /* mounts that have not been ended; the view's */
 	atomic_int nmounts; /* mounts that exist; the view's */
 	int (*server_pid)(struct fs *fs);
+	atomic_int lost; /* -errno: data was lost in write-back, and files_sync() has not told it */
 };
 
 #endif
