@@ -3,10 +3,13 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+
+#define MEMFD_NAME_MAX 249
 
 static bool blank(char ch)
 {
@@ -189,6 +192,29 @@ static int set_interp(int fd, const struct interp_ph *ph, const char *interp, of
 	return 0;
 }
 
+char *exe_copy_name(const char *link)
+{
+	static const char begin[] = "/memfd:" EXE_COPY, end[] = " (deleted)";
+	size_t n = strcspn(link, "\n");
+
+	if (strncmp(link, begin, sizeof(begin) - 1) != 0)
+		return NULL;
+	link += sizeof(begin) - 1;
+	n -= sizeof(begin) - 1;
+	if (n >= sizeof(end) - 1 && strncmp(link + n - (sizeof(end) - 1), end, sizeof(end) - 1) == 0)
+		n -= sizeof(end) - 1;
+	return strndup(link, n);
+}
+
+static int make_copy(const char *name)
+{
+	char full[MEMFD_NAME_MAX + 1];
+	size_t n = strlen(name), room = MEMFD_NAME_MAX - (sizeof(EXE_COPY) - 1);
+
+	snprintf(full, sizeof(full), EXE_COPY "%s", n > room ? name + (n - room) : name);
+	return memfd_create(full, MFD_CLOEXEC);
+}
+
 int elf_with_interp(int fd, const char *name, const char *interp)
 {
 	_cleanup_fd_ int copy = -1;
@@ -200,7 +226,7 @@ int elf_with_interp(int fd, const char *name, const char *interp)
 		return r < 0 ? r : -ENOEXEC;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	copy = memfd_create(name, MFD_CLOEXEC);
+	copy = make_copy(name);
 	if (copy < 0)
 		return -errno;
 	r = copy_all(fd, copy, st.st_size);

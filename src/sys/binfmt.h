@@ -21,7 +21,13 @@ int MUST_CHECK script_parse(const char *head, size_t n, struct script *ret);
 /* The name in PT_INTERP: its length; 0: none (static, or no ELF at all). -errno of a read. */
 int MUST_CHECK elf_interp(int fd, char ret[PATH_MAX]);
 
-/* A copy of an ELF file whose PT_INTERP is another name: a memfd, or -errno. */
+/* The kernel calls a program that is such a copy "/memfd:umview-exe:NAME (deleted)". */
+#define EXE_COPY "umview-exe:"
+/* The NAME in that, malloc'ed; NULL when it is no such link or line, or memory is out. */
+char *exe_copy_name(const char *link);
+
+/* A copy of an ELF file whose PT_INTERP is another name: a memfd, or -errno. `name` is
+ * what /proc shall call it (too long: its end). */
 int MUST_CHECK elf_with_interp(int fd, const char *name, const char *interp);
 
 #endif

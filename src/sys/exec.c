@@ -210,6 +210,18 @@ static void make_head(struct exec *x)
 	x->head[n] = NULL;
 }
 
+/* Does the kernel find the same file all the same, without the mounts (/lib64 in a view is a link to
+ * the host's)? Then the program needs no copy. */
+static bool found_natively(struct exec *x, const char *word, const struct path *p)
+{
+	struct stat mine, theirs;
+
+	return p->kind == PATH_REAL && word[0] == '/' && !atomic_load(&x->c->um->view.exotic) &&
+	       stat(word, &theirs) == 0 &&
+	       fstatat(p->dirfd, p->last, &mine, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
+	       mine.st_dev == theirs.st_dev && mine.st_ino == theirs.st_ino;
+}
+
 /* Where the ELF interpreter of the last image is not the kernel's: a copy that names ours. ret_fd
  * stays -1 when nothing is to be done; interp and hop keep alive what the copy's name leads to. */
 static int change_interp(struct exec *x, struct image *interp, struct hop *hop, int *ret_fd)
@@ -221,7 +233,8 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 	if (img->fd < 0 || elf_interp(img->fd, word) <= 0)
 		return 0;
 	r = path_resolve(x->c, &x->c->um->view, AT_FDCWD, word, PATH_FOLLOW, &interp->path);
-	if (r < 0 || interp->path.kind == PATH_NATIVE)
+	if (r < 0 || interp->path.kind == PATH_NATIVE ||
+		found_natively(x, word, &interp->path))
 		return r;
 	x->changed = true;
 	if (interp->path.kind == PATH_VIRTUAL)
@@ -237,10 +250,11 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 	}
 	if (r < 0)
 		return r;
-	*ret_fd = elf_with_interp(img->fd, basename_of(x->filename), hop->path);
+	*ret_fd = elf_with_interp(
+		img->fd, img->path.name ? img->path.name : x->filename, hop->path);
 	if (*ret_fd < 0)
 		return *ret_fd;
-	/* /proc/PID/exe and maps show the program, not the copy; of a real one they cannot */
+	/* what is opened by /proc/PID/exe is the program, not the copy */
 	if (img->path.kind == PATH_VIRTUAL)
 		return file_alias(x->c->um->files, *ret_fd, img->path.mnt, img->path.inode);
 	return 0;

@@ -15,6 +15,7 @@
 #include "dev/loop/loop.h"
 #include "engine/nr.h"
 #include "fs/fuse/dev.h"
+#include "sys/binfmt.h"
 #include "sys/ids.h"
 #include "sys/procname.h"
 #include "sys/runmount.h"
@@ -226,6 +227,17 @@ bool procfile_stat(struct call *c, int dirfd, const char *word, UNUSED bool foll
 	}
 }
 
+/* A real program that runs as a copy, because of its ELF interpreter. */
+static int exe_copy(const char *link, char **ret)
+{
+	char target[PATH_MAX];
+
+	if (read_link(AT_FDCWD, link, target, sizeof(target)) < 0)
+		return 0;
+	*ret = exe_copy_name(target);
+	return *ret != NULL;
+}
+
 /* Where a link of /proc leads, when it is a placeholder of ours; else 0. */
 static int link_target(struct call *c, const struct special *s, char **ret)
 {
@@ -245,6 +257,8 @@ static int link_target(struct call *c, const struct special *s, char **ret)
 	if (!v->placeholder || !v->placeholder(v->placeholder_arg, &st, &ino, &mnt)) {
 		_cleanup_vfile_ struct vfile *vf = files_find(c->um->files, &st);
 
+		if (!vf && s->link == LINK_EXE)
+			return exe_copy(path, ret);
 		if (!vf || !vf->ops || !vf->ops->path)
 			return 0;
 		*ret = strdup(vf->ops->path);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "sys/binfmt.h"
 #include "sys/procfile.h"
 
 #define MAPS_MAX (256u << 20)
@@ -59,6 +60,17 @@ static bool put_mapping(struct maps *m, const char *line)
 	return true;
 }
 
+/* A real program that runs as a copy (binfmt.h): only its name is not what it should be. */
+static bool put_copy(struct maps *m, const char *line)
+{
+	size_t n = strcspn(line, "\n/");
+	_cleanup_free_ char *name = line[n] == '/' ? exe_copy_name(line + n) : NULL;
+
+	if (name)
+		fprintf(m->out, "%.*s%s\n", (int)n, line, name);
+	return name != NULL;
+}
+
 int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *host = NULL, *text = NULL;
@@ -77,7 +89,7 @@ int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *re
 		size_t n = strcspn(p, "\n");
 
 		n += p[n] == '\n';
-		if (!put_mapping(&m, p))
+		if (!put_mapping(&m, p) && !put_copy(&m, p))
 			fwrite(p, 1, n, m.out);
 		p += n;
 	}

@@ -82,3 +82,15 @@ if command -v gdb >/dev/null; then
 	has "the program goes on" "$OUT" "$M/proj/prog 43"
 fi
 clean_fs fs.img
+
+# The ELF interpreter of every program of the host is another file in the view.
+LD=/lib64/ld-linux-x86-64.so.2
+if [ -e "$LD" ]; then
+	mkdir ld
+	cp -L "$LD" ld
+	ext4_image ld.img 16M -d ld
+	status um -m "$HERE/ld.img:/lib64" -- bash -c '/bin/true && readlink /proc/self/exe &&
+		grep -q "/lib64/ld-linux" /proc/self/maps && sh -c "read -r c </proc/\$\$/comm; echo \$c"'
+	is "programs with an ELF interpreter of the view" "$OUT" "$(readlink -f "$(command -v readlink)")
+sh"
+fi
