@@ -229,7 +229,7 @@ int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 		if (r < 0)
 			return r;
 	}
-	__atomic_store_n(&m->flags, new, __ATOMIC_RELAXED);
+	atomic_store(&m->flags, new);
 	return 0;
 }
 

@@ -383,6 +383,16 @@ static int start_failed(struct job *j, int r, const char *program)
 	return r;
 }
 
+/* Does the path lead anywhere in the view, or is it hidden below a mount (on /tmp, say)? */
+static bool is_reachable(struct job *j, const char *path, bool real)
+{
+	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	_cleanup_path_ struct path p = PATH_INIT;
+
+	return path_resolve_abs(&j->um->view, &req, path, 0, &p) == 0 &&
+	       (!real || p.kind == PATH_REAL);
+}
+
 static int make_mountpoint(struct job *j)
 {
 	_cleanup_free_ char *dir = str_printf("%s/mnt-XXXXXX", j->um->rundir);
@@ -391,8 +401,15 @@ static int make_mountpoint(struct job *j)
 		return -ENOMEM;
 	if (!mkdtemp(dir))
 		return fail(j, -errno, "cannot make %s: %s", dir, strerror(errno));
-	j->p->mountpoint = realpath(dir, NULL);
-	return j->p->mountpoint ? 0 : -errno;
+	j->p->dir = take_ptr(&dir);
+	j->p->mountpoint = realpath(j->p->dir, NULL);
+	if (!j->p->mountpoint)
+		return -errno;
+	if (is_reachable(j, j->p->mountpoint, true))
+		return 0;
+	free(j->p->mountpoint);
+	j->p->mountpoint = strdup(j->where.name);
+	return j->p->mountpoint ? 0 : -ENOMEM;
 }
 
 /* Most servers put the source into an option, fsname=, as it is. */
@@ -400,7 +417,7 @@ static int make_alias(struct job *j)
 {
 	if (j->image < 0 || !strpbrk(j->source, ",\\"))
 		return 0;
-	j->p->alias = str_printf("%s.image", j->p->mountpoint);
+	j->p->alias = str_printf("%s.image", j->p->dir);
 	if (!j->p->alias)
 		return -ENOMEM;
 	return symlink(j->source, j->p->alias) < 0 ? -errno : 0;
@@ -421,7 +438,9 @@ static int start_server(struct job *j)
 	pthread_mutex_lock(&ms->lock);
 	cds_list_add_tail(&j->p->node, &ms->pending);
 	pthread_mutex_unlock(&ms->lock);
-	r = service_start(j->um, argv, j->rq->cwd, &j->p->service);
+	r = service_start(j->um, argv,
+		j->rq->cwd && is_reachable(j, j->rq->cwd, false) ? j->rq->cwd : "/",
+		&j->p->service);
 	if (r < 0) {
 		pending_unlink(j);
 		fail(j, r, "cannot start %s: %s", argv[0], strerror(-r));

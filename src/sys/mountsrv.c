@@ -52,11 +52,12 @@ void mount_pending_free(struct mount_pending *p)
 		image_unlock(p->lock_fd);
 	if (p->loop >= 0)
 		loop_unmounted(p->ms->um, p->loop);
-	if (p->mountpoint)
-		(void)rmdir(p->mountpoint); /* else it goes with the run directory */
+	if (p->dir)
+		(void)rmdir(p->dir); /* else it goes with the run directory */
 	if (p->alias)
 		(void)unlink(p->alias);
 	free(p->alias);
+	free(p->dir);
 	free(p->mountpoint);
 	free(p->source);
 	free(p->type);

@@ -59,6 +59,7 @@ struct mount_pending {
 	/* What the server is told to mount on: an empty directory of ours, so that it need not like
 	 * the real place (libfuse refuses one that is not empty). Canonical. */
 	char *mountpoint;
+	char *dir; /* which we made for that */
 	char *alias; /* a symbolic link to the source, for servers whose options know no commas */
 	const struct path *where; /* the real place; the job's, valid until done */
 	char *source, *type, *options;

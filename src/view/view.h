@@ -26,7 +26,7 @@ struct mount {
 	char *source;	      /* as mountinfo shows it */
 	char *type;	      /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
 	char *options;	      /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
-	unsigned long flags;  /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
+	_Atomic unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
 	bool expiring;	      /* a first umount2(MNT_EXPIRE) has found it unused; atomic */
 	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */
 	atomic_bool ended;    /* mount_end() was called */
