@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuzz-path [SECONDS [SEED]]: path resolution against the kernel's own.
+ * fuzz-path [SECONDS [SEED [SEEDS]]]: path resolution against the kernel's own.
  *
  * Two trees are the same, but for that tree A is real and that of B t/ and t/m/ are mounts of
  * file systems in memory. Random words are resolved in both, by the kernel and by us, and must
@@ -501,6 +501,7 @@ int main(int argc, char **argv)
 {
 	time_t until = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	uint64_t end = argc > 3 ? seed + strtoull(argv[3], NULL, 0) : UINT64_MAX;
 	unsigned long all[6] = { 0 };
 	static struct fuzz z;
 
@@ -523,7 +524,7 @@ int main(int argc, char **argv)
 		all[4] += z.errors;
 		all[5] += z.changes;
 		fuzz_end(&z);
-	} while (time(NULL) < until);
+	} while (seed < end && time(NULL) < until);
 	printf("%lu words, %lu virtual, %lu real, %lu native, %lu errors, %lu changes; next seed %llu\n",
 		all[0], all[1], all[2], all[3], all[4], all[5], (unsigned long long)seed);
 	return 0;

@@ -4,7 +4,10 @@
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 
-SECONDS_=${UMVIEW_SOAK:-12}
+# The same seeds on each machine, but in `make soak`
+SECONDS_=${UMVIEW_SOAK:-60}
+SEEDS=15
+[ -z "${UMVIEW_SOAK:-}" ] || SEEDS=1000000000
 export UM_TIMEOUT=$((SECONDS_ + 240))
-gives "random words for $SECONDS_ s" 0 "$TOP/build-check/tests/fuzz-path" "$SECONDS_" "${UMVIEW_SEED:-1}"
+gives "random words" 0 "$TOP/build-check/tests/fuzz-path" "$SECONDS_" "${UMVIEW_SEED:-1}" "$SEEDS"
 echo "$OUT" | tail -3

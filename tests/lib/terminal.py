@@ -70,7 +70,7 @@ signal.signal(signal.SIGCONT, continued)
 signal.signal(signal.SIGINT, interrupted)
 os.write(1, b"job-rea" + b"dy\\n")
 while True:
-    time.sleep(1000)
+    time.sleep(0.1)  # a handler waits for the next step where the signal came just before a sleep
 """
 
 
