@@ -100,6 +100,29 @@ static void show_ps(struct json_object *answer)
 	}
 }
 
+static double number_of(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	json_object_object_get_ex(o, key, &v);
+	return json_object_get_double(v);
+}
+
+static void show_mount_stat(struct json_object *m)
+{
+	struct json_object *list = list_of(m, "requests");
+
+	printf("\n%s: FUSE 7.%s, in flight: %s\n", get(m, "target"), get(m, "protocol_minor"),
+		get(m, "in_flight"));
+	printf("%-20s %10s %10s %10s %10s\n", "REQUEST", "COUNT", "FAILED", "AVG us", "MAX us");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *r = json_object_array_get_idx(list, i);
+
+		printf("%-20s %10s %10s %10.1f %10.1f\n", get(r, "request"), get(r, "count"),
+			get(r, "failed"), number_of(r, "average_us"), number_of(r, "max_us"));
+	}
+}
+
 static void show_stat(struct json_object *answer)
 {
 	struct json_object *list = list_of(answer, "calls");
@@ -108,15 +131,15 @@ static void show_stat(struct json_object *answer)
 		"MAX us");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *s = json_object_array_get_idx(list, i);
-		struct json_object *average = NULL, *max = NULL;
 
-		json_object_object_get_ex(s, "average_us", &average);
-		json_object_object_get_ex(s, "max_us", &max);
 		printf("%-20s %10s %10s %10s %10.1f %10.1f\n", get(s, "call"), get(s, "calls"),
-			get(s, "continued"), get(s, "failed"), json_object_get_double(average),
-			json_object_get_double(max));
+			get(s, "continued"), get(s, "failed"), number_of(s, "average_us"),
+			number_of(s, "max_us"));
 	}
 	printf("workers: %s, idle: %s\n", get(answer, "workers"), get(answer, "idle"));
+	list = list_of(answer, "mounts");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		show_mount_stat(json_object_array_get_idx(list, i));
 }
 
 static void show_level(struct json_object *answer)

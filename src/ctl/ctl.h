@@ -27,6 +27,10 @@ void ctl_stop(struct ctl *ctl);
 /* ctl/ops.c: answers one request (borrowed): a new object, or NULL when out of memory. */
 struct json_object *ctl_answer(struct um *um, struct json_object *request);
 
+struct mount;
+/* ctl/fsstat.c: adds what is known of its server's requests to a JSON array. For view_each_mount. */
+void ctl_add_mount_stat(struct mount *m, void *array);
+
 /* A failure's answer: a new object. */
 struct json_object *ctl_failure(int err, const char *fmt, ...) PRINTF(2, 3);
 

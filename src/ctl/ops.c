@@ -304,6 +304,9 @@ static struct json_object *op_stat(struct um *um, UNUSED struct json_object *rq)
 		trace_each(um->trace, add_stat, list);
 	engine_workers(um->engine, &alive, &idle);
 	json_object_object_add(o, "calls", list);
+	list = json_object_new_array();
+	view_each_mount(&um->view, ctl_add_mount_stat, list);
+	json_object_object_add(o, "mounts", list);
 	add_number(o, "workers", alive);
 	add_number(o, "idle", idle);
 	return o;

@@ -28,6 +28,7 @@ umctl umount mnt
 umctl mount -o ro fs.img "$PWD/mnt"
 cat mnt/file
 ! touch mnt/new
+umctl stat | grep LOOKUP
 umctl umount -l mnt
 umctl stat | grep openat
 umctl ps | grep inside.sh

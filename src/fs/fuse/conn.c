@@ -357,6 +357,11 @@ void fuse_conn_on_end(struct fs *fs, void (*fn)(void *arg, bool started), void *
 	pthread_mutex_unlock(&fc->lock);
 }
 
+bool fuse_is(const struct fs *fs)
+{
+	return fs->node == &fuse_node_ops;
+}
+
 void fuse_conn_set_server(struct fs *fs, pid_t pid)
 {
 	atomic_store(&fuse_conn_of(fs)->server_pid, pid);

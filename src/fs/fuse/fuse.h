@@ -68,6 +68,9 @@ bool fuse_conn_dead(struct fs *fs);
  * false) when it is freed before fuse_conn_start. The socket is then fn's to shut down. */
 void fuse_conn_on_end(struct fs *fs, void (*fn)(void *arg, bool started), void *arg);
 
+/* Is it one of ours? */
+bool fuse_is(const struct fs *fs);
+
 /* For fs->server_pid. */
 void fuse_conn_set_server(struct fs *fs, pid_t pid);
 
