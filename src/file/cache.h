@@ -36,6 +36,7 @@ struct filecache {
 	bool closed;		/* no guest has it open */
 	bool dead;		/* its file system is gone */
 	bool readers, writers;	/* since it was opened first: some open file can read, write */
+	bool untrapped;		/* and some is read without our knowing: filled, or low */
 	int checker;		/* an open of the placeholder that asks who else has one; or -1 */
 
 	bool busy;  /* write-back or a change of size at the server is under way */

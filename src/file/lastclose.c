@@ -88,7 +88,7 @@ static void job_closed(struct vfile *vf)
 	if (gone && c->closed && c->vf == vf)
 		ranges_release(&c->dirty);
 	if (c->closed && c->vf == vf && ranges_empty(&c->dirty)) {
-		c->low = c->low_append = c->readers = c->writers = false;
+		c->low = c->low_append = c->readers = c->writers = c->untrapped = false;
 		ranges_release(&c->mapped);
 		free(take_ptr(&c->hash));
 		c->nhash = 0;

@@ -137,6 +137,7 @@ static int open_cached(
 	pthread_mutex_lock(&c->lock);
 	r = cache_place(c, o->mnt, o->name, c->size); /* it may have been evicted */
 	fd = r < 0 ? r : cache_open(c, o->flags);
+	c->untrapped |= *ret_filled;
 	if (fd >= 0 && !reads) {
 		c->uid = o->req->uid;
 		c->gid = o->req->gid;

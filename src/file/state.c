@@ -109,25 +109,27 @@ void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
 	}
 }
 
-/* The server's attributes, asked for when wseq was seq, against the content that we hold. */
-static void follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq)
+/* The server's attributes, asked for when wseq was seq, against the content that we hold. True:
+ * it is another, and there are readers that we do not see. */
+static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq)
 {
 	bool same;
 
 	cache_native(c);
 	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low)
-		return;
+		return false;
 	same = attr->size == c->size &&
 		(!c->srv_known || cache_time_eq(&attr->mtime, &c->srv_mtime));
 	if (!same) {
 		cache_invalidate(c, 0, UINT64_MAX);
 		if (attr->size != c->size && attr->size <= INT64_MAX &&
 			cache_resize(c, attr->size) < 0)
-			return;
+			return false;
 	}
 	c->srv_size = attr->size;
 	c->srv_mtime = attr->mtime;
 	c->srv_known = true;
+	return !same && c->untrapped && !c->closed;
 }
 
 int cache_revalidate(
@@ -135,6 +137,7 @@ int cache_revalidate(
 {
 	struct fs_attr attr;
 	uint64_t seq;
+	bool stale;
 	int r;
 
 	pthread_mutex_lock(&c->lock);
@@ -144,8 +147,12 @@ int cache_revalidate(
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&c->lock);
-	follow(c, &attr, seq);
+	stale = follow(c, &attr, seq);
 	pthread_mutex_unlock(&c->lock);
+	if (stale)
+		r = cache_fill(c, req, 0, UINT64_MAX);
+	if (r < 0)
+		return r;
 	if (ret)
 		*ret = attr;
 	return 0;

@@ -193,7 +193,7 @@ void file_invalidate(struct inode *ino, int64_t off, int64_t len)
 	cache_invalidate(c, (uint64_t)off, len <= 0 ? UINT64_MAX : (uint64_t)off + (uint64_t)len);
 	c->srv_known = false;
 	/* Reads of filled files are not trapped. */
-	if (c->vf && !c->closed && c->size <= SMALL_FILE)
+	if (c->vf && !c->closed && c->untrapped)
 		again = vfile_get(c->vf);
 	pthread_mutex_unlock(&c->lock);
 	if (again) {

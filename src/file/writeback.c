@@ -361,8 +361,13 @@ int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
 	bool hashed;
 	int r = append ? 0 : cache_fill(c, req, 0, UINT64_MAX);
 
-	if (r < 0 || (oflags & O_ACCMODE) == O_RDONLY)
+	if (r < 0)
 		return r;
+	pthread_mutex_lock(&c->lock);
+	c->untrapped = true;
+	pthread_mutex_unlock(&c->lock);
+	if ((oflags & O_ACCMODE) == O_RDONLY)
+		return 0;
 	pthread_mutex_lock(&c->lock);
 	hashed = append || (c->low && !c->low_append);
 	pthread_mutex_unlock(&c->lock);
