@@ -116,6 +116,7 @@ static int set_up(struct run *r)
 		err = set_up_trace(r);
 	if (err < 0)
 		return err;
+	r->um.servers = r->o->servers;
 	err = um_init(&r->um, r->o->root);
 	if (err < 0) {
 		log_user("cannot set up the view: %s", strerror(-err));

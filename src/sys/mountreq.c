@@ -211,14 +211,10 @@ static int find_server(struct job *j)
 	int r;
 
 	if (j->o.server) {
-		j->server.command = strdup(j->o.server);
-		if (j->server.command && !strstr(j->server.command, "%m")) {
-			free(j->server.command);
-			j->server.command = str_printf("%s %%s %%m -o %%o", j->o.server);
-		}
+		j->server.command = server_command(j->o.server);
 		return j->server.command ? 0 : -ENOMEM;
 	}
-	r = server_find(j->type, &j->server);
+	r = server_find(j->um->servers, j->type, &j->server);
 	if (r == -ENODEV)
 		return fail(j, r, "%s is %s, for which no server is known: name one with the "
 				  "option server=COMMAND or in ~/.config/umview/servers",

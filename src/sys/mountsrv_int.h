@@ -13,9 +13,11 @@ struct server {
 	char *command; /* template: %s source, %m mount point, %o options, never empty */
 	char *package; /* Debian's */
 };
-/* The line for a type: from the user's table, else from ours, else for "fuse.NAME" NAME itself.
- * -ENODEV: none. Release with server_release(). */
-int MUST_CHECK server_find(const char *type, struct server *ret);
+/* The line for a type: given on the command line ("TYPE=COMMAND", may be NULL), from the user's table,
+ * from ours, else for "fuse.NAME" NAME itself. -ENODEV: none. Release with server_release(). */
+int MUST_CHECK server_find(char *const *given, const char *type, struct server *ret);
+/* A command a user gave: "NAME" alone is NAME %s %m -o %o. malloc'ed or NULL. */
+char *server_command(const char *command);
 void server_release(struct server *s);
 /* The words of a command template with its places filled in; NULL-terminated, free with
  * strv_free(). Single and double quotes group words. -EINVAL for an open quote, -ENOMEM. */

@@ -20,6 +20,11 @@ void server_release(struct server *s)
 	*s = (struct server){ 0 };
 }
 
+char *server_command(const char *command)
+{
+	return strstr(command, "%m") ? strdup(command) : str_printf("%s %%s %%m -o %%o", command);
+}
+
 /* Cuts the next blank-separated word off *p. */
 static char *next_word(char **p)
 {
@@ -89,14 +94,38 @@ static int find_by_name(const char *type, struct server *ret)
 	return -ENOMEM;
 }
 
-int server_find(const char *type, struct server *ret)
+/* "TYPE=COMMAND": the last of a type counts. */
+static int find_given(char *const *given, const char *type, struct server *ret)
+{
+	const char *command = NULL;
+	size_t n = strlen(type);
+
+	for (size_t i = 0; given && given[i]; i++) {
+		if (strncmp(given[i], type, n) == 0 && given[i][n] == '=')
+			command = given[i] + n + 1;
+	}
+	if (!command)
+		return -ENOENT;
+	ret->type = strdup(type);
+	ret->command = server_command(command);
+	if (ret->type && ret->command)
+		return 0;
+	server_release(ret);
+	return -ENOMEM;
+}
+
+int server_find(char *const *given, const char *type, struct server *ret)
 {
 	_cleanup_free_ char *user = user_table();
 	const char *const paths[] = { user, UM_DATADIR "/servers", UM_SOURCE_SHARE "/servers" };
+	int found;
 
 	if (!user)
 		return -ENOMEM;
 	*ret = (struct server){ 0 };
+	found = find_given(given, type, ret);
+	if (found != -ENOENT)
+		return found;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		int r = find_in_file(paths[i], type, ret);
 

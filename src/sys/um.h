@@ -19,6 +19,7 @@ struct um {
 	struct engine *engine;
 	struct view view;
 	struct files *files;
+	char *const *servers; /* "TYPE=COMMAND" of -o server=, NULL-terminated; or NULL */
 	struct mountsrv *mountsrv;
 	struct ids *ids;      /* NULL without --root */
 	struct loops *loops;  /* NULL without --root */
