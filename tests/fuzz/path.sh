@@ -9,5 +9,5 @@ SECONDS_=${UMVIEW_SOAK:-60}
 SEEDS=15
 [ -z "${UMVIEW_SOAK:-}" ] || SEEDS=1000000000
 export UM_TIMEOUT=$((SECONDS_ + 240))
-gives "random words" 0 "$TOP/build-check/tests/fuzz-path" "$SECONDS_" "${UMVIEW_SEED:-1}" "$SEEDS"
+gives "random words" 0 "$BUILD/tests/fuzz-path" "$SECONDS_" "${UMVIEW_SEED:-1}" "$SEEDS"
 echo "$OUT" | tail -3
