@@ -478,6 +478,17 @@ static int say_plan(struct job *j)
 	return 0;
 }
 
+/* An image's root is a directory: what it covers must be one. (A FUSE server may serve one file.) */
+static int check_target(struct job *j)
+{
+	struct stat st;
+
+	if (is_fuse_type(j) || j->where.kind == PATH_VIRTUAL || !j->where.name ||
+		stat(j->where.name, &st) < 0 || S_ISDIR(st.st_mode))
+		return 0;
+	return fail(j, -ENOTDIR, "mount point %s is not a directory", j->where.name);
+}
+
 static int run_job(struct job *j)
 {
 	int r = mount_options_parse(j->rq->options, j->rq->flags, &j->o);
@@ -489,6 +500,8 @@ static int run_job(struct job *j)
 		r = resolve_target(j);
 	if (r == 0)
 		r = find_type(j);
+	if (r == 0)
+		r = check_target(j);
 	if (r == 0)
 		r = find_server(j);
 	if (r == 0)
