@@ -110,6 +110,13 @@ def scripts(top, folder, kind="check"):
                        env={**build.env, "UMVIEW_SANITIZER": kind}, grace=20)
 
 
+def programs(top):
+    for path in sorted(glob.glob(f"{top}/tests/programs/*.sh")):
+        name = os.path.basename(path)[:-3]
+        yield Test(f"programs/{name}", [PYTHON, f"{top}/tests/lib/programs.py", name],
+                   timeout=4 * int(header(path).get("timeout", "100")))
+
+
 def sanitize(top):
     for kind in ("asan", "tsan"):
         if os.path.exists(f"{top}/{BUILDS[kind].name}/build.ninja"):
@@ -128,6 +135,7 @@ SUITES = {
     "unit": unit,
     "guest": guest,
     "e2e": lambda top: scripts(top, "e2e"),
+    "programs": programs,
     "fuzz": lambda top: scripts(top, "fuzz"),
     "style": style,
     "sanitize": sanitize,
