@@ -29,7 +29,7 @@ static bool last_is_special(const char *word, const struct um *um)
 	       strcmp(last, "shadow") == 0 || strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 || strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;
 }
 
-/* "/a/./b//../c/" to "/a/c", by words alone, in place. */
+/* "/a/./b//../c/" to "/a/c", by words alone, in place; it begins with a slash. */
 static void normalize(char *path)
 {
 	char *out = path, *in = path;
@@ -70,8 +70,8 @@ static char *make_absolute(struct call *c, int dirfd, const char *word)
 			r = path_of_cwd(c, &c->um->view, c->tid, &base);
 		else
 			r = path_of_fd(c, &c->um->view, c->tid, dirfd, &base);
-		if (r < 0)
-			return NULL;
+		if (r < 0 || base[0] != '/')
+			return NULL; /* a pipe, a socket */
 		path = str_printf("%s/%s", base, word);
 	}
 	if (path)
