@@ -38,6 +38,15 @@ umount -l .
 cd ..
 ! test -e mnt/new
 
+# A server that ends leaves alone what it had covered
+fuse2fs fs.img mnt
+squashfuse t.sqfs mnt
+cat mnt/file
+umount mnt
+sleep 0.5
+cat mnt/new
+umount mnt
+
 # In the foreground, killed by its own user
 squashfuse -f t.sqfs one &
 for i in $(seq 100); do test -e one/file && break; sleep 0.1; done

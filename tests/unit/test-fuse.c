@@ -577,9 +577,9 @@ static void test_end_readers(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(read(sv[1], &c, 1) == -1 && errno == ENODEV ? 0 : 1);
 	}
-	ok(fuse_dev_end_readers(st.st_ino + 1) == 0, "nobody reads another socket");
+	ok(fuse_dev_end_readers(st.st_ino + 1, NULL, NULL) == 0, "nobody reads another socket");
 	for (int i = 0; i < 1000 && n == 0; i++) {
-		n = fuse_dev_end_readers(st.st_ino);
+		n = fuse_dev_end_readers(st.st_ino, NULL, NULL);
 		usleep(1000);
 	}
 	ok(n == 1, "a reader is found");

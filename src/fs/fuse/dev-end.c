@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. /proc/PID/task/TID/syscall says in which call a thread sleeps and with
- * which descriptor. A thread that sleeps in a read of the device is seized and interrupted for a
- * moment: its read then stands before its restart (-ERESTARTSYS), and that result is replaced
- * by -ENODEV. No wait(2) is used, so that nobody else's news of children is taken. A server
- * that cannot be seized (it is being debugged) sees the end of the socket instead.
+ * which descriptor. The threads that sleep in a read of the device are seized and interrupted:
+ * their reads then stand before their restart (-ERESTARTSYS). When all stand, the socket is closed,
+ * and the result of each read is replaced by -ENODEV before its thread goes on. No wait(2) is used,
+ * so that nobody else's news of children is taken. A server that cannot be seized (it is
+ * being debugged) sees the end of the socket instead.
  */
 #include "fs/fuse/dev-end.h"
 
@@ -22,6 +23,18 @@
 #define RESTART_SYS (-512)
 #define STOP_TRIES 100
 #define STOP_WAIT_NS 100000
+#define READERS_MAX 128
+
+struct reader {
+	pid_t pid, tid;
+	int fd;
+	bool stopped;
+};
+
+struct readers {
+	struct reader v[READERS_MAX];
+	int n;
+};
 
 static bool reads_by(long nr)
 {
@@ -58,64 +71,65 @@ static bool is_socket(const char *pid, int fd, ino_t ino)
 }
 
 /* In a stop: does it stand before the restart of its read? Then the read has failed. */
-static bool fail_read(pid_t tid, int fd)
+static bool fail_read(const struct reader *r)
 {
 	struct user_regs_struct regs;
 
-	if (ptrace(PTRACE_GETREGS, tid, 0, &regs) < 0 || !reads_by(arch_nr(&regs)) ||
-		arch_result(&regs) != RESTART_SYS || (int)arch_arg0(&regs) != fd)
+	if (ptrace(PTRACE_GETREGS, r->tid, 0, &regs) < 0 || !reads_by(arch_nr(&regs)) ||
+		arch_result(&regs) != RESTART_SYS || (int)arch_arg0(&regs) != r->fd)
 		return false;
 	arch_set_result(&regs, -ENODEV);
 	arch_set_no_restart(&regs);
-	return ptrace(PTRACE_SETREGS, tid, 0, &regs) == 0;
+	return ptrace(PTRACE_SETREGS, r->tid, 0, &regs) == 0;
 }
 
-static bool end_read(pid_t tid, int fd)
+static void stop_thread(struct reader *r)
 {
-	bool done = false;
-
-	if (ptrace(PTRACE_SEIZE, tid, 0, 0) < 0)
-		return false;
-	if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0) {
-		for (int i = 0; i < STOP_TRIES; i++) {
-			siginfo_t si;
-
-			if (ptrace(PTRACE_GETSIGINFO, tid, 0, &si) == 0) {
-				done = fail_read(tid, fd);
-				break;
-			}
-			nanosleep(&(struct timespec){ .tv_nsec = STOP_WAIT_NS }, NULL);
-		}
-	}
-	/* A thread that never stopped cannot be let go; it is when this thread of ours ends. */
-	ptrace(PTRACE_DETACH, tid, 0, 0);
-	return done;
+	if (ptrace(PTRACE_SEIZE, r->tid, 0, 0) < 0)
+		return;
+	r->stopped = ptrace(PTRACE_INTERRUPT, r->tid, 0, 0) == 0;
 }
 
-static int end_readers_of(const char *pid, ino_t ino)
+/* Until it is in its stop, or does not come there. */
+static void await_stop(struct reader *r)
+{
+	for (int i = 0; i < STOP_TRIES; i++) {
+		siginfo_t si;
+
+		if (ptrace(PTRACE_GETSIGINFO, r->tid, 0, &si) == 0)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = STOP_WAIT_NS }, NULL);
+	}
+	/* It cannot be let go; it is when this thread of ours ends. */
+	r->stopped = false;
+}
+
+static void find_readers_of(const char *pid, ino_t ino, struct readers *rs)
 {
 	char path[64];
 	DIR *tasks;
 	struct dirent *t;
-	int n = 0;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
 	tasks = opendir(path);
 	if (!tasks)
-		return 0;
-	while ((t = readdir(tasks))) {
+		return;
+	while ((t = readdir(tasks)) && rs->n < READERS_MAX) {
 		int fd = *t->d_name >= '1' && *t->d_name <= '9' ? reading_fd(pid, t->d_name) : -1;
 
 		if (fd >= 0 && is_socket(pid, fd, ino))
-			n += end_read((pid_t)atoi(t->d_name), fd);
+			rs->v[rs->n++] = (struct reader){
+				.pid = (pid_t)atoi(pid), .tid = (pid_t)atoi(t->d_name), .fd = fd
+			};
 	}
 	closedir(tasks);
-	return n;
 }
 
-int fuse_dev_end_readers(ino_t ino)
+int fuse_dev_end_readers(ino_t ino, void (*stopped)(void *arg, pid_t pid, int fd), void *arg)
 {
+	struct readers rs = { .n = 0 };
 	DIR *proc = opendir("/proc");
+	const struct reader *one = NULL;
 	struct dirent *p;
 	int n = 0;
 
@@ -123,7 +137,23 @@ int fuse_dev_end_readers(ino_t ino)
 		return 0;
 	while ((p = readdir(proc)))
 		if (*p->d_name >= '1' && *p->d_name <= '9')
-			n += end_readers_of(p->d_name, ino);
+			find_readers_of(p->d_name, ino, &rs);
 	closedir(proc);
+	for (int i = 0; i < rs.n; i++)
+		stop_thread(&rs.v[i]);
+	for (int i = 0; i < rs.n; i++) {
+		if (rs.v[i].stopped)
+			await_stop(&rs.v[i]);
+		if (rs.v[i].stopped)
+			one = &rs.v[i];
+	}
+	if (one && stopped)
+		stopped(arg, one->pid, one->fd);
+	for (int i = 0; i < rs.n; i++) {
+		if (!rs.v[i].stopped)
+			continue;
+		n += fail_read(&rs.v[i]);
+		ptrace(PTRACE_DETACH, rs.v[i].tid, 0, 0);
+	}
 	return n;
 }

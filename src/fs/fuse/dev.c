@@ -8,9 +8,8 @@
  * What a socket does not do by itself is done here. splice(2) onto it would cut one answer into
  * several messages: it is trapped and sent as one. And after an unmount the kernel's device answers
  * ENODEV, where a socket that was shut down gives 0, which servers take for a failure: so the
- * socket is left open a little longer, reads that sleep in it are ended with ENODEV from outside
- * (dev-end.c), and it is shut down only when the server's threads have had time to come and be
- * found. The device stays known until its last close.
+ * socket is left open a little longer, until threads are found that sleep reading it; their reads
+ * are ended with ENODEV from outside (dev-end.c). The device stays known until its last close.
  */
 #include "fs/fuse/dev.h"
 
@@ -47,7 +46,8 @@ static void dev_put(struct fuse_dev *d)
 {
 	if (atomic_fetch_sub(&d->refs, 1) != 1)
 		return;
-	close(d->sock);
+	if (d->sock >= 0)
+		close(d->sock);
 	free(d);
 }
 
@@ -320,6 +320,27 @@ bool fuse_dev_is(const struct vfile *vf)
 	return vf && vf->kind == VFILE_DEVICE && vf->ops == &dev_ops;
 }
 
+/*
+ * The server's readers stand still: our end is closed so that poll(2) on theirs tells POLLERR, as
+ * it does on the kernel's device. libfuse looks for that before it unmounts by itself what lies at
+ * its mount point, which by now may be another mount. A socket has an error when its peer was
+ * closed with something unread: so something is sent through the server's own end.
+ */
+static void dev_hang_up(void *arg, pid_t pid, int fd)
+{
+	struct fuse_dev *d = arg;
+	_cleanup_fd_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	_cleanup_fd_ int theirs = -1;
+
+	if (pidfd >= 0)
+		theirs = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	/* More than one: a reader of ours that the end has surprised may still take one. */
+	for (int i = 0; theirs >= 0 && i < 4; i++)
+		(void)!send(theirs, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(d->sock);
+	d->sock = -1;
+}
+
 /* The server's threads sleep in read, or come back to it from what they were at: each gets ENODEV.
  */
 static void *dev_linger(void *arg)
@@ -330,11 +351,14 @@ static void *dev_linger(void *arg)
 	for (unsigned i = 0; i < ARRAY_SIZE(wait_ms); i++) {
 		struct pollfd p = { .fd = d->sock };
 
-		fuse_dev_end_readers(d->ino);
+		fuse_dev_end_readers(d->ino, dev_hang_up, d);
+		if (d->sock < 0)
+			break;
 		if (poll(&p, 1, wait_ms[i]) > 0 && (p.revents & POLLHUP))
 			break; /* the server has gone */
 	}
-	shutdown(d->sock, SHUT_RDWR);
+	if (d->sock >= 0)
+		shutdown(d->sock, SHUT_RDWR);
 	dev_put(d);
 	return NULL;
 }

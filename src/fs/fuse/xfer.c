@@ -17,9 +17,11 @@
 #include "fs/fuse/conn.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "base/log.h"
 
@@ -162,10 +164,14 @@ void fuse_die(struct fuse_conn *fc, int error)
 	on_end = fc->on_end;
 	fc->on_end = NULL;
 	pthread_mutex_unlock(&fc->lock);
-	if (on_end)
+	if (on_end) {
 		on_end(fc->on_end_arg, was != FUSE_NEW);
-	else
+		/* The socket ends when the device lets go of it. Its number here stays taken, so
+		 * that who still uses it meets nothing else. */
+		syscall(SYS_dup3, fc->wake, fc->sock, O_CLOEXEC);
+	} else {
 		shutdown(fc->sock, SHUT_RDWR);
+	}
 	while (async) {
 		struct fuse_req *r = async;
 
