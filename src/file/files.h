@@ -37,7 +37,10 @@ struct files {
 
 	int inotify;
 	int wake; /* eventfd: ends the events thread */
-	pthread_t events;
+	pthread_t events; /* started with the first file: the launcher is forked before, and by a bare
+			   * clone(2), which no thread's locks survive */
+	atomic_bool events_run;
+	pthread_mutex_t events_start; /* a leaf */
 	pthread_mutex_t events_lock; /* one reader of the queue at a time; above all others */
 
 	pthread_mutex_t job_lock; /* jobs, vf->jobs, the counts below; innermost */

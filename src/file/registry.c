@@ -138,12 +138,33 @@ static uint32_t watch_mask(enum vfile_kind kind)
 	}
 }
 
+static void *events_main(void *arg);
+
+static int start_events(struct files *f)
+{
+	int r = 0;
+
+	if (atomic_load(&f->events_run))
+		return 0;
+	pthread_mutex_lock(&f->events_start);
+	if (!atomic_load(&f->events_run)) {
+		r = -pthread_create(&f->events, NULL, events_main, f);
+		atomic_store(&f->events_run, r == 0);
+	}
+	pthread_mutex_unlock(&f->events_start);
+	return r;
+}
+
 int files_add(struct files *f, const struct vfile *like, int fd, struct vfile **ret)
 {
-	struct vfile *vf = malloc(sizeof(*vf)), *old;
+	struct vfile *vf, *old;
 	char path[FD_PATH_MAX];
 	struct stat st;
+	int r = start_events(f);
 
+	if (r < 0)
+		return r;
+	vf = malloc(sizeof(*vf));
 	if (!vf)
 		return -ENOMEM;
 	if (fstat(fd, &st) < 0) {
@@ -439,6 +460,7 @@ int files_new(struct view *v, const char *rundir, struct files **ret)
 	CDS_INIT_LIST_HEAD(&f->writers);
 	pthread_rwlock_init(&f->lock, NULL);
 	pthread_mutex_init(&f->events_lock, NULL);
+	pthread_mutex_init(&f->events_start, NULL);
 	pthread_mutex_init(&f->lru_lock, NULL);
 	pthread_mutex_init(&f->buf_lock, NULL);
 	pthread_mutex_init(&f->fifo_make_lock, NULL);
@@ -452,8 +474,6 @@ int files_new(struct view *v, const char *rundir, struct files **ret)
 		goto fail;
 	}
 	r = files_jobs_init(f);
-	if (r == 0)
-		r = -pthread_create(&f->events, NULL, events_main, f);
 	if (r < 0)
 		goto fail;
 	inode_set_cache_free(cache_free);
@@ -493,8 +513,10 @@ void files_free(struct files *f, uint64_t deadline_ns)
 	if (r < 0)
 		log_error("write-back at the end: %s", strerror(-r));
 	files_jobs_settle(f, deadline_ns);
-	files_wake(f, FILES_WAKE_STOP);
-	pthread_join(f->events, NULL);
+	if (atomic_load(&f->events_run)) {
+		files_wake(f, FILES_WAKE_STOP);
+		pthread_join(f->events, NULL);
+	}
 	files_jobs_stop(f, deadline_ns);
 	f->view->placeholder = NULL;
 	for (size_t i = 0; i < FILES_BUCKETS; i++) {
