@@ -12,7 +12,44 @@
 
 void at_release(struct at *a)
 {
+	names_unlock(&a->lock);
 	path_release(&a->p);
+}
+
+int at_lookup_again(struct at *a)
+{
+	struct inode *now = NULL;
+	int r;
+
+	if (!names_changed_since(a->p.parent, a->c->t_recv))
+		return 0;
+	r = inode_lookup(a->p.parent, &a->req, a->p.last, &now);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (a->p.inode)
+		inode_put(a->p.inode);
+	a->p.inode = now;
+	return 0;
+}
+
+int at_lock(struct at *a, bool victim)
+{
+	if (!a->p.parent || !a->p.last[0])
+		return 0;
+	for (;;) {
+		_cleanup_inode_ struct inode *old = a->p.inode ? inode_get(a->p.inode) : NULL;
+		int r;
+
+		names_lock_add(&a->lock, a->p.parent);
+		if (victim && old)
+			names_lock_add(&a->lock, old);
+		r = names_lock(&a->lock, &a->req);
+		if (r == 0)
+			r = at_lookup_again(a);
+		if (r < 0 || !victim || !a->p.inode || a->p.inode == old)
+			return r;
+		names_unlock(&a->lock);
+	}
 }
 
 static bool at_answer(struct at *a, int64_t ret)

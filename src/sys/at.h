@@ -28,6 +28,7 @@ struct at {
 	int dirfd;
 	char name[NAME_MAX + 2];
 	bool self;
+	struct names_lock lock; /* at_lock; given up by at_release at the latest */
 	bool switched; /* this thread runs with the guest's ids: between real_enter and real_leave
 			*/
 };
@@ -54,6 +55,15 @@ static inline bool at_maybe(const struct call *c, unsigned flags)
 bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags);
 /* The same with the words read already. */
 bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags);
+
+/*
+ * PATH_VIRTUAL: keeps others from changing names in p.parent until the end, and looks the name up
+ * again where one did since the call was made (p.inode may come and go). victim: nothing is to
+ * come into p.inode either, which is going to be removed. 0 without a parent; -EINTR, -errno.
+ */
+int MUST_CHECK at_lock(struct at *a, bool victim);
+/* The second half, for who holds the lock by itself. */
+int MUST_CHECK at_lookup_again(struct at *a);
 
 /* Around a call on a real file: from real_enter to real_leave the thread has the guest's
  * file-system ids and groups, where the supervisor is root and the guest is not. real_leave takes

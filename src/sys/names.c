@@ -63,7 +63,9 @@ static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 		real_enter(&a);
 		return real_leave(&a, mkdirat(a.dirfd, a.name, mode & ~a.req.umask));
 	}
-	r = create_check(&a, true);
+	r = at_lock(&a, false);
+	if (r == 0)
+		r = create_check(&a, true);
 	if (r == 0)
 		r = no_op(inode_mkdir(a.p.parent, &a.req, a.p.last, S_IFDIR | mode, &made));
 	if (r == 0)
@@ -119,7 +121,9 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 		return real_leave(
 			&a, mknodat(a.dirfd, a.name, mode & ~a.req.umask, dev_decode(dev)));
 	}
-	r = create_check(&a, false);
+	r = at_lock(&a, false);
+	if (r == 0)
+		r = create_check(&a, false);
 	if (r == 0 && (S_ISCHR(mode) || S_ISBLK(mode)) && a.req.uid != 0)
 		r = -EPERM;
 	if (r == 0)
@@ -163,7 +167,9 @@ static enum verdict do_symlink(struct call *c, int target_arg, int dirfd, int ar
 		real_enter(&a);
 		return real_leave(&a, symlinkat(target, a.dirfd, a.name));
 	}
-	r = create_check(&a, false);
+	r = at_lock(&a, false);
+	if (r == 0)
+		r = create_check(&a, false);
 	if (r == 0)
 		r = no_op(inode_symlink(a.p.parent, &a.req, a.p.last, target, &made));
 	return call_return(c, r);
@@ -181,7 +187,7 @@ enum verdict sys_symlinkat(struct call *c)
 
 /* ---- unlink, rmdir ---- */
 
-static int unlink_virtual(const struct at *a)
+static int unlink_virtual(struct at *a)
 {
 	int r;
 
@@ -190,6 +196,8 @@ static int unlink_virtual(const struct at *a)
 	if (!a->p.last[0])
 		return -EISDIR;
 	r = mount_want_write(a->p.mnt);
+	if (r == 0)
+		r = at_lock(a, false);
 	if (r < 0)
 		return r;
 	if (!a->p.inode)
@@ -230,13 +238,15 @@ static int rmdir_last(const struct path *p, const char *word)
 	return n >= 2 && word[n - 2] == '.' ? -ENOTEMPTY : -EINVAL;
 }
 
-static int rmdir_virtual(const struct at *a)
+static int rmdir_virtual(struct at *a)
 {
 	int r;
 
 	if (!a->p.parent)
 		return -EBUSY;
 	r = mount_want_write(a->p.mnt);
+	if (r == 0)
+		r = at_lock(a, true);
 	if (r < 0)
 		return r;
 	if (!a->p.inode)

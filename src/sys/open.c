@@ -18,6 +18,9 @@
 /* O_TMPFILE without the O_DIRECTORY that it contains */
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 
+/* A name that comes and goes while it is opened: so often, and no more. */
+#define OPEN_TRIES 100
+
 /* What the guest asks for. */
 struct want {
 	int dirfd;
@@ -87,17 +90,21 @@ static enum verdict open_tmpfile(struct at *a, const struct want *w)
 	return v;
 }
 
-/* O_CREAT of a name that is not there. -EEXIST: it is there by now. */
+/* O_CREAT of a name that is not there. 1: made; 0: it is there by now, in p.inode. */
 static int open_create(struct at *a, const struct want *w, struct fs_handle *handle)
 {
-	int r = mount_want_write(a->p.mnt);
+	int r = at_lock(a, false);
 
+	if (r < 0 || a->p.inode)
+		return r;
+	r = mount_want_write(a->p.mnt);
 	if (r == 0)
 		r = attrs_may_create(a->p.parent, &a->req);
 	if (r < 0)
 		return r;
-	return inode_create(a->p.parent, &a->req, a->p.last, S_IFREG | w->mode,
-		w->flags & ~(O_CLOEXEC | O_NOCTTY | O_TRUNC | O_APPEND), &a->p.inode, handle);
+	r = inode_create(a->p.parent, &a->req, a->p.last, S_IFREG | w->mode,
+		w->flags & ~(O_CLOEXEC | O_NOCTTY | O_TRUNC), &a->p.inode, handle);
+	return r < 0 ? r : 1;
 }
 
 /* O_CREAT of a file that exists: EEXIST, EISDIR, and may_create_in_sticky()'s shield. */
@@ -116,6 +123,7 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 {
 	struct fs_handle handle = { 0 };
 	struct call *c = a->c;
+	enum verdict v;
 	int r;
 
 	/* a trailing slash means a directory, which O_CREAT does not make, even where none is */
@@ -123,14 +131,18 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 		return call_return(c, -EISDIR);
 	if (!a->p.inode) {
 		r = open_create(a, w, &handle);
-		if (r == -EEXIST && !(w->flags & O_EXCL)) {
-			*again = true;
+		names_unlock(&a->lock);
+		if ((r == -EEXIST && !(w->flags & O_EXCL)) ||
+			(r == 0 && inode_type(a->p.inode) == S_IFLNK)) {
+			*again = true; /* another client of the server made it; or a link to follow
+					*/
 			return DONE;
 		}
 		if (r < 0)
 			return call_return(c, r);
-		return file_open(
-			c, c->um->files, &a->p, w->flags & ~(O_CREAT | O_EXCL | O_TRUNC), &handle);
+		if (r == 1)
+			return file_open(c, c->um->files, &a->p,
+				w->flags & ~(O_CREAT | O_EXCL | O_TRUNC), &handle);
 	}
 	r = open_existing(a, w);
 	if (r < 0)
@@ -141,7 +153,19 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 		return opath_virtual(a, w->flags);
 	if (inode_type(a->p.inode) == S_IFLNK)
 		return call_return(c, w->flags & O_DIRECTORY ? -ENOTDIR : -ELOOP);
-	return file_open(c, c->um->files, &a->p, w->flags & ~(O_CREAT | O_EXCL), NULL);
+	v = file_open(c, c->um->files, &a->p, w->flags & ~(O_CREAT | O_EXCL), NULL);
+	/* removed since it was found: then it is to be made, once who removes it is ready */
+	if (v == DONE && (w->flags & O_CREAT) && a->p.parent && a->p.last[0] &&
+		(c->ret == -ENOENT || c->ret == -ESTALE)) {
+		r = at_lock(a, false);
+		if (r < 0)
+			return call_return(c, r);
+		itable_invalidate_entry(
+			a->p.mnt->fs, a->p.parent->nodeid, a->p.last, strlen(a->p.last));
+		names_unlock(&a->lock);
+		*again = true;
+	}
+	return v;
 }
 
 static enum verdict open_real(struct at *a, const struct want *w)
@@ -176,7 +200,7 @@ static enum verdict do_open(struct call *c, struct want *w)
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	/* between lookup and create another may have made the name */
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < OPEN_TRIES; i++) {
 		_cleanup_at_ struct at a = AT_INIT;
 		bool again = false;
 
@@ -188,7 +212,7 @@ static enum verdict do_open(struct call *c, struct want *w)
 		if (!again)
 			return v;
 	}
-	return call_return(c, -EEXIST);
+	return call_return(c, -EBUSY);
 }
 
 enum verdict sys_open(struct call *c)

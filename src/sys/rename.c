@@ -98,8 +98,10 @@ static int link_virtual(struct side *from, struct side *to)
 {
 	const struct path *f = &from->a.p, *t = &to->a.p;
 	struct fs_attr attr;
-	int r;
+	int r = at_lock(&to->a, false);
 
+	if (r < 0)
+		return r;
 	if (!f->inode)
 		return -ENOENT;
 	if (t->inode || !t->last[0])
@@ -235,12 +237,43 @@ static int rename_check_may(const struct side *from, const struct side *to, unsi
 	return r;
 }
 
+/* Both directories, and the directories that move or go; then what the names lead to now. */
+static int rename_lock(struct side *from, struct side *to)
+{
+	struct path *f = &from->a.p, *t = &to->a.p;
+	struct names_lock *l = &from->a.lock;
+
+	for (;;) {
+		_cleanup_inode_ struct inode *of = f->inode ? inode_get(f->inode) : NULL;
+		_cleanup_inode_ struct inode *ot = t->inode ? inode_get(t->inode) : NULL;
+		int r;
+
+		names_lock_add(l, f->parent);
+		names_lock_add(l, t->parent);
+		if (side_isdir(from))
+			names_lock_add(l, of);
+		if (side_isdir(to))
+			names_lock_add(l, ot);
+		l->tree = f->parent != t->parent && (side_isdir(from) || side_isdir(to));
+		r = names_lock(l, &to->a.req);
+		if (r == 0)
+			r = at_lookup_again(&from->a);
+		if (r == 0)
+			r = at_lookup_again(&to->a);
+		if (r < 0 || (f->inode == of && t->inode == ot))
+			return r;
+		names_unlock(l);
+	}
+}
+
 static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 {
 	const struct path *f = &from->a.p, *t = &to->a.p;
 	struct view *v = &from->a.c->um->view;
 	int r = mount_want_write(f->mnt);
 
+	if (r == 0)
+		r = rename_lock(from, to);
 	if (r == 0)
 		r = rename_check_names(from, to, flags);
 	if (r < 0)

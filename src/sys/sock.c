@@ -82,6 +82,9 @@ static int bind_virtual(struct at *a, int fd)
 	mode_t mode = S_IFSOCK | 0777;
 	int r;
 
+	r = at_lock(a, false);
+	if (r < 0)
+		return r;
 	if (a->p.inode || !a->p.last[0])
 		return -EADDRINUSE;
 	if (a->p.slash)

@@ -26,6 +26,7 @@ void inode_set_cache_free(void (*fn)(struct inode *ino))
 int itable_init(struct fs *fs)
 {
 	struct itable *t = calloc(1, sizeof(*t));
+	pthread_condattr_t attr;
 
 	if (!t)
 		return -ENOMEM;
@@ -39,6 +40,11 @@ int itable_init(struct fs *fs)
 	}
 	CDS_INIT_LIST_HEAD(&t->unused);
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_mutex_init(&t->names_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->names_free, &attr);
+	pthread_condattr_destroy(&attr);
 	atomic_init(&t->version, 1);
 	fs->itable = t;
 	return 0;
@@ -222,6 +228,8 @@ void itable_release(struct fs *fs)
 	names_release(t);
 	free(t->inodes);
 	pthread_mutex_destroy(&t->lock);
+	pthread_mutex_destroy(&t->names_lock);
+	pthread_cond_destroy(&t->names_free);
 	free(t);
 	fs->itable = NULL;
 }

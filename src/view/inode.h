@@ -36,6 +36,8 @@ struct inode {
 	atomic_bool linkable; /* of O_TMPFILE: may get a name though it is deleted */
 	atomic_bool bad;     /* the server gave its node id to something else: -EIO */
 	bool hashed;	     /* the table finds it by its node id */
+	bool names_busy;     /* nameslock.c: a change of names in it, or of it, is under way */
+	uint64_t names_ns;   /* and when the last one was over */
 	uint64_t name_seq;   /* as attr_seq, for names in it that the cache holds no record of */
 	struct cds_list_head names;   /* cached names in it */
 	struct cds_list_head aliases; /* cached names of it */
@@ -128,6 +130,26 @@ int MUST_CHECK inode_permission(struct inode *ino, const struct fs_req *req, int
 /* The same by modes alone: without default_permissions everything is allowed. For the search of
  * a directory on a walk. */
 int MUST_CHECK inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask);
+
+/*
+ * One change of a directory at a time, from the last lookup of the name to the reply of the server
+ * (nameslock.c): the directories whose names change, and what is removed. tree: a directory gets
+ * another parent; one such rename at a time.
+ */
+enum { NAMES_LOCK_MAX = 4 };
+struct names_lock {
+	struct inode *ino[NAMES_LOCK_MAX]; /* referenced */
+	unsigned n;
+	bool tree;
+	bool held;
+};
+void names_lock_add(struct names_lock *l, struct inode *ino);
+/* Waits; -EINTR when the guest was killed. */
+int MUST_CHECK names_lock(struct names_lock *l, const struct fs_req *req);
+/* Gives up what is held, and forgets the inodes. */
+void names_unlock(struct names_lock *l);
+/* Was a change of names in dir over after this moment (now_ns())? */
+bool names_changed_since(struct inode *dir, uint64_t ns);
 
 /* What a server's notification or our own change makes stale. */
 void inode_invalidate_attr(struct inode *ino);

@@ -36,6 +36,9 @@ struct itable {
 	struct cds_list_head unused; /* inodes without a reference, oldest first */
 	size_t nunused;
 	atomic_uint_least64_t version;
+	pthread_mutex_t names_lock; /* names_busy and names_ns of all inodes, tree_busy; innermost */
+	pthread_cond_t names_free;
+	bool tree_busy;
 };
 
 enum { ITABLE_MAX_UNUSED = 131072, ITABLE_MAX_NAMES = 262144 };

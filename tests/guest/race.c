@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Many threads change the same few names at once: each call does it all, or fails as it should. */
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "guest.h"
+
+#define THREADS 8
+#define ROUNDS 100
+
+static struct thread {
+	pthread_t id;
+	unsigned seed;
+	int made, removed, odd;
+} threads[THREADS];
+
+static void count(struct thread *me, int r, int *good)
+{
+	if (r == 0)
+		(*good)++;
+	else if (errno != EEXIST && errno != ENOENT && errno != ENOTEMPTY)
+		me->odd++;
+}
+
+/* One name is made and removed by all. */
+static void *same_dir(void *arg)
+{
+	struct thread *me = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		count(me, mkdir("dir", 0755), &me->made);
+		count(me, rmdir("dir"), &me->removed);
+	}
+	return NULL;
+}
+
+static void *same_file(void *arg)
+{
+	struct thread *me = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int fd = open("file", O_RDWR | O_CREAT | O_EXCL, 0644);
+
+		count(me, fd < 0 ? -1 : 0, &me->made);
+		if (fd >= 0)
+			close(fd);
+		count(me, unlink("file"), &me->removed);
+	}
+	return NULL;
+}
+
+/* Everybody may create, nobody excludes: an open always succeeds. */
+static void *shared_file(void *arg)
+{
+	struct thread *me = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int fd = open("shared", O_RDWR | O_CREAT, 0644);
+
+		if (fd < 0)
+			me->odd++;
+		else
+			close(fd);
+		if (rand_r(&me->seed) % 4 == 0 && unlink("shared") < 0 && errno != ENOENT)
+			me->odd++;
+	}
+	return NULL;
+}
+
+/* One file that many carry between two directories: it is always somewhere. */
+static void *carry(void *arg)
+{
+	struct thread *me = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		bool there = rand_r(&me->seed) % 2;
+
+		count(me, rename(there ? "a/token" : "b/token", there ? "b/token" : "a/token"),
+			&me->made);
+	}
+	return NULL;
+}
+
+/* Two directories into each other: never both. */
+static void *into(void *arg)
+{
+	struct thread *me = arg;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int r = rand_r(&me->seed) % 4;
+		int e = r == 0	 ? rename("p", "q/p")
+			: r == 1 ? rename("q", "p/q")
+			: r == 2 ? rename("q/p", "p")
+				 : rename("p/q", "q");
+
+		if (e < 0 && errno != ENOENT && errno != EINVAL && errno != ENOTEMPTY)
+			me->odd++;
+	}
+	return NULL;
+}
+
+static void run(const char *what, void *(*fn)(void *))
+{
+	int made = 0, removed = 0, odd = 0;
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		threads[i] = (struct thread){ .seed = i + 1 };
+		pthread_create(&threads[i].id, NULL, fn, &threads[i]);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(threads[i].id, NULL);
+		made += threads[i].made;
+		removed += threads[i].removed;
+		odd += threads[i].odd;
+	}
+	tap_check(&t, odd == 0, "%s: no strange errors", what);
+	if (fn == same_dir || fn == same_file)
+		tap_check(&t, made > 0 && made == removed, "%s: as many made as removed", what);
+}
+
+int main(void)
+{
+	umask(022);
+	run("one directory", same_dir);
+	show("dir");
+	run("one file", same_file);
+	show("file");
+	run("a shared file", shared_file);
+	R(mkdir("a", 0755));
+	R(mkdir("b", 0755));
+	make("a/token", "token");
+	run("a token", carry);
+	tap_check(&t, access("a/token", F_OK) != access("b/token", F_OK), "it is in one place");
+	R(mkdir("p", 0755));
+	R(mkdir("q", 0755));
+	run("into each other", into);
+	tap_check(&t, access("p", F_OK) == 0 || access("q", F_OK) == 0, "one is left outside");
+	tap_check(&t, access("p", F_OK) == 0 || access("q/p", F_OK) == 0, "p is somewhere");
+	tap_check(&t, access("q", F_OK) == 0 || access("p/q", F_OK) == 0, "q is somewhere");
+	return tap_done(&t);
+}
