@@ -117,14 +117,17 @@ static int set_up(struct run *r)
 	if (err < 0)
 		return err;
 	r->um.servers = r->o->servers;
-	err = um_init(&r->um, r->o->root);
-	if (err < 0) {
-		log_user("cannot set up the view: %s", strerror(-err));
-		return err;
-	}
-	err = engine_start(&eo, &r->um.engine);
+	err = engine_new(&eo, &r->um.engine);
 	/* The launcher, from which all guests come, has kept the user's limits and umask. */
 	prepare_process();
+	if (err == 0) {
+		err = um_init(&r->um, r->o->root);
+		if (err < 0) {
+			log_user("cannot set up the view: %s", strerror(-err));
+			return err;
+		}
+		err = engine_start(r->um.engine);
+	}
 	if (err == -EBUSY)
 		log_user("this process is watched by a seccomp listener already, and a process can "
 			 "have one only");
@@ -335,9 +338,11 @@ static void tear_down(struct run *r)
 	struct progress p = { .since = now_ns() };
 
 	ctl_stop(r->um.ctl);
-	if (r->um.engine) {
+	if (r->um.mountsrv) {
 		um_umount_all(&r->um, now_ns() + UNMOUNT_NS, say_progress, &p);
 		wait_for_servers(r);
+	}
+	if (r->um.engine) {
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);
 	}

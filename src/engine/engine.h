@@ -18,9 +18,13 @@ struct engine_options {
 	void (*observe)(struct call *c, enum verdict v);
 };
 
-/* Starts the launcher, installs the filter there and begins to answer. The caller has one thread.
- * -errno; -EOPNOTSUPP: this kernel has no listener; -EBUSY: the chain has one already. */
-int MUST_CHECK engine_start(const struct engine_options *o, struct engine **ret);
+/* Starts the launcher and installs the filter there. The caller must have one thread only: the
+ * launcher is a copy of it, and a lock that another thread held would stay locked for ever.
+ * -errno; -EOPNOTSUPP: this kernel has no listener; -EBUSY: the chain has one already. *ret is set
+ * once there is something to stop. */
+int MUST_CHECK engine_new(const struct engine_options *o, struct engine **ret);
+/* Begins to answer: from now on handlers run, and what they work with must be there. */
+int MUST_CHECK engine_start(struct engine *e);
 /* The guests are gone: ends the workers. */
 void engine_stop(struct engine *e);
 

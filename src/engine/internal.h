@@ -23,6 +23,8 @@ struct engine {
 	int listener;
 	pid_t launcher;
 	int launcher_sock;
+	int launcher_end; /* the launcher's side, until it has a table of its own */
+	struct boot *boot; /* launcher.c: shared while the launcher starts */
 	pthread_mutex_t launcher_lock; /* one request at a time */
 	const struct sysrow *by_nr[ENGINE_MAX_NR];
 	size_t notif_size, resp_size;

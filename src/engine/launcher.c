@@ -332,7 +332,7 @@ static struct engine *engine_alloc(const struct engine_options *o)
 	return e;
 }
 
-static int start_launcher(struct engine *e, struct boot *boot)
+static int start_launcher(struct engine *e)
 {
 	int sv[2];
 	pid_t pid;
@@ -341,7 +341,7 @@ static int start_launcher(struct engine *e, struct boot *boot)
 		return -errno;
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid == 0)
-		launcher_start(e, boot, sv[1]);
+		launcher_start(e, e->boot, sv[1]);
 	if (pid < 0) {
 		close(sv[0]);
 		close(sv[1]);
@@ -349,33 +349,33 @@ static int start_launcher(struct engine *e, struct boot *boot)
 	}
 	e->launcher = pid;
 	e->launcher_sock = sv[0];
-	e->listener = wait_listener(boot, pid);
-	if (e->listener >= 0 && notify_start(e) == 0 && wait_left(boot) == 0) {
-		close(sv[1]);
-		return 0;
-	}
-	close(sv[1]);
-	kill(pid, SIGKILL);
-	return e->listener < 0 ? e->listener : -ETIMEDOUT;
+	e->launcher_end = sv[1];
+	e->listener = wait_listener(e->boot, pid);
+	return e->listener < 0 ? e->listener : 0;
 }
 
-int engine_start(const struct engine_options *o, struct engine **ret)
+int engine_new(const struct engine_options *o, struct engine **ret)
 {
-	struct boot *boot = mmap(NULL, sizeof(*boot), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct engine *e;
-	int r;
+	struct engine *e = engine_alloc(o);
 
-	if (boot == MAP_FAILED)
-		return -errno;
-	e = engine_alloc(o);
-	if (!e) {
-		munmap(boot, sizeof(*boot));
+	if (!e)
 		return -EOPNOTSUPP;
-	}
-	*ret = e; /* workers may reach it through um from the first call on */
-	r = start_launcher(e, boot);
-	munmap(boot, sizeof(*boot));
+	*ret = e; /* also when it fails: for engine_stop() */
+	e->boot = mmap(NULL, sizeof(*e->boot), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
+	if (e->boot == MAP_FAILED)
+		return -ENOMEM;
+	return start_launcher(e);
+}
+
+int engine_start(struct engine *e)
+{
+	int r = notify_start(e);
+
+	if (r == 0)
+		r = wait_left(e->boot);
+	close(e->launcher_end);
+	munmap(e->boot, sizeof(*e->boot));
 	if (r < 0)
 		return r;
 	drop_inherited();
@@ -384,9 +384,11 @@ int engine_start(const struct engine_options *o, struct engine **ret)
 
 void engine_stop(struct engine *e)
 {
-	close(e->launcher_sock);
+	if (e->launcher_sock >= 0)
+		close(e->launcher_sock);
 	e->launcher_sock = -1;
-	kill(e->launcher, SIGKILL);
+	if (e->launcher > 0)
+		kill(e->launcher, SIGKILL);
 	notify_stop(e);
 }
 

@@ -207,7 +207,7 @@ int mount_fuse(struct call *c, const char *source, const char *type, const char 
 	fm.pending = mountsrv_pending_get(c->um->mountsrv, where->name);
 	if (fm.pending)
 		fm.where = fm.pending->where;
-	fm.server = fm.pending ? fm.pending->service.pid : mount_server_of(c);
+	fm.server = mount_server_of(c);
 	r = fuse_attach(c, &fm, dev, &m);
 	if (fm.pending)
 		mountsrv_pending_done(fm.pending, m, r);
