@@ -146,7 +146,9 @@ bool guestfd_wants_low(struct call *c)
 
 static int addfd(struct call *c, int fd, int number, unsigned how, int flags)
 {
-	struct seccomp_notif_addfd a = { .id = c->id, .flags = how, .srcfd = (uint32_t)fd,
+	struct seccomp_notif_addfd a = { .id = c->id,
+		.flags = how,
+		.srcfd = (uint32_t)fd,
 		.newfd = (uint32_t)(number < 0 ? 0 : number),
 		.newfd_flags = (uint32_t)(flags & O_CLOEXEC) };
 	int n;
@@ -214,6 +216,14 @@ enum verdict guestfd_answer(struct call *c, int fd, int flags, enum guestfd_zone
 
 	c->ret = n;
 	return n < 0 && n != -ENOENT ? DONE : ANSWERED;
+}
+
+enum verdict guestfd_answer_last(struct call *c, int *fd, int flags, enum guestfd_zone zone)
+{
+	int n = zone == ZONE_LOWEST ? addfd(c, *fd, -1, 0, flags) : place(c, *fd, flags, zone, 0);
+
+	close(take_fd(fd));
+	return call_return(c, n == -ENOENT ? -ESRCH : n);
 }
 
 enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags)

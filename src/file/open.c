@@ -69,8 +69,8 @@ static int server_open(struct inode *ino, const struct fs_req *req, int flags, s
  * is here and still what the attributes say. */
 static bool warm(struct filecache *c, const struct fs_req *req, int flags)
 {
-	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) ||
-		cache_direct(c) || !(c->ino->fs->flags & FS_DEFAULT_PERMISSIONS) || !cache_filled(c))
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) || cache_direct(c) ||
+		!(c->ino->fs->flags & FS_DEFAULT_PERMISSIONS) || !cache_filled(c))
 		return false;
 	return cache_revalidate(c, req, false, NULL) == 0 && cache_filled(c);
 }
@@ -288,8 +288,12 @@ static int open_any(struct opening *o, bool *ret_filled)
 enum verdict file_open(struct call *c, struct files *f, const struct path *path, int flags,
 	const struct fs_handle *created)
 {
-	struct opening o = { .f = f, .mnt = path->mnt, .ino = path->inode, .name = path->last,
-		.flags = flags, .created = created };
+	struct opening o = { .f = f,
+		.mnt = path->mnt,
+		.ino = path->inode,
+		.name = path->last,
+		.flags = flags,
+		.created = created };
 	enum guestfd_zone zone;
 	_cleanup_fd_ int fd = -1;
 	struct fs_req req;
@@ -298,7 +302,8 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 	fs_req_init(&req, c);
 	o.req = &req;
 	o.low = guestfd_wants_low(c);
-	/* a directory is nothing to fill: where files are not lent it needs its traps all the more */
+	/* a directory is nothing to fill: where files are not lent it needs its traps all the more
+	 */
 	if (inode_type(o.ino) == S_IFDIR && !guestfd_lends(c))
 		o.low = false;
 	fd = open_any(&o, &filled);
@@ -309,14 +314,17 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 	if (fd < 0)
 		return call_return(c, fd);
 	zone = o.low ? ZONE_LOWEST : filled ? ZONE_FILLED : ZONE_HOT;
+	if (inode_type(o.ino) == S_IFIFO || (flags & O_ACCMODE) != O_RDONLY)
+		return guestfd_answer_last(c, &fd, flags & O_CLOEXEC, zone);
 	return guestfd_answer(c, fd, flags & O_CLOEXEC, zone);
 }
 
 int file_open_fd(
 	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino, int flags)
 {
-	struct opening o = { .f = f, .mnt = m, .ino = ino, .req = req, .flags = flags,
-		.low = true };
+	struct opening o = {
+		.f = f, .mnt = m, .ino = ino, .req = req, .flags = flags, .low = true
+	};
 	bool filled;
 
 	return open_any(&o, &filled);

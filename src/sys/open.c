@@ -177,7 +177,7 @@ static enum verdict open_real(struct at *a, const struct want *w)
 	fd = real_open(a, w->flags, w->mode & ~a->req.umask);
 	if (fd < 0)
 		return call_return(a->c, fd);
-	return guestfd_answer(a->c, fd, w->flags & O_CLOEXEC, ZONE_LOWEST);
+	return guestfd_answer_last(a->c, &fd, w->flags & O_CLOEXEC, ZONE_LOWEST);
 }
 
 static enum verdict do_open(struct call *c, struct want *w)
