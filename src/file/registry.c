@@ -502,17 +502,13 @@ void files_wake(struct files *f, uint64_t what)
 
 void files_free(struct files *f, uint64_t deadline_ns)
 {
-	struct fs_req req = {};
 	int r;
 
 	if (!f)
 		return;
-	req.uid = getuid();
-	req.gid = getgid();
-	r = files_sync(f, NULL, &req);
+	r = files_sync_until(f, NULL, deadline_ns);
 	if (r < 0)
 		log_error("write-back at the end: %s", strerror(-r));
-	files_jobs_settle(f, deadline_ns);
 	if (atomic_load(&f->events_run)) {
 		files_wake(f, FILES_WAKE_STOP);
 		pthread_join(f->events, NULL);

@@ -338,6 +338,38 @@ int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)
 	return ret;
 }
 
+int files_sync_until(struct files *f, struct fs *fs, uint64_t deadline_ns)
+{
+	struct vfile **all;
+	ssize_t n;
+	int ret = 0;
+
+	files_drain(f);
+	n = files_collect(f, fs, &all);
+	if (n < 0)
+		return (int)n;
+	for (ssize_t i = 0; i < n; i++)
+		files_job(all[i], JOB_WRITEBACK);
+	files_jobs_settle(f, deadline_ns);
+	for (ssize_t i = 0; i < n; i++) {
+		struct filecache *c = all[i]->cache;
+		int e;
+
+		pthread_mutex_lock(&c->lock);
+		e = cache_is_dirty(c) ? -ETIMEDOUT : 0;
+		if (c->error)
+			e = c->error;
+		pthread_mutex_unlock(&c->lock);
+		if (ret == 0)
+			ret = e;
+		vfile_put(all[i]);
+	}
+	free(all);
+	if (fs && ret == 0)
+		ret = atomic_exchange(&fs->lost, 0);
+	return ret;
+}
+
 int files_sync_mapped(struct files *f, const struct fs_req *req)
 {
 	struct vfile **all;

@@ -46,7 +46,7 @@ static void end_fs(struct um *um, struct mount *m, uint64_t deadline_ns)
 /* A detached mount that has no users: what is dirty goes back, and it ends. Takes the reference. */
 static void end_lazy_now(struct um *um, struct mount *m, uint64_t deadline_ns)
 {
-	if (is_ready(m->fs) && files_sync(um->files, m->fs, NULL) < 0)
+	if (is_ready(m->fs) && files_sync_until(um->files, m->fs, deadline_ns) < 0)
 		log_warn("%s: not all could be written back", m->target);
 	end_fs(um, m, deadline_ns);
 }
@@ -274,7 +274,7 @@ void um_umount_all(struct um *um, uint64_t deadline_ns,
 	while ((m = view_last_mount(&um->view))) {
 		if (progress)
 			progress(arg, m->target);
-		if (is_ready(m->fs) && files_sync(um->files, m->fs, NULL) < 0)
+		if (is_ready(m->fs) && files_sync_until(um->files, m->fs, deadline_ns) < 0)
 			log_user("%s: not all could be written back", m->target);
 		if (view_detach(&um->view, m, MNT_DETACH) < 0)
 			log_warn("%s: cannot be detached", m->target);
