@@ -56,6 +56,7 @@ int MUST_CHECK engine_launcher_settle(struct engine *e);
 #define TASK_MARK_MASK 0xffff000000000000ull
 struct task_mark {
 	bool service;
+	bool undumpable; /* PR_SET_DUMPABLE 0 was asked for: sys/dumpable.h */
 	uint32_t identity;
 };
 int MUST_CHECK task_mark_get(pid_t pid, struct task_mark *ret);

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #define MARK_SERVICE (1ull << 40)
+#define MARK_UNDUMPABLE (1ull << 41)
 #define RLIMIT_LOCKS_ ((enum __rlimit_resource)10) /* some libc headers hide the name */
 #define MAX_TREE 4096
 
@@ -18,6 +19,7 @@ int task_mark_get(pid_t pid, struct task_mark *ret)
 	*ret = (struct task_mark){ 0 };
 	if ((rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC) {
 		ret->service = rl.rlim_cur & MARK_SERVICE;
+		ret->undumpable = rl.rlim_cur & MARK_UNDUMPABLE;
 		ret->identity = (uint32_t)rl.rlim_cur;
 	}
 	return 0;
@@ -29,7 +31,8 @@ int task_mark_set(pid_t pid, const struct task_mark *m)
 
 	if (prlimit(pid, RLIMIT_LOCKS_, NULL, &rl) < 0)
 		return -errno;
-	rl.rlim_cur = TASK_MARK_MAGIC | (m->service ? MARK_SERVICE : 0) | m->identity;
+	rl.rlim_cur = TASK_MARK_MAGIC | (m->service ? MARK_SERVICE : 0) |
+		      (m->undumpable ? MARK_UNDUMPABLE : 0) | m->identity;
 	if (rl.rlim_cur > rl.rlim_max)
 		return -EPERM;
 	return prlimit(pid, RLIMIT_LOCKS_, &rl, NULL) < 0 ? -errno : 0;

@@ -21,6 +21,7 @@
 #include "engine/nr.h"
 #include "sys/hop.h"
 #include "sys/binfmt.h"
+#include "sys/dumpable.h"
 #include "sys/ids.h"
 #include "sys/table.h"
 
@@ -471,6 +472,7 @@ static enum verdict do_exec(
 enum verdict sys_execve(struct call *c)
 {
 	ids_exec(c);
+	dumpable_exec(c);
 	return do_exec(c, AT_FDCWD, call_addr(c, 0), call_addr(c, 1), call_addr(c, 2), 0);
 }
 
@@ -480,8 +482,10 @@ enum verdict sys_execveat(struct call *c)
 
 	if (flags & ~(unsigned)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK))
 		return CONTINUE; /* EINVAL */
-	if (!(flags & AT_EXECVE_CHECK))
+	if (!(flags & AT_EXECVE_CHECK)) {
 		ids_exec(c);
+		dumpable_exec(c);
+	}
 	return do_exec(
 		c, call_fd(c, 0), call_addr(c, 1), call_addr(c, 2), call_addr(c, 3), flags);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/guestmem.h"
+#include "sys/dumpable.h"
 #include "sys/ids.h"
 #include "sys/table.h"
 
@@ -200,9 +201,10 @@ enum verdict sys_prctl(struct call *c)
 	struct prctl_args p = { .a = { c->args[0], c->args[1], c->args[2], c->args[3], c->args[4] } };
 	const struct identity *id;
 
-	/* a process that is not dumpable could not be read by us: it only thinks it is */
 	if ((int)p.a[0] == PR_SET_DUMPABLE)
-		return p.a[1] == 0 ? call_return(c, 0) : CONTINUE;
+		return dumpable_set(c);
+	if ((int)p.a[0] == PR_GET_DUMPABLE)
+		return dumpable_get(c);
 	if (!c->um->ids || ids_of(c->um->ids, c->tid, &id) < 0)
 		return CONTINUE;
 	switch ((int)p.a[0]) {
