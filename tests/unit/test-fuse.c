@@ -578,7 +578,7 @@ static void test_end_readers(void)
 		_exit(read(sv[1], &c, 1) == -1 && errno == ENODEV ? 0 : 1);
 	}
 	ok(fuse_dev_end_readers(st.st_ino + 1, NULL, NULL) == 0, "nobody reads another socket");
-	for (int i = 0; i < 1000 && n == 0; i++) {
+	for (int i = 0; i < 30000 && n == 0; i++) {
 		n = fuse_dev_end_readers(st.st_ino, NULL, NULL);
 		usleep(1000);
 	}
