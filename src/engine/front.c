@@ -33,7 +33,9 @@ void front_tell(const struct front_link *link, enum front_event ev, int value)
 		log_debug("the front is gone");
 }
 
-/* A signal from the terminal went to the command as well: its whole process group has it. */
+/* A signal from the terminal went to the command as well: its whole process group has it. With
+ * Ctrl-Z the front stops when it is told that the command has: were it first, the shell could
+ * prompt, and what the user types next be read by the command. */
 static void pass_on(int sig, siginfo_t *info, UNUSED void *ctx)
 {
 	int saved = errno;
@@ -43,8 +45,6 @@ static void pass_on(int sig, siginfo_t *info, UNUSED void *ctx)
 		kill(pid, sig);
 	else if (info->si_code <= 0)
 		atomic_fetch_or(&front_early, 1ull << (sig - 1));
-	if (sig == SIGTSTP)
-		raise(SIGSTOP);
 	errno = saved;
 }
 
