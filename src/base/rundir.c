@@ -23,6 +23,14 @@ bool rundir_name_valid(const char *name)
 	return digits < len;
 }
 
+/* umctl may run in a view with --root, where geteuid(2) says 0: the owner of our files does not. */
+static uid_t real_euid(void)
+{
+	struct stat st;
+
+	return geteuid() == 0 && stat("/proc/self", &st) == 0 ? st.st_uid : geteuid();
+}
+
 /* The directory above all run directories of this user, malloc'ed. */
 static char *base_path(void)
 {
@@ -30,7 +38,7 @@ static char *base_path(void)
 
 	if (xdg && xdg[0] == '/')
 		return str_printf("%s/umview", xdg);
-	return str_printf("/tmp/umview-%u", (unsigned)geteuid());
+	return str_printf("/tmp/umview-%u", (unsigned)real_euid());
 }
 
 /* Opens it: nobody but us may write there, as its name in /tmp can be foreseen. */
@@ -46,7 +54,7 @@ static int base_open(const char *path, bool create)
 		return -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_uid != geteuid() || (st.st_mode & 022))
+	if (st.st_uid != real_euid() || (st.st_mode & 022))
 		return -EPERM;
 	return take_fd(&fd);
 }
