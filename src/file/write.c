@@ -298,7 +298,14 @@ void file_settle(struct inode *ino, const struct fs_req *req)
 	pthread_mutex_lock(&c->lock);
 	while (c->releasing && cache_wait(c, req) == 0)
 		;
+	unused = c->vf && c->closed;
 	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&ino->lock);
+	unused = unused && ino->attr.nlink <= 1;
+	pthread_mutex_unlock(&ino->lock);
+	/* it is likely to be nobody's next */
+	if (unused)
+		cache_evict(c);
 }
 
 int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)
