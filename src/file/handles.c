@@ -11,7 +11,7 @@ int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS])
 {
 	int n = 0;
 
-	for (int i = 0; i < HANDLE_KINDS && !c->hold; i++) {
+	for (int i = 0; i < HANDLE_KINDS && !c->hold && !c->opening; i++) {
 		if (c->have[i])
 			h[n++] = c->h[i];
 		c->have[i] = false;
@@ -83,14 +83,14 @@ void cache_handle_renew(struct filecache *c, const struct fs_handle *h)
 	handle_keep(c, h, true);
 }
 
-int cache_handle(
-	struct filecache *c, const struct fs_req *req, bool write, struct fs_handle *ret)
+int cache_handle(struct filecache *c, const struct fs_req *req, bool write, struct fs_handle *ret)
 {
 	struct fs *fs = c->ino->fs;
 	int kinds[] = { write ? HANDLE_WR : HANDLE_RD, HANDLE_RDWR };
 
 	for (int i = 0;; i++) {
-		struct fs_handle h = { .flags = FS_OPEN_NONE, .oflags = write ? O_WRONLY : O_RDONLY };
+		struct fs_handle h = { .flags = FS_OPEN_NONE,
+			.oflags = write ? O_WRONLY : O_RDONLY };
 		int r = 0;
 
 		pthread_mutex_lock(&c->lock);

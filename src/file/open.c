@@ -146,14 +146,11 @@ static int open_cached(
 	return fd;
 }
 
-static int open_reg(struct opening *o, bool *ret_filled)
+static int open_reg_counted(struct opening *o, struct filecache *c, bool *ret_filled)
 {
-	struct filecache *c;
 	struct fs_handle h;
-	int fd, r = cache_of(o->f, o->ino, &c);
+	int fd, r = 0;
 
-	if (r < 0)
-		return r;
 	if (!o->created && warm(c, o->req, o->flags)) {
 		h = (struct fs_handle){ .flags = FS_OPEN_NONE | FS_OPEN_KEEP_CACHE };
 		return open_cached(o, c, &h, ret_filled);
@@ -173,6 +170,25 @@ static int open_reg(struct opening *o, bool *ret_filled)
 	/* All is here: the server is not to think that it is in use. */
 	if (fd >= 0 && *ret_filled)
 		cache_release_readers(c);
+	return fd;
+}
+
+/* While it is counted nobody takes the handle away that is for it: whoever removes the name
+ * of a file meanwhile leaves it as in use at the server. */
+static int open_reg(struct opening *o, bool *ret_filled)
+{
+	struct filecache *c;
+	int fd, r = cache_of(o->f, o->ino, &c);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&c->lock);
+	c->opening++;
+	pthread_mutex_unlock(&c->lock);
+	fd = open_reg_counted(o, c, ret_filled);
+	pthread_mutex_lock(&c->lock);
+	c->opening--;
+	pthread_mutex_unlock(&c->lock);
 	if (fd < 0)
 		file_settle(o->ino, o->req);
 	return fd;
@@ -217,7 +233,7 @@ static int open_nameless(struct files *f, struct mount *m, struct inode *ino, in
 	_cleanup_fd_ int made = dir ? mkdir_nameless(f) : file_nameless(f);
 	char path[FD_PATH_MAX];
 	struct vfile like = { VFILE_LIKE(dir ? VFILE_DIR : VFILE_PATH, ino, m) }, *vf;
-	int fd, r;
+	int fd, r = 0;
 
 	if (made < 0)
 		return made;

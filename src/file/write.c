@@ -286,7 +286,7 @@ void file_settle(struct inode *ino, const struct fs_req *req)
 	for (int i = 0; i < HANDLE_KINDS; i++)
 		have |= c->have[i];
 	if (c->vf && have)
-		unused = c->closed || cache_unused(c);
+		unused = !c->opening && (c->closed || cache_unused(c));
 	pthread_mutex_unlock(&c->lock);
 	if (unused) {
 		/* what fails is kept, and tried again at the last close if the name stays */
