@@ -146,6 +146,8 @@ int MUST_CHECK cache_fill_read(
 	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);
 void cache_prefetch(struct filecache *c, const struct fs_req *req);
 bool cache_filled(struct filecache *c); /* wholly? */
+/* Lengthens the placeholder to `size` with what the server has there: never a zero in between. */
+int MUST_CHECK cache_extend(struct filecache *c, const struct fs_req *req, uint64_t size);
 /* Asks the server how the file is, and follows it. ret (may be NULL): the attributes. */
 int MUST_CHECK cache_revalidate(
 	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret);

@@ -266,3 +266,54 @@ bool cache_filled(struct filecache *c)
 	pthread_mutex_unlock(&c->lock);
 	return full;
 }
+
+/* One piece of it; with the lock. Another may have changed the size meanwhile: 0. */
+static int append_piece(struct filecache *c, const char *buf, size_t n, uint64_t at)
+{
+	int fd, r;
+
+	if (!c->vf || c->size != at)
+		return 0;
+	r = ranges_reserve(&c->filled, 1);
+	fd = r < 0 ? r : cache_writer(c);
+	if (fd < 0)
+		return fd;
+	r = pwrite(fd, buf, n, (off_t)at) == (ssize_t)n ? 0 : -EIO;
+	cache_writer_put(c, fd);
+	if (r < 0)
+		return r;
+	c->size = at + n;
+	c->wseq++;
+	return ranges_add(&c->filled, at, c->size);
+}
+
+int cache_extend(struct filecache *c, const struct fs_req *req, uint64_t size)
+{
+	struct fs *fs = c->ino->fs;
+	char *buf = files_buf_get(c->files);
+	uint64_t at = cache_size(c);
+	int r = buf ? 0 : -ENOMEM;
+
+	while (r == 0 && at < size) {
+		size_t want = size - at < BUF_SIZE ? (size_t)(size - at) : BUF_SIZE;
+		struct fs_handle h;
+		ssize_t n = -EINVAL;
+
+		r = cache_handle(c, req, false, &h);
+		if (r < 0)
+			break;
+		if (fs->file && fs->file->read)
+			n = fs->file->read(fs, req, c->ino->nodeid, &h, buf, want, at);
+		cache_handle_put(c);
+		if (n <= 0) {
+			r = (int)n;
+			break;
+		}
+		pthread_mutex_lock(&c->lock);
+		r = append_piece(c, buf, (size_t)n, at);
+		pthread_mutex_unlock(&c->lock);
+		at += (uint64_t)n;
+	}
+	files_buf_put(c->files, buf);
+	return r;
+}

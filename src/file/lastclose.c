@@ -25,7 +25,7 @@ void cache_closed_event(struct vfile *vf)
 		closed = c->closed = cache_unused(c);
 	clean = closed && is_clean(c);
 	if (clean) {
-		c->readers = false;
+		c->readers = c->untrapped = false;
 		cache_lru_add(c);
 	}
 	pthread_mutex_unlock(&c->lock);

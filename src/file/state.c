@@ -121,8 +121,11 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	same = attr->size == c->size &&
 		(!c->srv_known || cache_time_eq(&attr->mtime, &c->srv_mtime));
 	if (!same) {
+		/* readers that we do not see would read zeros: cache_extend() */
+		bool grows = c->untrapped && !c->closed && attr->size > c->size;
+
 		cache_invalidate(c, 0, UINT64_MAX);
-		if (attr->size != c->size && attr->size <= INT64_MAX &&
+		if (!grows && attr->size != c->size && attr->size <= INT64_MAX &&
 			cache_resize(c, attr->size) < 0)
 			return false;
 	}
@@ -150,6 +153,8 @@ int cache_revalidate(
 	stale = follow(c, &attr, seq);
 	pthread_mutex_unlock(&c->lock);
 	if (stale)
+		r = cache_extend(c, req, attr.size);
+	if (stale && r == 0)
 		r = cache_fill(c, req, 0, UINT64_MAX);
 	if (r < 0)
 		return r;

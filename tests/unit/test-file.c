@@ -304,6 +304,26 @@ static void test_unseen(struct fixture *x)
 	free(data);
 }
 
+/* The file grows at the server while a reader that is not trapped has it open. */
+static void grown(struct fixture *x, int fd)
+{
+	char big[5000], buf[64];
+	struct fs_attr attr;
+	struct vfile *vf;
+	struct stat st;
+
+	memset(big, 'b', sizeof(big));
+	memcpy(big, "other content", 13);
+	datafs_put(x->d, 4, big, sizeof(big));
+	vf = fstat(fd, &st) == 0 ? files_find(x->files, &st) : NULL;
+	tap_check(&tap, vf && vfile_getattr(vf, &x->req, &attr) == 0 && attr.size == 5000 &&
+			lseek(fd, 0, SEEK_CUR) == 19 && read(fd, buf, 64) == 64 && buf[0] == 'b' &&
+			pread(fd, buf, 13, 0) == 13 && memcmp(buf, "other content", 13) == 0,
+		"fstat of a file that grew: untrapped reads see what is there now");
+	if (vf)
+		vfile_put(vf);
+}
+
 static void test_foreign(struct fixture *x)
 {
 	_cleanup_inode_ struct inode *ino = NULL;
@@ -328,6 +348,7 @@ static void test_foreign(struct fixture *x)
 	fd = file_open_fd(x->files, &x->req, &x->mnt, ino, O_RDONLY);
 	tap_check(&tap, read(fd, buf, 64) == 19 && memcmp(buf, "shorter, no: longer", 19) == 0,
 		"another size too");
+	grown(x, fd);
 	tap_check(&tap, files_busy(x->files, &x->mnt), "busy while open");
 	close(fd);
 	wait_until(x->d->opens == x->d->releases);
