@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "file/cache.h"
+#include "view/watch.h"
 
 /* Is nothing left to be told to the server? */
 static bool is_clean(const struct filecache *c)
@@ -18,17 +19,23 @@ static bool is_clean(const struct filecache *c)
 void cache_closed_event(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
-	bool closed = false, clean = false;
+	bool closed = false, clean = false, wrote = false, native = false;
 
 	pthread_mutex_lock(&c->lock);
 	if (c->vf == vf && !c->closed)
 		closed = c->closed = cache_unused(c);
+	wrote = c->writers || c->low;
+	native = c->low;
 	clean = closed && is_clean(c);
 	if (clean) {
 		c->readers = c->untrapped = false;
 		cache_lru_add(c);
 	}
 	pthread_mutex_unlock(&c->lock);
+	if (closed && native) /* writes at low numbers are seen by their end alone */
+		watch_event(c->ino, WATCH_MODIFY);
+	if (closed)
+		watch_event(c->ino, wrote ? WATCH_CLOSE_WRITE : WATCH_CLOSE_NOWRITE);
 	if (clean)
 		cache_lru_trim(c->files);
 	else if (closed)

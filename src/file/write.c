@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "base/log.h"
+#include "view/watch.h"
 
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND 0x20
@@ -107,6 +108,8 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 		written(c, req, pos, pos + (uint64_t)n);
 	}
 	pthread_mutex_unlock(&c->lock);
+	if (n > 0)
+		watch_event(c->ino, WATCH_MODIFY);
 	return n;
 }
 
@@ -187,7 +190,7 @@ int file_not_running(struct inode *ino)
 	return 0;
 }
 
-int file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size)
+static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t size)
 {
 	struct fs_setattr set = { .set = FS_SET_SIZE, .size = size };
 	struct filecache *c = cache_peek(ino);
@@ -228,6 +231,15 @@ int file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size)
 	}
 	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
+int file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size)
+{
+	int r = do_truncate(ino, req, size);
+
+	if (r == 0)
+		watch_event(ino, WATCH_MODIFY);
 	return r;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/attrs.h"
+#include "view/watch.h"
 
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -211,5 +212,7 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	if (!set->set)
 		return 0;
 	r = inode_setattr(ino, req, NULL, set);
+	if (r == 0)
+		watch_event(ino, WATCH_ATTRIB);
 	return r == -ENOSYS ? -EOPNOTSUPP : r;
 }

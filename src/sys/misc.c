@@ -6,6 +6,7 @@
 
 #include "sys/at.h"
 #include "sys/table.h"
+#include "view/watch.h"
 
 #ifndef FAN_MARK_DONT_FOLLOW
 #define FAN_MARK_DONT_FOLLOW 0x04
@@ -24,6 +25,30 @@ static enum verdict watch_real(struct at *a, int fd, uint32_t mask)
 	return real_leave(a, inotify_add_watch(dup, path, mask));
 }
 
+/* The guest's inotify descriptor watches the mirror of the served file. */
+static int watch_served(struct at *a, int fd, uint32_t mask)
+{
+	_cleanup_fd_ int dup = -1;
+	char path[PATH_MAX];
+	int r;
+
+	if ((mask & IN_ONLYDIR) && inode_type(a->p.inode) != S_IFDIR)
+		return -ENOTDIR;
+	if (!guestfd_lends(a->c))
+		return -EOPNOTSUPP;
+	r = inode_permission(a->p.inode, &a->req, 4);
+	if (r < 0)
+		return r;
+	dup = guestfd_get(a->c, fd);
+	if (dup < 0)
+		return dup;
+	r = watch_mirror(a->c->um->view.watches, &a->req, a->p.inode, path);
+	if (r < 0)
+		return r;
+	r = inotify_add_watch(dup, path, mask);
+	return r < 0 ? -errno : r;
+}
+
 enum verdict sys_inotify_add_watch(struct call *c)
 {
 	_cleanup_at_ struct at a = AT_INIT;
@@ -33,7 +58,7 @@ enum verdict sys_inotify_add_watch(struct call *c)
 		return a.verdict;
 	if (a.p.kind == PATH_REAL)
 		return watch_real(&a, call_fd(c, 0), mask);
-	return call_return(c, -EOPNOTSUPP);
+	return call_return(c, watch_served(&a, call_fd(c, 0), mask));
 }
 
 enum verdict sys_fanotify_mark(struct call *c)

@@ -5,6 +5,7 @@
 #include "sys/carry.h"
 #include "sys/ids.h"
 #include "sys/mountsrv.h"
+#include "view/watch.h"
 
 #define FILES_END_NS (10 * NSEC_PER_SEC)
 
@@ -13,6 +14,9 @@ int um_init(struct um *um, bool root)
 	int r = view_init(&um->view);
 
 	um->mount_refused = mount_is_refused();
+	if (r < 0)
+		return r;
+	r = watches_new(um->rundir, &um->view.watches);
 	if (r < 0)
 		return r;
 	r = files_new(&um->view, um->rundir, &um->files);
@@ -35,6 +39,7 @@ void um_release(struct um *um)
 		files_free(um->files, now_ns() + FILES_END_NS);
 	if (um->view.mounts.next)
 		view_release(&um->view);
+	watches_free(um->view.watches);
 	loops_free(um->loops);
 	ids_free(um->ids);
 }

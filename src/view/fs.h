@@ -19,6 +19,7 @@
 #include "engine/call.h"
 
 struct fs;
+struct watches;
 
 struct fs_req {
 	struct call *call;
@@ -247,6 +248,8 @@ struct fs {
 	void *itable;	     /* the view's table of its inodes */
 	const char *type;    /* "fuse.fuse2fs": statfs and mounts show it */
 	_Atomic uint32_t max_read, max_write; /* of one request; 0: any */
+	struct watches *watches; /* the view's */
+	atomic_int nwatched;	 /* mirrors of its inodes (view/watch.h) */
 	atomic_int mounted; /* mounts that have not been ended; the view's */
 	atomic_int nmounts; /* mounts that exist; the view's */
 	int (*server_pid)(struct fs *fs);

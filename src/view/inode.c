@@ -434,6 +434,19 @@ char *inode_path(struct inode *ino)
 	return path;
 }
 
+struct inode *inode_place_of(struct inode *ino, char **ret_name)
+{
+	struct itable *t = itable_of(ino->fs);
+	struct inode *parent = NULL;
+
+	pthread_mutex_lock(&t->lock);
+	*ret_name = ino->parent && ino->name ? strdup(ino->name) : NULL;
+	if (*ret_name)
+		parent = inode_get_locked(t, ino->parent);
+	pthread_mutex_unlock(&t->lock);
+	return parent;
+}
+
 struct inode *inode_parent(struct inode *ino)
 {
 	struct itable *t = itable_of(ino->fs);

@@ -160,6 +160,9 @@ void itable_invalidate_entry(struct fs *fs, uint64_t parent, const char *name, s
 /* The path of a directory or file from its file system's root ("/a/b"; "/" for the root),
  * malloc'ed; NULL when out of memory. " (deleted)" is not appended: see ino->deleted. */
 char *inode_path(struct inode *ino);
+/* Where it is, as last looked up: its directory, referenced, and its name, malloc'ed; NULL for a root,
+ * a nameless file, or out of memory. */
+struct inode *inode_place_of(struct inode *ino, char **ret_name);
 /* The parent of a directory, referenced; itself for a root. */
 struct inode *inode_parent(struct inode *ino);
 /* Is `dir` the same as or above `ino`? */

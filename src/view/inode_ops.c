@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "view/itable.h"
+#include "view/watch.h"
 
 int inode_lookup(
 	struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret)
@@ -128,6 +129,7 @@ static int entered(struct inode *dir, const char *name, uint64_t version, mode_t
 			fs->node->forget(fs, e->nodeid, 1);
 		return err;
 	}
+	watch_created(dir, name, type);
 	*ret = ino;
 	return 0;
 }
@@ -379,6 +381,7 @@ static int remove_name(struct inode *dir, const struct fs_req *req, const char *
 	inode_invalidate_attr(dir);
 	if (ino)
 		lost_name(ino);
+	watch_removed(dir, name, ino, isdir);
 	return 0;
 }
 
@@ -484,6 +487,9 @@ int inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
 		inode_invalidate_attr(b);
 	else if (b && b != a)
 		lost_name(b);
+	watch_renamed(dir, name, newdir, newname, a, flags & RENAME_EXCHANGE);
+	if (b && !(flags & RENAME_EXCHANGE))
+		watch_removed(newdir, NULL, b, b->type == S_IFDIR);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "view/watch.h"
 #include "view/path.h"
 
 enum {
@@ -61,7 +62,10 @@ bool mount_ended(struct mount *m)
 
 void mount_end(struct mount *m, uint64_t deadline_ns)
 {
-	if (mount_ended(m) && m->fs->unmount)
+	if (!mount_ended(m))
+		return;
+	watch_drop_fs(m->view->watches, m->fs);
+	if (m->fs->unmount)
 		m->fs->unmount(m->fs, deadline_ns);
 }
 
@@ -140,6 +144,7 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	m->target_len = strlen(m->target);
 	m->view = v;
 	m->fs = fs;
+	fs->watches = v->watches;
 	m->root = inode_get(root);
 	m->flags = flags;
 	clock_gettime(CLOCK_BOOTTIME, &now);

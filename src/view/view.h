@@ -42,6 +42,7 @@ struct view {
 	 * lock: 0 means that nothing is virtual. */
 	atomic_int nmounts;
 	int next_id;
+	struct watches *watches; /* inotify on served files; NULL: none */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
 	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
 	atomic_bool exotic;

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. A watch on a served directory is one on a mirror: a real directory with an
+ * empty file or directory for each name; one on a file is on an empty real file. mknod, unlink,
+ * rename, truncate and chmod in the mirror make the kernel report what was done in the view, with its
+ * own queues, masks, cookies and limits. Opens are told together with the close (open and close of
+ * the mirror), and reads not at all.
+ */
+#include "view/watch.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+
+#define MAX_NAMES 65536
+#define BUCKETS 256
+
+struct mirror {
+	struct fs *fs;
+	uint64_t nodeid;
+	bool isdir;
+	unsigned serial; /* its name: "watch-SERIAL"; a new one when it was moved */
+	struct cds_hlist_node node;
+};
+
+struct watches {
+	pthread_mutex_t lock; /* all of it, and the order of events; below no other, a leaf */
+	char *rundir;
+	unsigned serial;
+	struct cds_hlist_head bucket[BUCKETS];
+};
+
+int watches_new(const char *rundir, struct watches **ret)
+{
+	struct watches *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->rundir = strdup(rundir);
+	if (!w->rundir) {
+		free(w);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&w->lock, NULL);
+	*ret = w;
+	return 0;
+}
+
+static struct cds_hlist_head *bucket_of(struct watches *w, const struct fs *fs, uint64_t nodeid)
+{
+	return &w->bucket[(nodeid * 0x9e3779b97f4a7c15ull ^ (uintptr_t)fs >> 6) >> 3 & (BUCKETS - 1)];
+}
+
+static struct mirror *find(struct watches *w, const struct fs *fs, uint64_t nodeid)
+{
+	struct mirror *m;
+
+	cds_hlist_for_each_entry_2 (m, bucket_of(w, fs, nodeid), node) {
+		if (m->fs == fs && m->nodeid == nodeid)
+			return m;
+	}
+	return NULL;
+}
+
+/* name NULL: the mirror itself. False when it does not fit. */
+static bool path_in(const struct watches *w, const struct mirror *m, const char *name,
+	char path[PATH_MAX])
+{
+	int n = snprintf(path, PATH_MAX, "%s/watch-%u%s%s", w->rundir, m->serial, name ? "/" : "",
+		name ? name : "");
+
+	return n > 0 && n < PATH_MAX;
+}
+
+static int remove_entry(
+	const char *path, UNUSED const struct stat *st, UNUSED int type, UNUSED struct FTW *ftw)
+{
+	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+static void end_mirror(struct watches *w, struct mirror *m)
+{
+	char path[PATH_MAX];
+
+	if (path_in(w, m, NULL, path) && nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS) < 0)
+		log_debug("%s: not removed", path);
+	cds_hlist_del(&m->node);
+	atomic_fetch_sub(&m->fs->nwatched, 1);
+	free(m);
+}
+
+void watch_drop_fs(struct watches *w, struct fs *fs)
+{
+	if (!w || atomic_load(&fs->nwatched) == 0)
+		return;
+	pthread_mutex_lock(&w->lock);
+	for (int i = 0; i < BUCKETS; i++) {
+		struct cds_hlist_node *p, *next;
+
+		for (p = w->bucket[i].next; p; p = next) {
+			struct mirror *m = container_of_(p, struct mirror, node);
+
+			next = p->next;
+			if (m->fs == fs)
+				end_mirror(w, m);
+		}
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void watches_free(struct watches *w)
+{
+	if (!w)
+		return;
+	for (int i = 0; i < BUCKETS; i++) {
+		while (w->bucket[i].next)
+			end_mirror(w, container_of_(w->bucket[i].next, struct mirror, node));
+	}
+	pthread_mutex_destroy(&w->lock);
+	free(w->rundir);
+	free(w);
+}
+
+/* ---- making one ---- */
+
+static int make_entry(const char *path, bool isdir)
+{
+	int r = isdir ? mkdir(path, 0700) : mknod(path, S_IFREG | 0600, 0);
+
+	return r < 0 && errno != EEXIST ? -errno : 0;
+}
+
+struct names {
+	const char *dir;
+	unsigned n;
+	uint64_t off;
+	int err;
+};
+
+static int add_name(void *arg, const struct fs_dirent *ent)
+{
+	struct names *names = arg;
+	char path[PATH_MAX];
+	int n;
+
+	names->off = ent->off;
+	if (ent->namelen <= 2 && strncmp(ent->name, "..", ent->namelen) == 0)
+		return 0;
+	n = snprintf(path, sizeof(path), "%s/%.*s", names->dir, (int)ent->namelen, ent->name);
+	if (++names->n > MAX_NAMES || n >= (int)sizeof(path))
+		names->err = -ENOSPC;
+	else
+		names->err = make_entry(path, ent->type == DT_DIR);
+	return names->err < 0;
+}
+
+/* What is in the directory now. A name made or lost meanwhile is missed, as by a watch a moment
+ * earlier or later. */
+static int fill(const char *path, const struct fs_req *req, struct inode *ino)
+{
+	struct names names = { .dir = path };
+	const struct fs_file_ops *op = ino->fs->file;
+	struct fs_handle h = { .flags = FS_OPEN_NONE };
+	int r = op && op->opendir ? op->opendir(ino->fs, req, ino->nodeid, &h) : 0;
+
+	if (r < 0 && r != -ENOSYS)
+		return r;
+	r = op && op->readdir ? 0 : -ENOTDIR;
+	while (r == 0 && names.err == 0)
+		r = op->readdir(ino->fs, req, ino->nodeid, &h, names.off, add_name, &names);
+	if (!(h.flags & FS_OPEN_NONE) && op->releasedir)
+		op->releasedir(ino->fs, ino->nodeid, &h);
+	return names.err < 0 ? names.err : r < 0 ? r : 0;
+}
+
+int watch_mirror(struct watches *w, const struct fs_req *req, struct inode *ino,
+	char ret_path[PATH_MAX])
+{
+	struct mirror *m, *other;
+	int r;
+
+	pthread_mutex_lock(&w->lock);
+	m = find(w, ino->fs, ino->nodeid);
+	if (m && path_in(w, m, NULL, ret_path)) {
+		pthread_mutex_unlock(&w->lock);
+		return 0;
+	}
+	m = calloc(1, sizeof(*m));
+	if (m)
+		*m = (struct mirror){ .fs = ino->fs, .nodeid = ino->nodeid,
+			.isdir = inode_type(ino) == S_IFDIR, .serial = w->serial++ };
+	pthread_mutex_unlock(&w->lock);
+	if (!m || !path_in(w, m, NULL, ret_path)) {
+		free(m);
+		return -ENOMEM;
+	}
+	/* the server is asked without the lock */
+	r = make_entry(ret_path, m->isdir);
+	if (r == 0 && m->isdir)
+		r = fill(ret_path, req, ino);
+	pthread_mutex_lock(&w->lock);
+	other = r == 0 ? find(w, m->fs, m->nodeid) : NULL; /* made by another meanwhile */
+	cds_hlist_add_head(&m->node, bucket_of(w, m->fs, m->nodeid));
+	atomic_fetch_add(&m->fs->nwatched, 1);
+	if (r < 0 || other)
+		end_mirror(w, m);
+	if (other && !path_in(w, other, NULL, ret_path))
+		r = -ENOMEM;
+	pthread_mutex_unlock(&w->lock);
+	return r;
+}
+
+/* ---- what happens ---- */
+
+static struct watches *watched(const struct inode *ino)
+{
+	return atomic_load_explicit(&ino->fs->nwatched, memory_order_relaxed) ? ino->fs->watches : NULL;
+}
+
+void watch_created(struct inode *dir, const char *name, mode_t type)
+{
+	struct watches *w = watched(dir);
+	char path[PATH_MAX];
+	struct mirror *m;
+
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	m = find(w, dir->fs, dir->nodeid);
+	if (m && path_in(w, m, name, path))
+		(void)!make_entry(path, type == S_IFDIR); /* an event less */
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void tell(const char *path, bool isdir, enum watch_event ev)
+{
+	int fd;
+
+	switch (ev) {
+	case WATCH_MODIFY:
+		(void)!truncate(path, 0);
+		return;
+	case WATCH_ATTRIB:
+		(void)!chmod(path, isdir ? 0700 : 0600);
+		return;
+	case WATCH_CLOSE_WRITE:
+	case WATCH_CLOSE_NOWRITE:
+		fd = open(path, (ev == WATCH_CLOSE_WRITE ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+}
+
+void watch_removed(struct inode *dir, const char *name, struct inode *ino, bool isdir)
+{
+	struct watches *w = watched(dir);
+	char path[PATH_MAX];
+	struct mirror *m;
+
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	m = name ? find(w, dir->fs, dir->nodeid) : NULL;
+	if (m && path_in(w, m, name, path) && remove(path) < 0)
+		log_debug("%s: %s", path, strerror(errno));
+	m = ino ? find(w, ino->fs, ino->nodeid) : NULL;
+	if (m && !isdir && path_in(w, m, NULL, path))
+		tell(path, false, WATCH_ATTRIB); /* the number of links */
+	if (m && (isdir || atomic_load(&ino->deleted)))
+		end_mirror(w, m);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* From one mirror into another, out of one, or into one. */
+static void move_name(struct watches *w, struct mirror *from, const char *name, struct mirror *to,
+	const char *newname, bool isdir)
+{
+	char a[PATH_MAX], b[PATH_MAX], stage[PATH_MAX];
+
+	if (!from && !to)
+		return;
+	snprintf(stage, sizeof(stage), "%.4000s/watch-moved", w->rundir);
+	if (from ? !path_in(w, from, name, a) : make_entry(stage, isdir) < 0)
+		return;
+	if (to && !path_in(w, to, newname, b))
+		return;
+	if (to)
+		(void)!rmdir(b); /* an empty directory may be replaced by one, not by a file */
+	if (rename(from ? a : stage, to ? b : stage) < 0)
+		log_debug("%s: %s", newname, strerror(errno));
+	if (!to)
+		(void)!remove(stage);
+}
+
+void watch_renamed(struct inode *dir, const char *name, struct inode *newdir, const char *newname,
+	struct inode *ino, bool exchange)
+{
+	struct watches *w = watched(dir);
+	bool isdir = ino && inode_type(ino) == S_IFDIR;
+	struct mirror *from, *to, *self;
+	char a[PATH_MAX], b[PATH_MAX];
+
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	from = find(w, dir->fs, dir->nodeid);
+	to = find(w, newdir->fs, newdir->nodeid);
+	if (!exchange)
+		move_name(w, from, name, to, newname, isdir);
+	else if (from && to && path_in(w, from, name, a) && path_in(w, to, newname, b))
+		(void)!renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+	self = ino ? find(w, ino->fs, ino->nodeid) : NULL;
+	if (self && path_in(w, self, NULL, a)) {
+		self->serial = w->serial++;
+		if (path_in(w, self, NULL, b) && rename(a, b) < 0)
+			log_debug("%s: %s", a, strerror(errno));
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void watch_event(struct inode *ino, enum watch_event ev)
+{
+	struct watches *w = watched(ino);
+	_cleanup_free_ char *name = NULL;
+	struct inode *dir;
+	char path[PATH_MAX];
+	struct mirror *m;
+
+	if (!w)
+		return;
+	dir = inode_place_of(ino, &name);
+	pthread_mutex_lock(&w->lock);
+	m = find(w, ino->fs, ino->nodeid);
+	if (m && path_in(w, m, NULL, path))
+		tell(path, m->isdir, ev);
+	m = dir && name ? find(w, dir->fs, dir->nodeid) : NULL;
+	if (m && path_in(w, m, name, path))
+		tell(path, inode_type(ino) == S_IFDIR, ev);
+	pthread_mutex_unlock(&w->lock);
+	if (dir)
+		inode_put(dir);
+}

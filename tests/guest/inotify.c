@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* inotify(7): what is told of a directory and of a file. */
+#include "guest.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+
+#define IN_SHOWN                                                                                   \
+	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_ATTRIB |             \
+		IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF)
+
+static const char *name_of(uint32_t mask)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = { { IN_CREATE, "CREATE" }, { IN_DELETE, "DELETE" }, { IN_MOVED_FROM, "MOVED_FROM" },
+		{ IN_MOVED_TO, "MOVED_TO" }, { IN_MODIFY, "MODIFY" }, { IN_ATTRIB, "ATTRIB" },
+		{ IN_CLOSE_WRITE, "CLOSE_WRITE" }, { IN_DELETE_SELF, "DELETE_SELF" },
+		{ IN_MOVE_SELF, "MOVE_SELF" }, { IN_IGNORED, "IGNORED" } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (mask & names[i].bit)
+			return names[i].name;
+	return "?";
+}
+
+/* The events up to the one of `last` (which may come a moment later), each different one once. */
+static void show_events(int in, const char *after, const char *last)
+{
+	char buf[4096] __attribute__((aligned(8))), seen[1024] = "";
+	struct pollfd p = { .fd = in, .events = POLLIN };
+
+	while (!strstr(seen, last) && poll(&p, 1, 3000) == 1) {
+		ssize_t n = read(in, buf, sizeof(buf));
+
+		for (char *at = buf; n > 0 && at < buf + n;) {
+			struct inotify_event *ev = (struct inotify_event *)at;
+			char one[300];
+
+			snprintf(one, sizeof(one), " %s%s%.100s", name_of(ev->mask),
+				ev->len ? ":" : "", ev->len ? ev->name : "");
+			if (!strstr(seen, one) && strlen(seen) + strlen(one) < sizeof(seen))
+				strcat(seen, one);
+			at += sizeof(*ev) + ev->len;
+		}
+	}
+	tap_check(&t, strstr(seen, last) != NULL, "%s:%s", after, seen);
+}
+
+int main(void)
+{
+	int in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), fd;
+
+	mkdir("w", 0755);
+	mkdir("other", 0755);
+	make("w/old", "x");
+	make("file", "y");
+	R(inotify_add_watch(in, "w", IN_SHOWN) > 0);
+	make("w/new", "hello");
+	show_events(in, "a file is made", "CLOSE_WRITE:new");
+	R(mkdir("w/dir", 0755));
+	show_events(in, "mkdir", "CREATE:dir");
+	R(rename("w/new", "w/newer"));
+	show_events(in, "rename", "MOVED_TO:newer");
+	R(rename("w/newer", "other/x"));
+	show_events(in, "out", "MOVED_FROM:newer");
+	R(rename("other/x", "w/back"));
+	show_events(in, "in", "MOVED_TO:back");
+	R(chmod("w/old", 0600));
+	show_events(in, "chmod", "ATTRIB:old");
+	R(symlink("old", "w/link"));
+	show_events(in, "symlink", "CREATE:link");
+	R(link("w/old", "w/hard"));
+	show_events(in, "link", "CREATE:hard");
+	R(unlink("w/back"));
+	show_events(in, "unlink", "DELETE:back");
+	R(rmdir("w/dir"));
+	show_events(in, "rmdir", "DELETE:dir");
+	R(inotify_add_watch(in, "file", IN_SHOWN) > 0);
+	fd = open("file", O_WRONLY | O_APPEND);
+	R(write(fd, "more", 4));
+	show_events(in, "write", "MODIFY");
+	R(close(fd));
+	show_events(in, "close", "CLOSE_WRITE");
+	R(unlink("file"));
+	show_events(in, "unlink of a watched file", "IGNORED");
+	R(inotify_add_watch(in, "w/old", IN_ONLYDIR | IN_MODIFY));
+	R(inotify_add_watch(in, "missing", IN_MODIFY));
+	R(inotify_add_watch(-1, "w", IN_MODIFY));
+	R(inotify_rm_watch(in, 1));
+	return tap_done(&t);
+}
