@@ -285,6 +285,8 @@ static int config(struct call *c, struct fsctx *x, unsigned cmd, const char *key
 		pthread_mutex_unlock(&x->lock);
 		n = guest_read_str(c, call_addr(c, 3), value, sizeof(value));
 		pthread_mutex_lock(&x->lock);
+		if (x->phase != CTX_CONFIG)
+			return -EBUSY; /* another thread went on: what was set is in use */
 		return n < 0 ? (int)n : set_value(x, key, value);
 	}
 	case FSCONFIG_SET_FD:

@@ -219,9 +219,12 @@ static int sent_file(struct call *c, int fd)
 static int control_files(struct call *c, struct msghdr *msg, int ours[], size_t *nours)
 {
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
+		size_t left = msg->msg_controllen - (size_t)((char *)cm - (char *)msg->msg_control);
 		int *fds = (int *)CMSG_DATA(cm);
 		size_t n;
 
+		if (cm->cmsg_len > left)
+			return -EINVAL; /* as the kernel's CMSG_OK() */
 		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS ||
 			cm->cmsg_len < CMSG_LEN(0))
 			continue;

@@ -220,11 +220,40 @@ static void datagrams(void)
 	close(s);
 }
 
+/* Lengths that no control message has: refused, and nobody reads behind the end. */
+static void lengths(void)
+{
+	static const size_t len[] = { 0, 15, 17, 40, 1u << 30, 1ul << 40, SIZE_MAX };
+	struct iovec iov = { "x", 1 };
+	int pair[2];
+
+	R(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+	for (size_t i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
+		union {
+			char buf[64];
+			struct cmsghdr head;
+		} u;
+		struct msghdr msg = { .msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = u.buf,
+			.msg_controllen = 32 };
+
+		memset(&u, 0, sizeof(u));
+		u.head.cmsg_level = SOL_SOCKET;
+		u.head.cmsg_type = SCM_RIGHTS;
+		u.head.cmsg_len = len[i];
+		R(sendmsg(pair[0], &msg, 0));
+	}
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	umask(022);
 	refusals();
 	streams();
 	datagrams();
+	lengths();
 	return tap_done(&t);
 }
