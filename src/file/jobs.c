@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "file/files.h"
 
-#define JOB_WORKERS_MAX 32
+#define JOB_WORKERS_MAX 256 /* a stuck server takes some, others must go on */
 #define JOB_STACK (256 * 1024)
 #define JOB_IDLE_NS (2 * NSEC_PER_SEC)
 
