@@ -185,7 +185,6 @@ void files_drop_fs(struct files *f, struct fs *fs)
 void file_invalidate(struct inode *ino, int64_t off, int64_t len)
 {
 	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
-	struct vfile *again = NULL;
 
 	if (!c || off < 0)
 		return;
@@ -194,12 +193,8 @@ void file_invalidate(struct inode *ino, int64_t off, int64_t len)
 	c->srv_known = false;
 	/* Reads of filled files are not trapped. */
 	if (c->vf && !c->closed && c->untrapped)
-		again = vfile_get(c->vf);
+		files_job(c->vf, JOB_REFILL); /* a reference of ours might be the last of its mount */
 	pthread_mutex_unlock(&c->lock);
-	if (again) {
-		files_job(again, JOB_REFILL);
-		vfile_put(again);
-	}
 }
 
 int file_store(struct inode *ino, uint64_t off, const void *buf, size_t len)

@@ -32,12 +32,16 @@ bool call_killed(const struct call *c)
 
 /* ---- notifications ---- */
 
-static atomic_int inval_inodes, inval_entries, removed, stored;
+static atomic_int inval_inodes, inval_entries, removed, stored, slow;
 
 static int n_inval_inode(struct fs *fs, uint64_t node, int64_t off, int64_t len)
 {
 	struct fs_attr a;
 
+	if (node == 7) {
+		slow++;
+		usleep(20000);
+	}
 	/* From here requests must work, too. */
 	if (node == 2 && off == 10 && len == 20 && fs->node->getattr(fs, NULL, 2, NULL, &a) == 0)
 		inval_inodes++;
@@ -561,6 +565,27 @@ static void test_notify(void)
 	stop(fs, s);
 }
 
+/* After an unmount the view's inodes go: no notification may come any more. */
+static void test_late_notes(void)
+{
+	struct srv *s = new_srv(SRV_GOOD);
+	struct fs *fs = start(s);
+	struct fuse_notify_inval_inode_out in = { .ino = 7 };
+	int then;
+
+	ok(fuse_conn_wait_init(fs, NULL, 0) == 0, "ready");
+	for (int i = 0; i < 50; i++)
+		srv_notify(s, FUSE_NOTIFY_INVAL_INODE, &in, sizeof(in), NULL, 0);
+	wait_for(&slow, 1);
+	fs->unmount(fs, now_ns() + 5 * NSEC_PER_SEC);
+	then = slow;
+	usleep(200000);
+	ok(slow == then, "no notification after the unmount: %d", slow - then);
+	fs->free(fs);
+	srv_join(s);
+	free(s);
+}
+
 /* A server that sleeps in read(2) when the file system goes. */
 static void test_end_readers(void)
 {
@@ -611,6 +636,7 @@ int main(void)
 	test_death();
 	test_interrupt();
 	test_notify();
+	test_late_notes();
 	test_end_readers();
 	return tap_done(&tap);
 }

@@ -17,6 +17,7 @@
 #define MAX_READAHEAD (1u << 20)
 #define POLL_MS 50
 #define READ_TIMEOUT_US 5000
+#define SEND_TIMEOUT_S 2 /* of the keeper, to a server that does not read */
 
 /* What we honour; see doc in <linux/fuse.h>. */
 #define INIT_FLAGS                                                                                 \
@@ -55,13 +56,14 @@ int fuse_conn_new(const struct fuse_options *o, int sock, const struct fuse_noti
 	struct fs **ret)
 {
 	_cleanup_fd_ int fd = sock;
-	struct timeval tv = { .tv_usec = READ_TIMEOUT_US };
+	struct timeval tv = { .tv_usec = READ_TIMEOUT_US }, send_tv = { .tv_sec = SEND_TIMEOUT_S };
 	int max = fuse_socket_setup(fd);
 	struct fuse_conn *fc;
 
 	if (max < 0)
 		return max;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_tv, sizeof(send_tv)) < 0)
 		return -errno;
 	fc = calloc(1, sizeof(*fc));
 	if (!fc)
@@ -287,6 +289,28 @@ static void drain(struct fuse_conn *fc, uint64_t deadline)
 	}
 }
 
+static void drop_notes(struct fuse_conn *fc)
+{
+	while (fc->notes) {
+		struct fuse_note *n = fc->notes;
+
+		fc->notes = n->next;
+		free(n);
+	}
+	fc->notes_tail = &fc->notes;
+	fc->notes_bytes = 0;
+}
+
+/* In FUSE_DEAD: the view's inodes go next, and no notification is to reach them any more. */
+static void end_notes(struct fuse_conn *fc)
+{
+	pthread_mutex_lock(&fc->lock);
+	drop_notes(fc);
+	while (fc->noting)
+		pthread_cond_wait(&fc->state_cond, &fc->lock);
+	pthread_mutex_unlock(&fc->lock);
+}
+
 static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
@@ -303,6 +327,7 @@ static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 			log_warn("fuse: DESTROY: error %d", err);
 	}
 	fuse_die(fc, -ENOTCONN);
+	end_notes(fc);
 }
 
 void fuse_conn_abort(struct fs *fs)
@@ -329,12 +354,7 @@ static void conn_free(struct fs *fs)
 	if (started)
 		pthread_join(fc->keeper, NULL);
 	(void)fuse_flush_queues(fc); /* in FUSE_DEAD: frees what is queued */
-	while (fc->notes) {
-		struct fuse_note *n = fc->notes;
-
-		fc->notes = n->next;
-		free(n);
-	}
+	drop_notes(fc);
 	close(fc->sock);
 	close(fc->wake);
 	pthread_cond_destroy(&fc->keeper_cond);

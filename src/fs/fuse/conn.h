@@ -116,6 +116,7 @@ struct fuse_conn {
 	struct cds_list_head waiters;
 	uint64_t last_active;
 	bool keeper_started, keeper_idle, stop;
+	bool noting; /* the keeper handles a notification: in the view's hands */
 	pthread_t keeper;
 	struct fuse_note *notes, **notes_tail;
 	size_t notes_bytes;

@@ -190,7 +190,7 @@ static struct fuse_note *next_note(struct fuse_conn *fc)
 		fc->notes = n->next;
 		if (!fc->notes)
 			fc->notes_tail = &fc->notes;
-		fc->notes_bytes -= n->len;
+		fc->notes_bytes -= sizeof(*n) + n->len;
 	}
 	return n;
 }
@@ -249,10 +249,13 @@ void *fuse_keeper(void *arg)
 		struct fuse_note *note = next_note(fc);
 
 		if (note) {
+			fc->noting = true;
 			pthread_mutex_unlock(&fc->lock);
 			fuse_note_handle(fc, note);
 			free(note);
 			pthread_mutex_lock(&fc->lock);
+			fc->noting = false;
+			pthread_cond_broadcast(&fc->state_cond);
 			continue;
 		}
 		if (fc->outq || fc->nforgets >= FORGETS_SOON ||

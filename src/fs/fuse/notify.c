@@ -25,10 +25,10 @@ void fuse_note_queue(struct fuse_conn *fc, int code, const void *data, size_t le
 	fc->stats.notifications++;
 	if (!n || fc->notes_bytes + len > NOTES_BYTES_MAX) {
 		fc->stats.bad_replies++;
-	} else {
+	} else if (atomic_load(&fc->state) != FUSE_DEAD) {
 		*fc->notes_tail = n;
 		fc->notes_tail = &n->next;
-		fc->notes_bytes += len;
+		fc->notes_bytes += sizeof(*n) + len;
 		n = NULL;
 		fuse_wake_keeper(fc);
 	}
@@ -71,7 +71,8 @@ static int note_retrieve(struct fuse_conn *fc, const struct fuse_notify_retrieve
 	arg.size = (uint32_t)n;
 	iov[2] = (struct iovec){ buf, (size_t)n };
 	in.len = (uint32_t)(sizeof(in) + sizeof(arg) + (size_t)n);
-	/* Blocking is right: nobody waits for the keeper, and callers read for themselves. */
+	/* Blocking is right, for as long as the socket lets us (conn.c): nobody waits for the keeper,
+	 * and callers read for themselves. */
 	if (sendmsg(fc->sock, &m, MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
