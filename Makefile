@@ -5,7 +5,7 @@ PREFIX = /usr/local
 SUITES =
 
 all: $(BUILD)/build.ninja
-	ninja -C $(BUILD)
+	ninja -C $(BUILD) programs
 
 $(BUILD)/build.ninja:
 	tools/install-packages build
