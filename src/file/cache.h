@@ -41,7 +41,8 @@ struct filecache {
 
 	bool busy;  /* write-back or a change of size at the server is under way */
 	int hold;   /* uses of handles under way */
-	int opening; /* opens under way: the server's handle may be there before the guest's file */
+	int opening; /* opens under way: the server's handle, and the placeholder, may be there before the
+		      * guest's file */
 	int releasing; /* handles on their way back to the server */
 	struct cds_list_head fills;
 

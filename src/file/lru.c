@@ -57,7 +57,7 @@ void cache_evict(struct filecache *c)
 
 	pthread_mutex_lock(&c->lock);
 	vf = c->vf;
-	if (!vf || !c->closed || c->busy || c->hold || !ranges_empty(&c->dirty) ||
+	if (!vf || !c->closed || c->busy || c->hold || c->opening || !ranges_empty(&c->dirty) ||
 		!cds_list_empty(&c->fills)) {
 		pthread_mutex_unlock(&c->lock);
 		return;
@@ -94,6 +94,11 @@ static bool drop_oldest(struct files *f, uint64_t bytes, size_t count)
 	f->lru_count--;
 	pthread_mutex_unlock(&f->lru_lock);
 	cache_evict(c);
+	pthread_mutex_lock(&c->lock);
+	/* in use just now by somebody who may not come to close it */
+	if (c->vf == vf && c->closed)
+		cache_lru_add(c);
+	pthread_mutex_unlock(&c->lock);
 	vfile_put(vf);
 	return true;
 }
@@ -106,7 +111,12 @@ void cache_lru_trim(struct files *f)
 
 void files_shrink(struct files *f)
 {
-	while (drop_oldest(f, 0, 0))
+	size_t n;
+
+	pthread_mutex_lock(&f->lru_lock);
+	n = f->lru_count;
+	pthread_mutex_unlock(&f->lru_lock);
+	while (n-- > 0 && drop_oldest(f, 0, 0))
 		;
 }
 

@@ -189,8 +189,10 @@ static int open_reg(struct opening *o, bool *ret_filled)
 	pthread_mutex_lock(&c->lock);
 	c->opening--;
 	pthread_mutex_unlock(&c->lock);
-	if (fd < 0)
+	if (fd < 0) {
 		file_settle(o->ino, o->req);
+		cache_evict(c); /* no close will come */
+	}
 	return fd;
 }
 

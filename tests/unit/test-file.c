@@ -165,6 +165,28 @@ static void test_fill(struct fixture *x)
 	free(got);
 }
 
+/* Neither memory pressure nor an unlink takes the placeholder from an open that is under way. */
+static void test_evict_opening(struct fixture *x)
+{
+	_cleanup_inode_ struct inode *ino = datafs_inode(x->d, 0);
+	struct filecache *c;
+	bool kept;
+
+	close(open_hot(x, ino, O_RDONLY, &c));
+	tap_check(&tap, wait_until(x->d->opens == x->d->releases && c->in_lru), "closed");
+	pthread_mutex_lock(&c->lock);
+	c->opening++;
+	pthread_mutex_unlock(&c->lock);
+	files_shrink(x->files);
+	cache_evict(c);
+	pthread_mutex_lock(&c->lock);
+	kept = c->vf != NULL;
+	c->opening--;
+	pthread_mutex_unlock(&c->lock);
+	files_shrink(x->files);
+	tap_check(&tap, kept && !c->vf, "kept for the open, and let go after it");
+}
+
 struct writer {
 	struct fixture *x;
 	struct filecache *c;
@@ -401,6 +423,7 @@ int main(void)
 	test_ranges();
 	setup(&x);
 	test_fill(&x);
+	test_evict_opening(&x);
 	test_write_race(&x);
 	test_errors(&x);
 	test_unseen(&x);
