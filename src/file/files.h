@@ -43,7 +43,7 @@ struct files {
 	pthread_mutex_t events_start; /* a leaf */
 	pthread_mutex_t events_lock; /* one reader of the queue at a time; above all others */
 
-	pthread_mutex_t job_lock; /* jobs, vf->jobs, the counts below; innermost */
+	pthread_mutex_t job_lock; /* jobs, vf->jobs, the counts below; innermost, below lock */
 	pthread_cond_t job_cond; /* something is to be done */
 	pthread_cond_t job_done; /* pending is 0, or a worker ended */
 	struct cds_list_head jobs;

@@ -25,6 +25,7 @@
 #include "file/fifo.h"
 
 #define TICK_MS 500
+#define WATCHES_MAX (256u << 20) /* of fdinfo: some 150 bytes each */
 
 static struct cds_hlist_head *bucket(struct files *f, dev_t dev, ino_t ino)
 {
@@ -266,20 +267,61 @@ nomem:
 
 /* ---- events ---- */
 
-static struct vfile *find_wd(struct files *f, int wd)
+/* What an event is about, referenced if it has a page cache. Of others the end alone is of interest,
+ * where a server may have to be told: so a thread that may block does all of it, and not even the
+ * last reference may be put here. */
+static struct vfile *find_wd(struct files *f, int wd, uint32_t mask)
 {
 	struct vfile *found = NULL;
 	struct cds_hlist_node *n;
 
 	pthread_rwlock_rdlock(&f->lock);
-	for (n = f->wds[(unsigned)wd % FILES_BUCKETS].next; n && !found; n = n->next) {
+	for (n = f->wds[(unsigned)wd % FILES_BUCKETS].next; n; n = n->next) {
 		struct vfile *vf = cds_hlist_entry(n, struct vfile, wdhash);
 
-		if (vf->wd == wd)
+		if (vf->wd != wd)
+			continue;
+		if (vf->cache)
 			found = vfile_get(vf);
+		else if (vf->kind == VFILE_DEVICE || (mask & (IN_DELETE_SELF | IN_IGNORED)))
+			files_job(vf, JOB_CLOSED);
+		break;
 	}
 	pthread_rwlock_unlock(&f->lock);
 	return found;
+}
+
+/* Events were lost. The watch of what has no name goes with it: those that are left are listed. */
+static void check_nameless(struct files *f)
+{
+	_cleanup_free_ char *info = NULL;
+	struct ranges alive = {};
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", f->inotify);
+	pthread_rwlock_rdlock(&f->lock);
+	r = read_file(path, WATCHES_MAX, &info, NULL);
+	for (char *p = info; r >= 0 && p && (p = strstr(p, "inotify wd:")); p++) {
+		uint64_t wd = strtoull(p + 11, NULL, 16);
+
+		r = ranges_add(&alive, wd, wd + 1);
+	}
+	for (size_t i = 0; i < FILES_BUCKETS && r >= 0; i++) {
+		struct cds_hlist_node *n;
+
+		for (n = f->wds[i].next; n; n = n->next) {
+			struct vfile *vf = cds_hlist_entry(n, struct vfile, wdhash);
+
+			if (!vf->cache &&
+				!ranges_cover(&alive, (uint64_t)vf->wd, (uint64_t)vf->wd + 1))
+				files_job(vf, JOB_CLOSED);
+		}
+	}
+	pthread_rwlock_unlock(&f->lock);
+	ranges_release(&alive);
+	if (r < 0)
+		log_error("what was closed is not known: %s", strerror(-r));
 }
 
 static void check_all(struct files *f)
@@ -293,6 +335,7 @@ static void check_all(struct files *f)
 	}
 	if (n >= 0)
 		free(all);
+	check_nameless(f);
 }
 
 static void event(struct files *f, const struct inotify_event *ev)
@@ -303,14 +346,10 @@ static void event(struct files *f, const struct inotify_event *ev)
 		check_all(f);
 		return;
 	}
-	vf = find_wd(f, ev->wd);
+	vf = find_wd(f, ev->wd, ev->mask);
 	if (!vf)
 		return;
-	if (vf->cache)
-		cache_closed_event(vf);
-	else if (vf->kind == VFILE_DEVICE || (ev->mask & (IN_DELETE_SELF | IN_IGNORED)))
-		/* the server may have to be told, so a thread that may block does the rest */
-		files_job(vf, JOB_CLOSED);
+	cache_closed_event(vf);
 	vfile_put(vf);
 }
 

@@ -416,6 +416,38 @@ static void test_dir(struct fixture *x)
 	tap_check(&tap, !files_busy(x->files, &x->mnt), "and not afterwards");
 }
 
+/* More closes than the kernel's queue holds: none is forgotten. */
+static void test_overflow(struct fixture *x)
+{
+	_cleanup_inode_ struct inode *ino = datafs_dir(x->d);
+	_cleanup_free_ char *text = NULL;
+	int known = atomic_load(&x->files->known), open_one = file_open_dir(x->files, &x->mnt, ino);
+	unsigned long n;
+	bool made = true;
+
+	if (read_file("/proc/sys/fs/inotify/max_queued_events", 64, &text, NULL) < 0)
+		exit(99);
+	n = strtoul(text, NULL, 10);
+	if (n > 65536) {
+		tap_check(&tap, true, "the queue is too long to be filled");
+		close(open_one);
+		return;
+	}
+	pthread_mutex_lock(&x->files->events_lock);
+	for (unsigned long i = 0; i < n; i++) {
+		int fd = file_open_dir(x->files, &x->mnt, ino);
+
+		made &= fd >= 0;
+		close(fd);
+	}
+	pthread_mutex_unlock(&x->files->events_lock);
+	tap_check(&tap, made && wait_until(atomic_load(&x->files->known) == known + 1),
+		"%lu directories closed while nobody looked", n);
+	tap_check(&tap, files_busy(x->files, &x->mnt), "the one that is open is known");
+	close(open_one);
+	tap_check(&tap, !files_busy(x->files, &x->mnt), "until it is closed");
+}
+
 int main(void)
 {
 	struct fixture x;
@@ -429,6 +461,7 @@ int main(void)
 	test_unseen(&x);
 	test_foreign(&x);
 	test_dir(&x);
+	test_overflow(&x);
 	teardown(&x);
 	return tap_done(&tap);
 }
