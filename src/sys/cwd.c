@@ -13,7 +13,9 @@
 
 #include "engine/inject.h"
 #include "engine/nr.h"
+#include "sys/fd.h"
 #include "sys/hop.h"
+#include "sys/ids.h"
 #include "sys/table.h"
 
 /* Runs the guest's call on another path: chdir or chroot to `real`, or to our descriptor fd. */
@@ -139,33 +141,40 @@ enum verdict sys_getcwd(struct call *c)
 	return call_return(c, r < 0 ? r : (int64_t)len);
 }
 
-static bool may_chroot(const struct call *c)
+/* fchdir(2): a placeholder's own mode says nothing. */
+enum verdict sys_fchdir(struct call *c)
 {
-	_cleanup_free_ char *status = NULL;
-	char path[64];
-	const char *p;
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int r;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", c->tid);
-	if (read_file(path, 16384, &status, NULL) < 0)
-		return false;
-	p = strstr(status, "\nCapEff:");
-	return p && (strtoull(p + 8, NULL, 16) >> CAP_SYS_CHROOT & 1);
+	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind != VFILE_DIR)
+		return CONTINUE;
+	fs_req_init(&v.req, c);
+	r = inode_permission(v.vf->inode, &v.req, MAY_EXEC | MAY_ACCESS);
+	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
 enum verdict sys_chroot(struct call *c)
 {
 	_cleanup_path_ struct path p = PATH_INIT;
+	bool may = ids_kernel_capable(c, CAP_SYS_CHROOT);
 	char real[PATH_MAX];
+	struct fs_req req;
 	int r;
 
-	if (!may_chroot(c))
+	if (!may && !view_has_mounts(&c->um->view))
 		return CONTINUE; /* EPERM, or what is wrong with the path */
 	r = path_resolve_arg(c, &c->um->view, AT_FDCWD, call_addr(c, 0),
 		PATH_FOLLOW | PATH_DIRECTORY, &p);
 	if (r < 0)
 		return call_return(c, r);
-	if (p.kind == PATH_VIRTUAL)
-		return call_return(c, -EPERM);
+	if (p.kind == PATH_VIRTUAL) {
+		fs_req_init(&req, c);
+		r = inode_permission(p.inode, &req, MAY_EXEC | MAY_ACCESS);
+		return call_return(c, r < 0 ? r : -EPERM);
+	}
+	if (!may)
+		return p.kind == PATH_NATIVE ? CONTINUE : call_return(c, -EPERM);
 	atomic_store(&c->um->view.exotic, true);
 	if (p.kind == PATH_NATIVE)
 		return CONTINUE;

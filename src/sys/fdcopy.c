@@ -190,9 +190,9 @@ static enum verdict finish(struct call *c, struct end *in, struct end *out, ssiz
 
 	if (n > 0 && is_reg(out))
 		r = vfd_written(&out->v, 0);
-	if (n > 0 && in->off >= 0)
+	if (n >= 0 && in->off >= 0)
 		r = r < 0 ? r : guest_write(c, in->offp, &in->off, sizeof(in->off));
-	if (n > 0 && out->off >= 0)
+	if (n >= 0 && out->off >= 0)
 		r = r < 0 ? r : guest_write(c, out->offp, &out->off, sizeof(out->off));
 	return call_return(c, r < 0 ? r : n);
 }
@@ -222,6 +222,8 @@ enum verdict sys_sendfile(struct call *c)
 		return native(c, &in, len);
 	if (!is_reg(&out) && !is_reg(&in))
 		return CONTINUE;
+	if ((is_reg(&in) && !vfd_can_read(&in.v)) || (is_reg(&out) && !vfd_can_write(&out.v)))
+		return call_return(c, -EBADF);
 	if (is_reg(&out) && (out.v.fl & O_APPEND))
 		return call_return(c, -EINVAL);
 	return finish(c, &in, &out, copy(&in, &out, c, len, false, false));
@@ -249,6 +251,8 @@ enum verdict sys_splice(struct call *c)
 		return CONTINUE;
 	if (is_reg(&out) && (out.v.fl & O_APPEND))
 		return call_return(c, -EINVAL);
+	if ((is_reg(&in) && !vfd_can_read(&in.v)) || (is_reg(&out) && !vfd_can_write(&out.v)))
+		return call_return(c, -EBADF);
 	/* one side has to be a pipe: what it holds now is copied, as by the kernel */
 	if (is_reg(&in) && is_reg(&out))
 		return call_return(c, -EINVAL);

@@ -178,6 +178,8 @@ enum verdict sys_fcntl(struct call *c)
 	case F_SETLEASE:
 		/* our own opens of the placeholder would break it */
 		return (int)c->args[2] == F_UNLCK ? CONTINUE : call_return(c, -EAGAIN);
+	case F_NOTIFY:
+		return v.vf->kind == VFILE_DIR ? call_return(c, -EOPNOTSUPP) : CONTINUE;
 	default:
 		return CONTINUE; /* locks are the placeholder's, which all opens share */
 	}

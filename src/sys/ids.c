@@ -169,6 +169,24 @@ bool ids_capable(struct call *c, int cap)
 	return c->um->ids && ids_of(c->um->ids, c->tid, &id) == 0 && (id->eff & CAP_BIT(cap));
 }
 
+bool ids_kernel_capable(struct call *c, int cap)
+{
+	_cleanup_free_ char *status = NULL;
+	char path[64];
+	const char *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", c->tid);
+	if (read_file(path, 16384, &status, NULL) < 0)
+		return false;
+	p = strstr(status, "\nCapEff:");
+	return p && (strtoull(p + 8, NULL, 16) >> cap & 1);
+}
+
+bool ids_may_mount(struct call *c)
+{
+	return ids_capable(c, CAP_SYS_ADMIN) || ids_kernel_capable(c, CAP_SYS_ADMIN);
+}
+
 static int exec_transition(struct identity *id, UNUSED void *arg)
 {
 	bool root = !(id->securebits & SECBIT_NOROOT);

@@ -42,6 +42,10 @@ int MUST_CHECK ids_change(struct call *c, int (*fn)(struct identity *id, void *a
 
 /* Has the caller this capability? Without --root: false. */
 bool ids_capable(struct call *c, int cap);
+/* Has the guest an effective capability of the kernel's? */
+bool ids_kernel_capable(struct call *c, int cap);
+/* May it mount? */
+bool ids_may_mount(struct call *c);
 /* Before an exec is let go: sets recomputed as capabilities(7) has it. Does nothing without --root. */
 void ids_exec(struct call *c);
 /* /proc/PID/status with the virtual identity; malloc'ed. */

@@ -2,7 +2,8 @@
 /*
  * mount(2). A server's mount of /dev/fuse is made here at once, as the kernel makes it; file systems
  * of a kernel's own, which need a server to be started, are given to um_mount() with --root, where
- * the guest is root of its view. What concerns no mount of the view is the kernel's to refuse.
+ * the guest is root of its view, and for root where the kernel cannot mount them: on a mount of the
+ * view. What concerns no mount of the view is the kernel's to do or to refuse.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -134,6 +135,8 @@ static int fuse_attach(
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
 	if (p && p->lock_fd >= 0)
 		atomic_fetch_or(&fs->flags, FS_SOLE_CLIENT);
+	if (!mount_type_is_fuse(p && p->type ? p->type : fm->type))
+		atomic_fetch_or(&fs->flags, FS_GROUP_FROM_DIR);
 	fuse_conn_set_server(fs, fm->server);
 	r = view_mount(&c->um->view, fs, root, fm->where, p && p->source ? p->source : fm->source,
 		p && p->type ? p->type : fm->type, p && p->options ? p->options : shown, flags, ret);
@@ -246,8 +249,8 @@ static int do_remount(struct call *c, const struct path *p, unsigned long flags)
 	return mount_set_flags(c, p->mnt, new);
 }
 
-/* MS_BIND and MS_MOVE of what is on a mount of the view, by the virtual root. A moved mount is a new one
- * of the same file system. */
+/* MS_BIND and MS_MOVE of what is on a mount of the view, by root. A moved mount is a new one of the same
+ * file system. */
 static int do_bind(struct call *c, const struct path *from, const char *target, bool move)
 {
 	_cleanup_path_ struct path where = PATH_INIT;
@@ -255,7 +258,7 @@ static int do_bind(struct call *c, const struct path *from, const char *target, 
 	struct inode *root = from->inode;
 	int r;
 
-	if (!ids_capable(c, CAP_SYS_ADMIN))
+	if (!ids_may_mount(c))
 		return -EPERM;
 	if (move && !path_is_mount_root(from))
 		return -EINVAL;
@@ -277,6 +280,26 @@ static int do_bind(struct call *c, const struct path *from, const char *target, 
 	return r;
 }
 
+/* Is the target on a mount of the view, where the kernel can put nothing? 1, 0 or -errno. */
+static int target_is_virtual(struct call *c, const char *target)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+	int r;
+
+	if (!view_has_mounts(&c->um->view))
+		return 0;
+	r = path_resolve(c, &c->um->view, AT_FDCWD, target, PATH_FOLLOW, &p);
+	return r < 0 ? r : p.kind == PATH_VIRTUAL;
+}
+
+/* MS_BIND and MS_MOVE of something real. */
+static enum verdict bind_real(struct call *c, const char *target)
+{
+	int r = target_is_virtual(c, target);
+
+	return r == 0 ? CONTINUE : call_return(c, r < 0 ? r : -EPERM);
+}
+
 /* What is asked of a place that a mount of the view may be: true when it was answered. */
 static bool change_existing(struct call *c, unsigned long flags, const char *source,
 	const char *target, enum verdict *ret)
@@ -290,11 +313,13 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 	*ret = CONTINUE;
 	if (!view_has_mounts(&c->um->view))
 		return true;
-	r = mount_where(c, AT_FDCWD, what, PATH_FOLLOW, &p);
+	r = path_resolve(c, &c->um->view, AT_FDCWD, what, PATH_FOLLOW | PATH_REALIZE, &p);
 	if (r < 0)
 		*ret = call_return(c, r);
-	else if (p.kind != PATH_VIRTUAL)
+	else if (p.kind != PATH_VIRTUAL && (flags & MS_REMOUNT))
 		*ret = CONTINUE;
+	else if (p.kind != PATH_VIRTUAL)
+		*ret = flags & MS_PROPAGATION ? CONTINUE : bind_real(c, target);
 	else if (flags & MS_REMOUNT)
 		*ret = call_return(c, do_remount(c, &p, flags));
 	else if (flags & MS_PROPAGATION)
@@ -366,9 +391,18 @@ enum verdict sys_mount(struct call *c)
 	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
 		data[0] = '\0';
 	if (!mount_type_is_fuse(type)) {
-		if (!type[0] || !ids_capable(c, CAP_SYS_ADMIN) || mount_type_is_kernels(type))
-			return CONTINUE;
-		return mount_served(c, source, target, type, data, flags);
+		bool served = type[0] && !mount_type_is_kernels(type);
+
+		if (served && ids_capable(c, CAP_SYS_ADMIN))
+			return mount_served(c, source, target, type, data, flags);
+		r = target_is_virtual(c, target);
+		if (r <= 0)
+			return r < 0 ? call_return(c, r) : CONTINUE;
+		if (!ids_may_mount(c))
+			return call_return(c, -EPERM);
+		if (served)
+			return mount_served(c, source, target, type, data, flags);
+		return call_return(c, type[0] ? -EPERM : -EINVAL);
 	}
 	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
 	if (r == 0)

@@ -72,6 +72,19 @@ static int node_addr(struct um *um, struct inode *ino, struct sockaddr_un *sun, 
 	return path ? addr_fill(sun, len, path) : -ENOMEM;
 }
 
+/* Our dup of a socket that can have such a name. -1: the kernel says what is wrong. */
+static int unix_get(struct call *c, int guest_fd)
+{
+	int fd = guestfd_get(c, guest_fd), domain = 0;
+	socklen_t len = sizeof(domain);
+
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* ---- bind ---- */
 
 static int bind_virtual(struct at *a, int fd)
@@ -101,6 +114,8 @@ static int bind_virtual(struct at *a, int fd)
 		/* the number may have been another socket's, which is gone */
 		unlink(sun.sun_path);
 		r = bind(fd, (struct sockaddr *)&sun, len) < 0 ? -errno : 0;
+		if (r == 0) /* who may connect is said by the node */
+			chmod(sun.sun_path, 0777);
 	}
 	if (r < 0 && inode_unlink(a->p.parent, &a->req, a->p.last) < 0)
 		log_debug("a socket's node without a socket stays: %s", a->p.name);
@@ -122,11 +137,11 @@ enum verdict sys_bind(struct call *c)
 	n = addr_read(c, call_addr(c, 1), c->args[2], word);
 	if (n <= 0)
 		return n < 0 ? call_return(c, n) : CONTINUE;
+	fd = unix_get(c, call_fd(c, 0));
+	if (fd < 0)
+		return CONTINUE;
 	if (!at_resolve_word(&a, c, AT_FDCWD, word, PATH_PARENT | PATH_CREATE))
 		return a.verdict;
-	fd = guestfd_get(c, call_fd(c, 0));
-	if (fd < 0)
-		return call_return(c, fd);
 	if (a.p.kind == PATH_VIRTUAL)
 		return call_return(c, bind_virtual(&a, fd));
 	r = addr_fill(&sun, &len, real_path(&a, path));
@@ -159,8 +174,14 @@ static bool peer_find(struct at *a, struct call *c, const char *word, struct soc
 			*err = inode_permission(a->p.inode, &a->req, MAY_WRITE);
 		if (*err == 0)
 			*err = node_addr(c->um, a->p.inode, sun, len);
-		if (*err == 0 && access(sun->sun_path, F_OK) < 0)
+		if (*err < 0)
+			return true;
+		/* the guest's user, as whom we connect, may not search our directory */
+		*keep = open(sun->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (*keep < 0)
 			*err = -ECONNREFUSED; /* nobody of this view has bound it */
+		else
+			*err = addr_fill(sun, len, fd_path(path, *keep));
 		return true;
 	}
 	real_enter(a);
@@ -186,13 +207,11 @@ enum verdict sys_connect(struct call *c)
 	n = addr_read(c, call_addr(c, 1), c->args[2], word);
 	if (n <= 0)
 		return n < 0 ? call_return(c, n) : CONTINUE;
-	if (!peer_find(&a, c, word, &sun, &len, &keep, &err))
+	fd = unix_get(c, call_fd(c, 0));
+	if (fd < 0 || !peer_find(&a, c, word, &sun, &len, &keep, &err))
 		return CONTINUE;
 	if (err < 0)
 		return call_return(c, err);
-	fd = guestfd_get(c, call_fd(c, 0));
-	if (fd < 0)
-		return call_return(c, fd);
 	r = blocking_begin(&b);
 	if (r < 0)
 		return call_return(c, r);

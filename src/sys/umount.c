@@ -314,10 +314,11 @@ enum verdict sys_umount2(struct call *c)
 	snprintf(c->what, sizeof(c->what), "%.150s", word);
 	m = mount_by_words(c, word);
 	if (!m) {
-		r = mount_where(c, AT_FDCWD, word, flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW, &p);
+		r = path_resolve(c, &um->view, AT_FDCWD, word,
+			(flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW) | PATH_REALIZE, &p);
 		if (r < 0)
 			return call_return(c, r);
-		if (mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
+		if (p.name && mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
 			    p.kind == PATH_VIRTUAL ? p.mnt : NULL))
 			return call_return(c, 0);
 		if (p.kind != PATH_VIRTUAL)

@@ -232,6 +232,8 @@ enum fs_flag {
 	/* Nobody but this view changes it (an image that the view has locked): what the server says
 	 * stays true for longer than it promises, until the view changes it. */
 	FS_SOLE_CLIENT = 1 << 11,
+	/* Group and set-group-ID bit of a directory are handed down by us: the server would not. */
+	FS_GROUP_FROM_DIR = 1 << 12,
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "view/itable.h"
+#include "view/path.h"
 #include "view/watch.h"
 
 int inode_lookup(
@@ -63,6 +64,38 @@ static int dir_check(const struct inode *dir, const char *name)
 	if (dir->fs->flags & FS_READ_ONLY)
 		return -EROFS;
 	return 0;
+}
+
+/*
+ * In a directory with the set-group-ID bit what is made belongs to the directory's group, and
+ * directories get the bit; a program of a group that the maker is not in loses it (inode_init_owner()
+ * and mode_strip_sgid() of the kernel). The kernel leaves it to a FUSE server to do so, and servers
+ * of the kernel's own types do not: it is done by telling them the group. Returns the request to use.
+ */
+static const struct fs_req *by_group(struct inode *dir, const struct fs_req *req, struct fs_req *own,
+	mode_t *mode)
+{
+	struct fs_attr attr;
+
+	if (!(dir->fs->flags & FS_GROUP_FROM_DIR) || !req->call)
+		return req;
+	/* what only we change is known, though the times may not be: nobody has to be asked */
+	pthread_mutex_lock(&dir->lock);
+	attr = dir->attr;
+	pthread_mutex_unlock(&dir->lock);
+	if ((!attr.mode || !(dir->fs->flags & FS_SOLE_CLIENT)) &&
+		inode_getattr(dir, req, false, &attr) < 0)
+		return req;
+	if (!(attr.mode & S_ISGID))
+		return req;
+	*own = *req;
+	own->gid = attr.gid;
+	if ((*mode & S_IFMT) == S_IFDIR)
+		*mode |= S_ISGID;
+	else if ((*mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && req->uid != 0 &&
+		 !fs_req_in_group(req, attr.gid))
+		*mode &= ~(mode_t)S_ISGID;
+	return own;
 }
 
 static mode_t masked(const struct inode *dir, const struct fs_req *req, mode_t mode)
@@ -139,6 +172,7 @@ int inode_mknod(struct inode *dir, const struct fs_req *req, const char *name, m
 {
 	uint64_t version = itable_version(dir->fs);
 	struct fs_entry e = { 0 };
+	struct fs_req own;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
@@ -147,6 +181,7 @@ int inode_mknod(struct inode *dir, const struct fs_req *req, const char *name, m
 		return -EPERM;
 	if ((mode & S_IFMT) == 0)
 		mode |= S_IFREG;
+	req = by_group(dir, req, &own, &mode);
 	err = dir->fs->node->mknod(
 		dir->fs, req, dir->nodeid, name, masked(dir, req, mode), rdev, &e);
 	if (err < 0) {
@@ -161,14 +196,17 @@ int inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name, m
 {
 	uint64_t version = itable_version(dir->fs);
 	struct fs_entry e = { 0 };
+	struct fs_req own;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
 	if (!dir->fs->node->mkdir)
 		return -EPERM;
+	mode = (mode & 01777) | S_IFDIR;
+	req = by_group(dir, req, &own, &mode);
 	err = dir->fs->node->mkdir(
-		dir->fs, req, dir->nodeid, name, masked(dir, req, mode & 01777), &e);
+		dir->fs, req, dir->nodeid, name, masked(dir, req, mode & 07777), &e);
 	if (err < 0) {
 		changed_unknown(dir, name);
 		return err;
@@ -181,12 +219,15 @@ int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
 {
 	uint64_t version = itable_version(dir->fs);
 	struct fs_entry e = { 0 };
+	struct fs_req own;
+	mode_t mode = S_IFLNK;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
 	if (!dir->fs->node->symlink)
 		return -EPERM;
+	req = by_group(dir, req, &own, &mode);
 	err = dir->fs->node->symlink(dir->fs, req, dir->nodeid, name, target, &e);
 	if (err < 0) {
 		changed_unknown(dir, name);
@@ -230,11 +271,13 @@ int inode_create(struct inode *dir, const struct fs_req *req, const char *name, 
 	struct fs *fs = dir->fs;
 	struct fs_entry e = { 0 };
 	struct fs_handle h = { 0 };
+	struct fs_req own;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
 	mode = (mode & 07777) | S_IFREG;
+	req = by_group(dir, req, &own, &mode);
 	err = fs->file && fs->file->create ?
 		fs->file->create(fs, req, dir->nodeid, name, masked(dir, req, mode), flags, &e, &h) :
 		-ENOSYS;
@@ -269,6 +312,7 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 	struct fs *fs = dir->fs;
 	struct fs_entry e = { 0 };
 	struct fs_handle h = { 0 };
+	struct fs_req own;
 	int err = dir_check(dir, "");
 
 	if (err < 0)
@@ -276,6 +320,7 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 	if (!fs->file || !fs->file->tmpfile)
 		return -EOPNOTSUPP;
 	mode = (mode & 07777) | S_IFREG;
+	req = by_group(dir, req, &own, &mode);
 	err = fs->file->tmpfile(fs, req, dir->nodeid, masked(dir, req, mode), flags, &e, &h);
 	if (err < 0)
 		return err == -ENOSYS ? -EOPNOTSUPP : err;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -178,6 +179,25 @@ static void check_threads(struct tap *t)
 	tap_result(t, chdir("file"), "chdir(file)");
 }
 
+static void check_permission(struct tap *t)
+{
+	int fd;
+
+	mkdir("nosearch", 0400);
+	fd = open("nosearch", O_RDONLY | O_DIRECTORY);
+	tap_check(t, fd >= 0, "open nosearch");
+	tap_result(t, fchdir(fd), "fchdir nosearch");
+	close(fd);
+	tap_result(t, chroot("a"), "chroot without the right to it");
+	tap_result(t, chroot("none"), "chroot(none)");
+	tap_result(t, chroot("file"), "chroot(file)");
+	tap_result(t, chroot("nosearch"), "chroot(nosearch)");
+	tap_result(t, mount("none", "none", "tmpfs", 0, NULL), "mount on none");
+	tap_result(t, mount("none", "a", "tmpfs", 0, NULL), "mount without the right to it");
+	tap_result(t, mount("a", "a", NULL, MS_BIND, NULL), "bind without the right to it");
+	rmdir("nosearch");
+}
+
 int main(void)
 {
 	struct tap t = TAP_INIT;
@@ -191,6 +211,7 @@ int main(void)
 	symlink("b", "a/to-b");
 	symlink("loop", "loop");
 	close(open("file", O_CREAT | O_WRONLY, 0644));
+	check_permission(&t);
 	check_walk(&t);
 	check_fd(&t);
 	check_getcwd(&t);

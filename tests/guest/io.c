@@ -264,6 +264,10 @@ static void copies(void)
 	close(b);
 	b = open("c2", O_RDONLY);
 	R(copy_file_range(a, NULL, b, NULL, 10, 0));
+	R(sendfile(b, a, NULL, 10));
+	R(lseek(a, 0, SEEK_END));
+	R(sendfile(p[1], a, NULL, 10));
+	R(splice(p[0], NULL, b, NULL, 10, SPLICE_F_NONBLOCK));
 	R(posix_fadvise(a, 0, 0, POSIX_FADV_WILLNEED));
 	R(posix_fadvise(a, 0, 0, POSIX_FADV_DONTNEED));
 	R(posix_fadvise(a, 0, 0, 77));

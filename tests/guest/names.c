@@ -317,6 +317,25 @@ static void not_allowed(void)
 	R(rmdir("ro"));
 }
 
+/* A directory with the set-group-ID bit hands it down to directories. */
+static void group_bit(void)
+{
+	R(mkdir("sg", 0755));
+	R(chmod("sg", 02755));
+	R(mkdir("sg/d", 0700));
+	R(mkdir("sg/d/d", 0777));
+	R(mknod("sg/p", S_IFIFO | 0644, 0));
+	R(symlink("f", "sg/l"));
+	make("sg/f", "x");
+	close(open("sg/g", O_CREAT | O_WRONLY, 02755));
+	show("sg/d");
+	show("sg/d/d");
+	show("sg/p");
+	show("sg/l");
+	show("sg/f");
+	show("sg/g");
+}
+
 int main(void)
 {
 	umask(022);
@@ -329,5 +348,6 @@ int main(void)
 	renames();
 	not_allowed();
 	exchange();
+	group_bit();
 	return tap_done(&t);
 }

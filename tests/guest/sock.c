@@ -51,7 +51,7 @@ static int new_socket(int type)
 
 static void refusals(void)
 {
-	int s = new_socket(SOCK_STREAM);
+	int s = new_socket(SOCK_STREAM), other;
 
 	make("f", "text");
 	R(mkdir("d", 0755));
@@ -59,6 +59,11 @@ static void refusals(void)
 	R(bind_(s, "d"));
 	R(bind_(s, "no/such"));
 	R(bind_(s, "f/x"));
+	other = socket(AF_INET, SOCK_STREAM, 0);
+	tap_check(&t, other >= 0, "a socket of another family");
+	R(bind_(other, "."));
+	R(bind_(other, "new"));
+	close(other);
 	R(connect_(s, "none"));
 	R(connect_(s, "f"));
 	R(connect_(s, "d"));
