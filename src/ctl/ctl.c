@@ -24,6 +24,7 @@
 
 #define CONNECTIONS_MAX 64
 #define JSON_DEPTH_MAX 8
+#define SEND_TIMEOUT_S 10 /* for who asks and does not read: the end of the view waits for its thread */
 
 struct conn {
 	struct ctl *ctl;
@@ -214,11 +215,13 @@ static bool same_user(int fd)
 static void accept_one(struct ctl *ctl)
 {
 	int fd = accept4(ctl->fd, NULL, NULL, SOCK_CLOEXEC);
+	const struct timeval patience = { .tv_sec = SEND_TIMEOUT_S };
 	struct conn *cn;
 	bool full;
 
 	if (fd < 0)
 		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	collect(ctl, false);
 	pthread_mutex_lock(&ctl->lock);
 	full = ctl->nconns >= CONNECTIONS_MAX;

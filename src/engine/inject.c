@@ -182,7 +182,7 @@ static void set_mask(struct seizure *s, uint64_t mask)
 
 static bool signal_pending(pid_t pid, int sig)
 {
-	char status[4096];
+	char status[STATUS_MAX];
 
 	return read_status(pid, status, sizeof(status)) &&
 	       ((status_field(status, "\nSigPnd:", 16) | status_field(status, "\nShdPnd:", 16)) >>
@@ -456,7 +456,7 @@ static int send_answer(struct call *c, int error, unsigned flags)
 
 static int seize(struct seizure *s)
 {
-	char path[64], status[4096];
+	char path[64], status[STATUS_MAX];
 
 	if (ptrace(PTRACE_SEIZE, s->pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) < 0)
 		return errno == ESRCH ? -ESRCH : -EPERM;

@@ -11,6 +11,7 @@
 
 #define ENGINE_MAX_NR 512
 #define FD_LOCKS 64
+#define STATUS_MAX 16384 /* of /proc/PID/status, in which a user may have hundreds of groups */
 
 struct fd_slot {
 	pthread_mutex_t lock; /* held from choosing a number to its injection */
@@ -26,6 +27,7 @@ struct engine {
 	int launcher_end; /* the launcher's side, until it has a table of its own */
 	struct boot *boot; /* launcher.c: shared while the launcher starts */
 	pthread_mutex_t launcher_lock; /* one request at a time */
+	uint32_t launcher_serial;      /* of the last one; under it */
 	const struct sysrow *by_nr[ENGINE_MAX_NR];
 	size_t notif_size, resp_size;
 	bool lends; /* pidfd_getfd(2) is allowed */

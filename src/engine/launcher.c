@@ -47,6 +47,12 @@ struct request_msg {
 	bool has_fd[3];
 	bool service, has_cwd;
 	pid_t pgid;
+	uint32_t serial;
+};
+
+struct answer_msg {
+	uint32_t serial; /* of the request: an answer may come when nobody waits for it any more */
+	int result;
 };
 
 /* ---- in the launcher ---- */
@@ -204,6 +210,7 @@ static void settle(int sock)
 static _Noreturn void launcher_main(const struct engine *e, int sock)
 {
 	for (;;) {
+		struct answer_msg answer;
 		struct request_msg rq;
 		int fds[4], nfds, use[3] = { -1, -1, -1 }, r = 0;
 
@@ -221,7 +228,8 @@ static _Noreturn void launcher_main(const struct engine *e, int sock)
 		}
 		for (int i = 0; i < nfds; i++)
 			close(fds[i]);
-		if (write(sock, &r, sizeof(r)) != sizeof(r))
+		answer = (struct answer_msg){ rq.serial, r };
+		if (write(sock, &answer, sizeof(answer)) != sizeof(answer))
 			_exit(0);
 	}
 }
@@ -408,6 +416,21 @@ static int add_strings(int fd, char *const *v, uint32_t *ret_n)
 	return 0;
 }
 
+/* Waits for the answer to a request: what came late of an earlier one is dropped. */
+static int await_answer(struct engine *e, uint32_t serial)
+{
+	struct pollfd p = { .fd = e->launcher_sock, .events = POLLIN };
+	struct answer_msg answer;
+
+	do {
+		if (poll(&p, 1, LAUNCH_TIMEOUT_MS) != 1)
+			return -ETIMEDOUT;
+		if (read(e->launcher_sock, &answer, sizeof(answer)) != sizeof(answer))
+			return -ECONNRESET;
+	} while (answer.serial != serial);
+	return answer.result;
+}
+
 static int transact(struct engine *e, struct request_msg *rq, const int *fds, size_t nfds)
 {
 	union {
@@ -416,9 +439,8 @@ static int transact(struct engine *e, struct request_msg *rq, const int *fds, si
 	} ctl = { 0 };
 	struct iovec iov = { rq, sizeof(*rq) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct pollfd p = { .fd = e->launcher_sock, .events = POLLIN };
 	const struct task_mark mark = { .service = rq->service };
-	int answer = -ECONNRESET;
+	int answer;
 
 	if (nfds) {
 		struct cmsghdr *cm;
@@ -436,12 +458,11 @@ static int transact(struct engine *e, struct request_msg *rq, const int *fds, si
 	 * answered by the view like any guest's. */
 	if (task_mark_set(e->launcher, &mark) < 0)
 		log_warn("the launcher cannot be marked");
+	rq->serial = ++e->launcher_serial;
 	if (sendmsg(e->launcher_sock, &mh, MSG_NOSIGNAL) < 0)
 		answer = -errno;
-	else if (poll(&p, 1, LAUNCH_TIMEOUT_MS) != 1)
-		answer = -ETIMEDOUT;
-	else if (read(e->launcher_sock, &answer, sizeof(answer)) != sizeof(answer))
-		answer = -ECONNRESET;
+	else
+		answer = await_answer(e, rq->serial);
 	pthread_mutex_unlock(&e->launcher_lock);
 	return answer;
 }

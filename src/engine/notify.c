@@ -82,7 +82,7 @@ static uint64_t status_mask(const char *status, const char *key)
 
 bool call_interrupted(const struct call *c)
 {
-	char status[4096];
+	char status[STATUS_MAX];
 	uint64_t pending;
 
 	if (!call_alive(c))
@@ -97,7 +97,7 @@ bool call_interrupted(const struct call *c)
 
 pid_t call_tgid(struct call *c)
 {
-	char status[4096];
+	char status[STATUS_MAX];
 	const char *p;
 	int fd;
 

@@ -122,6 +122,7 @@ static int snap_add(struct dirsnap *d, uint64_t ino, unsigned type, const char *
 struct reading {
 	struct dirsnap *d;
 	struct vfile *vf;
+	uint64_t version; /* of the names when the server was asked */
 	size_t got;
 	int err;
 };
@@ -142,7 +143,8 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 
 		memcpy(name, ent->name, ent->namelen);
 		name[ent->namelen] = '\0';
-		if (inode_from_entry(r->vf->inode->fs, ent->entry, r->vf->inode, name, &ino) == 0)
+		if (inode_from_entry_at(r->vf->inode->fs, ent->entry, r->vf->inode, name,
+			    r->version, &ino) == 0)
 			inode_put(ino);
 	}
 	if (r->err)
@@ -194,6 +196,7 @@ static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *r
 	}
 	if (d->n == 0)
 		return add_dots(d, vf, req);
+	rd.version = itable_version(fs);
 	r = fs->file && fs->file->readdir ? fs->file->readdir(fs, req, vf->inode->nodeid, &d->h,
 						    d->cookie, take_entry, &rd) :
 					    -ENOTDIR;

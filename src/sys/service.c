@@ -10,6 +10,8 @@
 
 #include "engine/engine.h"
 
+#define LISTEN_MAX 128
+
 extern char **environ;
 
 /* The environment of a server: ours, but in the C locale for messages that can be read back. */
@@ -63,7 +65,8 @@ void service_listen(struct service *s)
 {
 	char buf[512];
 
-	while (s->output >= 0) {
+	/* no longer than a full pipe: a server may talk faster than we listen */
+	for (int i = 0; s->output >= 0 && i < LISTEN_MAX; i++) {
 		ssize_t n = read(s->output, buf, sizeof(buf));
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))

@@ -255,7 +255,11 @@ static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 		mount_put(m);
 		return r;
 	}
-	end_fs(um, m, now_ns() + SERVER_WAIT_NS);
+	/* opened, or written and closed, since it was looked at: none of it is lost */
+	if (!(flags & MNT_FORCE) && files_busy(um->files, m))
+		end_lazily(um, m);
+	else
+		end_lazy_now(um, m, now_ns() + SERVER_WAIT_NS);
 	return 0;
 }
 
