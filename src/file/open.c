@@ -109,6 +109,7 @@ struct opening {
 	int flags;
 	const struct fs_handle *created;
 	bool low; /* it will have a number below VFD_BASE */
+	bool checked; /* that it may be opened */
 };
 
 /* The open file for the guest: fd or -errno; *ret_filled: reads need no trap. */
@@ -286,7 +287,7 @@ static int open_any(struct opening *o, bool *ret_filled)
 		*ret_filled = true;
 		return open_nameless(o->f, o->mnt, o->ino, o->flags);
 	}
-	r = o->created ? 0 : check_open(o->req, o->mnt, o->ino, o->flags, type);
+	r = o->created || o->checked ? 0 : check_open(o->req, o->mnt, o->ino, o->flags, type);
 	if (r < 0)
 		return r;
 	switch (type) {
@@ -303,6 +304,29 @@ static int open_any(struct opening *o, bool *ret_filled)
 	}
 }
 
+static enum verdict answer_open(
+	struct opening *o, struct call *c, int *fd, enum guestfd_zone zone)
+{
+	int flags = o->flags & O_CLOEXEC;
+
+	if (inode_type(o->ino) == S_IFIFO || (o->flags & O_ACCMODE) != O_RDONLY)
+		return guestfd_answer_last(c, fd, flags, zone);
+	return guestfd_answer(c, *fd, flags, zone);
+}
+
+/* The numbers from VFD_BASE on are all in use (of 1024 they are but half): one below may be free. */
+static enum verdict open_again_low(struct opening *o, struct call *c)
+{
+	_cleanup_fd_ int fd = -1;
+	bool filled;
+
+	o->low = o->checked = true;
+	o->created = NULL;
+	o->flags &= ~O_TRUNC; /* done */
+	fd = open_any(o, &filled);
+	return fd < 0 ? call_return(c, fd) : answer_open(o, c, &fd, ZONE_LOWEST);
+}
+
 enum verdict file_open(struct call *c, struct files *f, const struct path *path, int flags,
 	const struct fs_handle *created)
 {
@@ -315,6 +339,7 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 	enum guestfd_zone zone;
 	_cleanup_fd_ int fd = -1;
 	struct fs_req req;
+	enum verdict v;
 	bool filled;
 
 	fs_req_init(&req, c);
@@ -332,9 +357,12 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 	if (fd < 0)
 		return call_return(c, fd);
 	zone = o.low ? ZONE_LOWEST : filled ? ZONE_FILLED : ZONE_HOT;
-	if (inode_type(o.ino) == S_IFIFO || (flags & O_ACCMODE) != O_RDONLY)
-		return guestfd_answer_last(c, &fd, flags & O_CLOEXEC, zone);
-	return guestfd_answer(c, fd, flags & O_CLOEXEC, zone);
+	v = answer_open(&o, c, &fd, zone);
+	if (v == ANSWERED || zone == ZONE_LOWEST || c->ret != -EMFILE ||
+		(inode_type(o.ino) != S_IFREG && inode_type(o.ino) != S_IFDIR) ||
+		(inode_type(o.ino) == S_IFDIR && !guestfd_lends(c)))
+		return v;
+	return open_again_low(&o, c);
 }
 
 int file_open_fd(

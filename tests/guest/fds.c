@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <linux/fs.h>
 
@@ -334,6 +335,46 @@ static void directories(void)
 	close(fd);
 }
 
+/* As many as the usual limit lets a process have. */
+static void many(void)
+{
+	struct rlimit lim = { 1024, 1024 };
+	int fd[700], n = 0, written = 0, dirs = 0, right = 0;
+	char name[32], buf[16];
+
+	R(setrlimit(RLIMIT_NOFILE, &lim));
+	R(mkdir("many", 0755));
+	for (; n < 700; n++) {
+		snprintf(name, sizeof(name), "many/%d", n);
+		fd[n] = open(name, O_RDWR | O_CREAT, 0644);
+		if (fd[n] < 0)
+			break;
+	}
+	tap_check(&t, 1, "%d files open", n);
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "file %d", i);
+		written += write(fd[i], name, strlen(name)) == (ssize_t)strlen(name);
+	}
+	tap_check(&t, 1, "%d written", written);
+	for (int i = 0; i < 200; i++)
+		dirs += open("many", O_RDONLY | O_DIRECTORY) >= 0;
+	tap_check(&t, 1, "%d directories open", dirs);
+	for (int i = 0; i < n; i++)
+		close(fd[i]);
+	for (int i = 0; i < n; i++) {
+		ssize_t len;
+
+		snprintf(name, sizeof(name), "many/%d", i);
+		fd[0] = open(name, O_RDONLY);
+		len = read(fd[0], buf, sizeof(buf) - 1);
+		buf[len > 0 ? len : 0] = '\0';
+		snprintf(name, sizeof(name), "file %d", i);
+		right += strcmp(name, buf) == 0;
+		close(fd[0]);
+	}
+	tap_check(&t, 1, "%d have what was written", right);
+}
+
 int main(void)
 {
 	dups();
@@ -344,5 +385,6 @@ int main(void)
 	controls();
 	fifos();
 	directories();
+	many();
 	return tap_done(&t);
 }
