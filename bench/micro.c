@@ -5,6 +5,7 @@
  * getppid stat open-close read-1 read-64k lseek fstat   PATH is a file
  * seq-read seq-write random-read                        COUNT is in MiB, or reads of 4 KiB
  * stat-many create-unlink                               PATH is a folder, COUNT files
+ * command                                               PATH is a shell command, run COUNT times
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -125,7 +126,10 @@ int main(int argc, char **argv)
 	if (strncmp(op, "read-", 5) == 0 || strcmp(op, "lseek") == 0 || strcmp(op, "fstat") == 0)
 		fd = must_open(argv[3], O_RDONLY);
 	start = now();
-	if (strncmp(op, "seq-", 4) == 0 || strcmp(op, "random-read") == 0)
+	if (strcmp(op, "command") == 0)
+		for (long i = 0; i < count; i++)
+			check(system(argv[3]) == 0, argv[3]);
+	else if (strncmp(op, "seq-", 4) == 0 || strcmp(op, "random-read") == 0)
 		run_bulk(op, count, argv[3]);
 	else if (strcmp(op, "stat-many") == 0 || strcmp(op, "create-unlink") == 0)
 		run_folder(op, count, argv[3]);
