@@ -80,6 +80,8 @@ void mount_put(struct mount *m)
 		if (m->covers)
 			inode_put(m->covers);
 		if (atomic_fetch_sub(&m->fs->nmounts, 1) == 1) {
+			/* a call that was under way at the end may have made one more */
+			watch_drop_fs(m->view->watches, m->fs);
 			itable_release(m->fs);
 			if (m->fs->free)
 				m->fs->free(m->fs);
