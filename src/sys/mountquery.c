@@ -192,16 +192,21 @@ static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char
 		return -ENOMEM;
 	*s = (struct stat_mount){ .mask = want & (SM_SB_BASIC | SM_MNT_BASIC | SM_MNT_ROOT | SM_MNT_POINT |
 			SM_FS_TYPE | SM_MNT_OPTS | SM_SB_SOURCE) };
-	s->sb_dev_major = major(m->fs->dev);
-	s->sb_dev_minor = minor(m->fs->dev);
-	s->sb_magic = FUSE_MAGIC;
-	s->sb_flags = (uint32_t)(m->flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME));
-	s->mnt_id = m->unique_id;
-	s->mnt_id_old = (uint32_t)m->id;
-	s->mnt_parent_id = m->parent ? m->parent->unique_id : 0;
-	s->mnt_parent_id_old = m->parent ? (uint32_t)m->parent->id : 0;
-	s->mnt_attr = flags_attr(m->flags);
-	s->mnt_propagation = MS_PRIVATE;
+	if (want & SM_SB_BASIC) {
+		s->sb_dev_major = major(m->fs->dev);
+		s->sb_dev_minor = minor(m->fs->dev);
+		s->sb_magic = FUSE_MAGIC;
+		s->sb_flags = (uint32_t)(m->flags &
+					 (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME));
+	}
+	if (want & SM_MNT_BASIC) {
+		s->mnt_id = m->unique_id;
+		s->mnt_id_old = (uint32_t)m->id;
+		s->mnt_parent_id = m->parent ? m->parent->unique_id : 0;
+		s->mnt_parent_id_old = m->parent ? (uint32_t)m->parent->id : 0;
+		s->mnt_attr = flags_attr(m->flags);
+		s->mnt_propagation = MS_PRIVATE;
+	}
 	*len = 0;
 	if (want & SM_MNT_ROOT)
 		s->mnt_root = add_string(strings, len, "/");
@@ -237,6 +242,8 @@ enum verdict sys_statmount(struct call *c)
 	m = b.found;
 	if (!m)
 		return CONTINUE;
+	if (c->args[3])
+		return call_return(c, -EINVAL);
 	r = fill(m, rq.param, &s, &strings, &len);
 	if (r == 0 && size < sizeof(s) + len && len)
 		r = -EOVERFLOW;

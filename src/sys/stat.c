@@ -12,6 +12,10 @@
 #include "sys/procfile.h"
 #include "sys/table.h"
 
+/* Newer than the headers here. */
+#define STATX_MNT_ID_ 0x1000u
+#define STATX_MNT_ID_UNIQUE_ 0x4000u
+
 /* One file's attributes, and what stat(2) and statx(2) say beside them. */
 struct found {
 	struct fs_attr attr;
@@ -28,11 +32,15 @@ static enum verdict answer_stat(struct call *c, gaddr_t buf, const struct found 
 	return call_return(c, guest_write(c, buf, &st, sizeof(st)));
 }
 
-static enum verdict answer_statx(struct call *c, gaddr_t buf, const struct found *f)
+static enum verdict answer_statx(struct call *c, gaddr_t buf, unsigned mask, const struct found *f)
 {
 	struct statx stx;
 
 	attrs_to_statx(&f->attr, f->dev, f->mnt, f->is_root, &stx);
+	if (f->mnt && (mask & STATX_MNT_ID_UNIQUE_)) {
+		stx.stx_mask ^= STATX_MNT_ID_ | STATX_MNT_ID_UNIQUE_;
+		stx.stx_mnt_id = f->mnt->unique_id;
+	}
 	return call_return(c, guest_write(c, buf, &stx, sizeof(stx)));
 }
 
@@ -47,7 +55,7 @@ struct want {
 
 static enum verdict answer(struct call *c, const struct want *w, const struct found *f)
 {
-	return w->statx ? answer_statx(c, w->buf, f) : answer_stat(c, w->buf, f);
+	return w->statx ? answer_statx(c, w->buf, w->mask, f) : answer_stat(c, w->buf, f);
 }
 
 /* A descriptor. */

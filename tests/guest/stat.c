@@ -22,6 +22,7 @@ static void agree(const char *name)
 {
 	struct stat a, b, c;
 	struct statx x;
+	uint64_t id;
 	int fd = open(name, O_RDONLY), p = open(name, O_PATH);
 
 	if (stat(name, &a) < 0 || fstat(fd, &b) < 0 || fstat(p, &c) < 0) {
@@ -52,6 +53,11 @@ static void agree(const char *name)
 			name);
 		tap_check(&t, (x.stx_mask & 0x1000) != 0, "%s: it has a mount id", name);
 		tap_check(&t, !(x.stx_attributes & 0x2000), "%s: it is no mount root", name);
+		id = x.stx_mnt_id;
+		syscall(SYS_statx, AT_FDCWD, name, 0, 0x4000, &x);
+		/* older kernels have none */
+		tap_check(&t, !(x.stx_mask & 0x4000) || x.stx_mnt_id != id,
+			"%s: its unique mount id is another", name);
 	}
 	close(fd);
 	close(p);
