@@ -9,8 +9,9 @@
  */
 #include "engine/filter.h"
 
-#include <seccomp.h>
+#include <linux/loop.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -58,6 +59,17 @@ static int notify_clone(scmp_filter_ctx ctx)
 	return r;
 }
 
+/* The calls that give the kernel's own loop device a file, which may be virtual. */
+static int notify_loop(scmp_filter_ctx ctx)
+{
+	const unsigned cmds[] = { LOOP_SET_FD, LOOP_CHANGE_FD, LOOP_CONFIGURE };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cmds) && r == 0; i++)
+		r = notify_if(ctx, __NR_ioctl, SCMP_A1_32(SCMP_CMP_EQ, cmds[i]));
+	return r;
+}
+
 static int add_special(scmp_filter_ctx ctx, int nr, const struct filter_options *o)
 {
 	switch (nr) {
@@ -84,6 +96,8 @@ static int add_row(scmp_filter_ctx ctx, const struct sysrow *row, const struct f
 		if (row->nr == __NR_fchown && o->identity)
 			return notify(ctx, row->nr, 0, NULL);
 		r = notify_if(ctx, row->nr, SCMP_A0_32(SCMP_CMP_LE, 2));
+		if (r == 0 && row->nr == __NR_ioctl)
+			r = notify_loop(ctx);
 		if (r < 0)
 			return r;
 		/* fall through */

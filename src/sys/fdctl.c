@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <sys/ioctl.h>
 
 #include "base/log.h"
@@ -249,13 +250,30 @@ static int server_ioctl(struct vfd *v, struct call *c)
 	return result;
 }
 
+/* The kernel's loop device is given a virtual file (by root, who alone can open one): it reads and
+ * writes the placeholder. */
+static enum verdict loop_backing(struct call *c, unsigned cmd)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int fd = call_fd(c, 2), r = 0;
+
+	if (cmd == LOOP_CONFIGURE)
+		r = guest_read(c, call_addr(c, 2), &fd, sizeof(fd)); /* struct loop_config's first */
+	if (r == 0 && vfd_get(&v, c, fd))
+		r = vfd_go_low(&v);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
 enum verdict sys_ioctl(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	unsigned cmd = (unsigned)c->args[1];
 
-	if (!vfd_get(&v, c, call_fd(c, 0)))
+	if (!vfd_get(&v, c, call_fd(c, 0))) {
+		if (cmd == LOOP_SET_FD || cmd == LOOP_CHANGE_FD || cmd == LOOP_CONFIGURE)
+			return loop_backing(c, cmd);
 		return CONTINUE;
+	}
 	if (v.vf->kind == VFILE_DEVICE && cmd == UM_IOC_CALL)
 		return carry_ioctl(c);
 	if (v.vf->kind == VFILE_DEVICE)
