@@ -66,6 +66,7 @@ struct fuse_req {
 	uint64_t deadline; /* now_ns() at which the wait ends with -ETIMEDOUT; 0: never */
 	uint64_t t_sent;
 	void (*done)(struct fuse_conn *fc, struct fuse_req *r);
+	uint64_t node2; /* with done: a second node that it names (link, rename) */
 	struct fuse_req *next; /* in outq */
 	/* under the connection's lock: */
 	bool pending; /* in the table */

@@ -19,6 +19,7 @@
 #define STANDBY_MS 10
 #define FORGETS_SOON 64
 #define FORGETS_A_MESSAGE 256
+#define BUSY_MAX 256
 #define FORGET_DELAY_MS 200
 #define NSEC_PER_MSEC 1000000ull
 
@@ -80,20 +81,75 @@ static ssize_t send_forgets(struct fuse_conn *fc, const struct fuse_forget_one *
 	return sendmsg(fc->sock, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* The nodes that the server is still at work on for nobody: releases, abandoned requests. */
+struct busy {
+	uint64_t node[BUSY_MAX];
+	unsigned n;
+	bool more; /* than fit: all may be */
+};
+
+static void busy_add(struct busy *b, const struct fuse_req *r)
+{
+	if (b->n + 2 > BUSY_MAX) {
+		b->more = true;
+		return;
+	}
+	b->node[b->n++] = r->in.nodeid;
+	if (r->node2)
+		b->node[b->n++] = r->node2;
+}
+
+/* Under lock. */
+static void busy_collect(struct fuse_conn *fc, struct busy *b)
+{
+	struct fuse_req *r;
+
+	b->n = 0;
+	b->more = false;
+	for (r = fc->outq; r; r = r->next)
+		busy_add(b, r);
+	for (unsigned i = 0; fc->nasync && i < FUSE_HASH; i++) {
+		cds_hlist_for_each_entry_2 (r, &fc->pending[i], hash) {
+			if (r->done)
+				busy_add(b, r);
+		}
+	}
+}
+
+static bool busy_has(const struct busy *b, uint64_t node)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->node[i] == node)
+			return true;
+	return b->more;
+}
+
+/* A server's threads take requests in no order: a node is forgotten only when no request that
+ * names it is under way any more, as in the kernel. Callers who wait hold the inode themselves. */
+static unsigned take_forgets(struct fuse_conn *fc, struct fuse_forget_one *f, unsigned max)
+{
+	struct busy busy;
+	unsigned n = 0;
+
+	pthread_mutex_lock(&fc->lock);
+	busy_collect(fc, &busy);
+	for (size_t i = fc->nforgets; i > 0 && n < max; i--) {
+		if (busy_has(&busy, fc->forgets[i - 1].nodeid))
+			continue;
+		f[n++] = fc->forgets[i - 1];
+		fc->forgets[i - 1] = fc->forgets[--fc->nforgets];
+	}
+	pthread_mutex_unlock(&fc->lock);
+	return n;
+}
+
 static bool flush_forgets(struct fuse_conn *fc)
 {
 	struct fuse_forget_one f[FORGETS_A_MESSAGE];
 
 	for (;;) {
-		unsigned n, sent = 0;
+		unsigned n = take_forgets(fc, f, fc->minor < 16 ? 1 : FORGETS_A_MESSAGE), sent = 0;
 
-		pthread_mutex_lock(&fc->lock);
-		n = fc->minor < 16 ? 1 : FORGETS_A_MESSAGE;
-		if (fc->nforgets < n)
-			n = (unsigned)fc->nforgets;
-		for (unsigned i = 0; i < n; i++)
-			f[i] = fc->forgets[--fc->nforgets];
-		pthread_mutex_unlock(&fc->lock);
 		if (n == 0)
 			return true;
 		if (send_forgets(fc, f, n) >= 0)

@@ -403,7 +403,8 @@ static void send_interrupt(struct fuse_conn *fc, struct fuse_req *r)
 
 /* ---- giving up ---- */
 
-/* A request whose caller is gone, kept for what its late answer would leave behind. */
+/* A request whose caller is gone, kept for what its late answer would leave behind; and because the
+ * server must not be told to forget a node that it is still at work on: libfuse aborts then. */
 struct orphan {
 	struct fuse_req r;
 	struct {
@@ -440,39 +441,48 @@ static void orphan_done(struct fuse_conn *fc, struct fuse_req *r)
 
 static struct orphan *orphan_new(const struct fuse_req *r)
 {
+	struct orphan *o = calloc(1, sizeof(*o));
+	uint64_t node2;
 	size_t size = 0;
-	struct orphan *o;
 
+	if (!o)
+		return NULL;
 	switch (r->in.opcode) {
+	case FUSE_LINK:
+		/* oldnodeid comes first */
+		memcpy(&o->r.node2, r->iov[1].iov_base, sizeof(o->r.node2));
+		/* fall through */
 	case FUSE_LOOKUP:
 	case FUSE_MKNOD:
 	case FUSE_MKDIR:
 	case FUSE_SYMLINK:
-	case FUSE_LINK:
 		size = sizeof(o->out.e);
 		break;
 	case FUSE_CREATE:
 	case FUSE_TMPFILE:
 		size = sizeof(o->out);
+		/* the flags come first in what CREATE and OPEN send */
+		memcpy(&o->flags, r->iov[1].iov_base, sizeof(o->flags));
 		break;
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
 		size = sizeof(o->out.o);
+		memcpy(&o->flags, r->iov[1].iov_base, sizeof(o->flags));
+		break;
+	case FUSE_RENAME:
+	case FUSE_RENAME2:
+		memcpy(&o->r.node2, r->iov[1].iov_base, sizeof(o->r.node2)); /* newdir */
 		break;
 	default:
-		return NULL;
+		break; /* whatever it answers */
 	}
-	o = calloc(1, sizeof(*o));
-	if (!o)
-		return NULL;
+	node2 = o->r.node2;
 	fuse_req_init(&o->r, r->in.opcode, r->in.nodeid, NULL);
 	fuse_req_out(&o->r, &o->out, size, size);
+	o->r.node2 = node2;
 	o->r.in.unique = r->in.unique;
 	o->r.t_sent = r->t_sent;
 	o->r.done = orphan_done;
-	/* The flags come first in what CREATE and OPEN send. */
-	if (size != sizeof(o->out.e))
-		memcpy(&o->flags, r->iov[1].iov_base, sizeof(o->flags));
 	return o;
 }
 
