@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define NAMES_PIECE (256u << 10)
+#define ENTRIES_MAX (1u << 24) /* a server that never comes to an end is not to take all memory */
 
 struct entry {
 	uint64_t ino;
@@ -91,6 +92,8 @@ static int snap_add(struct dirsnap *d, uint64_t ino, unsigned type, const char *
 {
 	char *text;
 
+	if (d->n >= ENTRIES_MAX)
+		return -ENOMEM;
 	if (d->n == d->size) {
 		size_t size = d->size ? d->size * 2 : 64;
 		struct entry *v = reallocarray(d->v, size, sizeof(*v));
@@ -223,7 +226,8 @@ static int have_entry(struct dirsnap *d, struct vfile *vf, const struct fs_req *
 		}
 		d->busy = true;
 		pthread_mutex_unlock(&d->lock);
-		r = read_more(d, vf, req);
+		/* each answer may be quick, and the last never come */
+		r = req->call && call_killed(req->call) ? -EINTR : read_more(d, vf, req);
 		pthread_mutex_lock(&d->lock);
 		d->busy = false;
 		pthread_cond_broadcast(&d->changed);

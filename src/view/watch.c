@@ -149,10 +149,14 @@ static int add_name(void *arg, const struct fs_dirent *ent)
 	int n;
 
 	names->off = ent->off;
+	if (++names->n > MAX_NAMES) {
+		names->err = -ENOSPC;
+		return 1;
+	}
 	if (ent->namelen <= 2 && strncmp(ent->name, "..", ent->namelen) == 0)
 		return 0;
 	n = snprintf(path, sizeof(path), "%s/%.*s", names->dir, (int)ent->namelen, ent->name);
-	if (++names->n > MAX_NAMES || n >= (int)sizeof(path))
+	if (n >= (int)sizeof(path))
 		names->err = -ENOSPC;
 	else
 		names->err = make_entry(path, ent->type == DT_DIR);
