@@ -34,6 +34,7 @@ struct engine {
 	_Atomic(void (*)(struct call *, enum verdict)) observe;
 	atomic_int alive, idle;
 	atomic_bool stopping;
+	atomic_bool starved; /* the last worker that was wanted could not be had */
 	struct fd_slot fds[FD_LOCKS];
 	/* claim.h: the threads whose next call is ours */
 	atomic_int ninject;

@@ -50,8 +50,20 @@ bool call_alive(const struct call *c)
 	return ioctl(c->engine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+static void spawn_worker(struct engine *e);
+
+/* Handlers that block come by now and then. Is nobody left to receive, because there could be no
+ * further thread (RLIMIT_NPROC counts the guests' processes as well)? There may be one now; else
+ * servers in the view, for which the handlers wait, would wait for us for ever. */
+static void look_after_workers(struct engine *e)
+{
+	if (atomic_load_explicit(&e->idle, memory_order_relaxed) == 0)
+		spawn_worker(e);
+}
+
 bool call_killed(const struct call *c)
 {
+	look_after_workers(c->engine);
 	return !call_alive(c);
 }
 
@@ -85,6 +97,7 @@ bool call_interrupted(const struct call *c)
 	char status[STATUS_MAX];
 	uint64_t pending;
 
+	look_after_workers(c->engine);
 	if (!call_alive(c))
 		return true;
 	if (read_status(c->tid, status, sizeof(status)) < 0)
@@ -161,9 +174,12 @@ static void spawn_worker(struct engine *e)
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&t, &attr, worker, e) != 0) {
-		log_error("a worker could not be started");
+		if (!atomic_exchange(&e->starved, true))
+			log_error("a worker could not be started: calls wait for others to end");
 		atomic_fetch_sub(&e->idle, 1);
 		atomic_fetch_sub(&e->alive, 1);
+	} else {
+		atomic_store_explicit(&e->starved, false, memory_order_relaxed);
 	}
 	pthread_attr_destroy(&attr);
 }
