@@ -452,6 +452,8 @@ static int attach(struct call *c, struct fsctx *x)
 	return r;
 }
 
+#define MOVE_MOUNT_FLAGS 0x377u /* MOVE_MOUNT__MASK, newer than the headers here */
+
 enum verdict sys_move_mount(struct call *c)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
@@ -460,6 +462,8 @@ enum verdict sys_move_mount(struct call *c)
 	struct fsctx *x;
 	int r = 0;
 
+	if (flags & ~MOVE_MOUNT_FLAGS)
+		return CONTINUE; /* EPERM or EINVAL */
 	x = ctx_of(c, call_fd(c, 0), &mount_ops, &vf);
 	if (!x) {
 		if (!view_has_mounts(&c->um->view))

@@ -26,6 +26,9 @@ enum verdict sys_open_tree(struct call *c)
 	_cleanup_at_ struct at a = AT_INIT;
 	unsigned flags = (unsigned)c->args[2];
 
+	if (flags & ~(AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE_ | AT_SYMLINK_NOFOLLOW |
+			    OPEN_TREE_CLONE_ | O_CLOEXEC))
+		return CONTINUE; /* EINVAL */
 	if (!at_resolve(&a, c, call_fd(c, 0), 1,
 		    (flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
 			    (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0)))
