@@ -358,6 +358,11 @@ static void handle(struct srv *s, const struct fuse_in_header *in)
 		else
 			srv_reply(s, i->unique, -EINTR, NULL, 0);
 		return;
+	case FUSE_RELEASE:
+		if (!s->hold_release)
+			break;
+		s->held = in->unique;
+		return;
 	case FUSE_NOTIFY_REPLY:
 		s->retrieved = (int)((const struct fuse_notify_retrieve_in *)(in + 1))->size;
 		return;

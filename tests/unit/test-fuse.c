@@ -514,6 +514,31 @@ static void test_death(void)
 	free(s);
 }
 
+/* A server's threads might take the FORGET first, and libfuse aborts when RELEASE finds no node. */
+static void test_forget_waits(void)
+{
+	struct srv *s = new_srv(SRV_GOOD);
+	struct fs_handle h = { .fh = 7 };
+	struct fs *fs;
+
+	s->hold_release = true;
+	fs = start(s);
+	ok(fuse_conn_wait_init(fs, NULL, 0) == 0, "INIT");
+	fs->file->release(fs, 2, &h);
+	wait_for(&s->count[FUSE_RELEASE], 1);
+	fs->node->forget(fs, 2, 3);
+	fs->node->forget(fs, 5, 1);
+	for (int i = 0; i < 1000 && s->forgotten == 0; i++)
+		usleep(5000);
+	usleep(200000);
+	ok(s->forgotten == 1, "what nobody works on is forgotten: %llu", s->forgotten);
+	srv_reply(s, s->held, 0, NULL, 0);
+	for (int i = 0; i < 1000 && s->forgotten < 4; i++)
+		usleep(5000);
+	ok(s->forgotten == 4, "after the RELEASE its node is too: %llu", s->forgotten);
+	stop(fs, s);
+}
+
 static void test_interrupt(void)
 {
 	struct srv *s = new_srv(SRV_MUTE);
@@ -634,6 +659,7 @@ int main(void)
 	test_parallel(SRV_GOOD);
 	test_parallel(SRV_REORDER);
 	test_death();
+	test_forget_waits();
 	test_interrupt();
 	test_notify();
 	test_late_notes();
