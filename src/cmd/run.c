@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,12 +105,28 @@ static int set_up_plan(struct run *r)
 	return -EBADF;
 }
 
+/* What a view with one mount has open, and a few guests at once. */
+enum { FEWEST_FILES = 32 };
+
+static int check_limits(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_max >= FEWEST_FILES)
+		return 0;
+	log_user("only %d files may be open at once, and a view needs %d: raise the limit (ulimit -n)",
+		(int)rl.rlim_max, FEWEST_FILES);
+	return -EMFILE;
+}
+
 static int set_up(struct run *r)
 {
 	struct engine_options eo = { .rows = sys_table, .nrows = sys_table_len, .um = &r->um,
 		.identity = r->o->root, .ignored = r->link->ignored, .observe = trace_observe };
-	int err = set_up_rundir(r);
+	int err = check_limits();
 
+	if (err == 0)
+		err = set_up_rundir(r);
 	if (err == 0)
 		err = set_up_plan(r);
 	if (err == 0)
@@ -307,17 +324,54 @@ static int say_command(struct run *r)
 	return fflush(r->plan) == 0 ? 0 : 125;
 }
 
+/* What the end of the view waits for, told on a terminal once it takes long enough to wonder. */
 struct progress {
-	uint64_t since;
+	pthread_mutex_t lock; /* guards all of it; a leaf */
+	pthread_cond_t cond;
+	char *what; /* until it has been told */
+	bool over;
 };
 
-static void say_progress(void *arg, const char *target)
+static void *tell_progress(void *arg)
 {
 	struct progress *p = arg;
+	struct timespec until;
 
-	/* only when it takes long enough to wonder */
-	if (isatty(STDERR_FILENO) && now_ns() - p->since > NSEC_PER_SEC)
-		dprintf(STDERR_FILENO, "umview: writing back %s\n", target);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	pthread_mutex_lock(&p->lock);
+	while (!p->over && pthread_cond_timedwait(&p->cond, &p->lock, &until) != ETIMEDOUT)
+		;
+	while (!p->over) {
+		char *what = p->what;
+
+		if (!what) {
+			pthread_cond_wait(&p->cond, &p->lock);
+			continue;
+		}
+		/* a terminal may be stopped, which must not stop the writing back */
+		p->what = NULL;
+		pthread_mutex_unlock(&p->lock);
+		dprintf(STDERR_FILENO, "umview: %s\n", what);
+		free(what);
+		pthread_mutex_lock(&p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static void progress_at(struct progress *p, char *what)
+{
+	pthread_mutex_lock(&p->lock);
+	free(p->what);
+	p->what = what;
+	pthread_cond_signal(&p->cond);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void at_mount(void *arg, const char *target)
+{
+	progress_at(arg, str_printf("writing back %s", target));
 }
 
 /* Servers have lost their mounts: what they do after that (archivemount writes its archive, a cache
@@ -333,15 +387,37 @@ static void wait_for_servers(struct run *r)
 	}
 }
 
+static void end_mounts(struct run *r)
+{
+	struct progress p = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	pthread_condattr_t monotonic;
+	pthread_t thread;
+	bool tell;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&p.cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	tell = isatty(STDERR_FILENO) && pthread_create(&thread, NULL, tell_progress, &p) == 0;
+	um_umount_all(&r->um, now_ns() + UNMOUNT_NS, at_mount, &p);
+	progress_at(&p, str_printf("waiting for the servers to end"));
+	wait_for_servers(r);
+	if (tell) {
+		pthread_mutex_lock(&p.lock);
+		p.over = true;
+		pthread_cond_signal(&p.cond);
+		pthread_mutex_unlock(&p.lock);
+		pthread_join(thread, NULL);
+	}
+	free(p.what);
+	pthread_cond_destroy(&p.cond);
+}
+
 static void tear_down(struct run *r)
 {
-	struct progress p = { .since = now_ns() };
-
 	ctl_stop(r->um.ctl);
-	if (r->um.mountsrv) {
-		um_umount_all(&r->um, now_ns() + UNMOUNT_NS, say_progress, &p);
-		wait_for_servers(r);
-	}
+	if (r->um.mountsrv)
+		end_mounts(r);
 	if (r->um.engine) {
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);

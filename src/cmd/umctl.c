@@ -259,6 +259,55 @@ static int show_answer(const struct command *cmd, const struct options *o, const
 	return status;
 }
 
+/* "PID CALL [WHAT] = RESULT (N us)" as an object; a line that is not so (it was cut) as its text.
+ */
+static struct json_object *trace_object(char *line)
+{
+	struct json_object *o = json_object_new_object();
+	char *call, *what, *result, *us, *end;
+	long pid = strtol(line, &call, 10);
+
+	line[strcspn(line, "\n")] = 0;
+	us = strrchr(line, '(');
+	end = us ? strstr(line, " = ") : NULL;
+	for (result = NULL; end && end < us; end = strstr(end + 1, " = "))
+		result = end;
+	if (pid <= 0 || *call != ' ' || !result || us == line || us[-1] != ' ' ||
+		us - 1 < result + 3) {
+		json_object_object_add(o, "text", json_object_new_string(line));
+		return o;
+	}
+	*result = us[-1] = 0;
+	call++;
+	what = strchr(call, ' ');
+	if (what)
+		*what++ = 0;
+	json_object_object_add(o, "pid", json_object_new_int((int)pid));
+	json_object_object_add(o, "call", json_object_new_string(call));
+	json_object_object_add(o, "what", json_object_new_string(what ? what : ""));
+	json_object_object_add(o, "result", json_object_new_string(result + 3));
+	json_object_object_add(o, "us", json_object_new_double(strtod(us + 1, NULL)));
+	return o;
+}
+
+static int show_trace(const struct options *o, FILE *in)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (r >= 0 && getline(&line, &size, in) > 0) {
+		struct json_object *object = o->json ? trace_object(line) : NULL;
+
+		r = object ? printf("%s\n",
+				     json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN))
+			   : fputs(line, stdout);
+		json_object_put(object);
+	}
+	return 0;
+}
+
 static int run(const struct command *cmd, const struct options *o)
 {
 	_cleanup_free_ char *rundir = find_view(o->name);
@@ -272,7 +321,8 @@ static int run(const struct command *cmd, const struct options *o)
 		return 125;
 	fd = connect_to(rundir);
 	if (fd < 0) {
-		fprintf(stderr, "umctl: %s/" CTL_SOCKET ": %s: the view has ended, or is another user's\n",
+		fprintf(stderr,
+			"umctl: %s/" CTL_SOCKET ": %s: the view has ended, or is another user's\n",
 			rundir, strerror(-fd));
 		return 125;
 	}
@@ -281,15 +331,12 @@ static int run(const struct command *cmd, const struct options *o)
 	dprintf(fd, "%s\n", json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN));
 	json_object_put(rq);
 	in = fdopen(fd, "r");
-	if (strcmp(cmd->name, "trace") == 0) {
-		setvbuf(stdout, NULL, _IOLBF, 0);
-		while (getline(&line, &size, in) > 0 && fputs(line, stdout) >= 0)
-			;
-	} else if (getline(&line, &size, in) <= 0) {
+	if (strcmp(cmd->name, "trace") == 0)
+		status = show_trace(o, in);
+	else if (getline(&line, &size, in) <= 0)
 		status = complain("%s", "the view ended before it answered");
-	} else {
+	else
 		status = show_answer(cmd, o, line);
-	}
 	fclose(in);
 	return status;
 }

@@ -47,6 +47,11 @@ is "JSON" "$(umctl -n dev --json ls | "$PYTHON" -c 'import json,sys; print(json.
 gives "a wrong level" 1 umctl -n dev log-level loud
 (timeout 2 umctl -n dev trace >trace.txt) || true
 has "trace" "$(cat trace.txt)" " = "
+(timeout 2 umctl -n dev --json trace >trace.txt) || true
+is "trace as JSON" "$("$PYTHON" -c '
+import json
+seen = [json.loads(l) for l in open("trace.txt")]
+print(len(seen) > 0, all(o["pid"] > 0 and o["call"] and o["result"] for o in seen if "text" not in o))')" "True True"
 
 # The protocol, and what is not of it
 cat >protocol.py <<'PROTOCOL'

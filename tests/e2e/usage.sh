@@ -43,6 +43,12 @@ wrong "no such type" nofs -m "fs.img:$HERE/mnt,type=nofs" true
 wrong "no such server" no-such-server -m "no-such-server#x:$HERE/mnt" true
 [ "$(id -u)" = 0 ] || wrong "unreadable" secret.img -m "secret.img:$HERE/mnt" true
 
+few() {
+	(ulimit -n 20 && exec umview "$@")
+}
+gives "few descriptors" 125 few -m "fs.img:$HERE/mnt" true
+has "few descriptors" "$OUT" "raise the limit (ulimit -n)"
+
 # What a truncated ext4 looks like when its superblock is whole
 cp fs.img cut.img
 truncate -s 1M cut.img

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A user at a terminal: types into a pseudo-terminal and waits for what should appear."""
 import fcntl
+import json
 import os
 import pty
 import re
 import select
+import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -147,6 +150,16 @@ def main():
     t.expect("outer> ")
     t.line("stty echo; stty -a | md5sum | cmp - before && echo sa\"\"me")
     t.expect("same")
+
+    print("# An end that takes longer than a second says what it waits for")
+    t.line("umview --name slow -m fs.img:mnt sh -c 'echo rea\"\"dy; read line'")
+    t.expect("ready")
+    mounts = json.loads(subprocess.check_output(["umctl", "-n", "slow", "--json", "ls"]))["mounts"]
+    os.kill(mounts[0]["server"], signal.SIGSTOP)
+    t.line("")
+    t.expect("umview: writing back .*/mnt")
+    os.kill(mounts[0]["server"], signal.SIGCONT)
+    t.expect("outer> ")
     t.line("exit")
 
 
