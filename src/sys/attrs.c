@@ -85,6 +85,7 @@ long attrs_statfs_flags(const struct mount *m)
 		{ MS_NOATIME, ST_NOATIME },
 		{ MS_NODIRATIME, ST_NODIRATIME },
 		{ MS_RELATIME, ST_RELATIME },
+		{ MS_NOSYMFOLLOW, 0x2000 }, /* ST_NOSYMFOLLOW, newer than the headers here */
 	};
 	long flags = 0x20; /* ST_VALID */
 

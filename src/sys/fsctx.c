@@ -394,6 +394,8 @@ enum verdict sys_fspick(struct call *c)
 
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
+	if (flags & ~(FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT | FSPICK_EMPTY_PATH))
+		return CONTINUE; /* EPERM or EINVAL */
 	r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
 		(flags & FSPICK_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
 			(flags & FSPICK_EMPTY_PATH ? PATH_EMPTY : 0),
@@ -457,7 +459,7 @@ static int attach(struct call *c, struct fsctx *x)
 enum verdict sys_move_mount(struct call *c)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
-	_cleanup_path_ struct path from = PATH_INIT;
+	_cleanup_path_ struct path from = PATH_INIT, to = PATH_INIT;
 	unsigned flags = (unsigned)c->args[4];
 	struct fsctx *x;
 	int r = 0;
@@ -472,8 +474,16 @@ enum verdict sys_move_mount(struct call *c)
 			(flags & MOVE_MOUNT_F_SYMLINKS ? PATH_FOLLOW : 0) |
 				(flags & MOVE_MOUNT_F_EMPTY_PATH ? PATH_EMPTY : 0),
 			&from);
-		return r == 0 && from.kind != PATH_VIRTUAL ? CONTINUE :
-							     call_return(c, r < 0 ? r : -EINVAL);
+		if (r == 0 && from.kind == PATH_VIRTUAL)
+			r = -EINVAL;
+		if (r == 0)
+			r = path_resolve_arg(c, &c->um->view, call_fd(c, 2), call_addr(c, 3),
+				(flags & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0) |
+					(flags & MOVE_MOUNT_T_EMPTY_PATH ? PATH_EMPTY : 0),
+				&to);
+		if (r == 0 && to.kind == PATH_VIRTUAL)
+			r = -EPERM; /* nothing of the kernel's can lie there */
+		return r < 0 ? call_return(c, r) : CONTINUE;
 	}
 	if (!(flags & MOVE_MOUNT_F_EMPTY_PATH))
 		return call_return(c, -ENOTDIR);
