@@ -43,10 +43,10 @@ static void teardown(struct fixture *x)
 	rmdir(x->dir);
 }
 
-/* Waits until a condition holds, 5 s at most. */
+/* Waits until a condition holds, 30 s at most. */
 #define wait_until(cond)                                                                           \
 	({                                                                                         \
-		int left_ = 1000;                                                                  \
+		int left_ = 6000;                                                                  \
 		while (!(cond) && --left_)                                                         \
 			usleep(5000);                                                              \
 		(bool)(cond);                                                                      \
