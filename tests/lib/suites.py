@@ -30,8 +30,9 @@ class Test:
 class Build:
     """One build folder: the tests of a sanitizer have their own."""
 
-    def __init__(self, name, options=(), env=None, wrap=()):
+    def __init__(self, name, options=(), env=None, wrap=(), targets=("programs", "tests")):
         self.name = name
+        self.targets = list(targets)
         self.options = list(options)
         self.env = env or {}
         self.wrap = list(wrap)
@@ -41,15 +42,19 @@ class Build:
 # at random: without it each run is the same.
 NO_ASLR = ["setarch", "-R"]
 
+SANITIZED = ("programs", "unit-tests")
+
 BUILDS = {
     "check": Build("build-check"),
-    "asan": Build("build-asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false"], {
+    "asan": Build("build-asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1",
+                   "-Dwerror=false"], {
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:handle_segv=1:detect_stack_use_after_return=0",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    }, NO_ASLR),
-    "tsan": Build("build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false"], {
+    }, NO_ASLR, SANITIZED),
+    "tsan": Build("build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false", "-Doptimization=1",
+                   "-Dwerror=false"], {
         "TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1",
-    }, NO_ASLR),
+    }, NO_ASLR, SANITIZED),
 }
 
 
