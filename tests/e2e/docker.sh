@@ -8,7 +8,7 @@ mkdir mnt
 MOBY="$TOP/build-check/tests/moby-profile"
 
 inside() {
-	status timeout 60 "$MOBY" umview "$@"
+	status timeout 60 "$MOBY" umview --log "$LOG" --log-level debug "$@"
 }
 
 inside -- sh -c 'mount -t tmpfs none mnt 2>/dev/null && echo mounted; exit 3'

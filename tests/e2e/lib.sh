@@ -7,9 +7,14 @@ set -euo pipefail
 trap 'echo "FAILED at $0:$LINENO: $BASH_COMMAND (status $?)" >&2' ERR
 
 HERE=$PWD
+LOG=$TMPDIR/log # of the views that `um` starts; shown when something fails
 
 fail() {
 	echo "FAILED: $*" >&2
+	if [ -s "$LOG" ]; then
+		echo "the end of the views' log:" >&2
+		tail -n 60 "$LOG" >&2
+	fi
 	exit 1
 }
 
@@ -47,7 +52,7 @@ gives() {
 
 # um ARGUMENT...: umview, ended after a while should it hang
 um() {
-	timeout -k 10 "${UM_TIMEOUT:-100}" umview "$@"
+	timeout -k 10 "${UM_TIMEOUT:-100}" umview --log "$LOG" --log-level debug "$@"
 }
 
 need() {
