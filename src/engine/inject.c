@@ -33,6 +33,7 @@
 #include "base/log.h"
 #include "engine/arch/x86_64.h"
 #include "engine/claim.h"
+#include "engine/status.h"
 #include "engine/nr.h"
 
 /* in <linux/ptrace.h> alone, which does not go together with <sys/ptrace.h> */
@@ -71,29 +72,6 @@ struct seizure {
 	gaddr_t *argv; /* the guest's pointers that are kept */
 	size_t nargv;
 };
-
-static bool read_status(pid_t pid, char *buf, size_t size)
-{
-	char path[64];
-	_cleanup_fd_ int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, size - 1);
-	if (n <= 0)
-		return false;
-	buf[n] = '\0';
-	return true;
-}
-
-/* One number or mask of /proc/PID/status. */
-static uint64_t status_field(const char *status, const char *key, int base)
-{
-	const char *p = strstr(status, key);
-
-	return p ? strtoull(p + strlen(key), NULL, base) : 0;
-}
 
 /* Asks for an event of one id. 1: a stop, *ret its code; 0: none yet; -ESRCH: ended, or gone. */
 static int look(struct seizure *s, pid_t pid, bool block, int *ret)
@@ -184,8 +162,8 @@ static bool signal_pending(pid_t pid, int sig)
 {
 	char status[STATUS_MAX];
 
-	return read_status(pid, status, sizeof(status)) &&
-	       ((status_field(status, "\nSigPnd:", 16) | status_field(status, "\nShdPnd:", 16)) >>
+	return status_read(pid, status, sizeof(status)) > 0 &&
+	       ((status_number(status, "\nSigPnd:", 16) | status_number(status, "\nShdPnd:", 16)) >>
 			       (sig - 1) & 1);
 }
 
@@ -461,9 +439,9 @@ static int seize(struct seizure *s)
 	if (ptrace(PTRACE_SEIZE, s->pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) < 0)
 		return errno == ESRCH ? -ESRCH : -EPERM;
 	/* from here on the id cannot go to another task; was it still our guest when seized? */
-	if (read_status(s->pid, status, sizeof(status))) {
-		s->alone = s->pid == s->tgid && status_field(status, "\nThreads:", 10) == 1;
-		s->own = status_field(status, "\nPPid:", 10) == (uint64_t)getpid();
+	if (status_read(s->pid, status, sizeof(status)) > 0) {
+		s->alone = s->pid == s->tgid && status_number(status, "\nThreads:", 10) == 1;
+		s->own = status_number(status, "\nPPid:", 10) == (uint64_t)getpid();
 	}
 	snprintf(path, sizeof(path), "/proc/%d/mem", s->pid);
 	s->mem = open(path, O_RDWR | O_CLOEXEC);

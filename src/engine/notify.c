@@ -22,6 +22,7 @@
 
 #include "base/log.h"
 #include "engine/nr.h"
+#include "engine/status.h"
 
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
@@ -67,31 +68,6 @@ bool call_killed(const struct call *c)
 	return !call_alive(c);
 }
 
-/* The lines of /proc/TID/status: what is wanted of it are few hex masks and numbers. */
-static int read_status(pid_t tid, char *buf, size_t size)
-{
-	char path[64];
-	_cleanup_fd_ int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -ESRCH;
-	n = read(fd, buf, size - 1);
-	if (n <= 0)
-		return -ESRCH;
-	buf[n] = '\0';
-	return 0;
-}
-
-static uint64_t status_mask(const char *status, const char *key)
-{
-	const char *p = strstr(status, key);
-
-	return p ? strtoull(p + strlen(key), NULL, 16) : 0;
-}
-
 bool call_interrupted(const struct call *c)
 {
 	char status[STATUS_MAX];
@@ -100,11 +76,11 @@ bool call_interrupted(const struct call *c)
 	look_after_workers(c->engine);
 	if (!call_alive(c))
 		return true;
-	if (read_status(c->tid, status, sizeof(status)) < 0)
+	if (status_read(c->tid, status, sizeof(status)) < 0)
 		return true;
-	pending = status_mask(status, "\nSigPnd:") | status_mask(status, "\nShdPnd:");
-	pending &= ~status_mask(status, "\nSigBlk:");
-	pending &= ~status_mask(status, "\nSigIgn:");
+	pending = status_number(status, "\nSigPnd:", 16) | status_number(status, "\nShdPnd:", 16);
+	pending &= ~status_number(status, "\nSigBlk:", 16);
+	pending &= ~status_number(status, "\nSigIgn:", 16);
 	return pending != 0;
 }
 
@@ -126,7 +102,7 @@ pid_t call_tgid(struct call *c)
 		if (c->tgid_)
 			return c->tgid_;
 	}
-	if (read_status(c->tid, status, sizeof(status)) < 0)
+	if (status_read(c->tid, status, sizeof(status)) < 0)
 		return -ESRCH;
 	p = strstr(status, "\nTgid:");
 	if (!p)

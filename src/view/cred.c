@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/status.h"
 #include "engine/nr.h"
 #include "view/itable.h"
 #include "view/path.h"
@@ -28,24 +29,6 @@ void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret),
 {
 	atomic_store(&cred_hook, fn);
 	atomic_store(&group_hook, in_group);
-}
-
-/* The whole text; a task in very many groups is cut after them. */
-static ssize_t read_status(pid_t tid, char *buf, size_t size)
-{
-	_cleanup_fd_ int fd = -1;
-	char name[64];
-	ssize_t n;
-
-	snprintf(name, sizeof(name), "/proc/%d/status", tid);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	return n;
 }
 
 /* The text after "\nKey:\t", or NULL. */
@@ -117,7 +100,7 @@ static void cred_read(struct call *c, struct fs_req *req)
 	void (*fn)(struct call *, struct fs_req *) = atomic_load(&cred_hook);
 	char buf[4096];
 
-	if ((makes_file(c) || !ids_fixed()) && read_status(c->tid, buf, sizeof(buf)) > 0) {
+	if ((makes_file(c) || !ids_fixed()) && status_read(c->tid, buf, sizeof(buf)) > 0) {
 		const char *p = status_field(buf, "\nUmask:\t");
 
 		status_ids(buf, "\nUid:\t", &req->ruid, &req->uid);
@@ -173,7 +156,7 @@ bool fs_req_in_group(const struct fs_req *req, gid_t gid)
 	if (fn && fn(req->call, gid, &is_in))
 		return is_in;
 	buf = malloc(size);
-	if (!buf || read_status(req->call->tid, buf, size) < 0)
+	if (!buf || status_read(req->call->tid, buf, size) < 0)
 		return false;
 	p = status_field(buf, "\nGroups:\t");
 	while (p && *p && *p != '\n') {

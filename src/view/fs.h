@@ -47,6 +47,23 @@ struct fs_attr {
 	uint64_t valid_ns;
 };
 
+/* Is it a type that a file can have? Servers are checked for it. */
+static inline bool mode_type_known(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFDIR:
+	case S_IFLNK:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* nodeid 0 is a negative entry that may be kept for entry_valid_ns. */
 struct fs_entry {
 	uint64_t nodeid;

@@ -312,21 +312,6 @@ int inode_place(struct inode *ino, struct inode *dir, const char *name, struct i
 	return 0;
 }
 
-static bool type_known(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-	case S_IFDIR:
-	case S_IFLNK:
-	case S_IFCHR:
-	case S_IFBLK:
-	case S_IFIFO:
-	case S_IFSOCK:
-		return true;
-	}
-	return false;
-}
-
 /* The inode of an id, made or found; an old one of the same id but another file goes bad. */
 static struct inode *inode_of_entry(
 	struct itable *t, const struct fs_entry *e, struct inode **drop)
@@ -354,7 +339,7 @@ int inode_enter_locked(struct itable *t, const struct fs_entry *e, struct inode 
 	bool stale;
 	int err = 0;
 
-	if (e->nodeid == 0 || !type_known(e->attr.mode) || (parent && e->nodeid == t->fs->root_node))
+	if (e->nodeid == 0 || !mode_type_known(e->attr.mode) || (parent && e->nodeid == t->fs->root_node))
 		return -EIO;
 	ino = inode_of_entry(t, e, &drop[0]);
 	if (!ino)

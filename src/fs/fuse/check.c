@@ -5,25 +5,9 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-static bool mode_ok(uint32_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-	case S_IFDIR:
-	case S_IFLNK:
-	case S_IFCHR:
-	case S_IFBLK:
-	case S_IFIFO:
-	case S_IFSOCK:
-		return true;
-	default:
-		return false;
-	}
-}
-
 int fuse_check_attr(const struct fuse_attr *a)
 {
-	return mode_ok(a->mode) && a->size <= INT64_MAX ? 0 : -EIO;
+	return mode_type_known(a->mode) && a->size <= INT64_MAX ? 0 : -EIO;
 }
 
 /* How long something stays valid; what the server has set beyond 100 years is that. */

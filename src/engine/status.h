@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* /proc/TID/status: what the kernel says of a task in lines of text (proc_pid_status(5)). */
+#ifndef UM_ENGINE_STATUS_H
+#define UM_ENGINE_STATUS_H
+
+#include <sys/types.h>
+
+#include "base/util.h"
+
+/* The text, NUL-terminated: its length, or -errno (-ESRCH when there is none). That of a task in very
+ * many groups is cut after them when buf does not hold it. */
+ssize_t MUST_CHECK status_read(pid_t tid, char *buf, size_t size);
+/* The number after "\nKey:", in this base; 0 when there is no such line. */
+uint64_t status_number(const char *text, const char *key, int base);
+
+#endif
