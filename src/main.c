@@ -21,9 +21,9 @@ static int act(struct options *o)
 		printf("umview %s\n", UM_VERSION);
 		return 0;
 	case ACTION_LIST:
-		return list_views(o->json);
+		return list_views(o->run.json);
 	case ACTION_CHECK:
-		return check_machine(o->json);
+		return check_machine(o->run.json);
 	case ACTION_RUN:
 		break;
 	}

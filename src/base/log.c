@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
  * from everywhere, also before anything else is set up. */
 static atomic_int log_fd = -1;
 static atomic_int log_max = LOG_INFO;
+static atomic_int log_json_fd = -1; /* where messages to the user go as JSON */
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
@@ -90,14 +92,34 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* The supervisor's own standard output is taken from it later: a copy is kept. */
+void log_user_as_json(void)
+{
+	atomic_store(&log_json_fd, fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+}
+
+static void tell_json(int fd, const char *line)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "ok", json_object_new_boolean(false));
+	json_object_object_add(o, "error", json_object_new_string(line));
+	dprintf(fd, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+}
+
 void log_user(const char *fmt, ...)
 {
+	int json = atomic_load(&log_json_fd);
 	char line[2048];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	dprintf(STDERR_FILENO, "umview: %s\n", line);
+	if (json >= 0)
+		tell_json(json, line);
+	else
+		dprintf(STDERR_FILENO, "umview: %s\n", line);
 	log_msg(LOG_ERROR, "%s", line);
 }

@@ -23,6 +23,9 @@ const char *log_level_name(enum log_level level);
 void log_msg(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 /* A message to the user: "umview: ..." on standard error, and a line of the log. */
 void log_user(const char *fmt, ...) PRINTF(1, 2);
+/* From now on messages to the user are lines {"ok":false,"error":TEXT} on what is standard output
+ * now. */
+void log_user_as_json(void);
 
 #define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_msg(LOG_WARN, __VA_ARGS__)

@@ -26,7 +26,7 @@ static const char help_text[] =
 	"      --log-level error|warn|info|debug\n"
 	"      --list         the views that run now\n"
 	"      --check        what this kernel and container allow\n"
-	"      --json         --list and --check as JSON\n"
+	"      --json         --list, --check, --dry-run and what fails as JSON, on standard output\n"
 	"  -h, --help         this text\n"
 	"  -V, --version\n"
 	"\n"
@@ -164,8 +164,7 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		o->action = ACTION_CHECK;
 		return 0;
 	case OPT_JSON:
-		o->json = true;
-		return 0;
+		return 0; /* asks_json() has seen it */
 	case OPT_HELP:
 		o->action = ACTION_HELP;
 		return 0;
@@ -176,21 +175,45 @@ static int apply(struct options *o, const struct known *k, const char *value)
 	return -EINVAL;
 }
 
+/* Which option a word is, or NULL; *ret_value: the value in the same word, or NULL. */
+static const struct known *find_word(const char *word, const char **ret_value)
+{
+	const char *equals = strchr(word, '=');
+
+	if (word[1] != '-') {
+		*ret_value = word[2] ? word + 2 : NULL;
+		return find_brief(word[1]);
+	}
+	*ret_value = equals ? equals + 1 : NULL;
+	return find_full(word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
+}
+
+static bool is_option(const char *word)
+{
+	return word && word[0] == '-' && word[1] && strcmp(word, "--") != 0;
+}
+
+/* Is --json among the options? Asked before they are parsed: it holds for what is wrong with them. */
+static bool asks_json(char **argv)
+{
+	for (int i = 1; is_option(argv[i]); i++) {
+		const char *value;
+		const struct known *k = find_word(argv[i], &value);
+
+		if (k && k->id == OPT_JSON)
+			return true;
+		if (k && k->takes == VALUE && !value && !argv[++i])
+			return false;
+	}
+	return false;
+}
+
 /* One option word and its value, perhaps in the next word. */
 static int parse_word(struct options *o, char **argv, int *i)
 {
 	const char *word = argv[*i], *value = NULL;
-	const struct known *k;
+	const struct known *k = find_word(word, &value);
 
-	if (word[1] == '-') {
-		const char *equals = strchr(word, '=');
-
-		k = find_full(word + 2, equals ? (size_t)(equals - word - 2) : strlen(word + 2));
-		value = equals ? equals + 1 : NULL;
-	} else {
-		k = find_brief(word[1]);
-		value = word[2] ? word + 2 : NULL;
-	}
 	if (!k) {
 		log_user("no option %s; umview --help lists them. Options of the command come after it, or "
 			 "write -- before it",
@@ -214,18 +237,17 @@ int options_parse(struct options *o, char **argv)
 {
 	int i;
 
-	*o = (struct options){ .log_level = LOG_INFO };
-	for (i = 1; argv[i] && argv[i][0] == '-' && argv[i][1]; i++) {
-		int err;
+	*o = (struct options){ .log_level = LOG_INFO, .run.json = asks_json(argv) };
+	if (o->run.json)
+		log_user_as_json();
+	for (i = 1; is_option(argv[i]); i++) {
+		int err = parse_word(o, argv, &i);
 
-		if (strcmp(argv[i], "--") == 0) {
-			i++;
-			break;
-		}
-		err = parse_word(o, argv, &i);
 		if (err < 0)
 			return err;
 	}
+	if (argv[i] && strcmp(argv[i], "--") == 0)
+		i++;
 	o->run.mounts = o->mounts;
 	o->run.servers = o->servers;
 	if (argv[i]) {

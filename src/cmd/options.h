@@ -18,7 +18,6 @@ struct options {
 	char *shell[2]; /* run.argv where no command was given */
 	const char *log; /* file or NULL */
 	enum log_level log_level;
-	bool json;
 };
 
 /* Parses; strings stay argv's. 0; or -EINVAL after a message that says what is wrong and what to

@@ -7,6 +7,7 @@
 #include "cmd/run.h"
 
 #include <fcntl.h>
+#include <json-c/json.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,6 +36,7 @@ struct run {
 	const struct front_link *link;
 	struct um um;
 	FILE *plan; /* --dry-run: where it is printed */
+	struct json_object *planned; /* the mounts of it, with --json */
 	int trace_fd;
 	int status; /* of the command, once it ended */
 	bool command_ended;
@@ -99,6 +101,7 @@ static int set_up_plan(struct run *r)
 	if (!r->o->dry_run)
 		return 0;
 	r->plan = fd < 0 ? NULL : fdopen(fd, "w");
+	r->planned = r->o->json ? json_object_new_array() : NULL;
 	if (r->plan)
 		return 0;
 	log_user("standard output: %s", strerror(errno));
@@ -159,6 +162,21 @@ static int set_up(struct run *r)
 	return err;
 }
 
+static void say_mount(struct run *r, const struct mount_request *rq, const char *plan)
+{
+	struct json_object *o;
+
+	if (!r->planned) {
+		fprintf(r->plan, "%s\n", plan);
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "source", json_object_new_string(rq->source));
+	json_object_object_add(o, "target", json_object_new_string(rq->target));
+	json_object_object_add(o, "plan", json_object_new_string(plan));
+	json_object_array_add(r->planned, o);
+}
+
 static int make_mount(struct run *r, const char *spec, const char *cwd)
 {
 	_cleanup_free_ char *source = NULL, *target = NULL, *options = NULL, *message = NULL;
@@ -175,7 +193,7 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 	if (err < 0)
 		log_user("%s", message ? message : strerror(-err));
 	else if (r->o->dry_run)
-		fprintf(r->plan, "%s\n", message ? message : spec);
+		say_mount(r, &rq, message ? message : spec);
 	return err;
 }
 
@@ -314,13 +332,30 @@ static int start_command(struct run *r)
 	return engine_launcher_settle(r->um.engine);
 }
 
+static void say_command_json(struct run *r)
+{
+	struct json_object *o = json_object_new_object(), *words = json_object_new_array();
+
+	for (size_t i = 0; r->o->argv[i]; i++)
+		json_object_array_add(words, json_object_new_string(r->o->argv[i]));
+	json_object_object_add(o, "ok", json_object_new_boolean(true));
+	json_object_object_add(o, "mounts", json_object_get(r->planned));
+	json_object_object_add(o, "command", words);
+	fprintf(r->plan, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+}
+
 /* --dry-run: what would run. */
 static int say_command(struct run *r)
 {
-	fprintf(r->plan, "run");
-	for (size_t i = 0; r->o->argv[i]; i++)
-		fprintf(r->plan, " %s", r->o->argv[i]);
-	fprintf(r->plan, "\n");
+	if (r->planned) {
+		say_command_json(r);
+	} else {
+		fprintf(r->plan, "run");
+		for (size_t i = 0; r->o->argv[i]; i++)
+			fprintf(r->plan, " %s", r->o->argv[i]);
+		fprintf(r->plan, "\n");
+	}
 	return fflush(r->plan) == 0 ? 0 : 125;
 }
 
@@ -426,6 +461,7 @@ static void tear_down(struct run *r)
 	trace_free(r->um.trace);
 	if (r->plan)
 		fclose(r->plan);
+	json_object_put(r->planned);
 	if (r->um.rundir)
 		rundir_remove(r->um.rundir);
 	free(r->um.rundir);

@@ -13,6 +13,7 @@ struct run_options {
 	char *const *servers; /* each "TYPE=COMMAND" (-o server=), NULL-terminated; or NULL */
 	const char *trace;    /* file, "-" for standard error, NULL: none */
 	bool dry_run;	      /* say what would be set up, run nothing */
+	bool json;	      /* say it as JSON */
 };
 
 /* The exit status: the command's, 128+n when a signal ended it, 125 when the view could not be

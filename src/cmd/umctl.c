@@ -2,6 +2,7 @@
 /* umctl: asks a running view over its control socket (ctl/ctl.h). */
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,7 +24,7 @@ static const char usage_text[] =
 	"  log-level [error|warn|info|debug]    show or set it\n"
 	"\n"
 	"  -n, --name NAME   the view (umview --list shows them); inside a view: that one\n"
-	"  --json            answers as JSON\n"
+	"  --json            answers, and what fails, as JSON on standard output\n"
 	"  -h, --help        this text\n"
 	"  -V, --version\n";
 
@@ -36,18 +37,33 @@ struct options {
 	int nwords;
 };
 
-static int complain(const char *fmt, const char *what)
-{
-	fprintf(stderr, "umctl: ");
-	fprintf(stderr, fmt, what);
-	fprintf(stderr, "\n");
-	return 125;
-}
-
 static void put(struct json_object *o, const char *key, const char *value)
 {
 	if (value)
 		json_object_object_add(o, key, json_object_new_string(value));
+}
+
+/* What fails before the view is asked. With --json as the view would tell it. */
+static int PRINTF(3, 4) complain(const struct options *o, int err, const char *fmt, ...)
+{
+	struct json_object *answer;
+	char text[8192];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!o->json) {
+		fprintf(stderr, "umctl: %s\n", text);
+		return 125;
+	}
+	answer = json_object_new_object();
+	json_object_object_add(answer, "ok", json_object_new_boolean(false));
+	put(answer, "error", text);
+	put(answer, "errno", strerrorname_np(-err));
+	printf("%s\n", json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN));
+	json_object_put(answer);
+	return 125;
 }
 
 static const char *get(struct json_object *o, const char *key)
@@ -204,24 +220,22 @@ static const struct command *find_command(const char *name)
 }
 
 /* The run directory of the view that is meant, malloc'ed, or NULL after a message. */
-static char *find_view(const char *name)
+static char *find_view(const struct options *o)
 {
 	const char *env = getenv("UMVIEW_CTL");
 	char *path = NULL;
 
-	if (name) {
-		if (rundir_find(name, &path) < 0) {
-			complain("no view %s runs here as this user; umview --list shows them", name);
-			return NULL;
-		}
+	if (o->name) {
+		if (rundir_find(o->name, &path) < 0)
+			complain(o, -ENOENT,
+				"no view %s runs here as this user; umview --list shows them", o->name);
 		return path;
 	}
 	if (env && env[0] == '/')
 		return strdup(env);
-	if (rundir_find_own(&path) < 0) {
-		complain("%s", "this process is in no view: name one with -n (umview --list shows them)");
-		return NULL;
-	}
+	if (rundir_find_own(&path) < 0)
+		complain(o, -ENOENT,
+			"this process is in no view: name one with -n (umview --list shows them)");
 	return path;
 }
 
@@ -245,12 +259,12 @@ static int show_answer(const struct command *cmd, const struct options *o, const
 	int status = 0;
 
 	if (!answer)
-		return complain("%s", "the view's answer cannot be read");
+		return complain(o, -EPROTO, "the view's answer cannot be read");
 	if (o->json)
 		printf("%s", line);
 	if (!truth_of(answer, "ok")) {
 		if (!o->json)
-			complain("%s", get(answer, "error"));
+			complain(o, -EIO, "%s", get(answer, "error"));
 		status = 1;
 	} else if (!o->json && cmd->show) {
 		cmd->show(answer);
@@ -310,7 +324,7 @@ static int show_trace(const struct options *o, FILE *in)
 
 static int run(const struct command *cmd, const struct options *o)
 {
-	_cleanup_free_ char *rundir = find_view(o->name);
+	_cleanup_free_ char *rundir = find_view(o);
 	_cleanup_free_ char *line = NULL;
 	struct json_object *rq;
 	size_t size = 0;
@@ -320,12 +334,10 @@ static int run(const struct command *cmd, const struct options *o)
 	if (!rundir)
 		return 125;
 	fd = connect_to(rundir);
-	if (fd < 0) {
-		fprintf(stderr,
-			"umctl: %s/" CTL_SOCKET ": %s: the view has ended, or is another user's\n",
-			rundir, strerror(-fd));
-		return 125;
-	}
+	if (fd < 0)
+		return complain(o, fd,
+			"%s/" CTL_SOCKET ": %s: the view has ended, or is another user's", rundir,
+			strerror(-fd));
 	rq = cmd->ask ? cmd->ask(o) : json_object_new_object();
 	put(rq, "do", cmd->name);
 	dprintf(fd, "%s\n", json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN));
@@ -334,7 +346,7 @@ static int run(const struct command *cmd, const struct options *o)
 	if (strcmp(cmd->name, "trace") == 0)
 		status = show_trace(o, in);
 	else if (getline(&line, &size, in) <= 0)
-		status = complain("%s", "the view ended before it answered");
+		status = complain(o, -ECONNRESET, "the view ended before it answered");
 	else
 		status = show_answer(cmd, o, line);
 	fclose(in);
@@ -362,6 +374,9 @@ int main(int argc, char **argv)
 	struct options o = { 0 };
 	const char *value;
 
+	/* before all else: it holds for what is wrong with the others */
+	for (int i = 1; i < argc; i++)
+		o.json = o.json || strcmp(argv[i], "--json") == 0;
 	for (int i = 1; i < argc; i++) {
 		char *word = argv[i];
 
@@ -369,11 +384,13 @@ int main(int argc, char **argv)
 			if (!cmd) {
 				cmd = find_command(word);
 				if (!cmd)
-					return complain("no command %s; umctl --help lists them", word);
+					return complain(&o, -EINVAL,
+						"no command %s; umctl --help lists them", word);
 			} else if (o.nwords < cmd->max) {
 				o.words[o.nwords++] = word;
 			} else {
-				return complain("too many arguments, at %s; see umctl --help", word);
+				return complain(&o, -EINVAL,
+					"too many arguments, at %s; see umctl --help", word);
 			}
 		} else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
 			fputs(usage_text, stdout);
@@ -382,7 +399,7 @@ int main(int argc, char **argv)
 			printf("umctl %s\n", UM_VERSION);
 			return 0;
 		} else if (strcmp(word, "--json") == 0) {
-			o.json = true;
+			continue;
 		} else if (cmd && strcmp(cmd->name, "umount") == 0 &&
 			(strcmp(word, "-l") == 0 || strcmp(word, "--lazy") == 0)) {
 			o.lazy = true;
@@ -395,14 +412,17 @@ int main(int argc, char **argv)
 			(value = value_of(argv, &i, "-o", "--options"))) {
 			o.mount_options = value;
 		} else {
-			return complain("no option %s here; see umctl --help", word);
+			return complain(&o, -EINVAL, "no option %s here; see umctl --help", word);
 		}
 	}
+	if (!cmd && o.json)
+		return complain(&o, -EINVAL, "no command is given; umctl --help lists them");
 	if (!cmd) {
 		fputs(usage_text, stderr);
 		return 125;
 	}
 	if (o.nwords < cmd->min)
-		return complain("%s needs more arguments; see umctl --help", cmd->name);
+		return complain(
+			&o, -EINVAL, "%s needs more arguments; see umctl --help", cmd->name);
 	return run(cmd, &o);
 }

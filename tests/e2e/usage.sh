@@ -43,6 +43,39 @@ wrong "no such type" nofs -m "fs.img:$HERE/mnt,type=nofs" true
 wrong "no such server" no-such-server -m "no-such-server#x:$HERE/mnt" true
 [ "$(id -u)" = 0 ] || wrong "unreadable" secret.img -m "secret.img:$HERE/mnt" true
 
+# as_json WHAT PART-OF-MESSAGE COMMAND...: 125, one object on standard output, nothing beside it
+as_json() {
+	local what=$1 part=$2
+	shift 2
+	STATUS=0
+	"$@" >out.json 2>err.txt </dev/null || STATUS=$?
+	is "$what: status" "$STATUS" 125
+	is "$what: standard error" "$(cat err.txt)" ""
+	OUT=$("$PYTHON" -c 'import json
+o = json.loads(open("out.json").read())
+print(o["ok"], o["error"])')
+	has "$what" "$OUT" "False "
+	has "$what" "$OUT" "$part"
+}
+
+as_json "JSON: image missing" none.img um --json -m "none.img:$HERE/mnt" true
+as_json "JSON: dry run" text.img um --dry-run --json -m "text.img:$HERE/mnt" true
+as_json "JSON: unknown option before it" --bogus um --bogus --json true
+as_json "JSON: value missing" name um --json --name
+as_json "JSON: log cannot be written" /no/such/folder um --log /no/such/folder/log --json true
+as_json "JSON: umctl outside" "in no view" umctl --json ls
+as_json "JSON: umctl, no such view" nobody umctl -n nobody ls --json
+as_json "JSON: umctl, no command" "no command" umctl --json
+as_json "JSON: umctl, wrong option" --bogus umctl --bogus --json ls
+gives "a value that looks like it" 125 um --name --json true
+has "a value that looks like it" "$OUT" "umview: --name '--json'"
+um --json --dry-run -m "fs.img:$HERE/mnt,ro" -- echo "a b" >plan.json
+is "JSON: plan" "$("$PYTHON" -c 'import json
+o = json.load(open("plan.json"))
+print(o["ok"], [(m["source"], "fuse2fs" in m["plan"]) for m in o["mounts"]], o["command"])')" \
+	"True [('fs.img', True)] ['echo', 'a b']"
+is "JSON: the command's output is its own" "$(um --json echo hello)" hello
+
 few() {
 	(ulimit -n 20 && exec umview "$@")
 }
