@@ -181,17 +181,22 @@ static int front_main(int link)
 	}
 }
 
-/* The supervisor is no part of the user's job: signals of the terminal do not reach it. */
+/* The supervisor is no part of the user's job: signals of the terminal do not concern it. Once it has
+ * forked its launcher they do not reach it any more (front_leave_session()). */
 static void leave_job(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU,
 		SIGUSR1, SIGUSR2, SIGALRM, SIGTERM };
 
-	setpgid(0, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	prctl(PR_SET_NAME, "umview-super");
+}
+
+int front_leave_session(void)
+{
+	return setsid() < 0 ? -errno : 0;
 }
 
 static uint64_t ignored_signals(void)

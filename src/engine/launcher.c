@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "engine/filter.h"
+#include "engine/front.h"
 #include "engine/nr.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -240,6 +241,7 @@ static _Noreturn void launcher_start(struct engine *e, struct boot *boot, int so
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "umview-launcher");
+	setpgid(0, 0);
 	fd = load_filter(e);
 	atomic_store(&boot->listener, fd < 0 ? fd : fd + 1);
 	if (fd < 0)
@@ -359,7 +361,7 @@ static int start_launcher(struct engine *e)
 	e->launcher_sock = sv[0];
 	e->launcher_end = sv[1];
 	e->listener = wait_listener(e->boot, pid);
-	return e->listener < 0 ? e->listener : 0;
+	return e->listener < 0 ? e->listener : front_leave_session();
 }
 
 int engine_new(const struct engine_options *o, struct engine **ret)

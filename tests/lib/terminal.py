@@ -163,4 +163,5 @@ def main():
     t.line("exit")
 
 
-main()
+if __name__ == "__main__":
+    main()
