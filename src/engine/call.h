@@ -72,6 +72,7 @@ struct call {
 	pid_t tgid_;	/* call_tgid() keeps it here; 0 before */
 	struct call_cred cred_;
 	uint64_t t_recv; /* now_ns() when caught */
+	uint64_t t_end;	 /* and when it had been answered */
 	char what[160]; /* what was decided, for --trace; may stay empty */
 };
 
@@ -90,6 +91,13 @@ static inline int call_fd(const struct call *c, int arg)
 /* Is the guest still waiting for this answer? Asked after its memory, its /proc files or its
  * descriptors were read and before they are believed (seccomp_unotify(2)). */
 bool call_alive(const struct call *c);
+
+/*
+ * The handler is going to wait for somebody else: a server, another guest, another handler. Another
+ * worker receives from now on. Nothing breaks where it is not said, but for a millisecond or two
+ * all other calls wait as well. In a thread that is no worker it does nothing.
+ */
+void call_waits(void);
 
 /* The process (thread-group id) of the calling thread, in our pid namespace; -ESRCH. */
 pid_t call_tgid(struct call *c);

@@ -24,6 +24,7 @@ bool inject_claims(struct engine *e, pid_t tid)
 		next = true;
 	} else {
 		for (; i; i = find_locked(e, tid)) {
+			call_waits();
 			atomic_store(&i->held, true);
 			pthread_cond_wait(&e->inject_gone, &e->inject_lock);
 		}

@@ -491,6 +491,7 @@ enum verdict inject_call(struct call *c, const struct inject_args *a)
 	enum verdict v = DONE;
 	int r = s.tgid < 0 ? -ESRCH : 0;
 
+	call_waits();
 	if (r == 0 && a->head)
 		r = read_argv(&s);
 	if (r == 0)

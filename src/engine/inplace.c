@@ -300,6 +300,7 @@ enum verdict inject_in_place(struct call *c, const struct in_place *ip)
 	struct claim next;
 	int r = 0;
 
+	call_waits();
 	if (mem < 0)
 		return call_return(c, mem);
 	if (!ip->argv.v && is_there(c->tid, "cwd", &ip->then))

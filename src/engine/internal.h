@@ -4,6 +4,7 @@
 #define UM_ENGINE_INTERNAL_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <urcu/list.h>
 
@@ -13,10 +14,30 @@
 #define FD_LOCKS 64
 #define STATUS_MAX 16384 /* of /proc/PID/status, in which a user may have hundreds of groups */
 
+struct seccomp_notif;
+struct seccomp_notif_resp;
+
 struct fd_slot {
 	pthread_mutex_t lock; /* held from choosing a number to its injection */
 	pid_t tgid;
 	int next; /* where the last free number was found */
+};
+
+/* The workers (pool.c). */
+struct pool {
+	atomic_int alive;     /* threads */
+	atomic_int receivers; /* of them that receive, or are on their way to it: one at most */
+	atomic_int parked;    /* that wait for `token`, and have none on its way to them */
+	atomic_int waiting;   /* whose handler waits or has waited for somebody */
+	sem_t token;	      /* who takes it is a receiver */
+	int cpus;
+	atomic_bool stopping;
+	atomic_bool starved; /* the last worker that was wanted could not be had */
+	atomic_uint received; /* calls */
+	pthread_t watch;      /* the thread that finds handlers which wait without saying so */
+	bool watched;
+	atomic_bool watch_asleep;
+	sem_t watch_wake;
 };
 
 struct engine {
@@ -32,9 +53,7 @@ struct engine {
 	size_t notif_size, resp_size;
 	bool lends; /* pidfd_getfd(2) is allowed */
 	_Atomic(void (*)(struct call *, enum verdict)) observe;
-	atomic_int alive, idle;
-	atomic_bool stopping;
-	atomic_bool starved; /* the last worker that was wanted could not be had */
+	struct pool pool;
 	struct fd_slot fds[FD_LOCKS];
 	/* claim.h: the threads whose next call is ours */
 	atomic_int ninject;
@@ -44,6 +63,12 @@ struct engine {
 };
 
 int MUST_CHECK notify_start(struct engine *e);
-void notify_stop(struct engine *e);
+/* Receives one call, handles and answers it. 1: done; 0: there was none; -1: there will be none. */
+int notify_serve(struct engine *e, struct seccomp_notif *n, struct seccomp_notif_resp *r);
+
+int MUST_CHECK pool_start(struct engine *e);
+void pool_stop(struct engine *e);
+/* The calling worker has a call and receives no more. */
+void pool_received(struct engine *e, const struct call *c);
 
 #endif

@@ -399,7 +399,7 @@ void engine_stop(struct engine *e)
 	e->launcher_sock = -1;
 	if (e->launcher > 0)
 		kill(e->launcher, SIGKILL);
-	notify_stop(e);
+	pool_stop(e);
 }
 
 pid_t engine_launcher_pid(const struct engine *e)
@@ -455,6 +455,7 @@ static int transact(struct engine *e, struct request_msg *rq, const int *fds, si
 		cm->cmsg_len = CMSG_LEN(nfds * sizeof(int));
 		memcpy(CMSG_DATA(cm), fds, nfds * sizeof(int));
 	}
+	call_waits();
 	pthread_mutex_lock(&e->launcher_lock);
 	/* What it starts inherits its mark. Not set in the child itself, whose prlimit(2) is
 	 * answered by the view like any guest's. */

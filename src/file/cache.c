@@ -230,6 +230,7 @@ int cache_wait(struct filecache *c, const struct fs_req *req)
 	struct timespec until;
 	bool gone;
 
+	call_waits();
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += 50000000;
 	if (until.tv_nsec >= (long)NSEC_PER_SEC) {

@@ -221,6 +221,7 @@ static int have_entry(struct dirsnap *d, struct vfile *vf, const struct fs_req *
 		if (d->end)
 			return 0;
 		if (d->busy) {
+			call_waits();
 			pthread_cond_wait(&d->changed, &d->lock);
 			continue;
 		}

@@ -283,6 +283,7 @@ int blocking_begin(struct blocking *b)
 	struct itimerspec every = { { 0, 50000000 }, { 0, 50000000 } };
 	sigset_t set;
 
+	call_waits();
 	pthread_once(&once, blocking_install);
 	sev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	if (timer_create(CLOCK_MONOTONIC, &sev, &b->timer) < 0)

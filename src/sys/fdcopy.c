@@ -66,6 +66,8 @@ static bool is_device(const struct end *e)
 /* Waits for a pipe or socket as long as the guest does. */
 static int wait_for(struct call *c, int fd, short events, bool nonblock)
 {
+	if (!nonblock)
+		call_waits();
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = events };
 		int n = poll(&p, 1, nonblock ? 0 : 50);

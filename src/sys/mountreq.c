@@ -526,6 +526,7 @@ int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char
 	int r;
 
 	j.ret_message = &message;
+	call_waits();
 	r = run_job(&j);
 	if (r < 0 && !message)
 		fail(&j, r, "%s on %s: %s", rq->source, rq->target, strerror(-r));

@@ -120,7 +120,7 @@ static void tell(struct trace *t, const char *line, size_t len)
 void trace_observe(struct call *c, enum verdict v)
 {
 	struct trace *t = c->um->trace;
-	uint64_t ns = now_ns() - c->t_recv;
+	uint64_t ns = c->t_end - c->t_recv;
 	char line[512];
 
 	if (!t || !c->row || c->row < t->rows || c->row >= t->rows + t->nrows)

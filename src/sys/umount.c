@@ -245,8 +245,10 @@ static int take_down_lazily(struct um *um, struct mount *m, int flags)
 /* Takes the reference of m, which is in the tree. */
 static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 {
-	int r = before_detach(um, c, m, flags);
+	int r;
 
+	call_waits();
+	r = before_detach(um, c, m, flags);
 	if (r == 0 && (flags & MNT_DETACH))
 		return take_down_lazily(um, m, flags);
 	if (r == 0)

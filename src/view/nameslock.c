@@ -48,6 +48,7 @@ int names_lock(struct names_lock *l, const struct fs_req *req)
 	assert(l->n > 0 && !l->held);
 	pthread_mutex_lock(&t->names_lock);
 	while (!all_free(l)) {
+		call_waits();
 		until = now_ns() + LOOK_NS;
 		ts = (struct timespec){ (time_t)(until / NSEC_PER_SEC),
 			(long)(until % NSEC_PER_SEC) };

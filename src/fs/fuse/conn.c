@@ -230,6 +230,7 @@ int fuse_wait_ready(struct fuse_conn *fc, const struct fs_req *who, uint64_t dea
 
 	if (state == FUSE_READY)
 		return 0;
+	call_waits();
 	pthread_mutex_lock(&fc->lock);
 	while ((state = atomic_load(&fc->state)) != FUSE_READY && state != FUSE_DEAD) {
 		uint64_t until = now_ns() + POLL_MS * 1000000ull;

@@ -116,6 +116,8 @@ static int wait_ready(struct call *c, int fd, short events, bool nonblock)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
+	if (!nonblock)
+		call_waits();
 	for (;;) {
 		if (poll(&p, 1, nonblock ? 0 : POLL_MS) > 0)
 			return 0;

@@ -584,6 +584,7 @@ int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 	bool first = true;
 	int err;
 
+	call_waits();
 	pthread_mutex_lock(&fc->lock);
 	while (!r->finished) {
 		int ms = now < next_tick ? (int)((next_tick - now) / NSEC_PER_MSEC) + 1 : 1;
@@ -620,6 +621,7 @@ static int wait_writable(struct fuse_conn *fc, struct fuse_req *r, const struct 
 	struct pollfd p = { .fd = fc->sock, .events = POLLIN | POLLOUT };
 	int err = tick(fc, r, who, since);
 
+	call_waits();
 	if (err)
 		return err;
 	pthread_mutex_lock(&fc->lock);
