@@ -42,14 +42,18 @@ struct run {
 	bool command_ended;
 };
 
-/* Each virtual directory and mount costs descriptors; modes are the guests' own business. */
+/* Each virtual directory and mount costs descriptors, each file a placeholder of its size, each
+ * call under way a stack; modes are the guests' own business. */
 static void prepare_process(void)
 {
+	static const int resources[] = { RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_AS };
 	struct rlimit rl;
 
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
-		rl.rlim_cur = rl.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	for (size_t i = 0; i < ARRAY_SIZE(resources); i++) {
+		if (getrlimit(resources[i], &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
+			rl.rlim_cur = rl.rlim_max;
+			(void)setrlimit(resources[i], &rl);
+		}
 	}
 	umask(0);
 }
@@ -58,7 +62,10 @@ static int set_up_rundir(struct run *r)
 {
 	_cleanup_free_ char *where = NULL;
 	pid_t other = 0;
+	mode_t mask = umask(0);
 	int err = rundir_new(r->o->name, &r->um.rundir, &other, &where);
+
+	umask(mask); /* for the guests */
 
 	if (err == -EEXIST && other)
 		log_user("a view named %s runs already (process %d): choose another --name", r->o->name,
@@ -197,12 +204,25 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 	return err;
 }
 
+/* What no privilege of ours lifts. */
+static void warn_of_file_size(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_FSIZE, &rl) < 0 || rl.rlim_max == RLIM_INFINITY)
+		return;
+	log_user("files larger than %llu bytes cannot be used on mounts (ulimit -f)",
+		(unsigned long long)rl.rlim_max);
+}
+
 /* Those of -m, before the command starts. */
 static int make_mounts(struct run *r)
 {
 	_cleanup_free_ char *cwd = getcwd(NULL, 0);
 	int err = 0;
 
+	if (r->o->mounts && r->o->mounts[0])
+		warn_of_file_size();
 	for (size_t i = 0; r->o->mounts && r->o->mounts[i] && err == 0; i++)
 		err = make_mount(r, r->o->mounts[i], cwd);
 	return err;

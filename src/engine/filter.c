@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 
 #include "engine/guestfd.h"
 #include "engine/nr.h"
@@ -130,30 +130,30 @@ static int add_row(scmp_filter_ctx ctx, const struct sysrow *row, const struct f
 	return -EINVAL;
 }
 
-/* libseccomp writes the program to a descriptor alone. */
+/* libseccomp writes the program to a descriptor alone, by one write(2): to a socket, since a file
+ * may be too large for RLIMIT_FSIZE, and a pipe has but a page when the user has many. */
 static int export_program(scmp_filter_ctx ctx, struct sock_fprog *prog)
 {
-	_cleanup_fd_ int fd = memfd_create("umview-filter", MFD_CLOEXEC);
-	struct stat st;
-	void *buf;
-	int r;
+	const size_t max = BPF_MAXINSNS * sizeof(struct sock_filter);
+	_cleanup_free_ void *buf = malloc(max);
+	_cleanup_fd_ int in = -1, out = -1;
+	ssize_t n;
+	int sv[2], r;
 
-	if (fd < 0)
-		return -errno;
-	r = seccomp_export_bpf(ctx, fd);
-	if (r < 0)
-		return r;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	buf = malloc((size_t)st.st_size);
 	if (!buf)
 		return -ENOMEM;
-	if (pread(fd, buf, (size_t)st.st_size, 0) != st.st_size) {
-		free(buf);
-		return -EIO;
-	}
-	prog->filter = buf;
-	prog->len = (unsigned short)((size_t)st.st_size / sizeof(struct sock_filter));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv) < 0)
+		return -errno;
+	out = sv[0];
+	in = sv[1];
+	r = seccomp_export_bpf(ctx, out);
+	if (r < 0)
+		return r;
+	n = recv(in, buf, max, MSG_TRUNC);
+	if (n <= 0 || (size_t)n > max)
+		return n < 0 ? -errno : -EIO;
+	prog->filter = take_ptr(&buf);
+	prog->len = (unsigned short)((size_t)n / sizeof(struct sock_filter));
 	return 0;
 }
 

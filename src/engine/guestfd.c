@@ -187,6 +187,25 @@ static int find_free(struct call *c, int pidfd, struct fd_slot *s, int from, int
 	return -EMFILE;
 }
 
+bool guestfd_room(struct call *c)
+{
+	_cleanup_fd_ int pidfd = open_pidfd(c);
+	struct fd_slot *s = slot_of(c);
+	int limit = nofile_limit(c), low = limit < VFD_HOT ? limit : VFD_HOT;
+	bool room = false;
+
+	if (pidfd < 0 || limit < 0)
+		return true; /* it is gone, or going */
+	if (limit > VFD_HOT) {
+		pthread_mutex_lock(&s->lock);
+		room = find_free(c, pidfd, s, VFD_HOT, limit) >= 0;
+		pthread_mutex_unlock(&s->lock);
+	}
+	while (!room && low > 0)
+		room = fd_free(c, pidfd, --low);
+	return room;
+}
+
 /* Puts fd at a free number of the zone; how is 0 or SECCOMP_ADDFD_FLAG_SEND. */
 static int place(struct call *c, int fd, int flags, enum guestfd_zone zone, unsigned how)
 {
@@ -238,6 +257,8 @@ int guestfd_add(struct call *c, int fd, int flags)
 {
 	int n = place(c, fd, flags, ZONE_HOT, 0);
 
+	if (n == -EMFILE) /* few are allowed, or all from VFD_HOT on in use */
+		n = addfd(c, fd, -1, 0, flags);
 	return n == -ENOENT ? -ESRCH : n;
 }
 

@@ -50,12 +50,16 @@ enum verdict guestfd_answer_last(struct call *c, int *fd, int flags, enum guestf
 /* The same as dup2(2) answers: at this number, whatever was there. */
 enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags);
 
-/* Adds a descriptor without answering: the number in the guest (from VFD_HOT up), or -errno. */
+/* Adds a descriptor without answering: the number in the guest (from VFD_HOT up if it can be), or -errno. */
 int MUST_CHECK guestfd_add(struct call *c, int fd, int flags);
 
 /* Makes the guest's number `at` stand for the open file `fd` (which stays the caller's), as dup2(2)
  * does, without answering: 0 or -errno. */
 int MUST_CHECK guestfd_replace(struct call *c, int fd, int at, int flags);
+
+/* Is there a number that the next virtual file can have? Asked before one is made: open(2) fails
+ * with EMFILE before it creates anything. */
+bool guestfd_room(struct call *c);
 
 /* Must the next virtual file take the lowest number: because 0, 1 or 2 is free (programs count
  * on close(0); open()), or because no number >= VFD_BASE is allowed (RLIMIT_NOFILE)? Then the

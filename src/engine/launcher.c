@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -32,6 +33,7 @@
 #endif
 
 #define LAUNCH_TIMEOUT_MS 30000
+#define PIECE 32768 /* what a socket's buffer always has room for */
 
 /* Shared by both while the launcher starts. */
 struct boot {
@@ -41,10 +43,12 @@ struct boot {
 
 enum request { REQ_SPAWN, REQ_SETTLE };
 
-/* A request: this, a memfd with the strings (argv, then envp, then cwd), then up to 3 descriptors. */
+/* A request: this, with up to 3 descriptors; then the strings (argv, then envp, then cwd), in pieces.
+ * Not in a file, which RLIMIT_FSIZE would bound. */
 struct request_msg {
 	int kind;
 	uint32_t argc, envc;
+	size_t len; /* of the strings */
 	bool has_fd[3];
 	bool service, has_cwd;
 	pid_t pgid;
@@ -84,6 +88,22 @@ static const char *exec_error(int err, int *ret_status)
 	return err == ENOENT ? "not found" : strerror(err);
 }
 
+/* Where the kernel mounts, what a user's files and memory may be concerns no file system: an image
+ * is larger than any file in it. Beyond the hard limit a write fails, and ends no server. */
+static void loosen_limits(void)
+{
+	static const int resources[] = { RLIMIT_FSIZE, RLIMIT_AS };
+	struct rlimit rl;
+
+	for (size_t i = 0; i < ARRAY_SIZE(resources); i++) {
+		if (getrlimit(resources[i], &rl) == 0) {
+			rl.rlim_cur = rl.rlim_max;
+			(void)setrlimit(resources[i], &rl); /* always allowed */
+		}
+	}
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 /* In the new process: becomes the program, or says why not. */
 static _Noreturn void become(const struct engine *e, const struct request_msg *rq, char **argv,
 	char **envp, const char *cwd, int fds[3])
@@ -109,6 +129,8 @@ static _Noreturn void become(const struct engine *e, const struct request_msg *r
 	}
 	for (int s = 1; s < NSIG; s++)
 		signal(s, !rq->service && (e->o.ignored >> (s - 1) & 1) ? SIG_IGN : SIG_DFL);
+	if (rq->service)
+		loosen_limits();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (cwd && chdir(cwd) < 0) {
@@ -141,20 +163,15 @@ static char **split_strings(char **p, const char *end, uint32_t n)
 
 /* Signal dispositions of the command are the user's: those that were ignored stay so. */
 static pid_t do_spawn(
-	const struct engine *e, const struct request_msg *rq, int strings, int fds[3])
+	const struct engine *e, const struct request_msg *rq, char *strings, int fds[3])
 {
-	off_t len = lseek(strings, 0, SEEK_END);
-	char *p, *map = len > 0 ? mmap(NULL, (size_t)len, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-					  strings, 0) : MAP_FAILED;
+	char *p = strings, *end = strings + rq->len;
 	char **argv, **envp, **cwd;
 	pid_t pid = -ENOMEM;
 
-	if (map == MAP_FAILED)
-		return -EINVAL;
-	p = map;
-	argv = split_strings(&p, map + len, rq->argc);
-	envp = argv ? split_strings(&p, map + len, rq->envc) : NULL;
-	cwd = envp ? split_strings(&p, map + len, rq->has_cwd) : NULL;
+	argv = split_strings(&p, end, rq->argc);
+	envp = argv ? split_strings(&p, end, rq->envc) : NULL;
+	cwd = envp ? split_strings(&p, end, rq->has_cwd) : NULL;
 	if (cwd) {
 		pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
 		if (pid == 0)
@@ -165,15 +182,29 @@ static pid_t do_spawn(
 	free(cwd);
 	free(envp);
 	free(argv);
-	munmap(map, (size_t)len);
 	return pid;
 }
 
-/* One request: its descriptors (the strings first) are in fds; the answer is a pid or -errno. */
-static int receive_request(int sock, struct request_msg *rq, int fds[4], int *ret_nfds)
+/* The strings of a request, which follow it; NULL: the end. */
+static char *receive_strings(int sock, size_t len)
+{
+	char *text = malloc(len + 1);
+
+	for (size_t at = 0; text && at < len;) {
+		ssize_t n = recv(sock, text + at, len - at, 0);
+
+		if (n <= 0 && errno != EINTR)
+			return NULL; /* the process ends */
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return text;
+}
+
+/* One request: its descriptors are in fds; the answer is a pid or -errno. */
+static int receive_request(int sock, struct request_msg *rq, int fds[3], int *ret_nfds)
 {
 	union {
-		char buf[CMSG_SPACE(4 * sizeof(int))];
+		char buf[CMSG_SPACE(3 * sizeof(int))];
 		struct cmsghdr align;
 	} ctl;
 	struct iovec iov = { rq, sizeof(*rq) };
@@ -211,21 +242,23 @@ static void settle(int sock)
 static _Noreturn void launcher_main(const struct engine *e, int sock)
 {
 	for (;;) {
+		_cleanup_free_ char *strings = NULL;
 		struct answer_msg answer;
 		struct request_msg rq;
-		int fds[4], nfds, use[3] = { -1, -1, -1 }, r = 0;
+		int fds[3], nfds, use[3] = { -1, -1, -1 }, r = 0;
 
 		if (receive_request(sock, &rq, fds, &nfds) < 0)
 			_exit(0);
 		if (rq.kind == REQ_SETTLE) {
 			settle(sock);
-		} else if (nfds >= 1) {
-			for (int i = 0, at = 1; i < 3; i++)
+		} else {
+			strings = receive_strings(sock, rq.len);
+			if (!strings)
+				_exit(1);
+			for (int i = 0, at = 0; i < 3; i++)
 				if (rq.has_fd[i] && at < nfds)
 					use[i] = fds[at++];
-			r = do_spawn(e, &rq, fds[0], use);
-		} else {
-			r = -EINVAL;
+			r = do_spawn(e, &rq, strings, use);
 		}
 		for (int i = 0; i < nfds; i++)
 			close(fds[i]);
@@ -407,13 +440,21 @@ pid_t engine_launcher_pid(const struct engine *e)
 	return e->launcher;
 }
 
-static int add_strings(int fd, char *const *v, uint32_t *ret_n)
+static void add_strings(FILE *f, char *const *v, uint32_t *ret_n)
 {
-	for (*ret_n = 0; v[*ret_n]; (*ret_n)++) {
-		int r = write_all(fd, v[*ret_n], strlen(v[*ret_n]) + 1);
+	for (*ret_n = 0; v[*ret_n]; (*ret_n)++)
+		fwrite(v[*ret_n], 1, strlen(v[*ret_n]) + 1, f);
+}
 
-		if (r < 0)
-			return r;
+static int send_strings(const struct engine *e, const char *text, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		size_t piece = len - at < PIECE ? len - at : PIECE;
+		ssize_t n = send(e->launcher_sock, text + at, piece, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? (size_t)n : 0;
 	}
 	return 0;
 }
@@ -433,10 +474,11 @@ static int await_answer(struct engine *e, uint32_t serial)
 	return answer.result;
 }
 
-static int transact(struct engine *e, struct request_msg *rq, const int *fds, size_t nfds)
+static int transact(struct engine *e, struct request_msg *rq, const char *strings, const int *fds,
+	size_t nfds)
 {
 	union {
-		char buf[CMSG_SPACE(4 * sizeof(int))];
+		char buf[CMSG_SPACE(3 * sizeof(int))];
 		struct cmsghdr align;
 	} ctl = { 0 };
 	struct iovec iov = { rq, sizeof(*rq) };
@@ -465,6 +507,8 @@ static int transact(struct engine *e, struct request_msg *rq, const int *fds, si
 	if (sendmsg(e->launcher_sock, &mh, MSG_NOSIGNAL) < 0)
 		answer = -errno;
 	else
+		answer = send_strings(e, strings, rq->len);
+	if (answer == 0)
 		answer = await_answer(e, rq->serial);
 	pthread_mutex_unlock(&e->launcher_lock);
 	return answer;
@@ -472,28 +516,27 @@ static int transact(struct engine *e, struct request_msg *rq, const int *fds, si
 
 int engine_spawn(struct engine *e, const struct spawn *s, pid_t *ret)
 {
-	_cleanup_fd_ int strings = memfd_create("umview-spawn", MFD_CLOEXEC);
+	_cleanup_free_ char *strings = NULL;
 	struct request_msg rq = { .kind = REQ_SPAWN, .service = s->service, .pgid = s->pgid,
 		.has_cwd = s->cwd != NULL };
-	int fds[4], r;
+	FILE *f = open_memstream(&strings, &rq.len);
+	int fds[3], r;
 	size_t n = 0;
 
-	if (strings < 0)
-		return -errno;
-	r = add_strings(strings, s->argv, &rq.argc);
-	if (r == 0)
-		r = add_strings(strings, s->envp, &rq.envc);
-	if (r == 0 && s->cwd)
-		r = write_all(strings, s->cwd, strlen(s->cwd) + 1);
-	if (r < 0)
-		return r;
-	fds[n++] = strings;
+	if (!f)
+		return -ENOMEM;
+	add_strings(f, s->argv, &rq.argc);
+	add_strings(f, s->envp, &rq.envc);
+	if (s->cwd)
+		fwrite(s->cwd, 1, strlen(s->cwd) + 1, f);
+	if (fclose(f) != 0)
+		return -ENOMEM;
 	for (int i = 0; i < 3; i++) {
 		rq.has_fd[i] = s->fd[i] >= 0;
 		if (rq.has_fd[i])
 			fds[n++] = s->fd[i];
 	}
-	r = transact(e, &rq, fds, n);
+	r = transact(e, &rq, strings, fds, n);
 	if (r < 0)
 		return r;
 	*ret = r;
@@ -504,5 +547,5 @@ int engine_launcher_settle(struct engine *e)
 {
 	struct request_msg rq = { .kind = REQ_SETTLE };
 
-	return transact(e, &rq, NULL, 0);
+	return transact(e, &rq, NULL, NULL, 0);
 }

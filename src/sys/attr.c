@@ -12,6 +12,7 @@
 
 #include "sys/at.h"
 #include "sys/attrs.h"
+#include "sys/fd.h"
 #include "sys/ids.h"
 #include "sys/table.h"
 
@@ -305,19 +306,6 @@ enum verdict sys_utime(struct call *c)
 
 /* ---- truncate ---- */
 
-/* RLIMIT_FSIZE is the guest's, and so is the signal. */
-static int truncate_limit(struct call *c, uint64_t size)
-{
-	struct rlimit lim;
-	pid_t tgid = call_tgid(c);
-
-	if (tgid <= 0 || task_limit(tgid, RLIMIT_FSIZE, &lim) < 0 ||
-		lim.rlim_cur == RLIM_INFINITY || size <= lim.rlim_cur)
-		return 0;
-	syscall(SYS_tgkill, tgid, c->tid, SIGXFSZ);
-	return -EFBIG;
-}
-
 /* vfs_truncate() */
 static int truncate_virtual(struct at *a, uint64_t size)
 {
@@ -335,8 +323,8 @@ static int truncate_virtual(struct at *a, uint64_t size)
 		r = inode_getattr(a->p.inode, &a->req, false, &attr);
 	if (r == 0)
 		r = file_not_running(a->p.inode);
-	if (r == 0 && size > attr.size)
-		r = truncate_limit(a->c, size);
+	if (r == 0 && size > attr.size && size > vfd_limit(a->c))
+		r = vfd_too_large(a->c);
 	return r < 0 ? r : file_truncate(a->p.inode, &a->req, size);
 }
 

@@ -65,13 +65,19 @@ int vfd_go_low(struct vfd *v)
 	return r < 0 ? r : cache_go_low(v->vf->cache, &v->req, v->fl);
 }
 
-static uint64_t file_limit(struct call *c)
+uint64_t vfd_limit(struct call *c)
 {
 	struct rlimit lim;
 
 	if (task_limit(c->tid, RLIMIT_FSIZE, &lim) < 0)
 		return UINT64_MAX;
 	return lim.rlim_cur;
+}
+
+int vfd_too_large(struct call *c)
+{
+	syscall(SYS_tgkill, call_tgid(c), c->tid, SIGXFSZ);
+	return -EFBIG;
 }
 
 /* Writing takes the set-user-ID bit, and the set-group-ID bit where it means that, as the kernel does
@@ -111,7 +117,7 @@ static ssize_t write_direct(
 
 ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, off_t off, int rwf)
 {
-	uint64_t limit = file_limit(c);
+	uint64_t limit = vfd_limit(c);
 	ssize_t n;
 
 	if (!vfd_can_write(v))
@@ -129,9 +135,7 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 		}
 		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit);
 	}
-	if (n == -EFBIG)
-		syscall(SYS_tgkill, call_tgid(c), c->tid, SIGXFSZ);
-	return n;
+	return n == -EFBIG ? vfd_too_large(c) : n;
 }
 
 int vfd_written(struct vfd *v, int rwf)

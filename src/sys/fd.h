@@ -45,6 +45,9 @@ ssize_t MUST_CHECK vfd_write(
 	struct vfd *v, struct call *c, const void *buf, size_t len, off_t off, int rwf);
 /* What a write has to do before it returns; once after the last piece. 0 or -errno. */
 int MUST_CHECK vfd_written(struct vfd *v, int rwf);
+/* The guest's RLIMIT_FSIZE; and what is done where it forbids a byte: SIGXFSZ and -EFBIG. */
+uint64_t vfd_limit(struct call *c);
+int vfd_too_large(struct call *c);
 /* Makes sure that [off, off + len) (off < 0: the position) can be read natively. */
 int MUST_CHECK vfd_fill(struct vfd *v, off_t off, uint64_t len);
 /* Before the open file comes to a number where nothing is trapped. */

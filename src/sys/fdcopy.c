@@ -285,6 +285,18 @@ static off_t place_of(const struct end *e)
 	return e->off >= 0 ? e->off : lseek(e->fd, 0, SEEK_CUR);
 }
 
+/* No more than the guest may write: unlike write(2) it is told so before the first byte. */
+static int range_limit(const struct end *out, struct call *c, size_t *len)
+{
+	uint64_t limit = is_reg(out) ? vfd_limit(c) : UINT64_MAX, to = (uint64_t)place_of(out);
+
+	if (*len && to >= limit)
+		return vfd_too_large(c);
+	if (*len > limit - to)
+		*len = (size_t)(limit - to);
+	return 0;
+}
+
 /* One file's ranges must not overlap. */
 static bool overlaps(const struct end *in, const struct end *out, size_t len)
 {
@@ -383,6 +395,8 @@ enum verdict sys_copy_file_range(struct call *c)
 	if (!is_reg(&in) && !is_reg(&out))
 		return CONTINUE;
 	n = range_check(&in, &out);
+	if (n == 0)
+		n = range_limit(&out, c, &len);
 	if (n == 0 && overlaps(&in, &out, len))
 		n = -EINVAL;
 	if (n < 0)

@@ -86,27 +86,43 @@ static enum verdict low_answer(struct vfd *v, struct call *c, int to, int flags)
 			guestfd_answer_at(c, fd, to, flags);
 }
 
-/* The lowest number matters for 0, 1, 2 alone (as in guestfd.h): otherwise a new one of the same
- * zone keeps the traps. */
+/* The kernel makes the copy, at a number where nothing may be trapped. */
+static enum verdict dup_low(struct vfd *v, struct call *c)
+{
+	int r = vfd_go_low(v);
+
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+/* A copy in the same zone, where it keeps its traps; once that is full any number will do. */
+static enum verdict dup_high(struct vfd *v, struct call *c, int flags, enum guestfd_zone zone)
+{
+	enum verdict verdict = guestfd_answer(c, v->fd, flags, zone);
+
+	if (verdict != DONE || c->ret != -EMFILE || v->vf->kind == VFILE_DEVICE)
+		return verdict;
+	return dup_low(v, c);
+}
+
+/* The lowest number matters for 0, 1, 2 alone (as in guestfd.h). */
 enum verdict sys_dup(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	int fd = call_fd(c, 0), r;
+	int fd = call_fd(c, 0);
 
 	if (!vfd_get(&v, c, fd))
 		return CONTINUE;
 	if (!guestfd_wants_low(c))
-		return guestfd_answer(c, v.fd, 0, fd < VFD_HOT ? ZONE_FILLED : ZONE_HOT);
+		return dup_high(&v, c, 0, fd < VFD_HOT ? ZONE_FILLED : ZONE_HOT);
 	if (has_low(v.vf))
 		return low_answer(&v, c, -1, 0);
-	r = vfd_go_low(&v);
-	return r < 0 ? call_return(c, r) : CONTINUE;
+	return dup_low(&v, c);
 }
 
 static enum verdict dup_to(struct call *c, int flags)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	int from = call_fd(c, 0), to = call_fd(c, 1), r;
+	int from = call_fd(c, 0), to = call_fd(c, 1);
 
 	if (from == to || from < 0 || to < 0)
 		return CONTINUE;
@@ -123,8 +139,7 @@ static enum verdict dup_to(struct call *c, int flags)
 		return CONTINUE;
 	if (has_low(v.vf))
 		return low_answer(&v, c, to, flags);
-	r = vfd_go_low(&v);
-	return r < 0 ? call_return(c, r) : CONTINUE;
+	return dup_low(&v, c);
 }
 
 enum verdict sys_dup2(struct call *c)
@@ -145,12 +160,9 @@ static enum verdict fcntl_dup(struct vfd *v, struct call *c, int flags)
 
 	if (fd < VFD_HOT || min < 0 || min >= VFD_HOT)
 		return CONTINUE;
-	if (!guestfd_lends(c)) {
-		int r = vfd_go_low(v);
-
-		return r < 0 ? call_return(c, r) : CONTINUE;
-	}
-	return guestfd_answer(c, v->fd, flags, ZONE_HOT);
+	if (!guestfd_lends(c))
+		return dup_low(v, c);
+	return dup_high(v, c, flags, ZONE_HOT);
 }
 
 enum verdict sys_fcntl(struct call *c)

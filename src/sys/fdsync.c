@@ -3,9 +3,6 @@
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/falloc.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "sys/fd.h"
 
@@ -87,14 +84,12 @@ enum verdict sys_syncfs(struct call *c)
 static int check_limit(struct call *c, struct inode *ino, const struct fs_req *req, uint64_t size)
 {
 	struct fs_attr attr;
-	struct rlimit lim;
 
-	if (task_limit(c->tid, RLIMIT_FSIZE, &lim) < 0 || size <= lim.rlim_cur)
+	if (size <= vfd_limit(c))
 		return 0;
 	if (inode_getattr(ino, req, false, &attr) == 0 && size <= attr.size)
 		return 0;
-	syscall(SYS_tgkill, call_tgid(c), c->tid, SIGXFSZ);
-	return -EFBIG;
+	return vfd_too_large(c);
 }
 
 enum verdict sys_ftruncate(struct call *c)

@@ -100,6 +100,8 @@ static int open_create(struct at *a, const struct want *w, struct fs_handle *han
 	r = mount_want_write(a->p.mnt);
 	if (r == 0)
 		r = attrs_may_create(a->p.parent, &a->req);
+	if (r == 0 && !guestfd_room(a->c))
+		r = -EMFILE;
 	if (r < 0)
 		return r;
 	r = inode_create(a->p.parent, &a->req, a->p.last, S_IFREG | w->mode,
