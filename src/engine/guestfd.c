@@ -14,27 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
-#include "engine/internal.h"
-#include "engine/nr.h"
-
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
-
-/* A descriptor for the thread, or its process where the kernel knows no thread pidfds (< 6.9). */
-static int open_pidfd(struct call *c)
-{
-	int fd = (int)syscall(SYS_pidfd_open, c->tid, PIDFD_THREAD);
-
-	if (fd < 0 && errno == EINVAL) {
-		pid_t tgid = call_tgid(c);
-
-		if (tgid < 0)
-			return -ESRCH;
-		fd = (int)syscall(SYS_pidfd_open, tgid, 0);
-	}
-	return fd < 0 ? -errno : fd;
-}
+#include "engine/pidfd.h"
 
 /* The way where pidfd_getfd(2) is refused (Docker): the file behind /proc, which is the same
  * inode but another open file. Good enough to know which file it is. */
@@ -50,19 +30,15 @@ static int get_by_proc(struct call *c, int fd)
 
 int guestfd_get(struct call *c, int fd)
 {
-	_cleanup_fd_ int pidfd = -1;
 	int got;
 
 	if (fd < 0)
 		return -EBADF;
-	pidfd = open_pidfd(c);
-	if (pidfd < 0)
-		return pidfd;
-	got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (got < 0 && errno == EPERM)
+	got = pidfd_lend(c, fd);
+	if (got == -EPERM)
 		return get_by_proc(c, fd);
 	if (got < 0)
-		return errno == EBADF ? -EBADF : -ESRCH;
+		return got == -EBADF ? -EBADF : -ESRCH;
 	return got;
 }
 
@@ -95,28 +71,13 @@ int guestfd_stat(struct call *c, int fd, struct stat *ret)
 	return fstat(got, ret) < 0 ? -errno : 0;
 }
 
-static bool fd_free(struct call *c, int pidfd, int fd)
-{
-	int got = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-
-	if (got >= 0) {
-		close(got);
-		return false;
-	}
-	if (errno == EPERM) {
-		got = get_by_proc(c, fd);
-		if (got >= 0)
-			close(got);
-		return got == -EBADF;
-	}
-	return errno == EBADF;
-}
-
 bool guestfd_free(struct call *c, int fd)
 {
-	_cleanup_fd_ int pidfd = open_pidfd(c);
+	int got = guestfd_get(c, fd);
 
-	return pidfd >= 0 && fd_free(c, pidfd, fd);
+	if (got >= 0)
+		close(got);
+	return got == -EBADF;
 }
 
 static int nofile_limit(const struct call *c)
@@ -131,17 +92,13 @@ static int nofile_limit(const struct call *c)
 
 bool guestfd_wants_low(struct call *c)
 {
-	_cleanup_fd_ int pidfd = -1;
 	int limit = nofile_limit(c);
 
 	if (!guestfd_lends(c))
 		return true;
 	if (limit >= 0 && limit <= VFD_HOT)
 		return true;
-	pidfd = open_pidfd(c);
-	if (pidfd < 0)
-		return false;
-	return fd_free(c, pidfd, 0) || fd_free(c, pidfd, 1) || fd_free(c, pidfd, 2);
+	return guestfd_free(c, 0) || guestfd_free(c, 1) || guestfd_free(c, 2);
 }
 
 static int addfd(struct call *c, int fd, int number, unsigned how, int flags)
@@ -167,18 +124,18 @@ static struct fd_slot *slot_of(struct call *c)
 }
 
 /* The first free number of [from, to), looked for at `from` itself, then where the last was. */
-static int find_free(struct call *c, int pidfd, struct fd_slot *s, int from, int to)
+static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 {
 	int start = from, tgid = c->tgid_;
 
-	if (fd_free(c, pidfd, from))
+	if (guestfd_free(c, from))
 		return from;
 	if (s->tgid == tgid && s->next > from && s->next < to)
 		start = s->next;
 	for (int i = 0; i < to - from; i++) {
 		int fd = start + i < to ? start + i : start + i - (to - from);
 
-		if (fd_free(c, pidfd, fd)) {
+		if (guestfd_free(c, fd)) {
 			s->tgid = tgid;
 			s->next = fd + 1;
 			return fd;
@@ -189,39 +146,35 @@ static int find_free(struct call *c, int pidfd, struct fd_slot *s, int from, int
 
 bool guestfd_room(struct call *c)
 {
-	_cleanup_fd_ int pidfd = open_pidfd(c);
 	struct fd_slot *s = slot_of(c);
 	int limit = nofile_limit(c), low = limit < VFD_HOT ? limit : VFD_HOT;
 	bool room = false;
 
-	if (pidfd < 0 || limit < 0)
+	if (limit < 0)
 		return true; /* it is gone, or going */
 	if (limit > VFD_HOT) {
 		pthread_mutex_lock(&s->lock);
-		room = find_free(c, pidfd, s, VFD_HOT, limit) >= 0;
+		room = find_free(c, s, VFD_HOT, limit) >= 0;
 		pthread_mutex_unlock(&s->lock);
 	}
 	while (!room && low > 0)
-		room = fd_free(c, pidfd, --low);
+		room = guestfd_free(c, --low);
 	return room;
 }
 
 /* Puts fd at a free number of the zone; how is 0 or SECCOMP_ADDFD_FLAG_SEND. */
 static int place(struct call *c, int fd, int flags, enum guestfd_zone zone, unsigned how)
 {
-	_cleanup_fd_ int pidfd = open_pidfd(c);
 	struct fd_slot *s = slot_of(c);
 	int limit = nofile_limit(c), n = -EMFILE;
 
-	if (pidfd < 0)
-		return pidfd;
 	if (limit < 0)
 		return -ESRCH;
 	pthread_mutex_lock(&s->lock);
 	if (zone == ZONE_FILLED && limit > VFD_BASE)
-		n = find_free(c, pidfd, s, VFD_BASE, limit < VFD_HOT ? limit : VFD_HOT);
+		n = find_free(c, s, VFD_BASE, limit < VFD_HOT ? limit : VFD_HOT);
 	if (n == -EMFILE && limit > VFD_HOT)
-		n = find_free(c, pidfd, s, VFD_HOT, limit);
+		n = find_free(c, s, VFD_HOT, limit);
 	if (n >= 0)
 		n = addfd(c, fd, n, how | SECCOMP_ADDFD_FLAG_SETFD, flags);
 	pthread_mutex_unlock(&s->lock);

@@ -91,7 +91,7 @@ int guest_write(struct call *c, gaddr_t dst, const void *src, size_t len)
 	return (size_t)n == len ? 0 : -EFAULT;
 }
 
-ssize_t guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size)
+ssize_t guest_read_word(struct call *c, gaddr_t src, char *dst, size_t size)
 {
 	size_t len = 0;
 
@@ -110,10 +110,17 @@ ssize_t guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size)
 			return n == -ESRCH ? -ESRCH : -EFAULT;
 		nul = memchr(dst + len, 0, (size_t)n);
 		if (nul)
-			return call_alive(c) ? nul - dst : -ESRCH;
+			return nul - dst;
 		len += (size_t)n;
 	}
-	return call_alive(c) ? -ENAMETOOLONG : -ESRCH;
+	return -ENAMETOOLONG;
+}
+
+ssize_t guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size)
+{
+	ssize_t n = guest_read_word(c, src, dst, size);
+
+	return (n < 0 && n != -ENAMETOOLONG) || call_alive(c) ? n : -ESRCH;
 }
 
 int guest_read_iov(

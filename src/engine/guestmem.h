@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guest's memory. Addresses of a guest are a type of their own, so that none is ever
- * dereferenced here. Every read is followed by the check that the call still waits.
+ * dereferenced here. Every read is followed by the check that the call still waits, but for
+ * guest_read_word().
  */
 #ifndef UM_ENGINE_GUESTMEM_H
 #define UM_ENGINE_GUESTMEM_H
@@ -31,6 +32,10 @@ int MUST_CHECK guest_write(struct call *c, gaddr_t dst, const void *src, size_t 
 /* Copies a NUL-terminated string of at most size - 1 bytes: its length; -EFAULT,
  * -ENAMETOOLONG, -ESRCH. For paths size is PATH_MAX, as in the kernel. */
 ssize_t MUST_CHECK guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size);
+
+/* The same without the check: for a word that most often only tells that the kernel may go on. Until
+ * call_alive() was asked nothing but CONTINUE or an error may follow from it, and no server hear of it. */
+ssize_t MUST_CHECK guest_read_word(struct call *c, gaddr_t src, char *dst, size_t size);
 
 /* The guest's struct iovec array: at most IOV_MAX entries, malloc'ed; their lengths summed
  * (capped at MAX_RW_COUNT as the kernel does). -EINVAL, -EFAULT, -ENOMEM. */

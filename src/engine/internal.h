@@ -9,6 +9,7 @@
 #include <urcu/list.h>
 
 #include "engine/engine.h"
+#include "engine/own.h"
 
 #define ENGINE_MAX_NR 512
 #define FD_LOCKS 64
@@ -51,6 +52,7 @@ struct engine {
 	uint32_t launcher_serial;      /* of the last one; under it */
 	const struct sysrow *by_nr[ENGINE_MAX_NR];
 	size_t notif_size, resp_size;
+	struct own_ids own;
 	bool lends; /* pidfd_getfd(2) is allowed */
 	_Atomic(void (*)(struct call *, enum verdict)) observe;
 	struct pool pool;

@@ -354,6 +354,7 @@ static struct engine *engine_alloc(const struct engine_options *o)
 	e->o = *o;
 	e->listener = -1;
 	e->lends = probe_getfd();
+	own_ids_read(&e->own);
 	e->launcher_sock = -1;
 	atomic_init(&e->observe, o->observe);
 	pthread_mutex_init(&e->launcher_lock, NULL);

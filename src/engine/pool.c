@@ -17,7 +17,7 @@
  * calls, whether nobody has received for all of it, and then calls for a worker as well. So that is
  * a matter of speed alone.
  */
-#include "engine/internal.h"
+#include "engine/pidfd.h"
 
 #include <sched.h>
 
@@ -38,10 +38,16 @@ struct worker {
 	pid_t last_tid; /* whose call was the last */
 	uint64_t last_end;
 	int queued; /* calls that had waited, in a row */
+	struct pidfds pidfds;
 };
 
 /* The worker that a thread is. What waits may be deep down in a driver that knows of no call. */
 static _Thread_local struct worker *self;
+
+struct pidfds *pool_pidfds(void)
+{
+	return self ? &self->pidfds : NULL;
+}
 
 static bool take_parked(struct pool *p)
 {
@@ -110,6 +116,7 @@ void call_waits(void)
 	if (!w || w->waits)
 		return;
 	w->waits = true;
+	pidfds_drop(&w->pidfds); /* a thousand may wait */
 	atomic_fetch_add(&w->e->pool.waiting, 1);
 	want_receiver(w->e);
 }
@@ -182,6 +189,7 @@ static void *worker(void *arg)
 	}
 	atomic_fetch_sub(&e->pool.receivers, 1);
 parted:
+	pidfds_drop(&w.pidfds);
 	self = NULL;
 	atomic_fetch_sub(&e->pool.alive, 1);
 	return NULL;

@@ -28,6 +28,7 @@ struct files {
 	char *rundir;
 	char *placedir; /* where nameless directories are made: in memory, if there is such a place */
 	atomic_int known; /* vfiles in the registry */
+	atomic_int nlow;  /* of them that may be at numbers below VFD_BASE */
 	char *diskdir; /* where big placeholders lie, NULL: nowhere */
 	atomic_uint serial; /* of names in rundir */
 
@@ -79,6 +80,8 @@ int MUST_CHECK files_add(struct files *f, const struct vfile *like, int fd, stru
 	.kind = kind_, .inode = ino_, .mnt = mnt_, .wd = -1, .place = -1, .device_fd = -1
 /* Takes it out of the registry: nobody finds it from now on; the registry's reference is put. */
 void files_remove(struct vfile *vf);
+/* Nobody has it open any more: it is at no number. */
+void vfile_left_low(struct vfile *vf);
 /* All that are known of a file system (NULL: of all) with a page cache, each referenced, in a
  * malloc'ed array: how many, or -ENOMEM. */
 ssize_t MUST_CHECK files_collect(struct files *f, struct fs *fs, struct vfile ***ret);

@@ -24,6 +24,8 @@ void cache_closed_event(struct vfile *vf)
 	pthread_mutex_lock(&c->lock);
 	if (c->vf == vf && !c->closed)
 		closed = c->closed = cache_unused(c);
+	if (closed)
+		vfile_left_low(vf);
 	wrote = c->writers || c->low;
 	native = c->low;
 	clean = closed && is_clean(c);

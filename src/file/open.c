@@ -309,6 +309,8 @@ static enum verdict answer_open(
 {
 	int flags = o->flags & O_CLOEXEC;
 
+	if (zone == ZONE_LOWEST)
+		files_note_low(o->f, *fd);
 	if (inode_type(o->ino) == S_IFIFO || (o->flags & O_ACCMODE) != O_RDONLY)
 		return guestfd_answer_last(c, fd, flags, zone);
 	return guestfd_answer(c, *fd, flags, zone);

@@ -52,6 +52,34 @@ bool files_any(struct files *f)
 	return f && atomic_load_explicit(&f->known, memory_order_acquire) > 0;
 }
 
+bool files_low(struct files *f)
+{
+	return f && atomic_load_explicit(&f->nlow, memory_order_acquire) > 0;
+}
+
+void vfile_note_low(struct vfile *vf)
+{
+	if (!atomic_exchange(&vf->low, true))
+		atomic_fetch_add(&vf->files->nlow, 1);
+}
+
+void vfile_left_low(struct vfile *vf)
+{
+	if (atomic_exchange(&vf->low, false))
+		atomic_fetch_sub(&vf->files->nlow, 1);
+}
+
+void files_note_low(struct files *f, int fd)
+{
+	_cleanup_vfile_ struct vfile *vf = NULL;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		vf = files_find(f, &st);
+	if (vf)
+		vfile_note_low(vf);
+}
+
 struct vfile *vfile_get(struct vfile *vf)
 {
 	atomic_fetch_add_explicit(&vf->refs, 1, memory_order_relaxed);
@@ -115,13 +143,21 @@ struct vfile *files_find(struct files *f, const struct stat *st)
 
 int vfile_of_fd(struct call *c, struct files *f, int fd, struct vfile **ret, int *ret_fd)
 {
-	_cleanup_fd_ int ours = guestfd_get(c, fd);
+	_cleanup_fd_ int ours = -1;
 	struct stat st;
+	int r = 0;
 
-	if (ours < 0)
-		return ours;
-	if (fstat(ours, &st) < 0)
-		return -errno;
+	if (!ret_fd) {
+		r = guestfd_stat(c, fd, &st);
+	} else {
+		ours = guestfd_get(c, fd);
+		if (ours < 0)
+			return ours;
+		if (fstat(ours, &st) < 0)
+			r = -errno;
+	}
+	if (r < 0)
+		return r;
 	*ret = files_find(f, &st);
 	if (ret_fd)
 		*ret_fd = take_fd(&ours);
@@ -222,6 +258,7 @@ void files_remove(struct vfile *vf)
 	vf->hashed = false;
 	vf->wd = -1;
 	pthread_rwlock_unlock(&f->lock);
+	vfile_left_low(vf);
 	/* fails where the kernel has removed it already, with the inode */
 	if (wd >= 0)
 		(void)inotify_rm_watch(f->inotify, wd);

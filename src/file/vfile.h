@@ -60,6 +60,7 @@ struct vfile {
 	atomic_int device_fd; /* VFILE_DEVICE: = place until its maker puts it, then -1 */
 	unsigned jobs;	     /* what background threads are to do with it (file/files.h) */
 	atomic_bool opath;   /* VFILE_DIR: opened with O_PATH, which the placeholder is not */
+	atomic_bool low;     /* counted in files->nlow: files_low() */
 	bool hashed;	     /* files_find() finds it */
 	bool registered;     /* the registry holds a reference */
 	struct cds_hlist_node hash, wdhash;
@@ -72,6 +73,20 @@ void files_free(struct files *f, uint64_t deadline_ns);
 
 /* Is there any virtual file at all? Else no descriptor need be looked at. */
 bool files_any(struct files *f);
+
+/*
+ * Could a guest have a virtual file at a number below VFD_BASE? Else such a descriptor is a real one,
+ * for certain, and nothing need be asked. A file comes there by ways that we see alone (open, dup,
+ * SCM_RIGHTS, pidfd_getfd); it is noted before it does, and until nobody has the file open.
+ */
+bool files_low(struct files *f);
+static inline bool files_possible(struct files *f, int fd)
+{
+	return fd >= VFD_BASE ? files_any(f) : fd >= 0 && files_low(f);
+}
+void vfile_note_low(struct vfile *vf);
+/* The same by an open file of it, if it is virtual. */
+void files_note_low(struct files *f, int fd);
 
 struct vfile *vfile_get(struct vfile *vf);
 void vfile_put(struct vfile *vf);

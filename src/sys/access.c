@@ -57,7 +57,7 @@ static enum verdict do_access(struct call *c, int dirfd, int mode, int flags)
 		return call_return(c, -EINVAL);
 	if (flags & AT_EMPTY_PATH)
 		pflags |= PATH_EMPTY;
-	n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
+	n = guest_read_word(c, call_addr(c, arg), word, sizeof(word));
 	if (n == 0 && !(flags & AT_EMPTY_PATH))
 		n = -ENOENT;
 	if (n < 0)
@@ -139,7 +139,7 @@ static enum verdict do_readlink(struct call *c, int dirfd, int arg)
 		return CONTINUE;
 	if (size <= 0)
 		return call_return(c, -EINVAL);
-	n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
+	n = guest_read_word(c, call_addr(c, arg), word, sizeof(word));
 	if (n == 0 && !flags)
 		n = -ENOENT;
 	if (n < 0)

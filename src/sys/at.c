@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "engine/own.h"
 #include "sys/procfile.h"
 
 void at_release(struct at *a)
@@ -95,7 +96,8 @@ bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags
 		a->verdict = CONTINUE;
 		return false;
 	}
-	n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
+	n = flags & AT_CHANGES ? guest_read_str(c, call_addr(c, arg), word, sizeof(word)) :
+				 guest_read_word(c, call_addr(c, arg), word, sizeof(word));
 	if (n == 0 && !(flags & PATH_EMPTY))
 		n = -ENOENT;
 	if (n < 0)
@@ -189,7 +191,7 @@ void real_enter(struct at *a)
 	struct host_ids ids;
 
 	a->switched = false;
-	if (geteuid() != 0 || host_ids_read(a->c->tid, &ids) < 0)
+	if (call_own_ids(a->c).uid != 0 || host_ids_read(a->c->tid, &ids) < 0)
 		return;
 	if (ids.uid != 0) {
 		syscall(SYS_setgroups, ids.ngroups, ids.groups);
@@ -221,9 +223,10 @@ enum verdict real_leave(struct at *a, long ret)
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict)
 {
 	_cleanup_fd_ int dup = -1;
-	int r = files_any(c->um->files) ? vfile_of_fd(c, c->um->files, fd, ret, opath ? NULL : &dup)
-					: -EBADF;
+	int r = -EBADF;
 
+	if (files_possible(c->um->files, fd))
+		r = vfile_of_fd(c, c->um->files, fd, ret, opath ? NULL : &dup);
 	/* a bad number is the kernel's to refuse */
 	if (r < 0 || !*ret) {
 		*ret_verdict = r == -ESRCH ? call_return(c, r) : CONTINUE;

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "engine/own.h"
+
 #ifndef RWF_DSYNC
 #define RWF_DSYNC 2
 #define RWF_SYNC 4
@@ -19,20 +21,51 @@ void vfd_release(struct vfd *v)
 		vfile_put(v->vf);
 }
 
-bool vfd_get(struct vfd *v, struct call *c, int fd)
+/* The rest of it, once its file and flags are known. */
+static void vfd_fit(struct vfd *v, struct call *c)
 {
-	if (!files_any(c->um->files))
-		return false;
-	if (vfile_of_fd(c, c->um->files, fd, &v->vf, &v->fd) < 0 || !v->vf)
-		return false;
-	v->fl = guestfd_flags(c, fd, v->fd);
+	struct own_ids own = call_own_ids(c);
+
 	if (v->vf->opath)
 		v->fl |= O_PATH;
-	v->req = (struct fs_req){ .uid = geteuid(), .gid = getegid(), .umask = 022 };
+	v->req = (struct fs_req){ .uid = own.uid, .gid = own.gid, .umask = 022 };
 	if (v->vf->cache)
 		cache_req(v->vf->cache, &v->req);
 	v->req.call = c;
 	v->req.pid = c->tid;
+}
+
+bool vfd_get(struct vfd *v, struct call *c, int fd)
+{
+	if (!files_possible(c->um->files, fd))
+		return false;
+	if (vfile_of_fd(c, c->um->files, fd, &v->vf, &v->fd) < 0 || !v->vf)
+		return false;
+	v->fl = guestfd_flags(c, fd, v->fd);
+	vfd_fit(v, c);
+	return true;
+}
+
+bool vfd_of_ours(struct vfd *v, struct call *c, int ours)
+{
+	struct stat st;
+
+	v->fd = ours;
+	if (!files_any(c->um->files) || fstat(ours, &st) < 0)
+		return false;
+	v->vf = files_find(c->um->files, &st);
+	if (!v->vf)
+		return false;
+	v->fl = fcntl(ours, F_GETFL);
+	vfd_fit(v, c);
+	return true;
+}
+
+bool vfd_get_low(struct vfd *v, struct call *c, int fd)
+{
+	if (!vfd_get(v, c, fd))
+		return false;
+	vfile_note_low(v->vf);
 	return true;
 }
 

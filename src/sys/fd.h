@@ -21,6 +21,10 @@ void vfd_release(struct vfd *v);
 
 /* False: a real one, or none (the kernel says so): CONTINUE. */
 bool vfd_get(struct vfd *v, struct call *c, int fd);
+/* By an open file of ours, a dup of a guest's, which is taken. */
+bool vfd_of_ours(struct vfd *v, struct call *c, int ours);
+/* The same as vfd_get() for a copy that may come to a number below VFD_BASE, which is noted. */
+bool vfd_get_low(struct vfd *v, struct call *c, int fd);
 
 static inline bool vfd_cached(const struct vfd *v)
 {

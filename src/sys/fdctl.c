@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "base/log.h"
 #include "sys/carry.h"
@@ -89,8 +90,10 @@ static enum verdict low_answer(struct vfd *v, struct call *c, int to, int flags)
 /* The kernel makes the copy, at a number where nothing may be trapped. */
 static enum verdict dup_low(struct vfd *v, struct call *c)
 {
-	int r = vfd_go_low(v);
+	int r;
 
+	vfile_note_low(v->vf);
+	r = vfd_go_low(v);
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
@@ -133,10 +136,10 @@ static enum verdict dup_to(struct call *c, int flags)
 		if (vfd_get(&old, c, to))
 			before_close(&old);
 	}
-	if (from < VFD_HOT && to < VFD_HOT)
+	if (to >= VFD_HOT || !(to < VFD_BASE ? vfd_get_low(&v, c, from) : vfd_get(&v, c, from)))
 		return CONTINUE;
-	if (to >= VFD_HOT || !vfd_get(&v, c, from))
-		return CONTINUE;
+	if (from < VFD_HOT)
+		return CONTINUE; /* filled as it is */
 	if (has_low(v.vf))
 		return low_answer(&v, c, to, flags);
 	return dup_low(&v, c);
@@ -152,14 +155,38 @@ enum verdict sys_dup3(struct call *c)
 	return dup_to(c, (int)c->args[2] & O_CLOEXEC);
 }
 
+/* What another process, or we, lend to the guest comes to the lowest free number. */
+enum verdict sys_pidfd_getfd(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	_cleanup_fd_ int pidfd = -1;
+	int fd, r = 0;
+
+	if (!files_any(c->um->files))
+		return CONTINUE;
+	pidfd = guestfd_get(c, call_fd(c, 0));
+	fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, call_fd(c, 1), 0);
+	if (fd < 0 || !vfd_of_ours(&v, c, fd))
+		return CONTINUE; /* a real file, or the kernel says why not */
+	vfile_note_low(v.vf);
+	if (call_fd(c, 1) >= VFD_HOT)
+		r = vfd_go_low(&v);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
 /* ---- fcntl ---- */
 
 static enum verdict fcntl_dup(struct vfd *v, struct call *c, int flags)
 {
 	int fd = call_fd(c, 0), min = (int)c->args[2];
 
-	if (fd < VFD_HOT || min < 0 || min >= VFD_HOT)
+	if (min < 0 || min >= VFD_HOT)
 		return CONTINUE;
+	if (fd < VFD_HOT) {
+		if (min < VFD_BASE)
+			vfile_note_low(v->vf);
+		return CONTINUE; /* filled as it is */
+	}
 	if (!guestfd_lends(c))
 		return dup_low(v, c);
 	return dup_high(v, c, flags, ZONE_HOT);

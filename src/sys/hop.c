@@ -84,8 +84,10 @@ bool hop_guest_reaches_us(struct call *c)
 static int proc_path(struct call *c, int fd, bool reach, struct hop *h, char *buf, size_t size)
 {
 	if (!reach) {
-		int n = guestfd_add(c, fd, O_CLOEXEC);
+		int n;
 
+		files_note_low(c->um->files, fd); /* where all others are in use */
+		n = guestfd_add(c, fd, O_CLOEXEC);
 		if (n < 0)
 			return n;
 		h->guest_fd = n;

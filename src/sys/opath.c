@@ -22,6 +22,7 @@ static enum verdict open_by_guest(struct call *c, int fd, int flags)
 	char path[FD_PATH_MAX];
 	int r;
 
+	files_note_low(c->um->files, fd);
 	/* a guest of another user is given a descriptor to open it from, of a kind that it can be
 	 */
 	if (!hop_guest_reaches_us(c)) {
@@ -44,6 +45,7 @@ static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 {
 	_cleanup_fd_ int fd = file_open_dir(c->um->files, p->mnt, p->inode);
 	_cleanup_vfile_ struct vfile *vf = NULL;
+	bool low = guestfd_wants_low(c);
 	struct stat st;
 
 	if (fd < 0)
@@ -53,8 +55,9 @@ static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 	vf = files_find(c->um->files, &st);
 	if (vf)
 		vf->opath = true; /* one open, one placeholder */
-	return guestfd_answer(
-		c, fd, flags & O_CLOEXEC, guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_HOT);
+	if (vf && low)
+		vfile_note_low(vf);
+	return guestfd_answer(c, fd, flags & O_CLOEXEC, low ? ZONE_LOWEST : ZONE_HOT);
 }
 
 enum verdict opath_virtual(struct at *a, int flags)

@@ -194,7 +194,7 @@ static enum verdict do_open(struct call *c, struct want *w)
 	r = flags_check(w);
 	if (r < 0)
 		return call_return(c, r);
-	n = guest_read_str(c, call_addr(c, w->arg), word, sizeof(word));
+	n = guest_read_word(c, call_addr(c, w->arg), word, sizeof(word));
 	if (n <= 0)
 		return call_return(c, n < 0 ? n : -ENOENT);
 	if (!w->resolve && procfile_open(c, w->dirfd, word, w->flags, &v))

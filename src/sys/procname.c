@@ -196,7 +196,7 @@ bool special_parse(struct call *c, int dirfd, const char *word, struct special *
 	const char *p;
 
 	*s = (struct special){ .kind = SPECIAL_NONE };
-	if (!last_is_special(word, c->um))
+	if (!last_is_special(word, c->um) || !call_alive(c))
 		return false;
 	path = make_absolute(c, dirfd, word);
 	if (!path)

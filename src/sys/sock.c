@@ -230,7 +230,7 @@ static int sent_file(struct call *c, int fd)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 
-	return fd >= VFD_HOT && vfd_get(&v, c, fd) ? vfd_go_low(&v) : 0;
+	return fd >= VFD_BASE && vfd_get_low(&v, c, fd) && fd >= VFD_HOT ? vfd_go_low(&v) : 0;
 }
 
 /* For a message that we send ourselves (ours not NULL) the guest's numbers become ours, kept in

@@ -149,30 +149,25 @@ static enum verdict stat_word(struct call *c, int dirfd, const char *word, const
 	return answer(c, w, &f);
 }
 
-/* A descriptor that can be virtual without anything being mounted. */
-static bool fd_suspect(const struct call *c, int fd)
-{
-	return fd >= VFD_BASE || (fd >= 0 && fd <= 2) || view_has_mounts(&c->um->view);
-}
-
 static enum verdict do_stat(struct call *c, int dirfd, int arg, const struct want *w)
 {
+	bool possible = files_possible(c->um->files, dirfd);
 	char word[PATH_MAX];
 	ssize_t n;
 
 	if (w->flags & AT_EMPTY_PATH) {
-		if (!fd_suspect(c, dirfd) && !procfile_maybe_stat(c))
+		if (!possible && !procfile_maybe_stat(c))
 			return CONTINUE;
 		/* since Linux 6.11 NULL is as good as "" */
-		n = c->args[arg] ? guest_read_str(c, call_addr(c, arg), word, sizeof(word)) : 0;
+		n = c->args[arg] ? guest_read_word(c, call_addr(c, arg), word, sizeof(word)) : 0;
 		if (n == 0 && dirfd != AT_FDCWD)
-			return fd_suspect(c, dirfd) ? stat_fd(c, dirfd, w) : CONTINUE;
+			return possible ? stat_fd(c, dirfd, w) : CONTINUE;
 		if (n == 0)
 			strcpy(word, ".");
 	} else {
 		if (!procfile_maybe_stat(c))
 			return CONTINUE;
-		n = guest_read_str(c, call_addr(c, arg), word, sizeof(word));
+		n = guest_read_word(c, call_addr(c, arg), word, sizeof(word));
 		if (n == 0)
 			n = -ENOENT;
 	}

@@ -5,15 +5,14 @@
  * the call.
  *
  * That read costs more than all the rest of a path call, so it is made only where it can say
- * something new. A guest's ids are ours, for good, when all of ours are equal and we hold no
- * capability: guests have no_new_privs, so no exec gives them others, and a user namespace of
- * their own maps no other. The umask matters to calls that make a file alone.
+ * something new: where a guest can have other ids than ours (engine/own.h), and for the umask, which
+ * matters to calls that make a file alone.
  */
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/own.h"
 #include "engine/status.h"
 #include "engine/nr.h"
 #include "view/itable.h"
@@ -59,21 +58,6 @@ static void status_ids(const char *text, const char *key, uint32_t *ret_real, ui
 	}
 }
 
-/* Can no guest have other ids than we? */
-static bool ids_fixed(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[2] = { { 0 } };
-	uid_t ruid, euid, suid;
-	gid_t rgid, egid, sgid;
-
-	if (getresuid(&ruid, &euid, &suid) < 0 || getresgid(&rgid, &egid, &sgid) < 0 ||
-		syscall(SYS_capget, &head, caps) < 0)
-		return false;
-	return ruid != 0 && ruid == euid && ruid == suid && rgid == egid && rgid == sgid &&
-	       !caps[0].permitted && !caps[1].permitted;
-}
-
 static bool makes_file(const struct call *c)
 {
 	switch (c->nr) {
@@ -100,7 +84,7 @@ static void cred_read(struct call *c, struct fs_req *req)
 	void (*fn)(struct call *, struct fs_req *) = atomic_load(&cred_hook);
 	char buf[4096];
 
-	if ((makes_file(c) || !ids_fixed()) && status_read(c->tid, buf, sizeof(buf)) > 0) {
+	if ((makes_file(c) || !call_own_ids(c).fixed) && status_read(c->tid, buf, sizeof(buf)) > 0) {
 		const char *p = status_field(buf, "\nUmask:\t");
 
 		status_ids(buf, "\nUid:\t", &req->ruid, &req->uid);
@@ -120,6 +104,8 @@ static void cred_read(struct call *c, struct fs_req *req)
 
 void fs_req_init(struct fs_req *req, struct call *c)
 {
+	struct own_ids own;
+
 	if (c && c->cred_.known) {
 		*req = (struct fs_req){ .call = c,
 			.uid = c->cred_.uid,
@@ -130,7 +116,8 @@ void fs_req_init(struct fs_req *req, struct call *c)
 			.umask = c->cred_.umask };
 		return;
 	}
-	*req = (struct fs_req){ .call = c, .uid = geteuid(), .gid = getegid(), .umask = 022 };
+	own = call_own_ids(c);
+	*req = (struct fs_req){ .call = c, .uid = own.uid, .gid = own.gid, .umask = 022 };
 	req->ruid = req->uid;
 	req->rgid = req->gid;
 	if (!c)

@@ -81,6 +81,7 @@ static void walk_init(
 	w->root = NULL;
 	w->start_link[0] = '\0';
 	w->touched = flags & PATH_REALIZE;
+	w->alive = false;
 	w->links = 0;
 	w->rest = "";
 	w->rest_buf = NULL;

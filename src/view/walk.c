@@ -196,6 +196,10 @@ int walk_run(struct walk *w)
 	int err;
 
 	do {
+		/* the words may be those of another task by now, and a server is going to hear them */
+		if (w->at.mnt && !w->alive && w->c && w->c->engine && !call_alive(w->c))
+			return -ESRCH;
+		w->alive |= w->at.mnt != NULL;
 		err = w->at.mnt ? walk_virtual(w) : walk_real(w);
 	} while (err == WALK_MORE);
 	return err;

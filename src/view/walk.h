@@ -49,6 +49,7 @@ struct walk {
 	struct place *root;   /* PATH_BENEATH, PATH_IN_ROOT: where ".." and "/" end */
 	char start_link[40];  /* where `at` came from, while it is the start and only a name */
 	bool touched;	      /* something that the kernel does not see was used: never native again */
+	bool alive;	      /* the guest waited still when the walk came to a mount first */
 	int links;
 	const char *rest;     /* what is still to be walked */
 	char *rest_buf;	      /* owned: rest points into it once a link was followed */

@@ -312,8 +312,10 @@ enum verdict fuse_dev_open(struct call *c, struct files *f, int flags)
 	}
 	v = guestfd_answer(c, vf->place, flags & O_CLOEXEC, ZONE_FILLED);
 	if (v == DONE &&
-		c->ret == -EMFILE) /* no number so high is allowed: splice is native then */
+		c->ret == -EMFILE) { /* no number so high is allowed: splice is native then */
+		vfile_note_low(vf);
 		v = guestfd_answer(c, vf->place, flags & O_CLOEXEC, ZONE_LOWEST);
+	}
 	return v;
 }
 
