@@ -73,6 +73,7 @@ struct call {
 	struct call_cred cred_;
 	uint64_t t_recv; /* now_ns() when caught */
 	uint64_t t_end;	 /* and when it had been answered */
+	bool blind;	/* the guest's memory is closed to us: see guestmem.c */
 	char what[160]; /* what was decided, for --trace; may stay empty */
 };
 

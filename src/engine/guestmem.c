@@ -4,6 +4,9 @@
  * process that is not dumpable) /proc/TID/mem, opened when needed. Neither holds the process in
  * place: the id may have been given to another one meanwhile, so each read is followed by
  * NOTIF_ID_VALID and each write preceded by it.
+ *
+ * Where both are refused (a program that runs from a file which we may not read) we are blind to
+ * the guest: such calls go on in the kernel, and find what is there without the view.
  */
 #include "engine/guestmem.h"
 
@@ -31,8 +34,10 @@ static ssize_t move_mem(struct call *c, gaddr_t at, void *buf, size_t len, bool 
 	_cleanup_fd_ int fd = open_mem(c, write ? O_RDWR : O_RDONLY);
 	ssize_t n;
 
-	if (fd < 0)
+	if (fd < 0) {
+		c->blind |= fd == -EACCES || fd == -EPERM;
 		return -EFAULT;
+	}
 	n = write ? pwrite(fd, buf, len, (off_t)at.v) : pread(fd, buf, len, (off_t)at.v);
 	return n < 0 ? -EFAULT : n;
 }

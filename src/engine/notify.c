@@ -109,12 +109,15 @@ static void answer(struct engine *e, struct call *c, enum verdict v, struct secc
 
 static enum verdict handle(struct engine *e, struct call *c)
 {
+	enum verdict v;
+
 	if (c->nr < 0 || c->nr >= ENGINE_MAX_NR || !e->by_nr[c->nr])
 		return CONTINUE;
 	c->row = e->by_nr[c->nr];
 	if (atomic_load_explicit(&e->ninject, memory_order_acquire) && inject_claims(e, c->tid))
 		return CONTINUE;
-	return c->row->handler(c);
+	v = c->row->handler(c);
+	return c->blind && v == DONE && c->ret == -EFAULT ? CONTINUE : v;
 }
 
 /* 1: a call; 0: none (try again); -1: the listener is at its end. */

@@ -377,3 +377,12 @@ int file_open_fd(
 
 	return open_any(&o, &filled);
 }
+
+int file_open_exec(struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino)
+{
+	struct opening o = { .f = f, .mnt = m, .ino = ino, .req = req,
+		.flags = O_RDONLY | O_CLOEXEC, .low = true, .checked = true };
+	bool filled;
+
+	return open_any(&o, &filled);
+}

@@ -119,6 +119,9 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
  * for exec, execveat's dirs, loop devices' backing files, SCM_RIGHTS. fd or -errno. */
 int MUST_CHECK file_open_fd(
 	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino, int flags);
+/* The same for a program that the guest may run, whether or not it may read it. */
+int MUST_CHECK file_open_exec(
+	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino);
 
 /* fd is a file of our own with the content of inode (a program made ready to run): for as long as
  * anybody has it open or runs it, it is seen as inode. */

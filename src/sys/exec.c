@@ -105,7 +105,7 @@ static int open_virtual(struct exec *x, struct image *img)
 		return r;
 	if (!(attr.mode & 0111))
 		return -EACCES;
-	img->fd = file_open_fd(x->c->um->files, &x->req, p->mnt, p->inode, O_RDONLY | O_CLOEXEC);
+	img->fd = file_open_exec(x->c->um->files, &x->req, p->mnt, p->inode);
 	return img->fd < 0 ? img->fd : 0;
 }
 

@@ -21,6 +21,7 @@
 #include "sys/runmount.h"
 
 #define SHADOW_MAX (4u << 20)
+#define FDINFO_MAX (1u << 20)
 
 /* Is this task one of the view's: a descendant of ours? Others have the host's tables. */
 static bool in_view(pid_t pid)
@@ -106,6 +107,35 @@ static bool open_maps(struct call *c, const struct special *s, int flags, enum v
 	return true;
 }
 
+/* What stands for a file of the view has the mount and the number of that file. */
+static bool open_fdinfo(struct call *c, const struct special *s, int flags, enum verdict *ret)
+{
+	_cleanup_inode_ struct inode *ino = NULL;
+	_cleanup_mount_ struct mount *mnt = NULL;
+	_cleanup_free_ char *host = NULL, *text = NULL;
+	struct view *v = &c->um->view;
+	const char *rest;
+	char path[64];
+	struct stat st;
+
+	if ((flags & O_PATH) || !view_has_mounts(v))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, s->num);
+	if (!v->placeholder || stat(path, &st) < 0 ||
+		!v->placeholder(v->placeholder_arg, &st, &ino, &mnt))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", s->pid, s->num);
+	if (read_file(path, FDINFO_MAX, &host, NULL) < 0)
+		return false;
+	rest = strstr(host, "\nino:\t");
+	rest = rest ? strchr(rest + 1, '\n') : NULL;
+	text = str_printf("%.*smnt_id:\t%d\nino:\t%llu%s", (int)strcspn(host, "m"), host, mnt->id,
+		(unsigned long long)inode_number(ino), rest ? rest : "\n");
+	*ret = text ? answer_text(c, "fdinfo", text, strlen(text), flags) :
+		      call_return(c, -ENOMEM);
+	return true;
+}
+
 /*
  * The virtual root may read /etc/shadow, which the user may not: without any entry in it PAM takes every
  * account for an expired one, and su(1) refuses. So there is one for each user, with no password.
@@ -145,6 +175,12 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 		return open_status(c, &s, flags, ret);
 	case SPECIAL_MAPS:
 		return open_maps(c, &s, flags, ret);
+	case SPECIAL_FDINFO:
+		return open_fdinfo(c, &s, flags, ret);
+	case SPECIAL_OURS:
+		/* what our placeholders are is not for guests, as with another user's process */
+		*ret = call_return(c, -EACCES);
+		return true;
 	case SPECIAL_FUSE:
 		if (flags & O_PATH)
 			return false;
@@ -248,6 +284,8 @@ static int link_target(struct call *c, const struct special *s, char **ret)
 	struct stat st;
 	char path[64];
 
+	if (s->link == LINK_MAP)
+		return maps_target(c->um, s->pid, s->rest, ret);
 	if (s->link == LINK_FD)
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, s->num);
 	else

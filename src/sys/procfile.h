@@ -56,5 +56,7 @@ int MUST_CHECK mounttable_text(
  * numbers of the view's files; malloc'ed. */
 int MUST_CHECK maps_text(
 	struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len);
+/* Where /proc/PID/map_files/RANGE leads: 1 and the malloc'ed name, if it is a placeholder; else 0. */
+int MUST_CHECK maps_target(struct um *um, pid_t pid, const char *range, char **ret);
 
 #endif

@@ -14,7 +14,7 @@ struct maps {
 	FILE *out;
 	struct stat st;	 /* the device and number of the last placeholder */
 	char *name;	 /* its name in the view; NULL: none yet */
-	struct fs_attr attr;
+	ino_t ino;
 	dev_t dev;
 };
 
@@ -37,25 +37,36 @@ static bool look_up(struct maps *m, dev_t dev, ino_t ino)
 	m->name = str_printf("%s%s", path, inode->deleted ? " (deleted)" : "");
 	m->st = st;
 	m->dev = mnt->fs->dev;
-	pthread_mutex_lock(&inode->lock);
-	m->attr = inode->attr;
-	pthread_mutex_unlock(&inode->lock);
+	m->ino = inode_number(inode);
 	return m->name != NULL;
 }
 
+/* One line, of a placeholder. */
+struct mapping {
+	unsigned long long start, end, off;
+	char perms[8];
+};
+
 /* "55f3102c8000-55f3102ca000 r--p 00000000 00:01 116228                     /memfd:sl (deleted)" */
+static bool get_mapping(struct maps *m, const char *line, struct mapping *ret)
+{
+	unsigned long long ino;
+	unsigned maj, min;
+
+	return sscanf(line, "%llx-%llx %7s %llx %x:%x %llu", &ret->start, &ret->end, ret->perms,
+		       &ret->off, &maj, &min, &ino) == 7 &&
+	       ino != 0 && look_up(m, makedev(maj, min), ino);
+}
+
 static bool put_mapping(struct maps *m, const char *line)
 {
-	unsigned long long start, end, off, ino;
-	unsigned maj, min;
-	char perms[8];
+	struct mapping g;
 	int n;
 
-	if (sscanf(line, "%llx-%llx %7s %llx %x:%x %llu", &start, &end, perms, &off, &maj, &min,
-		    &ino) != 7 || ino == 0 || !look_up(m, makedev(maj, min), ino))
+	if (!get_mapping(m, line, &g))
 		return false;
-	n = fprintf(m->out, "%08llx-%08llx %s %08llx %02x:%02x %llu ", start, end, perms, off,
-		major(m->dev), minor(m->dev), (unsigned long long)m->attr.ino);
+	n = fprintf(m->out, "%08llx-%08llx %s %08llx %02x:%02x %llu ", g.start, g.end, g.perms,
+		g.off, major(m->dev), minor(m->dev), (unsigned long long)m->ino);
 	fprintf(m->out, "%*s%s\n", n < 73 ? 73 - n : 0, "", m->name);
 	return true;
 }
@@ -97,5 +108,28 @@ int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *re
 	if (fclose(m.out) != 0)
 		return -ENOMEM;
 	*ret = take_ptr(&text);
+	return 0;
+}
+
+int maps_target(struct um *um, pid_t pid, const char *range, char **ret)
+{
+	_cleanup_free_ char *host = NULL;
+	struct maps m = { .um = um };
+	unsigned long long start, end;
+	struct mapping g;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	if (sscanf(range, "%llx-%llx", &start, &end) != 2 ||
+		read_file(path, MAPS_MAX, &host, NULL) < 0)
+		return 0;
+	for (const char *p = host; p && *p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (strtoull(p, NULL, 16) == start && get_mapping(&m, p, &g) && g.end == end) {
+			*ret = m.name;
+			return 1;
+		}
+	}
+	free(m.name);
 	return 0;
 }

@@ -13,7 +13,7 @@ static bool all_digits(const char *s)
 static bool last_is_special(const char *word, const struct um *um)
 {
 	static const char *const names[] = { "mounts", "mountinfo", "mountstats", "mtab", "maps",
-		"smaps", "exe", "cwd", "root", "fuse" };
+		"smaps", "exe", "cwd", "root", "fuse", "fd", "fdinfo", "map_files" };
 	const char *last = strrchr(word, '/');
 
 	last = last ? last + 1 : word;
@@ -21,8 +21,8 @@ static bool last_is_special(const char *word, const struct um *um)
 		if (strcmp(last, names[i]) == 0)
 			return true;
 	}
-	if (all_digits(last))
-		return true;
+	if (*last && last[strspn(last, "0123456789abcdef-")] == '\0')
+		return true; /* a descriptor, or the addresses of a mapping */
 	if (!um->ids)
 		return false;
 	return strcmp(last, "status") == 0 || strncmp(last, "loop", 4) == 0 ||
@@ -95,9 +95,13 @@ static bool parse_proc(struct call *c, const char *p, struct special *s)
 		{ "exe", SPECIAL_LINK, LINK_EXE },
 		{ "cwd", SPECIAL_LINK, LINK_CWD },
 		{ "root", SPECIAL_LINK, LINK_ROOT },
+		{ "fd", SPECIAL_OURS, 0 },
+		{ "fdinfo", SPECIAL_OURS, 0 },
+		{ "map_files", SPECIAL_OURS, 0 },
 	};
 	char first[32];
 	size_t n = strcspn(p, "/");
+	pid_t process;
 
 	if (strcmp(p, "mounts") == 0) {
 		p = "self/mounts";
@@ -118,6 +122,7 @@ static bool parse_proc(struct call *c, const char *p, struct special *s)
 		return false;
 	if (*p++ != '/')
 		return false;
+	process = s->pid;
 	if (strncmp(p, "task/", 5) == 0) {
 		char *end;
 
@@ -132,10 +137,23 @@ static bool parse_proc(struct call *c, const char *p, struct special *s)
 		s->num = atoi(p + 3);
 		return true;
 	}
+	if (strncmp(p, "map_files/", 10) == 0 && strlen(p + 10) < sizeof(s->rest)) {
+		s->kind = SPECIAL_LINK;
+		s->link = LINK_MAP;
+		strcpy(s->rest, p + 10);
+		return true;
+	}
+	if (strncmp(p, "fdinfo/", 7) == 0 && all_digits(p + 7)) {
+		s->kind = SPECIAL_FDINFO;
+		s->num = atoi(p + 7);
+		return true;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		if (strcmp(p, files[i].name) != 0)
 			continue;
 		s->kind = files[i].kind;
+		if (s->kind == SPECIAL_OURS)
+			return process == getpid();
 		if (s->kind == SPECIAL_TABLE)
 			s->table = (enum procfile_table)files[i].detail;
 		else if (s->kind == SPECIAL_LINK)

@@ -10,7 +10,9 @@ enum special_kind {
 	SPECIAL_TABLE,	  /* /proc/PID/mounts & co */
 	SPECIAL_STATUS,	  /* /proc/PID/status */
 	SPECIAL_MAPS,	  /* /proc/PID/maps, smaps */
-	SPECIAL_LINK,	  /* /proc/PID/{exe,cwd,root}, /proc/PID/fd/N */
+	SPECIAL_LINK,	  /* /proc/PID/{exe,cwd,root}, /proc/PID/fd/N, /proc/PID/map_files/A-B */
+	SPECIAL_FDINFO,	  /* /proc/PID/fdinfo/N */
+	SPECIAL_OURS,	  /* /proc/SUPERVISOR/{fd,fdinfo,map_files} */
 	SPECIAL_FUSE,	  /* /dev/fuse */
 	SPECIAL_LOOP,	  /* /dev/loopN, /dev/loop/N */
 	SPECIAL_LOOP_CTL, /* /dev/loop-control */
@@ -19,7 +21,7 @@ enum special_kind {
 	SPECIAL_SHADOW,	  /* /etc/shadow */
 };
 
-enum link_kind { LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
+enum link_kind { LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD, LINK_MAP };
 
 struct special {
 	enum special_kind kind;
@@ -27,7 +29,7 @@ struct special {
 	enum link_kind link;
 	pid_t pid;	/* whose file of /proc it is */
 	int num;	/* descriptor, loop device */
-	char rest[256]; /* what follows /sys/block/loopN/ or /run/mount/ */
+	char rest[256]; /* what follows /sys/block/loopN/, /run/mount/ or map_files/ */
 };
 
 /* Does the word, relative to dirfd, name a made-up file? */

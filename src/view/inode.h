@@ -95,6 +95,17 @@ static inline mode_t inode_type(const struct inode *ino)
 	return ino->type;
 }
 
+/* st_ino, as it was told last. */
+static inline uint64_t inode_number(struct inode *ino)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&ino->lock);
+	n = ino->attr.ino;
+	pthread_mutex_unlock(&ino->lock);
+	return n;
+}
+
 /* Operations that change names: they run the driver's op and keep the caches right, refuse what
  * the state of the tree forbids (-ENOENT in a removed directory, -EROFS with FS_READ_ONLY,
  * -EINVAL for a directory renamed into itself), and apply the umask where the server does not.

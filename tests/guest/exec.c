@@ -286,6 +286,13 @@ static void check_kinds(struct tap *t)
 	RUN(t, "./chain4", "ignored", "last");
 	RUN(t, "/bin/sh", "sh", "-c", "./script from shell; echo \"# $?\"; . ./text; ./text");
 	child_exec(t, "no argv", "./prog", NULL);
+	chmod("link", 0111); /* of the program: it may be run, not read */
+	RUN(t, "./prog", "zero", "report", "not readable");
+	tap_result(t, open("prog", O_RDONLY), "open of it");
+	chmod("script", 0111);
+	RUN(t, "./script", "ignored");
+	chmod("script", 0755);
+	chmod("prog", 0755);
 }
 
 /* A running program cannot be opened for writing. */

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What /proc says of tasks on a mount, and what the programs that read it say: nothing of placeholders,
+# nothing of the supervisor's files.
+. "$TOP/tests/e2e/lib.sh"
+
+need mke2fs gcc fuser lsof pgrep killall
+ext4_image fs.img 32M
+mkdir mnt
+M=$HERE/mnt
+
+inside() {
+	status um -m "$HERE/fs.img:$M" -- bash -c "cd '$M' && $1"
+}
+
+inside 'echo hi >f; mkdir d; exec 7<f 8>>g 9<d
+	for n in 7 8 9; do
+		i=$(sed -n "s/^ino:\t//p" /proc/$$/fdinfo/$n) m=$(sed -n "s/^mnt_id:\t//p" /proc/self/fdinfo/$n)
+		[ "$i" = "$(stat -L -c %i /proc/$$/fd/$n)" ] || echo "$n: inode $i"
+		grep -q "^$m .* '"$M"' " /proc/self/mountinfo || echo "$n: mount $m"
+		sed -n "s/^pos:\t//p" /proc/self/fdinfo/$n
+	done'
+is "fdinfo: position, mount and number" "$OUT" "0
+0
+0"
+
+inside 'echo hi >f; sleep 60 <f & exec 8>>g; until [ "$(readlink /proc/$!/fd/0)" = "$PWD/f" ]; do :; done
+	fuser f 2>/dev/null | wc -w; fuser -v g 2>&1 | grep -c umview-sup; lsof f g 2>/dev/null | grep -c umview-sup
+	readlink /proc/$!/fd/0; exec 2>/dev/null; fuser -k -s f; wait $!; echo $?'
+is "fuser and lsof" "$OUT" "1
+0
+0
+$M/f
+137"
+
+inside 'for d in fd fdinfo map_files task/$PPID/fd; do
+	[ -d /proc/$PPID/$d ] || echo none; ls /proc/$PPID/$d 2>&1; done; true'
+has "the supervisor's files are not shown" "$OUT" "Permission denied"
+if grep -qv "Permission denied" <<<"$OUT"; then
+	fail "the supervisor's files are shown: $OUT"
+fi
+
+inside 'cp /bin/sleep slow; ./slow 60 & until [ "$(cat /proc/$!/comm)" = slow ]; do :; done; cd d
+	pgrep -x slow | wc -l; readlink /proc/$!/exe /proc/$!/cwd; tr "\0" " " </proc/$!/cmdline; echo
+	grep -c "'"$M"'/slow" /proc/$!/maps; ls -l /proc/$!/map_files | grep -c "'"$M"'/slow"; grep -c memfd /proc/$!/maps
+	ls -l /proc/$!/exe | sed "s/.*-> //"; readlink /proc/$!/task/$!/cwd; cmp /proc/$!/exe ../slow && echo the same
+	grep -z ^PWD /proc/$!/environ | tr "\0" "\n"; cat /proc/$!/cwd/f; exec 2>/dev/null; killall slow; wait $!; echo $?'
+is "a program that runs from a mount" "$(sed 's/^[2-9]$/some/' <<<"$OUT")" "1
+$M/slow
+$M
+./slow 60 
+some
+some
+0
+$M/slow
+$M
+the same
+PWD=$M
+hi
+143"
+
+# A program that may be run, not read: its memory is closed to us, and it sees the host.
+cat >reads.c <<'END'
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	char buf[100];
+	int fd = open(argv[argc - 1], O_RDONLY);
+	ssize_t n = read(fd, buf, sizeof(buf));
+
+	return n > 0 && write(1, buf, (size_t)n) == n ? 0 : 1;
+}
+END
+gcc -static -o reads reads.c
+echo host >real
+chmod 111 reads
+inside "rm -f f; $HERE/reads $HERE/real; $HERE/reads $M/f; echo \$?; cp $HERE/real f; cat $HERE/reads"
+is "a program without read permission" "$OUT" "host
+1
+cat: $HERE/reads: Permission denied"
+inside 'cp '"$TOP"'/README.md f; cp /bin/cat xcat; chmod 111 xcat; ./xcat f | head -1; cat xcat'
+is "the same on the mount" "$OUT" "$(head -1 "$TOP/README.md")
+cat: xcat: Permission denied"
+clean_fs fs.img
+nothing_left
