@@ -61,6 +61,8 @@ struct seizure {
 	bool alone; /* the only thread of its process */
 	bool own;   /* a child of the supervisor */
 	bool held_stop;
+	bool claimed;
+	struct claim claim;
 	int mem;    /* the memory it had when it was seized */
 	uint64_t mask;
 	struct user_regs_struct regs; /* as found */
@@ -167,8 +169,17 @@ static bool signal_pending(pid_t pid, int sig)
 			       (sig - 1) & 1);
 }
 
+static void unclaim(struct seizure *s)
+{
+	if (s->claimed)
+		claim_remove(s->c->engine, &s->claim);
+	s->claimed = false;
+}
+
+/* The calls that it makes from here on are its own again, that which it makes once more included. */
 static void detach(struct seizure *s)
 {
+	unclaim(s);
 	if (s->held_stop && !signal_pending(s->pid, SIGCONT))
 		(void)kill(s->tgid, SIGSTOP);
 	if (ptrace(PTRACE_DETACH, s->pid, 0, 0L) < 0) {
@@ -452,11 +463,11 @@ static int seize(struct seizure *s)
 static enum verdict inject_seized(struct seizure *s)
 {
 	struct call *c = s->c;
-	struct claim claim;
 	uint64_t args[6], all = ~0ull;
 	int r;
 
-	claim_add(c->engine, &claim, CLAIM_NEXT, c->tid);
+	claim_add(c->engine, &s->claim, CLAIM_NEXT, c->tid);
+	s->claimed = true;
 	/* a guest that does not wait any more (killed, or not ours) stops or ends all the same */
 	(void)send_answer(c, RESTART_NOINTR, 0);
 	r = first_stop(s);
@@ -480,7 +491,7 @@ static enum verdict inject_seized(struct seizure *s)
 		r = (int)run_call(s);
 	}
 out:
-	claim_remove(c->engine, &claim);
+	unclaim(s);
 	c->ret = r;
 	return ANSWERED;
 }

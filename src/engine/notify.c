@@ -29,6 +29,8 @@
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #endif
 
+#define RESTART_SYS (-512)
+
 struct pidfd_info_ {
 	uint64_t mask, cgroupid;
 	uint32_t pid, tgid, ppid, ids[8];
@@ -50,20 +52,39 @@ bool call_killed(const struct call *c)
 	return !call_alive(c);
 }
 
+/* The signals that wait for the thread to leave its call. */
+static uint64_t waiting_signals(const char *status, uint64_t pending)
+{
+	return pending & ~status_number(status, "\nSigBlk:", 16) &
+	       ~status_number(status, "\nSigIgn:", 16);
+}
+
 bool call_interrupted(const struct call *c)
 {
 	char status[STATUS_MAX];
-	uint64_t pending;
 
 	call_waits();
 	if (!call_alive(c))
 		return true;
 	if (status_read(c->tid, status, sizeof(status)) < 0)
 		return true;
-	pending = status_number(status, "\nSigPnd:", 16) | status_number(status, "\nShdPnd:", 16);
-	pending &= ~status_number(status, "\nSigBlk:", 16);
-	pending &= ~status_number(status, "\nSigIgn:", 16);
-	return pending != 0;
+	return waiting_signals(status, status_number(status, "\nSigPnd:", 16) |
+					       status_number(status, "\nShdPnd:", 16)) != 0;
+}
+
+/* Will the thread handle a signal, or stop, before it is back in the program? One sent to the whole
+ * process may be another thread's. */
+static bool signal_certain(const struct call *c)
+{
+	char status[STATUS_MAX];
+	uint64_t pending;
+
+	if (status_read(c->tid, status, sizeof(status)) < 0)
+		return false;
+	pending = status_number(status, "\nSigPnd:", 16);
+	if (status_number(status, "\nThreads:", 10) == 1)
+		pending |= status_number(status, "\nShdPnd:", 16);
+	return waiting_signals(status, pending) != 0;
 }
 
 pid_t call_tgid(struct call *c)
@@ -117,7 +138,12 @@ static enum verdict handle(struct engine *e, struct call *c)
 	if (atomic_load_explicit(&e->ninject, memory_order_acquire) && inject_claims(e, c->tid))
 		return CONTINUE;
 	v = c->row->handler(c);
-	return c->blind && v == DONE && c->ret == -EFAULT ? CONTINUE : v;
+	if (c->blind && v == DONE && c->ret == -EFAULT)
+		return CONTINUE;
+	/* A stop, or a handler with SA_RESTART, is nothing that the program is to see. */
+	if (v == DONE && c->ret == -EINTR && signal_certain(c))
+		c->ret = RESTART_SYS;
+	return v;
 }
 
 /* 1: a call; 0: none (try again); -1: the listener is at its end. */

@@ -242,7 +242,7 @@ int cache_wait(struct filecache *c, const struct fs_req *req)
 	if (!req || !req->call)
 		return 0;
 	pthread_mutex_unlock(&c->lock);
-	gone = call_interrupted(req->call);
+	gone = call_killed(req->call);
 	pthread_mutex_lock(&c->lock);
 	return gone ? -EINTR : 0;
 }

@@ -59,7 +59,7 @@ struct vfile {
 	struct dirsnap *dir; /* VFILE_DIR: what has been read of it, and its handle; file/dir.c's */
 	atomic_int device_fd; /* VFILE_DEVICE: = place until its maker puts it, then -1 */
 	unsigned jobs;	     /* what background threads are to do with it (file/files.h) */
-	atomic_bool opath;   /* VFILE_DIR: opened with O_PATH, which the placeholder is not */
+	atomic_bool opath;   /* VFILE_DIR, VFILE_PATH: opened with O_PATH, which the placeholder is not */
 	atomic_bool low;     /* counted in files->nlow: files_low() */
 	bool hashed;	     /* files_find() finds it */
 	bool registered;     /* the registry holds a reference */

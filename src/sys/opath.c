@@ -3,7 +3,8 @@
  * O_PATH. The kernel puts no O_PATH file into another's table (SECCOMP_IOCTL_NOTIF_ADDFD, fget), so
  * the guest opens it by itself, from our table under /proc, by a call made in place of its own. For
  * virtual directories, which programs open so most, an ordinary descriptor of the placeholder does:
- * it is empty, and the calls that an O_PATH descriptor refuses are trapped.
+ * it is empty, and the calls that an O_PATH descriptor refuses are trapped. So it is for all that is
+ * virtual where the guest has a tracer of its own, which lets it make no other call.
  */
 #include "sys/opath.h"
 
@@ -60,22 +61,53 @@ static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 	return guestfd_answer(c, fd, flags & O_CLOEXEC, low ? ZONE_LOWEST : ZONE_HOT);
 }
 
+/* The same by an open file that is not O_PATH. */
+static enum verdict give_plain(struct call *c, int fd, int flags)
+{
+	_cleanup_vfile_ struct vfile *vf = NULL;
+	_cleanup_fd_ int plain = -1;
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return call_return(c, -errno);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return call_return(c, -EACCES); /* the opening of a device may do something */
+	plain = open(fd_path(path, fd), O_RDONLY | O_CLOEXEC);
+	if (plain < 0)
+		return call_return(c, -errno);
+	vf = files_find(c->um->files, &st);
+	if (vf)
+		vf->opath = true;
+	return guestfd_answer(c, plain, flags & O_CLOEXEC, vf ? ZONE_HOT : ZONE_LOWEST);
+}
+
 enum verdict opath_virtual(struct at *a, int flags)
 {
 	struct call *c = a->c;
 	_cleanup_fd_ int fd = -1;
+	enum verdict v;
 
 	if (inode_type(a->p.inode) == S_IFDIR)
 		return open_dir(c, &a->p, flags);
 	if (flags & O_DIRECTORY)
 		return call_return(c, -ENOTDIR);
 	fd = file_open_fd(c->um->files, &a->req, a->p.mnt, a->p.inode, O_PATH);
-	return fd < 0 ? call_return(c, fd) : open_by_guest(c, fd, flags);
+	if (fd < 0)
+		return call_return(c, fd);
+	v = open_by_guest(c, fd, flags);
+	return v == DONE && c->ret == -EPERM ? give_plain(c, fd, flags) : v;
 }
 
+/* What it leads to is real, and a guest that has a tracer can have it opened for reading alone. */
 enum verdict opath_real(struct at *a, int flags)
 {
 	_cleanup_fd_ int fd = real_open(a, flags, 0);
 
-	return fd < 0 ? call_return(a->c, fd) : open_by_guest(a->c, fd, flags);
+	enum verdict v;
+
+	if (fd < 0)
+		return call_return(a->c, fd);
+	v = open_by_guest(a->c, fd, flags);
+	return v == DONE && a->c->ret == -EPERM ? give_plain(a->c, fd, flags) : v;
 }
