@@ -405,7 +405,7 @@ static int64_t run_call(struct seizure *s)
 			if (ptrace(PTRACE_GETREGS, s->pid, 0, &regs) < 0)
 				return next_stop(s) < 0 ? -ESRCH : -EPERM;
 			if (!have)
-				result = arch_result(&regs);
+				result = s->a->error ? s->a->error : arch_result(&regs);
 			have = true;
 			if (closing || close_next(s, &regs) < 0) {
 				put_back(s, result, true);

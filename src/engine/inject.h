@@ -25,6 +25,7 @@ struct inject_args {
 	/* exec: what AT_EXECFN is to read instead of str[0]; never longer than it. May be NULL. */
 	const char *execfn;
 	int close_fd; /* a descriptor of the guest to close after a call that it comes back from */
+	int error;    /* what such a call is to have failed with, whatever it did; 0: its own result */
 };
 
 /*

@@ -71,6 +71,7 @@ struct filecache {
 	_Atomic uid_t uid; /* of the last writer: for write-back; read without the lock */
 	_Atomic gid_t gid;
 	int error; /* of write-back, not told yet */
+	bool told; /* a guest knows that what is dirty could not be written back */
 
 	uint64_t ra_next, ra_size; /* where a sequential reader goes on; how much is read ahead */
 	struct cds_list_head lru, wnode;
@@ -175,8 +176,9 @@ int MUST_CHECK cache_fallocate(
 int MUST_CHECK cache_changed(struct filecache *c, uint64_t start, uint64_t end);
 /* Keeps an error of write-back, to be told by fsync(2), and logs it. */
 void cache_set_error(struct filecache *c, int err);
-/* The error of an earlier write-back, told once. */
-int cache_take_error(struct filecache *c);
+/* What a guest is to be told of write-back: err, how it ended now, or an earlier error that nobody was
+ * told. */
+int cache_tell(struct filecache *c, int err);
 /* Has nobody the placeholder open? Asks the kernel. */
 bool cache_unused(struct filecache *c);
 /* Drops the placeholder if it is closed and clean. The inode may go with it. */

@@ -49,6 +49,7 @@ static void give_up(struct filecache *c, int err)
 {
 	_cleanup_free_ char *path = inode_path(c->ino);
 	uint64_t lost = 0;
+	bool told = false;
 
 	pthread_mutex_lock(&c->lock);
 	/* another write-back may be at it, and succeed */
@@ -60,14 +61,17 @@ static void give_up(struct filecache *c, int err)
 		c->low = false;
 		cache_invalidate(c, 0, UINT64_MAX);
 		c->srv_known = false;
-		c->error = err;
 		c->wseq++;
+		told = c->told;
+		if (!told)
+			c->error = err;
 	}
 	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
 	if (!lost)
 		return;
-	atomic_store(&c->ino->fs->lost, err);
+	if (!told)
+		atomic_store(&c->ino->fs->lost, err);
 	log_error("%s: %llu bytes could not be written to the server and are lost: %s",
 		path ? path : "?", (unsigned long long)lost, strerror(-err));
 	inode_invalidate_attr(c->ino);

@@ -163,13 +163,15 @@ int cache_revalidate(
 	return 0;
 }
 
-int cache_take_error(struct filecache *c)
+int cache_tell(struct filecache *c, int err)
 {
-	int e;
-
+	if (err == -EINTR)
+		return err;
 	pthread_mutex_lock(&c->lock);
-	e = c->error;
+	if (err == 0)
+		err = c->error;
 	c->error = 0;
+	c->told = err < 0 && cache_is_dirty(c);
 	pthread_mutex_unlock(&c->lock);
-	return e;
+	return err;
 }

@@ -73,6 +73,7 @@ static void written(struct filecache *c, const struct fs_req *req, uint64_t pos,
 	if (!c->dirty_since)
 		c->dirty_since = now_ns();
 	c->dirty_bytes += end - pos;
+	c->told = false;
 	c->wseq++;
 	c->uid = req->uid;
 	c->gid = req->gid;
@@ -252,10 +253,9 @@ int file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync)
 
 	if (!c)
 		return 0;
-	r = cache_writeback(c, req);
-	e = cache_take_error(c);
-	if (r < 0 || e < 0)
-		return r < 0 ? r : e;
+	r = cache_tell(c, cache_writeback(c, req));
+	if (r < 0)
+		return r;
 	if (!fs->file || !fs->file->fsync || (fs->flags & FS_READ_ONLY))
 		return 0;
 	pthread_mutex_lock(&c->lock);
@@ -332,13 +332,12 @@ int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)
 		return (int)n;
 	for (ssize_t i = 0; i < n; i++) {
 		struct fs_req own;
-		int r, e;
+		int r;
 
 		cache_req(all[i]->cache, &own);
-		r = cache_writeback(all[i]->cache, req ? req : &own);
-		e = cache_take_error(all[i]->cache);
+		r = cache_tell(all[i]->cache, cache_writeback(all[i]->cache, req ? req : &own));
 		if (ret == 0)
-			ret = r < 0 ? r : e;
+			ret = r;
 		vfile_put(all[i]);
 	}
 	free(all);

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "engine/inject.h"
+#include "engine/nr.h"
 #include "sys/carry.h"
 #include "sys/fd.h"
 
@@ -35,32 +37,43 @@ static int flush(struct vfd *v)
 	return r == -ENOSYS ? 0 : r;
 }
 
-/*
- * The descriptor is closed by the kernel whatever becomes of the data. An error is kept and told by
- * the next fsync(2) of the file, and logged: close(2) itself cannot both close and fail.
- */
-static void before_close(struct vfd *v)
+/* What is dirty goes to the server. -errno: what became of it, now or in the background earlier. */
+static int before_close(struct vfd *v)
 {
 	int r;
 
 	if (v->vf->kind != VFILE_REG || !vfd_can_write(v))
-		return;
+		return 0;
 	r = cache_writeback(v->vf->cache, &v->req);
 	if (r == 0)
 		r = flush(v);
 	if (r == -EINTR)
-		return; /* the rest goes in the background */
-	if (r < 0)
-		cache_set_error(v->vf->cache, r);
+		return 0; /* the rest goes in the background */
+	return cache_tell(v->vf->cache, r);
+}
+
+/* The descriptor is closed whatever became of the data: the guest closes it, and is told. */
+static enum verdict close_failing(struct vfd *v, struct call *c, int err)
+{
+	struct inject_args a = { .nr = __NR_close, .args = { (uint64_t)call_fd(c, 0) }, .error = err };
+	enum verdict verdict = inject_call(c, &a);
+
+	if (verdict != DONE)
+		return verdict;
+	/* it is being debugged: the next fsync(2) of the file tells */
+	cache_set_error(v->vf->cache, err);
+	return CONTINUE;
 }
 
 enum verdict sys_close(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int r;
 
-	if (vfd_get(&v, c, call_fd(c, 0)))
-		before_close(&v);
-	return CONTINUE;
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	r = before_close(&v);
+	return r < 0 ? close_failing(&v, c, r) : CONTINUE;
 }
 
 /* Mostly made before exec, of everything at once: the last-close events do the rest. */
@@ -132,9 +145,10 @@ static enum verdict dup_to(struct call *c, int flags)
 	/* What is closed by it: its data goes to the server as at close(2). */
 	if (to >= VFD_HOT) {
 		_cleanup_vfd_ struct vfd old = VFD_INIT;
+		int r = vfd_get(&old, c, to) ? before_close(&old) : 0;
 
-		if (vfd_get(&old, c, to))
-			before_close(&old);
+		if (r < 0)
+			cache_set_error(old.vf->cache, r); /* dup2(2) tells nobody */
 	}
 	if (to >= VFD_HOT || !(to < VFD_BASE ? vfd_get_low(&v, c, from) : vfd_get(&v, c, from)))
 		return CONTINUE;

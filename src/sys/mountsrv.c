@@ -200,6 +200,18 @@ bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid, const
 	return task_mark_get(tgid, &mark) == 0 && mark.service && (!m || older_than(tgid, m));
 }
 
+bool mountsrv_started(struct mountsrv *ms, const struct fs *fs)
+{
+	struct mount_pending *p;
+	bool started = false;
+
+	pthread_mutex_lock(&ms->lock);
+	cds_list_for_each_entry(p, &ms->live, node)
+		started = started || p->mnt->fs == fs;
+	pthread_mutex_unlock(&ms->lock);
+	return started;
+}
+
 void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 {
 	struct mount_pending *p, *found = NULL;

@@ -97,6 +97,8 @@ struct mountsrv {
 void mount_pending_free(struct mount_pending *p);
 /* A file system has ended: waits for its server, unlocks its image. */
 void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns);
+/* Did we start its server? */
+bool mountsrv_started(struct mountsrv *ms, const struct fs *fs);
 void mountsrv_remember_ended(struct mountsrv *ms, const struct mount *m);
 
 #endif

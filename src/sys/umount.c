@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "fs/fuse/fuse.h"
 #include "sys/ids.h"
+#include "sys/leaving.h"
 #include "sys/mountint.h"
 #include "sys/table.h"
 
@@ -49,6 +50,18 @@ static void end_lazy_now(struct um *um, struct mount *m, uint64_t deadline_ns)
 	if (is_ready(m->fs) && files_sync_until(um->files, m->fs, deadline_ns) < 0)
 		log_warn("%s: not all could be written back", m->target);
 	end_fs(um, m, deadline_ns);
+}
+
+/* On behalf of umount(2): its server has done with it when we return. Takes the reference. */
+static void end_now(struct um *um, struct call *c, struct mount *m)
+{
+	struct leaving l = { 0 };
+
+	if (atomic_load(&m->fs->mounted) == 1 && !mountsrv_started(um->mountsrv, m->fs) &&
+		!fuse_conn_dead(m->fs))
+		leaving_note(&l, c, m->fs);
+	end_lazy_now(um, m, now_ns() + SERVER_WAIT_NS);
+	leaving_wait(&l, c);
 }
 
 static void end_lazy(struct mountsrv *ms, struct lazy *l, uint64_t deadline_ns)
@@ -216,7 +229,7 @@ static void count(UNUSED struct mount *m, void *arg)
 }
 
 /* umount -l: all are out of the tree at once, and each ends when nobody uses it any more. */
-static int take_down_lazily(struct um *um, struct mount *m, int flags)
+static int take_down_lazily(struct um *um, struct call *c, struct mount *m, int flags)
 {
 	struct stack s = { .bottom = m };
 	int r;
@@ -235,7 +248,7 @@ static int take_down_lazily(struct um *um, struct mount *m, int flags)
 		else if (files_busy(um->files, s.list[i]))
 			end_lazily(um, s.list[i]);
 		else
-			end_lazy_now(um, s.list[i], now_ns() + SERVER_WAIT_NS);
+			end_now(um, c, s.list[i]);
 	}
 	free(s.list);
 	mount_put(m);
@@ -250,7 +263,7 @@ static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 	call_waits();
 	r = before_detach(um, c, m, flags);
 	if (r == 0 && (flags & MNT_DETACH))
-		return take_down_lazily(um, m, flags);
+		return take_down_lazily(um, c, m, flags);
 	if (r == 0)
 		r = view_detach(&um->view, m, flags);
 	if (r < 0) {
@@ -261,7 +274,7 @@ static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 	if (!(flags & MNT_FORCE) && files_busy(um->files, m))
 		end_lazily(um, m);
 	else
-		end_lazy_now(um, m, now_ns() + SERVER_WAIT_NS);
+		end_now(um, c, m);
 	return 0;
 }
 

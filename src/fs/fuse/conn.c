@@ -300,6 +300,7 @@ static void drop_notes(struct fuse_conn *fc)
 	}
 	fc->notes_tail = &fc->notes;
 	fc->notes_bytes = 0;
+	fc->notes_done = fc->notes_in;
 }
 
 /* In FUSE_DEAD: the view's inodes go next, and no notification is to reach them any more. */
@@ -386,6 +387,11 @@ bool fuse_is(const struct fs *fs)
 void fuse_conn_set_server(struct fs *fs, pid_t pid)
 {
 	atomic_store(&fuse_conn_of(fs)->server_pid, pid);
+}
+
+ino_t fuse_conn_peer(struct fs *fs)
+{
+	return fuse_conn_of(fs)->peer;
 }
 
 void fuse_root_entry(struct fs *fs, struct fs_entry *ret)

@@ -90,6 +90,7 @@ struct fuse_conn {
 	struct fs fs;
 	struct fuse_options opt;
 	int sock;
+	ino_t peer; /* the inode number of the server's end; 0: not known */
 	int wake; /* eventfd: ends the keeper's poll */
 	const struct fuse_notify_ops *notify;
 	void (*on_end)(void *arg, bool started);
@@ -121,6 +122,7 @@ struct fuse_conn {
 	pthread_t keeper;
 	struct fuse_note *notes, **notes_tail;
 	size_t notes_bytes;
+	uint64_t notes_in, notes_done; /* how many came, and were handled */
 	struct fuse_req *outq, **outq_tail; /* posted ones that did not go out at once */
 	struct fuse_forget_one *forgets;
 	size_t nforgets, forgets_size;

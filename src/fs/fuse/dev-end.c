@@ -21,8 +21,8 @@
 #include "engine/arch/x86_64.h"
 
 #define RESTART_SYS (-512)
-#define STOP_TRIES 100
-#define STOP_WAIT_NS 100000
+#define STOP_WAIT_NS (2 * NSEC_PER_SEC) /* for all threads; on a busy machine it takes its time */
+#define STOP_LOOK_NS 100000
 #define READERS_MAX 128
 
 struct reader {
@@ -91,17 +91,18 @@ static void stop_thread(struct reader *r)
 }
 
 /* Until it is in its stop, or does not come there. */
-static void await_stop(struct reader *r)
+static void await_stop(struct reader *r, uint64_t deadline)
 {
-	for (int i = 0; i < STOP_TRIES; i++) {
-		siginfo_t si;
+	siginfo_t si;
 
-		if (ptrace(PTRACE_GETSIGINFO, r->tid, 0, &si) == 0)
+	while (ptrace(PTRACE_GETSIGINFO, r->tid, 0, &si) < 0) {
+		if (now_ns() > deadline || syscall(SYS_tgkill, r->pid, r->tid, 0) < 0) {
+			/* It cannot be let go; it is when this thread of ours ends. */
+			r->stopped = false;
 			return;
-		nanosleep(&(struct timespec){ .tv_nsec = STOP_WAIT_NS }, NULL);
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = STOP_LOOK_NS }, NULL);
 	}
-	/* It cannot be let go; it is when this thread of ours ends. */
-	r->stopped = false;
 }
 
 static void find_readers_of(const char *pid, ino_t ino, struct readers *rs)
@@ -131,6 +132,7 @@ int fuse_dev_end_readers(ino_t ino, void (*stopped)(void *arg, pid_t pid, int fd
 	DIR *proc = opendir("/proc");
 	const struct reader *one = NULL;
 	struct dirent *p;
+	uint64_t deadline;
 	int n = 0;
 
 	if (!proc)
@@ -141,9 +143,10 @@ int fuse_dev_end_readers(ino_t ino, void (*stopped)(void *arg, pid_t pid, int fd
 	closedir(proc);
 	for (int i = 0; i < rs.n; i++)
 		stop_thread(&rs.v[i]);
+	deadline = now_ns() + STOP_WAIT_NS;
 	for (int i = 0; i < rs.n; i++) {
 		if (rs.v[i].stopped)
-			await_stop(&rs.v[i]);
+			await_stop(&rs.v[i], deadline);
 		if (rs.v[i].stopped)
 			one = &rs.v[i];
 	}

@@ -26,6 +26,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/log.h"
+#include "fs/fuse/conn.h"
 #include "fs/fuse/dev-end.h"
 
 #define DEV_FUSE makedev(10, 229)
@@ -415,6 +416,7 @@ int fuse_dev_mount(struct vfile *vf, const struct fuse_options *o,
 		atomic_store(&d->state, DEV_OPEN);
 		return err;
 	}
+	fuse_conn_of(fs)->peer = d->ino;
 	fuse_conn_on_end(fs, dev_end, dev_get(d));
 	*ret = fs;
 	return 0;

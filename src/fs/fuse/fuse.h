@@ -74,6 +74,9 @@ bool fuse_is(const struct fs *fs);
 /* For fs->server_pid. */
 void fuse_conn_set_server(struct fs *fs, pid_t pid);
 
+/* The inode number of the socket that is the server's end; 0: not known. */
+ino_t fuse_conn_peer(struct fs *fs);
+
 /* The entry of the root, as the kernel makes it up before the server has said anything. */
 void fuse_root_entry(struct fs *fs, struct fs_entry *ret);
 

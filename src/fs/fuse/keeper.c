@@ -311,6 +311,7 @@ void *fuse_keeper(void *arg)
 			free(note);
 			pthread_mutex_lock(&fc->lock);
 			fc->noting = false;
+			fc->notes_done++;
 			pthread_cond_broadcast(&fc->state_cond);
 			continue;
 		}

@@ -29,6 +29,7 @@ void fuse_note_queue(struct fuse_conn *fc, int code, const void *data, size_t le
 		*fc->notes_tail = n;
 		fc->notes_tail = &n->next;
 		fc->notes_bytes += sizeof(*n) + len;
+		fc->notes_in++;
 		n = NULL;
 		fuse_wake_keeper(fc);
 	}

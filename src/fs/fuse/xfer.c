@@ -26,6 +26,7 @@
 #include "base/log.h"
 
 #define TICK_FIRST_MS 5
+#define NOTES_WAIT_NS (NSEC_PER_SEC / 5)
 #define TICK_MS 50
 #define NSEC_PER_MSEC 1000000ull
 #define INTERRUPT_PATIENCE (60 * NSEC_PER_SEC)
@@ -578,6 +579,24 @@ static void wait_reading(struct fuse_conn *fc, int timeout_ms)
 	fc->reading = false;
 }
 
+/*
+ * Under lock. What a server told before it answered is known when its answer is: as the kernel does,
+ * which handles a notification in the server's write(2). The keeper's own requests are part of that
+ * handling, and so may be what the caller is at: then not for long.
+ */
+static void wait_notes(struct fuse_conn *fc)
+{
+	const uint64_t until = now_ns() + NOTES_WAIT_NS, in = fc->notes_in;
+	const struct timespec ts = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
+		.tv_nsec = (long)(until % NSEC_PER_SEC) };
+
+	if (fc->keeper_started && pthread_equal(pthread_self(), fc->keeper))
+		return;
+	while (fc->notes_done < in && !fc->stop && atomic_load(&fc->state) != FUSE_DEAD &&
+		pthread_cond_clockwait(&fc->state_cond, &fc->lock, CLOCK_MONOTONIC, &ts) == 0)
+		;
+}
+
 int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who)
 {
 	uint64_t now = r->t_sent, next_tick = now + TICK_FIRST_MS * NSEC_PER_MSEC, since = 0;
@@ -609,6 +628,8 @@ int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 	err = r->error;
 	fc->last_active = now;
 	fuse_hand_over(fc);
+	if (fc->notes_done < fc->notes_in)
+		wait_notes(fc);
 	pthread_mutex_unlock(&fc->lock);
 	return err;
 }

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What servers seldom have, against one of libfuse that has it: ioctl, copy_file_range, fallocate,
+# SEEK_HOLE, notifications, interrupts; errors at close(2); a server that ends slowly. What is
+# expected is what was seen on the kernel's mount of the same server.
+. "$TOP/tests/e2e/lib.sh"
+SERVER=$TOP/build-check/tests/server-opcodes
+[ -x "$SERVER" ] || skip "no libfuse3-dev here"
+mkdir mnt
+export SERVER
+
+cat >inside.sh <<'INSIDE'
+set -eu
+"$SERVER" -f mnt 2>requests &
+until grep -q " $PWD/mnt " /proc/self/mounts; do sleep 0.05; done
+(cd mnt && "$PYTHON" "$TOP/tests/lib/opcodes.py") >seen
+umount mnt
+wait
+OPCODES_LEAVES=$PWD/left "$SERVER" mnt
+umount mnt
+ls left
+INSIDE
+gives "the server" 0 um bash inside.sh
+is "what it does after its unmount is done when umount returns" "$OUT" left
+cat >wanted <<'WANTED'
+ioctl get: 5
+ioctl set: 7
+ioctl swap: 200000
+ioctl too big: EFBIG
+ioctl unknown: ENOTTY
+copy_file_range: 5000
+copied: b'234567890123'
+its size: 105000
+fallocate: None
+its size: 300000
+data from 0: 65536
+hole from 0: 0
+hole from 65536: 69632
+data from 200000: ENXIO
+no space is told: ['ENOSPC']
+the descriptor is closed: EBADF
+content: b'start'
+content after inval_inode: b'other'
+content after store: b'store'
+name is there: True
+and still, as the server promised: True
+name is there after inval_entry: False
+name is there: True
+name is there after delete: False
+slow read: interrupted
+at once: True
+WANTED
+is "what was seen" "$(cat seen)" "$(cat wanted)"
+
+asked() {
+	is "the server: $1" "$(grep -c "^$1" requests)" "$2"
+}
+asked "ioctl 0x80084500 of 0 and 8 bytes" 1
+asked "ioctl 0x40084501 of 8 and 0 bytes" 2
+asked "ioctl 0xc0084502 of 8 and 8 bytes" 1
+asked "copy_file_range 2 to 100000" 1
+asked "fallocate mode 0" 1
+asked "lseek data" 2
+asked "lseek hole" 2
+asked "retrieved data+0: store" 1
+asked "lookup name: there" 2
+asked "lookup name: not there" 2
+asked "slow read: interrupted" 1
+asked "notified [a-z_]*: -" 0
+nothing_left
