@@ -131,7 +131,12 @@ static int check_limits(void)
 
 static int set_up(struct run *r)
 {
-	struct engine_options eo = { .rows = sys_table, .nrows = sys_table_len, .um = &r->um,
+	struct engine_options eo = { .rows = sys_table,
+		.nrows = sys_table_len,
+		.rows32 = sys_table32,
+		.nrows32 = sys_table32_len,
+		.unknown = sys_unknown,
+		.um = &r->um,
 		.identity = r->o->root, .ignored = r->link->ignored, .observe = trace_observe };
 	int err = check_limits();
 

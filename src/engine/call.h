@@ -51,6 +51,25 @@ struct sysrow {
 	const char *note;
 };
 
+/* How a call of i386 lays out what it passes by address, where there is more than one way. */
+enum call_form {
+	FORM_32,  /* times, offsets, sizes of 32 bits */
+	FORM_64,  /* of 64 bits: stat64, utimensat_time64, sendfile64 */
+	FORM_OLD, /* older than that: oldstat, the first getrlimit */
+	FORM_16,  /* user and group ids of 16 bits */
+};
+
+/* One row of i386.def: a call of 32-bit programs, in terms of one of x86_64. */
+struct sysrow32 {
+	const char *name;
+	int nr;	  /* i386's */
+	int base; /* x86_64's, whose row, rules and handler hold; -1: none, and never trapped */
+	const char *args; /* how the registers make base's arguments (compat.c); NULL: one by one */
+	call_handler handler; /* NULL: base's */
+	enum trap_rule trap;  /* if there is a handler */
+	enum call_form form;
+};
+
 /* Whose call it is: kept here by view/cred.c once read. A thread that waits for its answer cannot
  * change its ids. */
 struct call_cred {
@@ -64,8 +83,12 @@ struct call {
 	struct engine *engine;
 	struct um *um;
 	const struct sysrow *row;
+	/* The row of i386.def if it is a call of i386. Then nr, row and args are already those of the
+	 * x86_64 call that does the same; only what lies in memory is the guest's (abi.h). */
+	const struct sysrow32 *row32;
 	pid_t tid;
 	int nr;
+	int raw_nr; /* as the guest made it */
 	uint64_t args[6];
 	uint64_t id;	/* the notification's cookie */
 	int64_t ret;	/* with DONE; with ANSWERED what was sent, for the trace */
@@ -81,6 +104,16 @@ static inline enum verdict call_return(struct call *c, int64_t value)
 {
 	c->ret = value;
 	return DONE;
+}
+
+static inline bool call_is32(const struct call *c)
+{
+	return c->row32;
+}
+
+static inline const char *call_name(const struct call *c)
+{
+	return c->row32 ? c->row32->name : c->row ? c->row->name : "?";
 }
 
 /* The argument as the kernel takes a descriptor: its low 32 bits. */

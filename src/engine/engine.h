@@ -11,6 +11,9 @@
 struct engine_options {
 	const struct sysrow *rows;
 	size_t nrows;
+	const struct sysrow32 *rows32;
+	size_t nrows32;
+	call_handler unknown; /* of calls that are newer than the tables */
 	struct um *um;
 	bool identity;
 	uint64_t ignored; /* signals that the command ignores from the start: bit n-1 */

@@ -4,15 +4,23 @@
  * number, and by descriptor arguments: virtual files lie at VFD_BASE and up, so that calls on
  * ordinary descriptors never leave the kernel. libseccomp makes a binary tree of the numbers.
  *
- * Calls of i386 programs pass (the next layer of the table takes them); those of x32 are refused
- * with ENOSYS, as a kernel without x32 does: else they would be a way around the table.
+ * Calls of i386 are caught by the rules of the x86_64 calls that they stand for, in a part of the
+ * program of their own behind x86_64's. Those of x32 are refused with ENOSYS, as a kernel without
+ * x32 does: else they would be a way around the table. Numbers beyond the table's are caught too:
+ * what a newer kernel does there is not known. That costs an instruction, of which the kernel skips
+ * the run where the number alone lets the call pass.
  */
 #include "engine/filter.h"
 
+#include <linux/audit.h>
 #include <linux/loop.h>
+#include <linux/net.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +30,15 @@
 #include "engine/nr.h"
 
 #define RLIMIT_LOCKS_ 10 /* hidden by some libc headers */
+
+#define X32_BIT 0x40000000u
+
+/* When one call is caught. */
+struct rule {
+	int nr;	  /* as libseccomp has it, which calls what x86_64 lacks by numbers of its own */
+	int base; /* x86_64's for the same */
+	enum trap_rule trap;
+};
 
 static int notify(scmp_filter_ctx ctx, int nr, unsigned n, const struct scmp_arg_cmp *cmp)
 {
@@ -34,7 +51,7 @@ static int notify_if(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp cmp)
 }
 
 /* prctl(2): what concerns identity, and what would blind us. */
-static int notify_prctl(scmp_filter_ctx ctx, bool identity)
+static int notify_prctl(scmp_filter_ctx ctx, int nr, bool identity)
 {
 	static const int always[] = { PR_SET_DUMPABLE, PR_GET_DUMPABLE };
 	static const int ids[] = { PR_GET_KEEPCAPS, PR_SET_KEEPCAPS, PR_CAPBSET_READ,
@@ -42,100 +59,138 @@ static int notify_prctl(scmp_filter_ctx ctx, bool identity)
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(always) && r == 0; i++)
-		r = notify_if(ctx, __NR_prctl, SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)always[i]));
+		r = notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)always[i]));
 	for (size_t i = 0; identity && i < ARRAY_SIZE(ids) && r == 0; i++)
-		r = notify_if(ctx, __NR_prctl, SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)ids[i]));
+		r = notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)ids[i]));
 	return r;
 }
 
 /* clone(2) is looked at for what changes the name space of files alone. */
-static int notify_clone(scmp_filter_ctx ctx)
+static int notify_clone(scmp_filter_ctx ctx, int nr)
 {
 	static const unsigned flags[] = { CLONE_NEWNS, CLONE_NEWUSER };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags) && r == 0; i++)
-		r = notify_if(ctx, __NR_clone, SCMP_A0(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
+		r = notify_if(ctx, nr, SCMP_A0(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
 	return r;
 }
 
 /* The calls that give the kernel's own loop device a file, which may be virtual. */
-static int notify_loop(scmp_filter_ctx ctx)
+static int notify_loop(scmp_filter_ctx ctx, int nr)
 {
 	const unsigned cmds[] = { LOOP_SET_FD, LOOP_CHANGE_FD, LOOP_CONFIGURE };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cmds) && r == 0; i++)
-		r = notify_if(ctx, __NR_ioctl, SCMP_A1_32(SCMP_CMP_EQ, cmds[i]));
+		r = notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, cmds[i]));
 	return r;
 }
 
-static int add_special(scmp_filter_ctx ctx, int nr, const struct filter_options *o)
+/* i386's one call for all of sockets, by which of them it is. */
+static int notify_socketcall(scmp_filter_ctx ctx, int nr)
 {
-	switch (nr) {
+	static const unsigned calls[] = { SYS_BIND, SYS_CONNECT, SYS_SENDTO, SYS_SENDMSG,
+		SYS_SENDMMSG };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls) && r == 0; i++)
+		r = notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_EQ, calls[i]));
+	return r;
+}
+
+static int add_special(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
+{
+	switch (t->base) {
 	case __NR_prctl:
-		return notify_prctl(ctx, o->identity);
+		return notify_prctl(ctx, t->nr, o->identity);
 	case __NR_clone:
-		return notify_clone(ctx);
+		return notify_clone(ctx, t->nr);
+	case __NR_sendmsg:
+		return notify_socketcall(ctx, t->nr);
 	default:
-		return o->identity ? notify(ctx, nr, 0, NULL) : 0;
+		return o->identity ? notify(ctx, t->nr, 0, NULL) : 0;
 	}
 }
 
-static int add_row(scmp_filter_ctx ctx, const struct sysrow *row, const struct filter_options *o)
+/* Argument 0 or another is a virtual descriptor. */
+static int notify_either(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp other)
+{
+	int r = notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
+
+	return r < 0 ? r : notify_if(ctx, nr, other);
+}
+
+static int add_low(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
 {
 	int r;
 
-	switch (row->trap) {
+	/* the virtual root's chown of what is real */
+	if (t->base == __NR_fchown && o->identity)
+		return notify(ctx, t->nr, 0, NULL);
+	r = notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_LE, 2));
+	if (r == 0 && t->base == __NR_ioctl)
+		r = notify_loop(ctx, t->nr);
+	return r < 0 ? r : notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
+}
+
+static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
+{
+	int nr = t->nr;
+
+	switch (t->trap) {
 	case TRAP_NEVER:
 		return 0;
 	case TRAP_ALWAYS:
-		return notify(ctx, row->nr, 0, NULL);
+		return notify(ctx, nr, 0, NULL);
 	case TRAP_FD0_LOW:
-		/* the virtual root's chown of what is real */
-		if (row->nr == __NR_fchown && o->identity)
-			return notify(ctx, row->nr, 0, NULL);
-		r = notify_if(ctx, row->nr, SCMP_A0_32(SCMP_CMP_LE, 2));
-		if (r == 0 && row->nr == __NR_ioctl)
-			r = notify_loop(ctx);
-		if (r < 0)
-			return r;
-		/* fall through */
+		return add_low(ctx, t, o);
 	case TRAP_FD0:
-		return notify_if(ctx, row->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
+		return notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
 	case TRAP_FD0_HOT:
-		return notify_if(ctx, row->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_HOT));
+		return notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_GE, VFD_HOT));
 	case TRAP_FD1_ANY:
-		r = notify_if(ctx, row->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
-		return r < 0 ? r : notify_if(ctx, row->nr, SCMP_A1_32(SCMP_CMP_GE, VFD_BASE));
+		return notify_either(ctx, nr, SCMP_A1_32(SCMP_CMP_GE, VFD_BASE));
 	case TRAP_FD02:
-		r = notify_if(ctx, row->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
-		return r < 0 ? r : notify_if(ctx, row->nr, SCMP_A2_32(SCMP_CMP_GE, VFD_BASE));
+		return notify_either(ctx, nr, SCMP_A2_32(SCMP_CMP_GE, VFD_BASE));
 	case TRAP_FD4_HOT: {
 		struct scmp_arg_cmp cmp[] = {
 			SCMP_A3_32(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0),
 			SCMP_A4_32(SCMP_CMP_GE, VFD_HOT),
 		};
 
-		return notify(ctx, row->nr, 2, cmp);
+		return notify(ctx, nr, 2, cmp);
 	}
 	case TRAP_PRLIMIT:
-		if (row->nr == __NR_prlimit64)
-			return notify_if(
-				ctx, row->nr, SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
-		return notify_if(ctx, row->nr, SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
+		if (t->base == __NR_prlimit64)
+			return notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
+		return notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
 	case TRAP_SPECIAL:
-		return add_special(ctx, row->nr, o);
+		return add_special(ctx, t, o);
 	}
 	return -EINVAL;
 }
 
-/* libseccomp writes the program to a descriptor alone, by one write(2): to a socket, since a file
- * may be too large for RLIMIT_FSIZE, and a pipe has but a page when the user has many. */
-static int export_program(scmp_filter_ctx ctx, struct sock_fprog *prog)
+/*
+ * libseccomp knows no ranges of numbers: those that the table lacks are caught by instructions of
+ * ours before its own, and so are those of i386 that it has no names for.
+ *
+ * It writes the program to a descriptor alone, by one write(2): to a socket, since a file may be
+ * too large for RLIMIT_FSIZE, and a pipe has but a page when the user has many.
+ */
+static int export_program(scmp_filter_ctx ctx, int known32, struct sock_fprog *prog)
 {
-	const size_t max = BPF_MAXINSNS * sizeof(struct sock_filter);
-	_cleanup_free_ void *buf = malloc(max);
+	const struct sock_filter newer[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (uint32_t)known32, 0, 5),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NR_LAST, 2, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_I386, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+	};
+	const size_t max = (BPF_MAXINSNS - ARRAY_SIZE(newer)) * sizeof(struct sock_filter);
+	_cleanup_free_ struct sock_filter *buf = malloc(sizeof(newer) + max);
 	_cleanup_fd_ int in = -1, out = -1;
 	ssize_t n;
 	int sv[2], r;
@@ -149,16 +204,54 @@ static int export_program(scmp_filter_ctx ctx, struct sock_fprog *prog)
 	r = seccomp_export_bpf(ctx, out);
 	if (r < 0)
 		return r;
-	n = recv(in, buf, max, MSG_TRUNC);
+	memcpy(buf, newer, sizeof(newer));
+	n = recv(in, buf + ARRAY_SIZE(newer), max, MSG_TRUNC);
 	if (n <= 0 || (size_t)n > max)
 		return n < 0 ? -errno : -EIO;
 	prog->filter = take_ptr(&buf);
-	prog->len = (unsigned short)((size_t)n / sizeof(struct sock_filter));
+	prog->len = (unsigned short)(ARRAY_SIZE(newer) +
+				     (size_t)n / sizeof(struct sock_filter));
 	return 0;
 }
 
-/* A second architecture in the same program, with nothing trapped. */
-static int add_i386(scmp_filter_ctx ctx)
+static int add_rows(scmp_filter_ctx ctx, const struct filter_options *o)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < o->nrows && r == 0; i++) {
+		const struct sysrow *row = &o->rows[i];
+
+		r = add_rule(ctx, &(struct rule){ row->nr, row->nr, row->trap }, o);
+	}
+	return r;
+}
+
+/* *known is lowered to the last number of i386 before the first that libseccomp has no name for. */
+static int add_rows32(scmp_filter_ctx ctx, const struct filter_options *o, int *known)
+{
+	const struct sysrow *by_nr[NR_LAST + 1] = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < o->nrows; i++)
+		by_nr[o->rows[i].nr] = &o->rows[i];
+	for (size_t i = 0; i < o->nrows32 && r == 0; i++) {
+		const struct sysrow32 *row = &o->rows32[i];
+		struct rule t = { seccomp_syscall_resolve_name(row->name), row->base, row->trap };
+
+		if (row->base < 0)
+			continue;
+		if (!row->handler)
+			t.trap = by_nr[row->base]->trap;
+		if (t.nr != __NR_SCMP_ERROR)
+			r = add_rule(ctx, &t, o);
+		else if (row->nr <= *known)
+			*known = row->nr - 1;
+	}
+	return r;
+}
+
+/* A second architecture in the same program. */
+static int add_i386(scmp_filter_ctx ctx, const struct filter_options *o, int *known)
 {
 	scmp_filter_ctx i386 = seccomp_init(SCMP_ACT_ALLOW);
 	int r;
@@ -170,29 +263,30 @@ static int add_i386(scmp_filter_ctx ctx)
 	if (r == 0)
 		r = seccomp_arch_remove(i386, SCMP_ARCH_NATIVE);
 	if (r == 0)
+		r = add_rows32(i386, o, known);
+	if (r == 0)
 		r = seccomp_merge(ctx, i386); /* takes i386 over */
 	if (r < 0)
 		seccomp_release(i386);
 	return r;
 }
 
-int filter_build(const struct sysrow *rows, size_t n, const struct filter_options *o,
-	struct sock_fprog *prog)
+int filter_build(const struct filter_options *o, struct sock_fprog *prog)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-	int r;
+	int r, known32 = NR_LAST;
 
 	if (!ctx)
 		return -ENOMEM;
 	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	/* older libraries know no binary tree: slower, not wrong */
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = add_row(ctx, &rows[i], o);
 	if (r == 0)
-		r = add_i386(ctx);
+		r = add_rows(ctx, o);
 	if (r == 0)
-		r = export_program(ctx, prog);
+		r = add_i386(ctx, o, &known32);
+	if (r == 0)
+		r = export_program(ctx, known32, prog);
 	seccomp_release(ctx);
 	return r;
 }

@@ -8,11 +8,14 @@
 #include "engine/call.h"
 
 struct filter_options {
+	const struct sysrow *rows;
+	size_t nrows;
+	const struct sysrow32 *rows32;
+	size_t nrows32;
 	bool identity; /* --root: the calls about uids, gids and capabilities are trapped too */
 };
 
 /* A BPF program for seccomp(2); prog->filter is malloc'ed. 0 or -errno. */
-int MUST_CHECK filter_build(const struct sysrow *rows, size_t n, const struct filter_options *o,
-	struct sock_fprog *prog);
+int MUST_CHECK filter_build(const struct filter_options *o, struct sock_fprog *prog);
 
 #endif

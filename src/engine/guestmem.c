@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/abi32.h"
+
 #define PAGE 4096u
 #define MAX_RW_COUNT 0x7ffff000ull
 
@@ -128,6 +130,22 @@ ssize_t guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size)
 	return (n < 0 && n != -ENAMETOOLONG) || call_alive(c) ? n : -ESRCH;
 }
 
+/* The array of a 32-bit guest is read into the first half of the room, and widened from its end. */
+static int read_iov32(struct call *c, gaddr_t iov, uint64_t count, struct iovec *v)
+{
+	const struct iovec32 *narrow = (const struct iovec32 *)v;
+	int r = guest_read(c, iov, v, count * sizeof(*narrow));
+
+	for (uint64_t i = count; r == 0 && i-- > 0;) {
+		struct iovec32 one;
+
+		memcpy(&one, narrow + i, sizeof(one));
+		v[i].iov_base = (void *)(uintptr_t)one.base;
+		v[i].iov_len = (size_t)(ssize_t)(int32_t)one.len; /* a negative one is refused */
+	}
+	return r;
+}
+
 int guest_read_iov(
 	struct call *c, gaddr_t iov, uint64_t count, struct iovec **ret, size_t *ret_total)
 {
@@ -140,7 +158,7 @@ int guest_read_iov(
 	v = calloc(count ? count : 1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
-	r = guest_read(c, iov, v, count * sizeof(*v));
+	r = call_is32(c) ? read_iov32(c, iov, count, v) : guest_read(c, iov, v, count * sizeof(*v));
 	if (r < 0)
 		return r;
 	for (uint64_t i = 0; i < count; i++) {

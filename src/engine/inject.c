@@ -19,6 +19,7 @@
  */
 #include "engine/inject.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -31,8 +32,10 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "engine/abi.h"
 #include "engine/arch/x86_64.h"
 #include "engine/claim.h"
+#include "engine/compat.h"
 #include "engine/status.h"
 #include "engine/nr.h"
 
@@ -51,6 +54,12 @@
 #define MAX_ARGV (1024 * 1024)
 #define POLL_MIN_NS 20000u
 #define POLL_MAX_NS 1000000u
+
+/* Pointers in the guest. */
+struct array {
+	gaddr_t *v;
+	size_t n;
+};
 
 /* The seizure of one thread, from attach to detach. */
 struct seizure {
@@ -71,8 +80,12 @@ struct seizure {
 	size_t len;
 	bool saved;
 	uint64_t at;
-	gaddr_t *argv; /* the guest's pointers that are kept */
-	size_t nargv;
+	struct array argv, envp; /* the guest's pointers that are kept */
+	size_t word;		 /* the size of a pointer in the call that is made */
+	/* A 32-bit call, made by 64-bit code: its stack is out of the reach of such calls. So the call
+	 * made in its place is one of x86_64, by the instruction of the vDSO at `vdso`. */
+	bool foreign;
+	uint64_t vdso;
 };
 
 /* Asks for an event of one id. 1: a stop, *ret its code; 0: none yet; -ESRCH: ended, or gone. */
@@ -189,53 +202,34 @@ static void detach(struct seizure *s)
 	}
 }
 
-/* The pointers of the guest's argv that are kept. */
-static int read_argv(struct seizure *s)
+/* The pointers of an array of the guest, without the first ones. */
+static int read_array(struct seizure *s, gaddr_t at, unsigned skip, struct array *ret)
 {
-	gaddr_t at = s->a->argv;
-	size_t cap = 0, n = 0;
-	gaddr_t *v = NULL;
+	gaddr_t *v;
+	size_t n;
+	int r = abi_read_ptrs(s->c, at, MAX_ARGV, &v, &n);
+
+	if (r < 0)
+		return r;
+	ret->v = v;
+	ret->n = n > skip ? n - skip : 0;
+	if (ret->n)
+		memmove(v, v + skip, ret->n * sizeof(*v));
+	return 0;
+}
+
+/* Whether a 32-bit call was made by 64-bit code, whose arrays have to be made anew, is known in the
+ * stop alone. */
+static int read_arrays(struct seizure *s)
+{
+	const struct inject_args *a = s->a;
 	int r = 0;
 
-	for (bool end = at.v == 0; !end;) {
-		/* up to the end of a page: nothing is promised behind the NULL */
-		size_t want = (4096 - (size_t)(at.v & 4095)) / sizeof(*v);
-
-		if (want == 0)
-			want = 1;
-		if (n + want > cap) {
-			gaddr_t *bigger = realloc(v, (cap = n + want + 64) * sizeof(*v));
-
-			if (!bigger) {
-				r = -ENOMEM;
-				break;
-			}
-			v = bigger;
-		}
-		r = guest_read(s->c, at, v + n, want * sizeof(*v));
-		if (r < 0)
-			break;
-		for (size_t i = 0; i < want && !end; i++) {
-			if (v[n].v == 0)
-				end = true;
-			else
-				n++;
-		}
-		at = gaddr_add(at, want * sizeof(*v));
-		if (n > MAX_ARGV) {
-			r = -E2BIG;
-			break;
-		}
-	}
-	if (r < 0) {
-		free(v);
-		return r;
-	}
-	s->nargv = n > s->a->skip ? n - s->a->skip : 0;
-	if (v && s->nargv)
-		memmove(v, v + s->a->skip, s->nargv * sizeof(*v));
-	s->argv = v;
-	return 0;
+	if (a->head || (call_is32(s->c) && a->argv.v))
+		r = read_array(s, a->argv, a->skip, &s->argv);
+	if (r == 0 && call_is32(s->c) && a->envp.v)
+		r = read_array(s, a->envp, 0, &s->envp);
+	return r;
 }
 
 static size_t count_head(const struct inject_args *a)
@@ -258,6 +252,13 @@ static uint64_t put_string(struct seizure *s, size_t *used, const char *str)
 	return addr;
 }
 
+/* The same for a pointer. */
+static void put_word(struct seizure *s, size_t *used, uint64_t value)
+{
+	memcpy(s->new_ + *used, &value, s->word);
+	*used += s->word;
+}
+
 static int allocate(struct seizure *s)
 {
 	const struct inject_args *a = s->a;
@@ -267,38 +268,52 @@ static int allocate(struct seizure *s)
 		s->len += a->str[i] ? strlen(a->str[i]) + 1 : 0;
 	for (size_t i = 0; i < nhead; i++)
 		s->len += strlen(a->head[i]) + 1;
-	if (a->head)
-		s->len += (nhead + s->nargv + 1) * sizeof(uint64_t);
+	if (a->head || s->argv.v)
+		s->len += (nhead + s->argv.n + 1) * sizeof(uint64_t);
+	if (s->envp.v)
+		s->len += (s->envp.n + 1) * sizeof(uint64_t);
 	if (s->len == 0)
 		return 0;
-	s->new_ = malloc(s->len);
+	s->new_ = calloc(1, s->len);
 	s->old = malloc(s->len);
 	return s->new_ && s->old ? 0 : -ENOMEM;
+}
+
+/* An array: of the strings of head, which are put at *strings, and of what is kept. Its address. */
+static uint64_t put_array(struct seizure *s, size_t *used, size_t *strings,
+	const char *const *head, const struct array *kept)
+{
+	uint64_t addr = s->at + *used;
+
+	for (; head && *head; head++)
+		put_word(s, used, put_string(s, strings, *head));
+	for (size_t i = 0; i < kept->n; i++)
+		put_word(s, used, kept->v[i].v);
+	put_word(s, used, 0);
+	return addr;
 }
 
 /* Lays out pointers and strings below the stack pointer and gives the arguments their addresses. */
 static int write_memory(struct seizure *s, uint64_t args[6])
 {
 	const struct inject_args *a = s->a;
-	size_t nhead = count_head(a), used = 0, n = 0;
+	bool argv = a->head || (s->foreign && s->argv.v), envp = s->foreign && s->envp.v;
+	size_t used = 0, strings = 0;
 
 	if (s->len == 0)
 		return 0;
 	s->at = (arch_sp(&s->regs) - ARCH_RED_ZONE - s->len) & ~15ull;
-	if (a->head) {
-		uint64_t *p = (uint64_t *)s->new_; /* malloc'ed: aligned */
-
-		used = (nhead + s->nargv + 1) * sizeof(*p);
-		for (size_t i = 0; i < nhead; i++)
-			p[n++] = put_string(s, &used, a->head[i]);
-		for (size_t i = 0; i < s->nargv; i++)
-			p[n++] = s->argv[i].v;
-		p[n] = 0;
-		args[a->argv_arg] = s->at;
-	}
+	if (argv)
+		strings += (count_head(a) + s->argv.n + 1) * s->word;
+	if (envp)
+		strings += (s->envp.n + 1) * s->word;
+	if (argv)
+		args[a->argv_arg] = put_array(s, &used, &strings, a->head, &s->argv);
+	if (envp)
+		args[a->argv_arg + 1] = put_array(s, &used, &strings, NULL, &s->envp);
 	for (int i = 0; i < 6; i++) {
 		if (a->str[i])
-			args[i] = put_string(s, &used, a->str[i]);
+			args[i] = put_string(s, &strings, a->str[i]);
 	}
 	s->saved = pread(s->mem, s->old, s->len, (off_t)s->at) == (ssize_t)s->len;
 	if (pwrite(s->mem, s->new_, s->len, (off_t)s->at) != (ssize_t)s->len)
@@ -313,26 +328,43 @@ static void restore_memory(struct seizure *s)
 	s->saved = false;
 }
 
+/* Where AT_EXECFN points in a program that has been loaded; 0: nowhere. */
+static uint64_t find_execfn(pid_t pid)
+{
+	uint64_t auxv[2 * 64];
+	char path[64];
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, auxv, sizeof(auxv));
+	/* of a 32-bit program type and value fill one word; a type alone never does */
+	if (n >= 8 && auxv[0] >> 32) {
+		for (ssize_t i = 0; i < n / 8; i++) {
+			if ((uint32_t)auxv[i] == AT_EXECFN)
+				return auxv[i] >> 32;
+		}
+		return 0;
+	}
+	for (ssize_t i = 0; i + 1 < n / 8; i += 2) {
+		if (auxv[i] == AT_EXECFN)
+			return auxv[i + 1];
+	}
+	return 0;
+}
+
 /* The program has been loaded: the name that it was started by is what the guest said. */
 static void patch_execfn(struct seizure *s)
 {
 	const char *was = s->a->str[0] ? s->a->str[0] : s->a->str[1];
 	size_t len = was ? strlen(was) + 1 : 0;
-	uint64_t auxv[2 * 64];
-	char path[64], buf[8192];
+	char buf[8192];
 	struct iovec local = { buf, len }, remote = { NULL, len };
-	_cleanup_fd_ int fd = -1;
-	ssize_t n;
 
 	if (!s->a->execfn || len == 0 || len > sizeof(buf) || strlen(s->a->execfn) >= len)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/auxv", s->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, auxv, sizeof(auxv));
-	for (ssize_t i = 0; i + 16 <= n; i += 16) {
-		if (auxv[i / 8] == 31 /* AT_EXECFN */)
-			remote.iov_base = (void *)(uintptr_t)auxv[i / 8 + 1];
-	}
+	remote.iov_base = (void *)(uintptr_t)find_execfn(s->pid);
 	if (!remote.iov_base ||
 		process_vm_readv(s->pid, &local, 1, &remote, 1, 0) != (ssize_t)len ||
 		memcmp(buf, was, len) != 0)
@@ -340,6 +372,35 @@ static void patch_execfn(struct seizure *s)
 	memset(buf, 0, len);
 	memcpy(buf, s->a->execfn, strlen(s->a->execfn));
 	(void)process_vm_writev(s->pid, &local, 1, &remote, 1, 0); /* a matter of looks */
+}
+
+/* In the stop: how is another call made in the place of this one? */
+static int find_mode(struct seizure *s)
+{
+	s->foreign = call_is32(s->c) && !arch_is32(&s->regs);
+	s->word = call_is32(s->c) && !s->foreign ? sizeof(uint32_t) : sizeof(uint64_t);
+	if (s->foreign)
+		s->vdso = arch_find_syscall(s->pid, s->mem);
+	return 0;
+}
+
+/* The number of a call of x86_64 as the guest makes it. */
+static int call_number(const struct seizure *s, int nr)
+{
+	return call_is32(s->c) && !s->foreign ? compat_nr(s->c->engine, nr) : nr;
+}
+
+static void set_call(const struct seizure *s, struct user_regs_struct *regs, const uint64_t args[6])
+{
+	int nr = call_number(s, s->a->nr);
+
+	if (arch_is32(regs)) {
+		arch_set_call32(regs, nr, args);
+		return;
+	}
+	arch_set_call(regs, nr, args);
+	if (s->foreign)
+		arch_set_ip(regs, s->vdso);
 }
 
 /* Waits for the stop on the way out of the call that waits for us: 0, -ESRCH (gone, or astray). */
@@ -351,9 +412,9 @@ static int first_stop(struct seizure *s)
 		return code;
 	if (ptrace(PTRACE_GETREGS, s->pid, 0, &s->regs) < 0)
 		return next_stop(s) < 0 ? -ESRCH : -EPERM;
-	if (code >> 8 == PTRACE_EVENT_STOP && arch_nr(&s->regs) == s->c->nr &&
+	if (code >> 8 == PTRACE_EVENT_STOP && arch_nr(&s->regs) == s->c->raw_nr &&
 		(arch_result(&s->regs) == RESTART_NOINTR || arch_result(&s->regs) == RESTART_SYS))
-		return 0;
+		return find_mode(s);
 	log_debug("%d: stopped elsewhere (code %x): the call is made again", s->pid, code);
 	detach(s);
 	return -ESRCH;
@@ -378,7 +439,7 @@ static int close_next(struct seizure *s, struct user_regs_struct *regs)
 {
 	const uint64_t args[6] = { (uint64_t)s->a->close_fd };
 
-	arch_set_again(regs, __NR_close, args);
+	arch_set_again(regs, call_number(s, __NR_close), args);
 	return ptrace(PTRACE_SETREGS, s->pid, 0, regs) < 0 ? -ESRCH : 0;
 }
 
@@ -474,7 +535,7 @@ static enum verdict inject_seized(struct seizure *s)
 	if (r < 0)
 		goto out;
 	r = -EPERM;
-	if (s->mem < 0 || ptrace(PTRACE_GETSIGMASK, s->pid, sizeof(s->mask), &s->mask) < 0) {
+	if (s->mem < 0 || (s->foreign && !s->vdso) || ptrace(PTRACE_GETSIGMASK, s->pid, sizeof(s->mask), &s->mask) < 0) {
 		detach(s);
 		goto out;
 	}
@@ -486,7 +547,7 @@ static enum verdict inject_seized(struct seizure *s)
 	} else {
 		struct user_regs_struct regs = s->regs;
 
-		arch_set_call(&regs, s->a->nr, args);
+		set_call(s, &regs, args);
 		(void)ptrace(PTRACE_SETREGS, s->pid, 0, &regs);
 		r = (int)run_call(s);
 	}
@@ -503,8 +564,8 @@ enum verdict inject_call(struct call *c, const struct inject_args *a)
 	int r = s.tgid < 0 ? -ESRCH : 0;
 
 	call_waits();
-	if (r == 0 && a->head)
-		r = read_argv(&s);
+	if (r == 0)
+		r = read_arrays(&s);
 	if (r == 0)
 		r = allocate(&s);
 	if (r == 0 && !call_alive(c))
@@ -517,7 +578,8 @@ enum verdict inject_call(struct call *c, const struct inject_args *a)
 		c->ret = r;
 	if (s.mem >= 0)
 		close(s.mem);
-	free(s.argv);
+	free(s.argv.v);
+	free(s.envp.v);
 	free(s.new_);
 	free(s.old);
 	return v;

@@ -22,6 +22,7 @@ struct inject_args {
 	gaddr_t argv;
 	unsigned skip;
 	int argv_arg;
+	gaddr_t envp; /* exec: the argument behind argv_arg */
 	/* exec: what AT_EXECFN is to read instead of str[0]; never longer than it. May be NULL. */
 	const char *execfn;
 	int close_fd; /* a descriptor of the guest to close after a call that it comes back from */

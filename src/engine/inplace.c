@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 
 #include "base/log.h"
+#include "engine/abi.h"
 #include "engine/claim.h"
 
 #define WAIT_MAX_NS (5 * NSEC_PER_SEC)
@@ -184,7 +185,7 @@ static int64_t wait_end(struct call *c, const struct in_place *ip, struct patche
 		if (ip->argv.v ? is_replaced(c, ip, s->mem, arg_start)
 			       : is_there(c->tid, "cwd", &ip->then))
 			return 0;
-		if (over || !in_call(c->tid, c->nr))
+		if (over || !in_call(c->tid, c->raw_nr))
 			return -ENOEXEC; /* or another error: the guest knows */
 		nanosleep(&nap, NULL);
 		if (nap.tv_nsec < 2000000 && now > begin + FAST_NS)
@@ -240,27 +241,30 @@ static uint64_t stack_of(pid_t tid)
 static int keep_argv(struct call *c, const struct in_place *ip, struct patches *s)
 {
 	uint64_t sp = stack_of(c->tid) - 128, end = ip->at.v + strlen(ip->path) + 1;
-	uint64_t arg;
+	size_t size = abi_word_size(c);
 
 	for (unsigned i = 0; i < 4096; i++) {
-		gaddr_t slot = gaddr_add(ip->argv, i * sizeof(arg));
+		gaddr_t slot = gaddr_add(ip->argv, i * size), arg;
 		char word[PATH_MAX];
 		ssize_t n;
-		int r = guest_read(c, slot, &arg, sizeof(arg));
+		int r = abi_read_ptr(c, ip->argv, i, &arg);
 
 		if (r < 0)
 			return r;
-		if (arg == 0)
+		if (arg.v == 0)
 			return 0;
-		if (arg >= end || arg < ip->at.v)
+		if (arg.v >= end || arg.v < ip->at.v)
 			continue;
-		n = guest_read_str(c, (gaddr_t){ arg }, word, sizeof(word));
+		n = guest_read_str(c, arg, word, sizeof(word));
 		if (n < 0)
 			return (int)n;
 		sp = (sp - (uint64_t)n - 1) & ~15ull;
+		/* int $0x80 in 64-bit code: its stack is out of the call's reach */
+		if (call_is32(c) && sp > UINT32_MAX)
+			return -EFAULT;
 		r = patch(s, sp, word, (size_t)n + 1);
 		if (r == 0)
-			r = patch(s, slot.v, &sp, sizeof(sp));
+			r = patch(s, slot.v, &sp, size);
 		if (r < 0)
 			return r;
 	}

@@ -9,9 +9,9 @@
 #include <urcu/list.h>
 
 #include "engine/engine.h"
+#include "engine/nr.h"
 #include "engine/own.h"
 
-#define ENGINE_MAX_NR 512
 #define FD_LOCKS 64
 #define STATUS_MAX 16384 /* of /proc/PID/status, in which a user may have hundreds of groups */
 
@@ -50,7 +50,8 @@ struct engine {
 	struct boot *boot; /* launcher.c: shared while the launcher starts */
 	pthread_mutex_t launcher_lock; /* one request at a time */
 	uint32_t launcher_serial;      /* of the last one; under it */
-	const struct sysrow *by_nr[ENGINE_MAX_NR];
+	const struct sysrow *by_nr[NR_LAST + 1];
+	const struct sysrow32 *by_nr32[NR_LAST + 1];
 	size_t notif_size, resp_size;
 	struct own_ids own;
 	bool lends; /* pidfd_getfd(2) is allowed */

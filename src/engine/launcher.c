@@ -64,10 +64,14 @@ struct answer_msg {
 
 static int load_filter(const struct engine *e)
 {
-	struct filter_options fo = { .identity = e->o.identity };
+	struct filter_options fo = { .rows = e->o.rows,
+		.nrows = e->o.nrows,
+		.rows32 = e->o.rows32,
+		.nrows32 = e->o.nrows32,
+		.identity = e->o.identity };
 	struct sock_fprog prog = { 0 };
 	unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-	int fd, r = filter_build(e->o.rows, e->o.nrows, &fo, &prog);
+	int fd, r = filter_build(&fo, &prog);
 
 	if (r < 0)
 		return r;

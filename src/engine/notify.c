@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <sys/ioctl.h>
 
 #include "base/log.h"
+#include "engine/compat.h"
 #include "engine/nr.h"
 #include "engine/status.h"
 
@@ -128,21 +130,44 @@ static void answer(struct engine *e, struct call *c, enum verdict v, struct secc
 		;
 }
 
-static enum verdict handle(struct engine *e, struct call *c)
+/* Finds the call's row, and what of x86_64 a call of i386 is. NULL: none, or never ours. */
+static call_handler find_row(struct engine *e, struct call *c, uint32_t arch)
 {
+	const struct sysrow32 *row32;
+
+	if (c->nr < 0 || c->nr > NR_LAST)
+		return e->o.unknown;
+	if (arch == AUDIT_ARCH_X86_64) {
+		c->row = e->by_nr[c->nr];
+		return c->row ? c->row->handler : NULL;
+	}
+	row32 = e->by_nr32[c->nr];
+	if (!row32 || row32->base < 0)
+		return NULL;
+	c->row32 = row32;
+	c->nr = row32->base;
+	c->row = e->by_nr[c->nr];
+	compat_args(c, row32);
+	return row32->handler ? row32->handler : c->row->handler;
+}
+
+static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
+{
+	call_handler handler = find_row(e, c, arch);
 	enum verdict v;
 
-	if (c->nr < 0 || c->nr >= ENGINE_MAX_NR || !e->by_nr[c->nr])
+	if (!handler)
 		return CONTINUE;
-	c->row = e->by_nr[c->nr];
 	if (atomic_load_explicit(&e->ninject, memory_order_acquire) && inject_claims(e, c->tid))
 		return CONTINUE;
-	v = c->row->handler(c);
+	v = handler(c);
 	if (c->blind && v == DONE && c->ret == -EFAULT)
 		return CONTINUE;
 	/* A stop, or a handler with SA_RESTART, is nothing that the program is to see. */
 	if (v == DONE && c->ret == -EINTR && signal_certain(c))
 		c->ret = RESTART_SYS;
+	if (v == DONE)
+		c->ret = compat_result(c, c->ret);
 	return v;
 }
 
@@ -163,7 +188,7 @@ static int receive(struct engine *e, struct seccomp_notif *n, struct call *c)
 		return -1;
 	}
 	*c = (struct call){ .engine = e, .um = e->o.um, .tid = (pid_t)n->pid, .nr = n->data.nr,
-		.id = n->id };
+		.raw_nr = n->data.nr, .id = n->id };
 	memcpy(c->args, n->data.args, sizeof(c->args));
 	return 1;
 }
@@ -179,7 +204,7 @@ int notify_serve(struct engine *e, struct seccomp_notif *n, struct seccomp_notif
 		return got;
 	c.t_recv = now_ns();
 	pool_received(e, &c);
-	v = handle(e, &c);
+	v = handle(e, &c, n->data.arch);
 	if (v != ANSWERED)
 		answer(e, &c, v, r);
 	c.t_end = now_ns();
@@ -192,8 +217,15 @@ int notify_serve(struct engine *e, struct seccomp_notif *n, struct seccomp_notif
 int notify_start(struct engine *e)
 {
 	for (size_t i = 0; i < e->o.nrows; i++) {
-		assert(e->o.rows[i].nr >= 0 && e->o.rows[i].nr < ENGINE_MAX_NR);
+		assert(e->o.rows[i].nr >= 0 && e->o.rows[i].nr <= NR_LAST);
 		e->by_nr[e->o.rows[i].nr] = &e->o.rows[i];
+	}
+	for (size_t i = 0; i < e->o.nrows32; i++) {
+		const struct sysrow32 *row = &e->o.rows32[i];
+
+		assert(row->nr >= 0 && row->nr <= NR_LAST);
+		assert(row->base < 0 || e->by_nr[row->base]);
+		e->by_nr32[row->nr] = row;
 	}
 	/* refused before Linux 6.6: then both sides may run on different CPUs, which is slower */
 	(void)ioctl(e->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);

@@ -253,6 +253,12 @@ struct dirent_head {
 	uint16_t reclen;
 } __attribute__((packed));
 
+struct dirent32_head {
+	uint32_t ino;
+	uint32_t off;
+	uint16_t reclen;
+} __attribute__((packed));
+
 static size_t put64(char *out, size_t room, const struct entry *e, uint64_t off)
 {
 	size_t len = (sizeof(struct dirent64_head) + e->len + 1 + 7) & ~(size_t)7;
@@ -281,8 +287,36 @@ static size_t put_old(char *out, size_t room, const struct entry *e, uint64_t of
 	return len;
 }
 
-ssize_t dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos, bool old, char *buf,
-	size_t size)
+static size_t put_32(char *out, size_t room, const struct entry *e, uint64_t off)
+{
+	size_t len = (sizeof(struct dirent32_head) + e->len + 2 + 3) & ~(size_t)3;
+	struct dirent32_head h = { (uint32_t)e->ino, (uint32_t)off, (uint16_t)len };
+
+	if (len > room)
+		return 0;
+	memset(out, 0, len);
+	memcpy(out, &h, sizeof(h));
+	memcpy(out + sizeof(h), e->name, e->len);
+	out[len - 1] = (char)e->type;
+	return len;
+}
+
+/* 0: no room. */
+static size_t put(enum dirent_form form, char *out, size_t room, const struct entry *e,
+	uint64_t off)
+{
+	switch (form) {
+	case DIRENT_OLD:
+		return put_old(out, room, e, off);
+	case DIRENT_32:
+		return put_32(out, room, e, off);
+	default:
+		return put64(out, room, e, off);
+	}
+}
+
+ssize_t dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos, enum dirent_form form,
+	char *buf, size_t size)
 {
 	struct dirsnap *d = snap_of(vf);
 	size_t used = 0;
@@ -300,7 +334,11 @@ ssize_t dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos, bool
 		r = have_entry(d, vf, req, *pos);
 		if (r <= 0)
 			break;
-		n = (old ? put_old : put64)(buf + used, size - used, &d->v[*pos], *pos + 1);
+		if (form == DIRENT_32 && (d->v[*pos].ino > UINT32_MAX || *pos >= UINT32_MAX)) {
+			r = used ? 0 : -EOVERFLOW;
+			break;
+		}
+		n = put(form, buf + used, size - used, &d->v[*pos], *pos + 1);
 		if (!n) {
 			r = used ? 0 : -EINVAL;
 			break;

@@ -5,9 +5,15 @@
 
 #include "file/files.h"
 
-/* getdents64 (old: getdents) from position *pos on, which is moved. Bytes put into buf; 0 at the
- * end; -EINVAL when not one entry fits. */
-ssize_t MUST_CHECK dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos, bool old,
-	char *buf, size_t size);
+enum dirent_form {
+	DIRENT_64,  /* getdents64's */
+	DIRENT_OLD, /* getdents' */
+	DIRENT_32,  /* getdents' of a 32-bit guest */
+};
+
+/* getdents64 or getdents from position *pos on, which is moved. Bytes put into buf; 0 at the
+ * end; -EINVAL when not one entry fits; -EOVERFLOW when an inode number does not. */
+ssize_t MUST_CHECK dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos,
+	enum dirent_form form, char *buf, size_t size);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "engine/abi.h"
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/procfile.h"
@@ -193,7 +194,7 @@ static enum verdict answer_statfs(
 	if (!st.f_frsize)
 		st.f_frsize = st.f_bsize;
 	st.f_flags = attrs_statfs_flags(m);
-	return call_return(c, guest_write(c, buf, &st, sizeof(st)));
+	return call_return(c, abi_write_statfs(c, buf, &st));
 }
 
 enum verdict sys_statfs(struct call *c)
@@ -214,7 +215,7 @@ enum verdict sys_statfs(struct call *c)
 
 		r = fd < 0 || fstatfs(fd, &st) < 0 ? -errno : 0;
 	}
-	return call_return(c, r < 0 ? r : guest_write(c, buf, &st, sizeof(st)));
+	return call_return(c, r < 0 ? r : abi_write_statfs(c, buf, &st));
 }
 
 enum verdict sys_fstatfs(struct call *c)

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <utime.h>
 
+#include "engine/abi.h"
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/fd.h"
@@ -235,7 +236,7 @@ enum verdict sys_utimensat(struct call *c)
 	if (!c->args[1] ? dirfd == AT_FDCWD : !at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	if (c->args[2]) {
-		r = guest_read(c, call_addr(c, 2), ts, sizeof(ts));
+		r = abi_read_timespecs(c, call_addr(c, 2), ts);
 		if (r < 0)
 			return call_return(c, r);
 		if (ts[0].tv_nsec == UTIME_OMIT && ts[1].tv_nsec == UTIME_OMIT)
@@ -261,7 +262,7 @@ static enum verdict do_utimes(struct call *c, int dirfd, int arg)
 	if (c->args[arg] ? !at_maybe(c, AT_CHANGES) : dirfd == AT_FDCWD)
 		return CONTINUE;
 	if (!now) {
-		r = guest_read(c, call_addr(c, arg + 1), tv, sizeof(tv));
+		r = abi_read_timevals(c, call_addr(c, arg + 1), tv);
 		if (r < 0)
 			return call_return(c, r);
 		for (int i = 0; i < 2; i++) {
@@ -295,7 +296,7 @@ enum verdict sys_utime(struct call *c)
 	if (!at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	if (c->args[1]) {
-		r = guest_read(c, call_addr(c, 1), &ut, sizeof(ut));
+		r = abi_read_utimbuf(c, call_addr(c, 1), &ut);
 		if (r < 0)
 			return call_return(c, r);
 		ts[0].tv_sec = ut.actime;

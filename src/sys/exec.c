@@ -318,13 +318,14 @@ static enum verdict run(struct exec *x, int fd, const char *real)
 	a.str[0] = hop.path;
 	a.args[1] = x->argv.v;
 	a.args[2] = x->envp.v;
+	a.argv = x->argv;
+	a.argv_arg = 1;
+	a.envp = x->envp;
 	a.close_fd = hop.guest_fd;
 	if (x->last > 0) {
 		make_head(x);
 		a.head = x->head;
-		a.argv = x->argv;
 		a.skip = 1;
-		a.argv_arg = 1;
 	}
 	if (strlen(x->filename) > strlen(hop.path))
 		a.execfn = NULL;

@@ -10,6 +10,7 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+#include "engine/abi.h"
 #include "sys/fd.h"
 
 #define COPY_MAX (128u << 20) /* of one call */
@@ -47,7 +48,7 @@ static int end_get(struct end *e, struct call *c, int fd, uint64_t offp)
 	e->offp.v = offp;
 	if (!offp)
 		return 0;
-	r = guest_read(c, e->offp, &e->off, sizeof(e->off));
+	r = abi_read_off(c, e->offp, &e->off);
 	if (r < 0)
 		return r;
 	return e->off < 0 ? -EINVAL : 0;
@@ -193,9 +194,9 @@ static enum verdict finish(struct call *c, struct end *in, struct end *out, ssiz
 	if (n > 0 && is_reg(out))
 		r = vfd_written(&out->v, 0);
 	if (n >= 0 && in->off >= 0)
-		r = r < 0 ? r : guest_write(c, in->offp, &in->off, sizeof(in->off));
+		r = r < 0 ? r : abi_write_off(c, in->offp, in->off);
 	if (n >= 0 && out->off >= 0)
-		r = r < 0 ? r : guest_write(c, out->offp, &out->off, sizeof(out->off));
+		r = r < 0 ? r : abi_write_off(c, out->offp, out->off);
 	return call_return(c, r < 0 ? r : n);
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* getdents64(2), getdents(2). */
+/* getdents64(2), getdents(2), and readdir(2) of i386. */
 #include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "file/dir.h"
 #include "sys/fd.h"
@@ -26,7 +29,7 @@ int vfd_dir_seek(struct vfd *v, struct call *c, uint64_t pos)
 	return 0;
 }
 
-static enum verdict do_getdents(struct call *c, bool old)
+static enum verdict do_getdents(struct call *c, enum dirent_form form)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	size_t size = (uint32_t)c->args[2] < DENTS_MAX ? (uint32_t)c->args[2] : DENTS_MAX;
@@ -46,7 +49,7 @@ static enum verdict do_getdents(struct call *c, bool old)
 	if (r < 0)
 		return call_return(c, r);
 	fs_req_init(&v.req, c);
-	n = dir_read(v.vf, &v.req, &pos, old, buf, size);
+	n = dir_read(v.vf, &v.req, &pos, form, buf, size);
 	if (n <= 0)
 		return call_return(c, n);
 	r = guest_write(c, call_addr(c, 1), buf, (size_t)n);
@@ -58,10 +61,62 @@ static enum verdict do_getdents(struct call *c, bool old)
 
 enum verdict sys_getdents64(struct call *c)
 {
-	return do_getdents(c, false);
+	return do_getdents(c, DIRENT_64);
 }
 
 enum verdict sys_getdents(struct call *c)
 {
-	return do_getdents(c, true);
+	return do_getdents(c, call_is32(c) ? DIRENT_32 : DIRENT_OLD);
+}
+
+/* One entry a call: */
+struct readdir_entry {
+	uint32_t ino, off;
+	uint16_t namlen;
+	char name[NAME_MAX + 1];
+} __attribute__((packed));
+
+/* 1: an entry; 0: the end. */
+static int read_one(struct vfd *v, struct call *c, uint64_t *pos, struct readdir_entry *ret)
+{
+	char buf[sizeof(struct readdir_entry) + 2 * sizeof(uint64_t)];
+	const size_t head = offsetof(struct readdir_entry, name);
+	uint64_t next = *pos;
+	ssize_t n;
+
+	fs_req_init(&v->req, c);
+	n = dir_read(v->vf, &v->req, &next, DIRENT_32, buf, sizeof(buf));
+	if (n <= 0)
+		return (int)n;
+	/* the first of them, which has the same head but for what is the length of */
+	memcpy(ret, buf, head);
+	ret->namlen = (uint16_t)strnlen(buf + head, NAME_MAX);
+	memcpy(ret->name, buf + head, ret->namlen);
+	ret->name[ret->namlen] = '\0';
+	ret->off = (uint32_t)*pos;
+	(*pos)++;
+	return 1;
+}
+
+enum verdict sys32_readdir(struct call *c)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	struct readdir_entry e;
+	uint64_t pos;
+	int n, r;
+
+	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind != VFILE_DIR)
+		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	r = vfd_dir_pos(&v, c, &pos);
+	if (r < 0)
+		return call_return(c, r);
+	n = read_one(&v, c, &pos, &e);
+	if (n <= 0)
+		return call_return(c, n);
+	r = guest_write(c, call_addr(c, 1), &e, offsetof(struct readdir_entry, name) + e.namlen + 1u);
+	if (r == 0)
+		r = vfd_dir_seek(&v, c, pos);
+	return call_return(c, r < 0 ? r : n);
 }

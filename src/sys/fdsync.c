@@ -4,6 +4,7 @@
 #include <linux/aio_abi.h>
 #include <linux/falloc.h>
 
+#include "engine/abi.h"
 #include "sys/fd.h"
 
 static int sync_dir(struct vfd *v, bool datasync)
@@ -196,11 +197,11 @@ enum verdict sys_io_submit(struct call *c)
 		return CONTINUE;
 	for (int64_t i = 0; i < n && i < 65536; i++) {
 		struct iocb io;
-		uint64_t at;
+		gaddr_t at;
 		int r;
 
-		if (guest_read(c, gaddr_add(call_addr(c, 2), (uint64_t)i * 8), &at, 8) < 0 ||
-			guest_read(c, (gaddr_t){ at }, &io, sizeof(io)) < 0)
+		if (abi_read_ptr(c, call_addr(c, 2), (uint64_t)i, &at) < 0 ||
+			guest_read(c, at, &io, sizeof(io)) < 0)
 			return CONTINUE; /* the kernel stops there too */
 		r = prepare_iocb(c, &io);
 		if (r < 0)

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "engine/guestmem.h"
+#include "engine/abi.h"
 #include "sys/ids.h"
 #include "sys/table.h"
 
@@ -54,7 +54,7 @@ static enum verdict get_three(struct call *c, bool gid)
 		return CONTINUE;
 	for (int i = 0; i < 3; i++) {
 		const uint32_t *value = gid ? &id->gid[i] : &id->uid[i];
-		int r = guest_write(c, call_addr(c, i), value, sizeof(*value));
+		int r = abi_write_ids(c, call_addr(c, i), value, 1);
 
 		if (r < 0)
 			return call_return(c, r);
@@ -262,7 +262,7 @@ enum verdict sys_getgroups(struct call *c)
 	if (size < 0 || (size > 0 && (uint32_t)size < id->ngroups))
 		return call_return(c, -EINVAL);
 	if (size > 0) {
-		r = guest_write(c, call_addr(c, 1), id->groups, id->ngroups * sizeof(gid_t));
+		r = abi_write_ids(c, call_addr(c, 1), id->groups, id->ngroups);
 		if (r < 0)
 			return call_return(c, r);
 	}
@@ -307,7 +307,7 @@ enum verdict sys_setgroups(struct call *c)
 	list = malloc((g.n + 1) * sizeof(*list));
 	if (!list)
 		return call_return(c, -ENOMEM);
-	r = g.n ? guest_read(c, call_addr(c, 1), list, g.n * sizeof(*list)) : 0;
+	r = g.n ? abi_read_ids(c, call_addr(c, 1), list, g.n) : 0;
 	if (r < 0)
 		return call_return(c, r);
 	qsort(list, g.n, sizeof(*list), compare_gid); /* the kernel keeps them sorted */

@@ -5,13 +5,15 @@
  */
 #include <sys/resource.h>
 
+#include "engine/abi.h"
 #include "engine/engine.h"
-#include "engine/guestmem.h"
 #include "sys/table.h"
 
-static enum verdict answer(struct call *c, gaddr_t new, gaddr_t old)
+static const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+enum verdict sys_prlimit64(struct call *c)
 {
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	gaddr_t new = call_addr(c, 2), old = call_addr(c, 3);
 	struct rlimit rl;
 	int r = 0;
 
@@ -27,21 +29,18 @@ static enum verdict answer(struct call *c, gaddr_t new, gaddr_t old)
 	return call_return(c, r);
 }
 
-enum verdict sys_prlimit64(struct call *c)
-{
-	return answer(c, call_addr(c, 2), call_addr(c, 3));
-}
 
 enum verdict sys_getrlimit(struct call *c)
 {
-	if (!c->args[1])
-		return call_return(c, -EFAULT);
-	return answer(c, (gaddr_t){ 0 }, call_addr(c, 1));
+	return call_return(c, abi_write_rlimit(c, call_addr(c, 1), &unlimited));
 }
 
 enum verdict sys_setrlimit(struct call *c)
 {
-	if (!c->args[1])
-		return call_return(c, -EFAULT);
-	return answer(c, call_addr(c, 1), (gaddr_t){ 0 });
+	struct rlimit rl;
+	int r = abi_read_rlimit(c, call_addr(c, 1), &rl);
+
+	if (r == 0 && rl.rlim_cur > rl.rlim_max)
+		r = -EINVAL;
+	return call_return(c, r);
 }

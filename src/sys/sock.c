@@ -21,6 +21,7 @@
 #include <sys/un.h>
 
 #include "base/log.h"
+#include "engine/abi.h"
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/fd.h"
@@ -266,27 +267,6 @@ static int control_files(struct call *c, struct msghdr *msg, int ours[], size_t 
 	return 0;
 }
 
-static int control_read(struct call *c, struct msghdr *msg, char **ret)
-{
-	gaddr_t src = { (uint64_t)(uintptr_t)msg->msg_control };
-	int r;
-
-	*ret = NULL;
-	if (!src.v || !msg->msg_controllen) {
-		msg->msg_control = NULL;
-		msg->msg_controllen = 0;
-		return 0;
-	}
-	if (msg->msg_controllen > CONTROL_MAX)
-		return -ENOBUFS;
-	*ret = malloc(msg->msg_controllen);
-	if (!*ret)
-		return -ENOMEM;
-	r = guest_read(c, src, *ret, msg->msg_controllen);
-	msg->msg_control = *ret;
-	return r;
-}
-
 /* Sends on our dup of the guest's socket. */
 static long send_blocking(struct call *c, struct at *a, int fd, const struct msghdr *msg, int flags)
 {
@@ -354,7 +334,7 @@ static int fill_sent(struct call *c, struct msghdr msg)
 
 	if (!msg.msg_control || msg.msg_controllen > CONTROL_MAX)
 		return 0;
-	r = control_read(c, &msg, &control);
+	r = abi_read_control(c, &msg, CONTROL_MAX, &control);
 	return r < 0 ? r : control_files(c, &msg, NULL, NULL);
 }
 
@@ -385,7 +365,7 @@ static long send_ours(struct call *c, struct dest *d, struct msghdr msg, int fla
 		r = n < 0 ? n : (size_t)n < total ? -EFAULT : 0;
 	}
 	if (r == 0)
-		r = control_read(c, &msg, &control);
+		r = abi_read_control(c, &msg, CONTROL_MAX, &control);
 	if (r == 0)
 		r = control_files(c, &msg, ours, &nours);
 	if (r == 0) {
@@ -409,7 +389,7 @@ enum verdict sys_sendmsg(struct call *c)
 
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
-	r = guest_read(c, call_addr(c, 1), &msg, sizeof(msg));
+	r = abi_read_msghdr(c, call_addr(c, 1), &msg);
 	if (r < 0)
 		return call_return(c, r);
 	if (!msg.msg_name && !msg.msg_control)
@@ -457,24 +437,24 @@ enum verdict sys_sendto(struct call *c)
 	return call_return(c, send_blocking(c, &a, fd, &msg, (int)c->args[3]));
 }
 
-static int message_read(struct call *c, gaddr_t vec, unsigned i, struct mmsghdr *ret)
+static int message_read(struct call *c, gaddr_t vec, unsigned i, struct msghdr *ret)
 {
-	return guest_read(c, gaddr_add(vec, i * sizeof(*ret)), ret, sizeof(*ret));
+	return abi_read_msghdr(c, gaddr_add(vec, i * abi_mmsghdr_size(c)), ret);
 }
 
 /* Is there a message that only we can send? 1, 0 (what is sent along is filled then), -errno. */
 static int messages_check(struct call *c, gaddr_t vec, unsigned count)
 {
-	struct mmsghdr m;
+	struct msghdr m;
 
 	for (unsigned i = 0; i < count; i++) {
 		_cleanup_dest_ struct dest d = DEST_INIT;
 		int r = message_read(c, vec, i, &m);
 
-		if (r == 0 && (m.msg_hdr.msg_name || m.msg_hdr.msg_control))
-			r = dest_find(&d, c, &m.msg_hdr);
+		if (r == 0 && (m.msg_name || m.msg_control))
+			r = dest_find(&d, c, &m);
 		if (r == 0)
-			r = fill_sent(c, m.msg_hdr);
+			r = fill_sent(c, m);
 		/* an error of a later message is not the first one's */
 		if (r != 0)
 			return i > 0 ? 1 : r;
@@ -488,8 +468,8 @@ enum verdict sys_sendmmsg(struct call *c)
 {
 	_cleanup_dest_ struct dest d = DEST_INIT;
 	gaddr_t vec = call_addr(c, 1);
-	unsigned count = (unsigned)c->args[2];
-	struct mmsghdr m;
+	unsigned count = (unsigned)c->args[2], sent;
+	struct msghdr m;
 	long r;
 
 	if (!view_has_mounts(&c->um->view))
@@ -500,13 +480,12 @@ enum verdict sys_sendmmsg(struct call *c)
 	if (r > 0)
 		r = message_read(c, vec, 0, &m);
 	if (r == 0)
-		r = dest_find(&d, c, &m.msg_hdr);
+		r = dest_find(&d, c, &m);
 	if (r >= 0)
-		r = send_ours(c, &d, m.msg_hdr, (int)c->args[3]);
+		r = send_ours(c, &d, m, (int)c->args[3]);
 	if (r < 0)
 		return call_return(c, r);
-	m.msg_len = (unsigned)r;
-	r = guest_write(c, gaddr_add(vec, offsetof(struct mmsghdr, msg_len)), &m.msg_len,
-		sizeof(m.msg_len));
+	sent = (unsigned)r;
+	r = guest_write(c, gaddr_add(vec, abi_mmsghdr_len(c)), &sent, sizeof(sent));
 	return call_return(c, r < 0 ? r : 1);
 }

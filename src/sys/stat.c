@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "engine/abi.h"
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/procfile.h"
@@ -29,7 +30,7 @@ static enum verdict answer_stat(struct call *c, gaddr_t buf, const struct found 
 	struct stat st;
 
 	attrs_to_stat(&f->attr, f->dev, &st);
-	return call_return(c, guest_write(c, buf, &st, sizeof(st)));
+	return call_return(c, abi_write_stat(c, buf, &st));
 }
 
 static enum verdict answer_statx(struct call *c, gaddr_t buf, unsigned mask, const struct found *f)
@@ -119,7 +120,7 @@ static enum verdict stat_real(struct at *a, const struct want *w)
 	} else {
 		r = real_result(a, syscall(SYS_newfstatat, a->dirfd, a->name, &st, flags));
 		if (r == 0)
-			r = guest_write(c, w->buf, &st, sizeof(st));
+			r = abi_write_stat(c, w->buf, &st);
 	}
 	return call_return(c, r);
 }

@@ -75,7 +75,7 @@ size_t trace_format(const struct call *c, enum verdict v, uint64_t ns, char *buf
 		snprintf(result, sizeof(result), "%s%lld", v == ANSWERED && !c->what[0] ? "fd " : "",
 			(long long)c->ret);
 	n = snprintf(buf, size, "%d %s%s%.*s = %s (%llu.%llu us)\n", (int)c->tid,
-		c->row ? c->row->name : "?", c->what[0] ? " " : "", (int)sizeof(c->what), c->what,
+		call_name(c), c->what[0] ? " " : "", (int)sizeof(c->what), c->what,
 		result, (unsigned long long)(ns / 1000), (unsigned long long)(ns / 100 % 10));
 	if (n < 0)
 		return 0;

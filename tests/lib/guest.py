@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""guest.py NAME: runs a program of tests/guest natively (the oracle), in a view on a real file
+"""guest.py NAME[-32]: runs a program of tests/guest natively (the oracle), in a view on a real file
 system, and in a view on a served ext4 image. The outputs must be equal, but for the lines that
 tests/guest/NAME.diff explains:
 
     # the reason
     - a line of the oracle         (a shell pattern; the number of the check is left out)
     + the line of the served file system
+
+-32: the same program for i386; NAME-32.diff explains what else differs then.
 """
 import difflib
 import fnmatch
@@ -16,7 +18,8 @@ import sys
 
 TOP = os.environ["TOP"]
 NAME = sys.argv[1]
-PROGRAM = f"{os.environ['BUILD']}/tests/guest-{NAME}"
+I386 = NAME.endswith("-32")
+PROGRAM = f"{os.environ['BUILD']}/tests/guest{'32-' + NAME[:-3] if I386 else '-' + NAME}"
 HERE = os.getcwd()
 
 
@@ -30,11 +33,13 @@ def run(what, command, cwd):
 
 
 def explained():
-    path = f"{TOP}/tests/guest/{NAME}.diff"
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as f:
-        return [line.rstrip("\n") for line in f if line[:2] in ("- ", "+ ")]
+    lines = []
+    for name in (NAME[:-3], NAME) if I386 else (NAME,):
+        path = f"{TOP}/tests/guest/{name}.diff"
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                lines += [line.rstrip("\n") for line in f if line[:2] in ("- ", "+ ")]
+    return lines
 
 
 def compare(what, oracle, got, patterns):
@@ -58,6 +63,9 @@ def compare(what, oracle, got, patterns):
 
 
 def main():
+    if I386 and not os.path.exists(PROGRAM):
+        print("no programs for i386: gcc-multilib and libc6-dev-i386 are missing")
+        sys.exit(77)
     for d in ("native", "real", "other", "mnt"):
         os.mkdir(d)
     # Programs that start themselves again need a name that is there in each place.

@@ -95,7 +95,9 @@ def unit(top, kind="check"):
 def guest(top):
     for source in sorted(glob.glob(f"{top}/tests/guest/*.c")):
         name = os.path.basename(source)[:-2]
-        yield Test(f"guest/{name}", [PYTHON, f"{top}/tests/lib/guest.py", name], timeout=180)
+        for i386 in ("", "-32"):
+            yield Test(f"guest/{name}{i386}",
+                       [PYTHON, f"{top}/tests/lib/guest.py", name + i386], timeout=180)
 
 
 def scripts(top, folder, kind="check"):
@@ -132,6 +134,7 @@ def sanitize(top):
 
 def style(top):
     yield Test("style/layers", [f"{top}/tools/check-layers"], timeout=60)
+    yield Test("style/syscalls-list", [f"{top}/tools/check-syscalls"], timeout=60)
     yield Test("style/syscalls-doc", [f"{top}/tools/gen-syscalls", "--check"], timeout=60)
 
 
