@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Signals while a call is under way: restarted or EINTR as natively, and never done twice. */
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "guest.h"
+
+static volatile sig_atomic_t ticks;
+static volatile sig_atomic_t bad;
+static bool restarts; /* SA_RESTART */
+
+static void count(int sig)
+{
+	(void)sig;
+	ticks++;
+}
+
+static void handle(int sig, void (*fn)(int), int flags)
+{
+	struct sigaction sa = { .sa_handler = fn, .sa_flags = flags };
+
+	restarts = flags & SA_RESTART;
+	sigaction(sig, &sa, NULL);
+}
+
+static void every(long us)
+{
+	struct itimerval it = { { 0, us }, { 0, us } };
+
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+/* ---- a storm of signals: nothing fails, nothing is done twice ---- */
+
+#define ROUNDS 60
+
+static void note(long r, const char *what)
+{
+	if (r < 0 && !bad++)
+		printf("# %s: %s\n", what, strerror(errno));
+}
+/*
+ * Without SA_RESTART a signal may come before a view has seen the call (doc/internals.md): EINTR, and
+ * nothing was done.
+ */
+#define TRY(expr)                                                                                  \
+	({                                                                                         \
+		long r_;                                                                           \
+		while ((r_ = (long)(expr)) < 0 && errno == EINTR && !restarts)                     \
+			;                                                                          \
+		r_;                                                                                \
+	})
+#define NOTE(expr) note(TRY(expr), #expr)
+
+static void one_round(int i, int log)
+{
+	char a[32], b[32], buf[64];
+	struct stat st;
+	int fd;
+
+	snprintf(a, sizeof(a), "storm/%d", i);
+	snprintf(b, sizeof(b), "storm/%d.new", i);
+	NOTE(mkdir(a, 0755));
+	NOTE(rename(a, b));
+	NOTE(rmdir(b));
+	NOTE(symlink("x", a));
+	NOTE(readlink(a, buf, sizeof(buf)));
+	NOTE(unlink(a));
+	fd = (int)TRY(open(a, O_RDWR | O_CREAT | O_EXCL, 0644));
+	NOTE(fd);
+	NOTE(write(fd, "0123456789", 10));
+	NOTE(pread(fd, buf, 10, 0));
+	NOTE(ftruncate(fd, 5));
+	NOTE(fstat(fd, &st));
+	NOTE(close(fd));
+	NOTE(link(a, b));
+	NOTE(stat(b, &st));
+	NOTE(chmod(b, 0600));
+	NOTE(truncate(b, 3));
+	NOTE(unlink(a));
+	NOTE(access(b, R_OK));
+	fd = (int)TRY(open("storm", O_RDONLY | O_DIRECTORY));
+	NOTE(syscall(SYS_getdents64, fd, buf, sizeof(buf)));
+	NOTE(close(fd));
+	NOTE(unlink(b));
+	NOTE(write(log, "line\n", 5));
+}
+
+static void storm(int flags)
+{
+	int log = open("log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+	struct stat st;
+	int n = 0;
+
+	R(mkdir("storm", 0755));
+	handle(SIGALRM, count, flags);
+	ticks = bad = 0;
+	every(400);
+	for (; n < ROUNDS || ticks < 5; n++)
+		one_round(n, log);
+	every(0);
+	tap_check(&t, bad == 0, "nothing failed");
+	fstat(log, &st);
+	tap_check(&t, st.st_size == 5l * n, "each line written once");
+	close(log);
+	R(rmdir("storm"));
+}
+
+/* ---- calls that wait ---- */
+
+static pid_t parent;
+
+/* After so many signals a child makes what is waited for. */
+static pid_t helper(int signals, void (*then)(void))
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	for (int i = 0; i < signals; i++) {
+		usleep(20000);
+		kill(parent, SIGUSR1);
+	}
+	usleep(20000);
+	if (then)
+		then();
+	_exit(0);
+}
+
+static void write_fifo(void)
+{
+	(void)!open("fifo", O_WRONLY);
+}
+
+static void read_fifo(void)
+{
+	(void)!open("fifo", O_RDONLY);
+}
+
+static int pipes[2];
+
+static void write_pipe(void)
+{
+	(void)!write(pipes[1], "piped", 5);
+}
+
+static void done_with(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Without SA_RESTART signals come until one has ended the wait. */
+static int how_many(int flags)
+{
+	return flags & SA_RESTART ? 3 : 1000;
+}
+
+/* Another process holds a lock until the pipe is written to. */
+static void waits_for_lock(int flags, bool whole)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open("locked", O_RDWR | O_CREAT, 0644), ready[2];
+	pid_t pid, holder;
+	char c;
+
+	R(pipe(pipes));
+	R(pipe(ready));
+	holder = fork();
+	if (holder == 0) {
+		int mine = open("locked", O_RDWR);
+
+		if ((whole ? flock(mine, LOCK_EX) : fcntl(mine, F_SETLK, &l)) < 0)
+			_exit(1);
+		(void)!write(ready[1], "x", 1);
+		(void)!read(pipes[0], &c, 1);
+		_exit(0);
+	}
+	R(read(ready[0], &c, 1));
+	pid = helper(how_many(flags), write_pipe);
+	if (whole)
+		R(flock(fd, LOCK_EX));
+	else
+		R(fcntl(fd, F_SETLKW, &l));
+	done_with(pid);
+	done_with(holder);
+	for (int i = 0; i < 2; i++) {
+		close(pipes[i]);
+		close(ready[i]);
+	}
+	close(fd);
+}
+
+static void waits(int flags)
+{
+	int fd, n = how_many(flags);
+	pid_t pid;
+
+	handle(SIGUSR1, count, flags);
+	ticks = 0;
+	pid = helper(n, write_fifo);
+	fd = FD(open("fifo", O_RDONLY));
+	close(fd);
+	done_with(pid);
+	pid = helper(n, read_fifo);
+	fd = FD(open("fifo", O_WRONLY));
+	close(fd);
+	done_with(pid);
+	tap_check(&t, ticks >= 2, "signals came");
+
+	fd = open("spliced", O_RDWR | O_CREAT | O_TRUNC, 0644);
+	R(pipe(pipes));
+	pid = helper(n, write_pipe);
+	R(splice(pipes[0], NULL, fd, NULL, 100, 0));
+	done_with(pid);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(fd);
+	waits_for_lock(flags, true);
+	waits_for_lock(flags, false);
+}
+
+/* ---- handlers that call into the view ---- */
+
+static char alt[65536] __attribute__((aligned(16)));
+static volatile sig_atomic_t on_alt;
+
+static void works(int sig)
+{
+	char here, buf[16];
+	struct stat st;
+	int fd, e = errno;
+
+	(void)sig;
+	ticks++;
+	on_alt += &here >= alt && &here < alt + sizeof(alt);
+	fd = (int)TRY(open("handler", O_RDWR | O_CREAT | O_APPEND, 0644));
+	NOTE(fd);
+	NOTE(write(fd, "h", 1));
+	NOTE(pread(fd, buf, 1, 0));
+	NOTE(close(fd));
+	NOTE(stat("handler", &st));
+	NOTE(mkdir("handler.d", 0755));
+	NOTE(rmdir("handler.d"));
+	errno = e;
+}
+
+static void handlers(int flags)
+{
+	stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
+	struct stat st;
+	int log = open("log", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	R(sigaltstack(&ss, NULL));
+	unlink("handler");
+	mkdir("storm", 0755);
+	ticks = bad = on_alt = 0;
+	handle(SIGALRM, works, flags);
+	every(3000);
+	for (int i = 0; i < ROUNDS / 3 || ticks < 5; i++)
+		one_round(i, log);
+	every(0);
+	stat("handler", &st);
+	tap_check(&t, bad == 0, "nothing failed");
+	tap_check(&t, st.st_size == ticks, "each handler wrote once");
+	tap_check(&t, flags & SA_ONSTACK ? on_alt == ticks : on_alt == 0, "on the right stack");
+	close(log);
+	rmdir("storm");
+}
+
+/* ---- many threads, one signal ---- */
+
+static void *look(void *arg)
+{
+	volatile int *stop = arg;
+	struct stat st;
+
+	while (!*stop) {
+		int fd = (int)TRY(open("handler", O_RDONLY));
+
+		NOTE(stat("handler", &st));
+		NOTE(close(fd));
+	}
+	return NULL;
+}
+
+static void threads(void)
+{
+	static volatile int stop;
+	pthread_t th[8];
+	char name[32];
+
+	ticks = bad = 0;
+	handle(SIGALRM, count, 0);
+	for (int i = 0; i < 8; i++)
+		pthread_create(&th[i], NULL, look, (void *)&stop);
+	every(500);
+	for (int i = 0; i < 100 || ticks < 5; i++) {
+		snprintf(name, sizeof(name), "thread.%d", i);
+		NOTE(mkdir(name, 0755));
+		NOTE(rmdir(name));
+	}
+	every(0);
+	stop = 1;
+	for (int i = 0; i < 8; i++)
+		pthread_join(th[i], NULL);
+	tap_check(&t, bad == 0, "threads: nothing failed");
+}
+
+/* ---- children ---- */
+
+static void children(void)
+{
+	siginfo_t si;
+	int st, sigs = 0;
+	pid_t pid;
+
+	handle(SIGCHLD, count, SA_RESTART);
+	ticks = 0;
+	for (int i = 0; i < 5; i++) {
+		pid = fork();
+		if (pid == 0)
+			_exit(close(open("handler", O_RDONLY)) == 0 ? i : 99);
+		waitpid(pid, &st, 0);
+		tap_check(&t, 1, "child: %d", WEXITSTATUS(st));
+	}
+	tap_check(&t, ticks >= 1, "SIGCHLD came");
+	handle(SIGCHLD, SIG_DFL, 0);
+	pid = fork();
+	if (pid == 0) {
+		kill(getpid(), SIGSTOP);
+		_exit(unlink("handler"));
+	}
+	waitid(P_PID, (id_t)pid, &si, WSTOPPED);
+	sigs += si.si_status == SIGSTOP;
+	kill(pid, SIGCONT);
+	waitid(P_PID, (id_t)pid, &si, WCONTINUED | WEXITED);
+	sigs += si.si_code == CLD_CONTINUED || si.si_code == CLD_EXITED;
+	waitpid(pid, &st, 0);
+	tap_check(&t, sigs == 2, "stopped and continued");
+	tap_check(&t, 1, "status %d", WEXITSTATUS(st));
+}
+
+int main(void)
+{
+	parent = getpid();
+	R(mkfifo("fifo", 0644));
+	storm(SA_RESTART);
+	storm(0);
+	waits(SA_RESTART);
+	waits(0);
+	handlers(SA_RESTART);
+	handlers(SA_RESTART | SA_ONSTACK);
+	handlers(SA_ONSTACK);
+	threads();
+	children();
+	return tap_done(&t);
+}
