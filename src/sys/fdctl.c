@@ -263,11 +263,25 @@ static bool is_common(unsigned cmd)
 	}
 }
 
+/* What a command moves: its number says so, but for those that name a long and mean an int. */
+static size_t ioctl_size(unsigned cmd)
+{
+	switch (cmd) {
+	case FS_IOC_GETFLAGS:
+	case FS_IOC_SETFLAGS:
+	case FS_IOC_GETVERSION:
+	case FS_IOC_SETVERSION:
+		return sizeof(int);
+	default:
+		return _IOC_SIZE(cmd);
+	}
+}
+
 static int server_ioctl(struct vfd *v, struct call *c)
 {
 	struct fs *fs = v->vf->inode->fs;
 	unsigned cmd = (unsigned)c->args[1];
-	size_t size = _IOC_SIZE(cmd), out_len = 0;
+	size_t size = ioctl_size(cmd), out_len = 0;
 	char in[1 << 14], out[1 << 14]; /* _IOC_SIZE has 14 bits */
 	struct fs_handle h = { .flags = FS_OPEN_NONE };
 	int r, result = 0;

@@ -16,6 +16,7 @@
 #include "sys/table.h"
 
 /* O_TMPFILE without the O_DIRECTORY that it contains */
+#define LARGEFILE_BIT 0100000 /* O_LARGEFILE, which libc calls 0 */
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 
 /* A name that comes and goes while it is opened: so often, and no more. */
@@ -121,6 +122,20 @@ static int open_existing(const struct at *a, const struct want *w)
 	return type == S_IFDIR ? -EISDIR : 0;
 }
 
+/* A 32-bit program has to say that it can cope with large files (generic_file_open). */
+static int open_large(const struct at *a, const struct want *w)
+{
+	struct fs_attr attr;
+	int r;
+
+	if (!call_is32(a->c) || (w->flags & LARGEFILE_BIT) || inode_type(a->p.inode) != S_IFREG)
+		return 0;
+	r = inode_getattr(a->p.inode, &a->req, false, &attr);
+	if (r < 0)
+		return r;
+	return attr.size > INT32_MAX ? -EOVERFLOW : 0;
+}
+
 static enum verdict open_virtual(struct at *a, const struct want *w, bool *again)
 {
 	struct fs_handle handle = { 0 };
@@ -155,6 +170,9 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 		return opath_virtual(a, w->flags);
 	if (inode_type(a->p.inode) == S_IFLNK)
 		return call_return(c, w->flags & O_DIRECTORY ? -ENOTDIR : -ELOOP);
+	r = open_large(a, w);
+	if (r < 0)
+		return call_return(c, r);
 	v = file_open(c, c->um->files, &a->p, w->flags & ~(O_CREAT | O_EXCL), NULL);
 	/* removed since it was found: then it is to be made, once who removes it is ready */
 	if (v == DONE && (w->flags & O_CREAT) && a->p.parent && a->p.last[0] &&
@@ -245,7 +263,7 @@ enum verdict sys_openat(struct call *c)
 
 #define HOW_FLAGS                                                                                  \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
-		O_ASYNC | O_DIRECT | 0100000 /* O_LARGEFILE */ | O_DIRECTORY | O_NOFOLLOW |        \
+		O_ASYNC | O_DIRECT | LARGEFILE_BIT | O_DIRECTORY | O_NOFOLLOW |        \
 		O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
 #define HOW_RESOLVE                                                                                \
 	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |         \

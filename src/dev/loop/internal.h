@@ -49,4 +49,8 @@ enum verdict loop_read(struct vfile *vf, struct call *c, int fd);
 enum verdict loop_write(struct vfile *vf, struct call *c, int fd);
 int loop_low(struct vfile *vf, int fd);
 
+/* struct loop_info in the guest's layout (oldinfo.c). 0, -EFAULT, -ESRCH. */
+int MUST_CHECK loop_read_old(struct call *c, gaddr_t from, struct loop_info *ret);
+int MUST_CHECK loop_write_old(struct call *c, gaddr_t to, const struct loop_info *info);
+
 #endif

@@ -8,7 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include "dev/loop/internal.h"
-#include "engine/guestmem.h"
+#include "engine/abi.h"
 
 #ifndef BLKGETDISKSEQ
 #define BLKGETDISKSEQ _IOR(0x12, 128, uint64_t)
@@ -184,7 +184,7 @@ static int set_status_old(struct call *c, struct loopfile *lf)
 {
 	struct loop_info old;
 	struct loop_info64 info = { 0 };
-	int r = guest_read(c, call_addr(c, 2), &old, sizeof(old));
+	int r = loop_read_old(c, call_addr(c, 2), &old);
 
 	if (r < 0)
 		return r;
@@ -210,7 +210,7 @@ static int get_status_old(struct call *c, struct loopfile *lf)
 	old.lo_offset = (int)info.lo_offset;
 	old.lo_flags = (int)info.lo_flags;
 	memcpy(old.lo_name, info.lo_file_name, sizeof(old.lo_name));
-	return guest_write(c, call_addr(c, 2), &old, sizeof(old));
+	return loop_write_old(c, call_addr(c, 2), &old);
 }
 
 static int set_block_size(struct loopfile *lf, uint64_t bs)
@@ -248,8 +248,9 @@ static int64_t block_ioctl(struct call *c, struct loopfile *lf)
 	case BLKGETSIZE64:
 		return guest_write(c, call_addr(c, 2), &size, sizeof(size));
 	case BLKGETSIZE:
-		size /= 512;
-		return guest_write(c, call_addr(c, 2), &size, sizeof(size));
+		if (size / 512 > INT32_MAX && call_is32(c))
+			return -EFBIG;
+		return abi_write_long(c, call_addr(c, 2), size / 512);
 	case BLKGETDISKSEQ:
 		return guest_write(c, call_addr(c, 2), &seq, sizeof(seq));
 	case BLKSSZGET:
@@ -276,11 +277,8 @@ static int64_t block_ioctl(struct call *c, struct loopfile *lf)
 		return guest_write(c, call_addr(c, 2), &value, sizeof(value));
 	}
 	case BLKRAGET:
-	case BLKFRAGET: {
-		long value = 256;
-
-		return guest_write(c, call_addr(c, 2), &value, sizeof(value));
-	}
+	case BLKFRAGET:
+		return abi_write_long(c, call_addr(c, 2), 256);
 	case BLKFLSBUF:
 	case BLKRASET:
 	case BLKFRASET:

@@ -27,9 +27,16 @@ static inline int64_t arch_result(const struct user_regs_struct *r)
 	return (int64_t)r->rax;
 }
 
+/* The code that a 32-bit program runs has another segment; a 64-bit one may make 32-bit calls too
+ * (int $0x80), so this is not what the call was. */
+static inline bool arch_is32(const struct user_regs_struct *r)
+{
+	return r->cs == 0x23;
+}
+
 static inline uint64_t arch_arg0(const struct user_regs_struct *r)
 {
-	return r->rdi;
+	return arch_is32(r) ? r->rbx : r->rdi;
 }
 
 static inline void arch_set_result(struct user_regs_struct *r, int64_t v)
@@ -53,13 +60,6 @@ static inline void arch_set_call(struct user_regs_struct *r, int nr, const uint6
 	r->r10 = args[3];
 	r->r8 = args[4];
 	r->r9 = args[5];
-}
-
-/* The code that a 32-bit program runs has another segment; a 64-bit one may make 32-bit calls too
- * (int $0x80), so this is not what the call was. */
-static inline bool arch_is32(const struct user_regs_struct *r)
-{
-	return r->cs == 0x23;
 }
 
 static inline void arch_set_call32(struct user_regs_struct *r, int nr, const uint64_t args[6])

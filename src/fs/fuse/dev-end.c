@@ -36,8 +36,13 @@ struct readers {
 	int n;
 };
 
-static bool reads_by(long nr)
+/* i386's, for which there is no header beside x86_64's */
+enum { READ_32 = 3, READV_32 = 145, RECVFROM_32 = 371, RECVMSG_32 = 372 };
+
+static bool reads_by(long nr, bool is32)
 {
+	if (is32)
+		return nr == READ_32 || nr == READV_32 || nr == RECVFROM_32 || nr == RECVMSG_32;
 	return nr == __NR_read || nr == __NR_readv || nr == __NR_recvfrom || nr == __NR_recvmsg;
 }
 
@@ -56,7 +61,8 @@ static int reading_fd(const char *pid, const char *tid)
 	if (n <= 0)
 		return -1;
 	text[n] = '\0';
-	if (sscanf(text, "%ld 0x%lx", &nr, &arg) != 2 || !reads_by(nr))
+	if (sscanf(text, "%ld 0x%lx", &nr, &arg) != 2 ||
+		(!reads_by(nr, false) && !reads_by(nr, true))) /* which it is the stop will tell */
 		return -1;
 	return (int)arg;
 }
@@ -75,7 +81,7 @@ static bool fail_read(const struct reader *r)
 {
 	struct user_regs_struct regs;
 
-	if (ptrace(PTRACE_GETREGS, r->tid, 0, &regs) < 0 || !reads_by(arch_nr(&regs)) ||
+	if (ptrace(PTRACE_GETREGS, r->tid, 0, &regs) < 0 || !reads_by(arch_nr(&regs), arch_is32(&regs)) ||
 		arch_result(&regs) != RESTART_SYS || (int)arch_arg0(&regs) != r->fd)
 		return false;
 	arch_set_result(&regs, -ENODEV);
