@@ -485,10 +485,11 @@ static int rename_check(struct inode *dir, const char *name, struct inode *a,
 	if (err < 0)
 		return err;
 	if (a && inode_is_ancestor(a, newdir))
-		return -EINVAL;
-	if (b && inode_is_ancestor(b, dir))
-		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
-	return 0;
+		err = -EINVAL;
+	else if (b && inode_is_ancestor(b, dir))
+		err = flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	/* that there is something comes first */
+	return err < 0 && b && (flags & RENAME_NOREPLACE) ? -EEXIST : err;
 }
 
 int inode_rename(struct inode *dir, const struct fs_req *req, const char *name,

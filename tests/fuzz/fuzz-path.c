@@ -127,7 +127,10 @@ static char *kernel_says(int dirfd, const char *word, unsigned flags, const char
 		how.resolve |= RESOLVE_IN_ROOT;
 	if (flags & PATH_NO_SYMLINKS)
 		how.resolve |= RESOLVE_NO_SYMLINKS;
-	fd = (int)syscall(SYS_openat2, dirfd, word, &how, sizeof(how));
+	/* EAGAIN: somebody on this machine renamed something meanwhile, and ".." was in the word */
+	do {
+		fd = (int)syscall(SYS_openat2, dirfd, word, &how, sizeof(how));
+	} while (fd < 0 && errno == EAGAIN);
 	return fd < 0 ? strdup(errname(errno)) : place_of_fd(fd, top);
 }
 
