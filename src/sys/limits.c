@@ -13,22 +13,22 @@ static const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 
 enum verdict sys_prlimit64(struct call *c)
 {
+	pid_t pid = (pid_t)c->args[0];
 	gaddr_t new = call_addr(c, 2), old = call_addr(c, 3);
 	struct rlimit rl;
 	int r = 0;
 
 	if (new.v) {
 		r = guest_read(c, new, &rl, sizeof(rl));
-		if (r == 0 && (rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC)
-			return CONTINUE; /* a service marks itself (engine/launcher.c) */
 		if (r == 0 && rl.rlim_cur > rl.rlim_max)
 			r = -EINVAL;
 	}
+	if (r == 0)
+		r = task_limit(pid ? pid : c->tid, RLIMIT_NOFILE, &rl); /* is it there, and may we? */
 	if (r == 0 && old.v)
 		r = guest_write(c, old, &unlimited, sizeof(unlimited));
 	return call_return(c, r);
 }
-
 
 enum verdict sys_getrlimit(struct call *c)
 {

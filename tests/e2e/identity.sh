@@ -18,6 +18,22 @@ is "groups" "$(um --root -- setpriv --groups=7,3 sh -c 'grep Groups /proc/self/s
 is "su" "$(um --root -- su nobody -s /bin/sh -c 'id -un')" nobody
 is "a limit that nobody has set" "$(um --root -- bash -c 'ulimit -x')" unlimited
 
+# What the view knows of a process rides on this limit: a guest can neither read nor write it.
+cat >forge.py <<'PYTHON'
+import os, resource
+os.setresuid(1000, 1000, 1000)
+for mark in (0, 1, 2, 1 << 32, 3 << 32, 1 << 40, 1 << 47):
+    value = 0x7576000000000000 | mark
+    resource.prlimit(0, 10, (value, 0x7fffffffffffffff))
+    assert resource.getrlimit(10) == (-1, -1)
+    assert os.getresuid() == (1000, 1000, 1000), mark
+try:
+    resource.prlimit(1 << 22, 10)
+except ProcessLookupError:
+    print("well")
+PYTHON
+is "a forged identity" "$(um --root -- python3 forge.py 2>&1)" well
+
 cat >ids.py <<'PYTHON'
 import os
 def refused(f, *args):
