@@ -197,15 +197,21 @@ static int open_reg(struct opening *o, bool *ret_filled)
 	return fd;
 }
 
+/* Guests of our user can write into the run directory: a name that they have taken is passed over. */
+enum { NAME_TRIES = 64 };
+
 static int mkdir_nameless(struct files *f)
 {
 	char path[FILES_NAME_MAX];
-	int fd, r = 0;
+	int fd, r, tries = 0;
 
-	files_place_name(f, "d", path);
-	/* open to all: a guest of another user enters it, and the run directory is closed */
-	if (mkdir(path, 0777) < 0)
-		return -errno;
+	do {
+		files_place_name(f, "d", path);
+		/* open to all: a guest of another user enters it, and the run directory is closed */
+		r = mkdir(path, 0777) < 0 ? -errno : 0;
+	} while (r == -EEXIST && ++tries < NAME_TRIES);
+	if (r < 0)
+		return r;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		r = -errno;
@@ -219,10 +225,12 @@ static int mkdir_nameless(struct files *f)
 static int file_nameless(struct files *f)
 {
 	char path[FILES_NAME_MAX];
-	int fd;
+	int fd, tries = 0;
 
-	files_place_name(f, "p", path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0777);
+	do {
+		files_place_name(f, "p", path);
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0777);
+	} while (fd < 0 && errno == EEXIST && ++tries < NAME_TRIES);
 	if (fd < 0)
 		return -errno;
 	unlink(path);

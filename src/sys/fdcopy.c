@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "engine/abi.h"
@@ -82,6 +84,37 @@ static int wait_for(struct call *c, int fd, short events, bool nonblock)
 	}
 }
 
+/* A pipe, socket or terminal that was opened so. */
+static bool never_blocks(const struct end *e)
+{
+	return !e->v.vf && (fcntl(e->fd, F_GETFL) & O_NONBLOCK);
+}
+
+static bool is_file(const struct end *e)
+{
+	struct stat st;
+
+	return fstat(e->fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* From where somebody else may take what poll(2) has seen. */
+static ssize_t take_stream(struct end *in, struct call *c, char *buf, size_t len, bool nonblock)
+{
+	struct iovec iov = { buf, len };
+	ssize_t n;
+	int r;
+
+	do {
+		r = wait_for(c, in->fd, POLLIN, nonblock);
+		if (r < 0)
+			return r;
+		n = preadv2(in->fd, &iov, 1, -1, RWF_NOWAIT);
+		if (n < 0 && errno == EOPNOTSUPP)
+			n = read(in->fd, buf, len);
+	} while (n < 0 && errno == EAGAIN && !nonblock);
+	return n < 0 ? -errno : n;
+}
+
 static ssize_t take(struct end *in, struct call *c, char *buf, size_t len, bool nonblock)
 {
 	ssize_t n;
@@ -95,10 +128,8 @@ static ssize_t take(struct end *in, struct call *c, char *buf, size_t len, bool 
 		r = vfd_fill(&in->v, in->off, len);
 		if (r < 0)
 			return r;
-	} else if (in->off < 0) {
-		r = wait_for(c, in->fd, POLLIN, nonblock);
-		if (r < 0)
-			return r;
+	} else if (in->off < 0 && !is_file(in)) {
+		return take_stream(in, c, buf, len, nonblock || never_blocks(in));
 	}
 	n = in->off < 0 ? read(in->fd, buf, len) : pread(in->fd, buf, len, in->off);
 	return n < 0 ? -errno : n;
@@ -110,9 +141,11 @@ static ssize_t put_real(struct end *out, struct call *c, const char *buf, size_t
 	ssize_t n;
 	int r;
 
-	if (out->off >= 0)
+	if (out->off >= 0) {
 		n = pwrite(out->fd, buf, len, out->off);
-	else {
+	} else if (is_file(out)) {
+		n = write(out->fd, buf, len);
+	} else {
 		r = wait_for(c, out->fd, POLLOUT, nonblock);
 		if (r < 0)
 			return r;
@@ -120,19 +153,30 @@ static ssize_t put_real(struct end *out, struct call *c, const char *buf, size_t
 		if (n < 0 && errno == EOPNOTSUPP)
 			n = write(out->fd, buf, len < PIPE_BUF ? len : PIPE_BUF);
 	}
+	if (n < 0 && errno == EPIPE) {
+		syscall(SYS_tgkill, call_tgid(c), c->tid, SIGPIPE);
+		return -EPIPE;
+	}
 	return n < 0 ? -errno : n;
 }
 
 static ssize_t put(struct end *out, struct call *c, const char *buf, size_t len, bool nonblock)
 {
+	const struct timespec moment = { .tv_nsec = 1000000 };
 	size_t done = 0;
 	ssize_t n = 0;
 
+	nonblock = nonblock || never_blocks(out);
 	while (done < len) {
 		n = is_reg(out) ? vfd_write(&out->v, c, buf + done, len - done, out->off, 0) :
 				  put_real(out, c, buf + done, len - done, nonblock);
-		if (n == -EAGAIN && !nonblock)
-			continue;
+		if (n == -EAGAIN && !nonblock) {
+			/* there was room, but somebody else had it */
+			if (call_interrupted(c))
+				n = -EINTR;
+			else if (nanosleep(&moment, NULL) == 0)
+				continue;
+		}
 		if (n <= 0)
 			break;
 		done += (size_t)n;

@@ -116,6 +116,21 @@ static int place_check(const struct path *where, mode_t root_type)
 	return isdir == (root_type == S_IFDIR) ? 0 : -ENOTDIR;
 }
 
+/* One that is in no list. */
+static void mount_discard(struct mount *m)
+{
+	if (m->root)
+		inode_put(m->root);
+	if (m->covers)
+		inode_put(m->covers);
+	mount_put(m->parent);
+	free(m->target);
+	free(m->source);
+	free(m->type);
+	free(m->options);
+	free(m);
+}
+
 int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct path *where,
 	const char *source, const char *type, const char *options, unsigned long flags,
 	struct mount **ret)
@@ -126,8 +141,6 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 
 	if (err < 0)
 		return err;
-	if (where->kind == PATH_VIRTUAL && atomic_load(&where->mnt->detached))
-		return -EINVAL;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
@@ -136,31 +149,32 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	m->type = strdup(type ? type : "fuse");
 	m->options = strdup(options ? options : "");
 	if (!m->target || !m->source || !m->type || !m->options) {
-		free(m->target);
-		free(m->source);
-		free(m->type);
-		free(m->options);
-		free(m);
+		mount_discard(m);
 		return -ENOMEM;
 	}
 	m->target_len = strlen(m->target);
 	m->view = v;
 	m->fs = fs;
-	fs->watches = v->watches;
 	m->root = inode_get(root);
 	m->flags = flags;
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	m->since_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 	atomic_init(&m->refs, 2); /* the list's and the caller's */
-	atomic_fetch_add(&fs->mounted, 1);
-	atomic_fetch_add(&fs->nmounts, 1);
 	if (where->kind == PATH_VIRTUAL) {
 		m->parent = mount_get(where->mnt);
 		m->covers = inode_get(where->inode);
 	}
 	pthread_rwlock_wrlock(&v->lock);
+	if (m->parent && atomic_load(&m->parent->detached)) {
+		pthread_rwlock_unlock(&v->lock);
+		mount_discard(m);
+		return -EINVAL;
+	}
 	m->id = v->next_id++;
 	m->unique_id = (1ull << 48) + (uint64_t)m->id;
+	fs->watches = v->watches;
+	atomic_fetch_add(&fs->mounted, 1);
+	atomic_fetch_add(&fs->nmounts, 1);
 	if (!fs->dev)
 		fs->dev = makedev(0, FIRST_DEV_MINOR + (m->id - FIRST_MOUNT_ID));
 	cds_list_add_tail(&m->node, &v->mounts);
