@@ -2,12 +2,13 @@
 #include "base/log.h"
 
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+
+#include "base/json.h"
 
 /* The log is the one thing that is the process's and not a handle's: a line must be possible
  * from everywhere, also before anything else is set up. */
@@ -103,7 +104,7 @@ static void tell_json(int fd, const char *line)
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "ok", json_object_new_boolean(false));
-	json_object_object_add(o, "error", json_object_new_string(line));
+	json_object_object_add(o, "error", json_text(line));
 	dprintf(fd, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/check.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "base/json.h"
 #include "base/rundir.h"
 #include "facts/fact.h"
 
@@ -22,13 +22,13 @@ static struct json_object *fact_object(const struct fact *f, int err, const char
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "name", json_object_new_string(f->name));
-	json_object_object_add(o, "what", json_object_new_string(f->what));
+	json_object_object_add(o, "name", json_text(f->name));
+	json_object_object_add(o, "what", json_text(f->what));
 	json_object_object_add(o, "needed", json_object_new_boolean(f->must));
 	json_object_object_add(o, "holds", json_object_new_boolean(err == 0));
 	if (err < 0) {
-		json_object_object_add(o, "why", json_object_new_string(why));
-		json_object_object_add(o, "advice", json_object_new_string(f->without));
+		json_object_object_add(o, "why", json_text(why));
+		json_object_object_add(o, "advice", json_text(f->without));
 	}
 	return o;
 }
@@ -80,9 +80,9 @@ static int list_view(const struct rundir_info *info, void *arg)
 		return 0;
 	}
 	o = json_object_new_object();
-	json_object_object_add(o, "name", json_object_new_string(info->name));
+	json_object_object_add(o, "name", json_text(info->name));
 	json_object_object_add(o, "pid", json_object_new_int(info->pid));
-	json_object_object_add(o, "rundir", json_object_new_string(info->path));
+	json_object_object_add(o, "rundir", json_text(info->path));
 	json_object_array_add(l->json, o);
 	return 0;
 }

@@ -15,6 +15,24 @@
 #define EXIT_USAGE 1
 #define EXIT_FAILED 32 /* mount(8) */
 
+/* Of /proc/self/mounts: a blank in a name is written "\\040". In place. */
+static char *unescape(char *word)
+{
+	char *out = word;
+
+	for (const char *p = word; *p; p++) {
+		if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' &&
+			p[3] >= '0' && p[3] <= '7') {
+			*out++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
+			p += 3;
+		} else {
+			*out++ = *p;
+		}
+	}
+	*out = '\0';
+	return word;
+}
+
 static int show_mounts(void)
 {
 	FILE *f = fopen("/proc/self/mounts", "re");
@@ -23,7 +41,7 @@ static int show_mounts(void)
 	if (!f)
 		return EXIT_FAILED;
 	while (fscanf(f, "%1023s %4095s %255s %4095s %*d %*d", source, target, type, options) == 4)
-		printf("%s on %s type %s (%s)\n", source, target, type, options);
+		printf("%s on %s type %s (%s)\n", unescape(source), unescape(target), type, options);
 	fclose(f);
 	return 0;
 }

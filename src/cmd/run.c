@@ -7,7 +7,6 @@
 #include "cmd/run.h"
 
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/rundir.h"
 #include "ctl/ctl.h"
@@ -183,9 +183,9 @@ static void say_mount(struct run *r, const struct mount_request *rq, const char 
 		return;
 	}
 	o = json_object_new_object();
-	json_object_object_add(o, "source", json_object_new_string(rq->source));
-	json_object_object_add(o, "target", json_object_new_string(rq->target));
-	json_object_object_add(o, "plan", json_object_new_string(plan));
+	json_object_object_add(o, "source", json_text(rq->source));
+	json_object_object_add(o, "target", json_text(rq->target));
+	json_object_object_add(o, "plan", json_text(plan));
 	json_object_array_add(r->planned, o);
 }
 
@@ -362,7 +362,7 @@ static void say_command_json(struct run *r)
 	struct json_object *o = json_object_new_object(), *words = json_object_new_array();
 
 	for (size_t i = 0; r->o->argv[i]; i++)
-		json_object_array_add(words, json_object_new_string(r->o->argv[i]));
+		json_object_array_add(words, json_text(r->o->argv[i]));
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	json_object_object_add(o, "mounts", json_object_get(r->planned));
 	json_object_object_add(o, "command", words);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* umctl: asks a running view over its control socket (ctl/ctl.h). */
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/json.h"
 #include "base/rundir.h"
 #include "ctl/ctl.h"
 
@@ -40,7 +40,7 @@ struct options {
 static void put(struct json_object *o, const char *key, const char *value)
 {
 	if (value)
-		json_object_object_add(o, key, json_object_new_string(value));
+		json_object_object_add(o, key, json_text(value));
 }
 
 /* What fails before the view is asked. With --json as the view would tell it. */
@@ -288,7 +288,7 @@ static struct json_object *trace_object(char *line)
 		result = end;
 	if (pid <= 0 || *call != ' ' || !result || us == line || us[-1] != ' ' ||
 		us - 1 < result + 3) {
-		json_object_object_add(o, "text", json_object_new_string(line));
+		json_object_object_add(o, "text", json_text(line));
 		return o;
 	}
 	*result = us[-1] = 0;
@@ -297,9 +297,9 @@ static struct json_object *trace_object(char *line)
 	if (what)
 		*what++ = 0;
 	json_object_object_add(o, "pid", json_object_new_int((int)pid));
-	json_object_object_add(o, "call", json_object_new_string(call));
-	json_object_object_add(o, "what", json_object_new_string(what ? what : ""));
-	json_object_object_add(o, "result", json_object_new_string(result + 3));
+	json_object_object_add(o, "call", json_text(call));
+	json_object_object_add(o, "what", json_text(what ? what : ""));
+	json_object_object_add(o, "result", json_text(result + 3));
 	json_object_object_add(o, "us", json_object_new_double(strtod(us + 1, NULL)));
 	return o;
 }
@@ -322,6 +322,16 @@ static int show_trace(const struct options *o, FILE *in)
 	return 0;
 }
 
+/* A view that refuses the connection has closed it: that it says nothing tells. */
+static void send_request(int fd, struct json_object *rq)
+{
+	const char *text = json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN);
+	struct iovec iov[] = { { (void *)(uintptr_t)text, strlen(text) }, { (void *)"\n", 1 } };
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	(void)!sendmsg(fd, &mh, MSG_NOSIGNAL); /* it blocks until all of it is on its way */
+}
+
 static int run(const struct command *cmd, const struct options *o)
 {
 	_cleanup_free_ char *rundir = find_view(o);
@@ -340,7 +350,7 @@ static int run(const struct command *cmd, const struct options *o)
 			strerror(-fd));
 	rq = cmd->ask ? cmd->ask(o) : json_object_new_object();
 	put(rq, "do", cmd->name);
-	dprintf(fd, "%s\n", json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN));
+	send_request(fd, rq);
 	json_object_put(rq);
 	in = fdopen(fd, "r");
 	if (strcmp(cmd->name, "trace") == 0)

@@ -7,7 +7,6 @@
 #include "ctl/ctl.h"
 
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -18,6 +17,7 @@
 #include <sys/un.h>
 #include <urcu/list.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "sys/trace.h"
 #include "sys/um.h"
@@ -55,8 +55,8 @@ struct json_object *ctl_failure(int err, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	json_object_object_add(o, "ok", json_object_new_boolean(false));
-	json_object_object_add(o, "error", json_object_new_string(text));
-	json_object_object_add(o, "errno", json_object_new_string(name ? name : "EIO"));
+	json_object_object_add(o, "error", json_text(text));
+	json_object_object_add(o, "errno", json_text(name ? name : "EIO"));
 	return o;
 }
 

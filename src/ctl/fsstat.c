@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a mount's server was asked, and how long it took, for umctl stat. */
-#include <json-c/json.h>
 
+#include "base/json.h"
 #include "ctl/ctl.h"
 #include "fs/fuse/fuse.h"
 #include "view/view.h"
@@ -21,7 +21,7 @@ static struct json_object *op_stat(unsigned opcode, const struct fuse_op_stats *
 	const char *name = fuse_opcode_name(opcode);
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "request", json_object_new_string(name ? name : "?"));
+	json_object_object_add(o, "request", json_text(name ? name : "?"));
 	add_count(o, "count", s->count);
 	add_count(o, "failed", s->errors);
 	add_us(o, "average_us", (double)s->ns / (double)s->count);
@@ -39,7 +39,7 @@ void ctl_add_mount_stat(struct mount *m, void *arg)
 	fuse_conn_stats(m->fs, &s);
 	o = json_object_new_object();
 	list = json_object_new_array();
-	json_object_object_add(o, "target", json_object_new_string(m->target));
+	json_object_object_add(o, "target", json_text(m->target));
 	add_count(o, "protocol_minor", s.minor);
 	add_count(o, "in_flight", s.in_flight);
 	add_count(o, "bytes_sent", s.bytes_sent);

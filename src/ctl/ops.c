@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What can be asked for over the control socket. doc/internals.md lists requests and answers. */
 #include <dirent.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "ctl/ctl.h"
 #include "engine/engine.h"
@@ -35,7 +35,7 @@ static bool flag_of(struct json_object *rq, const char *key)
 
 static void add_text(struct json_object *o, const char *key, const char *value)
 {
-	json_object_object_add(o, key, value ? json_object_new_string(value) : NULL);
+	json_object_object_add(o, key, value ? json_text(value) : NULL);
 }
 
 static void add_number(struct json_object *o, const char *key, int64_t value)

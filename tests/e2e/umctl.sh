@@ -44,6 +44,17 @@ gives "the same name again" 125 um --name dev true
 gives "mount from outside" 0 umctl -n dev mount fs.img mnt
 has "ls" "$(umctl -n dev ls)" "$HERE/mnt"
 is "JSON" "$(umctl -n dev --json ls | "$PYTHON" -c 'import json,sys; print(json.load(sys.stdin)["mounts"][0]["target"])')" "$HERE/mnt"
+cat >odd.py <<'PYTHON'
+import json, subprocess
+p = subprocess.Popen(["umview", "--name", "odd", "--", "sh", "-c", "read x", b"\xff\xc3\xa4\xed\xa0\x80"],
+                     stdin=subprocess.PIPE)
+while not b"read" in (out := subprocess.run(["umctl", "-n", "odd", "--json", "ps"], check=False,
+                                            stdout=subprocess.PIPE).stdout):
+    pass
+p.communicate(b"\n")
+print(json.loads(out.decode())["processes"][0]["command"])
+PYTHON
+is "JSON of a name that is not UTF-8" "$("$PYTHON" odd.py)" "sh -c read x $(printf '\357\277\275')ä$(printf '\357\277\275%.0s' 1 2 3)"
 gives "a wrong level" 1 umctl -n dev log-level loud
 (timeout 2 umctl -n dev trace >trace.txt) || true
 has "trace" "$(cat trace.txt)" " = "
