@@ -64,6 +64,7 @@ struct filecache {
 	bool srv_known;	       /* srv_* are of the content we hold; else what comes is our own doing */
 	uint64_t srv_size;
 	struct timespec srv_mtime;
+	time_t srv_since; /* the clock when we began to hold that content */
 
 	atomic_uint mode; /* of the last open: FS_OPEN_DIRECT_IO, _NONSEEKABLE, _STREAM */
 	struct fs_handle h[HANDLE_KINDS];
@@ -105,6 +106,8 @@ void cache_writers_remove(struct filecache *c);
 /* Takes out the handles that nobody uses: how many. To be released without the lock. */
 int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS]);
 int MUST_CHECK cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t size);
+/* What it holds is what the server says; anew: from now on. */
+void cache_of_server(struct filecache *c, const struct fs_attr *attr, bool anew);
 /* A new open file of the placeholder, for a guest or for us. */
 int MUST_CHECK cache_open(struct filecache *c, int flags);
 bool cache_is_dirty(const struct filecache *c);

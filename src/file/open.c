@@ -89,11 +89,8 @@ static int make_ready(struct filecache *c, const struct fs_req *req, struct moun
 	pthread_mutex_lock(&c->lock);
 	had = c->vf != NULL;
 	r = cache_place(c, m, name, attr.size);
-	if (r == 0 && !had) {
-		c->srv_known = true;
-		c->srv_size = attr.size;
-		c->srv_mtime = attr.mtime;
-	}
+	if (r == 0 && !had)
+		cache_of_server(c, &attr, true);
 	pthread_mutex_unlock(&c->lock);
 	if (r == 0 && had)
 		r = cache_revalidate(c, req, !(h->flags & FS_OPEN_KEEP_CACHE), NULL);

@@ -109,6 +109,32 @@ void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
 	}
 }
 
+void cache_of_server(struct filecache *c, const struct fs_attr *attr, bool anew)
+{
+	if (anew)
+		c->srv_since = time(NULL);
+	c->srv_size = attr->size;
+	c->srv_mtime = attr->mtime;
+	c->srv_known = true;
+}
+
+/*
+ * Do these attributes say that the content is still what we hold? For a file with several names an
+ * equal time is no proof where another name may have been written to in the same tick of the server's
+ * clock, which is a second for those that show no nanoseconds.
+ */
+static bool unchanged(const struct filecache *c, const struct fs_attr *attr)
+{
+	bool many = atomic_load(&c->ino->many_names);
+
+	if (attr->size != c->size)
+		return false;
+	if (!c->srv_known)
+		return !many;
+	return cache_time_eq(&attr->mtime, &c->srv_mtime) &&
+	       !(many && c->srv_since <= c->srv_mtime.tv_sec + 1);
+}
+
 /* The server's attributes, asked for when wseq was seq, against the content that we hold. True:
  * it is another, and there are readers that we do not see. */
 static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq)
@@ -118,8 +144,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	cache_native(c);
 	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low)
 		return false;
-	same = attr->size == c->size &&
-		(!c->srv_known || cache_time_eq(&attr->mtime, &c->srv_mtime));
+	same = unchanged(c, attr);
 	if (!same) {
 		/* readers that we do not see would read zeros: cache_extend() */
 		bool grows = c->untrapped && !c->closed && attr->size > c->size;
@@ -129,9 +154,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 			cache_resize(c, attr->size) < 0)
 			return false;
 	}
-	c->srv_size = attr->size;
-	c->srv_mtime = attr->mtime;
-	c->srv_known = true;
+	cache_of_server(c, attr, !same || !c->srv_known);
 	return !same && c->untrapped && !c->closed;
 }
 

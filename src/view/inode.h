@@ -34,6 +34,9 @@ struct inode {
 	char *name;
 	atomic_bool deleted; /* its last name was removed */
 	atomic_bool linkable; /* of O_TMPFILE: may get a name though it is deleted */
+	/* It has or had several names: libfuse's high level makes a node of each, so that the content of
+	 * one changes by the others, unseen. */
+	atomic_bool many_names;
 	atomic_bool bad;     /* the server gave its node id to something else: -EIO */
 	bool hashed;	     /* the table finds it by its node id */
 	bool names_busy;     /* nameslock.c: a change of names in it, or of it, is under way */

@@ -15,6 +15,8 @@ void inode_set_attr_hook(void (*fn)(struct inode *ino, struct fs_attr *attr))
 
 void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t version)
 {
+	if (attr->nlink > 1 && ino->type != S_IFDIR)
+		atomic_store(&ino->many_names, true);
 	pthread_mutex_lock(&ino->lock);
 	if (ino->attr_seq <= version) {
 		ino->attr = *attr;

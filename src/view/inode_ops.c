@@ -253,6 +253,7 @@ int inode_link(
 		return -EPERM;
 	if (atomic_load(&ino->bad))
 		return -EIO;
+	atomic_store(&ino->many_names, true);
 	inode_invalidate_attr(ino); /* before: the reply tells the new ones */
 	version = itable_version(dir->fs);
 	err = dir->fs->node->link(dir->fs, req, ino->nodeid, dir->nodeid, name, &e);

@@ -302,6 +302,44 @@ static void large(void)
 	free(got);
 }
 
+/* What is written by one name is read by the others, also within a moment and after the name is gone. */
+static void many_names(void)
+{
+	int fd;
+
+	make("n1", "first");
+	show_text("n1");
+	R(link("n1", "n2"));
+	show_text("n2");
+	make("n2", "other");
+	show_text("n1");
+	make("n1", "again");
+	show_text("n2");
+	fd = open("n2", O_WRONLY | O_APPEND);
+	R(write(fd, "+", 1));
+	close(fd);
+	show_text("n1");
+	R(truncate("n1", 3));
+	show_text("n2");
+	fd = open("n2", O_RDWR);
+	R(pwrite(fd, "X", 1, 1));
+	close(fd);
+	show_text("n1");
+	R(unlink("n2"));
+	show_text("n1");
+	R(link("n1", "n3"));
+	make("n3", "new");
+	R(unlink("n3"));
+	show_text("n1");
+	R(rename("n1", "n4"));
+	R(link("n4", "n1"));
+	make("n4", "ren");
+	show_text("n1");
+	R(symlink("n1", "n5"));
+	make("n5", "sym");
+	show_text("n4");
+}
+
 int main(void)
 {
 	basic();
@@ -312,5 +350,6 @@ int main(void)
 	holes();
 	copies();
 	large();
+	many_names();
 	return tap_done(&t);
 }
