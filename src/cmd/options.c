@@ -16,6 +16,9 @@ static const char help_text[] =
 	"                     mount an image, or NAME#SOURCE with the FUSE server NAME; may be repeated.\n"
 	"                     Options: type=TYPE, ro, server=COMMAND, and the server's own.\n"
 	"                     \"\\:\", \"\\,\" and \"\\\\\" stand for \":\", \",\" and \"\\\" in names\n"
+	"      --bind SOURCE:TARGET[,OPTIONS]\n"
+	"                     show a folder or file at another place too; the same as -m with the option\n"
+	"                     bind. Options: ro, noexec, nodev, nosuid\n"
 	"  -o server=TYPE=COMMAND\n"
 	"                     what serves a type of file system in this view\n"
 	"      --root         be root in the view: mount(8) and chown(1) work on what the view owns\n"
@@ -35,6 +38,7 @@ static const char help_text[] =
 
 enum id {
 	OPT_MOUNT,
+	OPT_BIND,
 	OPT_OPTION,
 	OPT_ROOT,
 	OPT_NAME,
@@ -59,6 +63,7 @@ static const struct known {
 	const char *value; /* what the value is, for messages */
 } known[] = {
 	{ OPT_MOUNT, 'm', "mount", VALUE, "SOURCE:TARGET[,OPTIONS]" },
+	{ OPT_BIND, 0, "bind", VALUE, "SOURCE:TARGET[,OPTIONS]" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
 	{ OPT_ROOT, 0, "root", NOTHING, NULL },
 	{ OPT_NAME, 0, "name", VALUE, "a name" },
@@ -105,6 +110,19 @@ static int append(char ***list, size_t *n, const char *value)
 	return 0;
 }
 
+/* --bind stands in the list of -m, in the order given. */
+static int append_bind(struct options *o, const char *value)
+{
+	char *spec = str_printf("%s,bind", value);
+	int r = spec ? append(&o->binds, &o->nbinds, spec) : -ENOMEM;
+
+	if (r < 0) {
+		free(spec);
+		return r;
+	}
+	return append(&o->mounts, &o->nmounts, spec);
+}
+
 static int set_server(struct options *o, const char *value)
 {
 	const char *type = strncmp(value, "server=", 7) == 0 ? value + 7 : NULL;
@@ -136,6 +154,8 @@ static int apply(struct options *o, const struct known *k, const char *value)
 	switch (k->id) {
 	case OPT_MOUNT:
 		return append(&o->mounts, &o->nmounts, value);
+	case OPT_BIND:
+		return append_bind(o, value);
 	case OPT_OPTION:
 		return set_server(o, value);
 	case OPT_ROOT:
@@ -263,6 +283,9 @@ int options_parse(struct options *o, char **argv)
 
 void options_release(struct options *o)
 {
+	for (size_t i = 0; i < o->nbinds; i++)
+		free(o->binds[i]);
+	free(o->binds);
 	free(o->mounts);
 	free(o->servers);
 }

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "engine/blocking.h"
 #include "file/direct.h"
 #include "file/fifo.h"
+#include "view/hostids.h"
+#include "view/opened.h"
 
 #define SERVER_STRIPS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
 
@@ -42,7 +45,7 @@ static int check_open(
 		return r;
 	if (type == S_IFSOCK)
 		return -ENXIO;
-	if (type == S_IFCHR || type == S_IFBLK)
+	if ((type == S_IFCHR || type == S_IFBLK) && (!ino->fs->host_fd || (m->flags & MS_NODEV)))
 		return -EACCES; /* as on every nodev mount */
 	if (flags & O_NOATIME) {
 		r = inode_getattr(ino, req, false, &attr);
@@ -280,6 +283,39 @@ static int check_opendir(struct inode *ino, const struct fs_req *req)
 	return r == -ENOSYS ? 0 : r;
 }
 
+/* A file of the host's that is no directory: the file itself, which needs no traps. */
+static int open_host(struct opening *o)
+{
+	const int ours = O_CREAT | O_EXCL | O_NOFOLLOW;
+	char path[FD_PATH_MAX];
+	struct blocking b;
+	int fd, r;
+
+	if (o->created) {
+		view_note_opened(o->mnt->view, o->mnt, o->ino);
+		return (int)o->created->fh;
+	}
+	fd_path(path, inode_host_fd(o->ino));
+	r = blocking_begin(&b); /* a fifo */
+	if (r < 0)
+		return r;
+	do {
+		bool ids = hostids_enter(o->req->call);
+
+		/* a terminal must not become the supervisor's */
+		fd = open(path, (o->flags & ~ours) | O_NOCTTY);
+		if (fd < 0)
+			fd = -errno;
+		hostids_leave(ids);
+	} while (o->req->call && blocking_again(o->req->call, fd));
+	blocking_end(&b);
+	if (fd < 0)
+		return fd;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail */
+	view_note_opened(o->mnt->view, o->mnt, o->ino);
+	return fd;
+}
+
 static int open_any(struct opening *o, bool *ret_filled)
 {
 	mode_t type = inode_type(o->ino);
@@ -295,6 +331,10 @@ static int open_any(struct opening *o, bool *ret_filled)
 	r = o->created || o->checked ? 0 : check_open(o->req, o->mnt, o->ino, o->flags, type);
 	if (r < 0)
 		return r;
+	if (o->ino->fs->host_fd && type != S_IFDIR) {
+		o->low = *ret_filled = true;
+		return open_host(o);
+	}
 	switch (type) {
 	case S_IFREG:
 		return open_reg(o, ret_filled);
@@ -388,6 +428,13 @@ int file_open_exec(struct files *f, const struct fs_req *req, struct mount *m, s
 	struct opening o = { .f = f, .mnt = m, .ino = ino, .req = req,
 		.flags = O_RDONLY | O_CLOEXEC, .low = true, .checked = true };
 	bool filled;
+	int fd = open_any(&o, &filled);
 
-	return open_any(&o, &filled);
+	/* it may be run and not read: the kernel does that with an O_PATH descriptor */
+	if (fd == -EACCES && ino->fs->host_fd) {
+		fd = fcntl(inode_host_fd(ino), F_DUPFD_CLOEXEC, 3);
+		fd = fd < 0 ? -errno : fd;
+		view_note_opened(m->view, m, ino);
+	}
+	return fd;
 }

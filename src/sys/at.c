@@ -2,14 +2,13 @@
 #include "sys/at.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "engine/own.h"
 #include "sys/procfile.h"
+#include "view/hostids.h"
 
 void at_release(struct at *a)
 {
@@ -131,87 +130,17 @@ const char *real_path(const struct at *a, char buf[REAL_PATH_MAX])
 	return buf;
 }
 
-/* The ids that the kernel has for the guest: never the virtual ones of --root, with which
- * nothing on real files is decided. */
-struct host_ids {
-	uid_t uid;
-	gid_t gid;
-	gid_t *groups;
-	size_t ngroups;
-};
-
-static int host_ids_read(pid_t tid, struct host_ids *ret)
-{
-	char path[64], *text, *line;
-	unsigned id[4];
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	r = read_file(path, 1 << 20, &text, NULL);
-	if (r < 0)
-		return r;
-	*ret = (struct host_ids){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	line = strstr(text, "\nUid:");
-	if (line && sscanf(line, "\nUid: %u %u %u %u", &id[0], &id[1], &id[2], &id[3]) == 4)
-		ret->uid = id[3];
-	line = strstr(text, "\nGid:");
-	if (line && sscanf(line, "\nGid: %u %u %u %u", &id[0], &id[1], &id[2], &id[3]) == 4)
-		ret->gid = id[3];
-	line = strstr(text, "\nGroups:");
-	if (line) {
-		char *p = line + strlen("\nGroups:"), *end = strchr(p, '\n');
-
-		ret->groups = calloc(
-			(size_t)((end ? end : p + strlen(p)) - p) / 2 + 1, sizeof(*ret->groups));
-		while (ret->groups && p < end) {
-			char *next;
-			unsigned long g = strtoul(p, &next, 10);
-
-			if (next == p)
-				break;
-			ret->groups[ret->ngroups++] = (gid_t)g;
-			p = next + strspn(next, " \t");
-		}
-	}
-	free(text);
-	if (ret->uid == (uid_t)-1 || ret->gid == (gid_t)-1 || !ret->groups) {
-		free(ret->groups);
-		return -ESRCH;
-	}
-	return 0;
-}
-
-/*
- * Only a supervisor that is root can have a guest of another user: no_new_privs keeps the others
- * as they are. Ids belong to the thread in the kernel (the raw calls change this one alone), and
- * a file-system uid other than 0 takes the file-system capabilities away until it is 0 again.
- */
 void real_enter(struct at *a)
 {
-	struct host_ids ids;
-
-	a->switched = false;
-	if (call_own_ids(a->c).uid != 0 || host_ids_read(a->c->tid, &ids) < 0)
-		return;
-	if (ids.uid != 0) {
-		syscall(SYS_setgroups, ids.ngroups, ids.groups);
-		syscall(SYS_setfsgid, ids.gid);
-		syscall(SYS_setfsuid, ids.uid);
-		a->switched = true;
-	}
-	free(ids.groups);
+	a->switched = hostids_enter(a->c);
 }
 
 long real_result(struct at *a, long ret)
 {
 	long r = ret == -1 ? -errno : ret;
 
-	if (a->switched) {
-		syscall(SYS_setfsuid, 0);
-		syscall(SYS_setfsgid, 0);
-		syscall(SYS_setgroups, 0, NULL);
-		a->switched = false;
-	}
+	hostids_leave(a->switched);
+	a->switched = false;
 	return r;
 }
 
@@ -262,50 +191,6 @@ int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_
 		off += n;
 	}
 	return guest_read(c, src, dst, known);
-}
-
-/* ---- calls that block ---- */
-
-#define BLOCKING_SIGNAL (SIGRTMIN + 1)
-
-static void blocking_tick(UNUSED int sig)
-{
-}
-
-static void blocking_install(void)
-{
-	struct sigaction sa = { .sa_handler = blocking_tick };
-
-	sigaction(BLOCKING_SIGNAL, &sa, NULL);
-}
-
-int blocking_begin(struct blocking *b)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct sigevent sev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = BLOCKING_SIGNAL };
-	struct itimerspec every = { { 0, 50000000 }, { 0, 50000000 } };
-	sigset_t set;
-
-	call_waits();
-	pthread_once(&once, blocking_install);
-	sev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-	if (timer_create(CLOCK_MONOTONIC, &sev, &b->timer) < 0)
-		return -errno;
-	sigemptyset(&set);
-	sigaddset(&set, BLOCKING_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	timer_settime(b->timer, 0, &every, NULL);
-	return 0;
-}
-
-void blocking_end(struct blocking *b)
-{
-	timer_delete(b->timer);
-}
-
-bool blocking_again(struct call *c, long err)
-{
-	return err == -EINTR && !call_interrupted(c) && call_alive(c);
 }
 
 /* O_CLOEXEC would be seen in the guest's F_GETFL: it is ours in the table alone. */

@@ -16,6 +16,7 @@
 #ifndef UM_SYS_AT_H
 #define UM_SYS_AT_H
 
+#include "engine/blocking.h"
 #include "sys/um.h"
 
 struct at {
@@ -96,18 +97,6 @@ bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict 
 /* A structure that grows with the kernel (copy_struct_from_user): what the guest gives beyond
  * `known` must be zero. -EINVAL when it is shorter, -E2BIG. */
 int MUST_CHECK at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known);
-
-/*
- * Around calls of ours that may block for long on behalf of a guest: between begin and end they
- * fail with EINTR every 50 ms; ask blocking_again() then.
- */
-struct blocking {
-	timer_t timer;
-};
-int MUST_CHECK blocking_begin(struct blocking *b);
-void blocking_end(struct blocking *b);
-/* Should a call that failed with this (negative) error be made again? */
-bool blocking_again(struct call *c, long err);
 
 /* open(2) on behalf of a guest, that may block (a fifo): ends with -EINTR when the guest is
  * interrupted. A descriptor, or -errno. */

@@ -25,6 +25,16 @@ static enum verdict watch_real(struct at *a, int fd, uint32_t mask)
 	return real_leave(a, inotify_add_watch(dup, path, mask));
 }
 
+/* A file of the host is watched itself. */
+static int watch_host(struct at *a, int dup, uint32_t mask)
+{
+	char path[FD_PATH_MAX];
+
+	fd_path(path, inode_host_fd(a->p.inode));
+	real_enter(a);
+	return (int)real_result(a, inotify_add_watch(dup, path, mask & ~(uint32_t)IN_DONT_FOLLOW));
+}
+
 /* The guest's inotify descriptor watches the mirror of the served file. */
 static int watch_served(struct at *a, int fd, uint32_t mask)
 {
@@ -42,6 +52,8 @@ static int watch_served(struct at *a, int fd, uint32_t mask)
 	dup = guestfd_get(a->c, fd);
 	if (dup < 0)
 		return dup;
+	if (a->p.mnt->fs->host_fd)
+		return watch_host(a, dup, mask);
 	r = watch_mirror(a->c->um->view.watches, &a->req, a->p.inode, path);
 	if (r < 0)
 		return r;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "fs/fuse/dev.h"
+#include "sys/bind.h"
 #include "sys/ids.h"
 #include "sys/mountint.h"
 #include "sys/mountsrv.h"
@@ -249,30 +250,36 @@ static int do_remount(struct call *c, const struct path *p, unsigned long flags)
 	return mount_set_flags(c, p->mnt, new);
 }
 
-/* MS_BIND and MS_MOVE of what is on a mount of the view, by root. A moved mount is a new one of the same
- * file system. */
-static int do_bind(struct call *c, const struct path *from, const char *target, bool move)
+static int do_bind(struct call *c, const struct path *from, const char *target, unsigned long flags)
 {
 	_cleanup_path_ struct path where = PATH_INIT;
-	_cleanup_mount_ struct mount *m = NULL, *old = mount_get(from->mnt);
-	struct inode *root = from->inode;
+	_cleanup_mount_ struct mount *m = NULL;
 	int r;
 
 	if (!ids_may_mount(c))
 		return -EPERM;
-	if (move && !path_is_mount_root(from))
+	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
+	return r < 0 ? r : um_bind(c->um, from, &where, mount_flags_new(flags & ~(unsigned long)MS_RDONLY), &m);
+}
+
+/* MS_MOVE of a mount of the view: the moved one is a new mount of the same file system. */
+static int do_move(struct call *c, const struct path *from, const char *target)
+{
+	_cleanup_path_ struct path where = PATH_INIT;
+	_cleanup_mount_ struct mount *m = NULL, *old = mount_get(from->mnt);
+	int r;
+
+	if (!ids_may_mount(c))
+		return -EPERM;
+	if (!path_is_mount_root(from))
 		return -EINVAL;
 	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
-	if (r == 0 && move && where.kind == PATH_VIRTUAL && where.mnt == old)
+	if (r == 0 && where.kind == PATH_VIRTUAL && where.mnt == old)
 		r = -ELOOP;
 	if (r == 0)
-		r = view_mount(&c->um->view, old->fs, root, &where, old->source, old->type,
-			old->options, old->flags, &m);
+		r = um_bind(c->um, from, &where, 0, &m);
 	if (r < 0)
 		return r;
-	m->server = old->server;
-	if (!move)
-		return 0;
 	r = view_detach(&c->um->view, old, 0);
 	mount_ended(r < 0 ? m : old);
 	if (r < 0 && view_detach(&c->um->view, m, MNT_DETACH) < 0)
@@ -292,12 +299,17 @@ static int target_is_virtual(struct call *c, const char *target)
 	return r < 0 ? r : p.kind == PATH_VIRTUAL;
 }
 
-/* MS_BIND and MS_MOVE of something real. */
-static enum verdict bind_real(struct call *c, const char *target)
+/* MS_BIND and MS_MOVE of something real. The kernel's own root may let the kernel do it. */
+static enum verdict bind_real(
+	struct call *c, const struct path *from, const char *target, unsigned long flags)
 {
 	int r = target_is_virtual(c, target);
 
-	return r == 0 ? CONTINUE : call_return(c, r < 0 ? r : -EPERM);
+	if (r < 0)
+		return call_return(c, r);
+	if (from->kind == PATH_REAL && (flags & MS_BIND) && (r || ids_capable(c, CAP_SYS_ADMIN)))
+		return call_return(c, do_bind(c, from, target, flags));
+	return r ? call_return(c, -EPERM) : CONTINUE;
 }
 
 /* What is asked of a place that a mount of the view may be: true when it was answered. */
@@ -311,7 +323,7 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 	if (!(flags & (MS_REMOUNT | MS_BIND | MS_MOVE | MS_PROPAGATION)))
 		return false;
 	*ret = CONTINUE;
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_mounts(&c->um->view) && !ids_capable(c, CAP_SYS_ADMIN))
 		return true;
 	r = path_resolve(c, &c->um->view, AT_FDCWD, what, PATH_FOLLOW | PATH_REALIZE, &p);
 	if (r < 0)
@@ -319,13 +331,14 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 	else if (p.kind != PATH_VIRTUAL && (flags & MS_REMOUNT))
 		*ret = CONTINUE;
 	else if (p.kind != PATH_VIRTUAL)
-		*ret = flags & MS_PROPAGATION ? CONTINUE : bind_real(c, target);
+		*ret = flags & MS_PROPAGATION ? CONTINUE : bind_real(c, &p, target, flags);
 	else if (flags & MS_REMOUNT)
 		*ret = call_return(c, do_remount(c, &p, flags));
 	else if (flags & MS_PROPAGATION)
 		*ret = call_return(c, path_is_mount_root(&p) ? 0 : -EINVAL);
 	else
-		*ret = call_return(c, do_bind(c, &p, target, flags & MS_MOVE));
+		*ret = call_return(c, flags & MS_MOVE ? do_move(c, &p, target) :
+							do_bind(c, &p, target, flags));
 	return true;
 }
 

@@ -33,6 +33,8 @@ static const struct {
 	{ "nodiratime", MS_NODIRATIME, 0 },
 	{ "lazytime", MS_LAZYTIME, 0 },
 	{ "nosymfollow", MS_NOSYMFOLLOW, 0 },
+	{ "bind", MS_BIND, 0 },
+	{ "rbind", MS_BIND | MS_REC, 0 },
 	/* what mount(8) and fstab(5) mean for themselves */
 	{ "defaults", 0, 0 },
 	{ "auto", 0, 0 },

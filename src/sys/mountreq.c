@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "dev/loop/loop.h"
 #include "fs/fuse/fuse.h"
+#include "sys/bind.h"
 #include "sys/mountint.h"
 
 #define MOUNT_TIMEOUT_NS (30 * NSEC_PER_SEC)
@@ -489,6 +490,30 @@ static int check_target(struct job *j)
 	return fail(j, -ENOTDIR, "mount point %s is not a directory", j->where.name);
 }
 
+/* The option bind: a directory or file of the view is shown at another place too. */
+static int run_bind(struct job *j)
+{
+	struct fs_req req = { .call = j->c, .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	_cleanup_free_ char *word = absolute(j->rq->cwd, j->rq->source);
+	_cleanup_path_ struct path from = PATH_INIT;
+	_cleanup_mount_ struct mount *m = NULL;
+	int r = word ? path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &from) : -ENOMEM;
+
+	if (r == 0 && from.kind == PATH_REAL && faccessat(from.dirfd, from.last, F_OK, AT_EMPTY_PATH) < 0)
+		r = -errno;
+	if (r < 0)
+		return fail(j, r, "%s: %s", j->rq->source, strerror(-r));
+	if (j->rq->dry_run) {
+		*j->ret_message = str_printf("%s on %s, a bind", from.name, j->where.name);
+		return 0;
+	}
+	r = um_bind(j->um, &from, &j->where, mount_flags_new(j->o.flags), &m);
+	if (r == -ENOTDIR)
+		return fail(j, r, "%s and %s: one of them is a directory, the other is not", from.name,
+			j->where.name);
+	return r;
+}
+
 static int run_job(struct job *j)
 {
 	int r = mount_options_parse(j->rq->options, j->rq->flags, &j->o);
@@ -498,6 +523,8 @@ static int run_job(struct job *j)
 	r = make_pending(j);
 	if (r == 0)
 		r = resolve_target(j);
+	if (r == 0 && (j->o.flags & MS_BIND))
+		return run_bind(j);
 	if (r == 0)
 		r = find_type(j);
 	if (r == 0)

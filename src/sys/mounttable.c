@@ -135,9 +135,12 @@ static void put_mountinfo(struct text *t, struct mount *m)
 {
 	int parent = m->parent ? m->parent->id : host_parent(t->host, m->target);
 	_cleanup_free_ char *root = m->root->nodeid == m->fs->root_node ? NULL : inode_path(m->root);
+	const char *above = m->fs->host_root && m->fs->host_root[1] ? m->fs->host_root : "";
 
 	fprintf(t->out, "%d %d %u:%u ", m->id, parent, major(m->fs->dev), minor(m->fs->dev));
-	put_escaped(t->out, root ? root : "/");
+	put_escaped(t->out, above);
+	if (root || !*above)
+		put_escaped(t->out, root ? root : "/");
 	fputc(' ', t->out);
 	put_escaped(t->out, m->target);
 	fputc(' ', t->out);

@@ -5,6 +5,7 @@
 
 #include "sys/binfmt.h"
 #include "sys/procfile.h"
+#include "view/opened.h"
 
 #define MAPS_MAX (256u << 20)
 
@@ -82,6 +83,24 @@ static bool put_copy(struct maps *m, const char *line)
 	return name != NULL;
 }
 
+/* A file of the host, which was opened through a bind mount. */
+static bool put_opened(struct maps *m, const char *line)
+{
+	size_t n = strcspn(line, "\n/"), len = strcspn(line, "\n");
+	_cleanup_free_ char *host = NULL, *name = NULL;
+	unsigned maj, min;
+	unsigned long long ino;
+
+	if (line[n] != '/' || !atomic_load(&m->um->view.opened) ||
+		sscanf(line, "%*s %*s %*s %x:%x %llu", &maj, &min, &ino) != 3)
+		return false;
+	host = strndup(line + n, len - n);
+	name = host ? view_opened_name_of(&m->um->view, makedev(maj, min), ino, host) : NULL;
+	if (name)
+		fprintf(m->out, "%.*s%s\n", (int)n, line, name);
+	return name != NULL;
+}
+
 int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *host = NULL, *text = NULL;
@@ -100,7 +119,7 @@ int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *re
 		size_t n = strcspn(p, "\n");
 
 		n += p[n] == '\n';
-		if (!put_mapping(&m, p) && !put_copy(&m, p))
+		if (!put_mapping(&m, p) && !put_copy(&m, p) && !put_opened(&m, p))
 			fwrite(p, 1, n, m.out);
 		p += n;
 	}

@@ -11,6 +11,7 @@
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/procfile.h"
+#include "view/opened.h"
 #include "sys/table.h"
 
 #ifndef RENAME_NOREPLACE
@@ -126,12 +127,32 @@ static int link_virtual(struct side *from, struct side *to)
 	return r == -ENOSYS ? -EPERM : r;
 }
 
+/* A file of the host that is open (an O_TMPFILE, say) gets a name on the bind it was opened through. */
+static bool link_opened(struct side *from, struct side *to, long *ret)
+{
+	const struct path *t = &to->a.p;
+	char name[FD_PATH_MAX];
+	struct stat st;
+	int fd;
+
+	if (!from->a.self || t->kind != PATH_VIRTUAL || !t->parent || !t->mnt->fs->host_fd ||
+		fstat(from->a.p.dirfd, &st) < 0 ||
+		!view_was_opened(&to->a.c->um->view, t->mnt, st.st_dev, st.st_ino))
+		return false;
+	fd = from->a.p.dirfd;
+	real_enter(&to->a);
+	*ret = real_result(&to->a, linkat(AT_FDCWD, fd_path(name, fd), inode_host_fd(t->parent),
+					   t->last, AT_SYMLINK_FOLLOW));
+	return true;
+}
+
 static enum verdict do_link(
 	struct call *c, int from_fd, int from_arg, int to_fd, int to_arg, int flags)
 {
 	_cleanup_side_ struct side from = SIDE_INIT, to = SIDE_INIT;
 	unsigned from_flags = 0;
 	bool native = false;
+	long r_link;
 	int r;
 
 	if (!at_maybe(c, AT_CHANGES))
@@ -168,6 +189,8 @@ static enum verdict do_link(
 		return call_return(c, -EEXIST);
 	if (to.a.p.kind == PATH_VIRTUAL && mount_want_write(to.a.p.mnt) < 0)
 		return call_return(c, -EROFS);
+	if (from.a.p.kind == PATH_REAL && link_opened(&from, &to, &r_link))
+		return call_return(c, r_link);
 	return call_return(c, -EXDEV);
 }
 

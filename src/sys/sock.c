@@ -88,6 +88,28 @@ static int unix_get(struct call *c, int guest_fd)
 
 /* ---- bind ---- */
 
+/* A name in a directory of the host; AT_FDCWD: an absolute one. */
+static int bind_host(struct at *a, int fd, int dirfd, const char *name)
+{
+	char path[REAL_PATH_MAX], dir[FD_PATH_MAX];
+	struct sockaddr_un sun;
+	socklen_t len;
+	int r;
+
+	if (dirfd == AT_FDCWD)
+		snprintf(path, sizeof(path), "%s", name);
+	else
+		snprintf(path, sizeof(path), "%s/%s", fd_path(dir, dirfd), name);
+	r = addr_fill(&sun, &len, path);
+	if (r < 0)
+		return r;
+	real_enter(a);
+	r = (int)real_result(a, bind(fd, (struct sockaddr *)&sun, len));
+	if (r == 0)
+		fchmodat(dirfd, name, 0777 & ~a->req.umask, 0);
+	return r;
+}
+
 static int bind_virtual(struct at *a, int fd)
 {
 	_cleanup_inode_ struct inode *made = NULL;
@@ -106,6 +128,8 @@ static int bind_virtual(struct at *a, int fd)
 	r = mount_want_write(a->p.mnt);
 	if (r == 0)
 		r = attrs_may_create(a->p.parent, &a->req);
+	if (r == 0 && a->p.mnt->fs->host_fd)
+		return bind_host(a, fd, inode_host_fd(a->p.parent), a->p.last);
 	if (r == 0)
 		r = inode_mknod(a->p.parent, &a->req, a->p.last, mode, 0, &made);
 	if (r < 0)
@@ -127,11 +151,8 @@ enum verdict sys_bind(struct call *c)
 {
 	_cleanup_at_ struct at a = AT_INIT;
 	_cleanup_fd_ int fd = -1;
-	char word[PATH_MAX], path[REAL_PATH_MAX];
-	struct sockaddr_un sun;
-	socklen_t len;
+	char word[PATH_MAX];
 	ssize_t n;
-	int r;
 
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
@@ -145,14 +166,7 @@ enum verdict sys_bind(struct call *c)
 		return a.verdict;
 	if (a.p.kind == PATH_VIRTUAL)
 		return call_return(c, bind_virtual(&a, fd));
-	r = addr_fill(&sun, &len, real_path(&a, path));
-	if (r < 0)
-		return call_return(c, r);
-	real_enter(&a);
-	r = (int)real_result(&a, bind(fd, (struct sockaddr *)&sun, len));
-	if (r == 0)
-		fchmodat(a.dirfd, a.name, 0777 & ~a.req.umask, 0);
-	return call_return(c, r);
+	return call_return(c, bind_host(&a, fd, a.dirfd, a.name));
 }
 
 /* ---- the other end ---- */
@@ -173,6 +187,10 @@ static bool peer_find(struct at *a, struct call *c, const char *word, struct soc
 			*err = -ECONNREFUSED;
 		else
 			*err = inode_permission(a->p.inode, &a->req, MAY_WRITE);
+		if (*err == 0 && a->p.mnt->fs->host_fd) {
+			*err = addr_fill(sun, len, fd_path(path, inode_host_fd(a->p.inode)));
+			return true;
+		}
 		if (*err == 0)
 			*err = node_addr(c->um, a->p.inode, sun, len);
 		if (*err < 0)

@@ -28,6 +28,8 @@ struct lazy {
 /* Has the server answered INIT, and is it alive? If not there is nothing to write back. */
 static bool is_ready(struct fs *fs)
 {
+	if (!fuse_is(fs))
+		return true;
 	return !fuse_conn_dead(fs) && fuse_conn_wait_init(fs, NULL, 1) == 0;
 }
 
@@ -57,8 +59,8 @@ static void end_now(struct um *um, struct call *c, struct mount *m)
 {
 	struct leaving l = { 0 };
 
-	if (atomic_load(&m->fs->mounted) == 1 && !mountsrv_started(um->mountsrv, m->fs) &&
-		!fuse_conn_dead(m->fs))
+	if (fuse_is(m->fs) && !fuse_conn_dead(m->fs) && atomic_load(&m->fs->mounted) == 1 &&
+		!mountsrv_started(um->mountsrv, m->fs))
 		leaving_note(&l, c, m->fs);
 	end_lazy_now(um, m, now_ns() + SERVER_WAIT_NS);
 	leaving_wait(&l, c);

@@ -272,6 +272,10 @@ struct fs {
 	atomic_int mounted; /* mounts that have not been ended; the view's */
 	atomic_int nmounts; /* mounts that exist; the view's */
 	int (*server_pid)(struct fs *fs);
+	/* Not NULL: the file system shows files of the host, and this is an O_PATH descriptor of one, valid
+	 * while the node is known. What guests open are those files themselves. */
+	int (*host_fd)(struct fs *fs, uint64_t node);
+	const char *host_root; /* then: where its root is in the host's file system, for mountinfo */
 	atomic_int lost; /* -errno: data was lost in write-back, and files_sync() has not told it */
 };
 

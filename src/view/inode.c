@@ -160,7 +160,8 @@ static struct inode *inode_unused_locked(struct itable *t, struct inode *ino)
 {
 	struct inode *victim;
 
-	if (!ino->hashed || atomic_load(&ino->deleted))
+	/* the host's files cost a descriptor each */
+	if (!ino->hashed || atomic_load(&ino->deleted) || ino->fs->host_fd)
 		return ino;
 	cds_list_add_tail(&ino->lru, &t->unused);
 	if (++t->nunused <= ITABLE_MAX_UNUSED)

@@ -48,6 +48,12 @@ struct inode {
 	struct cds_list_head lru; /* linked while unreferenced */
 };
 
+/* The O_PATH descriptor of an inode whose file system has such (fs->host_fd): while it is referenced. */
+static inline int inode_host_fd(const struct inode *ino)
+{
+	return ino->fs->host_fd(ino->fs, ino->nodeid);
+}
+
 /* The table of a file system's inodes. */
 int MUST_CHECK itable_init(struct fs *fs);
 /* Drops everything; no inode may be referenced any more but by the table. */

@@ -12,8 +12,9 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "view/watch.h"
+#include "view/opened.h"
 #include "view/path.h"
+#include "view/watch.h"
 
 enum {
 	FIRST_MOUNT_ID = 1 << 20, /* the host's are small */
@@ -46,6 +47,7 @@ void view_release(struct view *v)
 		}
 		mount_put(m);
 	}
+	view_opened_free(v);
 	pthread_rwlock_destroy(&v->lock);
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "view/opened.h"
 #include "view/walk.h"
 
 void path_release(struct path *p)
@@ -309,7 +310,9 @@ static int path_of_link(struct call *c, struct view *v, const char *link, char *
 		n = read_link(AT_FDCWD, link, real, sizeof(real));
 		if (n < 0)
 			return (int)n;
-		path = strdup(real);
+		path = view_opened_name(v, link);
+		if (!path)
+			path = strdup(real);
 	}
 	if (!path)
 		return -ENOMEM;

@@ -51,6 +51,7 @@ struct view {
 	bool (*placeholder)(void *arg, const struct stat *st, struct inode **ret,
 		struct mount **ret_mnt);
 	void *placeholder_arg;
+	struct opened *_Atomic opened; /* view/opened.h; NULL: none */
 };
 
 int MUST_CHECK view_init(struct view *v);

@@ -164,6 +164,11 @@ static int walk_virtual(struct walk *w)
 	slash = last && *end == '/';
 	w->slash = slash;
 	if (n <= 2 && p[0] == '.' && (n == 1 || p[1] == '.')) {
+		/* names are looked up by the host, which asks for the search permission */
+		err = at->ino->fs->host_fd ?
+			inode_permission(at->ino, walk_req(w), MAY_EXEC | MAY_ACCESS) : 0;
+		if (err < 0)
+			return err;
 		walk_no_last(w, true);
 		return n == 1 ? WALK_MORE : virtual_dotdot(w);
 	}

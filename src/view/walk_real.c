@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "engine/nr.h"
+#include "view/opened.h"
 #include "view/walk.h"
 
 enum run_stop { RUN_END, RUN_DOTDOT, RUN_SELF, RUN_TOO_LONG };
@@ -339,12 +340,15 @@ static int end_magic(struct walk *w, const struct run *r)
 	_cleanup_free_ char *path = NULL;
 	int dirfd;
 
-	if (!walk_is_magic_file(w->full) || !place_is_placeholder(w->v, w->full, &mnt, &ino))
+	if (walk_is_magic_file(w->full) && !place_is_placeholder(w->v, w->full, &mnt, &ino))
+		w->link = view_opened_name(w->v, w->full);
+	if (!ino && !w->link)
 		return w->touched ? WALK_MORE : WALK_NATIVE;
-	path = path_of_inode(w->v, mnt, ino);
-	if (!path)
-		return -ENOMEM;
-	w->link = str_printf("%s%s", path, atomic_load(&ino->deleted) ? " (deleted)" : "");
+	if (ino) {
+		path = path_of_inode(w->v, mnt, ino);
+		w->link = path ? str_printf("%s%s", path, atomic_load(&ino->deleted) ? " (deleted)" : "") :
+				 NULL;
+	}
 	dirfd = w->link ? run_open(w, r, r->last, O_DIRECTORY) : -ENOMEM;
 	return dirfd < 0 ? dirfd : end_real(w, r, dirfd);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """guest.py NAME[-32]: runs a program of tests/guest natively (the oracle), in a view on a real file
-system, and in a view on a served ext4 image. The outputs must be equal, but for the lines that
-tests/guest/NAME.diff explains:
+system, on a bind mount of one, and on a served ext4 image. The outputs must be equal, but for the lines
+that tests/guest/NAME.diff (of the image) and NAME.bind.diff (of the bind) explain:
 
     # the reason
     - a line of the oracle         (a shell pattern; the number of the check is left out)
@@ -32,10 +32,10 @@ def run(what, command, cwd):
     return r.returncode, [re.sub(r"^((?:not )?ok) \d+ ", r"\1 ", line) for line in text.splitlines()]
 
 
-def explained():
+def explained(kind=""):
     lines = []
     for name in (NAME[:-3], NAME) if I386 else (NAME,):
-        path = f"{TOP}/tests/guest/{name}.diff"
+        path = f"{TOP}/tests/guest/{name}{kind}.diff"
         if os.path.exists(path):
             with open(path, encoding="utf-8") as f:
                 lines += [line.rstrip("\n") for line in f if line[:2] in ("- ", "+ ")]
@@ -58,7 +58,7 @@ def compare(what, oracle, got, patterns):
         print(f"{what}: {'native has' if line[0] == '-' else 'view has'}: {line[2:]}")
     for pattern in patterns:
         if pattern not in used:
-            print(f"{what}: not needed any more in {NAME}.diff: {pattern}")
+            print(f"{what}: not needed any more in its .diff: {pattern}")
     return good
 
 
@@ -66,7 +66,7 @@ def main():
     if I386 and not os.path.exists(PROGRAM):
         print("no programs for i386: gcc-multilib and libc6-dev-i386 are missing")
         sys.exit(77)
-    for d in ("native", "real", "other", "mnt"):
+    for d in ("native", "real", "host", "bind", "other", "mnt"):
         os.mkdir(d)
     # Programs that start themselves again need a name that is there in each place.
     os.environ["GUEST_PROGRAM"] = PROGRAM
@@ -83,6 +83,10 @@ def main():
     rc, lines = run("view, real files", ["umview", "-m", f"{HERE}/small.img:{HERE}/other", "--", PROGRAM],
                     f"{HERE}/real")
     good = compare("view, real files", oracle, lines, []) and rc == oracle_rc and good
+
+    rc, lines = run("view, bind", ["umview", "-m", f"{HERE}/host:{HERE}/bind,bind", "--", "sh", "-c",
+                                   f"cd {HERE}/bind && exec {PROGRAM}"], HERE)
+    good = compare("view, bind", oracle, lines, explained(".bind")) and rc == oracle_rc and good
 
     script = f"mkdir {HERE}/mnt/w && cd {HERE}/mnt/w && exec {PROGRAM}"
     rc, lines = run("view, ext4 image",

@@ -334,12 +334,13 @@ static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 
 void fuse_conn_abort(struct fs *fs)
 {
-	fuse_die(fuse_conn_of(fs), -ENOTCONN);
+	if (fuse_is(fs))
+		fuse_die(fuse_conn_of(fs), -ENOTCONN);
 }
 
 bool fuse_conn_dead(struct fs *fs)
 {
-	return atomic_load(&fuse_conn_of(fs)->state) == FUSE_DEAD;
+	return fuse_is(fs) && atomic_load(&fuse_conn_of(fs)->state) == FUSE_DEAD;
 }
 
 static void conn_free(struct fs *fs)

@@ -58,10 +58,11 @@ int MUST_CHECK fuse_conn_start(struct fs *fs);
  * has gone; -EPROTO, it speaks no version that we do; -EINTR, by req (may be NULL). */
 int MUST_CHECK fuse_conn_wait_init(struct fs *fs, const struct fs_req *req, uint64_t deadline_ns);
 
-/* Ends the connection at once: every waiter gets -ENOTCONN (umount -f, umctl). */
+/* Ends the connection at once: every waiter gets -ENOTCONN (umount -f, umctl). Another file system than a
+ * FUSE one has none: nothing is done. */
 void fuse_conn_abort(struct fs *fs);
 
-/* Has the connection ended: by the server, abort or unmount? */
+/* Has the connection ended: by the server, abort or unmount? Never one that there is not. */
 bool fuse_conn_dead(struct fs *fs);
 
 /* Called once: when unmount has had its last answer, when the connection was aborted, or (started:

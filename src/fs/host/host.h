@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A file system of the view that shows a directory (or a file) of the host: what a bind mount is
+ * made of.
+ */
+#ifndef UM_FS_HOST_HOST_H
+#define UM_FS_HOST_HOST_H
+
+#include "view/fs.h"
+
+/* dir: an O_PATH descriptor of its root, taken on success; host_root: see struct fs. *ret is for view_mount(),
+ * *ret_type is the root's S_IFMT. -ENOMEM, -errno. */
+int MUST_CHECK hostfs_new(int dir, const char *host_root, struct fs **ret, mode_t *ret_type);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bind mounts: what is on a mount of the view is bound as itself, what is the host's by a file system
+ * that shows it (fs/host). What the host has mounted below a directory is seen through the bind, as by
+ * mount --rbind.
+ */
+#include "sys/bind.h"
+
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/host/host.h"
+#include "sys/mountint.h"
+
+/* Which of the host's mounts a file is on, as mountinfo has it. */
+struct host_mount {
+	char *root; /* the file in its file system: the fourth field, for a bind of it */
+	char *type, *source, *options;
+};
+
+static void host_mount_release(struct host_mount *m)
+{
+	free(m->root);
+	free(m->type);
+	free(m->source);
+	free(m->options);
+}
+
+static int mount_id(int fd)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+		return -errno;
+	return stx.stx_mask & STATX_MNT_ID ? (int)stx.stx_mnt_id : -ENOSYS;
+}
+
+/* The file's path from the mount's root: what comes after the mount point, below the mount's own root. */
+static char *root_below(const char *root, const char *point, const char *path)
+{
+	size_t n = strlen(point);
+
+	if (n == 1)
+		n = 0;
+	if (strncmp(path, point, n) != 0 || (path[n] && path[n] != '/'))
+		return strdup("/");
+	if (!path[n])
+		return strdup(root);
+	return str_printf("%s%s", root[1] ? root : "", path + n);
+}
+
+static int fill_host_mount(struct libmnt_fs *line, const char *path, struct host_mount *ret)
+{
+	const char *root = mnt_fs_get_root(line), *point = mnt_fs_get_target(line);
+	const char *source = mnt_fs_get_source(line), *type = mnt_fs_get_fstype(line);
+	const char *options = mnt_fs_get_fs_options(line);
+	/* rw or ro comes first: the flags of the mount tell that */
+	const char *comma = options ? strchr(options, ',') : NULL;
+
+	ret->root = root_below(root ? root : "/", point ? point : "/", path);
+	ret->type = strdup(type ? type : "none");
+	ret->source = strdup(source ? source : "none");
+	ret->options = strdup(comma ? comma + 1 : "");
+	return ret->root && ret->type && ret->source && ret->options ? 0 : -ENOMEM;
+}
+
+static int host_mount_of(int fd, const char *path, struct host_mount *ret)
+{
+	struct libmnt_iter *i = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
+	int id = mount_id(fd), r = id < 0 ? id : !i || !table ? -ENOMEM : -ENOENT;
+	struct libmnt_fs *line;
+
+	while (r == -ENOENT && mnt_table_next_fs(table, i, &line) == 0) {
+		if (mnt_fs_get_id(line) == id)
+			r = fill_host_mount(line, path, ret);
+	}
+	mnt_free_iter(i);
+	mnt_unref_table(table);
+	return r;
+}
+
+/* The host's file as an O_PATH descriptor. */
+static int open_source(const struct path *from)
+{
+	int fd = from->last[0] ?
+		openat(from->dirfd, from->last, O_PATH | O_NOFOLLOW | O_CLOEXEC) :
+		fcntl(from->dirfd, F_DUPFD_CLOEXEC, 3);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int bind_host(struct um *um, const struct path *from, const struct path *where,
+	unsigned long flags, struct mount **ret)
+{
+	_cleanup_(host_mount_release) struct host_mount hm = { NULL };
+	_cleanup_inode_ struct inode *root = NULL;
+	struct fs *fs = NULL;
+	mode_t type;
+	int fd = open_source(from), r;
+
+	if (fd < 0)
+		return fd;
+	r = host_mount_of(fd, from->name, &hm);
+	if (r == 0)
+		r = hostfs_new(fd, hm.root, &fs, &type);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	r = inode_root(fs, type, &root);
+	if (r == 0)
+		r = view_mount(&um->view, fs, root, where, hm.source, hm.type, hm.options, flags, ret);
+	if (r < 0) {
+		if (root)
+			inode_put(take_ptr(&root));
+		itable_release(fs);
+		fs->free(fs);
+	}
+	return r;
+}
+
+int um_bind(struct um *um, const struct path *from, const struct path *where, unsigned long flags,
+	struct mount **ret)
+{
+	struct mount *m = from->mnt;
+	int r;
+
+	if (from->kind == PATH_REAL)
+		return bind_host(um, from, where, flags, ret);
+	r = view_mount(&um->view, m->fs, from->inode, where, m->source, m->type, m->options,
+		atomic_load(&m->flags) | flags, ret);
+	if (r == 0)
+		(*ret)->server = m->server;
+	return r;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "view/opened.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#define SLOTS 4096u /* a power of two; a newer file takes the place of an older one */
+
+struct slot {
+	dev_t dev;
+	ino_t ino;
+	int mount; /* its id; 0: free */
+};
+
+struct opened {
+	pthread_mutex_t lock; /* slots; a leaf */
+	struct slot slots[SLOTS];
+};
+
+static struct slot *slot_of(struct opened *o, dev_t dev, ino_t ino)
+{
+	uint64_t h = ((uint64_t)ino ^ (uint64_t)dev << 40) * 0x9e3779b97f4a7c15ull;
+
+	return &o->slots[(h >> 32) & (SLOTS - 1)];
+}
+
+/* The table, made when the first file is opened. */
+static struct opened *opened_of(struct view *v)
+{
+	struct opened *o = atomic_load(&v->opened), *none = NULL;
+
+	if (o)
+		return o;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return NULL;
+	pthread_mutex_init(&o->lock, NULL);
+	if (atomic_compare_exchange_strong(&v->opened, &none, o))
+		return o;
+	free(o);
+	return none;
+}
+
+void view_opened_free(struct view *v)
+{
+	struct opened *o = atomic_load(&v->opened);
+
+	if (!o)
+		return;
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
+void view_note_opened(struct view *v, struct mount *m, struct inode *ino)
+{
+	struct opened *o = opened_of(v);
+	struct stat st;
+	struct slot *s;
+
+	if (!o || fstat(inode_host_fd(ino), &st) < 0)
+		return; /* it is told by its host's name then */
+	s = slot_of(o, st.st_dev, st.st_ino);
+	pthread_mutex_lock(&o->lock);
+	*s = (struct slot){ .dev = st.st_dev, .ino = st.st_ino, .mount = m->id };
+	pthread_mutex_unlock(&o->lock);
+}
+
+struct by_id {
+	int id;
+	struct mount *found;
+};
+
+static void find_id(struct mount *m, void *arg)
+{
+	struct by_id *b = arg;
+
+	if (m->id == b->id && m->fs->host_fd)
+		b->found = mount_get(m);
+}
+
+/* Through which mount a file was opened last: referenced, or NULL. */
+static struct mount *opened_through(struct view *v, dev_t dev, ino_t ino)
+{
+	struct opened *o = atomic_load(&v->opened);
+	struct by_id b = { 0 };
+	struct slot *s;
+
+	if (!o)
+		return NULL;
+	s = slot_of(o, dev, ino);
+	pthread_mutex_lock(&o->lock);
+	if (s->dev == dev && s->ino == ino)
+		b.id = s->mount;
+	pthread_mutex_unlock(&o->lock);
+	if (b.id)
+		view_each_mount(v, find_id, &b);
+	return b.found;
+}
+
+bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino)
+{
+	_cleanup_mount_ struct mount *through = opened_through(v, dev, ino);
+
+	return through == m;
+}
+
+/* The host's name of what lies below the mount's root, as the view's. */
+static char *name_in(const struct mount *m, const char *name)
+{
+	char self[FD_PATH_MAX], root[PATH_MAX];
+	ssize_t n = read_link(AT_FDCWD, fd_path(self, inode_host_fd(m->root)), root, sizeof(root));
+	const char *below;
+
+	if (n < 0)
+		return NULL;
+	if (n == 1)
+		n = 0;
+	if (strncmp(name, root, (size_t)n) != 0)
+		return NULL;
+	below = name + n;
+	if (*below && *below != '/' && *below != ' ') /* " (deleted)" of a file that is bound */
+		return NULL;
+	return str_printf("%s%s", m->target_len > 1 ? m->target : "", below);
+}
+
+char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name)
+{
+	_cleanup_mount_ struct mount *m = opened_through(v, dev, ino);
+
+	return m && name[0] == '/' ? name_in(m, name) : NULL;
+}
+
+char *view_opened_name(struct view *v, const char *link)
+{
+	char name[PATH_MAX];
+	struct stat st;
+
+	if (!atomic_load(&v->opened) || stat(link, &st) < 0 ||
+		read_link(AT_FDCWD, link, name, sizeof(name)) < 0)
+		return NULL;
+	return view_opened_name_of(v, st.st_dev, st.st_ino, name);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Files of the host that guests opened through a bind mount. They are the host's own, and the kernel
+ * shows them by their host's names in /proc/PID/fd, exe and maps; guests are told the view's.
+ */
+#ifndef UM_VIEW_OPENED_H
+#define UM_VIEW_OPENED_H
+
+#include "view/view.h"
+
+/* A guest gets this file, opened through m. The last few thousand are known. */
+void view_note_opened(struct view *v, struct mount *m, struct inode *ino);
+/* The name in the view of the file that a link of /proc leads to, " (deleted)" and all; malloc'ed, or
+ * NULL: it is the host's name. */
+char *view_opened_name(struct view *v, const char *link);
+/* The same by device and inode number, and the host's name. */
+char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name);
+/* Was it opened through this mount? */
+bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino);
+void view_opened_free(struct view *v);
+
+#endif
