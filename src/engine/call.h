@@ -111,9 +111,10 @@ static inline bool call_is32(const struct call *c)
 	return c->row32;
 }
 
+/* As the guest knows it; NULL: beyond the tables. */
 static inline const char *call_name(const struct call *c)
 {
-	return c->row32 ? c->row32->name : c->row ? c->row->name : "?";
+	return c->row32 ? c->row32->name : c->row ? c->row->name : NULL;
 }
 
 /* The argument as the kernel takes a descriptor: its low 32 bits. */

@@ -263,25 +263,18 @@ static bool is_common(unsigned cmd)
 	}
 }
 
-/* What a command moves: its number says so, but for those that name a long and mean an int. */
-static size_t ioctl_size(unsigned cmd)
+/* Commands that name a long and mean an int; it is written when they have succeeded. */
+static bool ioctl_is_int(unsigned cmd)
 {
-	switch (cmd) {
-	case FS_IOC_GETFLAGS:
-	case FS_IOC_SETFLAGS:
-	case FS_IOC_GETVERSION:
-	case FS_IOC_SETVERSION:
-		return sizeof(int);
-	default:
-		return _IOC_SIZE(cmd);
-	}
+	return cmd == FS_IOC_GETFLAGS || cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_GETVERSION ||
+	       cmd == FS_IOC_SETVERSION;
 }
 
 static int server_ioctl(struct vfd *v, struct call *c)
 {
 	struct fs *fs = v->vf->inode->fs;
 	unsigned cmd = (unsigned)c->args[1];
-	size_t size = ioctl_size(cmd), out_len = 0;
+	size_t size = ioctl_is_int(cmd) ? sizeof(int) : _IOC_SIZE(cmd), out_len = 0;
 	char in[1 << 14], out[1 << 14]; /* _IOC_SIZE has 14 bits */
 	struct fs_handle h = { .flags = FS_OPEN_NONE };
 	int r, result = 0;
@@ -308,6 +301,8 @@ static int server_ioctl(struct vfd *v, struct call *c)
 		cache_handle_put(v->vf->cache);
 	if (r < 0)
 		return r == -ENOSYS ? -ENOTTY : r;
+	if (result < 0 && ioctl_is_int(cmd))
+		return result;
 	if ((_IOC_DIR(cmd) & _IOC_READ) && out_len) {
 		r = guest_write(c, call_addr(c, 2), out, out_len < size ? out_len : size);
 		if (r < 0)

@@ -64,9 +64,14 @@ void trace_free(struct trace *t)
 
 size_t trace_format(const struct call *c, enum verdict v, uint64_t ns, char *buf, size_t size)
 {
-	char result[32];
+	char result[32], newer[32];
+	const char *name = call_name(c);
 	int n;
 
+	if (!name) { /* beyond the tables */
+		snprintf(newer, sizeof(newer), "syscall_%d", c->raw_nr);
+		name = newer;
+	}
 	if (v == CONTINUE)
 		snprintf(result, sizeof(result), "continue");
 	else if (c->ret < 0 && c->ret > -4096 && strerrorname_np((int)-c->ret))
@@ -75,7 +80,7 @@ size_t trace_format(const struct call *c, enum verdict v, uint64_t ns, char *buf
 		snprintf(result, sizeof(result), "%s%lld", v == ANSWERED && !c->what[0] ? "fd " : "",
 			(long long)c->ret);
 	n = snprintf(buf, size, "%d %s%s%.*s = %s (%llu.%llu us)\n", (int)c->tid,
-		call_name(c), c->what[0] ? " " : "", (int)sizeof(c->what), c->what,
+		name, c->what[0] ? " " : "", (int)sizeof(c->what), c->what,
 		result, (unsigned long long)(ns / 1000), (unsigned long long)(ns / 100 % 10));
 	if (n < 0)
 		return 0;
@@ -123,9 +128,10 @@ void trace_observe(struct call *c, enum verdict v)
 	uint64_t ns = c->t_end - c->t_recv;
 	char line[512];
 
-	if (!t || !c->row || c->row < t->rows || c->row >= t->rows + t->nrows)
+	if (!t || (c->row && (c->row < t->rows || c->row >= t->rows + t->nrows)))
 		return;
-	count(t, c, v, ns);
+	if (c->row)
+		count(t, c, v, ns);
 	if (atomic_load_explicit(&t->nlisteners, memory_order_relaxed) > 0)
 		tell(t, line, trace_format(c, v, ns, line, sizeof(line)));
 }

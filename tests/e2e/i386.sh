@@ -30,6 +30,8 @@ int main(int argc, char **argv)
 		printf("exec: %s\n", strerror(errno));
 		return 1;
 	}
+	if (argc > 1 && !strcmp(argv[1], "newer"))
+		return syscall(500, 1, 2, 3) == -1 && errno == ENOSYS ? 0 : 1;
 	if (argc > 1 && !strcmp(argv[1], "ids")) {
 		printf("%d %d %d\n", getuid(), geteuid(), getgid());
 		if (setgid(33) || setuid(34))
@@ -98,5 +100,188 @@ is "the virtual root" "$OUT" "0 0 0
 34 34 33
 0 0 0
 34 34 33"
+
+# what is newer than the tables
+gives "an unknown call, nothing mounted" 0 um --trace=trace.txt -- ./prog32 newer
+has "passes" "$(cat trace.txt)" "syscall_500 = continue"
+for bits in 32 64; do
+	gives "an unknown call, $bits bits" 0 um --trace=trace.txt -m "$HERE/fs.img:$M" -- "./prog$bits" newer
+	has "is refused" "$(cat trace.txt)" "syscall_500 = ENOSYS"
+done
+
+# ioctls that name a long, and structures of loop devices
+cat >ioctl.c <<'END'
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static int loops(const char *image)
+{
+	unsigned long sectors[2] = { 0, 7 };
+	unsigned long long size = 0;
+	struct loop_info old;
+	int control = open("/dev/loop-control", O_RDWR), file = open(image, O_RDWR), dev, r;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+	dev = open(name, O_RDWR);
+	printf("set %d\n", ioctl(dev, LOOP_SET_FD, file));
+	memset(&old, 0, sizeof(old));
+	old.lo_offset = 4096;
+	strcpy(old.lo_name, "the name");
+	printf("status %d\n", ioctl(dev, LOOP_SET_STATUS, &old));
+	memset(&old, 0x55, sizeof(old));
+	r = ioctl(dev, LOOP_GET_STATUS, &old);
+	printf("%d offset %d, %s, %d\n", r, old.lo_offset, old.lo_name, old.lo_flags);
+	r = ioctl(dev, BLKGETSIZE, sectors);
+	printf("%d %lu %lu", r, sectors[0], sectors[1]);
+	r = ioctl(dev, BLKGETSIZE64, &size);
+	printf(" %d %llu\n", r, size);
+	printf("clear %d\n", ioctl(dev, LOOP_CLR_FD));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int flags[2] = { -1, 0x55 }, fd;
+
+	if (argc > 2)
+		return loops(argv[2]);
+	fd = open(argv[1], O_RDONLY);
+	/* fuse2fs 1.47 does not know it: then nothing is written */
+	if (ioctl(fd, FS_IOC_GETFLAGS, flags) == 0)
+		flags[0] = flags[0] & FS_IMMUTABLE_FL ? 0 : -1;
+	printf("%d %d\n", flags[0], flags[1]);
+	return 0;
+}
+END
+gcc -o ioctl64 ioctl.c
+gcc -m32 -o ioctl32 ioctl.c
+inside "$HERE/ioctl32 file; $HERE/ioctl64 file"
+is "FS_IOC_GETFLAGS is of an int" "$OUT" "-1 85
+-1 85"
+truncate -s 1M disk
+for bits in 32 64; do
+	status um --root -- "./ioctl$bits" loop disk
+	is "loop devices, $bits bits" "$OUT" "set 0
+status 0
+0 offset 4096, the name, 0
+0 2040 7 0 1044480
+clear 0"
+done
+
+# a server of 32 bits, which mounts by itself and ends by ENODEV
+cat >server.c <<'END'
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define TEXT "hello from 32 bits\n"
+
+static void attr(struct fuse_attr *a, unsigned long long ino)
+{
+	a->ino = ino;
+	a->mode = ino == 1 ? S_IFDIR | 0755 : S_IFREG | 0644;
+	a->nlink = 1;
+	a->size = ino == 1 ? 0 : strlen(TEXT);
+}
+
+/* The length of the answer in out; -1: none is wanted. */
+static int serve(const struct fuse_in_header *in, const void *arg, char *out)
+{
+	struct fuse_init_out *init = (void *)out;
+	struct fuse_attr_out *stat = (void *)out;
+	struct fuse_entry_out *entry = (void *)out;
+
+	switch (in->opcode) {
+	case FUSE_INIT:
+		init->major = 7;
+		init->minor = 31;
+		init->max_write = 65536;
+		return sizeof(*init);
+	case FUSE_GETATTR:
+		attr(&stat->attr, in->nodeid);
+		return sizeof(*stat);
+	case FUSE_LOOKUP:
+		if (strcmp(arg, "hello") != 0)
+			return -ENOENT;
+		entry->nodeid = 2;
+		attr(&entry->attr, 2);
+		return sizeof(*entry);
+	case FUSE_OPEN:
+		return sizeof(struct fuse_open_out);
+	case FUSE_READ:
+		if (((const struct fuse_read_in *)arg)->offset)
+			return 0;
+		strcpy(out, TEXT);
+		return strlen(TEXT);
+	case FUSE_RELEASE:
+	case FUSE_FLUSH:
+	case FUSE_DESTROY:
+		return 0;
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+		return -1;
+	}
+	return -ENOSYS;
+}
+
+int main(int argc, char **argv)
+{
+	static char buf[200000] __attribute__((aligned(8))), out[4096] __attribute__((aligned(8)));
+	const struct fuse_in_header *in = (void *)buf;
+	int fd = open("/dev/fuse", O_RDWR);
+	char data[128];
+
+	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=%d,group_id=%d", fd, getuid(), getgid());
+	if (argc < 2 || mount("tiny", argv[1], "fuse.tiny", 0, data) < 0) {
+		perror("mount");
+		return 1;
+	}
+	for (;;) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+		struct fuse_out_header head;
+		struct iovec v[2] = { { &head, sizeof(head) }, { out, 0 } };
+		int r;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			puts(errno == ENODEV ? "ENODEV" : strerror(errno));
+			return errno != ENODEV;
+		}
+		if (n == 0)
+			return 3;
+		memset(out, 0, sizeof(out));
+		r = serve(in, buf + sizeof(*in), out);
+		if (r == -1)
+			continue;
+		v[1].iov_len = r < 0 ? 0 : r;
+		head = (struct fuse_out_header){ sizeof(head) + v[1].iov_len, r < 0 ? r : 0, in->unique };
+		if (writev(fd, v, 2) < 0)
+			return 4;
+	}
+}
+END
+gcc -m32 -o server32 server.c
+status um --root -- bash -c "
+	./server32 '$M' &
+	until grep -q tiny /proc/self/mounts; do sleep 0.05; done
+	cat '$M/hello'; cat '$M/none' 2>/dev/null || echo none
+	umount '$M'; wait \$!; echo \$?"
+is "a server of 32 bits" "$OUT" "hello from 32 bits
+none
+ENODEV
+0"
 
 nothing_left

@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "int80.h"
+
 #define PATHS 8
 #define PATH_SIZE 64
 
@@ -111,10 +113,12 @@ static long descriptor(uint64_t *s)
 #endif
 
 /* p path, a pointer, n number, f descriptor, d AT_FDCWD or descriptor, s small size, . zero */
-static const struct {
+struct known {
 	int nr;
 	const char *args;
-} calls[] = {
+};
+
+static const struct known calls[] = {
 	{ SYS_openat, "dpnn" }, { SYS_open, "pnn" }, { SYS_stat, "pa" }, { SYS_lstat, "pa" },
 	{ SYS_newfstatat, "dpan" }, { SYS_statx, "dpnna" }, { SYS_access, "pn" },
 	{ SYS_readlink, "pas" }, { SYS_mkdir, "pn" }, { SYS_rmdir, "p" }, { SYS_unlink, "p" },
@@ -134,11 +138,33 @@ static const struct {
 	{ SYS_statmount, "aasn" },
 };
 
+/* The same for int $0x80, with i386's numbers. */
+static const struct known calls32[] = {
+	{ 5, "pnn" }, { 8, "pn" }, { 9, "pp" }, { 10, "p" }, { 11, "paa" }, { 12, "p" },
+	{ 14, "pn." }, { 15, "pn" }, { 16, "pnn" }, { 18, "pa" }, { 19, "fnn" }, { 30, "pa" },
+	{ 33, "pn" }, { 38, "pp" }, { 39, "pn" }, { 40, "p" }, { 54, "fna" }, { 55, "fna" },
+	{ 76, "na" }, { 85, "pas" }, { 89, "fan" }, { 90, "a" }, { 92, "pn" }, { 93, "fn" },
+	{ 99, "pa" }, { 100, "fa" }, { 102, "na" }, { 106, "pa" }, { 108, "fa" }, { 140, "fnnan" },
+	{ 141, "fas" }, { 145, "fas" }, { 146, "fas" }, { 180, "fasnn" }, { 181, "fassn" },
+	{ 182, "pnn" }, { 183, "as" }, { 187, "ffas" }, { 192, ".snnfs" }, { 193, "psn" },
+	{ 194, "fsn" }, { 195, "pa" }, { 197, "fa" }, { 220, "fas" }, { 221, "fna" },
+	{ 225, "fnns" }, { 229, "paas" }, { 239, "ffas" }, { 248, "nna" }, { 268, "pna" },
+	{ 269, "fna" }, { 271, "pa" }, { 295, "dpnn" }, { 299, "dpa" }, { 300, "dpan" },
+	{ 320, "dpan" }, { 324, "fnsnsn" }, { 333, "fasnn" }, { 334, "fasnn" },
+	{ 345, "fann" }, { 362, "fas" }, { 370, "fan" }, { 377, "fafasn" }, { 383, "dpnna" },
+	{ 412, "dpan" }, { 500, "ppp" },
+};
+
+static int compat; /* the kernel knows them */
+
 static void one_call(uint64_t *s)
 {
-	unsigned i = next_random(s) % (sizeof(calls) / sizeof(calls[0]));
+	int narrow = compat && next_random(s) % 3 == 0;
+	const struct known *k = narrow ?
+		&calls32[next_random(s) % (sizeof(calls32) / sizeof(calls32[0]))] :
+		&calls[next_random(s) % (sizeof(calls) / sizeof(calls[0]))];
 	long a[6] = { 0 };
-	const char *p = calls[i].args;
+	const char *p = k->args;
 
 	for (int n = 0; p[n]; n++) {
 		a[n] = p[n] == 'p'   ? path(s)
@@ -149,11 +175,15 @@ static void one_call(uint64_t *s)
 		       : p[n] == 'n' ? number(s)
 				     : 0;
 	}
+	if (narrow) {
+		int80(k->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+		return;
+	}
 	/* what it must not do: take its own standard error, or all of its descriptors, away */
-	if (calls[i].nr == SYS_close_range || calls[i].nr == SYS_close || calls[i].nr == SYS_dup2)
-		if (a[calls[i].nr == SYS_dup2] >= 0 && a[calls[i].nr == SYS_dup2] < 3)
+	if (k->nr == SYS_close_range || k->nr == SYS_close || k->nr == SYS_dup2)
+		if (a[k->nr == SYS_dup2] >= 0 && a[k->nr == SYS_dup2] < 3)
 			return;
-	syscall(calls[i].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	syscall(k->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 static void child_work(uint64_t seed)
@@ -180,7 +210,9 @@ static void child_work(uint64_t seed)
 
 static void map_memory(void)
 {
-	char *m = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* below 4 GiB, for int $0x80 */
+	char *m = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
 	if (m == MAP_FAILED)
 		exit(2);
@@ -200,6 +232,7 @@ int main(int argc, char **argv)
 	int n = 0;
 
 	map_memory();
+	compat = has_int80();
 	if (mkdir("d", 0700) < 0 && errno != EEXIST) {
 		perror("d");
 		return 2;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "guest.h"
+#include "int80.h"
 
 #define LOW_SIZE (1u << 20)
 #define SCRATCH (LOW_SIZE / 2) /* where the part begins that is used again and again */
@@ -34,19 +35,6 @@ enum {
 	PRLIMIT64 = 340, SENDMMSG = 345, BIND = 361, COPY_FILE_RANGE = 377, STATX = 383,
 	UTIMENSAT_TIME64 = 412, NEWER = 500, IOCTL = 54,
 };
-
-int int80(int nr, long a, long b, long c, long d, long e, long f);
-
-#ifdef __x86_64__
-__asm__("int80:\n\tpush %rbx\n\tpush %rbp\n\tmov 24(%rsp), %ebp\n\tmov %edi, %eax\n\t"
-	"mov %esi, %ebx\n\tmov %ecx, %r10d\n\tmov %edx, %ecx\n\tmov %r10d, %edx\n\t"
-	"mov %r8d, %esi\n\tmov %r9d, %edi\n\tint $0x80\n\tpop %rbp\n\tpop %rbx\n\tret");
-#else
-__asm__("int80:\n\tpush %ebp\n\tpush %ebx\n\tpush %esi\n\tpush %edi\n\tmov 20(%esp), %eax\n\t"
-	"mov 24(%esp), %ebx\n\tmov 28(%esp), %ecx\n\tmov 32(%esp), %edx\n\tmov 36(%esp), %esi\n\t"
-	"mov 40(%esp), %edi\n\tmov 44(%esp), %ebp\n\tint $0x80\n\tpop %edi\n\tpop %esi\n\t"
-	"pop %ebx\n\tpop %ebp\n\tret");
-#endif
 
 static char *low;	/* memory that 32 bits reach */
 static size_t low_used;
@@ -559,16 +547,6 @@ static int echo(int argc, char **argv)
 		tap_check(&t, 1, "argument %d: %s", i, argv[i]);
 	tap_check(&t, 1, "COMPAT is %s", getenv("COMPAT") ? getenv("COMPAT") : "not set");
 	return 7;
-}
-
-static int has_int80(void)
-{
-	int status;
-
-	if (fork() == 0)
-		_exit(int80(20, 0, 0, 0, 0, 0, 0) > 0 ? 0 : 1);
-	wait(&status);
-	return status == 0;
 }
 
 int main(int argc, char **argv)
