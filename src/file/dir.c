@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Directories. The position of a guest's open directory is its placeholder's own (the kernel shares
- * it over dup and fork); it counts entries: 0 is ".", 1 is "..", then what the server gives, in its
- * order. What has been read is kept until the position is 0 again, so that seekdir and telldir hold
- * while names come and go.
+ * it over dup and fork); it counts the entries that the server gives, in its order. As with the
+ * kernel's FUSE, "." and ".." are among them only if the server gives them, with its numbers. What
+ * has been read is kept until the position is 0 again, so that seekdir and telldir hold while names
+ * come and go.
  */
 #include "file/dir.h"
 
@@ -153,31 +154,10 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 	if (r->err)
 		return 0;
 	pthread_mutex_lock(&r->d->lock);
-	if (!is_dots(ent->name, ent->namelen))
-		r->err = snap_add(r->d, ent->ino, ent->type, ent->name, ent->namelen);
+	r->err = snap_add(r->d, ent->ino, ent->type, ent->name, ent->namelen);
 	r->d->cookie = ent->off;
 	pthread_mutex_unlock(&r->d->lock);
 	return 0;
-}
-
-static int add_dots(struct dirsnap *d, struct vfile *vf, const struct fs_req *req)
-{
-	_cleanup_inode_ struct inode *up = inode_parent(vf->inode);
-	struct fs_attr attr;
-	uint64_t self, parent;
-	int r = inode_getattr(vf->inode, req, false, &attr);
-
-	if (r < 0)
-		return r;
-	self = parent = attr.ino;
-	if (up && up != vf->inode && inode_getattr(up, req, false, &attr) == 0)
-		parent = attr.ino;
-	pthread_mutex_lock(&d->lock);
-	r = snap_add(d, self, DT_DIR, ".", 1);
-	if (r == 0)
-		r = snap_add(d, parent, DT_DIR, "..", 2);
-	pthread_mutex_unlock(&d->lock);
-	return r;
 }
 
 /* One more reply of the server. Busy, without the lock. */
@@ -197,8 +177,6 @@ static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *r
 			return r;
 		d->open = true;
 	}
-	if (d->n == 0)
-		return add_dots(d, vf, req);
 	rd.version = itable_version(fs);
 	r = fs->file && fs->file->readdir ? fs->file->readdir(fs, req, vf->inode->nodeid, &d->h,
 						    d->cookie, take_entry, &rd) :

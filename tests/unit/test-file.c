@@ -421,13 +421,13 @@ static void test_dir(struct fixture *x)
 	x->d->entries = 1000000;
 	tap_check(&tap, fd >= 0 && fstat(fd, &st) == 0 && (vf = files_find(x->files, &st)) != NULL,
 		"a directory's placeholder is found");
-	tap_check(&tap, read_all(vf, &x->req, 0) == 1000002, "a million entries and the dots");
-	pos = 500002;
+	tap_check(&tap, read_all(vf, &x->req, 0) == 1000000, "a million entries");
+	pos = 500000;
 	tap_check(&tap, dir_read(vf, &x->req, &pos, false, buf, sizeof(buf)) > 0 &&
 			strcmp(buf + 19, "name-500000") == 0,
 		"seekdir: %s", buf + 19);
 	x->d->entries = 3;
-	tap_check(&tap, read_all(vf, &x->req, 0) == 5, "rewinddir reads anew");
+	tap_check(&tap, read_all(vf, &x->req, 0) == 3, "rewinddir reads anew");
 	pos = 0;
 	tap_check(&tap, dir_read(vf, &x->req, &pos, true, buf, 10) == -EINVAL, "EINVAL, too small");
 	vfile_put(vf);
