@@ -135,6 +135,7 @@ def sanitize(top):
 def style(top):
     yield Test("style/layers", [f"{top}/tools/check-layers"], timeout=60)
     yield Test("style/syscalls-list", [f"{top}/tools/check-syscalls"], timeout=60)
+    yield Test("style/servers-doc", [f"{top}/tools/gen-servers", "--check"], timeout=60)
     yield Test("style/syscalls-doc", [f"{top}/tools/gen-syscalls", "--check"], timeout=60)
 
 
@@ -144,6 +145,7 @@ SUITES = {
     "guest": guest,
     "e2e": lambda top: scripts(top, "e2e"),
     "programs": programs,
+    "servers": lambda top: scripts(top, "servers"),
     "fuzz": lambda top: scripts(top, "fuzz"),
     "style": style,
     "sanitize": sanitize,
