@@ -2,9 +2,10 @@
 # server: cryfs
 # packages: cryfs
 # writes: yes
+# timeout: 300
 . "$TOP/tests/servers/lib.sh"
 need cryfs
-can="symlink chmod"
+can="symlink chmod" slow_start=yes # scrypt
 export CRYFS_FRONTEND=noninteractive CRYFS_NO_UPDATE_CHECK=true
 prepare() {
 	rm -rf store

@@ -11,6 +11,7 @@
 #	sub	where in the mount the tree is, if not at its top
 #	extra	a name at the top of the mount that the tree has not
 #	foreground=yes	by_hand is started in the background
+#	slow_start=yes	it is mounted once only
 # and has the functions
 #	prepare		makes what is served from the folder "tree"; again for each way
 #	by_hand		mounts it on "mnt", as the server's manual says
@@ -18,7 +19,7 @@
 # and calls run_server. What a native folder looks like after the same commands is the oracle.
 . "$TOP/tests/e2e/lib.sh"
 
-odd=ünï can="" cannot="" source="" options="" sub="" extra="" foreground=""
+odd=ünï can="" cannot="" source="" options="" sub="" extra="" foreground="" slow_start=""
 writes=$(sed -n 's/^# writes: //p' "$0")
 
 # UMVIEW_NATIVE=1, for root by hand: the kernel's FUSE in place of a view, to compare with.
@@ -155,6 +156,7 @@ in_view_by_hand() {
 	fi
 	fusermount -u mnt
 	gone "fusermount -u"
+	[ ! "$slow_start" ] || return 0
 	start
 	[ "$writes" = yes ] || same "mounted again" tree
 	[ "$writes" != yes ] || same "it was kept" model

@@ -170,37 +170,45 @@ static ssize_t splice_out(struct call *c, int pipe, int fd, size_t len, bool non
 	}
 }
 
-/* One request into the pipe. */
+/* One request into the pipe. Several threads of a server do this at once: what one has looked at
+ * another may have taken, so the room is that of any request. */
 static ssize_t splice_in(struct call *c, int fd, int pipe, size_t len, bool nonblock)
 {
 	_cleanup_free_ char *buf = NULL;
-	int err, used = 0, size;
+	int err, used = 0, size = fcntl(pipe, F_GETPIPE_SZ);
+	size_t room;
 	ssize_t n;
 
 	for (;;) {
 		err = wait_ready(c, fd, POLLIN, nonblock);
 		if (err)
 			return err;
+		/* Not taken out unless the pipe has room for it: a slot a page. */
 		n = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-		if (n >= 0)
+		if (n < 0 && errno == EAGAIN)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENODEV;
+		if (size < 0 || ioctl(pipe, FIONREAD, &used) < 0)
+			return -EINVAL;
+		used = (used + 4095) & ~4095;
+		room = used < size ? (size_t)(size - used) : 0;
+		if (room > len)
+			room = len;
+		if ((size_t)n > room)
+			return -EIO; /* so the buffer is not of 0 bytes */
+		if (!buf)
+			buf = malloc(len < (size_t)size ? len : (size_t)size);
+		if (!buf)
+			return -ENOMEM;
+		n = recv(fd, buf, room, MSG_TRUNC | MSG_DONTWAIT);
+		if (n > 0)
 			break;
-		if (errno != EAGAIN)
-			return -errno;
+		if (n == 0 || errno != EAGAIN)
+			return n < 0 ? -errno : -ENODEV;
 	}
-	if (n == 0)
-		return -ENODEV;
-	/* Not taken out unless the pipe has room for it: a slot a page. */
-	size = fcntl(pipe, F_GETPIPE_SZ);
-	if (size < 0 || ioctl(pipe, FIONREAD, &used) < 0)
-		return -EINVAL;
-	if ((size_t)n > len || n > size - ((used + 4095) & ~4095))
+	if ((size_t)n > room)
 		return -EIO;
-	buf = malloc((size_t)n);
-	if (!buf)
-		return -ENOMEM;
-	n = recv(fd, buf, (size_t)n, MSG_DONTWAIT);
-	if (n <= 0)
-		return n < 0 ? -errno : -ENODEV;
 	err = write_all(pipe, buf, (size_t)n);
 	return err ? err : n;
 }
