@@ -2,9 +2,11 @@
 # server: cryfs
 # packages: cryfs
 # writes: yes
+# caveat: tried in make soak only, as each mount takes half a minute of key derivation
 # timeout: 300
 . "$TOP/tests/servers/lib.sh"
 need cryfs
+[ "${UMVIEW_SOAK:-}" ] || skip "only in make soak: its key derivation takes half a minute for each mount"
 can="symlink chmod" slow_start=yes # scrypt
 export CRYFS_FRONTEND=noninteractive CRYFS_NO_UPDATE_CHECK=true
 prepare() {
