@@ -137,7 +137,8 @@ static int set_up(struct run *r)
 		.nrows32 = sys_table32_len,
 		.unknown = sys_unknown,
 		.um = &r->um,
-		.identity = r->o->root, .ignored = r->link->ignored, .observe = trace_observe };
+		.identity = r->o->root, .ignored = r->link->ignored, .before = trace_before,
+		.observe = trace_observe };
 	int err = check_limits();
 
 	if (err == 0)

@@ -17,7 +17,8 @@ struct engine_options {
 	struct um *um;
 	bool identity;
 	uint64_t ignored; /* signals that the command ignores from the start: bit n-1 */
-	/* After each call, for --trace and statistics; may be NULL. */
+	/* Before and after each call's handler, for --trace and statistics; may be NULL. */
+	void (*before)(struct call *c);
 	void (*observe)(struct call *c, enum verdict v);
 };
 
@@ -35,7 +36,6 @@ int engine_listener(const struct engine *e);
 pid_t engine_launcher_pid(const struct engine *e);
 /* Workers alive and idle now: for umctl stat and tests. */
 void engine_workers(const struct engine *e, int *ret_alive, int *ret_idle);
-void engine_set_observer(struct engine *e, void (*observe)(struct call *c, enum verdict v));
 
 /* What to start in the view. The process is a child of the supervisor. */
 struct spawn {

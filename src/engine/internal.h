@@ -55,7 +55,6 @@ struct engine {
 	size_t notif_size, resp_size;
 	struct own_ids own;
 	bool lends; /* pidfd_getfd(2) is allowed */
-	_Atomic(void (*)(struct call *, enum verdict)) observe;
 	struct pool pool;
 	struct fd_slot fds[FD_LOCKS];
 	/* claim.h: the threads whose next call is ours */

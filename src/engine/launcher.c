@@ -360,7 +360,6 @@ static struct engine *engine_alloc(const struct engine_options *o)
 	e->lends = probe_getfd();
 	own_ids_read(&e->own);
 	e->launcher_sock = -1;
-	atomic_init(&e->observe, o->observe);
 	pthread_mutex_init(&e->launcher_lock, NULL);
 	pthread_mutex_init(&e->inject_lock, NULL);
 	pthread_cond_init(&e->inject_gone, NULL);

@@ -160,6 +160,8 @@ static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
 		return CONTINUE;
 	if (atomic_load_explicit(&e->ninject, memory_order_acquire) && inject_claims(e, c->tid))
 		return CONTINUE;
+	if (e->o.before)
+		e->o.before(c);
 	v = handler(c);
 	if (c->blind && v == DONE && c->ret == -EFAULT)
 		return CONTINUE;
@@ -195,7 +197,6 @@ static int receive(struct engine *e, struct seccomp_notif *n, struct call *c)
 
 int notify_serve(struct engine *e, struct seccomp_notif *n, struct seccomp_notif_resp *r)
 {
-	void (*observe)(struct call *, enum verdict);
 	enum verdict v;
 	struct call c;
 	int got = receive(e, n, &c);
@@ -208,9 +209,8 @@ int notify_serve(struct engine *e, struct seccomp_notif *n, struct seccomp_notif
 	if (v != ANSWERED)
 		answer(e, &c, v, r);
 	c.t_end = now_ns();
-	observe = atomic_load_explicit(&e->observe, memory_order_relaxed);
-	if (observe)
-		observe(&c, v);
+	if (e->o.observe)
+		e->o.observe(&c, v);
 	return 1;
 }
 
@@ -235,9 +235,4 @@ int notify_start(struct engine *e)
 int engine_listener(const struct engine *e)
 {
 	return e->listener;
-}
-
-void engine_set_observer(struct engine *e, void (*observe)(struct call *c, enum verdict v))
-{
-	atomic_store(&e->observe, observe);
 }

@@ -27,7 +27,8 @@ struct trace_stat {
 int MUST_CHECK trace_new(const struct sysrow *rows, size_t nrows, struct trace **ret);
 void trace_free(struct trace *t);
 
-/* engine_options.observe: needs um->trace. */
+/* engine_options.before and observe: need um->trace. */
+void trace_before(struct call *c);
 void trace_observe(struct call *c, enum verdict v);
 
 /* Lines go to fd from now on, until it fails or trace_remove(). The fd stays the caller's and must

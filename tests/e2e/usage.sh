@@ -90,3 +90,9 @@ wrong "ext4 cut short" cut.img -m "cut.img:$HERE/mnt" true
 is "the image is as it was" "$(e2fsck -fn fs.img >/dev/null 2>&1; echo $?)" 0
 rmdir mnt
 nothing_left
+
+# --trace tells what calls are about, nothing mounted or not, in one line each
+gives "a trace" 0 um --trace=trace.txt -- cat /etc/hostname
+has "its paths" "$(cat trace.txt)" '"/etc/hostname" = continue'
+gives "a trace of odd names" 1 um --trace=trace.txt -- cat $'odd\nname'
+has "are one line" "$(cat trace.txt)" '"odd\012name" = continue'
