@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Mappings of virtual files, and what is said about their pages. */
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 
 #include "sys/fd.h"
 
-#define MAP_WHOLE (16u << 20) /* a smaller file is filled whole: mremap(2) is not trapped */
+#define MAP_WHOLE (16u << 20) /* a smaller file is filled whole: what mremap(2) adds is there */
+#define MAPS_MAX (16u << 20)
 
 enum verdict sys_mmap(struct call *c)
 {
@@ -30,12 +34,61 @@ enum verdict sys_mmap(struct call *c)
 	if (cache_size(v.vf->cache) <= MAP_WHOLE) {
 		off = 0;
 		len = UINT64_MAX / 2;
+	} else {
+		atomic_store_explicit(&c->um->mapped_part, true, memory_order_relaxed);
 	}
 	/* mprotect(2) may make it writable later */
 	if (shared && (v.fl & O_ACCMODE) == O_RDWR)
 		r = cache_map_shared(v.vf->cache, &v.req, off, len);
 	else
 		r = cache_fill(v.vf->cache, &v.req, off, len);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+/* What is mapped at an address: the virtual file (or NULL), and where in it. */
+static struct vfile *mapped_at(struct call *c, uint64_t at, uint64_t *ret_off, bool *ret_shared)
+{
+	_cleanup_free_ char *maps = NULL;
+	unsigned long long from, to, off, ino;
+	unsigned major, minor;
+	char path[64], perms[8];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", c->tid);
+	if (read_file(path, MAPS_MAX, &maps, NULL) < 0)
+		return NULL;
+	for (const char *p = maps; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+		struct stat st = { 0 };
+
+		if (sscanf(p, "%llx-%llx %7s %llx %x:%x %llu", &from, &to, perms, &off, &major,
+			    &minor, &ino) != 7 ||
+			at < from || at >= to)
+			continue;
+		st.st_dev = makedev(major, minor);
+		st.st_ino = ino;
+		*ret_off = off + (at - from);
+		*ret_shared = perms[3] == 's';
+		return files_find(c->um->files, &st);
+	}
+	return NULL;
+}
+
+/* A mapping of a part of a file may grow over what has not been filled. */
+enum verdict sys_mremap(struct call *c)
+{
+	struct fs_req req = { .call = c, .pid = c->tid, .uid = geteuid(), .gid = getegid() };
+	uint64_t old_len = c->args[1], new_len = c->args[2], off;
+	_cleanup_vfile_ struct vfile *vf = NULL;
+	bool shared;
+	int r;
+
+	if (!atomic_load_explicit(&c->um->mapped_part, memory_order_relaxed) || new_len <= old_len)
+		return CONTINUE;
+	vf = mapped_at(c, c->args[0], &off, &shared);
+	if (!vf || vf->kind != VFILE_REG || cache_direct(vf->cache))
+		return CONTINUE;
+	cache_req(vf->cache, &req);
+	r = shared ? cache_map_shared(vf->cache, &req, off, new_len) :
+		     cache_fill(vf->cache, &req, off, new_len);
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 

@@ -28,6 +28,7 @@ struct um {
 	char *rundir;	      /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
 	char *name;	      /* --name, or the ID */
 	_Atomic pid_t first;  /* the command's process; 0 until it is started */
+	atomic_bool mapped_part; /* of some file has been mapped: see sys/fdmap.c, mremap(2) */
 	bool mount_refused;   /* a filter outside refuses mount(2): see sys/carry.h */
 };
 
