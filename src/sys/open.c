@@ -309,18 +309,3 @@ enum verdict sys_openat2(struct call *c)
 		.resolve = how.resolve };
 	return do_open(c, &w);
 }
-
-/* ---- handles ---- */
-
-enum verdict sys_name_to_handle_at(struct call *c)
-{
-	_cleanup_at_ struct at a = AT_INIT;
-	int flags = (int)c->args[4];
-	unsigned pflags = (flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0) |
-			  (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
-
-	/* a real file's handle would not be opened by the guest either (open_by_handle_at) */
-	if (!at_resolve(&a, c, call_fd(c, 0), 1, pflags))
-		return a.verdict;
-	return call_return(c, -EOPNOTSUPP);
-}

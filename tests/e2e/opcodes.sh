@@ -36,6 +36,10 @@ data from 0: 65536
 hole from 0: 0
 hole from 65536: 69632
 data from 200000: ENXIO
+handle: (12, '0x81', '000000000200000000000000', True)
+handle, no room: EOVERFLOW
+handle, too much room: EINVAL
+handle, wrong flags: EINVAL
 no space is told: ['ENOSPC']
 the descriptor is closed: EBADF
 content: b'start'

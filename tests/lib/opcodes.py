@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Uses what tests/servers/opcodes.c serves, in the working directory; prints what it sees.
 On the kernel's own mount it prints the same."""
+import ctypes
 import errno
 import fcntl
 import os
@@ -67,6 +68,26 @@ def ranges():
     os.close(fd)
 
 
+def handles():
+    """name_to_handle_at(2), which Python has not: struct file_handle and a mount's id."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def handle(room, flags):
+        h = ctypes.create_string_buffer(struct.pack("Ii", room, 0) + bytes(128))
+        mount = ctypes.c_int(-1)
+        if libc.name_to_handle_at(-100, b"data", h, ctypes.byref(mount), flags) < 0:
+            raise OSError(ctypes.get_errno(), "")
+        size, kind = struct.unpack_from("Ii", h.raw)
+        with open("/proc/self/mountinfo", encoding="utf-8") as f:
+            here = [line.split()[0] for line in f if line.split()[4] == os.getcwd()]
+        return size, hex(kind), h.raw[8:8 + size].hex(), str(mount.value) in here
+
+    say("handle", handle, 128, 0)
+    say("handle, no room", handle, 11, 0)
+    say("handle, too much room", handle, 129, 0)
+    say("handle, wrong flags", handle, 128, 0x8000)
+
+
 def no_space():
     """The page cache takes it: close(2) tells, where write(2) does not."""
     fd = os.open("full", os.O_WRONLY)
@@ -120,6 +141,7 @@ def interrupt():
 
 ioctls()
 ranges()
+handles()
 no_space()
 notifications()
 interrupt()

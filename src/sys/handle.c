@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * name_to_handle_at(2). A handle on a mount is the one that the kernel's FUSE gives: node and
+ * generation. It tells files apart and leads to the mount's id; opening one (open_by_handle_at) asks
+ * for a capability over the host that no view gives.
+ */
+#include <fcntl.h>
+#include <string.h>
+
+#include "sys/at.h"
+#include "sys/table.h"
+
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200
+#endif
+#ifndef AT_HANDLE_MNT_ID_UNIQUE
+#define AT_HANDLE_MNT_ID_UNIQUE 0x001
+#endif
+#ifndef MAX_HANDLE_SZ
+#define MAX_HANDLE_SZ 128
+#endif
+#define HANDLE_FLAGS (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | AT_HANDLE_FID | AT_HANDLE_MNT_ID_UNIQUE)
+
+enum { FILEID_INO64_GEN = 0x81, FILEID_INVALID = 0xff }; /* linux/exportfs.h */
+
+struct handle {
+	struct file_handle head;
+	uint32_t body[3];
+};
+
+/* As fuse_encode_fh(). -EOVERFLOW: the guest is told how long it is. */
+static int encode(const struct inode *ino, uint32_t room, struct handle *ret)
+{
+	ret->head.handle_bytes = sizeof(ret->body);
+	ret->head.handle_type = room < sizeof(ret->body) ? FILEID_INVALID : FILEID_INO64_GEN;
+	ret->body[0] = (uint32_t)(ino->nodeid >> 32);
+	ret->body[1] = (uint32_t)ino->nodeid;
+	ret->body[2] = (uint32_t)ino->generation;
+	return room < sizeof(ret->body) ? -EOVERFLOW : 0;
+}
+
+static int write_mount_id(struct call *c, const struct mount *m, int flags)
+{
+	const int id = m->id;
+
+	if (flags & AT_HANDLE_MNT_ID_UNIQUE)
+		return guest_write(c, call_addr(c, 3), &m->unique_id, sizeof(m->unique_id));
+	return guest_write(c, call_addr(c, 3), &id, sizeof(id));
+}
+
+enum verdict sys_name_to_handle_at(struct call *c)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	int flags = (int)c->args[4], r, err;
+	unsigned pflags = (flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0) |
+			  (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
+	struct handle h = { 0 };
+	uint32_t room;
+
+	if (!at_resolve(&a, c, call_fd(c, 0), 1, pflags))
+		return a.verdict;
+	/* a real file's handle would not be opened by the guest either, nor one that leads on */
+	if (a.p.kind == PATH_REAL)
+		return call_return(c, -EOPNOTSUPP);
+	if (flags & ~HANDLE_FLAGS)
+		return call_return(c, -EINVAL);
+	r = guest_read(c, call_addr(c, 2), &room, sizeof(room));
+	if (r < 0)
+		return call_return(c, r);
+	if (room > MAX_HANDLE_SZ)
+		return call_return(c, -EINVAL);
+	err = encode(a.p.inode, room, &h);
+	r = write_mount_id(c, a.p.mnt, flags);
+	if (r == 0)
+		r = guest_write(c, call_addr(c, 2), &h, err < 0 ? sizeof(h.head) : sizeof(h));
+	return call_return(c, r < 0 ? r : err);
+}
