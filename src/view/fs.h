@@ -238,8 +238,6 @@ enum fs_flag {
 	FS_DEFAULT_PERMISSIONS = 1 << 0, /* we check modes; else the server does, by access and open */
 	FS_ALLOW_OTHER = 1 << 1,
 	FS_READ_ONLY = 1 << 2,
-	FS_REMOTE_LOCKS = 1 << 3,
-	FS_REMOTE_FLOCK = 1 << 4,
 	FS_WRITEBACK_CACHE = 1 << 5,
 	FS_DONT_MASK = 1 << 6, /* the server applies the umask */
 	FS_NOEXEC = 1 << 7,

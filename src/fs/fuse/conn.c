@@ -19,10 +19,11 @@
 #define READ_TIMEOUT_US 5000
 #define SEND_TIMEOUT_S 2 /* of the keeper, to a server that does not read */
 
-/* What we honour; see doc in <linux/fuse.h>. */
+/* What we honour; see doc in <linux/fuse.h>. Not FUSE_POSIX_LOCKS nor FUSE_FLOCK_LOCKS: locks are the
+ * placeholder's, and a server that counts on being asked is to know. */
 #define INIT_FLAGS                                                                                 \
-	(FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_BIG_WRITES | FUSE_DONT_MASK |                   \
-		FUSE_FLOCK_LOCKS | FUSE_HAS_IOCTL_DIR | FUSE_AUTO_INVAL_DATA |                     \
+	(FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DONT_MASK |                                      \
+		FUSE_HAS_IOCTL_DIR | FUSE_AUTO_INVAL_DATA |                                        \
 		FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO |                     \
 		FUSE_WRITEBACK_CACHE | FUSE_NO_OPEN_SUPPORT | FUSE_PARALLEL_DIROPS |               \
 		FUSE_HANDLE_KILLPRIV | FUSE_CACHE_SYMLINKS | FUSE_NO_OPENDIR_SUPPORT |             \
@@ -121,10 +122,6 @@ static void take_flags(struct fuse_conn *fc, const struct fuse_init_out *o)
 
 	fc->readdirplus = fc->minor >= 21 && (flags & FUSE_DO_READDIRPLUS);
 	fc->setxattr_ext = fc->minor >= 33 && (flags & FUSE_SETXATTR_EXT);
-	if (flags & FUSE_POSIX_LOCKS)
-		fs |= FS_REMOTE_LOCKS;
-	if (fc->minor >= 17 ? flags & FUSE_FLOCK_LOCKS : flags & FUSE_POSIX_LOCKS)
-		fs |= FS_REMOTE_FLOCK;
 	if (flags & FUSE_DONT_MASK)
 		fs |= FS_DONT_MASK;
 	if (fc->minor >= 23 && (flags & FUSE_WRITEBACK_CACHE))
