@@ -92,67 +92,14 @@ static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
 		return v->vf->ops->read ? v->vf->ops->read(v->vf, c, v->fd) : CONTINUE;
 	if (v->vf->kind != VFILE_REG || !vfd_can_read(v))
 		return CONTINUE;
+	if (vfd_direct(v) && (io->rwf & ~RWF_KNOWN))
+		return call_return(c, -EOPNOTSUPP);
 	if (vfd_direct(v))
 		return read_direct(v, c, io);
 	if (io->total == 0)
 		return CONTINUE;
 	r = vfd_fill(v, io->off, io->total);
 	return r < 0 ? call_return(c, r) : CONTINUE;
-}
-
-enum verdict sys_read(struct call *c)
-{
-	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	struct io io = {};
-
-	if (!vfd_get(&v, c, call_fd(c, 0)))
-		return CONTINUE;
-	io_single(&io, c);
-	return do_read(&v, c, &io);
-}
-
-enum verdict sys_pread64(struct call *c)
-{
-	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	struct io io = {};
-
-	if ((int64_t)c->args[3] < 0 || !vfd_get(&v, c, call_fd(c, 0)))
-		return CONTINUE;
-	io_single(&io, c);
-	io.off = (off_t)c->args[3];
-	return do_read(&v, c, &io);
-}
-
-static enum verdict read_vector(struct call *c, off_t off, int rwf)
-{
-	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	_cleanup_io_ struct io io = {};
-
-	if (!vfd_get(&v, c, call_fd(c, 0)))
-		return CONTINUE;
-	if (io_vector(&io, c) < 0)
-		return CONTINUE; /* and the kernel says why */
-	io.off = off;
-	if (vfd_direct(&v) && (rwf & ~RWF_KNOWN))
-		return call_return(c, -EOPNOTSUPP);
-	return do_read(&v, c, &io);
-}
-
-enum verdict sys_readv(struct call *c)
-{
-	return read_vector(c, -1, 0);
-}
-
-enum verdict sys_preadv(struct call *c)
-{
-	return (int64_t)c->args[3] < 0 ? CONTINUE : read_vector(c, (off_t)c->args[3], 0);
-}
-
-enum verdict sys_preadv2(struct call *c)
-{
-	if ((int64_t)c->args[3] < -1)
-		return CONTINUE;
-	return read_vector(c, (off_t)c->args[3], (int)c->args[5]);
 }
 
 /* ---- writing ---- */
@@ -209,7 +156,12 @@ static enum verdict do_write(struct vfd *v, struct call *c, struct io *io)
 	return io->total ? write_pieces(v, c, io) : write_zero(v, c);
 }
 
-enum verdict sys_write(struct call *c)
+/* ---- the calls: what they have in common ---- */
+
+typedef enum verdict io_fn(struct vfd *v, struct call *c, struct io *io);
+
+/* off: -1 for the position. */
+static enum verdict one_buffer(struct call *c, off_t off, io_fn *fn)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	struct io io = {};
@@ -217,22 +169,11 @@ enum verdict sys_write(struct call *c)
 	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
 	io_single(&io, c);
-	return do_write(&v, c, &io);
+	io.off = off;
+	return fn(&v, c, &io);
 }
 
-enum verdict sys_pwrite64(struct call *c)
-{
-	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	struct io io = {};
-
-	if ((int64_t)c->args[3] < 0 || !vfd_get(&v, c, call_fd(c, 0)))
-		return CONTINUE;
-	io_single(&io, c);
-	io.off = (off_t)c->args[3];
-	return do_write(&v, c, &io);
-}
-
-static enum verdict write_vector(struct call *c, off_t off, int rwf)
+static enum verdict vector(struct call *c, off_t off, int rwf, io_fn *fn)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	_cleanup_io_ struct io io = {};
@@ -243,24 +184,61 @@ static enum verdict write_vector(struct call *c, off_t off, int rwf)
 		return CONTINUE; /* and the kernel says why */
 	io.off = off;
 	io.rwf = rwf;
-	return do_write(&v, c, &io);
+	return fn(&v, c, &io);
+}
+
+enum verdict sys_read(struct call *c)
+{
+	return one_buffer(c, -1, do_read);
+}
+
+enum verdict sys_write(struct call *c)
+{
+	return one_buffer(c, -1, do_write);
+}
+
+enum verdict sys_pread64(struct call *c)
+{
+	return (int64_t)c->args[3] < 0 ? CONTINUE : one_buffer(c, (off_t)c->args[3], do_read);
+}
+
+enum verdict sys_pwrite64(struct call *c)
+{
+	return (int64_t)c->args[3] < 0 ? CONTINUE : one_buffer(c, (off_t)c->args[3], do_write);
+}
+
+enum verdict sys_readv(struct call *c)
+{
+	return vector(c, -1, 0, do_read);
 }
 
 enum verdict sys_writev(struct call *c)
 {
-	return write_vector(c, -1, 0);
+	return vector(c, -1, 0, do_write);
+}
+
+enum verdict sys_preadv(struct call *c)
+{
+	return (int64_t)c->args[3] < 0 ? CONTINUE : vector(c, (off_t)c->args[3], 0, do_read);
 }
 
 enum verdict sys_pwritev(struct call *c)
 {
-	return (int64_t)c->args[3] < 0 ? CONTINUE : write_vector(c, (off_t)c->args[3], 0);
+	return (int64_t)c->args[3] < 0 ? CONTINUE : vector(c, (off_t)c->args[3], 0, do_write);
+}
+
+enum verdict sys_preadv2(struct call *c)
+{
+	const off_t off = (off_t)c->args[3];
+
+	return off < -1 ? CONTINUE : vector(c, off, (int)c->args[5], do_read);
 }
 
 enum verdict sys_pwritev2(struct call *c)
 {
-	if ((int64_t)c->args[3] < -1)
-		return CONTINUE;
-	return write_vector(c, (off_t)c->args[3], (int)c->args[5]);
+	const off_t off = (off_t)c->args[3];
+
+	return off < -1 ? CONTINUE : vector(c, off, (int)c->args[5], do_write);
 }
 
 /* ---- lseek ---- */

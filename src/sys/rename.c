@@ -93,6 +93,38 @@ static int sides_resolve(struct side *from, unsigned from_flags, struct side *to
 	return r < 0 ? r : from_native || to_native ? -EBADF : 0;
 }
 
+/* The arguments of both calls that name files. */
+struct names {
+	int from_fd, from_arg;
+	int to_fd, to_arg;
+	unsigned from_flags; /* PATH_* */
+};
+
+/* What both names are: the kernel's to find; one is a made-up file, which has answered (c->ret). */
+enum begun { BOTH_NATIVE = 1, MADE_UP };
+
+/* The beginning of both calls. -errno, enum begun, or 0: at least one is ours. */
+static int sides_begin(
+	struct side *from, struct side *to, struct call *c, const struct names *n)
+{
+	bool native = false;
+	int r = side_read(from, c, n->from_fd, n->from_arg, n->from_flags & PATH_EMPTY);
+
+	if (r == 0)
+		r = side_read(to, c, n->to_fd, n->to_arg, false);
+	if (r < 0)
+		return r;
+	if (procfile_change(c, n->from_fd, from->word, &r) ||
+		procfile_change(c, n->to_fd, to->word, &r)) {
+		(void)call_return(c, r); /* DONE */
+		return MADE_UP;
+	}
+	if (!view_has_mounts(&c->um->view))
+		return BOTH_NATIVE;
+	r = sides_resolve(from, n->from_flags, to, PATH_PARENT | PATH_CREATE, c, &native);
+	return r == 0 && native ? BOTH_NATIVE : r;
+}
+
 /* ---- link ---- */
 
 static int link_virtual(struct side *from, struct side *to)
@@ -146,12 +178,9 @@ static bool link_opened(struct side *from, struct side *to, long *ret)
 	return true;
 }
 
-static enum verdict do_link(
-	struct call *c, int from_fd, int from_arg, int to_fd, int to_arg, int flags)
+static enum verdict do_link(struct call *c, struct names n, int flags)
 {
 	_cleanup_side_ struct side from = SIDE_INIT, to = SIDE_INIT;
-	unsigned from_flags = 0;
-	bool native = false;
 	long r_link;
 	int r;
 
@@ -160,23 +189,14 @@ static enum verdict do_link(
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return call_return(c, -EINVAL);
 	if (flags & AT_SYMLINK_FOLLOW)
-		from_flags |= PATH_FOLLOW;
+		n.from_flags |= PATH_FOLLOW;
 	if (flags & AT_EMPTY_PATH)
-		from_flags |= PATH_EMPTY;
-	r = side_read(&from, c, from_fd, from_arg, flags & AT_EMPTY_PATH);
-	if (r == 0)
-		r = side_read(&to, c, to_fd, to_arg, false);
-	if (r == 0 && (procfile_change(c, from_fd, from.word, &r) ||
-			      procfile_change(c, to_fd, to.word, &r)))
-		return call_return(c, r);
-	if (r == 0 && !view_has_mounts(&c->um->view))
-		return CONTINUE;
-	if (r == 0)
-		r = sides_resolve(&from, from_flags, &to, PATH_PARENT | PATH_CREATE, c, &native);
+		n.from_flags |= PATH_EMPTY;
+	r = sides_begin(&from, &to, c, &n);
 	if (r < 0)
 		return call_return(c, r);
-	if (native)
-		return CONTINUE;
+	if (r > 0)
+		return r == MADE_UP ? DONE : CONTINUE;
 	if (from.a.p.kind == PATH_REAL && to.a.p.kind == PATH_REAL) {
 		real_enter(&to.a);
 		return real_leave(&to.a, linkat(from.a.dirfd, from.a.name, to.a.dirfd, to.a.name,
@@ -196,12 +216,12 @@ static enum verdict do_link(
 
 enum verdict sys_link(struct call *c)
 {
-	return do_link(c, AT_FDCWD, 0, AT_FDCWD, 1, 0);
+	return do_link(c, (struct names){ AT_FDCWD, 0, AT_FDCWD, 1, 0 }, 0);
 }
 
 enum verdict sys_linkat(struct call *c)
 {
-	return do_link(c, call_fd(c, 0), 1, call_fd(c, 2), 3, (int)c->args[4]);
+	return do_link(c, (struct names){ call_fd(c, 0), 1, call_fd(c, 2), 3, 0 }, (int)c->args[4]);
 }
 
 /* ---- rename ---- */
@@ -348,11 +368,9 @@ static enum verdict rename_mixed(struct side *from, struct side *to, unsigned fl
 					  to->a.name, flags));
 }
 
-static enum verdict do_rename(
-	struct call *c, int from_fd, int from_arg, int to_fd, int to_arg, unsigned flags)
+static enum verdict do_rename(struct call *c, const struct names n, unsigned flags)
 {
 	_cleanup_side_ struct side from = SIDE_INIT, to = SIDE_INIT;
-	bool native = false;
 	int r;
 
 	if (!at_maybe(c, AT_CHANGES))
@@ -361,37 +379,33 @@ static enum verdict do_rename(
 		return call_return(c, -EINVAL);
 	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
 		return call_return(c, -EINVAL);
-	r = side_read(&from, c, from_fd, from_arg, false);
-	if (r == 0)
-		r = side_read(&to, c, to_fd, to_arg, false);
-	if (r == 0 && (procfile_change(c, from_fd, from.word, &r) ||
-			      procfile_change(c, to_fd, to.word, &r)))
-		return call_return(c, r);
-	if (r == 0 && !view_has_mounts(&c->um->view))
-		return CONTINUE;
-	if (r == 0)
-		r = sides_resolve(&from, PATH_PARENT, &to, PATH_PARENT | PATH_CREATE, c, &native);
+	r = sides_begin(&from, &to, c, &n);
 	if (r < 0)
 		return call_return(c, r);
-	if (!native)
+	if (r == MADE_UP)
+		return DONE;
+	if (r == 0)
 		return rename_mixed(&from, &to, flags);
-	if (rename_holds_mount(c, &from, PATH_PARENT) ||
-		((flags & RENAME_EXCHANGE) && rename_holds_mount(c, &to, PATH_PARENT)))
+	if (view_has_mounts(&c->um->view) &&
+		(rename_holds_mount(c, &from, PATH_PARENT) ||
+			((flags & RENAME_EXCHANGE) && rename_holds_mount(c, &to, PATH_PARENT))))
 		return call_return(c, -EBUSY);
 	return CONTINUE;
 }
 
 enum verdict sys_rename(struct call *c)
 {
-	return do_rename(c, AT_FDCWD, 0, AT_FDCWD, 1, 0);
+	return do_rename(c, (struct names){ AT_FDCWD, 0, AT_FDCWD, 1, PATH_PARENT }, 0);
 }
 
 enum verdict sys_renameat(struct call *c)
 {
-	return do_rename(c, call_fd(c, 0), 1, call_fd(c, 2), 3, 0);
+	return do_rename(
+		c, (struct names){ call_fd(c, 0), 1, call_fd(c, 2), 3, PATH_PARENT }, 0);
 }
 
 enum verdict sys_renameat2(struct call *c)
 {
-	return do_rename(c, call_fd(c, 0), 1, call_fd(c, 2), 3, (unsigned)c->args[4]);
+	return do_rename(c, (struct names){ call_fd(c, 0), 1, call_fd(c, 2), 3, PATH_PARENT },
+		(unsigned)c->args[4]);
 }
