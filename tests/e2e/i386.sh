@@ -39,6 +39,24 @@ int main(int argc, char **argv)
 		printf("%d %d %d\n", getuid(), geteuid(), getgid());
 		return setuid(0) == 0;
 	}
+#ifdef __i386__
+	/* ids of 16 bits: setgroups, getgroups, setresgid, setresuid, getresuid, setfsuid, setuid */
+	if (argc > 1 && !strcmp(argv[1], "old-ids")) {
+		unsigned short g[3] = { 70, 60, 0 }, u[3] = { 0 };
+
+		printf("%ld", syscall(81, 2, g));
+		printf(" %ld", syscall(80, 3, g));
+		printf(" %d %d", g[0], g[1]);
+		printf(" %ld", syscall(170, 0xffff, 61, 0xffff));
+		printf(" %ld", syscall(164, 34, 35, 0xffff));
+		printf(" %ld", syscall(165, u, u + 1, u + 2));
+		printf(" %d %d %d", u[0], u[1], u[2]);
+		printf(" %ld", syscall(138, 34));
+		printf(" %ld", syscall(23, 0));
+		printf(" %ld\n", syscall(24));
+		return getegid() != 61;
+	}
+#endif
 	f = fopen(argc > 1 ? argv[1] : "file", "r");
 	if (f && fgets(line, sizeof(line), f))
 		fclose(f);
@@ -100,6 +118,9 @@ is "the virtual root" "$OUT" "0 0 0
 34 34 33
 0 0 0
 34 34 33"
+
+gives "ids of 16 bits" 0 um --root -m "$HERE/fs.img:$M" -- ./prog32 old-ids
+is "are set and told" "$OUT" "0 2 60 70 0 0 0 34 35 0 35 0 34"
 
 # what is newer than the tables
 gives "an unknown call, nothing mounted" 0 um --trace=trace.txt -- ./prog32 newer

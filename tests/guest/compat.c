@@ -33,7 +33,8 @@ enum {
 	FSTATFS64 = 269, UTIMES = 271, FADVISE64_64 = 272, FUTIMESAT = 299, FSTATAT64 = 300,
 	SYNC_FILE_RANGE = 314, UTIMENSAT = 320, FALLOCATE = 324, PREADV = 333, PWRITEV = 334,
 	PRLIMIT64 = 340, SENDMMSG = 345, BIND = 361, COPY_FILE_RANGE = 377, STATX = 383,
-	UTIMENSAT_TIME64 = 412, NEWER = 500, IOCTL = 54,
+	UTIMENSAT_TIME64 = 412, NEWER = 500, IO_SETUP = 245, IO_DESTROY = 246,
+	IO_GETEVENTS = 247, IO_SUBMIT = 248,
 };
 
 static char *low;	/* memory that 32 bits reach */
@@ -358,6 +359,25 @@ static void copies(void)
 	close(out);
 }
 
+static void asynchronous(void)
+{
+	int fd = open("f", O_RDWR);
+	char *event = buf + 64, *text = buf + 256;
+	/* data, key and flags, opcode (PREAD) and priority, fd, buffer, length, offset, ... */
+	uint32_t *io = WORDS(7, 0, 0, 0, 0, (uint32_t)fd, P(text), 0, 4, 0, 3, 0, 0, 0, 0, 0);
+	uint32_t ctx;
+
+	memset(buf, 0, 512);
+	C(IO_SETUP, 4, buf);
+	ctx = u32(0);
+	C(IO_SUBMIT, ctx, 1, WORDS(P(io)));
+	C(IO_GETEVENTS, ctx, 1, 1, event, 0);
+	tap_check(&t, u32(64) == 7 && u64(64 + 16) == 4, "4 bytes: '%s'", text);
+	C(IO_SUBMIT, ctx, -1, WORDS(P(io)));
+	C(IO_DESTROY, ctx);
+	close(fd);
+}
+
 /* ---- directories ---- */
 
 static int compare(const void *a, const void *b)
@@ -571,6 +591,7 @@ int main(int argc, char **argv)
 	data();
 	large();
 	copies();
+	asynchronous();
 	dirs();
 	locks();
 	sockets();
