@@ -6,6 +6,7 @@
  * seq-read seq-write random-read                        COUNT is in MiB, or reads of 4 KiB
  * stat-many create-unlink                               PATH is a folder, COUNT files
  * command                                               PATH is a shell command, run COUNT times
+ * spawn                                                 PATH is a program, run COUNT times
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,6 +115,21 @@ static void run_folder(const char *op, long count, const char *path)
 	}
 }
 
+static void run_spawn(long count, const char *path)
+{
+	for (long i = 0; i < count; i++) {
+		int status = 1;
+		pid_t pid = fork();
+
+		check(pid >= 0, "fork");
+		if (pid == 0) {
+			execl(path, path, NULL);
+			_exit(127);
+		}
+		check(waitpid(pid, &status, 0) == pid && status == 0, path);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *op = argc == 4 ? argv[1] : "";
@@ -129,6 +146,8 @@ int main(int argc, char **argv)
 	if (strcmp(op, "command") == 0)
 		for (long i = 0; i < count; i++)
 			check(system(argv[3]) == 0, argv[3]);
+	else if (strcmp(op, "spawn") == 0)
+		run_spawn(count, argv[3]);
 	else if (strncmp(op, "seq-", 4) == 0 || strcmp(op, "random-read") == 0)
 		run_bulk(op, count, argv[3]);
 	else if (strcmp(op, "stat-many") == 0 || strcmp(op, "create-unlink") == 0)
