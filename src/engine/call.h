@@ -74,6 +74,7 @@ struct sysrow32 {
  * change its ids. */
 struct call_cred {
 	bool known;
+	bool asked; /* the kernel, about the thread */
 	uid_t uid, ruid;
 	gid_t gid, rgid;
 	mode_t umask;
@@ -93,6 +94,7 @@ struct call {
 	uint64_t id;	/* the notification's cookie */
 	int64_t ret;	/* with DONE; with ANSWERED what was sent, for the trace */
 	pid_t tgid_;	/* call_tgid() keeps it here; 0 before */
+	int nofile_;	/* guestfd.c's: RLIMIT_NOFILE, 0 before it was asked for */
 	struct call_cred cred_;
 	uint64_t t_recv; /* now_ns() when caught */
 	uint64_t t_end;	 /* and when it had been answered */

@@ -8,11 +8,13 @@
 #include "engine/guestfd.h"
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "engine/pidfd.h"
 
@@ -80,14 +82,28 @@ bool guestfd_free(struct call *c, int fd)
 	return got == -EBADF;
 }
 
-static int nofile_limit(const struct call *c)
+static int nofile_limit(struct call *c)
 {
 	struct rlimit rl;
-	int r = task_limit(c->tid, RLIMIT_NOFILE, &rl);
+	int r;
 
-	if (r < 0)
-		return r;
-	return rl.rlim_cur > INT32_MAX ? INT32_MAX : (int)rl.rlim_cur;
+	if (c->nofile_ > 0)
+		return c->nofile_;
+	r = task_limit(c->tid, RLIMIT_NOFILE, &rl);
+	if (r == 0)
+		r = rl.rlim_cur > INT32_MAX ? INT32_MAX : (int)rl.rlim_cur;
+	c->nofile_ = r;
+	return r;
+}
+
+/* Are both numbers in use? kcmp(2) tells of two at once, and leaves nothing to be closed. */
+static bool in_use(struct call *c, int a, int b)
+{
+	if (syscall(SYS_kcmp, c->tid, c->tid, KCMP_FILE, a, b) >= 0)
+		return true;
+	if (errno == EBADF)
+		return false;
+	return !guestfd_free(c, a) && !guestfd_free(c, b);
 }
 
 bool guestfd_wants_low(struct call *c)
@@ -98,7 +114,7 @@ bool guestfd_wants_low(struct call *c)
 		return true;
 	if (limit >= 0 && limit <= VFD_HOT)
 		return true;
-	return guestfd_free(c, 0) || guestfd_free(c, 1) || guestfd_free(c, 2);
+	return !in_use(c, 0, 1) || !in_use(c, 2, 2);
 }
 
 static int addfd(struct call *c, int fd, int number, unsigned how, int flags)

@@ -359,6 +359,7 @@ static struct engine *engine_alloc(const struct engine_options *o)
 	e->listener = -1;
 	e->lends = probe_getfd();
 	own_ids_read(&e->own);
+	own_ids_read_groups(&e->own);
 	e->launcher_sock = -1;
 	pthread_mutex_init(&e->launcher_lock, NULL);
 	pthread_mutex_init(&e->inject_lock, NULL);

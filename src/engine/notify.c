@@ -33,14 +33,6 @@
 
 #define RESTART_SYS (-512)
 
-struct pidfd_info_ {
-	uint64_t mask, cgroupid;
-	uint32_t pid, tgid, ppid, ids[8];
-	int32_t exit_code;
-	uint64_t more[16];
-};
-#define PIDFD_GET_INFO_ _IOC(_IOC_READ | _IOC_WRITE, 0xFF, 11, 64)
-
 bool call_alive(const struct call *c)
 {
 	uint64_t id = c->id;
@@ -87,33 +79,6 @@ static bool signal_certain(const struct call *c)
 	if (status_number(status, "\nThreads:", 10) == 1)
 		pending |= status_number(status, "\nShdPnd:", 16);
 	return waiting_signals(status, pending) != 0;
-}
-
-pid_t call_tgid(struct call *c)
-{
-	char status[STATUS_MAX];
-	const char *p;
-	int fd;
-
-	if (c->tgid_)
-		return c->tgid_;
-	fd = (int)syscall(SYS_pidfd_open, c->tid, O_EXCL);
-	if (fd >= 0) {
-		struct pidfd_info_ info = { .mask = 1 };
-
-		if (ioctl(fd, PIDFD_GET_INFO_, &info) == 0 && info.tgid)
-			c->tgid_ = (pid_t)info.tgid;
-		close(fd);
-		if (c->tgid_)
-			return c->tgid_;
-	}
-	if (status_read(c->tid, status, sizeof(status)) < 0)
-		return -ESRCH;
-	p = strstr(status, "\nTgid:");
-	if (!p)
-		return -ESRCH;
-	c->tgid_ = (pid_t)strtol(p + 6, NULL, 10);
-	return c->tgid_;
 }
 
 static void answer(struct engine *e, struct call *c, enum verdict v, struct seccomp_notif_resp *r)

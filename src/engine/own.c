@@ -21,6 +21,21 @@ void own_ids_read(struct own_ids *ret)
 		     !caps[0].permitted && !caps[1].permitted;
 }
 
+void own_ids_read_groups(struct own_ids *ids)
+{
+	int n = getgroups(0, NULL);
+	gid_t *groups = n >= 0 ? calloc((size_t)n + 1, sizeof(*groups)) : NULL;
+
+	if (groups)
+		n = getgroups(n, groups);
+	if (n < 0 || !groups) {
+		free(groups);
+		return;
+	}
+	ids->groups = groups;
+	ids->ngroups = n;
+}
+
 struct own_ids call_own_ids(const struct call *c)
 {
 	struct own_ids own;

@@ -11,9 +11,14 @@ struct own_ids {
 	/* No guest can have others: all of ours are equal and we hold no capability, guests have
 	 * no_new_privs, and a user namespace of their own maps no other. */
 	bool fixed;
+	/* the supplementary groups, which then are every guest's as well; NULL: not known */
+	gid_t *groups;
+	int ngroups;
 };
 
+/* Without the groups. */
 void own_ids_read(struct own_ids *ret);
+void own_ids_read_groups(struct own_ids *ids);
 /* The same, without asking the kernel where the call has an engine. c may be NULL. */
 struct own_ids call_own_ids(const struct call *c);
 

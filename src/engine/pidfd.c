@@ -8,7 +8,11 @@
 #include "engine/pidfd.h"
 
 #include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
+
+#include "engine/status.h"
 
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL
@@ -23,19 +27,73 @@ void pidfds_drop(struct pidfds *p)
 	}
 }
 
+struct pidfd_info_ {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ids[8];
+	int32_t exit_code;
+	uint64_t more[16];
+};
+#define PIDFD_GET_INFO_ _IOC(_IOC_READ | _IOC_WRITE, 0xFF, 11, 64)
+
+static pid_t tgid_by_status(struct call *c)
+{
+	char status[STATUS_MAX];
+	const char *p;
+
+	if (c->tgid_)
+		return c->tgid_;
+	if (status_read(c->tid, status, sizeof(status)) < 0)
+		return -ESRCH;
+	p = strstr(status, "\nTgid:");
+	if (!p)
+		return -ESRCH;
+	c->tgid_ = (pid_t)strtol(p + 6, NULL, 10);
+	return c->tgid_;
+}
+
 /* A descriptor for the thread, or its process where the kernel knows no thread pidfds (< 6.9). */
 static int open_pidfd(struct call *c)
 {
 	int fd = (int)syscall(SYS_pidfd_open, c->tid, PIDFD_THREAD);
 
 	if (fd < 0 && errno == EINVAL) {
-		pid_t tgid = call_tgid(c);
+		pid_t tgid = tgid_by_status(c);
 
 		if (tgid < 0)
 			return -ESRCH;
 		fd = (int)syscall(SYS_pidfd_open, tgid, 0);
 	}
 	return fd < 0 ? -errno : fd;
+}
+
+/* The kept pidfd of the thread, be it still alive or not; -1: none is kept. */
+static int find_kept(const struct call *c)
+{
+	struct pidfds *own = pool_pidfds();
+	struct pidfd_kept *k;
+
+	if (!own)
+		return -1;
+	k = &own->kept[(unsigned)c->tid % PIDFDS_KEPT];
+	return k->tid == c->tid ? k->fd : -1;
+}
+
+/* Makes one, and keeps it in a worker; elsewhere *ret_close is to be closed. */
+static int make_pidfd(struct call *c, int *ret_close)
+{
+	struct pidfds *own = pool_pidfds();
+	int fd = open_pidfd(c);
+	struct pidfd_kept *k;
+
+	if (!own)
+		*ret_close = fd;
+	if (fd < 0 || !own)
+		return fd;
+	k = &own->kept[(unsigned)c->tid % PIDFDS_KEPT];
+	if (k->tid)
+		close(k->fd);
+	*k = (struct pidfd_kept){ c->tid, fd };
+	return fd;
 }
 
 static int lend(int pidfd, int fd)
@@ -47,26 +105,32 @@ static int lend(int pidfd, int fd)
 
 int pidfd_lend(struct call *c, int fd)
 {
-	struct pidfds *own = pool_pidfds();
-	_cleanup_fd_ int pidfd = -1;
-	struct pidfd_kept *k;
-	int got;
+	int pidfd = find_kept(c), got = pidfd < 0 ? -ESRCH : lend(pidfd, fd);
+	_cleanup_fd_ int ours = -1;
 
-	if (!own) {
-		pidfd = open_pidfd(c);
-		return pidfd < 0 ? pidfd : lend(pidfd, fd);
-	}
-	k = &own->kept[(unsigned)c->tid % PIDFDS_KEPT];
-	if (k->tid == c->tid) {
-		got = lend(k->fd, fd);
-		if (got != -ESRCH)
-			return got;
-	}
-	pidfd = open_pidfd(c);
-	if (pidfd < 0)
-		return pidfd;
-	if (k->tid)
-		close(k->fd);
-	*k = (struct pidfd_kept){ c->tid, take_fd(&pidfd) };
-	return lend(k->fd, fd);
+	if (got != -ESRCH)
+		return got;
+	pidfd = make_pidfd(c, &ours);
+	return pidfd < 0 ? pidfd : lend(pidfd, fd);
+}
+
+/* 0 where it cannot say: it is none of a thread, the kernel is older than 6.13, or the task is gone. */
+static pid_t tgid_of(int pidfd)
+{
+	struct pidfd_info_ info = { .mask = 1 };
+
+	return pidfd >= 0 && ioctl(pidfd, PIDFD_GET_INFO_, &info) == 0 ? (pid_t)info.tgid : 0;
+}
+
+pid_t call_tgid(struct call *c)
+{
+	_cleanup_fd_ int ours = -1;
+
+	if (!c->tgid_)
+		c->tgid_ = tgid_of(find_kept(c));
+	if (!c->tgid_)
+		c->tgid_ = tgid_of(make_pidfd(c, &ours));
+	if (!c->tgid_)
+		return tgid_by_status(c);
+	return c->tgid_;
 }

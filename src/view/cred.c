@@ -82,11 +82,13 @@ static bool makes_file(const struct call *c)
 static void cred_read(struct call *c, struct fs_req *req)
 {
 	void (*fn)(struct call *, struct fs_req *) = atomic_load(&cred_hook);
+	bool asked = false;
 	char buf[4096];
 
 	if ((makes_file(c) || !call_own_ids(c).fixed) && status_read(c->tid, buf, sizeof(buf)) > 0) {
 		const char *p = status_field(buf, "\nUmask:\t");
 
+		asked = true;
 		status_ids(buf, "\nUid:\t", &req->ruid, &req->uid);
 		status_ids(buf, "\nGid:\t", &req->rgid, &req->gid);
 		if (p)
@@ -95,6 +97,7 @@ static void cred_read(struct call *c, struct fs_req *req)
 	if (fn)
 		fn(c, req);
 	c->cred_ = (struct call_cred){ .known = true,
+		.asked = asked,
 		.uid = req->uid,
 		.ruid = req->ruid,
 		.gid = req->gid,
@@ -134,6 +137,7 @@ bool fs_req_in_group(const struct fs_req *req, gid_t gid)
 	char *end;
 
 	bool (*fn)(struct call *, gid_t, bool *) = atomic_load(&group_hook);
+	struct own_ids own;
 	bool is_in;
 
 	if (req->gid == gid)
@@ -142,6 +146,13 @@ bool fs_req_in_group(const struct fs_req *req, gid_t gid)
 		return false;
 	if (fn && fn(req->call, gid, &is_in))
 		return is_in;
+	own = call_own_ids(req->call);
+	if (own.fixed && own.groups) {
+		for (int i = 0; i < own.ngroups; i++)
+			if (own.groups[i] == gid)
+				return true;
+		return false;
+	}
 	buf = malloc(size);
 	if (!buf || status_read(req->call->tid, buf, size) < 0)
 		return false;

@@ -168,7 +168,7 @@ static int walk_result(struct walk *w, int step, struct path *ret)
 		p.last_dot = w->last_dot;
 		p.slash = w->slash;
 		/* the task whose directory it began at may have been another since */
-		if (w->c && w->c->engine && !call_alive(w->c))
+		if (!walk_alive(w))
 			return -ESRCH;
 	}
 	*ret = p;

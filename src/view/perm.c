@@ -22,9 +22,10 @@ static int mode_permission(const struct fs_attr *attr, const struct fs_req *req,
 {
 	mode_t mode = attr->mode;
 
+	/* the groups are asked for only where they matter */
 	if (req->uid == attr->uid)
 		mode >>= 6;
-	else if (fs_req_in_group(req, attr->gid))
+	else if (((mode ^ (mode >> 3)) & mask & 7) && fs_req_in_group(req, attr->gid))
 		mode >>= 3;
 	if ((mask & ~mode & 7) == 0)
 		return 0;

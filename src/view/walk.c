@@ -12,6 +12,8 @@ const struct fs_req *walk_req(struct walk *w)
 	if (!w->req) {
 		fs_req_init(&w->reqbuf, w->c);
 		w->req = &w->reqbuf;
+		if (w->c && w->c->cred_.asked)
+			w->alive = false;
 	}
 	return w->req;
 }
@@ -196,15 +198,21 @@ static int walk_virtual(struct walk *w)
 	return cross_on(w, mount_get(at->mnt), take_ptr(&child));
 }
 
+bool walk_alive(struct walk *w)
+{
+	if (!w->alive)
+		w->alive = !w->c || !w->c->engine || call_alive(w->c);
+	return w->alive;
+}
+
 int walk_run(struct walk *w)
 {
 	int err;
 
 	do {
-		/* the words may be those of another task by now, and a server is going to hear them */
-		if (w->at.mnt && !w->alive && w->c && w->c->engine && !call_alive(w->c))
+		/* what was read may be another task's by now, and a server is going to hear it */
+		if (w->at.mnt && !walk_alive(w))
 			return -ESRCH;
-		w->alive |= w->at.mnt != NULL;
 		err = w->at.mnt ? walk_virtual(w) : walk_real(w);
 	} while (err == WALK_MORE);
 	return err;

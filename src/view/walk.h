@@ -49,7 +49,7 @@ struct walk {
 	struct place *root;   /* PATH_BENEATH, PATH_IN_ROOT: where ".." and "/" end */
 	char start_link[40];  /* where `at` came from, while it is the start and only a name */
 	bool touched;	      /* something that the kernel does not see was used: never native again */
-	bool alive;	      /* the guest waited still when the walk came to a mount first */
+	bool alive;	      /* the guest waited still after all that was read of it so far */
 	int links;
 	const char *rest;     /* what is still to be walked */
 	char *rest_buf;	      /* owned: rest points into it once a link was followed */
@@ -99,6 +99,8 @@ int MUST_CHECK walk_follow_magic(struct walk *w, size_t len);
 int MUST_CHECK walk_real(struct walk *w);
 /* ".." on the host's tree, from a directory. */
 int MUST_CHECK walk_real_dotdot(struct walk *w);
+/* Does the guest that all was read of still wait? */
+bool walk_alive(struct walk *w);
 /* The whole walk. */
 int MUST_CHECK walk_run(struct walk *w);
 

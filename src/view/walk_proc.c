@@ -69,6 +69,7 @@ int walk_follow_magic(struct walk *w, size_t len)
 	memcpy(path, w->full, len);
 	path[len] = '\0';
 	w->start_link[0] = '\0';
+	w->alive = false;
 	walk_no_last(w, false);
 	if (place_is_placeholder(w->v, path, &mnt, &ino)) {
 		if (w->flags & PATH_NO_XDEV) {

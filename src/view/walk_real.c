@@ -297,6 +297,7 @@ static int run_self(struct walk *w, const struct run *r)
 	pid_t tid = w->c ? w->c->tid : getpid(), tgid = w->c ? call_tgid(w->c) : getpid();
 	char body[64];
 
+	w->alive = false;
 	if (tgid < 0)
 		return tgid;
 	if (r->thread_self)
@@ -340,6 +341,7 @@ static int end_magic(struct walk *w, const struct run *r)
 	_cleanup_free_ char *path = NULL;
 	int dirfd;
 
+	w->alive = false;
 	if (walk_is_magic_file(w->full) && !place_is_placeholder(w->v, w->full, &mnt, &ino))
 		w->link = view_opened_name(w->v, w->full);
 	if (!ino && !w->link)
