@@ -366,17 +366,21 @@ int files_sync_until(struct files *f, struct fs *fs, uint64_t deadline_ns)
 	n = files_collect(f, fs, &all);
 	if (n < 0)
 		return (int)n;
-	for (ssize_t i = 0; i < n; i++)
-		files_job(all[i], JOB_WRITEBACK);
+	/* what has no name is nobody's to read after this */
+	for (ssize_t i = 0; i < n; i++) {
+		if (!atomic_load(&all[i]->inode->deleted))
+			files_job(all[i], JOB_WRITEBACK);
+	}
 	files_jobs_settle(f, deadline_ns);
 	for (ssize_t i = 0; i < n; i++) {
 		struct filecache *c = all[i]->cache;
-		int e;
+		int e = 0;
 
 		pthread_mutex_lock(&c->lock);
-		e = cache_is_dirty(c) ? -ETIMEDOUT : 0;
-		if (c->error)
-			e = c->error;
+		if (atomic_load(&all[i]->inode->deleted))
+			ranges_release(&c->dirty);
+		else if (c->error || cache_is_dirty(c))
+			e = c->error ? c->error : -ETIMEDOUT;
 		pthread_mutex_unlock(&c->lock);
 		if (ret == 0)
 			ret = e;
