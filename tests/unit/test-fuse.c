@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -615,30 +616,68 @@ static void test_late_notes(void)
 	free(s);
 }
 
-/* A server that sleeps in read(2) when the file system goes. */
+struct late {
+	int fd;
+	atomic_bool *free;
+	bool right;
+};
+
+static void reads_enodev(struct late *l)
+{
+	char c;
+
+	l->right = read(l->fd, &c, 1) == -1 && errno == ENODEV;
+}
+
+static void *reads_late(void *arg)
+{
+	struct late *l = arg;
+
+	while (!atomic_load(l->free))
+		;
+	reads_enodev(l);
+	return NULL;
+}
+
+/* A server of which one thread sleeps in read(2) when the file system goes, and one comes to it. */
 static void test_end_readers(void)
 {
 	int sv[2], status = 0, n = 0;
+	atomic_bool *free_now = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct stat st;
 	pid_t pid;
 
+	if (free_now == MAP_FAILED)
+		abort();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) || fstat(sv[1], &st))
 		abort();
 	pid = fork();
 	if (pid == 0) {
-		char c;
+		struct late one = { sv[1], free_now, false }, other = one;
+		pthread_t t;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(read(sv[1], &c, 1) == -1 && errno == ENODEV ? 0 : 1);
+		if (pthread_create(&t, NULL, reads_late, &other) != 0)
+			_exit(2);
+		reads_enodev(&one);
+		pthread_join(t, NULL);
+		_exit(one.right && other.right ? 0 : 1);
 	}
-	ok(fuse_dev_end_readers(st.st_ino + 1, NULL, NULL) == 0, "nobody reads another socket");
-	for (int i = 0; i < 30000 && n == 0; i++) {
-		n = fuse_dev_end_readers(st.st_ino, NULL, NULL);
+	ok(fuse_dev_end_readers(st.st_ino + 1, true, NULL, NULL) == 0, "nobody reads another socket");
+	for (int i = 0; i < 30 && n == 0; i++) {
+		n = fuse_dev_end_readers(st.st_ino, true, NULL, NULL);
 		usleep(1000);
 	}
-	ok(n == 1, "a reader is found");
+	ok(n == 0, "one that runs is waited for");
+	atomic_store(free_now, true);
+	for (int i = 0; i < 30000 && n == 0; i++) {
+		n = fuse_dev_end_readers(st.st_ino, true, NULL, NULL);
+		usleep(1000);
+	}
+	ok(n == 2, "both readers are found");
 	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it reads ENODEV");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "they read ENODEV");
+	munmap(free_now, 4096);
 	close(sv[0]);
 	close(sv[1]);
 }

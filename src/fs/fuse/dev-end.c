@@ -34,6 +34,7 @@ struct reader {
 struct readers {
 	struct reader v[READERS_MAX];
 	int n;
+	bool coming; /* a thread beside them runs: it may be on its way to a read */
 };
 
 /* i386's, for which there is no header beside x86_64's */
@@ -46,7 +47,9 @@ static bool reads_by(long nr, bool is32)
 	return nr == __NR_read || nr == __NR_readv || nr == __NR_recvfrom || nr == __NR_recvmsg;
 }
 
-/* The descriptor that this thread sleeps reading on, or -1. */
+enum { RUNS = -2 };
+
+/* The descriptor that this thread sleeps reading on; RUNS; or -1. */
 static int reading_fd(const char *pid, const char *tid)
 {
 	char path[96], text[64];
@@ -61,6 +64,8 @@ static int reading_fd(const char *pid, const char *tid)
 	if (n <= 0)
 		return -1;
 	text[n] = '\0';
+	if (strncmp(text, "running", 7) == 0)
+		return RUNS;
 	if (sscanf(text, "%ld 0x%lx", &nr, &arg) != 2 ||
 		(!reads_by(nr, false) && !reads_by(nr, true))) /* which it is the stop will tell */
 		return -1;
@@ -113,6 +118,8 @@ static void await_stop(struct reader *r, uint64_t deadline)
 
 static void find_readers_of(const char *pid, ino_t ino, struct readers *rs)
 {
+	int before = rs->n;
+	bool runs = false;
 	char path[64];
 	DIR *tasks;
 	struct dirent *t;
@@ -124,15 +131,18 @@ static void find_readers_of(const char *pid, ino_t ino, struct readers *rs)
 	while ((t = readdir(tasks)) && rs->n < READERS_MAX) {
 		int fd = *t->d_name >= '1' && *t->d_name <= '9' ? reading_fd(pid, t->d_name) : -1;
 
+		runs |= fd == RUNS;
 		if (fd >= 0 && is_socket(pid, fd, ino))
 			rs->v[rs->n++] = (struct reader){
 				.pid = (pid_t)atoi(pid), .tid = (pid_t)atoi(t->d_name), .fd = fd
 			};
 	}
 	closedir(tasks);
+	rs->coming |= runs && rs->n > before;
 }
 
-int fuse_dev_end_readers(ino_t ino, void (*stopped)(void *arg, pid_t pid, int fd), void *arg)
+int fuse_dev_end_readers(
+	ino_t ino, bool all, void (*stopped)(void *arg, pid_t pid, int fd), void *arg)
 {
 	struct readers rs = { .n = 0 };
 	DIR *proc = opendir("/proc");
@@ -147,6 +157,8 @@ int fuse_dev_end_readers(ino_t ino, void (*stopped)(void *arg, pid_t pid, int fd
 		if (*p->d_name >= '1' && *p->d_name <= '9')
 			find_readers_of(p->d_name, ino, &rs);
 	closedir(proc);
+	if (all && rs.coming)
+		return 0;
 	for (int i = 0; i < rs.n; i++)
 		stop_thread(&rs.v[i]);
 	deadline = now_ns() + STOP_WAIT_NS;
