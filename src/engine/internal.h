@@ -13,7 +13,6 @@
 #include "engine/own.h"
 
 #define FD_LOCKS 64
-#define STATUS_MAX 16384 /* of /proc/PID/status, in which a user may have hundreds of groups */
 
 struct seccomp_notif;
 struct seccomp_notif_resp;

@@ -7,6 +7,8 @@
 
 #include "base/util.h"
 
+#define STATUS_MAX 16384 /* a user may have hundreds of groups */
+
 /* The text, NUL-terminated: its length, or -errno (-ESRCH when there is none). That of a task in very
  * many groups is cut after them when buf does not hold it. */
 ssize_t MUST_CHECK status_read(pid_t tid, char *buf, size_t size);

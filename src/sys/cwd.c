@@ -17,6 +17,21 @@
 #include "sys/hop.h"
 #include "sys/ids.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
+
+/* The same by a descriptor. */
+static enum verdict enter_by_fd(struct call *c, int fd)
+{
+	struct inject_args a = { .nr = __NR_fchdir };
+	_cleanup_hop_ struct hop hop = { 0 };
+	int r = hop_give(c, fd, &hop);
+
+	if (r < 0)
+		return call_return(c, r);
+	a.args[0] = (uint64_t)hop.guest_fd;
+	a.close_fd = hop.guest_fd;
+	return inject_call(c, &a);
+}
 
 /* Runs the guest's call on another path: chdir or chroot to `real`, or to our descriptor fd. */
 static enum verdict enter(struct call *c, int fd, const char *real)
@@ -59,13 +74,19 @@ static enum verdict enter_in_place(struct call *c, int fd, const char *real)
 
 static enum verdict enter_path(struct call *c, const struct path *p)
 {
+	bool elsewhere = is_elsewhere(&c->um->view, c->tid);
 	_cleanup_fd_ int fd = -1;
 	char real[PATH_MAX];
 	struct fs_req req;
 	enum verdict v;
 	int r;
 
-	if (p->kind == PATH_REAL) {
+	if (p->kind == PATH_REAL && elsewhere) {
+		fd = openat(p->dirfd, p->last[0] ? p->last : ".",
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return call_return(c, -errno);
+	} else if (p->kind == PATH_REAL) {
 		r = hop_real_path(p, real, sizeof(real));
 		if (r < 0)
 			return call_return(c, r);
@@ -78,8 +99,8 @@ static enum verdict enter_path(struct call *c, const struct path *p)
 		if (fd < 0)
 			return call_return(c, fd);
 	}
-	v = enter(c, fd, real);
-	if (v == DONE && c->ret == -EPERM)
+	v = elsewhere ? enter_by_fd(c, fd) : enter(c, fd, real);
+	if (v == DONE && c->ret == -EPERM && !elsewhere)
 		return enter_in_place(c, fd, real);
 	return v;
 }
@@ -178,6 +199,8 @@ enum verdict sys_chroot(struct call *c)
 	atomic_store(&c->um->view.exotic, true);
 	if (p.kind == PATH_NATIVE)
 		return CONTINUE;
+	if (is_elsewhere(&c->um->view, c->tid))
+		return call_return(c, -EPERM);
 	r = hop_real_path(&p, real, sizeof(real));
 	return r < 0 ? call_return(c, r) : enter(c, -1, real);
 }

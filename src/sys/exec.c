@@ -24,6 +24,7 @@
 #include "sys/dumpable.h"
 #include "sys/ids.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
 
 #ifndef AT_EXECVE_CHECK
 #define AT_EXECVE_CHECK 0x10000
@@ -302,6 +303,30 @@ static const char *comm_of(const struct exec *x)
 	return basename_of(name);
 }
 
+/* The guest has a tree of its own: it gets the descriptor. The name of the process is the kernel's. */
+static enum verdict run_by_fd(struct exec *x, int fd)
+{
+	struct inject_args a = { .nr = __NR_execveat, .str = { [1] = "" } };
+	_cleanup_hop_ struct hop hop = { 0 };
+	int r = hop_give(x->c, fd, &hop);
+
+	if (r < 0)
+		return call_return(x->c, r);
+	a.args[0] = (uint64_t)hop.guest_fd;
+	a.args[2] = x->argv.v;
+	a.args[3] = x->envp.v;
+	a.args[4] = AT_EMPTY_PATH;
+	a.close_fd = hop.guest_fd;
+	if (x->last > 0) {
+		make_head(x);
+		a.head = x->head;
+		a.argv = x->argv;
+		a.skip = 1;
+		a.argv_arg = 2;
+	}
+	return inject_call(x->c, &a);
+}
+
 /* Makes the guest exec our descriptor, or with fd < 0 the real path. */
 static enum verdict run(struct exec *x, int fd, const char *real)
 {
@@ -356,6 +381,8 @@ static enum verdict run_last(struct exec *x)
 		v = CONTINUE;
 	else if (x->flags & AT_EXECVE_CHECK)
 		v = call_return(x->c, 0);
+	else if (is_elsewhere(&x->c->um->view, x->c->tid))
+		v = run_by_fd(x, copy >= 0 ? copy : img->fd);
 	else if (copy >= 0)
 		v = run(x, copy, NULL);
 	else if (img->path.kind == PATH_REAL)

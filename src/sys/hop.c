@@ -62,6 +62,18 @@ static uint64_t our_permitted(void)
 	return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
+static bool in_our_userns(struct call *c)
+{
+	struct stat ours, its;
+	char path[64];
+
+	if (!atomic_load(&c->um->view.exotic))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
+	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &its) == 0 &&
+	       ours.st_ino == its.st_ino;
+}
+
 bool hop_guest_reaches_us(struct call *c)
 {
 	struct creds g;
@@ -71,13 +83,21 @@ bool hop_guest_reaches_us(struct call *c)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", c->tid);
 	if (getresuid(&uid[0], &uid[1], &uid[2]) < 0 || getresgid(&gid[0], &gid[1], &gid[2]) < 0 ||
-		!read_creds(path, &g))
+		!in_our_userns(c) || !read_creds(path, &g))
 		return false;
 	for (int i = 0; i < 3; i++) {
 		if (uid[i] != g.uid || gid[i] != g.gid)
 			return false;
 	}
 	return (our_permitted() & ~g.effective) == 0;
+}
+
+int hop_give(struct call *c, int fd, struct hop *h)
+{
+	int n = guestfd_add(c, fd, O_CLOEXEC);
+
+	*h = (struct hop){ .guest_fd = n < 0 ? 0 : n };
+	return n < 0 ? n : 0;
 }
 
 /* /proc/.../fd/N as the guest is to say it; gives the guest the descriptor if need be. */

@@ -16,8 +16,13 @@ struct hop {
 	unsigned nslow;		 /* links on the long way, in dir */
 };
 
-/* May the guest open /proc/OURSELVES/fd/N: same ids, and not more capabilities than its own? */
+/* May the guest open /proc/OURSELVES/fd/N: same ids and user namespace, and not more capabilities than
+ * its own? */
 bool hop_guest_reaches_us(struct call *c);
+
+/* For a guest in a tree of its own, where no path of ours leads anywhere: it is given the descriptor,
+ * h->guest_fd, and calls fchdir(2) or execveat(2). 0 or -errno. */
+int MUST_CHECK hop_give(struct call *c, int fd, struct hop *h);
 
 /*
  * Makes a way to our descriptor fd, or with fd < 0 to the real path `real`. With a name the last

@@ -18,6 +18,7 @@
 #include "sys/mountint.h"
 #include "sys/mountsrv.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
 
 #define MOUNT_DATA_MAX 4096
 #define MOUNT_FLAGS                                                                                \
@@ -49,6 +50,11 @@ int mount_where(struct call *c, int dirfd, const char *word, unsigned flags, str
 
 	/* a guest that has gone where the view cannot follow (chroot, its own name space) */
 	return r == 0 && !ret->name ? -EPERM : r;
+}
+
+bool mount_is_foreign(struct call *c, const struct mount *m)
+{
+	return is_elsewhere(&c->um->view, c->tid) && m->ns != elsewhere_ns(&c->um->view, c->tid);
 }
 
 bool path_is_mount_root(const struct path *p)
@@ -245,6 +251,8 @@ static int do_remount(struct call *c, const struct path *p, unsigned long flags)
 
 	if (!path_is_mount_root(p))
 		return -EINVAL;
+	if (mount_is_foreign(c, p->mnt))
+		return -EACCES; /* its flags are those of all */
 	if (!(flags & (atime | MS_STRICTATIME)))
 		new = (new & ~atime) | (p->mnt->flags & atime);
 	return mount_set_flags(c, p->mnt, new);

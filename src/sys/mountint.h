@@ -15,6 +15,8 @@ int MUST_CHECK mount_where(
 int MUST_CHECK mount_attr_flags(uint64_t attr, unsigned long *ret);
 /* Is it the root of a mount of the view, by its own mount point? */
 bool path_is_mount_root(const struct path *p);
+/* Is the caller in a mount namespace of its own, and this mount not made there? */
+bool mount_is_foreign(struct call *c, const struct mount *m);
 /* Kernel file systems that no server stands for: the kernel says what it thinks of them. */
 bool mount_type_is_kernels(const char *type);
 /* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */

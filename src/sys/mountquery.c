@@ -110,6 +110,8 @@ enum verdict sys_mount_setattr(struct call *c)
 		return CONTINUE;
 	if (r == 0 && p.inode != p.mnt->root)
 		r = -EINVAL;
+	if (r == 0 && mount_is_foreign(c, p.mnt))
+		r = -EPERM;
 	if (r == 0)
 		r = read_attr(c, &a);
 	if (r == 0 && (a.set | a.clr))
@@ -205,8 +207,8 @@ static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char
 	if (want & SM_MNT_BASIC) {
 		s->mnt_id = m->unique_id;
 		s->mnt_id_old = (uint32_t)m->id;
-		s->mnt_parent_id = m->parent ? m->parent->unique_id : 0;
-		s->mnt_parent_id_old = m->parent ? (uint32_t)m->parent->id : 0;
+		s->mnt_parent_id = m->parent ? m->parent->unique_id : m->host.mnt_id;
+		s->mnt_parent_id_old = m->parent ? (uint32_t)m->parent->id : m->host.mnt_id_old;
 		s->mnt_attr = flags_attr(m->flags);
 		s->mnt_propagation = MS_PRIVATE;
 	}
@@ -266,7 +268,8 @@ struct listing {
 static void list_mount(struct mount *m, void *arg)
 {
 	struct listing *l = arg;
-	bool under = l->below == LSMT_ROOT_ || (m->parent && m->parent->unique_id == l->below);
+	bool under = l->below == LSMT_ROOT_ ||
+		     l->below == (m->parent ? m->parent->unique_id : m->host.mnt_id);
 
 	if (under && !m->detached && m->unique_id > l->after && l->n < l->max)
 		l->ids[l->n++] = m->unique_id;

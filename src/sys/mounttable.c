@@ -9,6 +9,8 @@
 #include <sys/sysmacros.h>
 
 #include "sys/procfile.h"
+#include "view/elsewhere.h"
+#include "view/mountinfo.h"
 
 #define TABLE_MAX (16u << 20)
 
@@ -16,7 +18,10 @@ struct text {
 	FILE *out;
 	struct view *view;
 	enum procfile_table kind;
-	const char *host; /* the task's mountinfo, for the parents of our mounts */
+	pid_t tid;
+	const char *host; /* its mountinfo, for the places and parents of our mounts */
+	struct mount **mounts;
+	size_t n, size;
 };
 
 /* As the kernel's mangle(): what would break a line is written in octal. */
@@ -30,58 +35,19 @@ static void put_escaped(FILE *out, const char *s)
 	}
 }
 
-/* Undoes the escapes of one field of a host's line, up to the next space. */
-static size_t get_escaped(const char *s, char *buf, size_t size)
-{
-	size_t n = 0;
-
-	while (*s && *s != ' ' && *s != '\n' && n + 1 < size) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			buf[n++] = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 4;
-		} else {
-			buf[n++] = *s++;
-		}
-	}
-	buf[n] = '\0';
-	return n;
-}
-
-/* Is `path` at or below the directory `top`? */
-static bool lies_in(const char *path, const char *top, size_t top_len)
-{
-	if (top_len == 1 && top[0] == '/')
-		return true;
-	return strncmp(path, top, top_len) == 0 && (path[top_len] == '\0' || path[top_len] == '/');
-}
-
 /* The id of the host's mount that a path lies on: the last of those with the longest mount point. */
 static int host_parent(const char *host, const char *path)
 {
 	size_t best_len = 0;
+	struct mountinfo mi;
 	int best = 1;
 
-	for (const char *line = host; line && *line; line = strchr(line, '\n')) {
-		char point[PATH_MAX];
-		const char *f;
-		size_t len;
-		int id;
+	while (mountinfo_next(&host, &mi)) {
+		size_t len = strlen(mi.point);
 
-		if (*line == '\n')
-			line++;
-		if (sscanf(line, "%d", &id) != 1)
-			continue;
-		f = line;
-		for (int i = 0; f && i < 4; i++) {
-			f = strchr(f, ' ');
-			f = f ? f + 1 : NULL;
-		}
-		if (!f)
-			continue;
-		len = get_escaped(f, point, sizeof(point));
-		if (len >= best_len && lies_in(path, point, len)) {
+		if (len >= best_len && path_below(path, mi.point)) {
 			best_len = len;
-			best = id;
+			best = mi.id;
 		}
 	}
 	return best;
@@ -131,9 +97,9 @@ static void put_options(FILE *out, const struct mount *m)
 		fprintf(out, ",%s", m->options);
 }
 
-static void put_mountinfo(struct text *t, struct mount *m)
+static void put_mountinfo(struct text *t, struct mount *m, const char *target)
 {
-	int parent = m->parent ? m->parent->id : host_parent(t->host, m->target);
+	int parent = m->parent ? m->parent->id : host_parent(t->host, target);
 	_cleanup_free_ char *root = m->root->nodeid == m->fs->root_node ? NULL : inode_path(m->root);
 	const char *above = m->fs->host_root && m->fs->host_root[1] ? m->fs->host_root : "";
 
@@ -142,7 +108,7 @@ static void put_mountinfo(struct text *t, struct mount *m)
 	if (root || !*above)
 		put_escaped(t->out, root ? root : "/");
 	fputc(' ', t->out);
-	put_escaped(t->out, m->target);
+	put_escaped(t->out, target);
 	fputc(' ', t->out);
 	put_flags(t->out, m->flags, true);
 	fputs(" - ", t->out);
@@ -155,11 +121,11 @@ static void put_mountinfo(struct text *t, struct mount *m)
 	fputc('\n', t->out);
 }
 
-static void put_mounts(struct text *t, struct mount *m)
+static void put_mounts(struct text *t, struct mount *m, const char *target)
 {
 	put_escaped(t->out, m->source);
 	fputc(' ', t->out);
-	put_escaped(t->out, m->target);
+	put_escaped(t->out, target);
 	fputc(' ', t->out);
 	put_escaped(t->out, m->type);
 	fputs(read_only(m) ? " ro" : " rw", t->out);
@@ -169,35 +135,67 @@ static void put_mounts(struct text *t, struct mount *m)
 	fputs(" 0 0\n", t->out);
 }
 
-static void put_mountstats(struct text *t, struct mount *m)
+static void put_mountstats(struct text *t, struct mount *m, const char *target)
 {
 	fputs("device ", t->out);
 	put_escaped(t->out, m->source);
 	fputs(" mounted on ", t->out);
-	put_escaped(t->out, m->target);
+	put_escaped(t->out, target);
 	fputs(" with fstype ", t->out);
 	put_escaped(t->out, m->type);
 	fputc('\n', t->out);
 }
 
 /* The table of mounts is read-locked: only memory is touched here. */
-static void put_mount(struct mount *m, void *arg)
+static void count(UNUSED struct mount *m, void *arg)
+{
+	((struct text *)arg)->size++;
+}
+
+static void collect(struct mount *m, void *arg)
 {
 	struct text *t = arg;
 
-	if (m->detached)
-		return;
+	if (!m->detached && t->n < t->size)
+		t->mounts[t->n++] = mount_get(m);
+}
+
+static void put_mount(struct text *t, struct mount *m, const char *target)
+{
 	switch (t->kind) {
 	case TABLE_MOUNTINFO:
-		put_mountinfo(t, m);
+		put_mountinfo(t, m, target);
 		break;
 	case TABLE_MOUNTS:
-		put_mounts(t, m);
+		put_mounts(t, m, target);
 		break;
 	case TABLE_MOUNTSTATS:
-		put_mountstats(t, m);
+		put_mountstats(t, m, target);
 		break;
 	}
+}
+
+static int put_all(struct text *t)
+{
+	bool elsewhere = is_elsewhere(t->view, t->tid);
+
+	view_each_mount(t->view, count, t);
+	t->mounts = calloc(t->size + 1, sizeof(*t->mounts));
+	if (!t->mounts)
+		return -ENOMEM;
+	view_each_mount(t->view, collect, t);
+	for (size_t i = 0; i < t->n; i++) {
+		struct mount *m = t->mounts[i];
+		_cleanup_free_ char *name = NULL;
+
+		if (elsewhere)
+			name = elsewhere_name(t->view, t->tid, t->host, m);
+		if (elsewhere ? name != NULL : !m->ns)
+			put_mount(t, m, name ? name : m->target);
+		mount_put(m);
+	}
+	free(t->mounts);
+	return 0;
 }
 
 static int read_host(pid_t tid, const char *name, char **ret, size_t *ret_len)
@@ -212,25 +210,29 @@ int mounttable_text(
 	struct um *um, pid_t tid, enum procfile_table kind, char **ret, size_t *ret_len)
 {
 	static const char *const names[] = { "mounts", "mountinfo", "mountstats" };
-	_cleanup_free_ char *own = NULL, *info = NULL;
-	struct text t = { .view = &um->view, .kind = kind };
+	_cleanup_free_ char *own = NULL, *info = NULL, *out = NULL;
+	struct text t = { .view = &um->view, .kind = kind, .tid = tid };
 	size_t own_len;
 	int r;
 
 	r = read_host(tid, names[kind], &own, &own_len);
 	if (r < 0)
 		return r;
-	t.host = own;
-	t.out = open_memstream(&info, ret_len);
+	info = mountinfo_read(tid);
+	if (!info)
+		return -ESRCH;
+	t.host = info;
+	t.out = open_memstream(&out, ret_len);
 	if (!t.out)
 		return -ENOMEM;
 	fwrite(own, 1, own_len, t.out);
-	view_each_mount(&um->view, put_mount, &t);
-	r = ferror(t.out) ? -ENOMEM : 0;
+	r = put_all(&t);
+	if (r == 0 && ferror(t.out))
+		r = -ENOMEM;
 	if (fclose(t.out) != 0)
 		r = -ENOMEM;
 	if (r < 0)
 		return r;
-	*ret = take_ptr(&info);
+	*ret = take_ptr(&out);
 	return 0;
 }

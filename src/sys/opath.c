@@ -4,7 +4,8 @@
  * the guest opens it by itself, from our table under /proc, by a call made in place of its own. For
  * virtual directories, which programs open so most, an ordinary descriptor of the placeholder does:
  * it is empty, and the calls that an O_PATH descriptor refuses are trapped. So it is for all that is
- * virtual where the guest has a tracer of its own, which lets it make no other call.
+ * virtual where the guest has a tracer of its own, which lets it make no other call, or a tree of its
+ * own.
  */
 #include "sys/opath.h"
 
@@ -13,6 +14,7 @@
 #include "engine/inject.h"
 #include "engine/nr.h"
 #include "sys/hop.h"
+#include "view/elsewhere.h"
 
 /* Runs openat() of our descriptor in the guest. The number is the lowest free one. */
 static enum verdict open_by_guest(struct call *c, int fd, int flags)
@@ -23,6 +25,8 @@ static enum verdict open_by_guest(struct call *c, int fd, int flags)
 	char path[FD_PATH_MAX];
 	int r;
 
+	if (is_elsewhere(&c->um->view, c->tid))
+		return call_return(c, -EPERM); /* no path of ours leads it here */
 	files_note_low(c->um->files, fd);
 	/* a guest of another user is given a descriptor to open it from, of a kind that it can be
 	 */

@@ -19,6 +19,7 @@
 #include "sys/ids.h"
 #include "sys/procname.h"
 #include "sys/runmount.h"
+#include "view/elsewhere.h"
 
 #define SHADOW_MAX (4u << 20)
 #define FDINFO_MAX (1u << 20)
@@ -302,7 +303,7 @@ static int link_target(struct call *c, const struct special *s, char **ret)
 		*ret = strdup(vf->ops->path);
 		return *ret ? 1 : -ENOMEM;
 	}
-	*ret = path_of_inode(v, mnt, ino);
+	*ret = elsewhere_path(v, c->tid, mnt, ino);
 	if (!*ret)
 		return -ENOMEM;
 	if (ino->deleted) {

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/procname.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define NS_GET_PID_FROM_PIDNS_ _IOR(0xb7, 0x6, int)
 
 static bool all_digits(const char *s)
 {
@@ -57,6 +63,18 @@ static void normalize(char *path)
 	*out = '\0';
 }
 
+/* Is it the root of a /proc? One that was unmounted meanwhile has no path. */
+static bool is_proc_root(struct call *c, int fd)
+{
+	char link[64];
+	struct statfs sf;
+	struct stat st;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->tid, fd);
+	return stat(link, &st) == 0 && st.st_ino == 1 && statfs(link, &sf) == 0 &&
+	       sf.f_type == PROC_SUPER_MAGIC;
+}
+
 static char *make_absolute(struct call *c, int dirfd, const char *word)
 {
 	_cleanup_free_ char *base = NULL;
@@ -65,6 +83,9 @@ static char *make_absolute(struct call *c, int dirfd, const char *word)
 
 	if (word[0] == '/') {
 		path = strdup(word);
+	} else if (dirfd != AT_FDCWD && atomic_load(&c->um->view.exotic) &&
+		   is_proc_root(c, dirfd)) {
+		path = str_printf("/proc/%s", word);
 	} else {
 		if (dirfd == AT_FDCWD)
 			r = path_of_cwd(c, &c->um->view, c->tid, &base);
@@ -77,6 +98,25 @@ static char *make_absolute(struct call *c, int dirfd, const char *word)
 	if (path)
 		normalize(path);
 	return path;
+}
+
+/* A process by the number that the guest has read in its /proc: 0 if there is none. */
+static pid_t pid_of(struct call *c, const char *digits)
+{
+	_cleanup_fd_ int ns = -1;
+	struct stat ours, its;
+	pid_t pid = atoi(digits);
+	char path[64];
+
+	if (!atomic_load(&c->um->view.exotic))
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%d/root/proc", c->tid);
+	if (stat("/proc", &ours) < 0 || stat(path, &its) < 0 || ours.st_dev == its.st_dev)
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", c->tid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	pid = ns < 0 ? -1 : ioctl(ns, NS_GET_PID_FROM_PIDNS_, pid); /* Linux 6.11 */
+	return pid < 0 ? 0 : pid;
 }
 
 static bool parse_proc(struct call *c, const char *p, struct special *s)
@@ -117,19 +157,17 @@ static bool parse_proc(struct call *c, const char *p, struct special *s)
 	else if (strcmp(first, "thread-self") == 0)
 		s->pid = c->tid;
 	else if (all_digits(first))
-		s->pid = atoi(first);
+		s->pid = pid_of(c, first);
 	else
 		return false;
-	if (*p++ != '/')
+	if (*p++ != '/' || s->pid <= 0)
 		return false;
 	process = s->pid;
 	if (strncmp(p, "task/", 5) == 0) {
-		char *end;
-
-		s->pid = (pid_t)strtol(p + 5, &end, 10);
-		if (*end != '/')
+		s->pid = pid_of(c, p + 5);
+		p = strchr(p + 5, '/');
+		if (!p++ || s->pid <= 0)
 			return false;
-		p = end + 1;
 	}
 	if (strncmp(p, "fd/", 3) == 0 && all_digits(p + 3)) {
 		s->kind = SPECIAL_LINK;

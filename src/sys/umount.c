@@ -15,6 +15,7 @@
 #include "sys/leaving.h"
 #include "sys/mountint.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
 
 #define SERVER_WAIT_NS (120 * NSEC_PER_SEC)
 #define LAZY_POLL_NS (NSEC_PER_SEC / 5)
@@ -333,7 +334,7 @@ enum verdict sys_umount2(struct call *c)
 	if (guest_read_str(c, call_addr(c, 0), word, sizeof(word)) < 0)
 		return CONTINUE;
 	snprintf(c->what, sizeof(c->what), "%.150s", word);
-	m = mount_by_words(c, word);
+	m = is_elsewhere(&um->view, c->tid) ? NULL : mount_by_words(c, word);
 	if (!m) {
 		r = path_resolve(c, &um->view, AT_FDCWD, word,
 			(flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW) | PATH_REALIZE, &p);
@@ -352,6 +353,10 @@ enum verdict sys_umount2(struct call *c)
 	} else if (mountsrv_is_late(um->mountsrv, m->target, mount_server_of(c), m)) {
 		mount_put(m); /* the next server's: not his */
 		return call_return(c, 0);
+	}
+	if (mount_is_foreign(c, m)) {
+		mount_put(m);
+		return call_return(c, -EINVAL); /* as of one that a new user namespace has locked */
 	}
 	if (um->ids && !ids_capable(c, CAP_SYS_ADMIN)) {
 		mount_put(m);

@@ -12,9 +12,13 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "view/elsewhere.h"
+#include "view/mountinfo.h"
 #include "view/opened.h"
 #include "view/path.h"
 #include "view/watch.h"
+
+#define STATX_MNT_ID_UNIQUE_ 0x4000u /* newer than the headers here */
 
 enum {
 	FIRST_MOUNT_ID = 1 << 20, /* the host's are small */
@@ -89,6 +93,7 @@ void mount_put(struct mount *m)
 				m->fs->free(m->fs);
 		}
 		atomic_fetch_sub(&m->view->nmounts, 1);
+		free(m->host.path);
 		free(m->target);
 		free(m->source);
 		free(m->type);
@@ -126,11 +131,44 @@ static void mount_discard(struct mount *m)
 	if (m->covers)
 		inode_put(m->covers);
 	mount_put(m->parent);
+	free(m->host.path);
 	free(m->target);
 	free(m->source);
 	free(m->type);
 	free(m->options);
 	free(m);
+}
+
+/* Notes what a mount on the host's tree lies on. Nothing of it is needed while no guest has a mount
+ * namespace or root of its own. */
+static void note_covered(struct view *v, struct mount *m, const struct path *where)
+{
+	pid_t tid = where->tid ? where->tid : getpid();
+	_cleanup_free_ char *text = NULL;
+	struct covered *h = &m->host;
+	struct mountinfo mi;
+	const char *line;
+	struct statx sx;
+
+	if (statx(where->dirfd, where->last, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
+		    STATX_INO | STATX_MNT_ID, &sx) < 0)
+		return;
+	h->dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
+	h->ino = sx.stx_ino;
+	h->mnt_id_old = (uint32_t)sx.stx_mnt_id;
+	if (where->tid)
+		m->ns = elsewhere_ns(v, where->tid);
+	text = mountinfo_read(tid);
+	for (line = text; line && mountinfo_next(&line, &mi);) {
+		const char *rest = (uint32_t)mi.id == h->mnt_id_old ?
+					   path_below(where->name, mi.point) : NULL;
+
+		if (rest && !h->path)
+			h->path = str_printf("%s%s", mi.root[1] || !*rest ? mi.root : "", rest);
+	}
+	if (statx(where->dirfd, where->last, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
+		    STATX_MNT_ID_UNIQUE_, &sx) == 0 && (sx.stx_mask & STATX_MNT_ID_UNIQUE_))
+		h->mnt_id = sx.stx_mnt_id;
 }
 
 int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct path *where,
@@ -165,6 +203,9 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	if (where->kind == PATH_VIRTUAL) {
 		m->parent = mount_get(where->mnt);
 		m->covers = inode_get(where->inode);
+		m->ns = where->mnt->ns;
+	} else {
+		note_covered(v, m, where);
 	}
 	pthread_rwlock_wrlock(&v->lock);
 	if (m->parent && atomic_load(&m->parent->detached)) {
@@ -243,8 +284,23 @@ struct mount *view_first_mount(struct view *v, const char *path, size_t len, siz
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && m->target_len > above && path_has_prefix(path, len, m) &&
+		if (!m->parent && !m->ns && m->target_len > above && path_has_prefix(path, len, m) &&
 			(!best || m->target_len <= best->target_len))
+			best = m;
+	if (best)
+		mount_get(best);
+	pthread_rwlock_unlock(&v->lock);
+	return best;
+}
+
+struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)
+{
+	struct mount *m, *best = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (!m->parent && m->host.ino == ino && m->host.dev == dev &&
+			(!m->ns || m->ns == ns))
 			best = m;
 	if (best)
 		mount_get(best);
@@ -272,7 +328,7 @@ struct mount *view_mount_at(struct view *v, const char *target)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (strcmp(m->target, target) == 0)
+		if (!m->ns && strcmp(m->target, target) == 0)
 			best = m;
 	if (best)
 		mount_get(best);
@@ -309,7 +365,7 @@ bool view_covers(struct view *v, const char *path)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (path_has_prefix(path, len, m)) {
+		if (!m->ns && path_has_prefix(path, len, m)) {
 			covered = true;
 			break;
 		}
@@ -327,7 +383,7 @@ bool view_has_mount_below(struct view *v, const char *path)
 		len = 0;
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->target_len > len + 1 && memcmp(m->target, path, len) == 0 &&
+		if (!m->ns && m->target_len > len + 1 && memcmp(m->target, path, len) == 0 &&
 			m->target[len] == '/') {
 			below = true;
 			break;

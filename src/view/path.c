@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "view/elsewhere.h"
 #include "view/opened.h"
 #include "view/walk.h"
 
@@ -54,19 +55,6 @@ char *path_of_inode(UNUSED struct view *v, struct mount *m, struct inode *ino)
 	return str_printf("%s%s", m->target, inner[1] ? inner : "");
 }
 
-/* Is the task in another root or mount namespace than we? What is there is the host's. */
-static bool task_elsewhere(struct view *v, pid_t tid)
-{
-	char link[64], root[8];
-	struct stat st;
-
-	snprintf(link, sizeof(link), "/proc/%d/ns/mnt", tid);
-	if (stat(link, &st) == 0 && v->mnt_ns && st.st_ino != v->mnt_ns)
-		return true;
-	snprintf(link, sizeof(link), "/proc/%d/root", tid);
-	return read_link(AT_FDCWD, link, root, sizeof(root)) != 1;
-}
-
 static void walk_init(
 	struct walk *w, struct call *c, struct view *v, const struct fs_req *req, unsigned flags)
 {
@@ -80,6 +68,8 @@ static void walk_init(
 	w->req = req;
 	place_init(&w->at);
 	w->root = NULL;
+	w->root_fd = -1;
+	w->ns = 0;
 	w->start_link[0] = '\0';
 	w->touched = flags & PATH_REALIZE;
 	w->alive = false;
@@ -105,6 +95,8 @@ static void walk_release(struct walk *w)
 		inode_put(w->parent);
 	if (w->dirfd >= 0)
 		close(w->dirfd);
+	if (w->root_fd >= 0)
+		close(w->root_fd);
 }
 
 static int fill_virtual(struct walk *w, struct path *ret)
@@ -148,6 +140,7 @@ static int fill_real(struct walk *w, struct path *ret)
 	if (w->dirfd < 0)
 		return -errno;
 	ret->dirfd = take_fd(&w->dirfd);
+	ret->tid = w->root_fd >= 0 ? w->c->tid : 0;
 	ret->link = take_ptr(&w->link);
 	return 0;
 }
@@ -187,6 +180,8 @@ static int walk_start(struct walk *w, int dirfd)
 		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
 	else
 		return WALK_NATIVE;
+	if (w->root_fd >= 0)
+		return walk_elsewhere_start(w, w->start_link);
 	err = place_of_link(w->v, w->start_link, &w->at);
 	if (err < 0)
 		return WALK_NATIVE;
@@ -234,6 +229,8 @@ static int resolve(struct walk *w, int dirfd, const char *word)
 		if (err < 0)
 			return err;
 	}
+	if (scoped && w->root_fd >= 0 && !w->at.mnt)
+		return WALK_NATIVE;
 	if (scoped) {
 		w->root = malloc(sizeof(*w->root));
 		if (!w->root)
@@ -251,14 +248,13 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	struct walk w;
 	int r;
 
-	if ((!view_has_mounts(v) && !(flags & PATH_REALIZE)) ||
-		(atomic_load_explicit(&v->exotic, memory_order_relaxed) &&
-			task_elsewhere(v, c->tid))) {
+	if (!view_has_mounts(v) && !(flags & PATH_REALIZE)) {
 		*ret = (struct path)PATH_INIT;
 		return 0;
 	}
 	walk_init(&w, c, v, NULL, flags);
-	r = walk_result(&w, resolve(&w, dirfd, word), ret);
+	r = walk_elsewhere_begin(&w);
+	r = walk_result(&w, r < 0 ? WALK_NATIVE : resolve(&w, dirfd, word), ret);
 	walk_release(&w);
 	return r;
 }
@@ -302,7 +298,7 @@ static int path_of_link(struct call *c, struct view *v, const char *link, char *
 	ssize_t n;
 
 	if (place_is_placeholder(v, link, &mnt, &ino)) {
-		_cleanup_free_ char *p = path_of_inode(v, mnt, ino);
+		_cleanup_free_ char *p = elsewhere_path(v, c ? c->tid : 0, mnt, ino);
 
 		path = p ? str_printf("%s%s", p, atomic_load(&ino->deleted) ? " (deleted)" : "") :
 			   NULL;

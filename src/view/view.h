@@ -12,6 +12,15 @@
 
 #include "view/inode.h"
 
+/* A place of the host's tree, so that it is known again in another mount namespace or root. */
+struct covered {
+	dev_t dev;
+	ino_t ino;
+	uint64_t mnt_id; /* of the host's mount: as in statmount(2), */
+	uint32_t mnt_id_old; /* and as in mountinfo */
+	char *path; /* in its file system; NULL: not known */
+};
+
 struct mount {
 	int id;		      /* as in mountinfo; above all of the host's */
 	uint64_t unique_id;   /* as in statmount(2) */
@@ -20,6 +29,8 @@ struct mount {
 	struct fs *fs;
 	struct inode *root;
 	struct inode *covers; /* the inode it lies on when parent is set */
+	struct covered host;  /* what it lies on when parent is not */
+	ino_t ns;	      /* the mount namespace in which alone it is seen; 0: in all */
 	struct view *view;
 	char *target;	      /* canonical absolute path of the mount point in the view */
 	size_t target_len;
@@ -108,6 +119,9 @@ void view_each_mount(struct view *v, void (*fn)(struct mount *m, void *arg), voi
 /* Internal to path resolution. The outermost mount on the host's tree whose mount point is a
  * prefix of path (of len bytes) longer than `above`; referenced or NULL. */
 struct mount *view_first_mount(struct view *v, const char *path, size_t len, size_t above);
+/* The newest mount that lies on this file of the host's, for a task in the namespace; referenced or
+ * NULL. */
+struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino);
 /* The newest mount that covers an inode of another mount; referenced or NULL. */
 struct mount *view_mount_on(struct view *v, struct mount *m, struct inode *ino);
 

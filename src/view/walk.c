@@ -77,6 +77,8 @@ int walk_to_root(struct walk *w)
 	}
 	if (w->at.mnt && (w->flags & PATH_NO_XDEV))
 		return -EXDEV;
+	if (w->root_fd >= 0)
+		return walk_elsewhere_root(w);
 	place_set_real(&w->at, "/", 1, -1);
 	return walk_cross_here(w);
 }
@@ -112,6 +114,8 @@ static int virtual_dotdot(struct walk *w)
 			return WALK_MORE;
 		if (w->flags & PATH_NO_XDEV)
 			return -EXDEV;
+		if (!m->parent && w->root_fd >= 0)
+			return walk_elsewhere_above(w, m);
 		if (!m->parent) {
 			char name[PATH_MAX];
 
@@ -213,7 +217,9 @@ int walk_run(struct walk *w)
 		/* what was read may be another task's by now, and a server is going to hear it */
 		if (w->at.mnt && !walk_alive(w))
 			return -ESRCH;
-		err = w->at.mnt ? walk_virtual(w) : walk_real(w);
+		err = w->at.mnt		? walk_virtual(w)
+		      : w->root_fd >= 0 ? walk_elsewhere(w)
+					: walk_real(w);
 	} while (err == WALK_MORE);
 	return err;
 }

@@ -47,6 +47,8 @@ struct walk {
 	struct fs_req reqbuf;
 	struct place at;
 	struct place *root;   /* PATH_BENEATH, PATH_IN_ROOT: where ".." and "/" end */
+	int root_fd;	      /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
+	ino_t ns;	      /* and its mount namespace */
 	char start_link[40];  /* where `at` came from, while it is the start and only a name */
 	bool touched;	      /* something that the kernel does not see was used: never native again */
 	bool alive;	      /* the guest waited still after all that was read of it so far */
@@ -97,6 +99,17 @@ int MUST_CHECK walk_follow_magic(struct walk *w, size_t len);
 
 /* The next stretch of the host's tree. */
 int MUST_CHECK walk_real(struct walk *w);
+/*
+ * The tree of a guest that is elsewhere. walk_elsewhere_begin() says whether it is, in w->root_fd; then the
+ * others stand for those of the host's tree: a component, from the root, from a link of /proc, and from
+ * a mount to above it.
+ */
+int MUST_CHECK walk_elsewhere_begin(struct walk *w);
+int MUST_CHECK walk_elsewhere(struct walk *w);
+int MUST_CHECK walk_elsewhere_root(struct walk *w);
+int MUST_CHECK walk_elsewhere_start(struct walk *w, const char *link);
+int MUST_CHECK walk_elsewhere_above(struct walk *w, struct mount *m);
+
 /* ".." on the host's tree, from a directory. */
 int MUST_CHECK walk_real_dotdot(struct walk *w);
 /* Does the guest that all was read of still wait? */
