@@ -5,7 +5,7 @@
 . "$TOP/tests/e2e/lib.sh"
 
 need mke2fs gcc
-rounds=3
+rounds=2
 if [ -n "${UMVIEW_SOAK:-}" ]; then
 	rounds=200
 fi

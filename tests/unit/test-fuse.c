@@ -353,9 +353,9 @@ static void test_init(void)
 	s->init_delay_ms = 300;
 	fs = start(s);
 	ok(fuse_conn_wait_init(fs, NULL, now_ns() + 20000000) == -ETIMEDOUT, "INIT late");
-	killed = true;
-	ok(fs->node->getattr(fs, &req, 1, NULL, &a) == -EINTR, "killed before INIT");
-	killed = false;
+	interrupted = true;
+	ok(fs->node->getattr(fs, &req, 1, NULL, &a) == -EINTR, "interrupted before INIT");
+	interrupted = false;
 	ok(fuse_conn_wait_init(fs, NULL, 0) == 0, "INIT at last");
 	stop(fs, s);
 }

@@ -241,7 +241,7 @@ int fuse_wait_ready(struct fuse_conn *fc, const struct fs_req *who, uint64_t dea
 		pthread_mutex_unlock(&fc->lock);
 		if (deadline && now_ns() >= deadline)
 			err = -ETIMEDOUT;
-		else if (who && who->call && call_killed(who->call)) /* as fuse_get_req() */
+		else if (who && who->call && call_interrupted(who->call))
 			err = -EINTR;
 		pthread_mutex_lock(&fc->lock);
 		if (err && atomic_load(&fc->state) < FUSE_READY)
