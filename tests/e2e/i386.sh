@@ -4,6 +4,7 @@
 . "$TOP/tests/e2e/lib.sh"
 
 need mke2fs gcc strace
+M32=(-m32 -idirafter /usr/include/x86_64-linux-gnu)
 cat >prog.c <<'END'
 #include <dirent.h>
 #include <errno.h>
@@ -70,7 +71,7 @@ int main(int argc, char **argv)
 }
 END
 gcc -o prog64 prog.c
-gcc -m32 -o prog32 prog.c 2>/dev/null || skip "no programs for i386: gcc-multilib and libc6-dev-i386 are missing"
+gcc "${M32[@]}" -o prog32 prog.c 2>/dev/null || skip "no programs for i386: lib32gcc-12-dev and libc6-dev-i386 are missing"
 ext4_image fs.img 64M
 mkdir mnt
 M=$HERE/mnt
@@ -107,7 +108,7 @@ is "under strace" "$OUT" "64 bits: on the mount; ./prog64
 # an interpreter of the view
 loader=$(find /lib32/ld-linux.so.2 /lib/ld-linux.so.2 2>/dev/null | head -n 1)
 if [ -n "$loader" ]; then
-	gcc -m32 -Wl,--dynamic-linker="$M/ld32" -o own32 prog.c
+	gcc "${M32[@]}" -Wl,--dynamic-linker="$M/ld32" -o own32 prog.c
 	inside "cp -L $loader ld32; cp $HERE/own32 .; ./own32; $HERE/own32"
 	is "its ELF interpreter is on the mount" "$OUT" "32 bits: on the mount; ./own32; ./own32; /own32; own32
 32 bits: on the mount; $HERE/own32; $HERE/own32; /own32; own32"
@@ -181,7 +182,7 @@ int main(int argc, char **argv)
 }
 END
 gcc -o ioctl64 ioctl.c
-gcc -m32 -o ioctl32 ioctl.c
+gcc "${M32[@]}" -o ioctl32 ioctl.c
 inside "$HERE/ioctl32 file; $HERE/ioctl64 file"
 is "FS_IOC_GETFLAGS is of an int" "$OUT" "-1 85
 -1 85"
@@ -294,7 +295,7 @@ int main(int argc, char **argv)
 	}
 }
 END
-gcc -m32 -o server32 server.c
+gcc "${M32[@]}" -o server32 server.c
 status um --root -- bash -c "
 	./server32 '$M' &
 	until grep -q tiny /proc/self/mounts; do sleep 0.05; done

@@ -64,7 +64,7 @@ def compare(what, oracle, got, patterns):
 
 def main():
     if I386 and not os.path.exists(PROGRAM):
-        print("no programs for i386: gcc-multilib and libc6-dev-i386 are missing")
+        print("no programs for i386: lib32gcc-12-dev and libc6-dev-i386 are missing")
         sys.exit(77)
     for d in ("native", "real", "host", "bind", "other", "mnt"):
         os.mkdir(d)
