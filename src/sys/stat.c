@@ -85,20 +85,7 @@ static enum verdict stat_made_up(struct call *c, const struct want *w, const str
 {
 	struct found f = { .dev = st->st_dev };
 
-	f.attr = (struct fs_attr){
-		.ino = st->st_ino,
-		.size = (uint64_t)st->st_size,
-		.blocks = (uint64_t)st->st_blocks,
-		.atime = st->st_atim,
-		.mtime = st->st_mtim,
-		.ctime = st->st_ctim,
-		.mode = st->st_mode,
-		.nlink = (uint32_t)st->st_nlink,
-		.uid = st->st_uid,
-		.gid = st->st_gid,
-		.rdev = st->st_rdev,
-		.blksize = (uint32_t)st->st_blksize,
-	};
+	fs_attr_of_stat(st, &f.attr);
 	return answer(c, w, &f);
 }
 

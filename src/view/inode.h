@@ -54,6 +54,9 @@ static inline int inode_host_fd(const struct inode *ino)
 	return ino->fs->host_fd(ino->fs, ino->nodeid);
 }
 
+/* Attributes as the kernel has them; valid_ns is 0. */
+void fs_attr_of_stat(const struct stat *st, struct fs_attr *ret);
+
 /* The table of a file system's inodes. */
 int MUST_CHECK itable_init(struct fs *fs);
 /* Drops everything; no inode may be referenced any more but by the table. */

@@ -146,3 +146,21 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 	pthread_mutex_unlock(&ino->lock);
 	return err;
 }
+
+void fs_attr_of_stat(const struct stat *st, struct fs_attr *ret)
+{
+	*ret = (struct fs_attr){
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.blocks = (uint64_t)st->st_blocks,
+		.atime = st->st_atim,
+		.mtime = st->st_mtim,
+		.ctime = st->st_ctim,
+		.mode = st->st_mode,
+		.nlink = (uint32_t)st->st_nlink,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.rdev = st->st_rdev,
+		.blksize = (uint32_t)st->st_blksize,
+	};
+}

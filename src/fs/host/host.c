@@ -78,24 +78,6 @@ static struct host_node *node_of(struct hostfs *h, int fd, const struct stat *st
 	return n;
 }
 
-void hostfs_fill_attr(const struct stat *st, struct fs_attr *ret)
-{
-	*ret = (struct fs_attr){
-		.ino = st->st_ino,
-		.size = (uint64_t)st->st_size,
-		.blocks = (uint64_t)st->st_blocks,
-		.atime = st->st_atim,
-		.mtime = st->st_mtim,
-		.ctime = st->st_ctim,
-		.mode = st->st_mode,
-		.nlink = (uint32_t)st->st_nlink,
-		.uid = st->st_uid,
-		.gid = st->st_gid,
-		.rdev = st->st_rdev,
-		.blksize = (uint32_t)st->st_blksize,
-	};
-}
-
 int hostfs_enter(struct fs *fs, int fd, struct fs_entry *ret)
 {
 	struct hostfs *h = hostfs_of(fs);
@@ -115,7 +97,7 @@ int hostfs_enter(struct fs *fs, int fd, struct fs_entry *ret)
 	if (n == h->root)
 		return -ELOOP;
 	*ret = (struct fs_entry){ .nodeid = (uintptr_t)n };
-	hostfs_fill_attr(&st, &ret->attr);
+	fs_attr_of_stat(&st, &ret->attr);
 	return 0;
 }
 
@@ -219,7 +201,7 @@ static int hostfs_getattr(UNUSED struct fs *fs, UNUSED const struct fs_req *req,
 
 	if (fstat(hostfs_fd(node), &st) < 0)
 		return -errno;
-	hostfs_fill_attr(&st, ret);
+	fs_attr_of_stat(&st, ret);
 	return 0;
 }
 

@@ -39,7 +39,6 @@ static inline int hostfs_fd(uint64_t node)
 
 /* The entry of a file that was just found or made; takes fd, an O_PATH descriptor. Counts a lookup. */
 int MUST_CHECK hostfs_enter(struct fs *fs, int fd, struct fs_entry *ret);
-void hostfs_fill_attr(const struct stat *st, struct fs_attr *ret);
 
 /* Around calls on the host's files; h is what hostfs_begin() gave. */
 static inline bool hostfs_begin(const struct fs_req *req)
