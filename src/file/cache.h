@@ -44,6 +44,8 @@ struct filecache {
 	int opening; /* opens under way: the server's handle, and the placeholder, may be there before the
 		      * guest's file */
 	int releasing; /* handles on their way back to the server */
+	int removing;  /* a name of it is going at the server: nothing is given back meanwhile */
+	bool loose;    /* some went back without waiting for the server: cache_handles_settle() */
 	struct cds_list_head fills;
 
 	uint64_t size; /* of the placeholder */
@@ -141,6 +143,8 @@ void cache_handle_add(struct filecache *c, const struct fs_handle *h);
 void cache_handle_renew(struct filecache *c, const struct fs_handle *h);
 void cache_release_handles(struct filecache *c);
 void cache_release_readers(struct filecache *c); /* those for reading alone */
+/* Waits for the server where handles were given back without doing so. */
+void cache_handles_settle(struct filecache *c);
 uint64_t cache_size(struct filecache *c);
 
 /* Makes [off, off + len) of the placeholder the file's content. */

@@ -25,10 +25,23 @@ static void release(struct filecache *c, struct fs_handle h, bool wait)
 {
 	struct fs *fs = c->ino->fs;
 
+	/* libfuse hides a file that is open when its name goes; what is closed just then stays so */
+	pthread_mutex_lock(&c->lock);
+	while (c->removing)
+		(void)!cache_wait(c, NULL);
+	pthread_mutex_unlock(&c->lock);
 	if (wait)
 		h.flags |= FS_RELEASE_WAIT;
 	if (!(h.flags & FS_OPEN_NONE) && fs->file && fs->file->release && !c->dead)
 		fs->file->release(fs, c->ino->nodeid, &h);
+}
+
+static void released(struct filecache *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->releasing--;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
 }
 
 void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n)
@@ -37,10 +50,14 @@ void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n
 		return;
 	while (n > 0)
 		release(c, h[--n], true);
-	pthread_mutex_lock(&c->lock);
-	c->releasing--;
-	pthread_cond_broadcast(&c->changed);
-	pthread_mutex_unlock(&c->lock);
+	released(c);
+}
+
+/* One whose answer nobody waits for: c->loose and c->releasing were set when it was taken. */
+static void release_loose(struct filecache *c, struct fs_handle h)
+{
+	release(c, h, false);
+	released(c);
 }
 
 static int handle_kind(int oflags)
@@ -63,6 +80,10 @@ static void handle_keep(struct filecache *c, const struct fs_handle *h, bool ren
 
 	pthread_mutex_lock(&c->lock);
 	had = c->have[kind];
+	if (had) {
+		c->loose = true;
+		c->releasing++;
+	}
 	if (!had || (renew && !c->hold)) {
 		spare = c->h[kind];
 		c->h[kind] = *h;
@@ -70,7 +91,7 @@ static void handle_keep(struct filecache *c, const struct fs_handle *h, bool ren
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (had)
-		release(c, spare, false);
+		release_loose(c, spare);
 }
 
 void cache_handle_add(struct filecache *c, const struct fs_handle *h)
@@ -136,6 +157,20 @@ void cache_release_handles(struct filecache *c)
 	cache_handles_release(c, h, n);
 }
 
+void cache_handles_settle(struct filecache *c)
+{
+	struct fs_handle none = { .flags = FS_OPEN_NONE | FS_RELEASE_WAIT };
+	struct fs *fs = c->ino->fs;
+	bool loose;
+
+	pthread_mutex_lock(&c->lock);
+	loose = c->loose && !c->dead;
+	c->loose = false;
+	pthread_mutex_unlock(&c->lock);
+	if (loose && fs->file && fs->file->release)
+		fs->file->release(fs, c->ino->nodeid, &none);
+}
+
 void cache_release_readers(struct filecache *c)
 {
 	struct fs_handle h;
@@ -146,8 +181,10 @@ void cache_release_readers(struct filecache *c)
 	if (have) {
 		h = c->h[HANDLE_RD];
 		c->have[HANDLE_RD] = false;
+		c->loose = true;
+		c->releasing++;
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (have)
-		release(c, h, false);
+		release_loose(c, h);
 }

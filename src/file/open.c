@@ -191,7 +191,7 @@ static int open_reg(struct opening *o, bool *ret_filled)
 	c->opening--;
 	pthread_mutex_unlock(&c->lock);
 	if (fd < 0) {
-		file_settle(o->ino, o->req);
+		file_settled(o->ino, file_settle(o->ino, o->req));
 		cache_evict(c); /* no close will come */
 	}
 	return fd;
@@ -356,9 +356,9 @@ static enum verdict answer_open(
 
 	if (zone == ZONE_LOWEST)
 		files_note_low(o->f, *fd);
-	if (inode_type(o->ino) == S_IFIFO || (o->flags & O_ACCMODE) != O_RDONLY)
-		return guestfd_answer_last(c, fd, flags, zone);
-	return guestfd_answer(c, *fd, flags, zone);
+	if (inode_type(o->ino) == S_IFDIR)
+		return guestfd_answer(c, *fd, flags, zone);
+	return guestfd_answer_last(c, fd, flags, zone);
 }
 
 /* The numbers from VFD_BASE on are all in use (of 1024 they are but half): one below may be free. */

@@ -145,8 +145,10 @@ int MUST_CHECK vfile_new_device(struct files *f, int fd, const struct vfile_ops 
 int MUST_CHECK file_fill_all(struct vfile *vf, const struct fs_req *req);
 
 /* Before an inode loses a name (unlink, rename over it): if no guest has it open any more, what
- * is kept open at the server is released now, so that the server sees no busy file. */
-void file_settle(struct inode *ino, const struct fs_req *req);
+ * is kept open at the server is released now, so that the server sees no busy file. What is closed
+ * while the name goes is released after that: file_settled() is to be told what this returned. */
+bool MUST_CHECK file_settle(struct inode *ino, const struct fs_req *req);
+void file_settled(struct inode *ino, bool held);
 /* Before the times of a file are set: data written later to the server would change them. */
 int MUST_CHECK file_before_times(struct inode *ino, const struct fs_req *req);
 

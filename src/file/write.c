@@ -287,13 +287,13 @@ int file_before_times(struct inode *ino, const struct fs_req *req)
 	return r == -EINTR ? r : 0;
 }
 
-void file_settle(struct inode *ino, const struct fs_req *req)
+bool file_settle(struct inode *ino, const struct fs_req *req)
 {
 	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
 	bool have = false, unused = false;
 
 	if (!c)
-		return;
+		return false;
 	pthread_mutex_lock(&c->lock);
 	for (int i = 0; i < HANDLE_KINDS; i++)
 		have |= c->have[i];
@@ -304,20 +304,40 @@ void file_settle(struct inode *ino, const struct fs_req *req)
 		/* what fails is kept, and tried again at the last close if the name stays */
 		if (cache_writeback(c, req) < 0)
 			log_debug("write-back before a name goes failed");
+		/* a background thread that wrote back too may not have let go of a handle yet */
+		pthread_mutex_lock(&c->lock);
+		while (c->hold && !c->opening && cache_wait(c, req) == 0)
+			;
+		pthread_mutex_unlock(&c->lock);
 		cache_release_handles(c);
 	}
 	/* by a background thread too */
 	pthread_mutex_lock(&c->lock);
 	while (c->releasing && cache_wait(c, req) == 0)
 		;
+	c->removing++;
 	unused = c->vf && c->closed;
 	pthread_mutex_unlock(&c->lock);
+	cache_handles_settle(c);
 	pthread_mutex_lock(&ino->lock);
 	unused = unused && ino->attr.nlink <= 1;
 	pthread_mutex_unlock(&ino->lock);
 	/* it is likely to be nobody's next */
 	if (unused)
 		cache_evict(c);
+	return true;
+}
+
+void file_settled(struct inode *ino, bool held)
+{
+	struct filecache *c = held ? cache_peek(ino) : NULL;
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->removing--;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
 }
 
 int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)

@@ -189,6 +189,7 @@ enum verdict sys_symlinkat(struct call *c)
 
 static int unlink_virtual(struct at *a)
 {
+	bool held;
 	int r;
 
 	if (!a->p.parent) /* the place of a mount */
@@ -207,8 +208,10 @@ static int unlink_virtual(struct at *a)
 	r = attrs_may_delete(a->p.parent, a->p.inode, &a->req, false);
 	if (r < 0)
 		return r;
-	file_settle(a->p.inode, &a->req);
-	return no_op(inode_unlink(a->p.parent, &a->req, a->p.last));
+	held = file_settle(a->p.inode, &a->req);
+	r = no_op(inode_unlink(a->p.parent, &a->req, a->p.last));
+	file_settled(a->p.inode, held);
+	return r;
 }
 
 static enum verdict do_unlink(struct call *c, int dirfd, int arg)

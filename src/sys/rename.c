@@ -314,6 +314,7 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 	const struct path *f = &from->a.p, *t = &to->a.p;
 	struct view *v = &from->a.c->um->view;
 	int r = mount_want_write(f->mnt);
+	bool held = false;
 
 	if (r == 0)
 		r = rename_lock(from, to);
@@ -333,8 +334,9 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 		(side_isdir(to) && view_has_mount_below(v, t->name)))
 		return -EBUSY;
 	if (t->inode && !(flags & RENAME_EXCHANGE))
-		file_settle(t->inode, &to->a.req);
+		held = file_settle(t->inode, &to->a.req);
 	r = inode_rename(f->parent, &to->a.req, f->last, t->parent, t->last, flags);
+	file_settled(t->inode, held);
 	return r == -ENOSYS ? (flags ? -EINVAL : -EPERM) : r;
 }
 

@@ -109,7 +109,8 @@ enum fs_open_flag {
 	FS_OPEN_NOFLUSH = 1 << 5,
 	FS_OPEN_NONE = 1 << 6, /* the server has no open: nothing is to be released */
 	/* at release: its answer is waited for. Before the node is forgotten or loses its name, else
-	 * a server with several threads may see it open still. */
+	 * a server with several threads may see it open still. With FS_OPEN_NONE only for what was
+	 * given back before without this flag. */
 	FS_RELEASE_WAIT = 1 << 7,
 };
 

@@ -118,9 +118,31 @@ static void run(const char *what, void *(*fn)(void *))
 		tap_check(&t, made > 0 && made == removed, "%s: as many made as removed", what);
 }
 
+/* Closed just before its name goes: nothing of it stays. */
+static void closed_at_once(void)
+{
+	int stays = 0;
+	char c;
+
+	R(mkdir("short", 0755));
+	for (int i = 0; i < 3 * ROUNDS; i++) {
+		int fd = open("short/f", O_RDWR | O_CREAT | O_EXCL, 0644);
+
+		stays += write(fd, "x", 1) != 1;
+		close(fd);
+		fd = open("short/f", O_RDONLY);
+		stays += read(fd, &c, 1) != 1;
+		close(fd);
+		stays += unlink("short/f") < 0;
+	}
+	R(stays);
+	R(rmdir("short"));
+}
+
 int main(void)
 {
 	umask(022);
+	closed_at_once();
 	run("one directory", same_dir);
 	show("dir");
 	run("one file", same_file);

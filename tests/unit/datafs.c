@@ -79,9 +79,10 @@ static int op_open(struct fs *fs, UNUSED const struct fs_req *req, UNUSED uint64
 	return 0;
 }
 
-static void op_release(struct fs *fs, UNUSED uint64_t node, UNUSED const struct fs_handle *h)
+static void op_release(struct fs *fs, UNUSED uint64_t node, const struct fs_handle *h)
 {
-	atomic_fetch_add(&datafs_of(fs)->releases, 1);
+	if (!(h->flags & FS_OPEN_NONE))
+		atomic_fetch_add(&datafs_of(fs)->releases, 1);
 }
 
 static ssize_t op_read(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,

@@ -544,6 +544,42 @@ static void test_forget_waits(void)
 	stop(fs, s);
 }
 
+/* What was given back without waiting is waited for before the name goes. */
+static void *settle(void *arg)
+{
+	struct fs *fs = arg;
+	struct fs_handle none = { .flags = FS_OPEN_NONE | FS_RELEASE_WAIT };
+
+	fs->file->release(fs, 2, &none);
+	return NULL;
+}
+
+static void test_release_wait(void)
+{
+	struct srv *s = new_srv(SRV_GOOD);
+	struct fs_handle h = { .fh = 7 };
+	struct timespec soon;
+	pthread_t t;
+	struct fs *fs;
+
+	s->hold_release = true;
+	fs = start(s);
+	ok(fuse_conn_wait_init(fs, NULL, 0) == 0, "INIT");
+	settle(fs);
+	ok(s->count[FUSE_RELEASE] == 0, "nothing to wait for, nothing sent");
+	fs->file->release(fs, 2, &h);
+	wait_for(&s->count[FUSE_RELEASE], 1);
+	pthread_create(&t, NULL, settle, fs);
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_nsec += 200000000;
+	soon.tv_sec += soon.tv_nsec / 1000000000;
+	soon.tv_nsec %= 1000000000;
+	ok(pthread_timedjoin_np(t, NULL, &soon) == ETIMEDOUT, "the RELEASE is waited for");
+	srv_reply(s, s->held, 0, NULL, 0);
+	ok(pthread_join(t, NULL) == 0 && s->count[FUSE_RELEASE] == 1, "until its answer comes");
+	stop(fs, s);
+}
+
 static void test_interrupt(void)
 {
 	struct srv *s = new_srv(SRV_MUTE);
@@ -703,6 +739,7 @@ int main(void)
 	test_parallel(SRV_REORDER);
 	test_death();
 	test_forget_waits();
+	test_release_wait();
 	test_interrupt();
 	test_notify();
 	test_late_notes();

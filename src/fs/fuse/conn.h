@@ -185,6 +185,8 @@ void fuse_queue_forget(struct fuse_conn *fc, uint64_t node, uint64_t n);
 /* RELEASE or RELEASEDIR without waiting for its answer. */
 void fuse_send_release(
 	struct fuse_conn *fc, unsigned opcode, uint64_t node, uint64_t fh, unsigned flags);
+/* Waits for the answers to those of a node, for a while. */
+void fuse_wait_releases(struct fuse_conn *fc, uint64_t node);
 /* Sends what is queued; false when something had to stay. */
 bool fuse_flush_queues(struct fuse_conn *fc);
 

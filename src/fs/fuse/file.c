@@ -143,8 +143,11 @@ static void release(struct fs *fs, unsigned opcode, uint64_t node, const struct 
 	struct fuse_release_in in = { .fh = h->fh, .flags = wire_flags(h->oflags) };
 	struct fuse_req r;
 
-	if (h->flags & FS_OPEN_NONE)
+	if (h->flags & FS_OPEN_NONE) {
+		if (h->flags & FS_RELEASE_WAIT)
+			fuse_wait_releases(fuse_conn_of(fs), node);
 		return;
+	}
 	if (!(h->flags & FS_RELEASE_WAIT)) {
 		fuse_send_release(fuse_conn_of(fs), opcode, node, h->fh, in.flags);
 		return;

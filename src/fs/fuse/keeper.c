@@ -21,6 +21,7 @@
 #define FORGETS_A_MESSAGE 256
 #define BUSY_MAX 256
 #define FORGET_DELAY_MS 200
+#define RELEASE_PATIENCE_MS 5000
 #define NSEC_PER_MSEC 1000000ull
 
 void fuse_wake_keeper(struct fuse_conn *fc)
@@ -234,6 +235,47 @@ void fuse_send_release(
 		fuse_wake_keeper(fc);
 		pthread_mutex_unlock(&fc->lock);
 	}
+}
+
+/* Under lock. */
+static bool releases(struct fuse_conn *fc, uint64_t node)
+{
+	struct fuse_req *r;
+
+	for (r = fc->outq; r; r = r->next)
+		if (r->done == release_done && r->in.nodeid == node)
+			return true;
+	for (unsigned i = 0; fc->nasync && i < FUSE_HASH; i++) {
+		cds_hlist_for_each_entry_2 (r, &fc->pending[i], hash) {
+			if (r->done == release_done && r->in.nodeid == node)
+				return true;
+		}
+	}
+	return false;
+}
+
+void fuse_wait_releases(struct fuse_conn *fc, uint64_t node)
+{
+	uint64_t until = now_ns() + RELEASE_PATIENCE_MS * NSEC_PER_MSEC;
+
+	pthread_mutex_lock(&fc->lock);
+	while (releases(fc, node) && atomic_load(&fc->state) == FUSE_READY && now_ns() < until) {
+		bool read = !fc->reading;
+
+		fc->reading = true;
+		pthread_mutex_unlock(&fc->lock);
+		(void)flush_outq(fc);
+		if (read)
+			(void)fuse_read_message(fc, STANDBY_MS); /* the state says what came of it */
+		else
+			nanosleep(&(struct timespec){ .tv_nsec = NSEC_PER_MSEC }, NULL);
+		pthread_mutex_lock(&fc->lock);
+		if (read) {
+			fc->reading = false;
+			fuse_hand_over(fc);
+		}
+	}
+	pthread_mutex_unlock(&fc->lock);
 }
 
 /* ---- the thread ---- */
