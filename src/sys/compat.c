@@ -49,6 +49,8 @@ enum verdict sys32_socketcall(struct call *c)
 	} calls[] = {
 		[SYS_BIND] = { 3, sys_bind, __NR_bind },
 		[SYS_CONNECT] = { 3, sys_connect, __NR_connect },
+		[SYS_GETSOCKNAME] = { 3, sys_getsockname, __NR_getsockname },
+		[SYS_GETPEERNAME] = { 3, sys_getpeername, __NR_getpeername },
 		[SYS_SENDTO] = { 6, sys_sendto, __NR_sendto },
 		[SYS_SENDMSG] = { 3, sys_sendmsg, __NR_sendmsg },
 		[SYS_SENDMMSG] = { 4, sys_sendmmsg, __NR_sendmmsg },

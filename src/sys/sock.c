@@ -6,8 +6,8 @@
  * the run directory, which follows from the device and inode number of the socket node that the
  * server makes; connect and send look the node up and go to the same real name. The calls are
  * made on our dup of the guest's socket, so that its state is the guest's own. What the other
- * side sees of us: the process id in SO_PEERCRED after a connect, and the name in
- * getpeername(2).
+ * side sees of us: the process id in SO_PEERCRED after a connect, and the real name where a
+ * message's sender is told (recvfrom(2), accept(2)).
  *
  * A descriptor sent over a socket comes out at a low number, where nothing is trapped: a virtual
  * file is filled first.
@@ -25,6 +25,7 @@
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/fd.h"
+#include "sys/sockname.h"
 #include "sys/table.h"
 
 #define CONTROL_MAX 20480 /* net.core.optmem_max of old; the kernel gives ENOBUFS above it */
@@ -110,7 +111,7 @@ static int bind_host(struct at *a, int fd, int dirfd, const char *name)
 	return r;
 }
 
-static int bind_virtual(struct at *a, int fd)
+static int bind_virtual(struct at *a, int fd, const char *word)
 {
 	_cleanup_inode_ struct inode *made = NULL;
 	struct sockaddr_un sun;
@@ -139,8 +140,10 @@ static int bind_virtual(struct at *a, int fd)
 		/* the number may have been another socket's, which is gone */
 		unlink(sun.sun_path);
 		r = bind(fd, (struct sockaddr *)&sun, len) < 0 ? -errno : 0;
-		if (r == 0) /* who may connect is said by the node */
+		if (r == 0) { /* who may connect is said by the node */
 			chmod(sun.sun_path, 0777);
+			sockname_keep(a->c->um, &sun, word);
+		}
 	}
 	if (r < 0 && inode_unlink(a->p.parent, &a->req, a->p.last) < 0)
 		log_debug("a socket's node without a socket stays: %s", a->p.name);
@@ -165,7 +168,7 @@ enum verdict sys_bind(struct call *c)
 	if (!at_resolve_word(&a, c, AT_FDCWD, word, PATH_PARENT | PATH_CREATE))
 		return a.verdict;
 	if (a.p.kind == PATH_VIRTUAL)
-		return call_return(c, bind_virtual(&a, fd));
+		return call_return(c, bind_virtual(&a, fd, word));
 	return call_return(c, bind_host(&a, fd, a.dirfd, a.name));
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* AF_UNIX sockets that have names, and descriptors sent over them. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -138,6 +139,51 @@ static int receive_file(int from)
 	return fd;
 }
 
+static void show_name(const char *what, int fd, bool peer, socklen_t len)
+{
+	struct sockaddr_un sun;
+	int r;
+
+	memset(&sun, '#', sizeof(sun));
+	r = (peer ? getpeername : getsockname)(fd, (struct sockaddr *)&sun, &len);
+	if (r < 0)
+		tap_result(&t, r, what);
+	else
+		tap_check(&t, true, "%s: length %u, %.9s", what, len, sun.sun_path);
+}
+
+/* What bind was told is what the name is, be it relative, or cut off. */
+static void names(void)
+{
+	int s = new_socket(SOCK_STREAM), c = new_socket(SOCK_STREAM), a;
+	struct sockaddr_un sun;
+	socklen_t len = sizeof(sun);
+
+	show_name("no name", s, false, sizeof(sun));
+	R(bind_(s, "./named"));
+	show_name("own name", s, false, sizeof(sun));
+	show_name("cut off", s, false, 5);
+	show_name("no room", s, false, 0);
+	show_name("negative", s, false, (socklen_t)-1);
+	show_name("no peer", s, true, sizeof(sun));
+	R(getsockname(s, NULL, &len));
+	R(listen(s, 1));
+	R(connect_(c, "named"));
+	a = accept(s, NULL, NULL);
+	show_name("peer", c, true, sizeof(sun));
+	show_name("accepted", a, false, sizeof(sun));
+	show_name("its peer", a, true, sizeof(sun));
+	show_name("the other's own", c, false, sizeof(sun));
+	R(rename("named", "renamed"));
+	show_name("renamed", s, false, sizeof(sun));
+	R(unlink("renamed"));
+	show_name("unlinked", s, false, sizeof(sun));
+	R(getsockname(-1, (struct sockaddr *)&sun, &len));
+	close(a);
+	close(c);
+	close(s);
+}
+
 static void streams(void)
 {
 	char buf[64] = "";
@@ -257,6 +303,7 @@ int main(void)
 {
 	umask(022);
 	refusals();
+	names();
 	streams();
 	datagrams();
 	lengths();

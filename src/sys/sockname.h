@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The names of AF_UNIX sockets, as the guest knows them. */
+#ifndef UM_SYS_SOCKNAME_H
+#define UM_SYS_SOCKNAME_H
+
+#include "sys/table.h"
+
+struct sockaddr_un;
+
+/* Keeps what the guest called the socket that is bound to a real name of ours. */
+void sockname_keep(const struct um *um, const struct sockaddr_un *real, const char *word);
+
+#endif
