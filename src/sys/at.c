@@ -116,7 +116,10 @@ bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, 
 		return false;
 	}
 	flags &= ~AT_CHANGES;
-	return at_resolved(a, path_resolve(c, &c->um->view, dirfd, word, flags, &a->p));
+	r = path_resolve(c, &c->um->view, dirfd, word, flags, &a->p);
+	if (a->p.mnt)
+		mount_used(a->p.mnt);
+	return at_resolved(a, r);
 }
 
 const char *real_path(const struct at *a, char buf[REAL_PATH_MAX])

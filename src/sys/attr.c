@@ -351,11 +351,26 @@ enum verdict sys_truncate(struct call *c)
 
 /* ---- inode flags ---- */
 
-static enum verdict do_file_attr(struct call *c)
+enum { FILE_ATTR_SIZE = 24 }; /* FILE_ATTR_SIZE_VER0 of linux/fs.h */
+
+/* No server has them: what is wrong with the call itself comes first. */
+static enum verdict do_file_attr(struct call *c, bool set)
 {
 	_cleanup_at_ struct at a = AT_INIT;
-	int flags = (int)c->args[4];
+	int flags = (int)c->args[4], r;
+	char attr[FILE_ATTR_SIZE];
 
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return call_return(c, -EINVAL);
+	if (c->args[3] > 4096)
+		return call_return(c, -E2BIG);
+	if (c->args[3] < sizeof(attr))
+		return call_return(c, -EINVAL);
+	r = set ? at_read_struct(c, call_addr(c, 2), c->args[3], attr, sizeof(attr)) : 0;
+	if (r < 0)
+		return call_return(c, r);
 	if (!at_resolve(&a, c, call_fd(c, 0), 1, at_to_path(flags) & ~AT_CHANGES))
 		return a.verdict;
 	return call_return(c, -EOPNOTSUPP);
@@ -363,10 +378,10 @@ static enum verdict do_file_attr(struct call *c)
 
 enum verdict sys_file_getattr(struct call *c)
 {
-	return do_file_attr(c);
+	return do_file_attr(c, false);
 }
 
 enum verdict sys_file_setattr(struct call *c)
 {
-	return do_file_attr(c);
+	return do_file_attr(c, true);
 }

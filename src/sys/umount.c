@@ -179,7 +179,7 @@ static bool has_children(struct view *v, struct mount *m)
 /* MNT_EXPIRE: -EAGAIN marks an unused mount, the next one ends it. */
 static int expire(struct mount *m)
 {
-	return __atomic_exchange_n(&m->expiring, true, __ATOMIC_RELAXED) ? 0 : -EAGAIN;
+	return atomic_exchange(&m->expiring, true) ? 0 : -EAGAIN;
 }
 
 static int before_detach(struct um *um, struct call *c, struct mount *m, int flags)

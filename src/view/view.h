@@ -38,7 +38,7 @@ struct mount {
 	char *type;	      /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
 	char *options;	      /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
 	_Atomic unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
-	bool expiring;	      /* a first umount2(MNT_EXPIRE) has found it unused; atomic */
+	atomic_bool expiring; /* a first umount2(MNT_EXPIRE) has found it unused: mount_used() */
 	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */
 	atomic_bool ended;    /* mount_end() was called */
 	uint64_t since_ns;    /* CLOCK_BOOTTIME, when it was attached */
@@ -87,6 +87,13 @@ static inline void mount_cleanup(struct mount **m)
 bool mount_ended(struct mount *m);
 /* The same and, if it was the last, fs->unmount: also called when the last reference goes. */
 void mount_end(struct mount *m, uint64_t deadline_ns);
+
+/* Something on it was named: it is not unused any more. */
+static inline void mount_used(struct mount *m)
+{
+	if (atomic_load_explicit(&m->expiring, memory_order_relaxed))
+		atomic_store(&m->expiring, false);
+}
 
 /* May names and data be changed through this mount? 0 or -EROFS. */
 static inline int mount_want_write(const struct mount *m)

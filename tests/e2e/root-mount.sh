@@ -27,10 +27,18 @@ umount mnt
 ! test -e mnt/owned
 mount disk.img mnt
 stat -c %u:%g mnt/owned
-umount "$PWD/mnt"
+"$PYTHON" -c '
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+def expire():
+    return 0 if libc.umount2(b"mnt", 4) == 0 else ctypes.get_errno()
+seen = [expire()]
+os.stat("mnt")
+print("expire:", [e == errno.EAGAIN for e in seen + [expire()]], expire())'
 INSIDE
 gives "mount, findmnt, cp, chown, umount" 0 um --root -- sh inside.sh
 has "chown" "$OUT" 12:34
+has "MNT_EXPIRE: twice, and unused between" "$OUT" "expire: [True, True] 0"
 clean_fs disk.img
 is "the owner is in the image" \
 	"$(debugfs -R 'stat owned' disk.img 2>/dev/null | grep -o 'User: *[0-9]* *Group: *[0-9]*' | tr -s ' ')" \

@@ -275,6 +275,24 @@ static void truncates(void)
 	show("t");
 }
 
+/* file_getattr(2), file_setattr(2) (Linux 6.17): what is wrong with the call itself. */
+static void file_attrs(void)
+{
+	enum { GET = 468, SET = 469, SIZE = 24 };
+	char attr[5000] = "";
+
+	R(syscall(GET, AT_FDCWD, "t", attr, SIZE, -1));
+	R(syscall(GET, AT_FDCWD, "t", attr, 0, 0));
+	R(syscall(GET, AT_FDCWD, "t", attr, SIZE - 1, 0));
+	R(syscall(GET, AT_FDCWD, "t", attr, 5000, 0));
+	R(syscall(GET, AT_FDCWD, "none", attr, SIZE, 0));
+	R(syscall(SET, AT_FDCWD, "t", attr, SIZE, 0x8000));
+	R(syscall(SET, AT_FDCWD, "t", NULL, SIZE, 0));
+	R(syscall(SET, AT_FDCWD, "t", attr, SIZE - 1, 0));
+	R(syscall(SET, AT_FDCWD, "t", attr, 5000, 0));
+	R(syscall(SET, AT_FDCWD, "none", attr, SIZE, 0));
+}
+
 int main(void)
 {
 	umask(022);
@@ -282,5 +300,6 @@ int main(void)
 	owners();
 	times();
 	truncates();
+	file_attrs();
 	return tap_done(&t);
 }
