@@ -48,6 +48,8 @@ struct in_place {
 	const char *path; /* and what it shall say */
 	/* A link on the way (hop_make_slow), which tells that the kernel has copied the path. */
 	const char *link;
+	void (*copied)(void *arg); /* called then; may be NULL */
+	void *arg;
 	/* What /proc/TID/cwd, or of an exec /proc/TID/exe, is when the call has succeeded. */
 	struct stat then;
 	/* exec: the guest's argv, whose strings keep their old words; 0 for other calls */

@@ -66,6 +66,8 @@ static enum verdict enter_in_place(struct call *c, int fd, const char *real)
 		return call_return(c, -EACCES);
 	ip.path = hop.path;
 	ip.link = hop.link;
+	ip.copied = hop_shorten;
+	ip.arg = &hop;
 	v = inject_in_place(c, &ip);
 	if (v == DONE && c->ret == -ENAMETOOLONG)
 		c->ret = -EACCES;

@@ -13,7 +13,8 @@ struct hop {
 	char link[PATH_MAX];	 /* a symbolic link of ours to remove, or "" */
 	char dir[PATH_MAX];	 /* and the directory made for it, or "" */
 	int guest_fd;		 /* the guest was given this descriptor, 0: none */
-	unsigned nslow;		 /* links on the long way, in dir */
+	unsigned nslow;		 /* links on the long way, in dir, */
+	char end[PATH_MAX];	 /* and where it ends */
 };
 
 /* May the guest open /proc/OURSELVES/fd/N: same ids and user namespace, and not more capabilities than
@@ -41,6 +42,8 @@ int MUST_CHECK hop_make_short(struct call *c, int fd, const char *real, const ch
  * first link that it follows, h->link, has an access time other than 1 s from then on. */
 int MUST_CHECK hop_make_slow(
 	struct call *c, int fd, const char *real, size_t room, struct hop *h);
+/* The rest of that way is not needed any more (struct hop *). */
+void hop_shorten(void *hop);
 void hop_release(struct hop *h);
 #define _cleanup_hop_ _cleanup_(hop_release)
 
