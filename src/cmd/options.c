@@ -14,7 +14,7 @@ static const char help_text[] =
 	"\n"
 	"  -m, --mount SOURCE:TARGET[,OPTIONS]\n"
 	"                     mount an image, or NAME#SOURCE with the FUSE server NAME; may be repeated.\n"
-	"                     Options: type=TYPE, ro, server=COMMAND, and the server's own.\n"
+	"                     Options: type=TYPE, ro, partition=N, server=COMMAND, and the server's own.\n"
 	"                     \"\\:\", \"\\,\" and \"\\\\\" stand for \":\", \",\" and \"\\\" in names\n"
 	"      --bind SOURCE:TARGET[,OPTIONS]\n"
 	"                     show a folder or file at another place too; the same as -m with the option\n"

@@ -44,13 +44,16 @@ static int judge(blkid_probe pr, const char *path, char **ret_type, char **ret_m
 		*ret_type = strdup(type);
 		return *ret_type ? 0 : -ENOMEM;
 	}
-	if (table)
-		*ret_message = str_printf("%s is a whole disk with a %s partition table: give the "
-					  "partition's offset with the option offset=BYTES and its "
-					  "type with type=TYPE (fdisk -l shows them)", path, table);
-	else
+	if (table) {
+		_cleanup_free_ char *all = partition_list(blkid_probe_get_fd(pr));
+
+		*ret_message = str_printf("%s is a whole disk with a %s partition table: choose one "
+					  "with the option partition=N: %s", path, table,
+			all ? all : "it cannot be read");
+	} else {
 		*ret_message = str_printf("%s: no file system known to libblkid is in it; if you "
 					  "know better, give the option type=TYPE", path);
+	}
 	return -EINVAL;
 }
 
@@ -65,32 +68,32 @@ static uint64_t le(const unsigned char *p, int n)
 
 /* How long a file system says it is: 0 when its type is none of these. (libblkid tells it from
  * util-linux 2.39 on.) */
-static uint64_t fs_size(int fd, const char *type)
+static uint64_t fs_size(int fd, off_t at, const char *type)
 {
 	unsigned char sb[1024];
 
-	if (strncmp(type, "ext", 3) == 0 && pread(fd, sb, sizeof(sb), 1024) == sizeof(sb)) {
+	if (strncmp(type, "ext", 3) == 0 && pread(fd, sb, sizeof(sb), at + 1024) == sizeof(sb)) {
 		uint64_t blocks = le(sb + 4, 4);
 
 		if (le(sb + 96, 4) & 0x80) /* INCOMPAT_64BIT */
 			blocks |= le(sb + 0x150, 4) << 32;
 		return le(sb + 24, 4) > 6 ? 0 : blocks * (1024ull << le(sb + 24, 4));
 	}
-	if (strcmp(type, "squashfs") == 0 && pread(fd, sb, 96, 0) == 96)
+	if (strcmp(type, "squashfs") == 0 && pread(fd, sb, 96, at) == 96)
 		return le(sb + 40, 8);
-	if (strcmp(type, "iso9660") == 0 && pread(fd, sb, 256, 32768) == 256)
+	if (strcmp(type, "iso9660") == 0 && pread(fd, sb, 256, at + 32768) == 256)
 		return le(sb + 80, 4) * le(sb + 128, 2);
-	if (strcmp(type, "ntfs") == 0 && pread(fd, sb, 512, 0) == 512)
+	if (strcmp(type, "ntfs") == 0 && pread(fd, sb, 512, at) == 512)
 		return le(sb + 40, 8) * le(sb + 11, 2);
 	return 0;
 }
 
 /* The message of a copy that was cut short. */
-static void note_truncated(
-	int fd, blkid_probe pr, const char *path, uint64_t size, char **ret_message)
+static void note_truncated(int fd, blkid_probe pr, const char *path, const struct image_part *part,
+	char **ret_message)
 {
 	const char *type = probe_value(pr, "TYPE");
-	uint64_t want = type ? fs_size(fd, type) : 0;
+	uint64_t want = type ? fs_size(fd, (off_t)part->offset, type) : 0, size = part->size;
 
 	if (want > size)
 		*ret_message = str_printf("%s is truncated: its file system (%s) has %llu bytes, "
@@ -98,18 +101,81 @@ static void note_truncated(
 			(unsigned long long)want, (unsigned long long)size);
 }
 
-static int probe_fd(int fd, const char *path, uint64_t size, char **ret_type, char **ret_message)
+/* Files that are no file system, but that a server shows as one, or that need a program before. */
+static const struct magic {
+	const char *type;
+	unsigned at;
+	unsigned char n, bytes[8];
+} magics[] = {
+	{ "zip", 0, 4, "PK\3\4" },
+	{ "zip", 0, 4, "PK\5\6" }, /* with nothing in it */
+	{ "tar", 257, 5, "ustar" },
+	{ "7z", 0, 6, "7z\xbc\xaf\x27\x1c" },
+	{ "rar", 0, 4, "Rar!" },
+	{ "cpio", 0, 5, "07070" },
+	{ "cpio", 0, 2, "\xc7\x71" },
+	{ "rpm", 0, 4, "\xed\xab\xee\xdb" },
+	{ "deb", 0, 7, "!<arch>" },
+	{ "xar", 0, 4, "xar!" },
+	{ "cab", 0, 4, "MSCF" },
+	{ "gzip", 0, 2, "\x1f\x8b" },
+	{ "bzip2", 0, 3, "BZh" },
+	{ "xz", 0, 6, "\xfd"
+		      "7zXZ" },
+	{ "zstd", 0, 4, "\x28\xb5\x2f\xfd" },
+	{ "qcow2", 0, 4, "QFI\xfb" },
+	{ "vmdk", 0, 4, "KDMV" },
+	{ "vdi", 64, 4, "\x7f\x10\xda\xbe" },
+	{ "vhdx", 0, 8, { 'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e' } },
+};
+
+static const char *magic_type(int fd)
+{
+	unsigned char head[512] = "";
+
+	if (pread(fd, head, sizeof(head), 0) <= 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+		if (memcmp(head + magics[i].at, magics[i].bytes, magics[i].n) == 0)
+			return magics[i].type;
+	}
+	return NULL;
+}
+
+/* The disks of virtual machines: what is in them is seen through another program. */
+static bool is_vm_disk(const char *type)
+{
+	return strcmp(type, "qcow2") == 0 || strncmp(type, "v", 1) == 0;
+}
+
+static int judge_magic(const char *magic, const char *path, char **ret_type, char **ret_message)
+{
+	if (is_vm_disk(magic)) {
+		*ret_message = str_printf(
+			"%s is a disk in the format %s: make it a file first, in the view, with "
+			"\"nbdfuse DIR/disk --socket-activation qemu-nbd -f %s %s &\" (apt install "
+			"libnbd-bin qemu-utils), then mount that", path, magic, magic, path);
+		return -EINVAL;
+	}
+	*ret_type = strdup(magic);
+	return *ret_type ? 0 : -ENOMEM;
+}
+
+static int probe_fd(int fd, const char *path, const struct image_part *part, bool whole,
+	char **ret_type, char **ret_message)
 {
 	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
+	const char *magic = whole ? magic_type(fd) : NULL;
 	int r;
 
 	if (!pr)
 		return -ENOMEM;
-	if (blkid_probe_set_device(pr, fd, 0, 0) != 0)
+	if (blkid_probe_set_device(pr, fd, (blkid_loff_t)part->offset,
+		    whole ? 0 : (blkid_loff_t)part->size) != 0)
 		return -EIO;
 	blkid_probe_enable_superblocks(pr, 1);
 	blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
-	blkid_probe_enable_partitions(pr, 1);
+	blkid_probe_enable_partitions(pr, whole);
 	r = blkid_do_safeprobe(pr);
 	if (r == -2) {
 		*ret_message = str_printf("%s: more than one file system could be in it: give the "
@@ -120,14 +186,18 @@ static int probe_fd(int fd, const char *path, uint64_t size, char **ret_type, ch
 		*ret_message = str_printf("%s: cannot be read: %s", path, strerror(errno));
 		return -EIO;
 	}
-	note_truncated(fd, pr, path, size, ret_message);
+	if (magic && !probe_value(pr, "TYPE"))
+		return judge_magic(magic, path, ret_type, ret_message);
+	note_truncated(fd, pr, path, part, ret_message);
 	if (*ret_message)
 		return -EINVAL;
 	return judge(pr, path, ret_type, ret_message);
 }
 
-int image_type(int fd, const char *path, char **ret_type, char **ret_message)
+int image_type(int fd, const char *path, const struct image_part *part, char **ret_type,
+	char **ret_message)
 {
+	struct image_part all = { .size = UINT64_MAX };
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -141,8 +211,16 @@ int image_type(int fd, const char *path, char **ret_type, char **ret_message)
 		*ret_message = str_printf("%s is empty", path);
 		return -EINVAL;
 	}
-	return probe_fd(fd, path, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : UINT64_MAX,
-		ret_type, ret_message);
+	if (S_ISREG(st.st_mode))
+		all.size = (uint64_t)st.st_size;
+	if (part && part->size && part->offset < all.size) {
+		all.size -= part->offset;
+		all.offset = part->offset;
+		if (part->size < all.size)
+			all.size = part->size;
+		return probe_fd(fd, path, &all, false, ret_type, ret_message);
+	}
+	return probe_fd(fd, path, &all, true, ret_type, ret_message);
 }
 
 /* Who holds the lock, as the holder wrote it. */

@@ -10,6 +10,8 @@ void mount_options_release(struct mount_options *o)
 	free(o->type);
 	free(o->server);
 	free(o->rest);
+	free(o->partition);
+	free(o->offset);
 }
 
 static const struct {
@@ -48,6 +50,17 @@ static const struct {
 	{ "loop", 0, 0 },
 };
 
+static bool take_value(const char *opt, const char *name, char **value)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(opt, name, n) != 0)
+		return false;
+	free(*value);
+	*value = strdup(opt + n);
+	return true;
+}
+
 /* One option: its flags, or one of ours; false: the server's. */
 static bool take_option(struct mount_options *o, const char *opt)
 {
@@ -57,16 +70,10 @@ static bool take_option(struct mount_options *o, const char *opt)
 			return true;
 		}
 	}
-	if (strncmp(opt, "type=", 5) == 0) {
-		free(o->type);
-		o->type = strdup(opt + 5);
+	if (take_value(opt, "type=", &o->type) || take_value(opt, "server=", &o->server) ||
+		take_value(opt, "partition=", &o->partition) ||
+		take_value(opt, "offset=", &o->offset))
 		return true;
-	}
-	if (strncmp(opt, "server=", 7) == 0) {
-		free(o->server);
-		o->server = strdup(opt + 7);
-		return true;
-	}
 	return strncmp(opt, "x-", 2) == 0 || strncmp(opt, "X-", 2) == 0 ||
 	       strncmp(opt, "loop=", 5) == 0 || strncmp(opt, "comment=", 8) == 0;
 }

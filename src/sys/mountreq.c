@@ -33,6 +33,7 @@ struct job {
 	struct mount_options o;
 	char *source;	   /* absolute where it is a file */
 	int image;	   /* the source opened, or -1: it is no file ("user@host:dir") */
+	struct image_part part; /* of the image */
 	char *type;
 	struct server server;
 	struct path where;
@@ -144,7 +145,9 @@ static int open_source(struct job *j)
 		j->image = ls.fd;
 		if (ls.read_only)
 			j->o.flags |= MS_RDONLY;
-		return ls.offset ? add_option(j, "offset=%llu", (unsigned long long)ls.offset) : 0;
+		if (ls.offset)
+			j->part = (struct image_part){ .offset = ls.offset, .size = UINT64_MAX };
+		return 0;
 	}
 	r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &p);
 	if (r < 0)
@@ -173,9 +176,42 @@ static int open_source(struct job *j)
 	return 0;
 }
 
+/* What its server cannot write, or not rightly (archivemount forgets what was renamed). */
 static bool type_is_read_only(const char *type)
 {
-	return strcmp(type, "iso9660") == 0 || strcmp(type, "squashfs") == 0;
+	static const char *const types[] = { "iso9660", "squashfs", "erofs", "tar", "7z", "rar",
+		"cpio", "rpm", "deb", "xar", "cab", "gzip", "bzip2", "xz", "zstd" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where in the image the file system is, if it was said. */
+static int find_part(struct job *j)
+{
+	const char *partition = j->o.partition, *word = partition ? partition : j->o.offset;
+	unsigned long long n;
+	char *end;
+
+	if (!word)
+		return 0;
+	errno = 0;
+	n = strtoull(word, &end, 10);
+	if (errno || *end || word[0] < '0' || word[0] > '9' || n > INT64_MAX)
+		return fail(j, -EINVAL, "%s=%s: not a number", partition ? "partition" : "offset",
+			word);
+	if (j->image < 0)
+		return fail(j, -EINVAL, "%s: no image, so it has no %s", j->source,
+			partition ? "partitions" : "offset");
+	if (partition)
+		return partition_find(j->image, j->source, n > 1024 ? 0 : (unsigned)n, &j->part,
+			j->ret_message);
+	if (n)
+		j->part = (struct image_part){ .offset = n, .size = UINT64_MAX };
+	return 0;
 }
 
 /* Source and type: what is to be served, by whom. */
@@ -196,8 +232,11 @@ static int find_type(struct job *j)
 	r = open_source(j);
 	if (r < 0 && !is_fuse_type(j))
 		return fail(j, r, "%s: %s", j->source, strerror(-r));
+	r = find_part(j);
+	if (r < 0)
+		return r;
 	if (!j->type) {
-		r = image_type(j->image, j->source, &j->type, j->ret_message);
+		r = image_type(j->image, j->source, &j->part, &j->type, j->ret_message);
 		if (r < 0)
 			return fail(j, r, "%s: its type cannot be found: %s", j->source,
 				strerror(-r));
@@ -223,16 +262,38 @@ static int find_server(struct job *j)
 	return r;
 }
 
+/* A server that is not told where to begin by its command line may know the option. */
+static int place_part(struct job *j)
+{
+	if (!j->part.offset || strstr(j->server.command, "%f"))
+		return 0;
+	if (!j->o.partition)
+		return add_option(j, "offset=%llu", (unsigned long long)j->part.offset);
+	return fail(j, -EINVAL,
+		"%s: partition %s is %s, whose server cannot begin within a file: make it a file first, "
+		"in the view, with \"nbdfuse DIR/disk [ nbdkit --exit-with-parent --filter=partition "
+		"file %s partition=%s ] &\" (apt install libnbd-bin nbdkit), then mount that",
+		j->source, j->o.partition, j->type, j->source, j->o.partition);
+}
+
 static int make_argv(struct job *j, char ***ret)
 {
-	_cleanup_free_ char *options = str_printf("%s%s",
-		j->o.flags & MS_RDONLY ? "ro" : "rw", j->o.rest ? j->o.rest : "");
-	int r;
+	struct server_places places = {
+		.source = j->p->alias ? j->p->alias : j->source,
+		.mountpoint = j->p->mountpoint ? j->p->mountpoint : j->where.name,
+		.offset = j->part.offset,
+	};
+	_cleanup_free_ char *options = NULL;
+	int r = place_part(j);
 
+	if (r < 0)
+		return r;
+	options = str_printf("%s%s", j->o.flags & MS_RDONLY ? "ro" : "rw",
+		j->o.rest ? j->o.rest : "");
 	if (!options)
 		return -ENOMEM;
-	r = server_argv(j->server.command, j->p->alias ? j->p->alias : j->source,
-		j->p->mountpoint ? j->p->mountpoint : j->where.name, options, ret);
+	places.options = options;
+	r = server_argv(j->server.command, &places, ret);
 	if (r == -EINVAL)
 		return fail(j, r, "the server command \"%s\" is empty or has an open quote",
 			j->server.command);

@@ -10,7 +10,9 @@
 
 struct server {
 	char *type;
-	char *command; /* template: %s source, %m mount point, %o options, never empty */
+	/* template: %s source, %m mount point, %o options, never empty, %w the same with "rw+" for "rw",
+	 * %f where in the source it begins */
+	char *command;
 	char *package; /* Debian's */
 };
 /* The line for a type: given on the command line ("TYPE=COMMAND", may be NULL), from the user's table,
@@ -21,17 +23,31 @@ char *server_command(const char *command);
 void server_release(struct server *s);
 /* The words of a command template with its places filled in; NULL-terminated, free with
  * strv_free(). Single and double quotes group words. -EINVAL for an open quote, -ENOMEM. */
-int MUST_CHECK server_argv(const char *command, const char *source, const char *mountpoint,
-	const char *options, char ***ret);
+struct server_places {
+	const char *source, *mountpoint, *options;
+	uint64_t offset;
+};
+int MUST_CHECK server_argv(const char *command, const struct server_places *places, char ***ret);
 void strv_free(char **v);
 /* Is the program of argv[0] there (PATH)? */
 bool server_installed(const char *program);
 
 /* ---- image.c: what is in an image, and who has it ---- */
 
-/* libblkid's name of the file system in an image. -EINVAL with a message: unknown, truncated,
- * encrypted, a whole disk with partitions ... */
-int MUST_CHECK image_type(int fd, const char *path, char **ret_type, char **ret_message);
+/* Where in an image a file system lies, in bytes; size 0: in all of it. */
+struct image_part {
+	uint64_t offset, size;
+};
+/* The type of what is in an image, or in a part of it (NULL: all): libblkid's name, or that of an
+ * archive ("zip", "tar" ...). -EINVAL with a message: unknown, truncated, encrypted, a whole disk with
+ * partitions ... */
+int MUST_CHECK image_type(int fd, const char *path, const struct image_part *part, char **ret_type,
+	char **ret_message);
+/* partition.c: the partitions of a whole disk in words, malloc'ed; NULL: it has no table. */
+char *partition_list(int fd);
+/* Where a partition lies; -EINVAL with a message that lists them. */
+int MUST_CHECK partition_find(
+	int fd, const char *path, unsigned number, struct image_part *ret, char **ret_message);
 /* Locks an image against being mounted twice, as long as the descriptor is open: fd; -EBUSY with a
  * message. */
 int MUST_CHECK image_lock(
@@ -45,6 +61,7 @@ void image_unlock(int fd);
 struct mount_options {
 	char *type, *server;
 	char *rest; /* for the server: no flags, nothing of ours */
+	char *partition, *offset; /* as given: where in the image it begins */
 	unsigned long flags;
 };
 

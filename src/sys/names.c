@@ -25,12 +25,6 @@ static int create_check(const struct at *a, bool isdir)
 	return r < 0 ? r : attrs_may_create(a->p.parent, &a->req);
 }
 
-/* A file system without the operation: what the kernel's VFS says. */
-static int no_op(int r)
-{
-	return r == -ENOSYS ? -EPERM : r;
-}
-
 /* ---- mkdir ---- */
 
 /* fuse2fs applies an umask of its own (022). */
@@ -47,7 +41,9 @@ static int mkdir_mode(const struct at *a, struct inode *made, mode_t mode)
 	if (r < 0 || !(mode & ~attr.mode & 01777))
 		return r;
 	set.mode = attr.mode | mode;
-	return inode_setattr(made, &a->req, NULL, &set);
+	r = inode_setattr(made, &a->req, NULL, &set);
+	/* it is made, in a file system without modes */
+	return r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP ? 0 : r;
 }
 
 static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
@@ -67,7 +63,7 @@ static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 	if (r == 0)
 		r = create_check(&a, true);
 	if (r == 0)
-		r = no_op(inode_mkdir(a.p.parent, &a.req, a.p.last, S_IFDIR | mode, &made));
+		r = inode_mkdir(a.p.parent, &a.req, a.p.last, S_IFDIR | mode, &made);
 	if (r == 0)
 		r = mkdir_mode(&a, made, mode);
 	return call_return(c, r);
@@ -127,8 +123,8 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 	if (r == 0 && (S_ISCHR(mode) || S_ISBLK(mode)) && a.req.uid != 0)
 		r = -EPERM;
 	if (r == 0)
-		r = no_op(inode_mknod(a.p.parent, &a.req, a.p.last, mode,
-			S_ISCHR(mode) || S_ISBLK(mode) ? dev_decode(dev) : 0, &made));
+		r = inode_mknod(a.p.parent, &a.req, a.p.last, mode,
+			S_ISCHR(mode) || S_ISBLK(mode) ? dev_decode(dev) : 0, &made);
 	return call_return(c, r);
 }
 
@@ -171,7 +167,7 @@ static enum verdict do_symlink(struct call *c, int target_arg, int dirfd, int ar
 	if (r == 0)
 		r = create_check(&a, false);
 	if (r == 0)
-		r = no_op(inode_symlink(a.p.parent, &a.req, a.p.last, target, &made));
+		r = inode_symlink(a.p.parent, &a.req, a.p.last, target, &made);
 	return call_return(c, r);
 }
 
@@ -209,7 +205,7 @@ static int unlink_virtual(struct at *a)
 	if (r < 0)
 		return r;
 	held = file_settle(a->p.inode, &a->req);
-	r = no_op(inode_unlink(a->p.parent, &a->req, a->p.last));
+	r = inode_unlink(a->p.parent, &a->req, a->p.last);
 	file_settled(a->p.inode, held);
 	return r;
 }
@@ -259,7 +255,7 @@ static int rmdir_virtual(struct at *a)
 		return r;
 	if (view_has_mount_below(&a->c->um->view, a->p.name))
 		return -ENOTEMPTY;
-	return no_op(inode_rmdir(a->p.parent, &a->req, a->p.last));
+	return inode_rmdir(a->p.parent, &a->req, a->p.last);
 }
 
 static enum verdict do_rmdir(struct call *c, int dirfd, int arg)

@@ -135,9 +135,31 @@ int server_find(char *const *given, const char *type, struct server *ret)
 	return find_by_name(type, ret);
 }
 
+static void put_place(FILE *out, char which, const struct server_places *at)
+{
+	switch (which) {
+	case 's':
+		fputs(at->source, out);
+		break;
+	case 'm':
+		fputs(at->mountpoint, out);
+		break;
+	case 'o':
+		fputs(at->options, out);
+		break;
+	case 'w':
+		fprintf(out, "%.2s%s%s", at->options, at->options[1] == 'w' ? "+" : "", at->options + 2);
+		break;
+	case 'f':
+		fprintf(out, "%llu", (unsigned long long)at->offset);
+		break;
+	default:
+		fputc('%', out);
+	}
+}
+
 /* One word of a template, with its places filled in and its quotes taken away. */
-static int expand_word(FILE *out, const char **p, const char *source, const char *mountpoint,
-	const char *options)
+static int expand_word(FILE *out, const char **p, const struct server_places *at)
 {
 	char quote = 0;
 
@@ -146,16 +168,8 @@ static int expand_word(FILE *out, const char **p, const char *source, const char
 
 		if (quote ? ch == quote : ch == '"' || ch == '\'') {
 			quote = quote ? 0 : ch;
-		} else if (ch == '%' && (*p)[1] && strchr("smo%", (*p)[1])) {
-			(*p)++;
-			if (**p == 's')
-				fputs(source, out);
-			else if (**p == 'm')
-				fputs(mountpoint, out);
-			else if (**p == 'o')
-				fputs(options, out);
-			else
-				fputc('%', out);
+		} else if (ch == '%' && (*p)[1] && strchr("smowf%", (*p)[1])) {
+			put_place(out, *++*p, at);
 		} else {
 			fputc(ch, out);
 		}
@@ -170,8 +184,7 @@ void strv_free(char **v)
 	free(v);
 }
 
-int server_argv(const char *command, const char *source, const char *mountpoint,
-	const char *options, char ***ret)
+int server_argv(const char *command, const struct server_places *places, char ***ret)
 {
 	char **v = NULL;
 	size_t n = 0;
@@ -197,7 +210,7 @@ int server_argv(const char *command, const char *source, const char *mountpoint,
 			r = -ENOMEM;
 			break;
 		}
-		r = expand_word(out, &command, source, mountpoint, options);
+		r = expand_word(out, &command, places);
 		if (fclose(out) != 0 && r == 0)
 			r = -ENOMEM;
 		v[n++] = word;
