@@ -75,7 +75,7 @@ static void op_readdir(
 	(void)ino;
 	(void)fi;
 	for (uint64_t i = index_of(off); buf && i < count + 2; i++) {
-		struct stat st = { .st_ino = i, .st_mode = i < 2 ? S_IFDIR : S_IFREG };
+		struct stat st = { .st_ino = i + 1, .st_mode = i < 2 ? S_IFDIR : S_IFREG };
 		char name[32];
 		size_t n;
 
