@@ -316,13 +316,14 @@ static enum verdict run_by_fd(struct exec *x, int fd)
 	a.args[2] = x->argv.v;
 	a.args[3] = x->envp.v;
 	a.args[4] = AT_EMPTY_PATH;
+	a.argv = x->argv;
+	a.argv_arg = 2;
+	a.envp = x->envp;
 	a.close_fd = hop.guest_fd;
 	if (x->last > 0) {
 		make_head(x);
 		a.head = x->head;
-		a.argv = x->argv;
 		a.skip = 1;
-		a.argv_arg = 2;
 	}
 	return inject_call(x->c, &a);
 }

@@ -105,6 +105,19 @@ is "under strace" "$OUT" "64 bits: on the mount; ./prog64
 32 bits: on the mount; ./prog32
 64 bits: on the mount; ./prog64"
 
+# in a mount namespace of a guest's own, where the program is run by a descriptor
+if unshare -Urm true 2>/dev/null; then
+	inside "unshare -Urm ./prog32 exec ./prog64 file | cut -d ';' -f 1-2
+unshare -Urm ./prog64 exec ./prog32 file | cut -d ';' -f 1-2
+mkdir w && cd w && unshare -Urm $TOP/build-check/tests/guest-compat >out
+grep -c 'COMPAT is yes' out; grep 'argument 0' out | sort | uniq -c | sed 's/.* - //'"
+	is "in a mount namespace" "$OUT" "64 bits: on the mount; ./prog64
+32 bits: on the mount; ./prog32
+2
+argument 0: ./prog
+argument 0: name"
+fi
+
 # an interpreter of the view
 loader=$(find /lib32/ld-linux.so.2 /lib/ld-linux.so.2 2>/dev/null | head -n 1)
 if [ -n "$loader" ]; then
