@@ -19,6 +19,7 @@
 #include "sys/mountint.h"
 
 #define MAX_ENDED 64
+#define SERVER_IDLE_NS (30 * NSEC_PER_SEC)
 
 int mountsrv_new(struct um *um, struct mountsrv **ret)
 {
@@ -212,6 +213,45 @@ bool mountsrv_started(struct mountsrv *ms, const struct fs *fs)
 	return started;
 }
 
+/* How much the process has run, in ticks; 0 when it is gone. */
+static unsigned long long ran(pid_t pid)
+{
+	_cleanup_free_ char *stat = NULL;
+	unsigned long long user = 0, system = 0;
+	char path[64], *paren;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_file(path, 4096, &stat, NULL) < 0)
+		return 0;
+	paren = strrchr(stat, ')');
+	if (!paren || sscanf(paren + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+			      &user, &system) != 2)
+		return 0;
+	return user + system;
+}
+
+/* Waits for a server that has nothing more to serve. It may have much to write (archivemount its whole
+ * archive); one that does nothing at all for long hangs. */
+static bool server_ends(struct service *s, uint64_t deadline_ns)
+{
+	uint64_t since = now_ns(), now = since;
+	unsigned long long before = 0;
+
+	while (now < deadline_ns && now - since < SERVER_IDLE_NS) {
+		uint64_t until = now + NSEC_PER_SEC;
+		unsigned long long cpu;
+
+		if (service_ended(s, until < deadline_ns ? until : deadline_ns))
+			return true;
+		now = now_ns();
+		cpu = ran(s->pid);
+		if (cpu != before)
+			since = now;
+		before = cpu;
+	}
+	return service_ended(s, 0);
+}
+
 void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 {
 	struct mount_pending *p, *found = NULL;
@@ -228,7 +268,7 @@ void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 	if (!found)
 		return;
 	/* only when the server is gone is the image whole */
-	if (!service_ended(&found->service, deadline_ns)) {
+	if (!server_ends(&found->service, deadline_ns)) {
 		log_warn("%s: its server does not end and is killed", found->source);
 		service_stop(&found->service, NSEC_PER_SEC);
 	}

@@ -37,8 +37,21 @@ touch go
 wait
 gives "free again" 0 um -m fs.img:mnt,ro -m fs.img:/mnt,ro -- true
 
+# One that does not end after its mount did, and does nothing: beside the next, which also takes 30 s.
+ext4_image hang.img 16M
+mkdir hung
+printf '#!/bin/sh\nfuse2fs -f "$1" "$2"\nexec sleep 1000\n' >hang
+chmod +x hang
+um -m "hang.img:hung,server=$HERE/hang" -- sh -c 'echo kept >hung/file' &
+hanging=$!
+
 gives "never mounts" 125 um -m 'fs.img:mnt,server=sh -c "sleep 1000"' -- true
 has "never mounts" "$OUT" "within 30 s"
+
+wait "$hanging" || fail "a server that hangs: status $?"
+has "a server that hangs" "$(cat "$LOG")" "does not end and is killed"
+is "what it had written" "$(debugfs -R 'cat file' hang.img 2>/dev/null)" kept
+clean_fs hang.img
 
 cat >die.sh <<'INSIDE'
 set -ux
