@@ -52,11 +52,16 @@ struct in_place {
 	void *arg;
 	/* What /proc/TID/cwd, or of an exec /proc/TID/exe, is when the call has succeeded. */
 	struct stat then;
-	/* exec: the guest's argv, whose strings keep their old words; 0 for other calls */
-	gaddr_t argv;
-	/* exec: what argv and AT_EXECFN are to read in the place of `path`, if the length is the same */
+	/* exec: the guest's argv and environment, whose strings keep their old words; 0 for other calls */
+	gaddr_t argv, envp;
+	/* exec: what argv and AT_EXECFN are to read in the place of `path`, if it is not longer */
 	const char *shown;
+	/* exec: what lies behind the string may be written over too, where inject_sole() */
+	bool over;
 };
+
+/* Is the calling thread the only one that runs in its memory? */
+bool inject_sole(struct call *c);
 
 /* How long a string may be written at `at`, where `old` is: zero bytes behind it are room. */
 size_t inject_room(struct call *c, gaddr_t at, const char *old);

@@ -23,11 +23,14 @@
 #include "base/log.h"
 #include "engine/abi.h"
 #include "engine/claim.h"
+#include "engine/status.h"
 
 #define WAIT_MAX_NS (5 * NSEC_PER_SEC)
 #define FAST_NS (20 * 1000000u)
 #define SHORT_SLICE_NS 100000
 #define ROOM_MAX 128
+#define MAX_STRINGS 4096
+#define KCMP_VM_ 1
 #define SHOW_MAX (4u << 20)
 
 static int open_mem(pid_t tid)
@@ -64,7 +67,7 @@ struct patch {
 	char *saved, *written; /* one block */
 };
 
-#define MAX_PATCHES 8
+#define MAX_PATCHES 16
 
 struct patches {
 	int mem;
@@ -269,20 +272,24 @@ static uint64_t stack_of(pid_t tid)
 	return sp;
 }
 
-/* argv often holds the very string that is written over: it gets a copy below the stack. */
-static int keep_argv(struct call *c, const struct in_place *ip, struct patches *s)
+/* argv often holds the very string that is written over: it gets a copy below *sp. So do the strings
+ * behind it, those of the environment as well; the arrays themselves must lie elsewhere. */
+static int keep_strings(struct call *c, const struct in_place *ip, struct patches *s, gaddr_t array,
+	uint64_t *sp)
 {
-	uint64_t sp = stack_of(c->tid) - 128, end = ip->at.v + strlen(ip->path) + 1;
+	uint64_t end = ip->at.v + strlen(ip->path) + 1;
 	size_t size = abi_word_size(c);
 
-	for (unsigned i = 0; i < 4096; i++) {
-		gaddr_t slot = gaddr_add(ip->argv, i * size), arg;
+	for (unsigned i = 0; i < MAX_STRINGS && array.v; i++) {
+		gaddr_t slot = gaddr_add(array, i * size), arg;
 		char word[PATH_MAX];
 		ssize_t n;
-		int r = abi_read_ptr(c, ip->argv, i, &arg);
+		int r = abi_read_ptr(c, array, i, &arg);
 
 		if (r < 0)
 			return r;
+		if (slot.v < end && slot.v + size > ip->at.v)
+			return -E2BIG;
 		if (arg.v == 0)
 			return 0;
 		if (arg.v >= end || arg.v < ip->at.v)
@@ -290,17 +297,43 @@ static int keep_argv(struct call *c, const struct in_place *ip, struct patches *
 		n = guest_read_str(c, arg, word, sizeof(word));
 		if (n < 0)
 			return (int)n;
-		sp = (sp - (uint64_t)n - 1) & ~15ull;
+		*sp = (*sp - (uint64_t)n - 1) & ~15ull;
 		/* int $0x80 in 64-bit code: its stack is out of the call's reach */
-		if (call_is32(c) && sp > UINT32_MAX)
+		if (call_is32(c) && *sp > UINT32_MAX)
 			return -EFAULT;
-		r = patch(s, sp, word, (size_t)n + 1);
+		r = patch(s, *sp, word, (size_t)n + 1);
 		if (r == 0)
-			r = patch(s, slot.v, &sp, size);
+			r = patch(s, slot.v, sp, size);
 		if (r < 0)
 			return r;
 	}
-	return -E2BIG;
+	return array.v ? -E2BIG : 0;
+}
+
+static int keep_arrays(struct call *c, const struct in_place *ip, struct patches *s)
+{
+	uint64_t sp = stack_of(c->tid) - 128;
+	int r = keep_strings(c, ip, s, ip->argv, &sp);
+
+	return r < 0 ? r : keep_strings(c, ip, s, ip->envp, &sp);
+}
+
+bool inject_sole(struct call *c)
+{
+	char status[STATUS_MAX];
+	pid_t parent;
+	long same;
+
+	if (status_read(c->tid, status, sizeof(status)) < 0 ||
+		status_number(status, "\nThreads:", 10) != 1)
+		return false;
+	/* the parent of a vfork sleeps, but not its other threads */
+	parent = (pid_t)status_number(status, "\nPPid:", 10);
+	same = syscall(SYS_kcmp, c->tid, parent, KCMP_VM_, 0, 0);
+	if (same != 0)
+		return same > 0;
+	return status_read(parent, status, sizeof(status)) > 0 &&
+	       status_number(status, "\nThreads:", 10) == 1;
 }
 
 /* The new program has been told the path it was started by: in argv (a script's), in AT_EXECFN
@@ -310,18 +343,22 @@ static void show(struct call *c, const struct in_place *ip)
 	_cleanup_fd_ int mem = open_mem(c->tid);
 	uint64_t at = stat_field(c->tid, ARG_START), end = stat_field(c->tid, ENV_END);
 	size_t len = strlen(ip->path) + 1, size;
-	_cleanup_free_ char *buf = NULL;
+	_cleanup_free_ char *buf = NULL, *shown = NULL;
 
-	if (mem < 0 || !ip->shown || strlen(ip->shown) + 1 != len || at == 0 || end < at ||
+	if (mem < 0 || !ip->shown || strlen(ip->shown) >= len || at == 0 || end < at ||
 		end - at > SHOW_MAX)
 		return;
+	shown = calloc(1, len);
+	if (!shown)
+		return;
+	memcpy(shown, ip->shown, strlen(ip->shown));
 	size = (size_t)(end - at) + len; /* AT_EXECFN is right behind the environment */
 	buf = malloc(size);
 	if (!buf || pread(mem, buf, size, (off_t)at) != (ssize_t)size)
 		return;
 	for (size_t i = 0; i + len <= size; i += strnlen(buf + i, size - i) + 1) {
 		if (memcmp(buf + i, ip->path, len) == 0 &&
-			pwrite(mem, ip->shown, len, (off_t)(at + i)) < 0)
+			pwrite(mem, shown, len, (off_t)(at + i)) < 0)
 			return;
 	}
 }
@@ -341,10 +378,10 @@ enum verdict inject_in_place(struct call *c, const struct in_place *ip)
 		return call_return(c, mem);
 	if (!ip->argv.v && is_there(c->tid, "cwd", &ip->then))
 		return call_return(c, 0); /* the wait below would see no change */
-	if (strlen(ip->path) > inject_room(c, ip->at, ip->old))
+	if (strlen(ip->path) > inject_room(c, ip->at, ip->old) && !(ip->over && inject_sole(c)))
 		return call_return(c, -ENAMETOOLONG);
 	if (ip->argv.v)
-		r = keep_argv(c, ip, &s);
+		r = keep_arrays(c, ip, &s);
 	if (r == 0 && !call_alive(c))
 		r = -ESRCH;
 	if (r == 0)

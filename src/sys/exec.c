@@ -30,6 +30,7 @@
 #define AT_EXECVE_CHECK 0x10000
 #endif
 
+#define SPILL_MAX 64 /* bytes of a traced guest's memory that its path may need */
 #define MAX_DEPTH 5 /* of interpreters that are scripts, as exec_binprm() has it */
 
 /* One file of the chain. */
@@ -270,7 +271,8 @@ static enum verdict exec_in_place(struct exec *x, int fd, const char *real)
 	int exe = fd >= 0 && x->last == 0 ? fd : x->img[x->last].fd;
 	_cleanup_hop_ struct hop hop = { 0 };
 	struct in_place ip = { .at = x->word_at, .old = x->word, .argv = x->argv,
-		.shown = x->filename };
+		.envp = x->envp, .shown = x->filename, .over = true };
+	size_t want = HOP_SHORTEST + 1 + strlen(basename_of(x->filename));
 	size_t room = inject_room(x->c, x->word_at, x->word);
 	enum verdict v;
 	int r;
@@ -278,7 +280,9 @@ static enum verdict exec_in_place(struct exec *x, int fd, const char *real)
 	if (x->flags & AT_SYMLINK_NOFOLLOW)
 		return call_return(x->c, -EACCES);
 	/* a script must be shown its own name, for which the path must have its length */
-	if (x->last > 0 && room > strlen(x->filename) && strlen(x->filename) >= HOP_SHORTEST)
+	if (room < want && want <= SPILL_MAX && inject_sole(x->c))
+		room = want;
+	if (x->last > 0 && room > strlen(x->filename) && strlen(x->filename) >= want)
 		room = strlen(x->filename);
 	r = hop_make_short(x->c, fd, real, basename_of(x->filename), strlen(x->filename),
 		room, &hop);

@@ -76,6 +76,40 @@ if command -v strace >/dev/null; then
 d/../s.sh b
 ./mybash"
 fi
+if command -v strace >/dev/null; then
+	# names shorter than any path of ours
+	inside 'printf "#!/bin/sh\necho \$0 \$*; read -r c </proc/\$\$/comm; echo \$c\n" >q; chmod +x q
+		cp /usr/bin/printenv e; cp /bin/echo o; cp /bin/sh b
+		FOO=bar strace -o /dev/null ./e FOO; strace -f -o /dev/null sh -c "./q 1; ./o 2 3; exec ./o 4"
+		strace -o /dev/null ./b -c "echo \$0; read -r c </proc/\$\$/comm; echo \$c"
+		strace -o /dev/null -f bash -c "./o 5 | ./b -c cat"; ./e | grep -v ^_= >1; strace -o /dev/null ./e | grep -v ^_= | cmp - 1
+		strace -o /dev/null env -i A=1 ./e'
+	is "under strace, by short names" "$OUT" "bar
+./q 1
+q
+2 3
+4
+./b
+b
+5
+A=1"
+	inside 'cat >chdir.c <<END
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+int main(void)
+{
+	int bad = 0;
+	for (int i = 0; i < 30; i++) {
+		char w[] = "'"$M"'/d", here[4096];
+		bad += chdir(w) < 0 || strcmp(getcwd(here, sizeof(here)), "'"$M"'/d") || chdir("/") < 0;
+	}
+	printf("%d\n", bad);
+}
+END
+		gcc -o chdir chdir.c && strace -o /dev/null ./chdir'
+	is "chdir under strace" "$OUT" 0
+fi
 if command -v gdb >/dev/null; then
 	inside "gdb -q -nx -batch -ex 'break f' -ex run -ex bt -ex cont ./proj/prog"
 	has "a breakpoint of gdb" "$OUT" "#0  f (x=1) at a.c:2"
