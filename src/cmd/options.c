@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/rundir.h"
+#include "cmd/fstab.h"
 
 static const char help_text[] =
 	"Usage: umview [OPTIONS] [--] [COMMAND [ARGUMENT...]]\n"
@@ -16,6 +17,8 @@ static const char help_text[] =
 	"                     mount an image, or NAME#SOURCE with the FUSE server NAME; may be repeated.\n"
 	"                     Options: type=TYPE, ro, partition=N, server=COMMAND, and the server's own.\n"
 	"                     \"\\:\", \"\\,\" and \"\\\\\" stand for \":\", \",\" and \"\\\" in names\n"
+	"  -F, --fstab FILE   mount what this table says, in the form of fstab(5), as dependence asks for;\n"
+	"                     $VAR and ~ are replaced\n"
 	"      --bind SOURCE:TARGET[,OPTIONS]\n"
 	"                     show a folder or file at another place too; the same as -m with the option\n"
 	"                     bind. Options: ro, noexec, nodev, nosuid\n"
@@ -39,6 +42,7 @@ static const char help_text[] =
 enum id {
 	OPT_MOUNT,
 	OPT_BIND,
+	OPT_FSTAB,
 	OPT_OPTION,
 	OPT_ROOT,
 	OPT_NAME,
@@ -64,6 +68,7 @@ static const struct known {
 } known[] = {
 	{ OPT_MOUNT, 'm', "mount", VALUE, "SOURCE:TARGET[,OPTIONS]" },
 	{ OPT_BIND, 0, "bind", VALUE, "SOURCE:TARGET[,OPTIONS]" },
+	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
 	{ OPT_ROOT, 0, "root", NOTHING, NULL },
 	{ OPT_NAME, 0, "name", VALUE, "a name" },
@@ -110,11 +115,11 @@ static int append(char ***list, size_t *n, const char *value)
 	return 0;
 }
 
-/* --bind stands in the list of -m, in the order given. */
-static int append_bind(struct options *o, const char *value)
+/* What is made of other words stands in the list of -m, in the order given; spec is ours. */
+static int append_made(void *arg, char *spec)
 {
-	char *spec = str_printf("%s,bind", value);
-	int r = spec ? append(&o->binds, &o->nbinds, spec) : -ENOMEM;
+	struct options *o = arg;
+	int r = spec ? append(&o->made, &o->nmade, spec) : -ENOMEM;
 
 	if (r < 0) {
 		free(spec);
@@ -155,7 +160,9 @@ static int apply(struct options *o, const struct known *k, const char *value)
 	case OPT_MOUNT:
 		return append(&o->mounts, &o->nmounts, value);
 	case OPT_BIND:
-		return append_bind(o, value);
+		return append_made(o, str_printf("%s,bind", value));
+	case OPT_FSTAB:
+		return fstab_read(value, append_made, o);
 	case OPT_OPTION:
 		return set_server(o, value);
 	case OPT_ROOT:
@@ -283,9 +290,9 @@ int options_parse(struct options *o, char **argv)
 
 void options_release(struct options *o)
 {
-	for (size_t i = 0; i < o->nbinds; i++)
-		free(o->binds[i]);
-	free(o->binds);
+	for (size_t i = 0; i < o->nmade; i++)
+		free(o->made[i]);
+	free(o->made);
 	free(o->mounts);
 	free(o->servers);
 }

@@ -11,10 +11,10 @@ enum action { ACTION_RUN, ACTION_CHECK, ACTION_LIST, ACTION_HELP, ACTION_VERSION
 struct options {
 	enum action action;
 	struct run_options run;
-	char **mounts; /* run.mounts: owned, its strings are argv's or of binds */
+	char **mounts; /* run.mounts: owned, its strings are argv's or of made */
 	size_t nmounts;
-	char **binds; /* owned, with its strings */
-	size_t nbinds;
+	char **made; /* of --bind and -F; owned, with its strings */
+	size_t nmade;
 	char **servers; /* run.servers */
 	size_t nservers;
 	char *shell[2]; /* run.argv where no command was given */
