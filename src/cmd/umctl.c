@@ -19,7 +19,8 @@ static const char usage_text[] =
 	"  ps                                   its processes\n"
 	"  mount [-t TYPE] [-o OPTIONS] SOURCE TARGET\n"
 	"  umount [-l] TARGET\n"
-	"  stat                                 calls that were caught, and their times\n"
+	"  stat [--profile[=SECONDS]]           calls that were caught, and their times; on what they\n"
+	"                                       are spent from now on, for 1 second\n"
 	"  trace                                one line a decision, until interrupted\n"
 	"  log-level [error|warn|info|debug]    show or set it\n"
 	"\n"
@@ -33,6 +34,7 @@ struct options {
 	bool json;
 	const char *type, *mount_options;
 	bool lazy;
+	long profile_ms; /* 0: no */
 	char *words[3]; /* the command's arguments */
 	int nwords;
 };
@@ -139,8 +141,23 @@ static void show_mount_stat(struct json_object *m)
 	}
 }
 
+static void show_profile(struct json_object *p)
+{
+	static const char *const parts[] = { "receive", "memory", "resolve", "answer", "other",
+		"total" };
+
+	printf("\n%-20s %10s\n", "PART OF A CALL", "AVG us");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		_cleanup_free_ char *key = str_printf("%s_us", parts[i]);
+
+		printf("%-20s %10.2f\n", parts[i], key ? number_of(p, key) : 0);
+	}
+	printf("calls: %s\n", get(p, "calls"));
+}
+
 static void show_stat(struct json_object *answer)
 {
+	struct json_object *profile = NULL;
 	struct json_object *list = list_of(answer, "calls");
 
 	printf("%-20s %10s %10s %10s %10s %10s\n", "CALL", "CALLS", "CONTINUED", "FAILED", "AVG us",
@@ -156,6 +173,8 @@ static void show_stat(struct json_object *answer)
 	list = list_of(answer, "mounts");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++)
 		show_mount_stat(json_object_array_get_idx(list, i));
+	if (json_object_object_get_ex(answer, "profile", &profile) && number_of(profile, "calls") > 0)
+		show_profile(profile);
 }
 
 static void show_level(struct json_object *answer)
@@ -200,6 +219,7 @@ static const struct command {
 	int min, max; /* arguments */
 	struct json_object *(*ask)(const struct options *o);
 	void (*show)(struct json_object *answer);
+	bool quiet; /* its answer is shown when it is a refusal alone */
 } commands[] = {
 	{ "ls", 0, 0, NULL, show_ls },
 	{ "ps", 0, 0, NULL, show_ps },
@@ -260,7 +280,7 @@ static int show_answer(const struct command *cmd, const struct options *o, const
 
 	if (!answer)
 		return complain(o, -EPROTO, "the view's answer cannot be read");
-	if (o->json)
+	if (o->json && !(cmd->quiet && truth_of(answer, "ok")))
 		printf("%s", line);
 	if (!truth_of(answer, "ok")) {
 		if (!o->json)
@@ -332,23 +352,22 @@ static void send_request(int fd, struct json_object *rq)
 	(void)!sendmsg(fd, &mh, MSG_NOSIGNAL); /* it blocks until all of it is on its way */
 }
 
-static int run(const struct command *cmd, const struct options *o)
+/* Sends a request (taken), and shows the answer. */
+static int ask(const struct command *cmd, const struct options *o, const char *rundir,
+	struct json_object *rq)
 {
-	_cleanup_free_ char *rundir = find_view(o);
 	_cleanup_free_ char *line = NULL;
-	struct json_object *rq;
 	size_t size = 0;
 	FILE *in;
 	int fd, status = 0;
 
-	if (!rundir)
-		return 125;
 	fd = connect_to(rundir);
-	if (fd < 0)
+	if (fd < 0) {
+		json_object_put(rq);
 		return complain(o, fd,
 			"%s/" CTL_SOCKET ": %s: the view has ended, or is another user's", rundir,
 			strerror(-fd));
-	rq = cmd->ask ? cmd->ask(o) : json_object_new_object();
+	}
 	put(rq, "do", cmd->name);
 	send_request(fd, rq);
 	json_object_put(rq);
@@ -361,6 +380,35 @@ static int run(const struct command *cmd, const struct options *o)
 		status = show_answer(cmd, o, line);
 	fclose(in);
 	return status;
+}
+
+/* Has the view time its calls for a while: waits until it has, or says why it does not. */
+static int profile(const struct options *o, const char *rundir)
+{
+	struct timespec ts = { o->profile_ms / 1000, o->profile_ms % 1000 * 1000000 };
+	const struct command start = { .name = "profile", .quiet = true };
+	struct json_object *rq = json_object_new_object();
+	int status;
+
+	json_object_object_add(rq, "ms", json_object_new_int64(o->profile_ms));
+	status = ask(&start, o, rundir, rq);
+	while (status == 0 && nanosleep(&ts, &ts) < 0)
+		;
+	return status;
+}
+
+static int run(const struct command *cmd, const struct options *o)
+{
+	_cleanup_free_ char *rundir = find_view(o);
+	int status = 0;
+
+	if (!rundir)
+		return 125;
+	if (o->profile_ms)
+		status = profile(o, rundir);
+	if (status)
+		return status;
+	return ask(cmd, o, rundir, cmd->ask ? cmd->ask(o) : json_object_new_object());
 }
 
 /* "-x VALUE", "-xVALUE", "--long VALUE", "--long=VALUE": the value, or NULL if it is not this
@@ -376,6 +424,14 @@ static const char *value_of(char **argv, int *i, const char *brief, const char *
 	if (strncmp(argv[*i], brief, 2) == 0 && argv[*i][1] != '-')
 		return argv[*i] + 2;
 	return NULL;
+}
+
+static long profile_ms(const char *seconds)
+{
+	char *end;
+	double s = strtod(seconds, &end);
+
+	return end == seconds || *end || !(s > 0 && s <= 3600) ? -1 : (long)(s * 1000);
 }
 
 int main(int argc, char **argv)
@@ -413,6 +469,11 @@ int main(int argc, char **argv)
 		} else if (cmd && strcmp(cmd->name, "umount") == 0 &&
 			(strcmp(word, "-l") == 0 || strcmp(word, "--lazy") == 0)) {
 			o.lazy = true;
+		} else if (cmd && strcmp(cmd->name, "stat") == 0 &&
+			(strcmp(word, "--profile") == 0 || strncmp(word, "--profile=", 10) == 0)) {
+			o.profile_ms = profile_ms(word[9] ? word + 10 : "1");
+			if (o.profile_ms <= 0)
+				return complain(&o, -EINVAL, "%s: not a number of seconds", word);
 		} else if ((value = value_of(argv, &i, "-n", "--name"))) {
 			o.name = value;
 		} else if (cmd && strcmp(cmd->name, "mount") == 0 &&

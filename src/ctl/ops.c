@@ -14,6 +14,8 @@
 #include "sys/um.h"
 #include "view/path.h"
 
+#define PROFILE_MAX_MS (3600 * 1000)
+
 static const char *text_of(struct json_object *rq, const char *key)
 {
 	struct json_object *o = NULL;
@@ -295,6 +297,44 @@ static void add_stat(const struct trace_stat *s, void *arg)
 	json_object_array_add(arg, o);
 }
 
+static void add_us(struct json_object *o, const char *key, uint64_t ns, uint64_t calls)
+{
+	json_object_object_add(
+		o, key, json_object_new_double((double)ns / 1e3 / (double)(calls ? calls : 1)));
+}
+
+/* Averages of a call, since the last "profile". */
+static struct json_object *profile_object(struct trace *t)
+{
+	static const char *const names[] = { "receive_us", "memory_us", "resolve_us", "answer_us" };
+	struct json_object *o = json_object_new_object();
+	struct trace_profile p;
+	uint64_t rest;
+
+	_Static_assert(ARRAY_SIZE(names) == CALL_PARTS, "a part of a call has no name");
+	trace_profile_get(t, &p);
+	rest = p.total_ns;
+	add_number(o, "calls", (int64_t)p.calls);
+	for (size_t i = 0; i < CALL_PARTS; i++) {
+		add_us(o, names[i], p.part_ns[i], p.calls);
+		rest -= p.part_ns[i] < rest ? p.part_ns[i] : rest;
+	}
+	add_us(o, "other_us", rest, p.calls);
+	add_us(o, "total_us", p.total_ns, p.calls);
+	return o;
+}
+
+static struct json_object *op_profile(struct um *um, struct json_object *rq)
+{
+	struct json_object *ms = NULL;
+	int64_t n = json_object_object_get_ex(rq, "ms", &ms) ? json_object_get_int64(ms) : 0;
+
+	if (n <= 0 || n > PROFILE_MAX_MS || !um->trace)
+		return ctl_failure(-EINVAL, "profile needs \"ms\", for how long: an hour at most");
+	trace_profile_start(um->trace, um->engine, (uint64_t)n * 1000000);
+	return success();
+}
+
 static struct json_object *op_stat(struct um *um, UNUSED struct json_object *rq)
 {
 	struct json_object *o = success(), *list = json_object_new_array();
@@ -309,6 +349,8 @@ static struct json_object *op_stat(struct um *um, UNUSED struct json_object *rq)
 	json_object_object_add(o, "mounts", list);
 	add_number(o, "workers", alive);
 	add_number(o, "idle", idle);
+	if (um->trace)
+		json_object_object_add(o, "profile", profile_object(um->trace));
 	return o;
 }
 
@@ -335,6 +377,7 @@ static const struct {
 	{ "log-level", op_log_level },
 	{ "ls", op_ls },
 	{ "mount", op_mount },
+	{ "profile", op_profile },
 	{ "ps", op_ps },
 	{ "stat", op_stat },
 	{ "umount", op_umount },

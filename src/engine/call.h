@@ -70,6 +70,15 @@ struct sysrow32 {
 	enum call_form form;
 };
 
+/* What a call's time is spent on, for umctl stat --profile. */
+enum call_part {
+	PART_RECEIVE, /* NOTIF_RECV of a call that waits already */
+	PART_MEMORY,  /* the guest's, read and written */
+	PART_RESOLVE, /* of paths, with what servers are asked for it */
+	PART_ANSWER,  /* NOTIF_SEND, NOTIF_ADDFD */
+	CALL_PARTS
+};
+
 /* Whose call it is: kept here by view/cred.c once read. A thread that waits for its answer cannot
  * change its ids. */
 struct call_cred {
@@ -99,6 +108,8 @@ struct call {
 	uint64_t t_recv; /* now_ns() when caught */
 	uint64_t t_end;	 /* and when it had been answered */
 	bool blind;	/* the guest's memory is closed to us: see guestmem.c */
+	bool profiled;
+	uint64_t part_ns[CALL_PARTS];
 	char what[160]; /* what was decided, for --trace; may stay empty */
 };
 
@@ -117,6 +128,18 @@ static inline bool call_is32(const struct call *c)
 static inline const char *call_name(const struct call *c)
 {
 	return c->row32 ? c->row32->name : c->row ? c->row->name : NULL;
+}
+
+/* Around a part of its work. */
+static inline uint64_t part_begin(const struct call *c)
+{
+	return c->profiled ? now_ns() : 0;
+}
+
+static inline void part_end(struct call *c, enum call_part part, uint64_t began)
+{
+	if (c->profiled)
+		c->part_ns[part] += now_ns() - began;
 }
 
 /* The argument as the kernel takes a descriptor: its low 32 bits. */

@@ -33,6 +33,8 @@ int MUST_CHECK engine_start(struct engine *e);
 void engine_stop(struct engine *e);
 
 int engine_listener(const struct engine *e);
+/* Calls are profiled from now on (call->profiled), or not any more. */
+void engine_set_profile(struct engine *e, bool on);
 pid_t engine_launcher_pid(const struct engine *e);
 /* Workers alive and idle now: for umctl stat and tests. */
 void engine_workers(const struct engine *e, int *ret_alive, int *ret_idle);

@@ -124,12 +124,15 @@ static int addfd(struct call *c, int fd, int number, unsigned how, int flags)
 		.srcfd = (uint32_t)fd,
 		.newfd = (uint32_t)(number < 0 ? 0 : number),
 		.newfd_flags = (uint32_t)(flags & O_CLOEXEC) };
+	uint64_t began = part_begin(c);
 	int n;
 
 	do {
 		n = ioctl(c->engine->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+		n = n < 0 ? -errno : n;
+	} while (n == -EINTR);
+	part_end(c, PART_ANSWER, began);
+	return n;
 }
 
 static struct fd_slot *slot_of(struct call *c)

@@ -48,8 +48,12 @@ static ssize_t read_some(struct call *c, gaddr_t src, void *dst, size_t len)
 {
 	struct iovec local = { dst, len };
 	struct iovec remote = { (void *)(uintptr_t)src.v, len };
+	uint64_t began = part_begin(c);
 	ssize_t n = process_vm_readv(c->tid, &local, 1, &remote, 1, 0);
+	int err = errno;
 
+	part_end(c, PART_MEMORY, began);
+	errno = err;
 	if (n < 0 && (errno == EPERM || errno == ENOSYS))
 		return move_mem(c, src, dst, len, false);
 	if (n < 0)
@@ -61,8 +65,12 @@ static ssize_t write_some(struct call *c, gaddr_t dst, const void *src, size_t l
 {
 	struct iovec local = { (void *)(uintptr_t)src, len };
 	struct iovec remote = { (void *)(uintptr_t)dst.v, len };
+	uint64_t began = part_begin(c);
 	ssize_t n = process_vm_writev(c->tid, &local, 1, &remote, 1, 0);
+	int err = errno;
 
+	part_end(c, PART_MEMORY, began);
+	errno = err;
 	if (n < 0 && (errno == EPERM || errno == ENOSYS))
 		return move_mem(c, dst, (void *)(uintptr_t)src, len, true);
 	if (n < 0)

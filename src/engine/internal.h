@@ -55,6 +55,7 @@ struct engine {
 	struct own_ids own;
 	bool lends; /* pidfd_getfd(2) is allowed */
 	struct pool pool;
+	atomic_bool profile; /* calls are received so that their parts can be timed */
 	struct fd_slot fds[FD_LOCKS];
 	/* claim.h: the threads whose next call is ours */
 	atomic_int ninject;

@@ -83,6 +83,8 @@ static bool signal_certain(const struct call *c)
 
 static void answer(struct engine *e, struct call *c, enum verdict v, struct seccomp_notif_resp *r)
 {
+	uint64_t began = part_begin(c);
+
 	memset(r, 0, e->resp_size);
 	r->id = c->id;
 	if (v == CONTINUE)
@@ -93,6 +95,7 @@ static void answer(struct engine *e, struct call *c, enum verdict v, struct secc
 		r->val = c->ret;
 	while (ioctl(e->listener, SECCOMP_IOCTL_NOTIF_SEND, r) < 0 && errno == EINTR)
 		;
+	part_end(c, PART_ANSWER, began);
 }
 
 /* Finds the call's row, and what of x86_64 a call of i386 is. NULL: none, or never ours. */
@@ -141,6 +144,15 @@ static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
 /* 1: a call; 0: none (try again); -1: the listener is at its end. */
 static int receive(struct engine *e, struct seccomp_notif *n, struct call *c)
 {
+	const bool profile = atomic_load_explicit(&e->profile, memory_order_relaxed);
+	uint64_t began = 0;
+
+	if (profile) { /* the wait for a call is nothing that it costs */
+		struct pollfd p = { .fd = e->listener, .events = POLLIN };
+
+		(void)poll(&p, 1, -1);
+		began = now_ns();
+	}
 	memset(n, 0, e->notif_size);
 	if (ioctl(e->listener, SECCOMP_IOCTL_NOTIF_RECV, n) < 0) {
 		struct pollfd p = { .fd = e->listener, .events = POLLIN };
@@ -157,6 +169,8 @@ static int receive(struct engine *e, struct seccomp_notif *n, struct call *c)
 	*c = (struct call){ .engine = e, .um = e->o.um, .tid = (pid_t)n->pid, .nr = n->data.nr,
 		.raw_nr = n->data.nr, .id = n->id };
 	memcpy(c->args, n->data.args, sizeof(c->args));
+	c->profiled = profile;
+	part_end(c, PART_RECEIVE, began);
 	return 1;
 }
 
@@ -200,4 +214,9 @@ int notify_start(struct engine *e)
 int engine_listener(const struct engine *e)
 {
 	return e->listener;
+}
+
+void engine_set_profile(struct engine *e, bool on)
+{
+	atomic_store(&e->profile, on);
 }

@@ -16,6 +16,7 @@
 
 #include "engine/guestmem.h"
 #include "engine/nr.h"
+#include "engine/engine.h"
 #include "sys/um.h"
 
 #define LISTENERS_MAX 16
@@ -33,6 +34,8 @@ struct trace {
 	const struct sysrow *rows;
 	size_t nrows;
 	struct row *stats;
+	_Atomic uint64_t profile_until; /* now_ns(); 0: not on */
+	_Atomic uint64_t profile_calls, profile_ns, part_ns[CALL_PARTS];
 	atomic_int nlisteners;
 	pthread_mutex_t lock; /* listeners[]; a leaf */
 	struct listener listeners[LISTENERS_MAX];
@@ -174,6 +177,40 @@ static void count(struct trace *t, const struct call *c, enum verdict v, uint64_
 		;
 }
 
+static void profile(struct trace *t, const struct call *c, uint64_t ns)
+{
+	uint64_t until = atomic_load(&t->profile_until);
+
+	if (c->t_end >= until) {
+		/* unless it was started anew meanwhile */
+		if (until && atomic_compare_exchange_strong(&t->profile_until, &until, 0))
+			engine_set_profile(c->engine, false);
+		return;
+	}
+	atomic_fetch_add(&t->profile_calls, 1);
+	atomic_fetch_add(&t->profile_ns, ns + c->part_ns[PART_RECEIVE]);
+	for (size_t i = 0; i < CALL_PARTS; i++)
+		atomic_fetch_add(&t->part_ns[i], c->part_ns[i]);
+}
+
+void trace_profile_start(struct trace *t, struct engine *e, uint64_t ns)
+{
+	atomic_store(&t->profile_calls, 0);
+	atomic_store(&t->profile_ns, 0);
+	for (size_t i = 0; i < CALL_PARTS; i++)
+		atomic_store(&t->part_ns[i], 0);
+	atomic_store(&t->profile_until, now_ns() + ns);
+	engine_set_profile(e, true);
+}
+
+void trace_profile_get(struct trace *t, struct trace_profile *ret)
+{
+	ret->calls = atomic_load(&t->profile_calls);
+	ret->total_ns = atomic_load(&t->profile_ns);
+	for (size_t i = 0; i < CALL_PARTS; i++)
+		ret->part_ns[i] = atomic_load(&t->part_ns[i]);
+}
+
 static void tell(struct trace *t, const char *line, size_t len)
 {
 	pthread_mutex_lock(&t->lock);
@@ -203,6 +240,8 @@ void trace_observe(struct call *c, enum verdict v)
 		return;
 	if (c->row)
 		count(t, c, v, ns);
+	if (c->profiled)
+		profile(t, c, ns);
 	if (atomic_load_explicit(&t->nlisteners, memory_order_relaxed) > 0)
 		tell(t, line, trace_format(c, v, ns, line, sizeof(line)));
 }

@@ -31,6 +31,17 @@ void trace_free(struct trace *t);
 void trace_before(struct call *c);
 void trace_observe(struct call *c, enum verdict v);
 
+/* What calls spent their time on while they were profiled. */
+struct trace_profile {
+	uint64_t calls;
+	uint64_t total_ns; /* from the receipt, with it, to the answer */
+	uint64_t part_ns[CALL_PARTS];
+};
+
+/* Profiles calls from now on, for this long; what was counted before is forgotten. */
+void trace_profile_start(struct trace *t, struct engine *e, uint64_t ns);
+void trace_profile_get(struct trace *t, struct trace_profile *ret);
+
 /* Lines go to fd from now on, until it fails or trace_remove(). The fd stays the caller's and must
  * live until then. lossy: never wait for a slow reader, drop lines. 0, -ENOMEM. */
 int MUST_CHECK trace_add(struct trace *t, int fd, bool lossy);

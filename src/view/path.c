@@ -245,6 +245,7 @@ static int resolve(struct walk *w, int dirfd, const char *word)
 int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, unsigned flags,
 	struct path *ret)
 {
+	uint64_t began = part_begin(c);
 	struct walk w;
 	int r;
 
@@ -256,6 +257,7 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	r = walk_elsewhere_begin(&w);
 	r = walk_result(&w, r < 0 ? WALK_NATIVE : resolve(&w, dirfd, word), ret);
 	walk_release(&w);
+	part_end(c, PART_RESOLVE, began);
 	return r;
 }
 

@@ -48,7 +48,8 @@ cat >odd.py <<'PYTHON'
 import json, subprocess
 p = subprocess.Popen(["umview", "--name", "odd", "--", "sh", "-c", "read x", b"\xff\xc3\xa4\xed\xa0\x80"],
                      stdin=subprocess.PIPE)
-while not b"read" in (out := subprocess.run(["umctl", "-n", "odd", "--json", "ps"], check=False,
+# before its exec the command has umview's own command line
+while not b'"sh -c read' in (out := subprocess.run(["umctl", "-n", "odd", "--json", "ps"], check=False,
                                             stdout=subprocess.PIPE).stdout):
     pass
 p.communicate(b"\n")
@@ -56,6 +57,22 @@ print(json.loads(out.decode())["processes"][0]["command"])
 PYTHON
 is "JSON of a name that is not UTF-8" "$("$PYTHON" odd.py)" "sh -c read x $(printf '\357\277\275')ä$(printf '\357\277\275%.0s' 1 2 3)"
 gives "a wrong level" 1 umctl -n dev log-level loud
+gives "a wrong time" 125 umctl -n dev stat --profile=never
+gives "one for another command" 125 umctl -n dev ls --profile
+until_true 60 sh -c 'umctl -n dev stat --profile=0.2 | grep "^resolve "'
+# calls are counted while they are profiled, and not afterwards
+cat >profile.py <<'PYTHON'
+import json, subprocess, time
+def profile():
+    return json.loads(subprocess.run(["umctl", "-n", "dev", "--json", "stat"], check=True,
+                                     stdout=subprocess.PIPE).stdout)["profile"]
+before, after = profile(), None
+while before != after:
+    time.sleep(0.2)
+    before, after = profile(), before
+print(after["calls"] > 0, after["total_us"] >= after["answer_us"] + after["receive_us"] > 0)
+PYTHON
+is "parts of calls" "$("$PYTHON" profile.py)" "True True"
 (timeout 2 umctl -n dev trace >trace.txt) || true
 has "trace" "$(cat trace.txt)" " = "
 (timeout 2 umctl -n dev --json trace >trace.txt) || true
