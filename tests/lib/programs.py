@@ -3,6 +3,7 @@
 a view with nothing mounted, in a view with a mount elsewhere, and in a folder of a served ext4 image.
 Output, exit status and the files that it leaves must be the same.
 
+A script that ends with status 77 natively is skipped; its last line says why.
 Header lines of a script: `# need: PROGRAM...`, `# ways: idle elsewhere served`, `# timeout: SECONDS`.
 """
 import os
@@ -59,13 +60,16 @@ for d in ("native", "idle", "elsewhere", "other", "mnt"):
     os.mkdir(d)
 owner = f"root_owner={os.getuid()}:{os.getgid()}"
 subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", owner, "small.img", "8M"], check=True)
-subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", owner, "fs.img", "300M"], check=True)
+subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-E", owner, "fs.img", "300M"], check=True)
 
 os.umask(0o022)
 shell = ["bash", SCRIPT]
 want = run(shell, f"{HERE}/native")
 left = files(f"{HERE}/native")
 good = True
+if want[0] == "status 77":
+    print(want[-1])
+    sys.exit(77)
 if want[0] != "status 0":
     print("natively it fails:\n" + "\n".join(want))
     good = False
