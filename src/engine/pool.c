@@ -25,6 +25,7 @@
 
 #define MAX_PARKED 4
 #define MAX_WORKERS 8192
+#define WAIT_KEEPS 16 /* so many keep their pidfds while they wait */
 #define STACK_SIZE (512 * 1024)
 #define WATCH_STACK_SIZE (64 * 1024)
 #define TICK_NS 1000000
@@ -116,8 +117,8 @@ void call_waits(void)
 	if (!w || w->waits)
 		return;
 	w->waits = true;
-	pidfds_drop(&w->pidfds); /* a thousand may wait */
-	atomic_fetch_add(&w->e->pool.waiting, 1);
+	if (atomic_fetch_add(&w->e->pool.waiting, 1) >= WAIT_KEEPS)
+		pidfds_drop(&w->pidfds); /* a thousand may wait */
 	want_receiver(w->e);
 }
 
