@@ -114,6 +114,11 @@ if command -v gdb >/dev/null; then
 	inside "gdb -q -nx -batch -ex 'break f' -ex run -ex bt -ex cont ./proj/prog"
 	has "a breakpoint of gdb" "$OUT" "#0  f (x=1) at a.c:2"
 	has "the program goes on" "$OUT" "$M/proj/prog 43"
+	inside "printf '#include <unistd.h>\n#include <sys/wait.h>\nint f(int x) { return x + 1; }\nint main(void) {' >k.c
+		printf 'if (fork() == 0) return f(1); wait(0); return 0; }\n' >>k.c; gcc -g -O0 -o kids k.c
+		gdb -q -nx -batch -ex 'set follow-fork-mode child' -ex 'break f' -ex run -ex 'print x' -ex cont ./kids"
+	has "the child is followed" "$OUT" '$1 = 1'
+	has "and ends" "$OUT" "exited with code 02"
 fi
 clean_fs fs.img
 
