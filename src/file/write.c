@@ -315,16 +315,21 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 	pthread_mutex_lock(&c->lock);
 	while (c->releasing && cache_wait(c, req) == 0)
 		;
-	c->removing++;
 	unused = c->vf && c->closed;
 	pthread_mutex_unlock(&c->lock);
-	cache_handles_settle(c);
 	pthread_mutex_lock(&ino->lock);
 	unused = unused && ino->attr.nlink <= 1;
 	pthread_mutex_unlock(&ino->lock);
-	/* it is likely to be nobody's next */
+	/* It is likely to be nobody's next. Before c->removing says so: a handle that it gives back (of
+	 * an open and close just now) would wait for us. */
 	if (unused)
 		cache_evict(c);
+	pthread_mutex_lock(&c->lock);
+	while (c->releasing && cache_wait(c, req) == 0)
+		;
+	c->removing++;
+	pthread_mutex_unlock(&c->lock);
+	cache_handles_settle(c);
 	return true;
 }
 
