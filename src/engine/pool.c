@@ -243,12 +243,13 @@ int pool_start(struct engine *e)
 	p->cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 	if (sem_init(&p->token, 0, 0) < 0 || sem_init(&p->watch_wake, 0, 0) < 0)
 		return -errno;
-	r = start_thread(&p->watch, WATCH_STACK_SIZE, false, watch, e);
-	if (r < 0)
-		return r;
-	p->watched = true;
+	/* before the watch, which would see to it as well: only then are we the one who knows */
 	want_receiver(e);
-	return atomic_load(&p->alive) > 0 ? 0 : -ENOMEM;
+	if (atomic_load(&p->alive) == 0)
+		return -ENOMEM;
+	r = start_thread(&p->watch, WATCH_STACK_SIZE, false, watch, e);
+	p->watched = r == 0;
+	return r;
 }
 
 /* Workers in RECV wake up when the last task with the filter is gone: the launcher has ended. */
