@@ -58,12 +58,6 @@ static size_t put_variable(FILE *out, const char *s)
 	return 1 + n + 2 * (size_t)braces;
 }
 
-static bool is_octal(const char *s)
-{
-	return s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-	       s[3] >= '0' && s[3] <= '7';
-}
-
 /* A field with its \040 and so on, and with its variables where it is a path. malloc'ed. */
 static char *field(const char *word, bool path)
 {
@@ -81,13 +75,8 @@ static char *field(const char *word, bool path)
 	while (*word) {
 		size_t n = path && *word == '$' ? put_variable(out, word) : 0;
 
-		if (n == 0 && is_octal(word)) {
-			fputc((word[1] - '0') << 6 | (word[2] - '0') << 3 | (word[3] - '0'), out);
-			n = 4;
-		} else if (n == 0) {
-			fputc(*word, out);
-			n = 1;
-		}
+		if (n == 0)
+			fputc(unescape_next(&word), out);
 		word += n;
 	}
 	if (fclose(out) == 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "base/util.h"
 #include "cmd/helper.h"
 
 #define EXIT_USAGE 1
@@ -20,15 +21,8 @@ static char *unescape(char *word)
 {
 	char *out = word;
 
-	for (const char *p = word; *p; p++) {
-		if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' &&
-			p[3] >= '0' && p[3] <= '7') {
-			*out++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
-			p += 3;
-		} else {
-			*out++ = *p;
-		}
-	}
+	for (const char *p = word; *p;)
+		*out++ = unescape_next(&p);
 	*out = '\0';
 	return word;
 }

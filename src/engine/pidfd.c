@@ -38,17 +38,10 @@ struct pidfd_info_ {
 static pid_t tgid_by_status(struct call *c)
 {
 	char status[STATUS_MAX];
-	const char *p;
 
-	if (c->tgid_)
-		return c->tgid_;
-	if (status_read(c->tid, status, sizeof(status)) < 0)
-		return -ESRCH;
-	p = strstr(status, "\nTgid:");
-	if (!p)
-		return -ESRCH;
-	c->tgid_ = (pid_t)strtol(p + 6, NULL, 10);
-	return c->tgid_;
+	if (!c->tgid_ && status_read(c->tid, status, sizeof(status)) > 0)
+		c->tgid_ = (pid_t)status_number(status, "\nTgid:", 10);
+	return c->tgid_ ? c->tgid_ : -ESRCH;
 }
 
 /* A descriptor for the thread, or its process where the kernel knows no thread pidfds (< 6.9). */

@@ -28,3 +28,44 @@ uint64_t status_number(const char *text, const char *key, int base)
 
 	return p ? strtoull(p + strlen(key), NULL, base) : 0;
 }
+
+const char *status_field(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p ? p + strlen(key) : NULL;
+}
+
+/* The next number of a line. */
+static bool next_id(const char **at, uint32_t *ret)
+{
+	unsigned long id;
+	char *end;
+
+	if (!*at)
+		return false;
+	*at += strspn(*at, " \t");
+	if (**at == '\n')
+		return false;
+	id = strtoul(*at, &end, 10);
+	if (end == *at)
+		return false;
+	*at = end;
+	*ret = (uint32_t)id;
+	return true;
+}
+
+int status_ids(const char *text, const char *key, uint32_t ret[4])
+{
+	const char *p = status_field(text, key);
+	int n = 0;
+
+	while (n < 4 && next_id(&p, &ret[n]))
+		n++;
+	return n;
+}
+
+bool status_next_group(const char **at, gid_t *ret)
+{
+	return next_id(at, ret);
+}

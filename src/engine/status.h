@@ -15,4 +15,11 @@ ssize_t MUST_CHECK status_read(pid_t tid, char *buf, size_t size);
 /* The number after "\nKey:", in this base; 0 when there is no such line. */
 uint64_t status_number(const char *text, const char *key, int base);
 
+/* What follows "\nKey:\t" on its line, or NULL. */
+const char *status_field(const char *text, const char *key);
+/* "\nUid:\t", "\nGid:\t": the real, effective, saved and file-system id. As many as there are. */
+int status_ids(const char *text, const char *key, uint32_t ret[4]);
+/* The groups, one by one: *at is status_field(text, "\nGroups:\t") at first. False at their end. */
+bool status_next_group(const char **at, gid_t *ret);
+
 #endif

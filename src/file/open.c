@@ -283,32 +283,48 @@ static int check_opendir(struct inode *ino, const struct fs_req *req)
 	return r == -ENOSYS ? 0 : r;
 }
 
-/* A file of the host's that is no directory: the file itself, which needs no traps. */
-static int open_host(struct opening *o)
+static int open_host_once(struct opening *o)
 {
 	const int ours = O_CREAT | O_EXCL | O_NOFOLLOW;
 	char path[FD_PATH_MAX];
-	struct blocking b;
-	int fd, r;
+	bool ids;
+	int fd;
 
-	if (o->created) {
-		view_note_opened(o->mnt->view, o->mnt, o->ino);
-		return (int)o->created->fh;
-	}
 	fd_path(path, inode_host_fd(o->ino));
-	r = blocking_begin(&b); /* a fifo */
+	ids = hostids_enter(o->req->call);
+	/* a terminal must not become the supervisor's */
+	fd = open(path, (o->flags & ~ours) | O_NOCTTY);
+	if (fd < 0)
+		fd = -errno;
+	hostids_leave(ids);
+	return fd;
+}
+
+/* An open blocks on a fifo without its other end. */
+static int open_host_fifo(struct opening *o)
+{
+	struct blocking b;
+	int fd, r = blocking_begin(&b);
+
 	if (r < 0)
 		return r;
 	do {
-		bool ids = hostids_enter(o->req->call);
-
-		/* a terminal must not become the supervisor's */
-		fd = open(path, (o->flags & ~ours) | O_NOCTTY);
-		if (fd < 0)
-			fd = -errno;
-		hostids_leave(ids);
+		fd = open_host_once(o);
 	} while (o->req->call && blocking_again(o->req->call, fd));
 	blocking_end(&b);
+	return fd;
+}
+
+/* A file of the host's that is no directory: the file itself, which needs no traps. */
+static int open_host(struct opening *o)
+{
+	bool blocks = inode_type(o->ino) == S_IFIFO && !(o->flags & O_NONBLOCK);
+	int fd;
+
+	if (o->created)
+		fd = (int)o->created->fh;
+	else
+		fd = blocks ? open_host_fifo(o) : open_host_once(o);
 	if (fd < 0)
 		return fd;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail */

@@ -7,12 +7,12 @@
 #include "sys/bind.h"
 
 #include <fcntl.h>
-#include <libmount/libmount.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "fs/host/host.h"
 #include "sys/mountint.h"
+#include "view/mountinfo.h"
 
 /* Which of the host's mounts a file is on, as mountinfo has it. */
 struct host_mount {
@@ -37,49 +37,24 @@ static int mount_id(int fd)
 	return stx.stx_mask & STATX_MNT_ID ? (int)stx.stx_mnt_id : -ENOSYS;
 }
 
-/* The file's path from the mount's root: what comes after the mount point, below the mount's own root. */
-static char *root_below(const char *root, const char *point, const char *path)
-{
-	size_t n = strlen(point);
-
-	if (n == 1)
-		n = 0;
-	if (strncmp(path, point, n) != 0 || (path[n] && path[n] != '/'))
-		return strdup("/");
-	if (!path[n])
-		return strdup(root);
-	return str_printf("%s%s", root[1] ? root : "", path + n);
-}
-
-static int fill_host_mount(struct libmnt_fs *line, const char *path, struct host_mount *ret)
-{
-	const char *root = mnt_fs_get_root(line), *point = mnt_fs_get_target(line);
-	const char *source = mnt_fs_get_source(line), *type = mnt_fs_get_fstype(line);
-	const char *options = mnt_fs_get_fs_options(line);
-	/* rw or ro comes first: the flags of the mount tell that */
-	const char *comma = options ? strchr(options, ',') : NULL;
-
-	ret->root = root_below(root ? root : "/", point ? point : "/", path);
-	ret->type = strdup(type ? type : "none");
-	ret->source = strdup(source ? source : "none");
-	ret->options = strdup(comma ? comma + 1 : "");
-	return ret->root && ret->type && ret->source && ret->options ? 0 : -ENOMEM;
-}
-
 static int host_mount_of(int fd, const char *path, struct host_mount *ret)
 {
-	struct libmnt_iter *i = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-	int id = mount_id(fd), r = id < 0 ? id : !i || !table ? -ENOMEM : -ENOENT;
-	struct libmnt_fs *line;
+	_cleanup_free_ char *text = mountinfo_read(getpid());
+	int id = mount_id(fd);
+	struct mountinfo mi;
 
-	while (r == -ENOENT && mnt_table_next_fs(table, i, &line) == 0) {
-		if (mnt_fs_get_id(line) == id)
-			r = fill_host_mount(line, path, ret);
+	if (id < 0)
+		return id;
+	for (const char *line = text; line && mountinfo_next(&line, &mi);) {
+		if (mi.id != id)
+			continue;
+		/* a name that leads there by another mount */
+		ret->root = path_below(path, mi.point) ? mountinfo_inside(&mi, path) : strdup("/");
+		if (!ret->root)
+			return -ENOMEM;
+		return mountinfo_super(&mi, &ret->type, &ret->source, &ret->options);
 	}
-	mnt_free_iter(i);
-	mnt_unref_table(table);
-	return r;
+	return text ? -ENOENT : -ENOMEM;
 }
 
 /* The host's file as an O_PATH descriptor. */

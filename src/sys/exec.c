@@ -307,6 +307,21 @@ static const char *comm_of(const struct exec *x)
 	return basename_of(name);
 }
 
+/* argv, which is argument number `at` of the call, and envp after it. */
+static void give_words(struct exec *x, struct inject_args *a, int at)
+{
+	a->args[at] = x->argv.v;
+	a->args[at + 1] = x->envp.v;
+	a->argv = x->argv;
+	a->argv_arg = at;
+	a->envp = x->envp;
+	if (x->last > 0) {
+		make_head(x);
+		a->head = x->head;
+		a->skip = 1;
+	}
+}
+
 /* The guest has a tree of its own: it gets the descriptor. The name of the process is the kernel's. */
 static enum verdict run_by_fd(struct exec *x, int fd)
 {
@@ -317,18 +332,9 @@ static enum verdict run_by_fd(struct exec *x, int fd)
 	if (r < 0)
 		return call_return(x->c, r);
 	a.args[0] = (uint64_t)hop.guest_fd;
-	a.args[2] = x->argv.v;
-	a.args[3] = x->envp.v;
 	a.args[4] = AT_EMPTY_PATH;
-	a.argv = x->argv;
-	a.argv_arg = 2;
-	a.envp = x->envp;
 	a.close_fd = hop.guest_fd;
-	if (x->last > 0) {
-		make_head(x);
-		a.head = x->head;
-		a.skip = 1;
-	}
+	give_words(x, &a, 2);
 	return inject_call(x->c, &a);
 }
 
@@ -346,17 +352,8 @@ static enum verdict run(struct exec *x, int fd, const char *real)
 	if (r < 0)
 		return call_return(x->c, r);
 	a.str[0] = hop.path;
-	a.args[1] = x->argv.v;
-	a.args[2] = x->envp.v;
-	a.argv = x->argv;
-	a.argv_arg = 1;
-	a.envp = x->envp;
 	a.close_fd = hop.guest_fd;
-	if (x->last > 0) {
-		make_head(x);
-		a.head = x->head;
-		a.skip = 1;
-	}
+	give_words(x, &a, 1);
 	if (strlen(x->filename) > strlen(hop.path))
 		a.execfn = NULL;
 	v = inject_call(x->c, &a);

@@ -32,6 +32,7 @@ static int watch_host(struct at *a, int dup, uint32_t mask)
 
 	fd_path(path, inode_host_fd(a->p.inode));
 	real_enter(a);
+	/* the name is the file itself, and is to be followed whatever was asked */
 	return (int)real_result(a, inotify_add_watch(dup, path, mask & ~(uint32_t)IN_DONT_FOLLOW));
 }
 

@@ -218,10 +218,10 @@ int mounttable_text(
 	r = read_host(tid, names[kind], &own, &own_len);
 	if (r < 0)
 		return r;
-	info = mountinfo_read(tid);
-	if (!info)
+	info = kind == TABLE_MOUNTINFO ? NULL : mountinfo_read(tid);
+	if (!info && kind != TABLE_MOUNTINFO)
 		return -ESRCH;
-	t.host = info;
+	t.host = info ? info : own;
 	t.out = open_memstream(&out, ret_len);
 	if (!t.out)
 		return -ENOMEM;

@@ -29,8 +29,6 @@ struct lazy {
 /* Has the server answered INIT, and is it alive? If not there is nothing to write back. */
 static bool is_ready(struct fs *fs)
 {
-	if (!fuse_is(fs))
-		return true;
 	return !fuse_conn_dead(fs) && fuse_conn_wait_init(fs, NULL, 1) == 0;
 }
 

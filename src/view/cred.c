@@ -30,32 +30,16 @@ void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret),
 	atomic_store(&group_hook, in_group);
 }
 
-/* The text after "\nKey:\t", or NULL. */
-static const char *status_field(const char *text, const char *key)
+/* The real and the file-system one. */
+static void take_ids(const char *text, const char *key, uint32_t *ret_real, uint32_t *ret_fs)
 {
-	const char *p = strstr(text, key);
+	uint32_t id[4];
+	int n = status_ids(text, key, id);
 
-	return p ? p + strlen(key) : NULL;
-}
-
-/* "Uid:" and "Gid:" have the real, effective, saved and filesystem ids. */
-static void status_ids(const char *text, const char *key, uint32_t *ret_real, uint32_t *ret_fs)
-{
-	const char *p = status_field(text, key);
-	char *end;
-	int i;
-
-	for (i = 0; p && i < 4; i++) {
-		unsigned long id = strtoul(p, &end, 10);
-
-		if (end == p)
-			return;
-		if (i == 0)
-			*ret_real = (uint32_t)id;
-		if (i == 3)
-			*ret_fs = (uint32_t)id;
-		p = end;
-	}
+	if (n > 0)
+		*ret_real = id[0];
+	if (n == 4)
+		*ret_fs = id[3];
 }
 
 static bool makes_file(const struct call *c)
@@ -89,8 +73,8 @@ static void cred_read(struct call *c, struct fs_req *req)
 		const char *p = status_field(buf, "\nUmask:\t");
 
 		asked = true;
-		status_ids(buf, "\nUid:\t", &req->ruid, &req->uid);
-		status_ids(buf, "\nGid:\t", &req->rgid, &req->gid);
+		take_ids(buf, "\nUid:\t", &req->ruid, &req->uid);
+		take_ids(buf, "\nGid:\t", &req->rgid, &req->gid);
 		if (p)
 			req->umask = (mode_t)strtoul(p, NULL, 8) & 0777;
 	}
@@ -133,12 +117,11 @@ bool fs_req_in_group(const struct fs_req *req, gid_t gid)
 {
 	_cleanup_free_ char *buf = NULL;
 	const size_t size = 1 << 20; /* 65,536 groups */
-	const char *p;
-	char *end;
-
 	bool (*fn)(struct call *, gid_t, bool *) = atomic_load(&group_hook);
 	struct own_ids own;
+	const char *p;
 	bool is_in;
+	gid_t g;
 
 	if (req->gid == gid)
 		return true;
@@ -157,16 +140,9 @@ bool fs_req_in_group(const struct fs_req *req, gid_t gid)
 	if (!buf || status_read(req->call->tid, buf, size) < 0)
 		return false;
 	p = status_field(buf, "\nGroups:\t");
-	while (p && *p && *p != '\n') {
-		unsigned long g = strtoul(p, &end, 10);
-
-		if (end == p)
-			break;
+	while (status_next_group(&p, &g)) {
 		if (g == gid)
 			return true;
-		p = end;
-		while (*p == ' ')
-			p++;
 	}
 	return false;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "view/hostids.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "engine/own.h"
+#include "engine/status.h"
 
 struct host_ids {
 	uid_t uid;
@@ -14,44 +14,27 @@ struct host_ids {
 	size_t ngroups;
 };
 
+#define STATUS_WHOLE (1u << 20) /* with 65,536 groups */
+
 static int host_ids_read(pid_t tid, struct host_ids *ret)
 {
-	char path[64], *text, *line;
-	unsigned id[4];
-	int r;
+	_cleanup_free_ char *text = malloc(STATUS_WHOLE);
+	uint32_t uid[4], gid[4];
+	const char *at;
+	ssize_t n = text ? status_read(tid, text, STATUS_WHOLE) : -ENOMEM;
+	gid_t group;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	r = read_file(path, 1 << 20, &text, NULL);
-	if (r < 0)
-		return r;
-	*ret = (struct host_ids){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
-	line = strstr(text, "\nUid:");
-	if (line && sscanf(line, "\nUid: %u %u %u %u", &id[0], &id[1], &id[2], &id[3]) == 4)
-		ret->uid = id[3];
-	line = strstr(text, "\nGid:");
-	if (line && sscanf(line, "\nGid: %u %u %u %u", &id[0], &id[1], &id[2], &id[3]) == 4)
-		ret->gid = id[3];
-	line = strstr(text, "\nGroups:");
-	if (line) {
-		char *p = line + strlen("\nGroups:"), *end = strchr(p, '\n');
-
-		ret->groups = calloc(
-			(size_t)((end ? end : p + strlen(p)) - p) / 2 + 1, sizeof(*ret->groups));
-		while (ret->groups && p < end) {
-			char *next;
-			unsigned long g = strtoul(p, &next, 10);
-
-			if (next == p)
-				break;
-			ret->groups[ret->ngroups++] = (gid_t)g;
-			p = next + strspn(next, " \t");
-		}
-	}
-	free(text);
-	if (ret->uid == (uid_t)-1 || ret->gid == (gid_t)-1 || !ret->groups) {
-		free(ret->groups);
+	if (n < 0)
+		return (int)n;
+	at = status_field(text, "\nGroups:\t");
+	if (status_ids(text, "\nUid:\t", uid) != 4 || status_ids(text, "\nGid:\t", gid) != 4 || !at)
 		return -ESRCH;
-	}
+	*ret = (struct host_ids){ .uid = uid[3], .gid = gid[3] };
+	ret->groups = calloc(strcspn(at, "\n") / 2 + 1, sizeof(*ret->groups));
+	if (!ret->groups)
+		return -ENOMEM;
+	while (status_next_group(&at, &group))
+		ret->groups[ret->ngroups++] = group;
 	return 0;
 }
 
@@ -62,7 +45,7 @@ static int host_ids_read(pid_t tid, struct host_ids *ret)
  */
 bool hostids_enter(struct call *c)
 {
-	struct host_ids ids;
+	struct host_ids ids = { 0 };
 	bool other;
 
 	if (!c || call_own_ids(c).uid != 0 || host_ids_read(c->tid, &ids) < 0)

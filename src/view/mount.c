@@ -75,16 +75,31 @@ void mount_end(struct mount *m, uint64_t deadline_ns)
 		m->fs->unmount(m->fs, deadline_ns);
 }
 
+static void drop_inodes(struct mount *m)
+{
+	if (m->root)
+		inode_put(m->root);
+	if (m->covers)
+		inode_put(m->covers);
+}
+
+static void mount_free(struct mount *m)
+{
+	free(m->host.path);
+	free(m->target);
+	free(m->source);
+	free(m->type);
+	free(m->options);
+	free(m);
+}
+
 void mount_put(struct mount *m)
 {
 	while (m && atomic_fetch_sub(&m->refs, 1) == 1) {
 		struct mount *parent = m->parent;
 
 		mount_end(m, now_ns() + END_TIMEOUT_S * NSEC_PER_SEC);
-		if (m->root)
-			inode_put(m->root);
-		if (m->covers)
-			inode_put(m->covers);
+		drop_inodes(m);
 		if (atomic_fetch_sub(&m->fs->nmounts, 1) == 1) {
 			/* a call that was under way at the end may have made one more */
 			watch_drop_fs(m->view->watches, m->fs);
@@ -93,12 +108,7 @@ void mount_put(struct mount *m)
 				m->fs->free(m->fs);
 		}
 		atomic_fetch_sub(&m->view->nmounts, 1);
-		free(m->host.path);
-		free(m->target);
-		free(m->source);
-		free(m->type);
-		free(m->options);
-		free(m);
+		mount_free(m);
 		m = parent;
 	}
 }
@@ -126,17 +136,9 @@ static int place_check(const struct path *where, mode_t root_type)
 /* One that is in no list. */
 static void mount_discard(struct mount *m)
 {
-	if (m->root)
-		inode_put(m->root);
-	if (m->covers)
-		inode_put(m->covers);
+	drop_inodes(m);
 	mount_put(m->parent);
-	free(m->host.path);
-	free(m->target);
-	free(m->source);
-	free(m->type);
-	free(m->options);
-	free(m);
+	mount_free(m);
 }
 
 /* Notes what a mount on the host's tree lies on. Nothing of it is needed while no guest has a mount
@@ -160,11 +162,8 @@ static void note_covered(struct view *v, struct mount *m, const struct path *whe
 		m->ns = elsewhere_ns(v, where->tid);
 	text = mountinfo_read(tid);
 	for (line = text; line && mountinfo_next(&line, &mi);) {
-		const char *rest = (uint32_t)mi.id == h->mnt_id_old ?
-					   path_below(where->name, mi.point) : NULL;
-
-		if (rest && !h->path)
-			h->path = str_printf("%s%s", mi.root[1] || !*rest ? mi.root : "", rest);
+		if ((uint32_t)mi.id == h->mnt_id_old && !h->path)
+			h->path = mountinfo_inside(&mi, where->name);
 	}
 	if (statx(where->dirfd, where->last, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
 		    STATX_MNT_ID_UNIQUE_, &sx) == 0 && (sx.stx_mask & STATX_MNT_ID_UNIQUE_))

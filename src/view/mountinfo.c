@@ -6,19 +6,13 @@
 
 #define MOUNTINFO_MAX (16u << 20)
 
-/* Undoes the escapes of one field, up to the next space. */
+/* One field, up to the next space, without its escapes. */
 static void get_escaped(const char *s, char buf[PATH_MAX])
 {
 	size_t n = 0;
 
-	while (*s && *s != ' ' && *s != '\n' && n + 1 < PATH_MAX) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			buf[n++] = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 4;
-		} else {
-			buf[n++] = *s++;
-		}
-	}
+	while (*s && *s != ' ' && *s != '\n' && n + 1 < PATH_MAX)
+		buf[n++] = unescape_next(&s);
 	buf[n] = '\0';
 }
 
@@ -37,9 +31,54 @@ bool mountinfo_next(const char **text, struct mountinfo *ret)
 		if (!f)
 			continue;
 		get_escaped(f + 1, ret->point);
+		ret->line = line;
 		return true;
 	}
 	return false;
+}
+
+char *mountinfo_inside(const struct mountinfo *mi, const char *path)
+{
+	const char *rest = path_below(path, mi->point);
+
+	return rest ? str_printf("%s%s", mi->root[1] || !*rest ? mi->root : "", rest) : NULL;
+}
+
+/* The field at *f, however long, malloc'ed; *f moves on to the next. */
+static char *take_field(const char **f)
+{
+	const char *p = *f, *end = p + strcspn(p, " \n");
+	char *text = malloc((size_t)(end - p) + 1);
+	size_t n = 0;
+
+	while (text && p < end)
+		text[n++] = unescape_next(&p);
+	if (text)
+		text[n] = '\0';
+	*f = end + (*end == ' ');
+	return text;
+}
+
+int mountinfo_super(
+	const struct mountinfo *mi, char **ret_type, char **ret_source, char **ret_options)
+{
+	_cleanup_free_ char *type = NULL, *source = NULL, *super = NULL, *options = NULL;
+	const char *f = strstr(mi->line, " - "), *comma;
+
+	if (!f || f > strchrnul(mi->line, '\n'))
+		return -EINVAL;
+	f += 3;
+	type = take_field(&f);
+	source = take_field(&f);
+	super = take_field(&f);
+	comma = super ? strchr(super, ',') : NULL;
+	options = strdup(comma ? comma + 1 : "");
+	if (!type || !source || !super || !options)
+		return -ENOMEM;
+	*ret_type = take_ptr(&type);
+	*ret_source = take_ptr(&source);
+	*ret_options = take_ptr(&options);
+	return 0;
 }
 
 char *mountinfo_read(pid_t tid)

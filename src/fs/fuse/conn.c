@@ -256,7 +256,7 @@ int fuse_wait_ready(struct fuse_conn *fc, const struct fs_req *who, uint64_t dea
 
 int fuse_conn_wait_init(struct fs *fs, const struct fs_req *req, uint64_t deadline_ns)
 {
-	return fuse_wait_ready(fuse_conn_of(fs), req, deadline_ns);
+	return fuse_is(fs) ? fuse_wait_ready(fuse_conn_of(fs), req, deadline_ns) : 0;
 }
 
 /* ---- the end ---- */

@@ -55,7 +55,8 @@ int MUST_CHECK fuse_conn_new(const struct fuse_options *o, int sock,
 int MUST_CHECK fuse_conn_start(struct fs *fs);
 
 /* Waits for INIT's answer: 0; -ETIMEDOUT at deadline_ns (monotonic; 0: none); -ENOTCONN, the server
- * has gone; -EPROTO, it speaks no version that we do; -EINTR, by req (may be NULL). */
+ * has gone; -EPROTO, it speaks no version that we do; -EINTR, by req (may be NULL). 0 for another file
+ * system than a FUSE one. */
 int MUST_CHECK fuse_conn_wait_init(struct fs *fs, const struct fs_req *req, uint64_t deadline_ns);
 
 /* Ends the connection at once: every waiter gets -ENOTCONN (umount -f, umctl). Another file system than a
