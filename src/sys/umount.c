@@ -317,6 +317,15 @@ static struct mount *mount_by_words(struct call *c, const char *word)
 	return trimmed ? view_mount_at(&c->um->view, trimmed) : NULL;
 }
 
+/* What is no mount of the view. Its root, who has no right over the host's mounts, sees them as a
+ * user namespace's root sees those from outside: locked. */
+static enum verdict umount_real(struct call *c)
+{
+	if (ids_capable(c, CAP_SYS_ADMIN) && !ids_kernel_capable(c, CAP_SYS_ADMIN))
+		return call_return(c, -EINVAL);
+	return CONTINUE;
+}
+
 enum verdict sys_umount2(struct call *c)
 {
 	_cleanup_path_ struct path p = PATH_INIT;
@@ -325,7 +334,7 @@ enum verdict sys_umount2(struct call *c)
 	char word[PATH_MAX];
 	struct mount *m;
 
-	if (!view_has_mounts(&um->view) && !mountsrv_any_ended(um->mountsrv))
+	if (!um->ids && !view_has_mounts(&um->view) && !mountsrv_any_ended(um->mountsrv))
 		return CONTINUE;
 	if ((flags & ~UMOUNT_FLAGS) || ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH))))
 		return call_return(c, -EINVAL);
@@ -342,7 +351,7 @@ enum verdict sys_umount2(struct call *c)
 			    p.kind == PATH_VIRTUAL ? p.mnt : NULL))
 			return call_return(c, 0);
 		if (p.kind != PATH_VIRTUAL)
-			return CONTINUE;
+			return umount_real(c);
 		if (!path_is_mount_root(&p))
 			return call_return(c, -EINVAL);
 		m = mount_get(p.mnt);

@@ -5,7 +5,7 @@
 need findmnt mount umount
 
 ext4_image disk.img 32M
-mkdir mnt
+mkdir mnt mnt2
 is "root inside" "$(um --root -- id -u)" 0
 is "and in a child" "$(um --root -- sh -c 'sh -c "id -u; id -g"' | tr '\n' ' ')" "0 0 "
 gives "nothing more is allowed" 2 um --root -- sh -c 'echo x >/etc/umview-test-file'
@@ -43,4 +43,17 @@ clean_fs disk.img
 is "the owner is in the image" \
 	"$(debugfs -R 'stat owned' disk.img 2>/dev/null | grep -o 'User: *[0-9]* *Group: *[0-9]*' | tr -s ' ')" \
 	"User: 12 Group: 34"
+
+cat >umount.py <<'PYTHON'
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+def umount(path, flags=0):
+    return "0" if libc.umount2(path, flags) == 0 else errno.errorcode[ctypes.get_errno()]
+print(umount(b"mnt"), umount(b"mnt", 0x100), umount(b"missing"), umount(b"umount.py/x"),
+      umount(b"m" * 300), umount(None), umount(b"disk.img"))
+PYTHON
+[ "$(id -u)" = 0 ] || for m in "" "-m disk.img:mnt2"; do
+	is "umount2 of what is no mount ($m)" "$(um --root $m -- "$PYTHON" umount.py)" \
+		"EINVAL EINVAL ENOENT ENOTDIR ENAMETOOLONG EFAULT EINVAL"
+done
 nothing_left
