@@ -174,6 +174,11 @@ ssize_t MUST_CHECK cache_write(struct filecache *c, const struct fs_req *req, in
 int MUST_CHECK cache_writeback(struct filecache *c, const struct fs_req *req);
 /* After a write: what has to go to the server before it returns (O_SYNC, little space, much). */
 int MUST_CHECK cache_after_write(struct filecache *c, const struct fs_req *req, bool sync);
+/* space.c: is so little left at the server that what is written now must go there at once? dirty: how
+ * much this file has that the server has not. */
+bool space_low(struct filecache *c, const struct fs_req *req, uint64_t dirty);
+/* A write-back ended with err, maybe for want of space. */
+void space_failed(struct filecache *c, int err);
 /* A shared writable mapping of [off, off + len). */
 int MUST_CHECK cache_map_shared(
 	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);

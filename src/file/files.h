@@ -8,6 +8,7 @@
 #define FILES_BUCKETS 4096
 #define BUF_SIZE (4u << 20) /* one read of a server, one piece of write-back */
 #define BUF_KEEP 4
+#define AGAIN_MAX 64
 
 enum job {
 	JOB_CLOSED = 1 << 0,	/* no guest has it open any more */
@@ -16,10 +17,10 @@ enum job {
 	JOB_REFILL = 1 << 3,	/* readers that are not trapped hold it, and it was invalidated */
 };
 
-/* What a file system said of its free space. */
+/* What is known of a file system's free space. */
 struct space {
 	struct fs *fs;
-	uint64_t until;
+	uint64_t until; /* now_ns(): it is believed so long */
 	bool low;
 };
 
@@ -43,6 +44,10 @@ struct files {
 	atomic_bool events_run;
 	pthread_mutex_t events_start; /* a leaf */
 	pthread_mutex_t events_lock; /* one reader of the queue at a time; above all others */
+	/* Under it. Closed by somebody, and in use: the kernel reports a close a moment before the file
+	 * counts as closed, so they are looked at again. Referenced. */
+	struct vfile *again[AGAIN_MAX];
+	int nagain;
 
 	pthread_mutex_t job_lock; /* jobs, vf->jobs, the counts below; innermost, below lock */
 	pthread_cond_t job_cond; /* something is to be done */
@@ -103,7 +108,8 @@ void files_jobs_stop(struct files *f, uint64_t deadline_ns);
 void files_jobs_settle(struct files *f, uint64_t deadline_ns);
 
 /* cache.c */
-void cache_closed_event(struct vfile *vf);
+/* False: somebody has it open still. */
+bool cache_closed_event(struct vfile *vf);
 /* The jobs, in a background thread. */
 void cache_job(struct vfile *vf, unsigned jobs);
 /* Every half second: what has been dirty for long is written back. */

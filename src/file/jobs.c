@@ -124,6 +124,15 @@ void files_jobs_settle(struct files *f, uint64_t deadline_ns)
 	pthread_mutex_unlock(&f->job_lock);
 }
 
+void files_settle_closed(struct files *f, uint64_t deadline_ns)
+{
+	if (!files_any(f))
+		return;
+	files_drain(f);
+	call_waits();
+	files_jobs_settle(f, deadline_ns);
+}
+
 void files_jobs_stop(struct files *f, uint64_t deadline_ns)
 {
 	struct timespec until;

@@ -16,14 +16,15 @@ static bool is_clean(const struct filecache *c)
 		!c->ino->deleted && !c->dead;
 }
 
-void cache_closed_event(struct vfile *vf)
+bool cache_closed_event(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
-	bool closed = false, clean = false, wrote = false, native = false;
+	bool closed = false, clean = false, wrote = false, native = false, in_use;
 
 	pthread_mutex_lock(&c->lock);
 	if (c->vf == vf && !c->closed)
 		closed = c->closed = cache_unused(c);
+	in_use = c->vf == vf && !c->closed;
 	if (closed)
 		vfile_left_low(vf);
 	wrote = c->writers || c->low;
@@ -42,6 +43,7 @@ void cache_closed_event(struct vfile *vf)
 		cache_lru_trim(c->files);
 	else if (closed)
 		files_job(vf, JOB_CLOSED);
+	return !in_use;
 }
 
 /* What could not be written when nobody has the file open any more is lost: said in the log. */

@@ -25,6 +25,7 @@
 #include "file/fifo.h"
 
 #define TICK_MS 500
+#define AGAIN_MS 5
 #define WATCHES_MAX (256u << 20) /* of fdinfo: some 150 bytes each */
 
 static struct cds_hlist_head *bucket(struct files *f, dev_t dev, ino_t ino)
@@ -367,7 +368,7 @@ static void check_all(struct files *f)
 	ssize_t n = files_collect(f, NULL, &all);
 
 	for (ssize_t i = 0; i < n; i++) {
-		cache_closed_event(all[i]);
+		(void)cache_closed_event(all[i]);
 		vfile_put(all[i]);
 	}
 	if (n >= 0)
@@ -386,8 +387,21 @@ static void event(struct files *f, const struct inotify_event *ev)
 	vf = find_wd(f, ev->wd, ev->mask);
 	if (!vf)
 		return;
-	cache_closed_event(vf);
-	vfile_put(vf);
+	if (cache_closed_event(vf) || f->nagain == AGAIN_MAX)
+		vfile_put(vf);
+	else
+		f->again[f->nagain++] = vf;
+}
+
+/* With events_lock. */
+static void look_again(struct files *f)
+{
+	while (f->nagain > 0) {
+		struct vfile *vf = f->again[--f->nagain];
+
+		(void)cache_closed_event(vf);
+		vfile_put(vf);
+	}
 }
 
 void files_drain(struct files *f)
@@ -395,6 +409,7 @@ void files_drain(struct files *f)
 	char buf[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
 
 	pthread_mutex_lock(&f->events_lock);
+	look_again(f);
 	for (;;) {
 		ssize_t n = read(f->inotify, buf, sizeof(buf));
 
@@ -419,7 +434,7 @@ static void *events_main(void *arg)
 
 	for (;;) {
 		uint64_t now = now_ns();
-		bool idle;
+		bool idle, again;
 
 		if (now >= tick) {
 			cache_tick(f);
@@ -428,8 +443,11 @@ static void *events_main(void *arg)
 		pthread_mutex_lock(&f->lru_lock);
 		idle = cds_list_empty(&f->writers);
 		pthread_mutex_unlock(&f->lru_lock);
+		pthread_mutex_lock(&f->events_lock);
+		again = f->nagain > 0;
+		pthread_mutex_unlock(&f->events_lock);
 		/* Nobody can write: nothing is to be looked at before something happens. */
-		(void)poll(p, 2, idle ? -1 : TICK_MS);
+		(void)poll(p, 2, again ? AGAIN_MS : idle ? -1 : TICK_MS);
 		if (p[1].revents & POLLIN) {
 			uint64_t n;
 
@@ -589,6 +607,7 @@ void files_free(struct files *f, uint64_t deadline_ns)
 		files_wake(f, FILES_WAKE_STOP);
 		pthread_join(f->events, NULL);
 	}
+	look_again(f);
 	files_jobs_stop(f, deadline_ns);
 	f->view->placeholder = NULL;
 	for (size_t i = 0; i < FILES_BUCKETS; i++) {

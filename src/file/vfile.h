@@ -155,6 +155,8 @@ int MUST_CHECK file_before_times(struct inode *ino, const struct fs_req *req);
 /* Gives back all memory and descriptors that closed files hold. */
 void files_shrink(struct files *f);
 
+/* Waits for what closes have left to background threads. */
+void files_settle_closed(struct files *f, uint64_t deadline_ns);
 /* Write back what is dirty: of one inode, of a file system (NULL: of all). -errno of the first
  * failure that was not reported before. req may be NULL for files_sync: no guest waits. */
 int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync);

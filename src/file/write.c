@@ -15,7 +15,6 @@
 #endif
 
 #define DIRTY_START (2u << 20) /* a background thread begins to write back */
-#define SPACE_SLACK (16u << 20)
 
 struct write_at {
 	off_t pos;
@@ -114,37 +113,6 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 	return n;
 }
 
-/* Is the server's free space so low that a write may fail? Asked for once a second. */
-static bool space_low(struct filecache *c, const struct fs_req *req)
-{
-	struct files *f = c->files;
-	struct fs *fs = c->ino->fs;
-	struct space *s, *use = NULL;
-	struct statfs st;
-	uint64_t now = now_ns();
-	bool low;
-
-	pthread_mutex_lock(&f->lru_lock);
-	for (s = f->space; s < f->space + ARRAY_SIZE(f->space); s++) {
-		if (s->fs == fs && s->until > now) {
-			low = s->low;
-			pthread_mutex_unlock(&f->lru_lock);
-			return low;
-		}
-	}
-	pthread_mutex_unlock(&f->lru_lock);
-	if (!fs->node->statfs || fs->node->statfs(fs, req, fs->root_node, &st) < 0)
-		return false;
-	low = st.f_blocks && (uint64_t)st.f_bavail * (uint64_t)st.f_bsize < SPACE_SLACK;
-	pthread_mutex_lock(&f->lru_lock);
-	for (s = f->space; s < f->space + ARRAY_SIZE(f->space); s++)
-		if (s->fs == fs || !use || (use->fs != fs && s->until < use->until))
-			use = s;
-	*use = (struct space){ .fs = fs, .until = now + NSEC_PER_SEC, .low = low };
-	pthread_mutex_unlock(&f->lru_lock);
-	return low;
-}
-
 int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
 {
 	uint64_t dirty;
@@ -165,7 +133,7 @@ int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
 		return cache_writeback(c, req);
 	if (dirty > DIRTY_START && vf)
 		files_job(vf, JOB_WRITEBACK); /* open by the guest that writes: it stays */
-	return space_low(c, req) ? cache_writeback(c, req) : 0;
+	return space_low(c, req, dirty) ? cache_writeback(c, req) : 0;
 }
 
 int file_not_running(struct inode *ino)

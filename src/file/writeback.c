@@ -282,6 +282,7 @@ static int write_dirty(struct filecache *c, const struct fs_req *req)
 		return r;
 	}
 	r = send_all(c, req, &h, &todo);
+	space_failed(c, r);
 	pthread_mutex_lock(&c->lock);
 	again = !ranges_empty(&c->dirty);
 	c->mtime_shown |= shown && again;

@@ -12,6 +12,8 @@
 #include "sys/attrs.h"
 #include "sys/table.h"
 
+#define CLOSE_WAIT_NS NSEC_PER_SEC
+
 /* The beginning of filename_create(): the parent is known; is the name free and may it be made? */
 static int create_check(const struct at *a, bool isdir)
 {
@@ -255,7 +257,14 @@ static int rmdir_virtual(struct at *a)
 		return r;
 	if (view_has_mount_below(&a->c->um->view, a->p.name))
 		return -ENOTEMPTY;
-	return inode_rmdir(a->p.parent, &a->req, a->p.last);
+	r = inode_rmdir(a->p.parent, &a->req, a->p.last);
+	/* What libfuse hid of an open file that was removed goes with its last close, which a background
+	 * thread may still have to tell. */
+	if (r == -ENOTEMPTY) {
+		files_settle_closed(a->c->um->files, now_ns() + CLOSE_WAIT_NS);
+		r = inode_rmdir(a->p.parent, &a->req, a->p.last);
+	}
+	return r;
 }
 
 static enum verdict do_rmdir(struct call *c, int dirfd, int arg)

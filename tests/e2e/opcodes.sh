@@ -70,4 +70,5 @@ asked "lookup name: there" 2
 asked "lookup name: not there" 2
 asked "slow read: interrupted" 1
 asked "notified [a-z_]*: -" 0
+asked "statfs" 0 # nobody did
 nothing_left

@@ -336,11 +336,29 @@ static void group_bit(void)
 	show("sg/g");
 }
 
+/* A file that was open when its name went is gone with its last close, and its directory can go. */
+static void rmdir_after_close(void)
+{
+	int failed = 0;
+
+	for (int i = 0; i < 50; i++) {
+		int fd;
+
+		mkdir("soon", 0755);
+		fd = open("soon/f", O_CREAT | O_RDWR, 0644);
+		failed += write(fd, "x", 1) != 1 || unlink("soon/f") < 0;
+		close(fd);
+		failed += rmdir("soon") < 0;
+	}
+	tap_check(&t, failed == 0, "a directory goes after the last close of what was in it");
+}
+
 int main(void)
 {
 	umask(022);
 	mkdirs();
 	rmdirs();
+	rmdir_after_close();
 	unlinks();
 	nodes();
 	links();

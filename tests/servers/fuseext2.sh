@@ -2,7 +2,7 @@
 # server: fuseext2
 # packages: fuseext2
 # writes: no
-# caveat: writes with -o rw+, but it loops for ever in some requests (STATFS of an image with sparse_super, which a view sends after a write), under the kernel as well
+# caveat: writes with -o rw+, but it loops for ever in some requests (STATFS of an image with sparse_super, which a view sends once much waits to be written), under the kernel as well
 . "$TOP/tests/servers/lib.sh"
 need fuseext2 mke2fs
 can="symlink hardlink chmod" source="fuseext2#fs.img" extra=lost+found

@@ -29,7 +29,6 @@
 #define NOTES_WAIT_NS (NSEC_PER_SEC / 5)
 #define TICK_MS 50
 #define NSEC_PER_MSEC 1000000ull
-#define INTERRUPT_PATIENCE (60 * NSEC_PER_SEC)
 
 void fuse_req_init(struct fuse_req *r, unsigned opcode, uint64_t node, const struct fs_req *who)
 {
@@ -515,24 +514,19 @@ static void req_abandon(struct fuse_conn *fc, struct fuse_req *r, int error, boo
 
 /* ---- waiting ---- */
 
-/* What a tick of a wait finds: 0, or why to give up. */
-static int tick(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who, uint64_t *since)
+/* What a tick of a wait finds: 0, or why to give up. A signal is told to the server, and its answer is
+ * waited for, however long: an answer of ours would be of a request that may still be done. */
+static int tick(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who, bool *told)
 {
-	uint64_t now = now_ns();
-
-	if (r->deadline && now >= r->deadline)
+	if (r->deadline && now_ns() >= r->deadline)
 		return -ETIMEDOUT;
 	if (!who || !who->call)
 		return 0;
 	if (call_killed(who->call))
 		return -EINTR;
-	if (*since) {
-		if (now - *since > INTERRUPT_PATIENCE)
-			return -EINTR;
-	} else if (call_interrupted(who->call)) {
-		*since = now;
-	}
-	if (*since) {
+	if (!*told)
+		*told = call_interrupted(who->call);
+	if (*told) {
 		bool again;
 
 		pthread_mutex_lock(&fc->lock);
@@ -599,8 +593,8 @@ static void wait_notes(struct fuse_conn *fc)
 
 int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who)
 {
-	uint64_t now = r->t_sent, next_tick = now + TICK_FIRST_MS * NSEC_PER_MSEC, since = 0;
-	bool first = true;
+	uint64_t now = r->t_sent, next_tick = now + TICK_FIRST_MS * NSEC_PER_MSEC;
+	bool first = true, told = false;
 	int err;
 
 	call_waits();
@@ -616,7 +610,7 @@ int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 		if (r->finished || now < next_tick)
 			continue;
 		pthread_mutex_unlock(&fc->lock);
-		err = tick(fc, r, who, &since);
+		err = tick(fc, r, who, &told);
 		if (err)
 			req_abandon(fc, r, err, true);
 		first = false;
@@ -637,10 +631,10 @@ int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 /* The socket is full: waits for room, reading answers meanwhile, since the server may not be able
  * to take more before its own answers are read. */
 static int wait_writable(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who,
-	int *ms, uint64_t *since)
+	int *ms, bool *told)
 {
 	struct pollfd p = { .fd = fc->sock, .events = POLLIN | POLLOUT };
-	int err = tick(fc, r, who, since);
+	int err = tick(fc, r, who, told);
 
 	call_waits();
 	if (err)
@@ -694,7 +688,7 @@ static int64_t req_enter(struct fuse_conn *fc, struct fuse_req *r, char *flat)
 int fuse_req_send(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who)
 {
 	int err = fuse_wait_ready(fc, who, r->deadline), ms = TICK_FIRST_MS, tries = 0;
-	uint64_t since = 0;
+	bool told = false;
 
 	if (!err) {
 		int64_t unique = req_enter(fc, r, NULL);
@@ -710,7 +704,7 @@ int fuse_req_send(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 			return 0;
 		err = (int)n;
 		if (n == -EAGAIN) {
-			err = wait_writable(fc, r, who, &ms, &since);
+			err = wait_writable(fc, r, who, &ms, &told);
 			if (err)
 				break;
 		} else if ((n == -ENOBUFS || n == -ENOMEM) && tries++ < 50) {
