@@ -59,13 +59,16 @@ static int base_open(const char *path, bool create)
 	return take_fd(&fd);
 }
 
+/* Each folder that it is in costs a descriptor. */
+enum { REMOVE_DEPTH = 200 };
+
 static void remove_tree(int dirfd, const char *name, int depth)
 {
 	int fd;
 	DIR *dir;
 	struct dirent *de;
 
-	if (unlinkat(dirfd, name, 0) == 0 || depth > 8)
+	if (unlinkat(dirfd, name, 0) == 0 || depth > REMOVE_DEPTH)
 		return;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);

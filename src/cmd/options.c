@@ -22,6 +22,9 @@ static const char help_text[] =
 	"      --bind SOURCE:TARGET[,OPTIONS]\n"
 	"                     show a folder or file at another place too; the same as -m with the option\n"
 	"                     bind. Options: ro, noexec, nodev, nosuid\n"
+	"      --tmpfs TARGET[:OPTIONS]\n"
+	"                     an empty folder in memory, gone with the view; as -m none:TARGET,type=tmpfs.\n"
+	"                     Options: size=64M, nr_inodes=10k, mode=755, and others of tmpfs(5)\n"
 	"  -o server=TYPE=COMMAND\n"
 	"                     what serves a type of file system in this view\n"
 	"      --root         be root in the view: mount(8) and chown(1) work on what the view owns\n"
@@ -42,6 +45,7 @@ static const char help_text[] =
 enum id {
 	OPT_MOUNT,
 	OPT_BIND,
+	OPT_TMPFS,
 	OPT_FSTAB,
 	OPT_OPTION,
 	OPT_ROOT,
@@ -68,6 +72,7 @@ static const struct known {
 } known[] = {
 	{ OPT_MOUNT, 'm', "mount", VALUE, "SOURCE:TARGET[,OPTIONS]" },
 	{ OPT_BIND, 0, "bind", VALUE, "SOURCE:TARGET[,OPTIONS]" },
+	{ OPT_TMPFS, 0, "tmpfs", VALUE, "TARGET[:OPTIONS]" },
 	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
 	{ OPT_ROOT, 0, "root", NOTHING, NULL },
@@ -128,6 +133,17 @@ static int append_made(void *arg, char *spec)
 	return append(&o->mounts, &o->nmounts, spec);
 }
 
+/* TARGET[:OPTIONS] as -m has it. */
+static char *tmpfs_spec(const char *value)
+{
+	size_t n = 0;
+
+	while (value[n] && value[n] != ':')
+		n += value[n] == '\\' && value[n + 1] ? 2 : 1;
+	return str_printf("tmpfs:%.*s,type=tmpfs%s%s", (int)n, value, value[n] ? "," : "",
+		value[n] ? value + n + 1 : "");
+}
+
 static int set_server(struct options *o, const char *value)
 {
 	const char *type = strncmp(value, "server=", 7) == 0 ? value + 7 : NULL;
@@ -161,6 +177,8 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		return append(&o->mounts, &o->nmounts, value);
 	case OPT_BIND:
 		return append_made(o, str_printf("%s,bind", value));
+	case OPT_TMPFS:
+		return append_made(o, tmpfs_spec(value));
 	case OPT_FSTAB:
 		return fstab_read(value, append_made, o);
 	case OPT_OPTION:

@@ -186,7 +186,8 @@ static enum verdict answer_statfs(
 
 	if (r < 0 && r != -ENOSYS)
 		return call_return(c, r);
-	st.f_type = FUSE_SUPER_MAGIC;
+	if (!fs->host_fd)
+		st.f_type = FUSE_SUPER_MAGIC;
 	if (!st.f_namelen)
 		st.f_namelen = NAME_MAX;
 	if (!st.f_bsize)

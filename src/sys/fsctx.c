@@ -137,7 +137,8 @@ enum verdict sys_fsopen(struct call *c)
 	if (guest_read_str(c, call_addr(c, 0), type, sizeof(type)) < 0)
 		return CONTINUE;
 	if (!mount_type_is_fuse(type) &&
-		(!ids_capable(c, CAP_SYS_ADMIN) || mount_type_is_kernels(type)))
+		(!ids_capable(c, CAP_SYS_ADMIN) ||
+			(mount_type_is_kernels(type) && !mount_type_is_memory(type))))
 		return CONTINUE;
 	if (c->args[1] & ~(uint64_t)FSOPEN_CLOEXEC_)
 		return call_return(c, -EINVAL);
@@ -207,14 +208,20 @@ static int set_flag(struct fsctx *x, const char *key)
 	return add_option(x, key, NULL);
 }
 
+/* A source is nothing but a word where there is no image. */
+static const char *source_of(const struct fsctx *x)
+{
+	return x->source || !mount_type_is_memory(x->type) ? x->source : "none";
+}
+
 static int check_served(struct call *c, struct fsctx *x, char **ret_message)
 {
-	struct mount_request rq = { .source = x->source, .target = "/", .type = x->type,
+	struct mount_request rq = { .source = source_of(x), .target = "/", .type = x->type,
 		.options = x->options, .flags = x->flags, .cwd = "/", .dry_run = true };
 	_cleanup_free_ char *cwd = NULL, *plan = NULL;
 	int r;
 
-	if (!x->source)
+	if (!rq.source)
 		return -EINVAL;
 	if (path_of_cwd(c, &c->um->view, c->tid, &cwd) == 0)
 		rq.cwd = cwd;
@@ -433,7 +440,7 @@ static int attach(struct call *c, struct fsctx *x)
 {
 	_cleanup_path_ struct path where = PATH_INIT;
 	_cleanup_free_ char *message = NULL, *cwd = NULL;
-	struct mount_request rq = { .source = x->source, .type = x->type, .options = x->options,
+	struct mount_request rq = { .source = source_of(x), .type = x->type, .options = x->options,
 		.flags = x->flags };
 	int r = move_target(c, &where);
 
@@ -449,7 +456,7 @@ static int attach(struct call *c, struct fsctx *x)
 	rq.target = where.name;
 	r = um_mount(c->um, c, &rq, &message);
 	if (r < 0)
-		log_warn("mount %s on %s: %s", x->source, where.name,
+		log_warn("mount %s on %s: %s", rq.source, where.name,
 			message ? message : strerror(-r));
 	return r;
 }

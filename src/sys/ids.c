@@ -301,8 +301,12 @@ bool ids_chown(struct call *c, int dirfd, const char *word)
 		flags = 0;
 	if (at && (c->args[4] & AT_EMPTY_PATH))
 		flags |= PATH_EMPTY;
-	if (path_resolve(c, &c->um->view, dirfd, word, flags | PATH_REALIZE, &p) < 0 ||
-		p.kind != PATH_REAL)
+	if (path_resolve(c, &c->um->view, dirfd, word, flags | PATH_REALIZE, &p) < 0)
+		return false;
+	if (p.kind == PATH_VIRTUAL)
+		return p.mnt->fs->host_fd && mount_want_write(p.mnt) == 0 &&
+		       fstat(inode_host_fd(p.inode), &st) == 0 && ids_chown_is_noop(c, &st, uid, gid);
+	if (p.kind != PATH_REAL)
 		return false;
 	return fstatat(p.dirfd, p.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&
 	       ids_chown_is_noop(c, &st, uid, gid);

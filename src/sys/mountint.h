@@ -19,6 +19,8 @@ bool path_is_mount_root(const struct path *p);
 bool mount_is_foreign(struct call *c, const struct mount *m);
 /* Kernel file systems that no server stands for: the kernel says what it thinks of them. */
 bool mount_type_is_kernels(const char *type);
+/* Those of them that are kept in memory, which a view has itself (fs/tmpfs). */
+bool mount_type_is_memory(const char *type);
 /* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */
 int MUST_CHECK mount_set_flags(struct call *c, struct mount *m, unsigned long flags);
 /* Would mount_fuse() take this data? */

@@ -13,6 +13,7 @@
 #include "dev/loop/loop.h"
 #include "fs/fuse/fuse.h"
 #include "sys/bind.h"
+#include "sys/memory.h"
 #include "sys/mountint.h"
 
 #define MOUNT_TIMEOUT_NS (30 * NSEC_PER_SEC)
@@ -575,8 +576,28 @@ static int run_bind(struct job *j)
 	return r;
 }
 
+/* A file system in memory, which needs no server. */
+static int run_memory(struct job *j, const char *type)
+{
+	struct memory_request rq = { .where = &j->where, .source = j->rq->source, .type = type,
+		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
+		.flags = mount_flags_new(j->o.flags), .dry_run = j->rq->dry_run };
+	char bad[256] = "";
+	int r = check_target(j);
+
+	if (r == 0)
+		r = um_mount_memory(j->um, &rq, bad);
+	if (r < 0)
+		return fail(j, r, "%s on %s: %s%s%s", type, j->where.name, bad, bad[0] ? ": " : "",
+			strerror(-r));
+	if (rq.dry_run)
+		*j->ret_message = str_printf("%s on %s, in memory", type, j->where.name);
+	return 0;
+}
+
 static int run_job(struct job *j)
 {
+	const char *type;
 	int r = mount_options_parse(j->rq->options, j->rq->flags, &j->o);
 
 	if (r < 0)
@@ -586,6 +607,9 @@ static int run_job(struct job *j)
 		r = resolve_target(j);
 	if (r == 0 && (j->o.flags & MS_BIND))
 		return run_bind(j);
+	type = j->o.type ? j->o.type : j->rq->type;
+	if (r == 0 && type && mount_type_is_memory(type))
+		return run_memory(j, type);
 	if (r == 0)
 		r = find_type(j);
 	if (r == 0)

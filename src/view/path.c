@@ -185,6 +185,13 @@ static int walk_start(struct walk *w, int dirfd)
 	err = place_of_link(w->v, w->start_link, &w->at);
 	if (err < 0)
 		return WALK_NATIVE;
+	/* a file that was opened on a mount: the host's name of it may be anything's (fs/tmpfs) */
+	if (!w->at.mnt && dirfd >= 0 && atomic_load(&w->v->opened)) {
+		_cleanup_free_ char *name = view_opened_name(w->v, w->start_link);
+
+		if (name)
+			return -ENOTDIR;
+	}
 	if (w->at.mnt)
 		w->touched = true;
 	if (w->at.mnt || w->at.fd >= 0)

@@ -15,6 +15,7 @@ const struct fact *const facts[] = {
 	&fact_lease,
 	&fact_directory,
 	&fact_seqpacket,
+	&fact_tmpfs,
 };
 
 const size_t facts_len = ARRAY_SIZE(facts);

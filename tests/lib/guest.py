@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """guest.py NAME[-32]: runs a program of tests/guest natively (the oracle), in a view on a real file
-system, on a bind mount of one, and on a served ext4 image. The outputs must be equal, but for the lines
-that tests/guest/NAME.diff (of the image) and NAME.bind.diff (of the bind) explain:
+system, on a bind mount of one, on a tmpfs, and on a served ext4 image. The outputs must be equal, but for
+the lines that tests/guest/NAME.diff (of the image), NAME.bind.diff (of the bind and the tmpfs) and
+NAME.tmpfs.diff (of the tmpfs) explain:
 
     # the reason
     - a line of the oracle         (a shell pattern; the number of the check is left out)
@@ -87,6 +88,10 @@ def main():
     rc, lines = run("view, bind", ["umview", "-m", f"{HERE}/host:{HERE}/bind,bind", "--", "sh", "-c",
                                    f"cd {HERE}/bind && exec {PROGRAM}"], HERE)
     good = compare("view, bind", oracle, lines, explained(".bind")) and rc == oracle_rc and good
+
+    rc, lines = run("view, tmpfs", ["umview", "--tmpfs", f"{HERE}/other", "--", "sh", "-c",
+                                    f"mkdir {HERE}/other/w && cd {HERE}/other/w && exec {PROGRAM}"], HERE)
+    good = compare("view, tmpfs", oracle, lines, explained(".bind") + explained(".tmpfs")) and rc == oracle_rc and good
 
     script = f"mkdir {HERE}/mnt/w && cd {HERE}/mnt/w && exec {PROGRAM}"
     rc, lines = run("view, ext4 image",

@@ -140,6 +140,8 @@ static void hostfs_free(struct fs *fs)
 	free(h->table);
 	free(h->host_root);
 	pthread_mutex_destroy(&h->lock);
+	if (h->owner)
+		h->owner_free(h->owner);
 	free(h);
 }
 
