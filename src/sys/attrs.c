@@ -185,6 +185,18 @@ static void chown_drops(
 	}
 }
 
+/* The server has no chmod(2) or chown(2). Those whose types a kernel mounts as well (vfat, exfat) keep
+ * neither: a mode is dropped there, as by vfat's fat_setattr(), and another owner refused. */
+static int not_kept(const struct mount *m, const struct fs_attr *attr, const struct fs_setattr *set)
+{
+	if (!attrs_kernel_type(m) || (set->set & ~(FS_SET_MODE | FS_SET_UID | FS_SET_GID)))
+		return -ENOSYS;
+	if (((set->set & FS_SET_UID) && set->uid != attr->uid) ||
+		((set->set & FS_SET_GID) && set->gid != attr->gid))
+		return -EPERM;
+	return 0;
+}
+
 int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	struct fs_setattr *set, unsigned how)
 {
@@ -213,7 +225,9 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	if (!set->set)
 		return 0;
 	r = inode_setattr(ino, req, NULL, set);
+	if (r == -ENOSYS)
+		r = not_kept(m, &attr, set);
 	if (r == 0)
 		watch_event(ino, WATCH_ATTRIB);
-	return r == -ENOSYS ? -EOPNOTSUPP : r;
+	return r;
 }

@@ -276,6 +276,22 @@ enum verdict sys_sendfile(struct call *c)
 	return finish(c, &in, &out, copy(&in, &out, c, len, false, false));
 }
 
+static bool can(const struct end *e, int not)
+{
+	int fl = e->v.vf ? e->v.fl : fcntl(e->fd, F_GETFL);
+
+	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not;
+}
+
+/* A device that knows nothing of splice(2), as its kernel's file does not. Its placeholder would. */
+static enum verdict splice_device(
+	struct call *c, struct end *dev, const struct end *in, const struct end *out)
+{
+	if (dev->v.vf->ops->splice)
+		return dev->v.vf->ops->splice(dev->v.vf, c, dev->fd);
+	return call_return(c, can(in, O_WRONLY) && can(out, O_RDONLY) ? -EINVAL : -EBADF);
+}
+
 enum verdict sys_splice(struct call *c)
 {
 	_cleanup_end_ struct end in = END_INIT, out = END_INIT;
@@ -287,11 +303,8 @@ enum verdict sys_splice(struct call *c)
 	if (end_get(&in, c, call_fd(c, 0), c->args[1]) < 0 ||
 		end_get(&out, c, call_fd(c, 2), c->args[3]) < 0)
 		return CONTINUE;
-	if (is_device(&out))
-		return out.v.vf->ops->splice ? out.v.vf->ops->splice(out.v.vf, c, out.fd) :
-					       CONTINUE;
-	if (is_device(&in))
-		return in.v.vf->ops->splice ? in.v.vf->ops->splice(in.v.vf, c, in.fd) : CONTINUE;
+	if (is_device(&out) || is_device(&in))
+		return splice_device(c, is_device(&out) ? &out : &in, &in, &out);
 	if (!is_reg(&out) && is_reg(&in) && vfd_cached(&in.v))
 		return native(c, &in, len < (1u << 20) ? len : 1u << 20);
 	if (!is_reg(&out) && !is_reg(&in))

@@ -46,6 +46,25 @@ gives "fsck.exfat" 0 fsck.exfat -n f9
 gives "its owner is asked for" 0 um -m "f9:mnt,uid=1234,umask=027" -- stat -c '%u %a' mnt/small
 is "uid and umask" "$OUT" "1234 750"
 
+cat >modes.py <<'PYTHON'
+import errno, os, sys
+def try_(f, *args):
+    try:
+        f(*args)
+        return "0"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+f, st = sys.argv[1], os.stat(sys.argv[1])
+print(try_(os.chmod, f, 0o700), try_(os.chown, f, st.st_uid, -1), try_(os.chown, f, st.st_uid, st.st_gid),
+      try_(os.chown, f, 12, -1), try_(os.chown, f, -1, 12))
+PYTHON
+gives "modes that vfat does not keep are dropped, owners refused" 0 \
+	um --root -m f8:mnt -- python3 modes.py mnt/small
+is "modes of vfat" "$OUT" "0 0 0 EPERM EPERM"
+gives "as of a FUSE mount the error is the server's" 0 \
+	um --root -- sh -c 'fusefat -o rw+ f8 mnt >/dev/null 2>&1; python3 modes.py mnt/small; umount mnt'
+is "modes of fusefat" "$OUT" "ENOSYS ENOSYS ENOSYS ENOSYS ENOSYS"
+
 gives "no links: the server's error, as under the kernel" 1 um -m f9:mnt -- ln -s small mnt/link
 has "no links" "$OUT" "Function not implemented"
 

@@ -57,14 +57,14 @@ gives "bind, move, remount, umount -l" 0 um --root -- sh bind.sh
 clean_fs disk.img
 
 cat >calls.py <<'PYTHON'
-import ctypes, os, sys
+import ctypes, errno, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 def call(nr, *args):
     r = libc.syscall(nr, *[ctypes.c_char_p(a) if isinstance(a, bytes) else ctypes.c_long(a) for a in args])
     if r < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return r
-OPEN_TREE, MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT = 428, 429, 430, 431, 432
+OPEN_TREE, MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT, SPLICE = 428, 429, 430, 431, 432, 275
 def mount(source, target):
     ctx = call(FSOPEN, b"ext4", 1)
     call(FSCONFIG, ctx, 1, b"source", source, 0)
@@ -77,10 +77,19 @@ def mount(source, target):
     mnt = call(FSMOUNT, ctx, 1, 2)
     call(MOVE_MOUNT, mnt, b"", -100, target, 4)
 mount(b"missing.img", b"mnt")
+def error(f, *args):
+    try:
+        return f(*args)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+ctx, (r, w) = call(FSOPEN, b"ext4", 1), os.pipe()
+print("splice:", error(call, SPLICE, r, 0, ctx, 0, 1, 0), error(call, SPLICE, w, 0, ctx, 0, 1, 0),
+      error(call, SPLICE, ctx, 0, w, 0, 1, 0))
 mount(b"disk.img", b"mnt")
 print([l for l in open("/proc/self/mountinfo") if "disk.img" in l][0])
 PYTHON
 gives "fsopen" 0 um --root -- sh -c 'python3 calls.py; cat mnt/dir/file; umount mnt'
 has "its message" "$OUT" "create: No such file or directory / e missing.img"
 has "its flags" "$OUT" "ro,nosuid"
+has "its file takes nothing from a pipe" "$OUT" "splice: EINVAL EBADF EINVAL"
 nothing_left
