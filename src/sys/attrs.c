@@ -185,8 +185,8 @@ static void chown_drops(
 	}
 }
 
-/* The server has no chmod(2) or chown(2). Those whose types a kernel mounts as well (vfat, exfat) keep
- * neither: a mode is dropped there, as by vfat's fat_setattr(), and another owner refused. */
+/* The server has no chmod(2) or chown(2). Those of which a kernel mounts the type as well (vfat,
+ * exfat) keep neither: a mode is dropped there, as by fat_setattr(), and another owner refused. */
 static int not_kept(const struct mount *m, const struct fs_attr *attr, const struct fs_setattr *set)
 {
 	if (!attrs_kernel_type(m) || (set->set & ~(FS_SET_MODE | FS_SET_UID | FS_SET_GID)))

@@ -169,6 +169,11 @@ static int open_source(struct job *j)
 	}
 	if (r < 0)
 		return r;
+	if (fstat(r, &st) == 0 && !is_fuse_type(j) && !S_ISREG(st.st_mode) &&
+		!S_ISBLK(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		close(r);
+		return -ENOTBLK;
+	}
 	if (fstat(r, &st) < 0 || (S_ISDIR(st.st_mode) && is_fuse_type(j))) {
 		close(r); /* bindfs and the like: no image, nothing to lock */
 		return 0;
@@ -427,6 +432,9 @@ static int start_failed(struct job *j, int r, const char *program)
 	else if (r != -EINTR)
 		fail(j, r, "%s: %s did not mount it: %s", j->source, program,
 			last_words(&p->service));
+	/* a kernel says so of a bad superblock, or of an option that it does not know */
+	if ((r == -EIO || r == -ENOTCONN) && !is_fuse_type(j))
+		r = -EINVAL;
 	pending_unlink(j);
 	pending_settle(j);
 	if (p->mnt) {
@@ -595,6 +603,23 @@ static int run_memory(struct job *j, const char *type)
 	return 0;
 }
 
+/* An image is served by one server: 1, it is already, and now here too; 0, it is ours alone. */
+static int take_image(struct job *j)
+{
+	int r = mount_note_image(j->p, j->image, j->part.offset);
+
+	if (r == 0 && !is_fuse_type(j))
+		r = mount_again(j->um->mountsrv, j->c, j->p, j->rq->dry_run);
+	if (r != 0)
+		return r;
+	r = image_lock(
+		j->um, j->image, j->source, !(j->o.flags & MS_RDONLY), j->ret_message);
+	if (r < 0)
+		return r;
+	j->p->lock_fd = r;
+	return 0;
+}
+
 static int run_job(struct job *j)
 {
 	const char *type;
@@ -618,17 +643,13 @@ static int run_job(struct job *j)
 		r = find_server(j);
 	if (r == 0)
 		r = fill_pending(j);
-	if (r == 0 && j->image >= 0) {
-		r = image_lock(j->um, j->image, j->source, !(j->o.flags & MS_RDONLY),
-			j->ret_message);
-		if (r >= 0) {
-			j->p->lock_fd = r;
-			r = 0;
-		}
-	}
+	if (r == 0 && j->image >= 0)
+		r = take_image(j);
 	if (r < 0)
 		return r;
-	return j->rq->dry_run ? say_plan(j) : start_server(j);
+	if (j->rq->dry_run)
+		return say_plan(j);
+	return r > 0 ? 0 : start_server(j);
 }
 
 int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char **ret_message)

@@ -258,11 +258,8 @@ void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 
 	pthread_mutex_lock(&ms->lock);
 	cds_list_for_each_entry(p, &ms->live, node) {
-		if (p->mnt->fs == fs) {
+		if (p->mnt->fs == fs)
 			found = p;
-			cds_list_del(&p->node);
-			break;
-		}
 	}
 	pthread_mutex_unlock(&ms->lock);
 	if (!found)
@@ -272,5 +269,12 @@ void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 		log_warn("%s: its server does not end and is killed", found->source);
 		service_stop(&found->service, NSEC_PER_SEC);
 	}
+	if (found->lock_fd >= 0)
+		image_unlock(found->lock_fd);
+	pthread_mutex_lock(&ms->lock);
+	found->lock_fd = -1;
+	cds_list_del(&found->node);
+	pthread_cond_broadcast(&ms->cond); /* for who waits to mount the image again */
+	pthread_mutex_unlock(&ms->lock);
 	mount_pending_free(found);
 }

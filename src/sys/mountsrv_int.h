@@ -89,6 +89,9 @@ struct mount_pending {
 	struct mount *mnt;    /* referenced */
 	struct service service;
 	int lock_fd;	      /* of the image */
+	dev_t dev;	      /* the image, and where in it */
+	ino_t ino;
+	uint64_t offset;
 	int loop;	      /* device to be freed with it, -1 */
 	struct cds_list_head node; /* ms->pending or ms->live */
 };
@@ -117,5 +120,15 @@ void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 /* Did we start its server? */
 bool mountsrv_started(struct mountsrv *ms, const struct fs *fs);
 void mountsrv_remember_ended(struct mountsrv *ms, const struct mount *m);
+
+/* ---- mountagain.c: an image that the view has mounted already ---- */
+
+int MUST_CHECK mount_note_image(struct mount_pending *p, int image, uint64_t offset);
+/* Puts the file system that serves p's image at p's place too (dry_run: would): 1; 0: there is none
+ * that is mounted likewise; -EINTR, or what view_mount() says. */
+int MUST_CHECK mount_again(
+	struct mountsrv *ms, struct call *c, const struct mount_pending *p, bool dry_run);
+/* umount.c: gives up what a count of fs->mounted held; the last one ends the file system. */
+void umount_leave(struct um *um, struct fs *fs);
 
 #endif

@@ -32,16 +32,26 @@ static bool is_ready(struct fs *fs)
 	return !fuse_conn_dead(fs) && fuse_conn_wait_init(fs, NULL, 1) == 0;
 }
 
+static void end_whole(struct um *um, struct fs *fs, uint64_t deadline_ns)
+{
+	files_drop_fs(um->files, fs);
+	fs->unmount(fs, deadline_ns);
+	mountsrv_fs_ended(um->mountsrv, fs, deadline_ns);
+}
+
+void umount_leave(struct um *um, struct fs *fs)
+{
+	if (atomic_fetch_sub(&fs->mounted, 1) == 1)
+		end_whole(um, fs, now_ns() + SERVER_WAIT_NS);
+}
+
 /* The mount has no users: ends it, and its file system if it is bound nowhere else. Takes the
  * reference. */
 static void end_fs(struct um *um, struct mount *m, uint64_t deadline_ns)
 {
 	mountsrv_remember_ended(um->mountsrv, m);
-	if (mount_ended(m)) {
-		files_drop_fs(um->files, m->fs);
-		m->fs->unmount(m->fs, deadline_ns);
-		mountsrv_fs_ended(um->mountsrv, m->fs, deadline_ns);
-	}
+	if (mount_ended(m))
+		end_whole(um, m->fs, deadline_ns);
 	mount_put(m);
 }
 

@@ -44,6 +44,18 @@ is "the owner is in the image" \
 	"$(debugfs -R 'stat owned' disk.img 2>/dev/null | grep -o 'User: *[0-9]* *Group: *[0-9]*' | tr -s ' ')" \
 	"User: 12 Group: 34"
 
+cat >refused.py <<'PYTHON'
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+os.mkfifo("fifo")
+open("junk", "w").truncate(1 << 20)
+def mount(source, type, data=None):
+    return "0" if libc.mount(source, b"mnt", type, 0, data) == 0 else errno.errorcode[ctypes.get_errno()]
+print(mount(b"/dev/zero", b"ext4"), mount(b"fifo", b"ext4"), mount(b"missing", b"ext4"),
+      mount(b"junk", b"ext4"), mount(b"disk.img", b"ext4", b"no_such_option"), mount(b"disk.img", b"xfs"))
+PYTHON
+is "what mount(2) refuses" "$(um --root -- "$PYTHON" refused.py)" "ENOTBLK ENOTBLK ENOENT EINVAL EINVAL ENODEV"
+
 cat >umount.py <<'PYTHON'
 import ctypes, errno, os
 libc = ctypes.CDLL(None, use_errno=True)

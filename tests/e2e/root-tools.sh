@@ -56,6 +56,34 @@ INSIDE
 gives "bind, move, remount, umount -l" 0 um --root -- sh bind.sh
 clean_fs disk.img
 
+cat >again.sh <<'INSIDE'
+set -eux
+mount disk.img mnt
+mount disk.img mnt2
+echo twice >mnt2/twice
+cat mnt/twice
+test "$(stat -c %d:%i mnt/twice)" = "$(stat -c %d:%i mnt2/twice)"
+! mount -o ro disk.img mnt3
+umount mnt
+cat mnt2/twice
+exec 3>mnt2/open
+umount -l mnt2
+! test -e mnt2/twice
+mount disk.img mnt
+echo "by the old name" >&3
+exec 3>&-
+cat mnt/open
+umount mnt
+test "$(umctl ls | wc -l)" = 0
+mount disk.img mnt
+umount mnt
+INSIDE
+gives "an image is mounted twice, and again after umount -l" 0 um --root -- sh again.sh
+clean_fs disk.img
+gives "by -m, and at the end" 0 um -m disk.img:mnt -m disk.img:mnt2 -- sh -c 'echo three >mnt/three; cat mnt2/three'
+clean_fs disk.img
+is "what was written" "$(debugfs -R 'cat three' disk.img 2>/dev/null)" three
+
 cat >calls.py <<'PYTHON'
 import ctypes, errno, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
