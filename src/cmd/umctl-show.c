@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a view answered, as text. */
+#include <stdio.h>
+
+#include "cmd/umctl.h"
+
+const char *get(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	return json_object_object_get_ex(o, key, &v) && v ? json_object_get_string(v) : "";
+}
+
+static struct json_object *list_of(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_array)
+		       ? v
+		       : NULL;
+}
+
+bool truth_of(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	return json_object_object_get_ex(o, key, &v) && json_object_get_boolean(v);
+}
+
+void show_ls(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "mounts");
+
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *m = json_object_array_get_idx(list, i);
+		const char *options = get(m, "options");
+
+		printf("%s on %s type %s (%s%s%s)\n", get(m, "source"), get(m, "target"),
+			get(m, "type"), truth_of(m, "readonly") ? "ro" : "rw", *options ? "," : "",
+			options);
+	}
+}
+
+void show_ps(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "processes");
+
+	printf("%7s %7s S %s\n", "PID", "PPID", "COMMAND");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *p = json_object_array_get_idx(list, i);
+
+		printf("%7s %7s %s %s%s\n", get(p, "pid"), get(p, "ppid"), get(p, "state"),
+			get(p, "command"), truth_of(p, "service") ? "  (server)" : "");
+	}
+}
+
+static double number_of(struct json_object *o, const char *key)
+{
+	struct json_object *v = NULL;
+
+	json_object_object_get_ex(o, key, &v);
+	return json_object_get_double(v);
+}
+
+static void show_mount_stat(struct json_object *m)
+{
+	struct json_object *list = list_of(m, "requests");
+
+	printf("\n%s: FUSE 7.%s, in flight: %s\n", get(m, "target"), get(m, "protocol_minor"),
+		get(m, "in_flight"));
+	printf("%-20s %10s %10s %10s %10s\n", "REQUEST", "COUNT", "FAILED", "AVG us", "MAX us");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *r = json_object_array_get_idx(list, i);
+
+		printf("%-20s %10s %10s %10.1f %10.1f\n", get(r, "request"), get(r, "count"),
+			get(r, "failed"), number_of(r, "average_us"), number_of(r, "max_us"));
+	}
+}
+
+static void show_profile(struct json_object *p)
+{
+	static const char *const parts[] = { "receive", "memory", "resolve", "answer", "other",
+		"total" };
+
+	printf("\n%-20s %10s\n", "PART OF A CALL", "AVG us");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		_cleanup_free_ char *key = str_printf("%s_us", parts[i]);
+
+		printf("%-20s %10.2f\n", parts[i], key ? number_of(p, key) : 0);
+	}
+	printf("calls: %s\n", get(p, "calls"));
+}
+
+void show_stat(struct json_object *answer)
+{
+	struct json_object *profile = NULL;
+	struct json_object *list = list_of(answer, "calls");
+
+	printf("%-20s %10s %10s %10s %10s %10s\n", "CALL", "CALLS", "CONTINUED", "FAILED", "AVG us",
+		"MAX us");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *s = json_object_array_get_idx(list, i);
+
+		printf("%-20s %10s %10s %10s %10.1f %10.1f\n", get(s, "call"), get(s, "calls"),
+			get(s, "continued"), get(s, "failed"), number_of(s, "average_us"),
+			number_of(s, "max_us"));
+	}
+	printf("workers: %s, idle: %s\n", get(answer, "workers"), get(answer, "idle"));
+	list = list_of(answer, "mounts");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		show_mount_stat(json_object_array_get_idx(list, i));
+	if (json_object_object_get_ex(answer, "profile", &profile) &&
+		number_of(profile, "calls") > 0)
+		show_profile(profile);
+}
+
+void show_level(struct json_object *answer)
+{
+	printf("%s\n", get(answer, "level"));
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asks a running view over its control socket (ctl/ctl.h). */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/rundir.h"
+#include "cmd/umctl.h"
+#include "ctl/ctl.h"
+
+/* The run directory of the view that is meant, malloc'ed, or NULL after a message. */
+static char *find_view(const struct options *o)
+{
+	const char *env = getenv("UMVIEW_CTL");
+	char *path = NULL;
+
+	if (o->name) {
+		if (rundir_find(o->name, &path) < 0)
+			complain(o, -ENOENT,
+				"no view %s runs here as this user; umview --list shows them",
+				o->name);
+		return path;
+	}
+	if (env && env[0] == '/')
+		return strdup(env);
+	if (rundir_find_own(&path) < 0)
+		complain(o, -ENOENT,
+			"this process is in no view: name one with -n (umview --list shows them)");
+	return path;
+}
+
+static int connect_to(const char *rundir)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	_cleanup_fd_ int dir = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (dir < 0 || fd < 0)
+		return -errno;
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" CTL_SOCKET, dir);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static int show_answer(const struct command *cmd, const struct options *o, const char *line)
+{
+	struct json_object *answer = json_tokener_parse(line);
+	int status = 0;
+
+	if (!answer)
+		return complain(o, -EPROTO, "the view's answer cannot be read");
+	if (o->json && !(cmd->quiet && truth_of(answer, "ok")))
+		printf("%s", line);
+	if (!truth_of(answer, "ok")) {
+		if (!o->json)
+			complain(o, -EIO, "%s", get(answer, "error"));
+		status = 1;
+	} else if (!o->json && cmd->show) {
+		cmd->show(answer);
+	}
+	json_object_put(answer);
+	return status;
+}
+
+/* "PID CALL [WHAT] = RESULT (N us)" as an object; a line that is not so (it was cut) as its text.
+ */
+static struct json_object *trace_object(char *line)
+{
+	struct json_object *o = json_object_new_object();
+	char *call, *what, *result, *us, *end;
+	long pid = strtol(line, &call, 10);
+
+	line[strcspn(line, "\n")] = 0;
+	us = strrchr(line, '(');
+	end = us ? strstr(line, " = ") : NULL;
+	for (result = NULL; end && end < us; end = strstr(end + 1, " = "))
+		result = end;
+	if (pid <= 0 || *call != ' ' || !result || us == line || us[-1] != ' ' ||
+		us - 1 < result + 3) {
+		json_object_object_add(o, "text", json_text(line));
+		return o;
+	}
+	*result = us[-1] = 0;
+	call++;
+	what = strchr(call, ' ');
+	if (what)
+		*what++ = 0;
+	json_object_object_add(o, "pid", json_object_new_int((int)pid));
+	json_object_object_add(o, "call", json_text(call));
+	json_object_object_add(o, "what", json_text(what ? what : ""));
+	json_object_object_add(o, "result", json_text(result + 3));
+	json_object_object_add(o, "us", json_object_new_double(strtod(us + 1, NULL)));
+	return o;
+}
+
+static int show_trace(const struct options *o, FILE *in)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (r >= 0 && getline(&line, &size, in) > 0) {
+		struct json_object *object = o->json ? trace_object(line) : NULL;
+
+		r = object ? printf("%s\n",
+				     json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN))
+			   : fputs(line, stdout);
+		json_object_put(object);
+	}
+	return 0;
+}
+
+/* A view that refuses the connection has closed it: that it says nothing tells. */
+static void send_request(int fd, struct json_object *rq)
+{
+	const char *text = json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN);
+	struct iovec iov[] = { { (void *)(uintptr_t)text, strlen(text) }, { (void *)"\n", 1 } };
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	(void)!sendmsg(fd, &mh, MSG_NOSIGNAL); /* it blocks until all of it is on its way */
+}
+
+/* Sends a request (taken), and shows the answer. */
+static int ask(const struct command *cmd, const struct options *o, const char *rundir,
+	struct json_object *rq)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	FILE *in;
+	int fd, status = 0;
+
+	fd = connect_to(rundir);
+	if (fd < 0) {
+		json_object_put(rq);
+		return complain(o, fd,
+			"%s/" CTL_SOCKET ": %s: the view has ended, or is another user's", rundir,
+			strerror(-fd));
+	}
+	put(rq, "do", cmd->name);
+	send_request(fd, rq);
+	json_object_put(rq);
+	in = fdopen(fd, "r");
+	if (strcmp(cmd->name, "trace") == 0)
+		status = show_trace(o, in);
+	else if (getline(&line, &size, in) <= 0)
+		status = complain(o, -ECONNRESET, "the view ended before it answered");
+	else
+		status = show_answer(cmd, o, line);
+	fclose(in);
+	return status;
+}
+
+/* Has the view time its calls for a while: waits until it has, or says why it does not. */
+static int profile(const struct options *o, const char *rundir)
+{
+	struct timespec ts = { o->profile_ms / 1000, o->profile_ms % 1000 * 1000000 };
+	const struct command start = { .name = "profile", .quiet = true };
+	struct json_object *rq = json_object_new_object();
+	int status;
+
+	json_object_object_add(rq, "ms", json_object_new_int64(o->profile_ms));
+	status = ask(&start, o, rundir, rq);
+	while (status == 0 && nanosleep(&ts, &ts) < 0)
+		;
+	return status;
+}
+
+int view_run(const struct command *cmd, const struct options *o)
+{
+	_cleanup_free_ char *rundir = find_view(o);
+	int status = 0;
+
+	if (!rundir)
+		return 125;
+	if (o->profile_ms)
+		status = profile(o, rundir);
+	if (status)
+		return status;
+	return ask(cmd, o, rundir, cmd->ask ? cmd->ask(o) : json_object_new_object());
+}
