@@ -20,6 +20,13 @@ static const char usage_text[] =
 	"  trace                                one line a decision, until interrupted\n"
 	"  log-level [error|warn|info|debug]    show or set it\n"
 	"\n"
+	"Commands that need no view (umview-layers(7)):\n"
+	"  layers                               the layers that are kept\n"
+	"  layer create NAME [--of FOLDER]      an empty one\n"
+	"  layer rename NAME NEW\n"
+	"  diff NAME [PATH] [--stat|--patch] [--color[=WHEN]]\n"
+	"  discard NAME [--force]               removes it: the tree below is as it was\n"
+	"\n"
 	"  -n, --name NAME   the view (umview --list shows them); inside a view: that one\n"
 	"  --json            answers, and what fails, as JSON on standard output\n"
 	"  -h, --help        this text\n"
@@ -95,6 +102,46 @@ static const struct command commands[] = {
 	{ "log-level", 0, 1, ask_level, show_level },
 };
 
+static const struct local {
+	const char *name;
+	int (*run)(const struct options *o, int argc, char **argv);
+} locals[] = {
+	{ "diff", cmd_diff },
+	{ "discard", cmd_discard },
+	{ "layer", cmd_layer },
+	{ "layers", cmd_layers },
+};
+
+static const struct local *find_local(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(locals); i++) {
+		if (strcmp(name, locals[i].name) == 0)
+			return &locals[i];
+	}
+	return NULL;
+}
+
+/* The commands that parse their own arguments. They must be the first word. */
+static bool run_local(const struct options *o, int argc, char **argv, int *ret)
+{
+	const struct local *cmd;
+	int first = 1, n = 0;
+
+	while (first < argc && strcmp(argv[first], "--json") == 0)
+		first++;
+	cmd = first < argc ? find_local(argv[first]) : NULL;
+	if (!cmd)
+		return false;
+	argv += first;
+	for (int i = 0; i < argc - first; i++) {
+		if (strcmp(argv[i], "--json") != 0)
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	*ret = cmd->run(o, n, argv);
+	return true;
+}
+
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -132,10 +179,13 @@ int main(int argc, char **argv)
 	const struct command *cmd = NULL;
 	struct options o = { 0 };
 	const char *value;
+	int status;
 
 	/* before all else: it holds for what is wrong with the others */
 	for (int i = 1; i < argc; i++)
 		o.json = o.json || strcmp(argv[i], "--json") == 0;
+	if (run_local(&o, argc, argv, &status))
+		return status;
 	for (int i = 1; i < argc; i++) {
 		char *word = argv[i];
 

@@ -42,4 +42,11 @@ struct command {
 /* Finds the view, asks it, shows the answer: the exit status. */
 int view_run(const struct command *cmd, const struct options *o);
 
+/* Commands that need no running view, one file each. argv[0] is the command; --json has been taken
+ * out. They return the exit status. */
+int cmd_layers(const struct options *o, int argc, char **argv);
+int cmd_layer(const struct options *o, int argc, char **argv);
+int cmd_diff(const struct options *o, int argc, char **argv);
+int cmd_discard(const struct options *o, int argc, char **argv);
+
 #endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "layer/attrs.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <linux/limits.h>
+#include <sys/xattr.h>
+
+#include "layer/entry.h"
+#include "layer/tree.h"
+
+void attrs_release(struct attrs *a)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		free(a->attr[i].key);
+		free(a->attr[i].value);
+	}
+	free(a->attr);
+	*a = (struct attrs){ 0 };
+}
+
+int attrs_add(struct attrs *a, const char *key, const void *value, size_t len)
+{
+	struct attr *bigger = reallocarray(a->attr, a->n + 1, sizeof(*bigger));
+	struct attr *one;
+
+	if (!bigger)
+		return -ENOMEM;
+	a->attr = bigger;
+	one = &a->attr[a->n];
+	one->key = strdup(key);
+	one->value = malloc(len + 1);
+	one->len = len;
+	if (!one->key || !one->value) {
+		free(one->key);
+		free(one->value);
+		return -ENOMEM;
+	}
+	memcpy(one->value, value, len);
+	a->n++;
+	return 0;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct attr *)a)->key, ((const struct attr *)b)->key);
+}
+
+/* ACLs and what users and programs set; SELinux's label and the like are the system's. */
+static bool is_wanted(const char *key)
+{
+	return !entry_private_xattr(key) &&
+	       (strncmp(key, "user.", 5) == 0 || strncmp(key, "system.posix_acl_", 17) == 0 ||
+		       strcmp(key, "security.capability") == 0);
+}
+
+static int read_open(int fd, struct attrs *ret)
+{
+	_cleanup_free_ char *list = NULL, *value = NULL;
+	ssize_t n = flistxattr(fd, NULL, 0);
+	int err = 0;
+
+	if (n <= 0)
+		return n < 0 && errno != ENOTSUP ? -errno : 0;
+	list = malloc((size_t)n);
+	value = malloc(XATTR_SIZE_MAX);
+	if (!list || !value)
+		return -ENOMEM;
+	n = flistxattr(fd, list, (size_t)n);
+	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
+		ssize_t len = is_wanted(key) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX) : -1;
+
+		if (len >= 0)
+			err = attrs_add(ret, key, value, (size_t)len);
+	}
+	if (ret->n)
+		qsort(ret->attr, ret->n, sizeof(*ret->attr), by_key);
+	return n < 0 ? -errno : err;
+}
+
+int attrs_read(int dirfd, const char *name, struct attrs *ret)
+{
+	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name);
+	_cleanup_fd_ int fd = -1;
+
+	*ret = (struct attrs){ 0 };
+	/* most have none, and this needs no open */
+	if (path && llistxattr(path, NULL, 0) == 0)
+		return 0;
+	fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	return fd < 0 ? fd : read_open(fd, ret);
+}
+
+bool attrs_equal(const struct attrs *a, const struct attrs *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		if (strcmp(a->attr[i].key, b->attr[i].key) != 0 ||
+			a->attr[i].len != b->attr[i].len ||
+			memcmp(a->attr[i].value, b->attr[i].value, a->attr[i].len) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool has_key(const struct attrs *a, const char *key)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		if (strcmp(a->attr[i].key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+int attrs_write(int fd, const struct attrs *a)
+{
+	_cleanup_attrs_ struct attrs now = { 0 };
+	int err = read_open(fd, &now);
+
+	for (size_t i = 0; err == 0 && i < now.n; i++) {
+		if (!has_key(a, now.attr[i].key) && fremovexattr(fd, now.attr[i].key) < 0 &&
+			errno != EPERM && errno != ENODATA)
+			err = -errno;
+	}
+	for (size_t i = 0; err == 0 && i < a->n; i++) {
+		if (fsetxattr(fd, a->attr[i].key, a->attr[i].value, a->attr[i].len, 0) < 0 &&
+			errno != EPERM)
+			err = -errno;
+	}
+	return err;
+}

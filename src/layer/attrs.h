@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The extended attributes of a file, those of the layer's format left out. */
+#ifndef UM_LAYER_ATTRS_H
+#define UM_LAYER_ATTRS_H
+
+#include "base/util.h"
+
+struct attrs {
+	struct attr {
+		char *key;
+		char *value;
+		size_t len;
+	} * attr; /* sorted by key */
+	size_t n;
+};
+
+/* Of a regular file or folder. 0, or -errno; where a file system has none there are none. */
+int MUST_CHECK attrs_read(int dirfd, const char *name, struct attrs *ret);
+void attrs_release(struct attrs *a);
+#define _cleanup_attrs_ _cleanup_(attrs_release)
+bool attrs_equal(const struct attrs *a, const struct attrs *b);
+int MUST_CHECK attrs_add(struct attrs *a, const char *key, const void *value, size_t len);
+
+/* Gives an open file these and no others. What may not be set by this user (trusted.*, security.*)
+ * is left as it is. */
+int MUST_CHECK attrs_write(int fd, const struct attrs *a);
+
+#endif

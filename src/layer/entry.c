@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "layer/entry.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "layer/links.h"
+#include "layer/tree.h"
+
+void entry_release(struct entry *e)
+{
+	free(e->redirect);
+	e->redirect = NULL;
+}
+
+bool entry_private_xattr(const char *name)
+{
+	return strncmp(name, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0 ||
+	       strncmp(name, "trusted.overlay.", 16) == 0 ||
+	       strncmp(name, "user.fuseoverlayfs.", 19) == 0 || strcmp(name, XATTR_OVERRIDE) == 0;
+}
+
+const char *entry_dot_wh(const char *name)
+{
+	if (strncmp(name, ".wh.", 4) != 0)
+		return NULL;
+	return strncmp(name, ".wh..wh.", 8) == 0 ? "" : name + 4;
+}
+
+void entry_format_override(const struct stat *st, char buf[64])
+{
+	int n = snprintf(
+		buf, 64, "%u:%u:%o", st->st_uid, st->st_gid, (unsigned)(st->st_mode & 07777));
+	size_t room = 64 - (size_t)n;
+
+	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
+		snprintf(buf + n, room, ":%s-%u-%u", S_ISCHR(st->st_mode) ? "char" : "block",
+			major(st->st_rdev), minor(st->st_rdev));
+	else if (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode))
+		snprintf(buf + n, room, ":%s", S_ISFIFO(st->st_mode) ? "pipe" : "socket");
+}
+
+static bool parse_type(const char *type, struct stat *st)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} types[] = {
+		{ "file", S_IFREG },
+		{ "dir", S_IFDIR },
+		{ "symlink", S_IFLNK },
+		{ "pipe", S_IFIFO },
+		{ "socket", S_IFSOCK },
+	};
+	unsigned maj, min;
+	int used = 0;
+	bool block = strncmp(type, "block-", 6) == 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		/* what is no empty file cannot stand for something else */
+		if (strcmp(type, types[i].name) == 0) {
+			if (S_ISREG(st->st_mode) && types[i].mode != S_IFDIR)
+				st->st_mode = types[i].mode | (st->st_mode & 07777);
+			return true;
+		}
+	}
+	if ((!block && strncmp(type, "char-", 5) != 0) ||
+		sscanf(strchr(type, '-'), "-%u-%u%n", &maj, &min, &used) != 2 ||
+		strchr(type, '-')[used])
+		return false;
+	if (S_ISREG(st->st_mode)) {
+		st->st_mode = (block ? S_IFBLK : S_IFCHR) | (st->st_mode & 07777);
+		st->st_rdev = makedev(maj, min);
+	}
+	return true;
+}
+
+bool entry_parse_override(const char *text, struct stat *st)
+{
+	struct stat s = *st;
+	unsigned uid, gid, mode;
+	int used = 0;
+
+	if (sscanf(text, "%u:%u:%o%n", &uid, &gid, &mode, &used) != 3)
+		return false;
+	s.st_uid = uid;
+	s.st_gid = gid;
+	s.st_mode = (st->st_mode & S_IFMT) | (mode & 07777);
+	if (text[used] && (text[used] != ':' || !parse_type(text + used + 1, &s)))
+		return false;
+	*st = s;
+	return true;
+}
+
+ssize_t entry_getxattr(int dirfd, const char *name, const char *key, char *buf, size_t size)
+{
+	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name);
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	if (!path)
+		return -ENOMEM;
+	n = lgetxattr(path, key, buf, size - 1);
+	if (n < 0 && errno == EACCES) {
+		fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+		n = fd < 0 ? -1 : fgetxattr(fd, key, buf, size - 1);
+		if (fd < 0)
+			return fd;
+	}
+	if (n < 0)
+		return errno == ENOTSUP ? -ENODATA : -errno;
+	buf[n] = 0;
+	return n;
+}
+
+static bool has_value(int dirfd, const char *name, const char *key, const char *value)
+{
+	char buf[16];
+
+	return entry_getxattr(dirfd, name, key, buf, sizeof(buf)) >= 0 && strcmp(buf, value) == 0;
+}
+
+/* What one of the format's attributes says. */
+static int take_xattr(int dirfd, const char *name, const char *key, struct entry *e)
+{
+	char buf[PATH_MAX + 1];
+	const char *what = strrchr(key, '.') + 1;
+	ssize_t n;
+
+	e->private = true;
+	if (strcmp(what, "opaque") == 0) {
+		e->opaque = e->opaque || has_value(dirfd, name, key, "y");
+		e->xwhiteouts = e->xwhiteouts || has_value(dirfd, name, key, "x");
+	} else if (strcmp(what, "whiteout") == 0) {
+		e->whiteout = e->whiteout || (S_ISREG(e->real.st_mode) && e->real.st_size == 0);
+	} else if (strcmp(what, "metacopy") == 0) {
+		e->metacopy = S_ISREG(e->real.st_mode);
+	} else if (strcmp(what, "redirect") == 0 && strncmp(key, XATTR_OVERLAY, 13) == 0) {
+		n = entry_getxattr(dirfd, name, key, buf, sizeof(buf));
+		if (n <= 0)
+			return n < 0 ? (int)n : -EBADMSG;
+		free(e->redirect);
+		e->redirect = strdup(buf);
+		return e->redirect ? 0 : -ENOMEM;
+	} else if (strcmp(what, "override_stat") == 0) {
+		n = entry_getxattr(dirfd, name, key, buf, sizeof(buf));
+		if (n < 0)
+			return (int)n;
+		if (!entry_parse_override(buf, &e->st))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int take_xattrs(int dirfd, const char *name, struct entry *e)
+{
+	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name), *list = NULL;
+	ssize_t n;
+	int err = 0;
+
+	if (!path)
+		return -ENOMEM;
+	n = llistxattr(path, NULL, 0);
+	if (n <= 0)
+		return n < 0 && errno != ENOTSUP ? -errno : 0;
+	list = malloc((size_t)n);
+	if (!list)
+		return -ENOMEM;
+	n = llistxattr(path, list, (size_t)n);
+	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
+		if (entry_private_xattr(key))
+			err = take_xattr(dirfd, name, key, e);
+	}
+	return n < 0 ? -errno : err;
+}
+
+/* fuse-overlayfs has a file for it where it could not set the attribute. */
+static bool has_opaque_mark(int dirfd, const char *name)
+{
+	_cleanup_free_ char *path = tree_join(name, ".wh..wh..opq");
+	_cleanup_fd_ int fd = path ? tree_open(dirfd, path, O_PATH) : -1;
+
+	return fd >= 0;
+}
+
+static int read_statx(int dirfd, const char *name, struct entry *e)
+{
+	struct statx x;
+
+	if (fstatat(dirfd, name, &e->real, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &x) == 0 &&
+		(x.stx_mask & STATX_BTIME)) {
+		e->btime.tv_sec = x.stx_btime.tv_sec;
+		e->btime.tv_nsec = x.stx_btime.tv_nsec;
+	}
+	return 0;
+}
+
+int entry_read(int dirfd, const char *name, const struct entry *parent, const struct links *links,
+	struct entry *ret)
+{
+	_cleanup_entry_ struct entry e = ENTRY_INIT;
+	int err = read_statx(dirfd, name, &e);
+
+	if (err < 0)
+		return err;
+	e.st = e.real;
+	e.hidden = entry_dot_wh(name) != NULL;
+	e.whiteout = S_ISCHR(e.real.st_mode) && e.real.st_rdev == 0;
+	if (S_ISREG(e.real.st_mode) || S_ISDIR(e.real.st_mode))
+		err = take_xattrs(dirfd, name, &e);
+	if (err < 0)
+		return err;
+	if (S_ISDIR(e.real.st_mode))
+		e.opaque = e.opaque || has_opaque_mark(dirfd, name);
+	if (parent && !parent->xwhiteouts && S_ISREG(e.real.st_mode))
+		e.whiteout = false; /* the attribute counts where the folder says so */
+	if (S_ISLNK(e.real.st_mode) && links)
+		links_apply(links, &e.st);
+	*ret = e;
+	e.redirect = NULL;
+	return 0;
+}

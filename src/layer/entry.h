@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One entry of an upper folder, in overlayfs's format (Documentation/filesystems/overlayfs.rst,
+ * with user.* attributes) and in what fuse-overlayfs writes besides: what it stands for.
+ *
+ * Owner, mode and type may be virtual, by user.containers.override_stat of containers/storage:
+ * "UID:GID:MODE[:TYPE]", TYPE being file, dir, symlink, pipe, socket, block-MAJOR-MINOR or
+ * char-MAJOR-MINOR. A symbolic link cannot carry one; its owner stands in the layer's file `links`,
+ * made as `base` is: "umview-links 1", then "INO UID:GID:MODE", INO being the link's in the upper.
+ */
+#ifndef UM_LAYER_ENTRY_H
+#define UM_LAYER_ENTRY_H
+
+#include <sys/stat.h>
+
+#include "base/util.h"
+
+#define XATTR_OVERRIDE "user.containers.override_stat"
+#define XATTR_OVERLAY "user.overlay."
+
+struct entry {
+	struct stat st; /* as it is to be seen: with the virtual owner, mode and type */
+	struct stat real;
+	struct timespec btime; /* {0} where the file system has none */
+	bool whiteout;
+	bool hidden;	 /* a mark of fuse-overlayfs or aufs: no entry */
+	bool opaque;	 /* of a folder: nothing below shows through */
+	bool xwhiteouts; /* of a folder: it may hold whiteouts in the xattr form */
+	bool metacopy;	 /* a file whose content is below */
+	bool private;	 /* it carries attributes that are the layer's own */
+	char *redirect;	 /* where its content below is: a name, or "/" and a path from the top */
+};
+
+#define ENTRY_INIT                                                                                 \
+	{                                                                                          \
+		.redirect = NULL                                                                   \
+	}
+#define _cleanup_entry_ _cleanup_(entry_release)
+
+struct links;
+
+/* The name in an upper folder; parent may be NULL. links may be NULL. */
+int MUST_CHECK entry_read(int dirfd, const char *name, const struct entry *parent,
+	const struct links *links, struct entry *ret);
+void entry_release(struct entry *e);
+/* An attribute that belongs to the format, not to the file. */
+bool entry_private_xattr(const char *name);
+
+/* The name that a ".wh.NAME" hides, or NULL; "" for the mark of an opaque folder and other marks.
+ */
+const char *entry_dot_wh(const char *name);
+
+/* The text of a virtual stat, for XATTR_OVERRIDE. */
+void entry_format_override(const struct stat *st, char buf[64]);
+/* Sets owner, mode, type and device of st. false: not of that form. */
+bool entry_parse_override(const char *text, struct stat *st);
+
+/* A value by the name in a folder; works for what its mode keeps from its owner. The length, or
+ * -errno (-ENODATA: none). The value is NUL-terminated. */
+ssize_t MUST_CHECK entry_getxattr(
+	int dirfd, const char *name, const char *key, char *buf, size_t size);
+
+#endif
