@@ -15,12 +15,12 @@
 
 #include "base/log.h"
 #include "engine/guestmem.h"
+#include "sys/fsargs.h"
 #include "sys/ids.h"
 #include "sys/mountint.h"
 #include "sys/table.h"
 
 #define FSOPEN_CLOEXEC_ 1
-#define CMD_CREATE_EXCL 8
 #define OPTIONS_MAX 4096
 
 enum phase { CTX_CONFIG, CTX_CREATED, CTX_MOUNTED, CTX_ATTACHED };
@@ -129,10 +129,24 @@ static struct fsctx *ctx_new(const char *type)
 	return NULL;
 }
 
+/* Does anything in the view know the type? */
+static int type_known(struct call *c, const char *type)
+{
+	struct server server = { NULL };
+	int r;
+
+	if (mount_type_is_fuse(type) || mount_type_is_memory(type))
+		return 0;
+	r = server_find(c->um->servers, type, &server);
+	server_release(&server);
+	return r;
+}
+
 enum verdict sys_fsopen(struct call *c)
 {
 	char type[128];
 	struct fsctx *x;
+	int r;
 
 	if (guest_read_str(c, call_addr(c, 0), type, sizeof(type)) < 0)
 		return CONTINUE;
@@ -142,6 +156,9 @@ enum verdict sys_fsopen(struct call *c)
 		return CONTINUE;
 	if (c->args[1] & ~(uint64_t)FSOPEN_CLOEXEC_)
 		return call_return(c, -EINVAL);
+	r = type_known(c, type);
+	if (r < 0)
+		return call_return(c, r);
 	x = ctx_new(type);
 	if (!x)
 		return call_return(c, -ENOMEM);
@@ -170,7 +187,7 @@ static int add_option(struct fsctx *x, const char *key, const char *value)
 		return -ENOMEM;
 	if (strlen(more) >= OPTIONS_MAX) {
 		free(more);
-		return -E2BIG;
+		return -EINVAL;
 	}
 	free(x->options);
 	x->options = more;
@@ -187,25 +204,28 @@ static int replace(char **place, char *with)
 }
 
 /* Under the lock. */
+static bool set_super_flag(struct fsctx *x, const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flag_names); i++) {
+		if (strcmp(key, flag_names[i].name) == 0) {
+			x->flags = (x->flags & ~flag_names[i].clear) | flag_names[i].set;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Under the lock. As vfs_parse_fs_param(): the flags of all are one whatever value they are given. */
 static int set_value(struct fsctx *x, const char *key, const char *value)
 {
+	if (set_super_flag(x, key))
+		return 0;
 	if (strcmp(key, "source") == 0)
 		return x->source ? -EINVAL : replace(&x->source, strdup(value));
 	if (strcmp(key, "subtype") == 0 && mount_type_is_fuse(x->type))
 		return strchr(x->type, '.') ? -EINVAL :
 					      replace(&x->type, str_printf("%s.%s", x->type, value));
 	return add_option(x, key, value);
-}
-
-static int set_flag(struct fsctx *x, const char *key)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(flag_names); i++) {
-		if (strcmp(key, flag_names[i].name) == 0) {
-			x->flags = (x->flags & ~flag_names[i].clear) | flag_names[i].set;
-			return 0;
-		}
-	}
-	return add_option(x, key, NULL);
 }
 
 /* A source is nothing but a word where there is no image. */
@@ -275,7 +295,7 @@ static int config(struct call *c, struct fsctx *x, unsigned cmd, const char *key
 {
 	char value[OPTIONS_MAX];
 
-	if (cmd == FSCONFIG_CMD_CREATE || cmd == CMD_CREATE_EXCL)
+	if (cmd == FSCONFIG_CMD_CREATE || cmd == FSCONFIG_CMD_CREATE_EXCL_)
 		return create(c, x);
 	if (cmd == FSCONFIG_CMD_RECONFIGURE)
 		return reconfigure(c, x);
@@ -283,7 +303,7 @@ static int config(struct call *c, struct fsctx *x, unsigned cmd, const char *key
 		return -EBUSY;
 	switch (cmd) {
 	case FSCONFIG_SET_FLAG:
-		return set_flag(x, key);
+		return set_super_flag(x, key) ? 0 : add_option(x, key, NULL);
 	case FSCONFIG_SET_STRING:
 	case FSCONFIG_SET_PATH:
 	case FSCONFIG_SET_PATH_EMPTY: {
@@ -294,6 +314,8 @@ static int config(struct call *c, struct fsctx *x, unsigned cmd, const char *key
 		pthread_mutex_lock(&x->lock);
 		if (x->phase != CTX_CONFIG)
 			return -EBUSY; /* another thread went on: what was set is in use */
+		if (n == -ENAMETOOLONG)
+			return -EINVAL;
 		return n < 0 ? (int)n : set_value(x, key, value);
 	}
 	case FSCONFIG_SET_FD:
@@ -315,12 +337,13 @@ enum verdict sys_fsconfig(struct call *c)
 
 	if (!x)
 		return CONTINUE;
-	if (cmd <= FSCONFIG_SET_FD && !c->args[2])
-		return call_return(c, -EINVAL);
+	r = fsconfig_args(c);
+	if (r < 0)
+		return call_return(c, r);
 	if (c->args[2])
 		n = guest_read_str(c, call_addr(c, 2), key, sizeof(key));
 	if (n < 0)
-		return call_return(c, n);
+		return call_return(c, n == -ENAMETOOLONG ? -EINVAL : n);
 	snprintf(c->what, sizeof(c->what), "%u %.100s", cmd, key);
 	pthread_mutex_lock(&x->lock);
 	r = config(c, x, cmd, key);
@@ -373,11 +396,13 @@ enum verdict sys_fsmount(struct call *c)
 	unsigned long flags;
 	int r;
 
-	if (!x)
+	if (!x && !fs_is_for_view(c))
 		return CONTINUE;
 	if (c->args[1] & ~1ull)
 		return call_return(c, -EINVAL);
 	r = mount_attr_flags(c->args[2], &flags);
+	if (r == 0 && !x)
+		r = fs_not_a_context(c, call_fd(c, 0));
 	if (r < 0)
 		return call_return(c, r);
 	pthread_mutex_lock(&x->lock);
@@ -399,14 +424,16 @@ enum verdict sys_fspick(struct call *c)
 	struct fsctx *x;
 	int r;
 
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_mounts(&c->um->view) && !fs_is_for_view(c))
 		return CONTINUE;
 	if (flags & ~(FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT | FSPICK_EMPTY_PATH))
-		return CONTINUE; /* EPERM or EINVAL */
+		return fs_is_for_view(c) ? call_return(c, -EINVAL) : CONTINUE;
 	r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
 		(flags & FSPICK_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
-			(flags & FSPICK_EMPTY_PATH ? PATH_EMPTY : 0),
+			(flags & FSPICK_EMPTY_PATH ? PATH_EMPTY : 0) | PATH_REALIZE,
 		&p);
+	if (r == 0 && fs_is_for_view(c))
+		r = fs_check_dirfd(c, call_fd(c, 0), &p);
 	if (r < 0)
 		return call_return(c, r);
 	if (p.kind != PATH_VIRTUAL)
@@ -461,39 +488,67 @@ static int attach(struct call *c, struct fsctx *x)
 	return r;
 }
 
+/* A mount that is nowhere yet is moved as a whole: it has no names. */
+static int move_from(struct call *c, unsigned flags)
+{
+	char word[PATH_MAX];
+	ssize_t n = guest_read_str(c, call_addr(c, 1), word, sizeof(word));
+
+	if (n < 0)
+		return (int)n;
+	if (word[0])
+		return -ENOENT;
+	return flags & MOVE_MOUNT_F_EMPTY_PATH ? 0 : -ENOENT;
+}
+
 #define MOVE_MOUNT_FLAGS 0x377u /* MOVE_MOUNT__MASK, newer than the headers here */
+
+/* What is no mount of a context's. */
+static enum verdict move_real(struct call *c, unsigned flags)
+{
+	const unsigned from_flags = (flags & MOVE_MOUNT_F_SYMLINKS ? PATH_FOLLOW : 0) |
+				    (flags & MOVE_MOUNT_F_EMPTY_PATH ? PATH_EMPTY : 0);
+	const unsigned to_flags = (flags & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0) |
+				  (flags & MOVE_MOUNT_T_EMPTY_PATH ? PATH_EMPTY : 0);
+	_cleanup_path_ struct path from = PATH_INIT, to = PATH_INIT;
+	const bool for_view = fs_is_for_view(c);
+	int r;
+
+	if (!view_has_mounts(&c->um->view) && !for_view)
+		return CONTINUE;
+	r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
+		from_flags | PATH_REALIZE, &from);
+	if (r == 0 && for_view)
+		r = fs_check_dirfd(c, call_fd(c, 0), &from);
+	if (r == 0 && from.kind == PATH_VIRTUAL)
+		r = -EINVAL;
+	if (r == 0)
+		r = path_resolve_arg(c, &c->um->view, call_fd(c, 2), call_addr(c, 3),
+			to_flags | PATH_REALIZE, &to);
+	if (r == 0 && for_view)
+		r = fs_check_dirfd(c, call_fd(c, 2), &to);
+	if (r == 0 && for_view)
+		r = -EINVAL; /* the host's are locked */
+	if (r == 0 && to.kind == PATH_VIRTUAL)
+		r = -EPERM; /* nothing of the kernel's can lie there */
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
 
 enum verdict sys_move_mount(struct call *c)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
-	_cleanup_path_ struct path from = PATH_INIT, to = PATH_INIT;
 	unsigned flags = (unsigned)c->args[4];
 	struct fsctx *x;
-	int r = 0;
+	int r;
 
 	if (flags & ~MOVE_MOUNT_FLAGS)
-		return CONTINUE; /* EPERM or EINVAL */
+		return fs_is_for_view(c) ? call_return(c, -EINVAL) : CONTINUE;
 	x = ctx_of(c, call_fd(c, 0), &mount_ops, &vf);
-	if (!x) {
-		if (!view_has_mounts(&c->um->view))
-			return CONTINUE;
-		r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
-			(flags & MOVE_MOUNT_F_SYMLINKS ? PATH_FOLLOW : 0) |
-				(flags & MOVE_MOUNT_F_EMPTY_PATH ? PATH_EMPTY : 0),
-			&from);
-		if (r == 0 && from.kind == PATH_VIRTUAL)
-			r = -EINVAL;
-		if (r == 0)
-			r = path_resolve_arg(c, &c->um->view, call_fd(c, 2), call_addr(c, 3),
-				(flags & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0) |
-					(flags & MOVE_MOUNT_T_EMPTY_PATH ? PATH_EMPTY : 0),
-				&to);
-		if (r == 0 && to.kind == PATH_VIRTUAL)
-			r = -EPERM; /* nothing of the kernel's can lie there */
-		return r < 0 ? call_return(c, r) : CONTINUE;
-	}
-	if (!(flags & MOVE_MOUNT_F_EMPTY_PATH))
-		return call_return(c, -ENOTDIR);
+	if (!x)
+		return move_real(c, flags);
+	r = move_from(c, flags);
+	if (r < 0)
+		return call_return(c, r);
 	pthread_mutex_lock(&x->lock);
 	if (x->phase != CTX_MOUNTED)
 		r = -EINVAL; /* attached already */

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "fs/fuse/fuse.h"
+#include "sys/fsargs.h"
 #include "sys/ids.h"
 #include "sys/leaving.h"
 #include "sys/mountint.h"
@@ -331,9 +332,7 @@ static struct mount *mount_by_words(struct call *c, const char *word)
  * user namespace's root sees those from outside: locked. */
 static enum verdict umount_real(struct call *c)
 {
-	if (ids_capable(c, CAP_SYS_ADMIN) && !ids_kernel_capable(c, CAP_SYS_ADMIN))
-		return call_return(c, -EINVAL);
-	return CONTINUE;
+	return fs_is_for_view(c) ? call_return(c, -EINVAL) : CONTINUE;
 }
 
 enum verdict sys_umount2(struct call *c)

@@ -113,11 +113,29 @@ def error(f, *args):
 ctx, (r, w) = call(FSOPEN, b"ext4", 1), os.pipe()
 print("splice:", error(call, SPLICE, r, 0, ctx, 0, 1, 0), error(call, SPLICE, w, 0, ctx, 0, 1, 0),
       error(call, SPLICE, ctx, 0, w, 0, 1, 0))
+FSPICK, AT = 433, -100
+ctx, other = call(FSOPEN, b"ext4", 1), os.open("/", os.O_RDONLY)
+def config(cmd, key, value, aux):
+    return error(call, FSCONFIG, ctx, cmd, key, value, aux)
+print("arguments:", config(0, 0, 0, 0), config(0, b"ro", b"1", 0), config(0, b"ro", 0, 1), config(1, b"source", 0, 0),
+      config(1, b"source", b"x", 1), config(2, b"x", b"x", 0), config(3, b"sync", b"x", -1), config(5, b"x", 0, -1),
+      config(6, b"x", 0, 0), config(7, 0, 0, 1), config(100, 0, 0, 0), config(0, b"k" * 300, 0, 0),
+      config(1, b"x", b"v" * 4095, 0), config(3, b"sync", b"whatever", 0))
+print("others:", error(call, FSOPEN, b"no_such_type", 0), error(call, FSOPEN, b"ext4", 8),
+      error(call, FSMOUNT, -1, 0, 0), error(call, FSMOUNT, other, 0, 0), error(call, FSMOUNT, ctx, 2, 0),
+      error(call, FSMOUNT, ctx, 0, 1 << 30), error(call, FSMOUNT, ctx, 0, 0),
+      error(call, FSPICK, -1, b"x", 0), error(call, FSPICK, AT, b"missing", 0), error(call, FSPICK, AT, b"mnt", 0x100),
+      error(call, MOVE_MOUNT, -1, b"", AT, b"mnt", 4), error(call, MOVE_MOUNT, AT, b"missing", AT, b"mnt", 0),
+      error(call, MOVE_MOUNT, AT, b"mnt", -1, b"mnt2", 0), error(call, MOVE_MOUNT, AT, b"mnt", AT, b"mnt2", 0),
+      error(call, MOVE_MOUNT, AT, b"mnt", AT, b"mnt2", 1 << 30))
 mount(b"disk.img", b"mnt")
 print([l for l in open("/proc/self/mountinfo") if "disk.img" in l][0])
 PYTHON
 gives "fsopen" 0 um --root -- sh -c 'python3 calls.py; cat mnt/dir/file; umount mnt'
 has "its message" "$OUT" "create: No such file or directory / e missing.img"
 has "its flags" "$OUT" "ro,nosuid"
+has "its arguments" "$OUT" "arguments: $(printf 'EINVAL %.0s' {1..10})ENOTSUP EINVAL EINVAL 0"
+[ "$(id -u)" = 0 ] || has "of nothing of the view" "$OUT" "others: ENODEV EINVAL EBADF EINVAL EINVAL EINVAL EINVAL \
+EBADF ENOENT EINVAL EBADF ENOENT EBADF EINVAL EINVAL"
 has "its file takes nothing from a pipe" "$OUT" "splice: EINVAL EBADF EINVAL"
 nothing_left
