@@ -80,6 +80,7 @@ void cache_free(struct inode *ino)
 	ranges_release(&c->dirty);
 	ranges_release(&c->mapped);
 	free(c->hash);
+	free(c->locks);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->changed);
 	free(c);

@@ -78,6 +78,7 @@ struct filecache {
 
 	uint64_t ra_next, ra_size; /* where a sequential reader goes on; how much is read ahead */
 	struct cds_list_head lru, wnode;
+	struct locks *locks; /* locks.c's: what the server has of our locks; NULL: nothing ever */
 	bool in_lru, in_writers;
 	uint64_t lru_bytes;
 };

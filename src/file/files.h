@@ -15,6 +15,7 @@ enum job {
 	JOB_WRITEBACK = 1 << 1, /* dirty for some time */
 	JOB_PREFETCH = 1 << 2,	/* read ahead */
 	JOB_REFILL = 1 << 3,	/* readers that are not trapped hold it, and it was invalidated */
+	JOB_LOCKS = 1 << 4,	/* a lock may have ended with a process or an open file */
 };
 
 /* What is known of a file system's free space. */
@@ -63,6 +64,9 @@ struct files {
 	uint64_t lru_bytes, lru_max;
 	size_t lru_count, lru_count_max; /* each costs a descriptor and an inotify watch */
 	struct space space[16];
+
+	pthread_mutex_t lockers_lock; /* lockers (locks.c); above job_lock alone */
+	struct cds_list_head lockers;
 
 	pthread_mutex_t buf_lock; /* bufs; innermost */
 	void *bufs[BUF_KEEP];

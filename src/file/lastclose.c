@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "file/cache.h"
+#include "file/locks.h"
 #include "view/watch.h"
 
 /* Is nothing left to be told to the server? */
@@ -12,19 +12,20 @@ static bool is_clean(const struct filecache *c)
 	for (int i = 0; i < HANDLE_KINDS; i++)
 		if (c->have[i])
 			return false;
-	return !c->writers && !c->low && !cache_is_dirty(c) && ranges_empty(&c->mapped) &&
+	return !locks_any(c) && !c->writers && !c->low && !cache_is_dirty(c) && ranges_empty(&c->mapped) &&
 		!c->ino->deleted && !c->dead;
 }
 
 bool cache_closed_event(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
-	bool closed = false, clean = false, wrote = false, native = false, in_use;
+	bool closed = false, clean = false, wrote = false, native = false, in_use, unlocked;
 
 	pthread_mutex_lock(&c->lock);
 	if (c->vf == vf && !c->closed)
 		closed = c->closed = cache_unused(c);
 	in_use = c->vf == vf && !c->closed;
+	unlocked = in_use && locks_any(c);
 	if (closed)
 		vfile_left_low(vf);
 	wrote = c->writers || c->low;
@@ -43,6 +44,8 @@ bool cache_closed_event(struct vfile *vf)
 		cache_lru_trim(c->files);
 	else if (closed)
 		files_job(vf, JOB_CLOSED);
+	else if (unlocked)
+		files_job(vf, JOB_LOCKS);
 	return !in_use;
 }
 
@@ -98,6 +101,7 @@ static void job_closed(struct vfile *vf)
 	pthread_mutex_unlock(&c->lock);
 	if (r < 0)
 		give_up(c, r);
+	locks_drop(c);
 	cache_release_handles(c);
 	pthread_mutex_lock(&c->lock);
 	if (gone && c->closed && c->vf == vf)
@@ -135,6 +139,8 @@ void cache_job(struct vfile *vf, unsigned jobs)
 	cache_req(c, &req);
 	if (jobs & JOB_CLOSED)
 		job_closed(vf);
+	if (jobs & JOB_LOCKS)
+		locks_check(c);
 	if (jobs & JOB_WRITEBACK) {
 		int r = cache_writeback(c, &req);
 

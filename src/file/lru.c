@@ -3,7 +3,7 @@
  * How long placeholders stay: closed caches by last use, within bounds; and those that a guest may
  * write to, which are looked at now and then.
  */
-#include "file/cache.h"
+#include "file/locks.h"
 
 #include "base/log.h"
 
@@ -198,5 +198,6 @@ void cache_forget(struct vfile *vf)
 	c->hold = 0;
 	c->busy = false;
 	pthread_mutex_unlock(&c->lock);
+	locks_drop(c);
 	cache_evict(c);
 }

@@ -23,9 +23,11 @@
 #include "base/log.h"
 #include "file/cache.h"
 #include "file/fifo.h"
+#include "file/locks.h"
 
 #define TICK_MS 500
 #define AGAIN_MS 5
+#define LOCKERS_MAX 64 /* watched; of more the ends are looked for now and then */
 #define WATCHES_MAX (256u << 20) /* of fdinfo: some 150 bytes each */
 
 static struct cds_hlist_head *bucket(struct files *f, dev_t dev, ino_t ino)
@@ -428,13 +430,14 @@ void files_drain(struct files *f)
 static void *events_main(void *arg)
 {
 	struct files *f = arg;
-	struct pollfd p[] = { { .fd = f->inotify, .events = POLLIN },
+	struct pollfd p[2 + LOCKERS_MAX] = { { .fd = f->inotify, .events = POLLIN },
 		{ .fd = f->wake, .events = POLLIN } };
 	uint64_t tick = now_ns() + TICK_MS * 1000000ull;
 
 	for (;;) {
 		uint64_t now = now_ns();
 		bool idle, again;
+		int n;
 
 		if (now >= tick) {
 			cache_tick(f);
@@ -446,14 +449,19 @@ static void *events_main(void *arg)
 		pthread_mutex_lock(&f->events_lock);
 		again = f->nagain > 0;
 		pthread_mutex_unlock(&f->events_lock);
+		n = locks_watched(f, p + 2, LOCKERS_MAX);
+		idle = idle && n < LOCKERS_MAX; /* the rest is not watched */
 		/* Nobody can write: nothing is to be looked at before something happens. */
-		(void)poll(p, 2, again ? AGAIN_MS : idle ? -1 : TICK_MS);
+		(void)poll(p, (nfds_t)(2 + n), again ? AGAIN_MS : idle ? -1 : TICK_MS);
 		if (p[1].revents & POLLIN) {
-			uint64_t n;
+			uint64_t count;
 
-			if (read(f->wake, &n, sizeof(n)) > 0 && n >= FILES_WAKE_STOP)
+			if (read(f->wake, &count, sizeof(count)) > 0 &&
+				count >= FILES_WAKE_STOP)
 				return NULL;
 		}
+		if (n > 0)
+			locks_look(f);
 		files_drain(f);
 	}
 }
@@ -552,10 +560,12 @@ int files_new(struct view *v, const char *rundir, struct files **ret)
 	f->lru_count_max = closed_max();
 	CDS_INIT_LIST_HEAD(&f->lru);
 	CDS_INIT_LIST_HEAD(&f->writers);
+	CDS_INIT_LIST_HEAD(&f->lockers);
 	pthread_rwlock_init(&f->lock, NULL);
 	pthread_mutex_init(&f->events_lock, NULL);
 	pthread_mutex_init(&f->events_start, NULL);
 	pthread_mutex_init(&f->lru_lock, NULL);
+	pthread_mutex_init(&f->lockers_lock, NULL);
 	pthread_mutex_init(&f->buf_lock, NULL);
 	pthread_mutex_init(&f->fifo_make_lock, NULL);
 	pthread_mutex_init(&f->fifo_lock, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Writes of guests, changes of size, and the calls that wait for write-back. */
-#include "file/cache.h"
+#include "file/locks.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -265,6 +265,7 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 	pthread_mutex_lock(&c->lock);
 	for (int i = 0; i < HANDLE_KINDS; i++)
 		have |= c->have[i];
+	have |= locks_any(c);
 	if (c->vf && have)
 		unused = !c->opening && (c->closed || cache_unused(c));
 	pthread_mutex_unlock(&c->lock);
@@ -277,6 +278,7 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 		while (c->hold && !c->opening && cache_wait(c, req) == 0)
 			;
 		pthread_mutex_unlock(&c->lock);
+		locks_drop(c);
 		cache_release_handles(c);
 	}
 	/* by a background thread too */

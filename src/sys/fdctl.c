@@ -15,7 +15,9 @@
 #include "engine/inject.h"
 #include "engine/nr.h"
 #include "sys/carry.h"
+#include "file/locks.h"
 #include "sys/fd.h"
+#include "sys/lock.h"
 
 /* ---- close ---- */
 
@@ -42,7 +44,10 @@ static int before_close(struct vfd *v)
 {
 	int r;
 
-	if (v->vf->kind != VFILE_REG || !vfd_can_write(v))
+	if (v->vf->kind != VFILE_REG)
+		return 0;
+	locks_close(v->vf->cache, &v->req, call_tgid(v->req.call));
+	if (!vfd_can_write(v))
 		return 0;
 	r = cache_writeback(v->vf->cache, &v->req);
 	if (r == 0)
@@ -234,14 +239,16 @@ enum verdict sys_fcntl(struct call *c)
 		return (int)c->args[2] == F_UNLCK ? CONTINUE : call_return(c, -EAGAIN);
 	case F_NOTIFY:
 		return v.vf->kind == VFILE_DIR ? call_return(c, -EOPNOTSUPP) : CONTINUE;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return lock_fcntl(&v, c, (int)c->args[1]);
 	default:
-		return CONTINUE; /* locks are the placeholder's, which all opens share */
+		return CONTINUE;
 	}
-}
-
-enum verdict sys_flock(UNUSED struct call *c)
-{
-	return CONTINUE;
 }
 
 /* ---- ioctl ---- */

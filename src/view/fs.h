@@ -29,6 +29,7 @@ struct fs_req {
 	gid_t rgid;
 	pid_t pid;
 	mode_t umask;
+	uint64_t lock_owner; /* of flush: whose locks of fcntl(2) go with it */
 };
 
 /* Attributes of a node; times in the file system's own precision. valid_ns: for how long they
@@ -98,6 +99,7 @@ struct fs_handle {
 	uint64_t fh;
 	unsigned flags; /* enum fs_open_flag */
 	int oflags;	/* the open(2) flags it was opened with */
+	uint64_t lock_owner; /* with FS_RELEASE_FLOCK */
 };
 
 enum fs_open_flag {
@@ -112,6 +114,7 @@ enum fs_open_flag {
 	 * a server with several threads may see it open still. With FS_OPEN_NONE only for what was
 	 * given back before without this flag. */
 	FS_RELEASE_WAIT = 1 << 7,
+	FS_RELEASE_FLOCK = 1 << 8, /* at release: a lock of flock(2) goes with it */
 };
 
 /* One entry of a directory. type is DT_*; off is the cookie after this entry. entry is set with
@@ -250,6 +253,8 @@ enum fs_flag {
 	FS_SOLE_CLIENT = 1 << 11,
 	/* Group and set-group-ID bit of a directory are handed down by us: the server would not. */
 	FS_GROUP_FROM_DIR = 1 << 12,
+	FS_POSIX_LOCKS = 1 << 13, /* the server keeps locks of fcntl(2) */
+	FS_FLOCK_LOCKS = 1 << 14, /* and of flock(2) */
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

@@ -19,10 +19,9 @@
 #define READ_TIMEOUT_US 5000
 #define SEND_TIMEOUT_S 2 /* of the keeper, to a server that does not read */
 
-/* What we honour; see doc in <linux/fuse.h>. Not FUSE_POSIX_LOCKS nor FUSE_FLOCK_LOCKS: locks are the
- * placeholder's, and a server that counts on being asked is to know. */
+/* What we honour; see doc in <linux/fuse.h>. */
 #define INIT_FLAGS                                                                                 \
-	(FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_DONT_MASK |                                      \
+	(FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS | FUSE_BIG_WRITES | FUSE_DONT_MASK |                                      \
 		FUSE_HAS_IOCTL_DIR | FUSE_AUTO_INVAL_DATA |                                        \
 		FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO |                     \
 		FUSE_WRITEBACK_CACHE | FUSE_NO_OPEN_SUPPORT | FUSE_PARALLEL_DIROPS |               \
@@ -130,6 +129,10 @@ static void take_flags(struct fuse_conn *fc, const struct fuse_init_out *o)
 		fs |= FS_AUTO_INVAL_DATA;
 	else if (flags & FUSE_EXPLICIT_INVAL_DATA)
 		fs |= FS_EXPLICIT_INVAL_DATA;
+	if (flags & FUSE_POSIX_LOCKS)
+		fs |= FS_POSIX_LOCKS;
+	if (fc->minor >= 17 && (flags & FUSE_FLOCK_LOCKS))
+		fs |= FS_FLOCK_LOCKS;
 	if (flags & FUSE_CACHE_SYMLINKS)
 		fs |= FS_CACHE_SYMLINKS;
 	atomic_store(&fc->fs.flags, fs);

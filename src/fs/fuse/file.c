@@ -143,6 +143,10 @@ static void release(struct fs *fs, unsigned opcode, uint64_t node, const struct 
 	struct fuse_release_in in = { .fh = h->fh, .flags = wire_flags(h->oflags) };
 	struct fuse_req r;
 
+	if (h->flags & FS_RELEASE_FLOCK) {
+		in.release_flags = FUSE_RELEASE_FLOCK_UNLOCK;
+		in.lock_owner = h->lock_owner;
+	}
 	if (h->flags & FS_OPEN_NONE) {
 		if (h->flags & FS_RELEASE_WAIT)
 			fuse_wait_releases(fuse_conn_of(fs), node);
@@ -172,7 +176,7 @@ static int op_flush(
 	struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_flush_in in = { .fh = h->fh };
+	struct fuse_flush_in in = { .fh = h->fh, .lock_owner = req->lock_owner };
 	struct fuse_req r;
 
 	if (fuse_has_no(fc, FUSE_NO_FLUSH) || (h->flags & FS_OPEN_NOFLUSH))

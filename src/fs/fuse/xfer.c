@@ -412,7 +412,25 @@ struct orphan {
 		struct fuse_open_out o;
 	} out;
 	uint32_t flags;
+	struct fuse_lk_in lk;
 };
+
+static void orphan_done(struct fuse_conn *fc, struct fuse_req *r);
+
+/* The lock was had after all, by nobody. Takes o. */
+static void orphan_unlock(struct fuse_conn *fc, struct orphan *o)
+{
+	uint64_t node = o->r.in.nodeid;
+
+	o->lk.lk.type = F_UNLCK;
+	fuse_req_init(&o->r, FUSE_SETLK, node, NULL);
+	fuse_req_in(&o->r, &o->lk, sizeof(o->lk));
+	o->r.done = orphan_done;
+	if (fuse_req_post(fc, &o->r) == 0)
+		return;
+	log_warn("fuse: a lock stays at the server");
+	free(o);
+}
 
 static void orphan_done(struct fuse_conn *fc, struct fuse_req *r)
 {
@@ -427,6 +445,9 @@ static void orphan_done(struct fuse_conn *fc, struct fuse_req *r)
 				r->in.opcode == FUSE_OPEN ? FUSE_RELEASE : FUSE_RELEASEDIR,
 				r->in.nodeid, open->fh, o->flags);
 			break;
+		case FUSE_SETLKW:
+			orphan_unlock(fc, o);
+			return;
 		case FUSE_CREATE:
 		case FUSE_TMPFILE:
 			fuse_send_release(fc, FUSE_RELEASE, o->out.e.nodeid, o->out.o.fh, o->flags);
@@ -468,6 +489,9 @@ static struct orphan *orphan_new(const struct fuse_req *r)
 	case FUSE_OPENDIR:
 		size = sizeof(o->out.o);
 		memcpy(&o->flags, r->iov[1].iov_base, sizeof(o->flags));
+		break;
+	case FUSE_SETLKW:
+		memcpy(&o->lk, r->iov[1].iov_base, sizeof(o->lk));
 		break;
 	case FUSE_RENAME:
 	case FUSE_RENAME2:
@@ -518,14 +542,15 @@ static void req_abandon(struct fuse_conn *fc, struct fuse_req *r, int error, boo
  * waited for, however long: an answer of ours would be of a request that may still be done. */
 static int tick(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who, bool *told)
 {
+	bool killed;
+
 	if (r->deadline && now_ns() >= r->deadline)
 		return -ETIMEDOUT;
 	if (!who || !who->call)
 		return 0;
-	if (call_killed(who->call))
-		return -EINTR;
+	killed = call_killed(who->call);
 	if (!*told)
-		*told = call_interrupted(who->call);
+		*told = killed || call_interrupted(who->call);
 	if (*told) {
 		bool again;
 
@@ -535,7 +560,7 @@ static int tick(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *w
 		if (again)
 			send_interrupt(fc, r);
 	}
-	return 0;
+	return killed ? -EINTR : 0;
 }
 
 static struct timespec deadline_in(int ms)
