@@ -96,7 +96,9 @@ int mount_again(struct mountsrv *ms, struct call *c, const struct mount_pending 
 
 	if (r <= 0)
 		return r;
-	if (!dry_run)
+	if (path_is_mount_root(p->where) && p->where->mnt->fs == first->fs)
+		r = -EBUSY; /* as do_add_mount(): upon itself */
+	else if (!dry_run)
 		r = view_mount(&ms->um->view, first->fs, first->root, p->where, p->source, p->type,
 			p->options, p->flags, &m);
 	if (m)

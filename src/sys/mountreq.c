@@ -121,6 +121,12 @@ static int PRINTF(2, 3) add_option(struct job *j, const char *fmt, ...)
 	return 0;
 }
 
+/* What no kernel's file system takes for its source. (A server's own may be a directory.) */
+static bool is_no_image(const struct job *j, mode_t mode)
+{
+	return !is_fuse_type(j) && !S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode);
+}
+
 /* Opens the source where it names a file of the view. */
 static int open_source(struct job *j)
 {
@@ -158,7 +164,9 @@ static int open_source(struct job *j)
 	if (!j->source)
 		return -ENOMEM;
 	if (p.kind == PATH_VIRTUAL) {
-		r = file_open_fd(j->um->files, &req, p.mnt, p.inode, O_RDONLY);
+		r = is_no_image(j, inode_type(p.inode)) ?
+			-ENOTBLK :
+			file_open_fd(j->um->files, &req, p.mnt, p.inode, O_RDONLY);
 	} else {
 		r = open(j->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		r = r < 0 ? -errno : r;
@@ -169,8 +177,7 @@ static int open_source(struct job *j)
 	}
 	if (r < 0)
 		return r;
-	if (fstat(r, &st) == 0 && !is_fuse_type(j) && !S_ISREG(st.st_mode) &&
-		!S_ISBLK(st.st_mode) && !S_ISDIR(st.st_mode)) {
+	if (fstat(r, &st) == 0 && is_no_image(j, st.st_mode)) {
 		close(r);
 		return -ENOTBLK;
 	}

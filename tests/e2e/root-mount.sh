@@ -52,9 +52,12 @@ open("junk", "w").truncate(1 << 20)
 def mount(source, type, data=None):
     return "0" if libc.mount(source, b"mnt", type, 0, data) == 0 else errno.errorcode[ctypes.get_errno()]
 print(mount(b"/dev/zero", b"ext4"), mount(b"fifo", b"ext4"), mount(b"missing", b"ext4"),
-      mount(b"junk", b"ext4"), mount(b"disk.img", b"ext4", b"no_such_option"), mount(b"disk.img", b"xfs"))
+      mount(b"junk", b"ext4"), mount(b"disk.img", b"ext4", b"no_such_option"), mount(b"disk.img", b"xfs"), mount(b"disk.img", b"ext4"))
+os.mknod("mnt/zero", 0o20666, os.makedev(1, 5))
+print(mount(b"mnt/zero", b"ext4"), libc.umount(b"mnt"))
 PYTHON
-is "what mount(2) refuses" "$(um --root -- "$PYTHON" refused.py)" "ENOTBLK ENOTBLK ENOENT EINVAL EINVAL ENODEV"
+is "what mount(2) refuses" "$(um --root -- "$PYTHON" refused.py | xargs)" \
+	"ENOTBLK ENOTBLK ENOENT EINVAL EINVAL ENODEV 0 ENOTBLK 0"
 
 cat >umount.py <<'PYTHON'
 import ctypes, errno, os

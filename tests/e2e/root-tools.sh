@@ -64,6 +64,7 @@ echo twice >mnt2/twice
 cat mnt/twice
 test "$(stat -c %d:%i mnt/twice)" = "$(stat -c %d:%i mnt2/twice)"
 ! mount -o ro disk.img mnt3
+! mount "$(findmnt -n -o SOURCE "$PWD/mnt")" mnt
 umount mnt
 cat mnt2/twice
 exec 3>mnt2/open
