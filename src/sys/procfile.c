@@ -104,6 +104,8 @@ static bool open_maps(struct call *c, const struct special *s, int flags, enum v
 	if ((flags & O_PATH) || !view_has_mounts(&c->um->view) || !in_view(s->pid))
 		return false;
 	r = maps_text(c->um, s->pid, s->num ? "smaps" : "maps", &text, &len);
+	if (r == 0)
+		return false; /* the kernel's, which tells of later mappings and answers ioctl(2) too */
 	*ret = r < 0 ? call_return(c, r) : answer_text(c, "maps", text, len, flags);
 	return true;
 }

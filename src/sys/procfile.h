@@ -53,7 +53,7 @@ int MUST_CHECK mounttable_text(
 	struct um *um, pid_t tid, enum procfile_table kind, char **ret, size_t *ret_len);
 
 /* /proc/PID/maps or smaps, in which what is mapped of placeholders has the names, devices and inode
- * numbers of the view's files; malloc'ed. */
+ * numbers of the view's files; malloc'ed. 1; 0: there are none, it is as the kernel has it. */
 int MUST_CHECK maps_text(
 	struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len);
 /* Where /proc/PID/map_files/RANGE leads: 1 and the malloc'ed name, if it is a placeholder; else 0. */

@@ -105,6 +105,7 @@ int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *re
 {
 	_cleanup_free_ char *host = NULL, *text = NULL;
 	struct maps m = { .um = um };
+	bool changed = false;
 	char path[64];
 	int r;
 
@@ -119,7 +120,9 @@ int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *re
 		size_t n = strcspn(p, "\n");
 
 		n += p[n] == '\n';
-		if (!put_mapping(&m, p) && !put_copy(&m, p) && !put_opened(&m, p))
+		if (put_mapping(&m, p) || put_copy(&m, p) || put_opened(&m, p))
+			changed = true;
+		else
 			fwrite(p, 1, n, m.out);
 		p += n;
 	}
@@ -127,7 +130,7 @@ int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *re
 	if (fclose(m.out) != 0)
 		return -ENOMEM;
 	*ret = take_ptr(&text);
-	return 0;
+	return changed;
 }
 
 int maps_target(struct um *um, pid_t pid, const char *range, char **ret)

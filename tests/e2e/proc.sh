@@ -39,6 +39,28 @@ if grep -qv "Permission denied" <<<"$OUT"; then
 	fail "the supervisor's files are shown: $OUT"
 fi
 
+cat >maps.py <<'PYTHON'
+import ctypes, errno, fcntl, mmap, os, struct
+fd = os.open("/proc/self/maps", os.O_RDONLY)
+m = mmap.mmap(-1, 4096)
+at = ctypes.addressof(ctypes.c_char.from_buffer(m))
+while os.read(fd, 65536):
+    pass
+text = b""
+os.lseek(fd, 0, 0)
+while more := os.read(fd, 65536):
+    text += more
+print(any(int(l.split(b"-")[0], 16) <= at < int(l.split(b"-")[1].split()[0], 16) for l in text.splitlines()))
+query = bytearray(struct.pack("10QIIQQ", 104, 0, at, *[0] * 7, 0, 0, 0, 0))
+try:
+    fcntl.ioctl(fd, 0xc0686611, query)  # PROCMAP_QUERY
+    print(struct.unpack_from("Q", query, 24)[0] <= at)
+except OSError as e:
+    print(errno.errorcode[e.errno])
+PYTHON
+is "/proc/self/maps is the kernel's where nothing of a mount is mapped" \
+	"$(um -m fs.img:mnt -- "$PYTHON" maps.py)" "$("$PYTHON" maps.py)"
+
 inside 'cp /bin/sleep slow; ./slow 60 & until [ "$(cat /proc/$!/comm)" = slow ]; do :; done; cd d
 	pgrep -x slow | wc -l; readlink /proc/$!/exe /proc/$!/cwd; tr "\0" " " </proc/$!/cmdline; echo
 	grep -c "'"$M"'/slow" /proc/$!/maps; ls -l /proc/$!/map_files | grep -c "'"$M"'/slow"; grep -c memfd /proc/$!/maps
