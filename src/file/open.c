@@ -287,9 +287,12 @@ static int open_host_once(struct opening *o)
 {
 	const int ours = O_CREAT | O_EXCL | O_NOFOLLOW;
 	char path[FD_PATH_MAX];
+	struct fs *fs = o->ino->fs;
 	bool ids;
-	int fd;
+	int fd = fs->host_prepare ? fs->host_prepare(fs, o->req, o->ino->nodeid, o->flags) : 0;
 
+	if (fd < 0)
+		return fd;
 	fd_path(path, inode_host_fd(o->ino));
 	ids = hostids_enter(o->req->call);
 	/* a terminal must not become the supervisor's */

@@ -152,7 +152,7 @@ enum verdict sys_fsopen(struct call *c)
 		return CONTINUE;
 	if (!mount_type_is_fuse(type) &&
 		(!ids_capable(c, CAP_SYS_ADMIN) ||
-			(mount_type_is_kernels(type) && !mount_type_is_memory(type))))
+			(mount_type_is_kernels(type) && !mount_type_is_ours(type))))
 		return CONTINUE;
 	if (c->args[1] & ~(uint64_t)FSOPEN_CLOEXEC_)
 		return call_return(c, -EINVAL);

@@ -387,6 +387,16 @@ bool mount_type_is_memory(const char *type)
 	return strcmp(type, "tmpfs") == 0 || strcmp(type, "ramfs") == 0;
 }
 
+bool mount_type_is_overlay(const char *type)
+{
+	return strcmp(type, "overlay") == 0;
+}
+
+bool mount_type_is_ours(const char *type)
+{
+	return mount_type_is_memory(type) || mount_type_is_overlay(type);
+}
+
 enum verdict sys_mount(struct call *c)
 {
 	_cleanup_free_ char *source = malloc(PATH_MAX), *target = malloc(PATH_MAX),
@@ -417,7 +427,7 @@ enum verdict sys_mount(struct call *c)
 	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
 		data[0] = '\0';
 	if (!mount_type_is_fuse(type)) {
-		bool served = type[0] && (!mount_type_is_kernels(type) || mount_type_is_memory(type));
+		bool served = type[0] && (!mount_type_is_kernels(type) || mount_type_is_ours(type));
 
 		if (served && ids_capable(c, CAP_SYS_ADMIN))
 			return mount_served(c, source, target, type, data, flags);

@@ -21,6 +21,10 @@ bool mount_is_foreign(struct call *c, const struct mount *m);
 bool mount_type_is_kernels(const char *type);
 /* Those of them that are kept in memory, which a view has itself (fs/tmpfs). */
 bool mount_type_is_memory(const char *type);
+/* Folders over each other, which a view can do itself (fs/overlay). */
+bool mount_type_is_overlay(const char *type);
+/* Either of them. */
+bool mount_type_is_ours(const char *type);
 /* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */
 int MUST_CHECK mount_set_flags(struct call *c, struct mount *m, unsigned long flags);
 /* Would mount_fuse() take this data? */

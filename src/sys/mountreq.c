@@ -15,6 +15,7 @@
 #include "sys/bind.h"
 #include "sys/memory.h"
 #include "sys/mountint.h"
+#include "sys/overlay.h"
 
 #define MOUNT_TIMEOUT_NS (30 * NSEC_PER_SEC)
 #define POLL_NS (20 * 1000 * 1000ull)
@@ -627,6 +628,17 @@ static int take_image(struct job *j)
 	return 0;
 }
 
+/* Folders over each other, which need no server. */
+static int run_overlay(struct job *j)
+{
+	struct overlay_request rq = { .where = &j->where, .source = j->rq->source, .cwd = j->rq->cwd,
+		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
+		.flags = mount_flags_new(j->o.flags), .dry_run = j->rq->dry_run };
+	int r = check_target(j);
+
+	return r < 0 ? r : um_mount_overlay(j->um, j->c, &rq, j->ret_message);
+}
+
 static int run_job(struct job *j)
 {
 	const char *type;
@@ -642,6 +654,8 @@ static int run_job(struct job *j)
 	type = j->o.type ? j->o.type : j->rq->type;
 	if (r == 0 && type && mount_type_is_memory(type))
 		return run_memory(j, type);
+	if (r == 0 && type && mount_type_is_overlay(type))
+		return run_overlay(j);
 	if (r == 0)
 		r = find_type(j);
 	if (r == 0)

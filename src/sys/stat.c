@@ -74,7 +74,7 @@ static enum verdict stat_fd(struct call *c, int fd, const struct want *w)
 	r = vfile_getattr(vf, &req, &f.attr);
 	if (r < 0)
 		return r == -ENOSYS ? CONTINUE : call_return(c, r);
-	f.dev = vf->inode ? vf->inode->fs->dev : vf->dev;
+	f.dev = f.attr.dev ? f.attr.dev : vf->inode ? vf->inode->fs->dev : vf->dev;
 	f.mnt = vf->mnt;
 	f.is_root = vf->mnt && vf->mnt->root == vf->inode;
 	return answer(c, w, &f);
@@ -131,7 +131,7 @@ static enum verdict stat_word(struct call *c, int dirfd, const char *word, const
 	r = inode_getattr(a.p.inode, &a.req, w->force, &f.attr);
 	if (r < 0)
 		return call_return(c, r);
-	f.dev = a.p.mnt->fs->dev;
+	f.dev = f.attr.dev ? f.attr.dev : a.p.mnt->fs->dev;
 	f.mnt = a.p.mnt;
 	f.is_root = a.p.mnt->root == a.p.inode;
 	return answer(c, w, &f);

@@ -36,6 +36,7 @@ struct fs_req {
  * may be kept from now on (0: not at all). */
 struct fs_attr {
 	uint64_t ino;
+	dev_t dev; /* st_dev; 0: the file system's */
 	uint64_t size;
 	uint64_t blocks; /* of 512 bytes */
 	struct timespec atime, mtime, ctime;
@@ -279,6 +280,12 @@ struct fs {
 	/* Not NULL: the file system shows files of the host, and this is an O_PATH descriptor of one, valid
 	 * while the node is known. What guests open are those files themselves. */
 	int (*host_fd)(struct fs *fs, uint64_t node);
+	/* Then too, may be NULL: before such a file is opened with these flags of open(2), or watched or linked
+	 * to as the host's own. */
+	int (*host_prepare)(struct fs *fs, const struct fs_req *req, uint64_t node, int flags);
+	/* Not NULL: a mount of it lies on a folder which it shows where nothing was changed. Is what this path
+	 * (from its root) leads to that folder's own, all the way? Then the kernel may be left to it. */
+	bool (*unchanged)(struct fs *fs, const char *path);
 	const char *host_root; /* then: where its root is in the host's file system, for mountinfo */
 	atomic_int lost; /* -errno: data was lost in write-back, and files_sync() has not told it */
 };

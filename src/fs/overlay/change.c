@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Changes of names. What is made where the upper folder has a whiteout, or a lower layer a name, is made in the work
+ * folder first and renamed over it; what is removed leaves a whiteout where a lower layer has the name.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "fs/overlay/internal.h"
+
+static int rename2(int from, const char *name, int to, const char *new_name, unsigned flags)
+{
+	return syscall(SYS_renameat2, from, name, to, new_name, flags) < 0 ? -errno : 0;
+}
+
+/* The directory is one of upper, and nobody else changes its names until change_end(). */
+static int change_begin(struct ovl *o, struct ovl_node *dir, struct opened_up *up)
+{
+	int r = ovl_copy_up(o, dir, 0);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&dir->names);
+	*up = ovl_open_up(ovl_upper(dir));
+	return 0;
+}
+
+static void change_end(struct ovl_node *dir, struct opened_up *up)
+{
+	ovl_close_down(up);
+	up->fd = -1;
+	pthread_mutex_unlock(&dir->names);
+}
+
+/* ---- making ---- */
+
+/* What is to be made, and by whom. */
+struct making {
+	const struct fs_req *req;
+	mode_t mode; /* with its type */
+	dev_t rdev;
+	const char *target; /* of a symbolic link */
+	int flags; /* a regular file that is to be open: of open(2); fd is it */
+	int fd;
+	int source; /* a link to this file */
+};
+
+static int make_at(int dir, const char *name, struct making *m)
+{
+	char path[FD_PATH_MAX];
+	int r;
+
+	if (m->source >= 0) {
+		r = linkat(AT_FDCWD, fd_path(path, m->source), dir, name, AT_SYMLINK_FOLLOW);
+	} else if (S_ISDIR(m->mode)) {
+		r = mkdirat(dir, name, 0700);
+	} else if (S_ISLNK(m->mode)) {
+		r = symlinkat(m->target, dir, name);
+	} else if (S_ISREG(m->mode)) {
+		r = openat(dir, name, m->flags | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC, 0600);
+		m->fd = r;
+	} else {
+		r = mknodat(dir, name, (m->mode & S_IFMT) | 0600, m->rdev);
+		/* it is shown as one, and is a file */
+		if (r < 0 && errno == EPERM && (S_ISCHR(m->mode) || S_ISBLK(m->mode)))
+			r = mknodat(dir, name, S_IFREG | 0600, 0);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+/* Made under this name of the work folder, complete but for its place. fd: O_PATH. */
+static int make_in_work(struct ovl *o, struct making *m, bool opaque, const char *name, int *ret_fd)
+{
+	struct fs_attr attr = { .mode = m->mode, .uid = m->req->uid, .gid = m->req->gid, .rdev = m->rdev };
+	int fd, r = make_at(o->work, name, m);
+
+	if (r < 0)
+		return r;
+	fd = openat(o->work, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (opaque)
+		r = ovl_setxattr(fd, XATTR_OVERLAY "opaque", "y");
+	if (r == 0 && m->source < 0)
+		r = ovl_owner_set(o, fd, &attr);
+	if (r < 0)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return r;
+}
+
+/* From the work folder to its place, where nothing is or a whiteout. */
+static int put_in_place(struct ovl *o, struct ovl_node *dir, const char *name, mode_t type,
+	const char *made, bool whiteout)
+{
+	int r;
+
+	if (!whiteout)
+		return rename2(o->work, made, ovl_upper(dir), name, RENAME_NOREPLACE);
+	if (!S_ISDIR(type))
+		return rename2(o->work, made, ovl_upper(dir), name, 0);
+	r = rename2(o->work, made, ovl_upper(dir), name, RENAME_EXCHANGE);
+	if (r == 0)
+		ovl_remove_all(o->work, made); /* now the whiteout */
+	return r;
+}
+
+static int make(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m,
+	struct fs_entry *ret)
+{
+	struct opened_up up = { .fd = -1 };
+	char made[WORK_NAME_MAX];
+	struct found f, now;
+	int fd = -1, r = change_begin(o, dir, &up);
+
+	if (r < 0)
+		return r;
+	ovl_work_name(o, made);
+	r = ovl_find(o, dir, name, &now);
+	if (r == 0) {
+		ovl_found_release(&now);
+		r = -EEXIST;
+	}
+	if (r == -ENOENT)
+		r = make_in_work(o, m, S_ISDIR(m->mode) && now.whiteout, made, &fd);
+	if (r == 0)
+		r = ovl_changed_note(o, dir, name, true);
+	if (r == 0)
+		r = put_in_place(o, dir, name, m->mode, made, now.whiteout);
+	change_end(dir, &up);
+	if (r < 0) {
+		ovl_remove_all(o->work, made);
+		if (fd >= 0)
+			close(fd);
+		if (m->fd >= 0)
+			close(m->fd);
+		return r;
+	}
+	f.upper = fd;
+	f.nlower = 0;
+	f.lower_path = NULL;
+	f.xwhiteouts = false;
+	if (fstat(fd, &f.st) < 0) {
+		r = -errno;
+		ovl_found_release(&f);
+	} else {
+		r = ovl_enter(o, &f, dir, name, ret);
+	}
+	if (r < 0 && m->fd >= 0)
+		close(m->fd);
+	return r;
+}
+
+int ovl_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, dev_t rdev, struct fs_entry *ret)
+{
+	struct making m = { .req = req, .mode = mode, .rdev = rdev, .fd = -1, .source = -1,
+		.flags = O_WRONLY };
+	int r;
+
+	if (S_ISCHR(mode) && rdev == 0)
+		return -EPERM; /* it would be a whiteout */
+	r = make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
+	if (r == 0 && m.fd >= 0)
+		close(m.fd);
+	return r;
+}
+
+int ovl_mkdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, struct fs_entry *ret)
+{
+	struct making m = { .req = req, .mode = S_IFDIR | mode, .fd = -1, .source = -1 };
+
+	return make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
+}
+
+int ovl_symlink(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	const char *target, struct fs_entry *ret)
+{
+	struct making m = { .req = req, .mode = S_IFLNK | 0777, .target = target, .fd = -1,
+		.source = -1 };
+
+	return make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
+}
+
+int ovl_link(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t parent,
+	const char *name, struct fs_entry *ret)
+{
+	struct ovl_node *n = ovl_node_of(node);
+	struct making m = { .req = req, .mode = n->type, .fd = -1 };
+	int r = ovl_copy_up(ovl_of(fs), n, 0);
+
+	if (r < 0)
+		return r;
+	m.source = ovl_upper(n);
+	return make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
+}
+
+int ovl_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h)
+{
+	struct making m = { .req = req, .mode = S_IFREG | (mode & 07777), .flags = flags, .fd = -1,
+		.source = -1 };
+	int r = make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
+
+	if (r == 0)
+		*ret_h = (struct fs_handle){ .fh = (uint64_t)m.fd, .oflags = flags };
+	return r;
+}
+
+int ovl_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t parent, mode_t mode, int flags,
+	struct fs_entry *ret, struct fs_handle *ret_h)
+{
+	struct making m = { .req = req, .mode = S_IFREG | (mode & 07777),
+		.flags = flags & ~(O_TMPFILE | O_EXCL), .fd = -1, .source = -1 };
+	struct found f = { .upper = -1 };
+	struct ovl *o = ovl_of(fs);
+	char made[WORK_NAME_MAX];
+	int r = ovl_copy_up(o, ovl_node_of(parent), 0);
+
+	if (r < 0)
+		return r;
+	ovl_work_name(o, made);
+	r = make_in_work(o, &m, false, made, &f.upper);
+	if (r == 0)
+		r = fstat(f.upper, &f.st) < 0 ? -errno : 0;
+	ovl_remove_all(o->work, made);
+	r = r < 0 ? r : ovl_enter(o, &f, NULL, NULL, ret);
+	if (r < 0) {
+		if (m.fd >= 0)
+			close(m.fd);
+		return r;
+	}
+	*ret_h = (struct fs_handle){ .fh = (uint64_t)m.fd, .oflags = flags };
+	return 0;
+}
+
+void ovl_release(UNUSED struct fs *fs, UNUSED uint64_t node, const struct fs_handle *h)
+{
+	close((int)h->fh);
+}
+
+/* ---- removing ---- */
+
+/* Takes the name out of upper; a whiteout takes its place where a lower layer has it. */
+static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
+{
+	const bool in_upper = f->upper >= 0;
+	/* what changes its directory is written to */
+	_cleanup_down_ struct opened_up up = in_upper && S_ISDIR(f->st.st_mode) ?
+		ovl_open_up(f->upper) : (struct opened_up){ .fd = -1 };
+	char made[WORK_NAME_MAX];
+	int r;
+
+	if (ovl_lower_has(o, dir, name)) {
+		r = ovl_whiteout_make(o, dir, made);
+		if (r == 0)
+			r = rename2(o->work, made, ovl_upper(dir), name,
+				in_upper ? RENAME_EXCHANGE : RENAME_NOREPLACE);
+	} else {
+		ovl_work_name(o, made);
+		r = in_upper ? rename2(ovl_upper(dir), name, o->work, made, 0) : 0;
+	}
+	/* what was there, or what was not put there */
+	ovl_remove_all(o->work, made);
+	return r;
+}
+
+/* Its own list, through the layers, has no name. */
+static int check_empty(struct fs *fs, const struct found *f, const struct fs_req *req)
+{
+	struct fs_handle h;
+	struct ovl_node n = { .lower = (struct lower *)f->lower, .nlower = f->nlower,
+		.xwhiteouts = f->xwhiteouts };
+	int r;
+
+	atomic_init(&n.upper, f->upper);
+	r = ovl_opendir(fs, req, (uintptr_t)&n, &h);
+	if (r < 0)
+		return r;
+	r = ovl_listing_empty(&h) ? 0 : -ENOTEMPTY;
+	ovl_releasedir(fs, 0, &h);
+	return r;
+}
+
+/* The node of what was found loses its place. */
+static void lost(struct ovl *o, const struct found *f, struct ovl_node *dir, const char *name)
+{
+	struct ovl_node *n = ovl_known(o, &f->st), *in;
+	char at[NAME_MAX + 1];
+
+	if (!n)
+		return;
+	in = ovl_place(o, n, at);
+	if (in == dir && strcmp(at, name) == 0)
+		ovl_place_set(o, n, NULL, NULL);
+	ovl_put(o, in);
+	ovl_put(o, n);
+}
+
+static int remove_name(
+	struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name, bool isdir)
+{
+	struct ovl_node *dir = ovl_node_of(parent);
+	struct opened_up up = { .fd = -1 };
+	struct ovl *o = ovl_of(fs);
+	struct found f;
+	int r = change_begin(o, dir, &up);
+
+	if (r < 0)
+		return r;
+	r = ovl_find(o, dir, name, &f);
+	if (r == 0) {
+		if (isdir != S_ISDIR(f.st.st_mode))
+			r = isdir ? -ENOTDIR : -EISDIR;
+		if (r == 0 && isdir)
+			r = check_empty(fs, &f, req);
+		if (r == 0)
+			r = ovl_changed_note(o, dir, name, true);
+		if (r == 0)
+			r = take_away(o, dir, name, &f);
+		if (r == 0)
+			lost(o, &f, dir, name);
+		ovl_found_release(&f);
+	}
+	change_end(dir, &up);
+	return r;
+}
+
+int ovl_unlink(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name)
+{
+	return remove_name(fs, req, parent, name, false);
+}
+
+int ovl_rmdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name)
+{
+	return remove_name(fs, req, parent, name, true);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Copying up: the file is made in the work folder with all that it has, and then renamed to its place. Whoever
+ * ends us before that leaves the old file, and what is left in the work folder is removed at the next mount.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+
+#include "fs/overlay/internal.h"
+
+#define PIECE (1u << 20)
+
+static int copy_piece(int from, int to, off_t at, off_t end, char **buf)
+{
+	while (at < end) {
+		size_t want = (size_t)(end - at) < PIECE ? (size_t)(end - at) : PIECE;
+		loff_t in = at, out = at;
+		ssize_t n = *buf ? -1 : copy_file_range(from, &in, to, &out, want, 0);
+
+		if (n < 0) {
+			if (!*buf)
+				*buf = malloc(PIECE);
+			if (!*buf)
+				return -ENOMEM;
+			n = pread(from, *buf, want, at);
+			if (n > 0)
+				n = pwrite(to, *buf, (size_t)n, at);
+		}
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return 0; /* it became shorter meanwhile */
+		at += n;
+	}
+	return 0;
+}
+
+/* What is in the file, holes and all. */
+static int copy_data(int from, int to, off_t size)
+{
+	_cleanup_free_ char *buf = NULL;
+	off_t at = 0;
+
+	if (size == 0 || ioctl(to, FICLONE, from) == 0)
+		return 0;
+	while (at < size) {
+		off_t begin = lseek(from, at, SEEK_DATA), end;
+		int r;
+
+		if (begin < 0 && errno == ENXIO)
+			break;
+		if (begin < 0)
+			begin = at;
+		end = lseek(from, begin, SEEK_HOLE);
+		if (end < 0 || end > size)
+			end = size;
+		r = copy_piece(from, to, begin, end, &buf);
+		if (r < 0)
+			return r;
+		at = end;
+	}
+	return ftruncate(to, size) < 0 ? -errno : 0;
+}
+
+static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *name, int flags)
+{
+	_cleanup_fd_ int from = -1, to = -1;
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	to = openat(o->work, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0)
+		return -errno;
+	if (flags & O_TRUNC)
+		return 0;
+	from = open(fd_path(path, n->lower[0].fd), O_RDONLY | O_CLOEXEC);
+	if (from < 0 || fstat(from, &st) < 0)
+		return -errno;
+	return copy_data(from, to, st.st_size);
+}
+
+static int copy_link(struct ovl *o, const struct ovl_node *n, const char *name)
+{
+	char body[PATH_MAX];
+	ssize_t len = read_link(n->lower[0].fd, "", body, sizeof(body));
+
+	if (len < 0)
+		return (int)len;
+	return symlinkat(body, o->work, name) < 0 ? -errno : 0;
+}
+
+static int make_copy(struct ovl *o, const struct ovl_node *n, const char *name, int flags)
+{
+	struct stat st;
+
+	switch (n->type) {
+	case S_IFREG:
+		return copy_regular(o, n, name, flags);
+	case S_IFDIR:
+		return mkdirat(o->work, name, 0700) < 0 ? -errno : 0;
+	case S_IFLNK:
+		return copy_link(o, n, name);
+	default:
+		if (fstat(n->lower[0].fd, &st) < 0 ||
+			mknodat(o->work, name, n->type | 0600, st.st_rdev) < 0)
+			return -errno;
+		return 0;
+	}
+}
+
+/* Those that say what we are do not go along; those that only root may set cannot. */
+static int copy_xattrs(int from, int to)
+{
+	char from_path[FD_PATH_MAX], to_path[FD_PATH_MAX];
+	_cleanup_free_ char *names = NULL, *value = NULL;
+	ssize_t len = listxattr(fd_path(from_path, from), NULL, 0), n;
+
+	if (len <= 0)
+		return 0;
+	names = malloc((size_t)len);
+	value = malloc(XATTR_SIZE_MAX);
+	if (!names || !value)
+		return -ENOMEM;
+	fd_path(to_path, to);
+	len = listxattr(from_path, names, (size_t)len);
+	for (char *p = names; p < names + (len < 0 ? 0 : len); p += strlen(p) + 1) {
+		if (strncmp(p, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0)
+			continue;
+		n = getxattr(from_path, p, value, XATTR_SIZE_MAX);
+		if (n < 0 || setxattr(to_path, p, value, (size_t)n, 0) == 0)
+			continue;
+		if (strncmp(p, "user.", 5) == 0 && errno != EOPNOTSUPP)
+			return -errno;
+	}
+	return 0;
+}
+
+static int copy_attrs(struct ovl *o, struct ovl_node *n, int to)
+{
+	struct timespec ts[2];
+	struct fs_attr attr;
+	int r = ovl_getattr_fd(o, n, &attr);
+
+	if (r == 0)
+		r = copy_xattrs(n->lower[0].fd, to);
+	if (r < 0)
+		return r;
+	r = ovl_owner_set(o, to, &attr);
+	if (r < 0)
+		return r;
+	ts[0] = attr.atime;
+	ts[1] = attr.mtime;
+	return utimensat(to, "", ts, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static void keep_times(int dir, const struct stat *st)
+{
+	const struct timespec ts[2] = { st->st_atim, st->st_mtim };
+
+	(void)utimensat(dir, "", ts, AT_EMPTY_PATH); /* at best, as the kernel does it */
+}
+
+/* Is it there still, now that nobody changes names there? */
+static bool stays(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name)
+{
+	char now[NAME_MAX + 1];
+	struct ovl_node *at = ovl_place(o, n, now);
+	bool same = at == dir && strcmp(now, name) == 0;
+
+	ovl_put(o, at);
+	return same;
+}
+
+/* Puts the copy to its place. Without one it lives on by its descriptor. 0, 1: it has moved; -errno. */
+static int publish(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name,
+	const char *made)
+{
+	_cleanup_down_ struct opened_up up = { .fd = -1 };
+	struct stat st;
+	int r = 1;
+
+	if (!dir)
+		return unlinkat(o->work, made, n->type == S_IFDIR ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+	pthread_mutex_lock(&dir->names);
+	if (stays(o, n, dir, name)) {
+		r = ovl_changed_note(o, dir, name, n->type != S_IFDIR);
+		up = ovl_open_up(ovl_upper(dir));
+		if (r == 0 && fstat(ovl_upper(dir), &st) < 0)
+			r = -errno;
+		if (r == 0 && syscall(SYS_renameat2, o->work, made, ovl_upper(dir), name,
+				      RENAME_NOREPLACE) < 0)
+			r = -errno;
+		if (r == 0)
+			keep_times(ovl_upper(dir), &st);
+	}
+	pthread_mutex_unlock(&dir->names);
+	return r;
+}
+
+static int copy_up_to(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name,
+	int flags)
+{
+	char made[WORK_NAME_MAX];
+	int fd = -1, r;
+
+	ovl_work_name(o, made);
+	r = make_copy(o, n, made, flags);
+	if (r == 0) {
+		fd = openat(o->work, made, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		r = fd < 0 ? -errno : copy_attrs(o, n, fd);
+	}
+	if (r == 0)
+		r = publish(o, n, dir, name, made);
+	if (r == 0)
+		return ovl_raise(o, n, fd);
+	ovl_remove_all(o->work, made);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags)
+{
+	char name[NAME_MAX + 1];
+	int r;
+
+	if (o->work < 0)
+		return -EROFS;
+	do {
+		struct ovl_node *dir;
+
+		if (ovl_upper(n) >= 0)
+			return 0;
+		dir = ovl_place(o, n, name);
+		r = dir ? ovl_copy_up(o, dir, 0) : 0;
+		if (r == 0) {
+			pthread_mutex_lock(&n->copying);
+			if (ovl_upper(n) < 0)
+				r = copy_up_to(o, n, dir, name, flags);
+			pthread_mutex_unlock(&n->copying);
+		}
+		ovl_put(o, dir);
+	} while (r == 1);
+	return r;
+}

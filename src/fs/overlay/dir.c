@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Listing: a merged folder is read whole when it is opened, each name once, from the top on. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/overlay/internal.h"
+
+#define DIRENTS_SIZE (64u << 10)
+
+struct name {
+	uint64_t ino;
+	uint8_t type;
+	bool gone; /* a whiteout: hides those below */
+	uint16_t len;
+	char text[];
+};
+
+struct listing {
+	struct name **v; /* in order */
+	size_t n, size;
+	struct name **hash; /* of the same; open addressing */
+	size_t mask;
+};
+
+static void listing_free(struct listing *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	free(l->hash);
+	free(l);
+}
+
+static struct name **slot_of(struct name **hash, size_t mask, const char *text, size_t len)
+{
+	uint64_t h = 0xcbf29ce484222325ull;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		h = (h ^ (unsigned char)text[i]) * 0x100000001b3ull;
+	for (i = (size_t)(h ^ h >> 32) & mask; hash[i]; i = (i + 1) & mask)
+		if (hash[i]->len == len && memcmp(hash[i]->text, text, len) == 0)
+			break;
+	return &hash[i];
+}
+
+static int grow(struct listing *l)
+{
+	size_t size = l->size ? l->size * 2 : 64, mask = size * 2 - 1;
+	struct name **v = reallocarray(l->v, size, sizeof(*v));
+	struct name **hash = calloc(mask + 1, sizeof(*hash));
+
+	if (v)
+		l->v = v;
+	if (!v || !hash) {
+		free(hash);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < l->n; i++)
+		*slot_of(hash, mask, v[i]->text, v[i]->len) = v[i];
+	free(l->hash);
+	l->hash = hash;
+	l->mask = mask;
+	l->size = size;
+	return 0;
+}
+
+static int add(struct listing *l, const struct dirent64 *d, bool gone)
+{
+	size_t len = strlen(d->d_name);
+	struct name **slot, *e;
+	int r = l->n == l->size ? grow(l) : 0;
+
+	if (r < 0)
+		return r;
+	slot = slot_of(l->hash, l->mask, d->d_name, len);
+	if (*slot)
+		return 0;
+	e = malloc(sizeof(*e) + len + 1);
+	if (!e)
+		return -ENOMEM;
+	*e = (struct name){ .ino = d->d_ino, .type = d->d_type, .gone = gone, .len = (uint16_t)len };
+	memcpy(e->text, d->d_name, len + 1);
+	l->v[l->n++] = *slot = e;
+	return 0;
+}
+
+/* Is the entry one that hides, and not one to be shown? */
+static bool hides(struct ovl *o, int dir, const struct dirent64 *d, bool xwhiteouts)
+{
+	struct stat st;
+	int fd;
+
+	if (o->hide_ino && d->d_ino == o->hide_ino && fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_dev == o->hide_dev)
+		return true;
+	if (d->d_type != DT_CHR && d->d_type != DT_UNKNOWN && !(xwhiteouts && d->d_type == DT_REG))
+		return false;
+	if (fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (S_ISCHR(st.st_mode))
+		return st.st_rdev == 0;
+	if (!xwhiteouts || !S_ISREG(st.st_mode) || st.st_size)
+		return false;
+	fd = openat(dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	xwhiteouts = ovl_is_whiteout(fd, &st, true);
+	close(fd);
+	return xwhiteouts;
+}
+
+/* A file whose owner is kept beside it may be shown as a device. */
+static void true_type(struct ovl *o, int dir, struct dirent64 *d)
+{
+	struct fs_attr attr = { .mode = S_IFREG };
+	int fd;
+
+	if (!o->as_root || d->d_type != DT_REG)
+		return;
+	fd = openat(dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && ovl_override_get(fd, &attr) && !S_ISREG(attr.mode))
+		d->d_type = (uint8_t)IFTODT(attr.mode);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, bool upper)
+{
+	/* that the guest may read it was checked; to remove it, it needs not */
+	_cleanup_down_ struct opened_up up = upper ? ovl_open_up(fd) : (struct opened_up){ .fd = -1 };
+	_cleanup_free_ char *buf = malloc(DIRENTS_SIZE);
+	char path[FD_PATH_MAX];
+	_cleanup_fd_ int dir = open(fd_path(path, fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ssize_t n;
+
+	if (!buf)
+		return -ENOMEM;
+	if (dir < 0)
+		return -errno;
+	while ((n = getdents64(dir, buf, DIRENTS_SIZE)) > 0) {
+		for (ssize_t i = 0; i < n;) {
+			struct dirent64 *d = (struct dirent64 *)(buf + i);
+			bool gone = hides(o, dir, d, xwhiteouts);
+			int r;
+
+			if (upper && !gone)
+				true_type(o, dir, d);
+			r = add(l, d, gone);
+			if (r < 0)
+				return r;
+			i += d->d_reclen;
+		}
+	}
+	return n < 0 ? -errno : 0;
+}
+
+int ovl_opendir(
+	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct fs_handle *ret)
+{
+	struct ovl_node *n = ovl_node_of(node);
+	struct listing *l = calloc(1, sizeof(*l));
+	int r = l ? 0 : -ENOMEM, upper = ovl_upper(n);
+
+	if (r == 0 && upper >= 0)
+		r = list_one(ovl_of(fs), l, upper, n->xwhiteouts, true);
+	for (unsigned i = 0; r == 0 && i < n->nlower; i++)
+		r = list_one(ovl_of(fs), l, n->lower[i].fd, n->lower[i].xwhiteouts, false);
+	if (r < 0) {
+		listing_free(l);
+		return r;
+	}
+	*ret = (struct fs_handle){ .fh = (uintptr_t)l };
+	return 0;
+}
+
+int ovl_readdir(UNUSED struct fs *fs, UNUSED const struct fs_req *req, UNUSED uint64_t node,
+	const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg)
+{
+	const struct listing *l = (const struct listing *)(uintptr_t)h->fh;
+
+	for (size_t i = off; i < l->n; i++) {
+		const struct name *e = l->v[i];
+		struct fs_dirent ent = { .ino = e->ino, .off = i + 1, .type = e->type,
+			.name = e->text, .namelen = e->len };
+
+		if (!e->gone && fn(arg, &ent) != 0)
+			return 0;
+	}
+	return 1;
+}
+
+void ovl_releasedir(
+	UNUSED struct fs *fs, UNUSED uint64_t node, const struct fs_handle *h)
+{
+	listing_free((struct listing *)(uintptr_t)h->fh);
+}
+
+int ovl_fsyncdir(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+	UNUSED const struct fs_handle *h, UNUSED bool datasync)
+{
+	char path[FD_PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+
+	(void)fs;
+	if (ovl_upper(ovl_node_of(node)) < 0)
+		return 0;
+	fd = open(fd_path(path, ovl_upper(ovl_node_of(node))), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+bool ovl_listing_empty(const struct fs_handle *h)
+{
+	const struct listing *l = (const struct listing *)(uintptr_t)h->fh;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const char *text = l->v[i]->text;
+
+		if (!l->v[i]->gone && strcmp(text, ".") != 0 && strcmp(text, "..") != 0)
+			return false;
+	}
+	return true;
+}

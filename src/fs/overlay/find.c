@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a name is, through the layers. As the kernel's ovl_lookup(): from the top on, the first that is no
+ * directory ends it, directories are merged until one is opaque or something else lies below; a redirect says
+ * under which other name the layers below are searched.
+ */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "fs/overlay/internal.h"
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+void ovl_found_release(struct found *f)
+{
+	if (f->upper >= 0)
+		close(f->upper);
+	for (unsigned i = 0; i < f->nlower; i++)
+		close(f->lower[i].fd);
+	free(f->lower_path);
+	f->upper = -1;
+	f->nlower = 0;
+	f->lower_path = NULL;
+}
+
+/* The search on its way down. */
+struct search {
+	struct ovl *o;
+	struct ovl_node *dir;
+	struct found *f;
+	const char *name;
+	char redirect[PATH_MAX]; /* "/a/b": from the root of each layer; "b": in the directory; or "" */
+	bool dirs; /* directories were found: only such count from now on */
+	bool end;
+};
+
+/* What an attribute of a directory, just found, says about the layers below. */
+static void look_below(struct search *s, int fd, bool *xwhiteouts)
+{
+	char value[REDIRECT_MAX + 1];
+	int opaque = ovl_opaque(fd);
+	ssize_t n;
+
+	*xwhiteouts = opaque == 'x';
+	if (opaque == 'y') {
+		s->end = true;
+		return;
+	}
+	n = ovl_getxattr(fd, XATTR_OVERLAY "redirect", value, sizeof(value));
+	if (n > 0)
+		strcpy(s->redirect, value);
+}
+
+static int find_upper(struct search *s)
+{
+	struct found *f = s->f;
+	int dir = ovl_upper(s->dir), fd;
+
+	if (dir < 0)
+		return 0;
+	fd = openat(dir, s->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &f->st) < 0) {
+		close(fd);
+		return -errno;
+	}
+	if (ovl_is_whiteout(fd, &f->st, s->dir->xwhiteouts)) {
+		close(fd);
+		f->whiteout = s->end = true;
+		return 0;
+	}
+	f->upper = fd;
+	if (S_ISDIR(f->st.st_mode)) {
+		s->dirs = true;
+		look_below(s, fd, &f->xwhiteouts);
+	} else {
+		s->end = true;
+	}
+	return 0;
+}
+
+/* By the path of a redirect, within the layer. */
+static int open_in_layer(const struct ovl *o, unsigned layer, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+
+	while (*path == '/')
+		path++;
+	return (int)syscall(SYS_openat2, o->layers[layer].root, path, &how, sizeof(how));
+}
+
+static bool hidden(const struct ovl *o, const struct stat *st)
+{
+	return o->hide_ino && st->st_ino == o->hide_ino && st->st_dev == o->hide_dev;
+}
+
+/* One lower layer; fd is taken. */
+static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
+{
+	const bool plain = !s->o->layers[layer].upper;
+	struct found *f = s->f;
+	struct lower *l;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return -errno;
+	}
+	if (ovl_is_whiteout(fd, &st, xwhiteouts) || hidden(s->o, &st) ||
+		(s->dirs && !S_ISDIR(st.st_mode))) {
+		close(fd);
+		s->end = true;
+		return 0;
+	}
+	if (f->upper < 0 && f->nlower == 0)
+		f->st = st;
+	l = &f->lower[f->nlower++];
+	*l = (struct lower){ .fd = fd, .layer = layer };
+	if (f->nlower == 1 && f->lower_path == NULL) {
+		const char *dir = s->dir->lower_path ? s->dir->lower_path : "";
+
+		f->lower_path = s->redirect[0] == '/' ? strdup(s->redirect + 1) :
+			str_printf("%s%s%s", dir, *dir ? "/" : "", s->name);
+		if (!f->lower_path)
+			return -ENOMEM;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		s->end = true;
+		return 0;
+	}
+	s->dirs = true;
+	if (!plain)
+		look_below(s, fd, &l->xwhiteouts);
+	return 0;
+}
+
+/* Where the next layer is searched: as it was, or as a redirect of the last one says. */
+static int open_lower(struct search *s, unsigned i, unsigned *ret_layer, bool *ret_xwhiteouts)
+{
+	const struct lower *in = &s->dir->lower[i];
+
+	*ret_layer = in->layer;
+	*ret_xwhiteouts = in->xwhiteouts;
+	return openat(in->fd, s->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int find_lower(struct search *s)
+{
+	unsigned i = 0, layer = 0;
+
+	while (!s->end) {
+		bool xwhiteouts = false;
+		int fd, r;
+
+		if (s->redirect[0] == '/') {
+			if (layer >= s->o->nlayers)
+				break;
+			fd = open_in_layer(s->o, layer, s->redirect);
+		} else {
+			if (s->redirect[0])
+				s->name = s->redirect;
+			if (i >= s->dir->nlower)
+				break;
+			fd = open_lower(s, i++, &layer, &xwhiteouts);
+		}
+		if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+			return -errno;
+		r = fd < 0 ? 0 : take_lower(s, fd, layer, xwhiteouts);
+		if (r < 0)
+			return r;
+		layer++;
+	}
+	return 0;
+}
+
+int ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found *f)
+{
+	struct search s = { .o = o, .dir = dir, .f = f, .name = name };
+	int r;
+
+	f->upper = -1;
+	f->nlower = 0;
+	f->lower_path = NULL;
+	f->whiteout = f->xwhiteouts = false;
+	r = find_upper(&s);
+	if (r == 0 && !s.end)
+		r = find_lower(&s);
+	if (r == 0 && f->upper >= 0 && hidden(o, &f->st))
+		r = -ENOENT;
+	if (r == 0 && f->upper < 0 && f->nlower == 0)
+		r = -ENOENT;
+	if (r < 0)
+		ovl_found_release(f);
+	return r;
+}
+
+bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name)
+{
+	for (unsigned i = 0; i < dir->nlower; i++) {
+		_cleanup_fd_ int fd = openat(dir->lower[i].fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0)
+			return !ovl_is_whiteout(fd, &st, dir->lower[i].xwhiteouts) && !hidden(o, &st);
+	}
+	return false;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The on-disk format: attributes, whiteouts, owners. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "fs/overlay/internal.h"
+
+ssize_t ovl_getxattr(int fd, const char *name, char *buf, size_t size)
+{
+	char path[FD_PATH_MAX];
+	ssize_t n = getxattr(fd_path(path, fd), name, buf, size - 1);
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}
+
+int ovl_setxattr(int fd, const char *name, const char *value)
+{
+	char path[FD_PATH_MAX];
+
+	return setxattr(fd_path(path, fd), name, value, strlen(value), 0) < 0 ? -errno : 0;
+}
+
+int ovl_opaque(int fd)
+{
+	char value[4];
+
+	return ovl_getxattr(fd, XATTR_OVERLAY "opaque", value, sizeof(value)) == 1 ? value[0] : 0;
+}
+
+bool ovl_is_whiteout(int fd, const struct stat *st, bool xwhiteouts)
+{
+	char value[4];
+
+	if (S_ISCHR(st->st_mode))
+		return st->st_rdev == 0;
+	return xwhiteouts && S_ISREG(st->st_mode) && st->st_size == 0 &&
+	       ovl_getxattr(fd, XATTR_OVERLAY "whiteout", value, sizeof(value)) >= 0;
+}
+
+void ovl_work_name(struct ovl *o, char name[WORK_NAME_MAX])
+{
+	snprintf(name, WORK_NAME_MAX, "#%x", atomic_fetch_add(&o->made, 1));
+}
+
+/* The other form, where devices cannot be made: a file with an attribute, in a directory that says so. */
+static int xwhiteout_make(struct ovl *o, struct ovl_node *dir, const char *name)
+{
+	_cleanup_fd_ int fd = openat(o->work, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : ovl_setxattr(fd, XATTR_OVERLAY "whiteout", "y");
+
+	if (r == 0 && !dir->xwhiteouts) {
+		r = ovl_setxattr(ovl_upper(dir), XATTR_OVERLAY "opaque", "x");
+		dir->xwhiteouts = r == 0;
+	}
+	return r;
+}
+
+int ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[WORK_NAME_MAX])
+{
+	ovl_work_name(o, name);
+	if (!atomic_load(&o->no_devices)) {
+		if (mknodat(o->work, name, S_IFCHR, 0) == 0)
+			return 0;
+		if (errno != EPERM && errno != EOPNOTSUPP && errno != EINVAL)
+			return -errno;
+		atomic_store(&o->no_devices, true);
+	}
+	return xwhiteout_make(o, dir, name);
+}
+
+void ovl_remove_all(int dir, const char *name)
+{
+	struct dirent *d;
+	DIR *list;
+	int fd;
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT || unlinkat(dir, name, AT_REMOVEDIR) == 0)
+		return;
+	(void)fchmodat(dir, name, 0700, 0); /* what was copied may be closed to its owner */
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	list = fd < 0 ? NULL : fdopendir(fd);
+	if (!list) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((d = readdir(list))) {
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			ovl_remove_all(fd, d->d_name);
+	}
+	closedir(list);
+	(void)unlinkat(dir, name, AT_REMOVEDIR); /* what is left is removed at the next mount */
+}
+
+/* ---- owners ---- */
+
+/* "UID:GID:MODE", as fuse-overlayfs has it, and "block-8-1" or "char-1-3" after it as containers/storage
+ * has it. */
+bool ovl_override_get(int fd, struct fs_attr *attr)
+{
+	char text[64], kind[8] = "";
+	unsigned uid, gid, mode, maj = 0, min = 0;
+	int n;
+
+	if (ovl_getxattr(fd, XATTR_OVERRIDE, text, sizeof(text)) < 0)
+		return false;
+	n = sscanf(text, "%u:%u:%o:%7[a-z]-%u-%u", &uid, &gid, &mode, kind, &maj, &min);
+	if (n < 3)
+		return false;
+	attr->uid = uid;
+	attr->gid = gid;
+	attr->mode = (attr->mode & S_IFMT) | (mode & 07777);
+	if (n == 6 && S_ISREG(attr->mode)) {
+		attr->mode = (attr->mode & 07777) | (strcmp(kind, "block") == 0 ? S_IFBLK : S_IFCHR);
+		attr->rdev = makedev(maj, min);
+		attr->size = attr->blocks = 0;
+	}
+	return true;
+}
+
+static void override_text(const struct fs_attr *attr, char text[64])
+{
+	int n = snprintf(text, 64, "%u:%u:%04o", attr->uid, attr->gid, attr->mode & 07777);
+
+	if (S_ISCHR(attr->mode) || S_ISBLK(attr->mode))
+		snprintf(text + n, 64 - (size_t)n, ":%s-%u-%u", S_ISBLK(attr->mode) ? "block" : "char",
+			major(attr->rdev), minor(attr->rdev));
+}
+
+/* The mode that the file really has: one that its owner can read and write, where another is shown. */
+static mode_t real_mode(const struct fs_attr *attr)
+{
+	mode_t mode = attr->mode & 07777;
+
+	if (S_ISDIR(attr->mode))
+		return mode | 0700;
+	return (mode & ~(mode_t)(S_ISUID | S_ISGID)) | 0600;
+}
+
+int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
+{
+	char path[FD_PATH_MAX], text[64], old[64];
+	mode_t need = S_ISDIR(attr->mode) ? 0700 : 0600;
+	bool device, other;
+	struct stat st;
+
+	fd_path(path, fd);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if ((attr->uid != st.st_uid || attr->gid != st.st_gid) &&
+		fchownat(fd, "", attr->uid, attr->gid, AT_EMPTY_PATH) < 0 && !o->owners)
+		return -errno;
+	if (S_ISLNK(st.st_mode) || fstat(fd, &st) < 0)
+		return 0;
+	device = (st.st_mode & S_IFMT) != (attr->mode & S_IFMT);
+	other = attr->uid != st.st_uid || attr->gid != st.st_gid || device ||
+		(o->as_root && (attr->mode & need) != need);
+	if (o->owners && other && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+		override_text(attr, text);
+		if (chmod(path, real_mode(attr)) < 0)
+			return -errno;
+		return ovl_setxattr(fd, XATTR_OVERRIDE, text);
+	}
+	if (o->owners && ovl_getxattr(fd, XATTR_OVERRIDE, old, sizeof(old)) >= 0)
+		(void)removexattr(path, XATTR_OVERRIDE); /* it is the file's own again */
+	return (st.st_mode & 07777) != (attr->mode & 07777) && chmod(path, attr->mode & 07777) < 0 ?
+		-errno : 0;
+}
+
+struct opened_up ovl_open_up(int dir)
+{
+	struct opened_up u = { .fd = -1 };
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	if (geteuid() == 0 || fstat(dir, &st) < 0 || (st.st_mode & 0700) == 0700)
+		return u;
+	if (chmod(fd_path(path, dir), (st.st_mode & 07777) | 0700) == 0)
+		u = (struct opened_up){ .fd = dir, .mode = st.st_mode & 07777 };
+	return u;
+}
+
+void ovl_close_down(struct opened_up *u)
+{
+	char path[FD_PATH_MAX];
+	int err = errno;
+
+	if (u->fd >= 0)
+		(void)chmod(fd_path(path, u->fd), u->mode);
+	errno = err;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this folder share. */
+#ifndef UM_FS_OVERLAY_INTERNAL_H
+#define UM_FS_OVERLAY_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <urcu/hlist.h>
+
+#include "fs/overlay/overlay.h"
+
+#define XATTR_OVERLAY "user.overlay."
+#define XATTR_OVERRIDE "user.containers.override_stat"
+#define REDIRECT_MAX 256 /* as the kernel has it */
+
+struct layer {
+	int root; /* O_PATH */
+	bool upper; /* it was an upper folder: it may have whiteouts, and attributes of ours */
+};
+
+/* What a name is in one lower layer. */
+struct lower {
+	int fd; /* O_PATH */
+	unsigned layer;
+	bool xwhiteouts; /* a directory whose whiteouts are files with an attribute */
+};
+
+/* A file that the view knows: its address is the node id. */
+struct ovl_node {
+	uint64_t nlookup; /* the table's lock, as for children and place */
+	unsigned children; /* nodes whose parent it is */
+	dev_t dev; /* of the topmost file: by these it is found */
+	ino_t ino;
+	struct cds_hlist_node hash;
+	mode_t type;
+	_Atomic int upper; /* O_PATH; -1: not copied up */
+	bool xwhiteouts;   /* of upper */
+	struct lower *lower; /* all those merged, the topmost first; of what is no directory at most one */
+	unsigned nlower;
+	char *lower_path; /* of lower[0] in its layer, without a slash at its beginning; NULL: has none */
+	struct ovl_node *parent; /* where it was last found or put; NULL: the root, or no name */
+	char *name;
+	pthread_mutex_t copying; /* one copy-up at a time; that of a parent is never taken in it */
+	pthread_mutex_t names;	 /* of a directory: who changes names in upper. Two: by address */
+};
+
+struct changed; /* changed.c */
+
+struct ovl {
+	struct fs fs;
+	pthread_mutex_t lock; /* the table, and what nodes say; a leaf */
+	struct cds_hlist_head *table;
+	size_t mask, count;
+	struct ovl_node *root;
+	struct layer *layers;
+	unsigned nlayers;
+	int work; /* folder for what is being made */
+	int lock_fd; /* holds the lock on the upper folder */
+	dev_t upper_dev;
+	atomic_uint made; /* names in work */
+	bool redirect, owners, as_root;
+	atomic_bool no_devices;
+	dev_t hide_dev;
+	ino_t hide_ino;
+	char *host_root;
+	struct changed *changed; /* NULL: nobody asks */
+};
+
+extern const struct fs_node_ops ovl_node_ops;
+extern const struct fs_file_ops ovl_file_ops;
+
+static inline struct ovl *ovl_of(struct fs *fs)
+{
+	return container_of_(fs, struct ovl, fs);
+}
+static inline struct ovl_node *ovl_node_of(uint64_t node)
+{
+	return (struct ovl_node *)(uintptr_t)node;
+}
+static inline int ovl_upper(const struct ovl_node *n)
+{
+	return atomic_load(&n->upper);
+}
+/* The file that is shown. */
+static inline int ovl_top(const struct ovl_node *n)
+{
+	int upper = ovl_upper(n);
+
+	return upper >= 0 ? upper : n->lower[0].fd;
+}
+
+/* ---- format.c: attributes and whiteouts; descriptors may be O_PATH ---- */
+ssize_t ovl_getxattr(int fd, const char *name, char *buf, size_t size);
+int MUST_CHECK ovl_setxattr(int fd, const char *name, const char *value);
+/* What user.overlay.opaque says: 'y', 'x' (its whiteouts are files with an attribute), or 0. */
+int ovl_opaque(int fd);
+/* Is what was found in dir a whiteout? */
+bool ovl_is_whiteout(int fd, const struct stat *st, bool xwhiteouts);
+/* Makes one with a new name in the work folder, which it tells. */
+#define WORK_NAME_MAX 16
+int MUST_CHECK ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[WORK_NAME_MAX]);
+void ovl_work_name(struct ovl *o, char name[WORK_NAME_MAX]);
+/* Removes a name of a folder of ours with all that it holds. */
+void ovl_remove_all(int dir, const char *name);
+/* Owner, mode and device as they are to be shown. False: the file's own. */
+bool ovl_override_get(int fd, struct fs_attr *attr);
+/* Sets them on a file of upper, truly as far as that can be. */
+int MUST_CHECK ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr);
+
+/* ---- find.c ---- */
+struct found {
+	int upper; /* -1; taken by ovl_enter() with the others */
+	bool xwhiteouts;
+	struct lower lower[OVERLAY_LOWER_MAX];
+	unsigned nlower;
+	struct stat st; /* of the topmost */
+	char *lower_path;
+	bool whiteout; /* upper has a whiteout there (and nothing was found) */
+};
+void ovl_found_release(struct found *f);
+/* -ENOENT leaves f->whiteout. */
+int MUST_CHECK ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found *f);
+/* Does a lower layer show this name? */
+bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name);
+
+/* ---- overlay.c ---- */
+void ovl_forget(struct fs *fs, uint64_t node, uint64_t nlookup);
+/* The node of what was found, and its entry; takes f's descriptors. Counts a lookup. */
+int MUST_CHECK ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name,
+	struct fs_entry *ret);
+/* Where a node is: its directory, to be given back by ovl_put(), and its name. NULL: it has none. */
+struct ovl_node *ovl_place(struct ovl *o, struct ovl_node *n, char name[NAME_MAX + 1]);
+void ovl_put(struct ovl *o, struct ovl_node *n);
+/* A node got another name, or (dir NULL) none. */
+void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);
+/* It is shown by this file of upper from now on; fd is taken. */
+int MUST_CHECK ovl_raise(struct ovl *o, struct ovl_node *n, int fd);
+/* The known node of a file; with a reference for ovl_put(), or NULL. */
+struct ovl_node *ovl_known(struct ovl *o, const struct stat *st);
+/* The path of a node from the root ("a/b"); malloc'ed; NULL: none, or no memory. */
+char *ovl_path(struct ovl *o, struct ovl_node *n);
+int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret);
+
+/* ---- copyup.c ---- */
+/* Makes it a file of upper. flags: of open(2), whose O_TRUNC saves the content. */
+int MUST_CHECK ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags);
+
+/* ---- changed.c: which names have something in a layer above the lowest ---- */
+int MUST_CHECK ovl_changed_new(struct ovl *o);
+void ovl_changed_free(struct ovl *o);
+/* whole: all that is below it is changed as well. */
+int MUST_CHECK ovl_changed_note(
+	struct ovl *o, struct ovl_node *dir, const char *name, bool whole);
+bool ovl_unchanged(struct fs *fs, const char *path);
+
+/* ---- change.c, rename.c, dir.c: operations of view/fs.h ---- */
+int ovl_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, dev_t rdev, struct fs_entry *ret);
+int ovl_mkdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, struct fs_entry *ret);
+int ovl_symlink(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	const char *target, struct fs_entry *ret);
+int ovl_link(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t parent,
+	const char *name, struct fs_entry *ret);
+int ovl_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h);
+int ovl_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t parent, mode_t mode, int flags,
+	struct fs_entry *ret, struct fs_handle *ret_h);
+void ovl_release(struct fs *fs, uint64_t node, const struct fs_handle *h);
+int ovl_unlink(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
+int ovl_rmdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
+int ovl_rename(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	uint64_t newparent, const char *newname, unsigned flags);
+int ovl_opendir(
+	struct fs *fs, const struct fs_req *req, uint64_t node, struct fs_handle *ret);
+int ovl_readdir(struct fs *fs, const struct fs_req *req, uint64_t node,
+	const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg);
+void ovl_releasedir(
+	struct fs *fs, uint64_t node, const struct fs_handle *h);
+int ovl_fsyncdir(struct fs *fs, const struct fs_req *req, uint64_t node,
+	const struct fs_handle *h, bool datasync);
+/* Of what ovl_opendir() gave: are only "." and ".." in it? */
+bool ovl_listing_empty(const struct fs_handle *h);
+
+/* Around changes in a folder of upper that its owner may not change: whoever mounted it may. */
+struct opened_up {
+	int fd; /* -1: nothing to be undone */
+	mode_t mode;
+};
+struct opened_up ovl_open_up(int dir);
+void ovl_close_down(struct opened_up *u);
+#define _cleanup_down_ _cleanup_(ovl_close_down)
+
+#endif

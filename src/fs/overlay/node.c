@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Attributes, and extended attributes by the name of the descriptor, which leads to symbolic links too. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "fs/overlay/internal.h"
+#include "view/inode.h"
+
+int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
+{
+	int upper = ovl_upper(n), fd = upper >= 0 ? upper : n->lower[0].fd;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	fs_attr_of_stat(&st, ret);
+	ret->dev = st.st_dev;
+	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && o->owners &&
+		(upper >= 0 || o->layers[n->lower[0].layer].upper))
+		(void)ovl_override_get(fd, ret); /* else it has its own */
+	if (n->type == S_IFDIR && (upper >= 0) + n->nlower > 1)
+		ret->nlink = 1;
+	return 0;
+}
+
+static int ovl_getattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+	UNUSED const struct fs_handle *h, struct fs_attr *ret)
+{
+	return ovl_getattr_fd(ovl_of(fs), ovl_node_of(node), ret);
+}
+
+static struct timespec time_of(const struct fs_setattr *set, unsigned given, unsigned now,
+	const struct timespec *t)
+{
+	if (set->set & now)
+		return (struct timespec){ .tv_nsec = UTIME_NOW };
+	return set->set & given ? *t : (struct timespec){ .tv_nsec = UTIME_OMIT };
+}
+
+static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr *set)
+{
+	struct fs_attr attr;
+	int r = ovl_getattr_fd(o, n, &attr);
+
+	if (r < 0)
+		return r;
+	if (set->set & FS_SET_UID)
+		attr.uid = set->uid;
+	if (set->set & FS_SET_GID)
+		attr.gid = set->gid;
+	if (set->set & FS_SET_MODE)
+		attr.mode = (attr.mode & S_IFMT) | (set->mode & 07777);
+	return ovl_owner_set(o, ovl_upper(n), &attr);
+}
+
+static int ovl_setattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+	UNUSED const struct fs_handle *h, const struct fs_setattr *set, struct fs_attr *ret)
+{
+	const unsigned times = FS_SET_ATIME | FS_SET_MTIME | FS_SET_ATIME_NOW | FS_SET_MTIME_NOW;
+	struct ovl_node *n = ovl_node_of(node);
+	struct ovl *o = ovl_of(fs);
+	char path[FD_PATH_MAX];
+	int r = ovl_copy_up(o, n, (set->set & FS_SET_SIZE) && set->size == 0 ? O_TRUNC : 0);
+
+	if (r == 0 && (set->set & FS_SET_SIZE) &&
+		truncate(fd_path(path, ovl_upper(n)), (off_t)set->size) < 0)
+		r = -errno;
+	if (r == 0 && (set->set & (FS_SET_UID | FS_SET_GID | FS_SET_MODE)))
+		r = set_owner(o, n, set);
+	if (r == 0 && (set->set & times)) {
+		struct timespec ts[2] = {
+			time_of(set, FS_SET_ATIME, FS_SET_ATIME_NOW, &set->atime),
+			time_of(set, FS_SET_MTIME, FS_SET_MTIME_NOW, &set->mtime),
+		};
+
+		r = utimensat(ovl_upper(n), "", ts, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	}
+	return r < 0 ? r : ovl_getattr_fd(o, n, ret);
+}
+
+static int ovl_readlink(
+	UNUSED struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, char *buf)
+{
+	ssize_t n = readlinkat(ovl_top(ovl_node_of(node)), "", buf, PATH_MAX - 1);
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return 0;
+}
+
+static int ovl_statfs(
+	UNUSED struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct statfs *ret)
+{
+	if (fstatfs(ovl_top(ovl_node_of(node)), ret) < 0)
+		return -errno;
+	ret->f_type = 0x794c7630; /* OVERLAYFS_SUPER_MAGIC */
+	return 0;
+}
+
+static int ovl_syncfs(struct fs *fs, UNUSED const struct fs_req *req)
+{
+	struct ovl *o = ovl_of(fs);
+
+	return o->work >= 0 && syncfs(o->work) < 0 ? -errno : 0;
+}
+
+/* ---- extended attributes ---- */
+
+static bool is_own(const char *name)
+{
+	return strncmp(name, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0 ||
+	       strcmp(name, XATTR_OVERRIDE) == 0;
+}
+
+static ssize_t ovl_getxattr_op(UNUSED struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+	const char *name, void *buf, size_t size)
+{
+	char path[FD_PATH_MAX];
+	ssize_t n;
+
+	if (is_own(name))
+		return -ENODATA;
+	n = getxattr(fd_path(path, ovl_top(ovl_node_of(node))), name, buf, size);
+	return n < 0 ? -errno : n;
+}
+
+/* Without those that say what we are. */
+static ssize_t ovl_listxattr(UNUSED struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+	void *buf, size_t size)
+{
+	_cleanup_free_ char *all = malloc(XATTR_LIST_MAX);
+	char path[FD_PATH_MAX];
+	size_t used = 0;
+	ssize_t n;
+
+	if (!all)
+		return -ENOMEM;
+	n = listxattr(fd_path(path, ovl_top(ovl_node_of(node))), all, XATTR_LIST_MAX);
+	if (n < 0)
+		return -errno;
+	for (char *p = all; p < all + n; p += strlen(p) + 1) {
+		size_t len = strlen(p) + 1;
+
+		if (is_own(p))
+			continue;
+		if (size && used + len > size)
+			return -ERANGE;
+		if (size)
+			memcpy((char *)buf + used, p, len);
+		used += len;
+	}
+	return (ssize_t)used;
+}
+
+static int ovl_setxattr_op(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+	const char *name, const void *value, size_t size, int flags)
+{
+	struct ovl_node *n = ovl_node_of(node);
+	char path[FD_PATH_MAX];
+	int r;
+
+	if (is_own(name))
+		return -EPERM;
+	r = ovl_copy_up(ovl_of(fs), n, 0);
+	if (r < 0)
+		return r;
+	return setxattr(fd_path(path, ovl_upper(n)), name, value, size, flags) < 0 ? -errno : 0;
+}
+
+static int ovl_removexattr(
+	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, const char *name)
+{
+	struct ovl_node *n = ovl_node_of(node);
+	char path[FD_PATH_MAX];
+	int r;
+
+	if (is_own(name))
+		return -ENODATA;
+	/* what is not there needs no copy to be removed from */
+	if (getxattr(fd_path(path, ovl_top(n)), name, NULL, 0) < 0)
+		return -errno;
+	r = ovl_copy_up(ovl_of(fs), n, 0);
+	if (r < 0)
+		return r;
+	return removexattr(fd_path(path, ovl_upper(n)), name) < 0 ? -errno : 0;
+}
+
+static int ovl_lookup(struct fs *fs, UNUSED const struct fs_req *req, uint64_t parent,
+	const char *name, struct fs_entry *ret)
+{
+	struct ovl_node *dir = ovl_node_of(parent);
+	struct found f;
+	int r = ovl_find(ovl_of(fs), dir, name, &f);
+
+	return r < 0 ? r : ovl_enter(ovl_of(fs), &f, dir, name, ret);
+}
+
+const struct fs_node_ops ovl_node_ops = {
+	.size = sizeof(ovl_node_ops),
+	.lookup = ovl_lookup,
+	.forget = ovl_forget,
+	.getattr = ovl_getattr,
+	.setattr = ovl_setattr,
+	.readlink = ovl_readlink,
+	.mknod = ovl_mknod,
+	.mkdir = ovl_mkdir,
+	.symlink = ovl_symlink,
+	.link = ovl_link,
+	.unlink = ovl_unlink,
+	.rmdir = ovl_rmdir,
+	.rename = ovl_rename,
+	.getxattr = ovl_getxattr_op,
+	.listxattr = ovl_listxattr,
+	.setxattr = ovl_setxattr_op,
+	.removexattr = ovl_removexattr,
+	.statfs = ovl_statfs,
+	.syncfs = ovl_syncfs,
+};
+
+const struct fs_file_ops ovl_file_ops = {
+	.size = sizeof(ovl_file_ops),
+	.create = ovl_create,
+	.tmpfile = ovl_tmpfile,
+	.release = ovl_release,
+	.opendir = ovl_opendir,
+	.readdir = ovl_readdir,
+	.fsyncdir = ovl_fsyncdir,
+	.releasedir = ovl_releasedir,
+};

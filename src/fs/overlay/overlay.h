@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Folders of the host laid over each other, in overlayfs's on-disk format (userxattr):
+ * Documentation/filesystems/overlayfs.rst of the kernel. What is changed goes to the upper folder.
+ */
+#ifndef UM_FS_OVERLAY_OVERLAY_H
+#define UM_FS_OVERLAY_OVERLAY_H
+
+#include "view/fs.h"
+
+#define OVERLAY_LOWER_MAX 500
+
+struct overlay_layers {
+	const char *lower[OVERLAY_LOWER_MAX]; /* absolute paths, the topmost first */
+	unsigned nlower;
+	const char *upper; /* NULL: read-only */
+	const char *work;  /* on the file system of upper */
+	const char *hide;  /* a folder that is not to be seen in it, or NULL */
+	bool no_redirect;  /* redirect_dir=off: EXDEV for folders with lower content */
+	bool owners;	   /* owners and modes that cannot be set are kept in user.containers.override_stat */
+	bool root;	   /* guests may be root: modes that would close a file to us are kept there too */
+	/* Lies on its own lowest folder, of which a walk may go on by itself where nothing is changed. */
+	bool seen_through;
+};
+
+/* *ret is for view_mount(). *ret_message is filled where something is to be said to the user (malloc'ed).
+ * -EBUSY: the upper folder is in use; -EINVAL, -ENOMEM, -errno. */
+int MUST_CHECK overlay_new(
+	const struct overlay_layers *layers, struct fs **ret, char **ret_message);
+
+#endif

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Overlays: the same random changes give the same results and the same tree as on the kernel's overlayfs, each reads what the
+# other wrote, and what lies below stays as it was.
+# timeout: 300
+# sanitize: asan tsan
+. "$TOP/tests/e2e/lib.sh"
+OPS="$TOP/tests/lib/overlayops.py"
+ops() { "$PYTHON" "$OPS" "$@"; }
+
+# kernel_overlay DIR COMMAND: in DIR/m, without capabilities, of an overlay of the kernel's
+kernel_overlay() {
+	unshare -Um --map-current-user --keep-caps sh -ec "cd '$1'
+		mount -t overlay o -o userxattr,lowerdir=l1:l2,upperdir=u,workdir=w m
+		cd m && exec setpriv --inh-caps=-all --ambient-caps=-all sh -c '$2'"
+}
+# our_overlay DIR COMMAND [OPTION]
+our_overlay() {
+	um -m "o:$1/m,type=overlay,lowerdir=$1/l1:$1/l2,upperdir=$1/u,workdir=$1/w${3:+,$3}" -- sh -ec "cd '$1/m'; $2"
+}
+folders() {
+	ops make "$1"
+	mkdir -p "$1/u" "$1/w" "$1/m"
+}
+sum() { (cd "$1" && ops show | sha256sum); }
+
+# by hand: what is seen, what is changed, what it leaves in the upper folder
+folders t
+before=$(sum t/l1)$(sum t/l2)
+mkdir -p t/l1/dir/sub t/l2/dir t/l2/lone
+echo below >t/l2/dir/file
+echo deep >t/l1/dir/sub/deep
+echo gone >t/l2/gone
+truncate -s 8M t/l2/sparse
+gives "changes" 0 our_overlay t '
+	cat dir/file; echo more >>dir/file; rm gone; mkdir gone; mv dir moved; cat moved/file moved/sub/deep
+	test ! -e dir; echo x >>sparse; rm -r lone; chmod 700 moved/sub; ls moved/sub; umctl ls'
+has "a moved folder keeps what is below" "$OUT" "below
+below
+more
+deep
+deep"
+[ "$(stat -c %t:%T t/u/dir)" = 0:0 ] && [ "$(stat -c %t:%T t/u/lone)" = 0:0 ] || fail "whiteouts"
+[ "$(du -k t/u/sparse | cut -f 1)" -lt 100 ] || fail "a sparse file became whole"
+is "an opaque folder" "$(getfattr -n user.overlay.opaque --only-values t/u/gone)" y
+is "a redirect" "$(getfattr -n user.overlay.redirect --only-values t/u/moved)" /dir
+is "what it was made of" "$(cat t/l2/dir/file t/l2/gone)" "below
+gone"
+gives "seen again" 0 our_overlay t 'ls -d moved gone; test ! -e dir; tail -n 1 moved/file'
+has "seen again" "$OUT" "more"
+gives "EXDEV where redirects are off" 1 our_overlay t 'python3 -c "import os; os.rename(\"moved\", \"again\")"' redirect_dir=off
+has "EXDEV" "$OUT" "Invalid cross-device link"
+gives "without an upper folder" 2 um -m "o:t/m,type=overlay,lowerdir=t/u:t/l2" -- sh -c 'cat t/m/moved/file; echo >t/m/x'
+has "without an upper folder" "$OUT" "Read-only file system"
+
+# what is wrong is said
+mkdir other
+gives "one at a time" 1 um -m "o:t/m,type=overlay,lowerdir=t/l1,upperdir=t/u,workdir=t/w" -- \
+	umctl mount -o type=overlay,lowerdir=t/l2,upperdir=t/u,workdir=t/w o other
+has "in use" "$OUT" "in use by another view"
+gives "no lower folder" 125 um -m "o:t/m,type=overlay,upperdir=t/u,workdir=t/w" -- true
+has "no lower folder" "$OUT" "overlay needs lowerdir="
+gives "an option" 125 um -m "o:t/m,type=overlay,lowerdir=t/l1,nonsense" -- true
+has "an option" "$OUT" "nonsense is not known"
+
+# mount(8) as the view's root
+if command -v findmnt >/dev/null; then
+	gives "mount -t overlay" 0 um --root -- sh -ec 'cd t; mount -t overlay o -o lowerdir=l1:l2,upperdir=u,workdir=w m
+		findmnt -n -o FSTYPE "$PWD/m"; chown 12:34 m/moved/file; stat -c %u:%g m/moved/file; mknod m/null c 1 3
+		stat -c "%F %t %T" m/null; chmod 000 m/sparse; echo >>m/sparse; stat -c %a m/sparse; umount m'
+	is "owners and devices" "$OUT" "overlay
+12:34
+character special file 1 3
+0"
+	is "as fuse-overlayfs keeps them" "$(getfattr -n user.containers.override_stat --only-values t/u/moved/file)" 12:34:0644
+fi
+
+# killed in a copy-up: the old file or the new one, and nothing in between
+head -c 20M /dev/urandom >t/l2/big
+for n in 1 2 3 4 5; do
+	rm -f t/u/big
+	our_overlay t 'touch ../started; chmod 600 big; sleep 100' 2>/dev/null &
+	until_true 30 test -e t/started
+	kill -9 "$(supervisor_of)" 2>/dev/null || true
+	wait $! 2>/dev/null || true
+	rm t/started
+	[ ! -e t/u/big ] || cmp t/u/big t/l2/big || fail "half a file"
+done
+gives "and then" 0 our_overlay t 'cmp big ../l2/big'
+is "nothing is left of it" "$(ls -A t/w/work)" ""
+rm -rf t/l1/dir t/l2/dir t/l2/lone t/l2/gone t/l2/sparse t/l2/big
+is "the lower folders are as they were" "$(sum t/l1)$(sum t/l2)" "$before"
+
+# beside the kernel's
+folders k
+if ! kernel_overlay k true 2>/dev/null; then
+	echo "no overlayfs in a user namespace here: not compared with the kernel's"
+	nothing_left
+	exit 0
+fi
+for seed in 11 12 13; do
+	chmod -R u+rwX k o 2>/dev/null || true
+	rm -rf k o
+	folders k
+	folders o
+	kernel_overlay k "'$PYTHON' '$OPS' run $seed 3000 >../run; '$PYTHON' '$OPS' show >../show"
+	our_overlay o "'$PYTHON' '$OPS' run $seed 3000 >../run; '$PYTHON' '$OPS' show >../show" redirect_dir=off
+	diff k/run o/run >diff || fail "other results with seed $seed: $(head -n 5 diff | cut -c 1-200)"
+	diff k/show o/show >diff || fail "another tree with seed $seed: $(head -n 5 diff | cut -c 1-200)"
+	grep -q " None$" k/run || fail "nothing was done"
+	kernel_overlay o "'$PYTHON' '$OPS' show >../again"
+	cmp o/show o/again || fail "the kernel sees another tree in our upper folder"
+	our_overlay k "'$PYTHON' '$OPS' show >../again"
+	cmp k/show k/again || fail "we see another tree in the kernel's upper folder"
+done
+echo "ok: as the kernel's overlayfs"
+if command -v fuse-overlayfs >/dev/null; then
+	chmod -R u+rwX o/u o/w # as an ordinary user's process it needs to
+	our_overlay o "'$PYTHON' '$OPS' show >../ours"
+	gives "fuse-overlayfs on our upper folder" 0 um -- sh -ec "cd o
+		fuse-overlayfs -o lowerdir=l1:l2,upperdir=u,workdir=w m; cd m; '$PYTHON' '$OPS' show >../again"
+	diff o/ours o/again >diff || fail "fuse-overlayfs sees another tree: $(head -n 5 diff | cut -c 1-200)"
+fi
+chmod -R u+rwX k o
+nothing_left
