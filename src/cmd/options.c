@@ -25,6 +25,13 @@ static const char help_text[] =
 	"      --tmpfs TARGET[:OPTIONS]\n"
 	"                     an empty folder in memory, gone with the view; as -m none:TARGET,type=tmpfs.\n"
 	"                     Options: size=64M, nr_inodes=10k, mode=755, and others of tmpfs(5)\n"
+	"      --bind-ro SOURCE:TARGET\n"
+	"                     the same as --bind with the option ro\n"
+	"      --hide PATH[,empty]\n"
+	"                     nothing is there, or something empty\n"
+	"      --ro PATH      what is there can be read and not be changed\n"
+	"      --rw PATH      what is there is as it is without --hide and --ro above it. Of rules on one path\n"
+	"                     the last holds, else the deepest\n"
 	"  -o server=TYPE=COMMAND\n"
 	"                     what serves a type of file system in this view\n"
 	"      --root         be root in the view: mount(8) and chown(1) work on what the view owns\n"
@@ -45,7 +52,11 @@ static const char help_text[] =
 enum id {
 	OPT_MOUNT,
 	OPT_BIND,
+	OPT_BIND_RO,
 	OPT_TMPFS,
+	OPT_HIDE,
+	OPT_RO,
+	OPT_RW,
 	OPT_FSTAB,
 	OPT_OPTION,
 	OPT_ROOT,
@@ -72,6 +83,10 @@ static const struct known {
 } known[] = {
 	{ OPT_MOUNT, 'm', "mount", VALUE, "SOURCE:TARGET[,OPTIONS]" },
 	{ OPT_BIND, 0, "bind", VALUE, "SOURCE:TARGET[,OPTIONS]" },
+	{ OPT_BIND_RO, 0, "bind-ro", VALUE, "SOURCE:TARGET" },
+	{ OPT_HIDE, 0, "hide", VALUE, "PATH[,empty]" },
+	{ OPT_RO, 0, "ro", VALUE, "a path" },
+	{ OPT_RW, 0, "rw", VALUE, "a path" },
 	{ OPT_TMPFS, 0, "tmpfs", VALUE, "TARGET[:OPTIONS]" },
 	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
@@ -144,6 +159,30 @@ static char *tmpfs_spec(const char *value)
 		value[n] ? value + n + 1 : "");
 }
 
+/* PATH, or PATH,empty, as -m has it: a colon in it is its own. */
+static char *rule_spec(const char *value, const char *rule)
+{
+	static const char empty[] = ",empty";
+	size_t len = strlen(value), cut = len - (sizeof(empty) - 1), size;
+	bool is_empty = len > sizeof(empty) - 1 && strcmp(value + cut, empty) == 0 && strcmp(rule, "hide") == 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fputs("none:", out);
+	for (const char *p = value; p < value + (is_empty ? cut : len); p++) {
+		if (strchr(":,\\", *p))
+			fputc('\\', out);
+		fputc(*p, out);
+	}
+	fprintf(out, ",policy=%s", is_empty ? "empty" : rule);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static int set_server(struct options *o, const char *value)
 {
 	const char *type = strncmp(value, "server=", 7) == 0 ? value + 7 : NULL;
@@ -177,6 +216,14 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		return append(&o->mounts, &o->nmounts, value);
 	case OPT_BIND:
 		return append_made(o, str_printf("%s,bind", value));
+	case OPT_BIND_RO:
+		return append_made(o, str_printf("%s,bind,ro", value));
+	case OPT_HIDE:
+		return append_made(o, rule_spec(value, "hide"));
+	case OPT_RO:
+		return append_made(o, rule_spec(value, "ro"));
+	case OPT_RW:
+		return append_made(o, rule_spec(value, "rw"));
 	case OPT_TMPFS:
 		return append_made(o, tmpfs_spec(value));
 	case OPT_FSTAB:

@@ -229,8 +229,13 @@ static int make_mounts(struct run *r)
 
 	if (r->o->mounts && r->o->mounts[0])
 		warn_of_file_size();
-	for (size_t i = 0; r->o->mounts && r->o->mounts[i] && err == 0; i++)
-		err = make_mount(r, r->o->mounts[i], cwd);
+	/* rules speak of what the others show */
+	for (int rules = 0; rules < 2; rules++) {
+		for (size_t i = 0; r->o->mounts && r->o->mounts[i] && err == 0; i++) {
+			if ((strstr(r->o->mounts[i], ",policy=") != NULL) == (rules == 1))
+				err = make_mount(r, r->o->mounts[i], cwd);
+		}
+	}
 	return err;
 }
 

@@ -129,6 +129,9 @@ struct reading {
 	uint64_t version; /* of the names when the server was asked */
 	size_t got;
 	int err;
+	bool hides; /* some name is hidden in it */
+	bool host;  /* it is st on the host */
+	struct stat st;
 };
 
 static bool is_dots(const char *name, size_t len)
@@ -141,6 +144,13 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 	struct reading *r = arg;
 
 	r->got++;
+	if (r->hides && view_hides(r->vf->mnt->view, r->host ? &r->st : NULL, r->vf->inode, ent->name,
+				ent->namelen)) {
+		pthread_mutex_lock(&r->d->lock);
+		r->d->cookie = ent->off;
+		pthread_mutex_unlock(&r->d->lock);
+		return 0;
+	}
 	if (ent->entry && ent->entry->nodeid && !is_dots(ent->name, ent->namelen)) {
 		char name[NAME_MAX + 1];
 		struct inode *ino;
@@ -178,6 +188,10 @@ static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *r
 		d->open = true;
 	}
 	rd.version = itable_version(fs);
+	if (vf->mnt && view_has_rules(vf->mnt->view)) {
+		rd.host = fs->host_fd && fstat(inode_host_fd(vf->inode), &rd.st) == 0;
+		rd.hides = view_hides_in(vf->mnt->view, rd.host ? &rd.st : NULL, vf->inode);
+	}
 	r = fs->file && fs->file->readdir ? fs->file->readdir(fs, req, vf->inode->nodeid, &d->h,
 						    d->cookie, take_entry, &rd) :
 					    -ENOTDIR;

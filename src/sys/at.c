@@ -58,6 +58,42 @@ static bool at_answer(struct at *a, int64_t ret)
 	return false;
 }
 
+/*
+ * In a view with rules, what was found is what is used: a name that was no symbolic link a moment
+ * ago may be one now. And a file with several names may be a hidden one. 0, -ENOENT; -ELOOP: it is one now.
+ */
+static int at_pin(struct at *a, unsigned flags)
+{
+	const int how = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+	_cleanup_mount_ struct mount *m = NULL;
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+
+	if (a->p.last[0]) {
+		fd = openat(a->p.dirfd, a->p.last, a->p.slash ? how | O_DIRECTORY : how);
+		if (fd < 0)
+			return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	}
+	if (fstat(fd >= 0 ? fd : a->p.dirfd, &st) < 0)
+		return -errno;
+	m = view_rule_over(&a->c->um->view, &st);
+	if (m && m->rule == RULE_HIDE)
+		return -ENOENT;
+	if (fd < 0 || !(flags & PATH_FOLLOW))
+		return 0;
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
+	close(a->p.dirfd);
+	a->p.dirfd = take_fd(&fd);
+	a->p.last[0] = '\0';
+	return 0;
+}
+
+unsigned at_realize(struct call *c)
+{
+	return view_has_rules(&c->um->view) && !hostids_differ(c) ? PATH_REALIZE : 0;
+}
+
 static bool at_resolved(struct at *a, int r)
 {
 	if (r < 0)
@@ -115,8 +151,12 @@ bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, 
 		a->verdict = CONTINUE;
 		return false;
 	}
+	if (flags & AT_CHANGES)
+		flags |= at_realize(c);
 	flags &= ~AT_CHANGES;
 	r = path_resolve(c, &c->um->view, dirfd, word, flags, &a->p);
+	if (r == 0 && a->p.kind == PATH_REAL && view_has_rules(&c->um->view))
+		r = at_pin(a, flags);
 	if (a->p.mnt)
 		mount_used(a->p.mnt);
 	return at_resolved(a, r);

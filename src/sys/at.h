@@ -57,6 +57,11 @@ bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags
 /* The same with the words read already. */
 bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags);
 
+/* PATH_REALIZE in a view with rules, where what a call does must be done to what was found, and the words not be
+ * walked once more by the kernel: some link may lead elsewhere then. Not where the supervisor, being root, could walk
+ * where the guest cannot. */
+unsigned at_realize(struct call *c);
+
 /*
  * PATH_VIRTUAL: keeps others from changing names in p.parent until the end, and looks the name up
  * again where one did since the call was made (p.inode may come and go). victim: nothing is to

@@ -338,7 +338,7 @@ enum verdict sys_truncate(struct call *c)
 		return CONTINUE;
 	if (size < 0)
 		return call_return(c, -EINVAL);
-	if (!at_resolve(&a, c, AT_FDCWD, 0, PATH_FOLLOW))
+	if (!at_resolve(&a, c, AT_FDCWD, 0, PATH_FOLLOW | at_realize(c)))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		char name[REAL_PATH_MAX];

@@ -79,12 +79,22 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 	if (fd < 0)
 		return fd;
 	r = host_mount_of(fd, from->name, &hm);
+	if (r == 0 && (flags & MS_RDONLY)) {
+		int ro = hostfs_clone_ro(fd, from->name);
+
+		if (ro >= 0) {
+			close(fd);
+			fd = ro;
+		}
+	}
 	if (r == 0)
 		r = hostfs_new(fd, hm.root, &fs, &type);
 	if (r < 0) {
 		close(fd);
 		return r;
 	}
+	if (flags & MS_RDONLY)
+		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
 	r = inode_root(fs, type, &root);
 	if (r == 0)
 		r = view_mount(&um->view, fs, root, where, hm.source, hm.type, hm.options, flags, ret);
@@ -107,7 +117,9 @@ int um_bind(struct um *um, const struct path *from, const struct path *where, un
 		return bind_host(um, from, where, flags, ret);
 	r = view_mount(&um->view, m->fs, from->inode, where, m->source, m->type, m->options,
 		atomic_load(&m->flags) | flags, ret);
-	if (r == 0)
+	if (r == 0) {
 		(*ret)->server = m->server;
+		(*ret)->locked_ro = m->locked_ro;
+	}
 	return r;
 }

@@ -51,6 +51,7 @@ struct exec {
 	char filename[PATH_MAX + 32]; /* as the kernel calls it: AT_EXECFN, and a script's own name */
 	gaddr_t word_at, argv, envp;
 	unsigned flags;
+	bool pinned;  /* it is to be run by its descriptor */
 	bool changed; /* something is not what the kernel would find */
 	struct image img[MAX_DEPTH + 1];
 	int last; /* the image that is not a script */
@@ -127,6 +128,58 @@ static void open_real(struct image *img)
 		img->fd = open(fd_path(name, img->path.dirfd), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
+/* May somebody else than root change what names in this folder, or the link, lead to? */
+static bool is_changeable(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 || st.st_uid != 0 || (!S_ISLNK(st.st_mode) && (st.st_mode & 022));
+}
+
+/* Will the kernel find the same by the same words, whatever the guest does meanwhile? */
+static bool is_lasting(struct exec *x, const char *word, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (word[0] != '/' || geteuid() == 0 || strstr(word, "/../") || strlen(word) >= sizeof(path) ||
+		!inject_sole(x->c))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		strcpy(path, i ? name : word);
+		for (char *slash; (slash = strrchr(path, '/')) && slash != path; *slash = '\0') {
+			if (is_changeable(path))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* In a view with rules what was found is what is run, by its descriptor where it might be changed meanwhile. A file
+ * with several names may be a hidden one. */
+static int keep_rules(struct exec *x, struct image *img, const char *word)
+{
+	struct view *v = &x->c->um->view;
+	_cleanup_mount_ struct mount *m = NULL;
+	struct stat st;
+
+	if (!view_has_rules(v))
+		return 0;
+	if (img->fd < 0) /* not readable */
+		img->fd = img->path.last[0] ?
+			openat(img->path.dirfd, img->path.last, O_PATH | O_NOFOLLOW | O_CLOEXEC) :
+			fcntl(img->path.dirfd, F_DUPFD_CLOEXEC, 3);
+	if (img->fd < 0 || fstat(img->fd, &st) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
+	m = view_rule_over(v, &st);
+	if (m && m->rule == RULE_HIDE)
+		return -ENOENT;
+	if (!is_lasting(x, word, img->path.name))
+		x->changed = x->pinned = true;
+	return 0;
+}
+
 /* Finds one file of the chain and reads its beginning. */
 static int load(struct exec *x, int dirfd, const char *word, unsigned flags, struct image *img)
 {
@@ -151,6 +204,11 @@ static int load(struct exec *x, int dirfd, const char *word, unsigned flags, str
 	}
 	if (!img->native)
 		x->changed = true;
+	if (img->path.kind == PATH_REAL) {
+		r = keep_rules(x, img, word);
+		if (r < 0)
+			return r;
+	}
 	if (img->fd < 0)
 		return 0;
 	n = pread(img->fd, img->head, sizeof(img->head), 0);
@@ -387,7 +445,7 @@ static enum verdict run_last(struct exec *x)
 		v = run_by_fd(x, copy >= 0 ? copy : img->fd);
 	else if (copy >= 0)
 		v = run(x, copy, NULL);
-	else if (img->path.kind == PATH_REAL)
+	else if (img->path.kind == PATH_REAL && !x->pinned)
 		v = run(x, -1, real);
 	else
 		v = run(x, img->fd, NULL);

@@ -233,6 +233,8 @@ int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 
 	if (!(new & MS_RDONLY) && (m->fs->flags & FS_READ_ONLY))
 		return -EACCES; /* the server was told so at its start */
+	if (!(new & MS_RDONLY) && m->locked_ro)
+		return -EPERM;
 	if ((new & MS_RDONLY) && !(m->flags & MS_RDONLY)) {
 		fs_req_init(&req, c);
 		r = files_sync(c->um->files, m->fs, &req);
@@ -281,6 +283,8 @@ static int do_move(struct call *c, const struct path *from, const char *target)
 		return -EPERM;
 	if (!path_is_mount_root(from))
 		return -EINVAL;
+	if (old->rule)
+		return -EPERM;
 	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
 	if (r == 0 && where.kind == PATH_VIRTUAL && where.mnt == old)
 		r = -ELOOP;

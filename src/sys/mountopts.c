@@ -11,6 +11,7 @@ void mount_options_release(struct mount_options *o)
 	free(o->server);
 	free(o->rest);
 	free(o->partition);
+	free(o->policy);
 	free(o->offset);
 }
 
@@ -71,6 +72,7 @@ static bool take_option(struct mount_options *o, const char *opt)
 		}
 	}
 	if (take_value(opt, "type=", &o->type) || take_value(opt, "server=", &o->server) ||
+		take_value(opt, "policy=", &o->policy) ||
 		take_value(opt, "partition=", &o->partition) ||
 		take_value(opt, "offset=", &o->offset))
 		return true;

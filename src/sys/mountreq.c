@@ -16,6 +16,7 @@
 #include "sys/memory.h"
 #include "sys/mountint.h"
 #include "sys/overlay.h"
+#include "sys/rule.h"
 
 #define MOUNT_TIMEOUT_NS (30 * NSEC_PER_SEC)
 #define POLL_NS (20 * 1000 * 1000ull)
@@ -75,7 +76,9 @@ static int resolve_target(struct job *j)
 
 	if (!word)
 		return -ENOMEM;
-	if (j->c)
+	if (j->o.policy)
+		r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW | PATH_NO_RULES, &j->where);
+	else if (j->c)
 		r = mount_where(j->c, AT_FDCWD, word, PATH_FOLLOW, &j->where);
 	else
 		r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &j->where);
@@ -592,6 +595,22 @@ static int run_bind(struct job *j)
 	return r;
 }
 
+/* The option policy=: no mount is asked for, but that something be hidden, read-only ... */
+static int run_rule(struct job *j)
+{
+	enum mount_rule rule;
+	int r = rule_parse(j->o.policy, &rule);
+
+	if (r < 0)
+		return fail(j, r, "policy=%s: it is hide, empty, ro or rw", j->o.policy);
+	if (j->rq->dry_run) {
+		*j->ret_message = str_printf("%s %s", j->where.name, rule_says(rule));
+		return 0;
+	}
+	r = rule_make(j->um, rule, &j->where);
+	return r < 0 ? fail(j, r, "%s: %s", j->where.name, strerror(-r)) : 0;
+}
+
 /* A file system in memory, which needs no server. */
 static int run_memory(struct job *j, const char *type)
 {
@@ -649,6 +668,8 @@ static int run_job(struct job *j)
 	r = make_pending(j);
 	if (r == 0)
 		r = resolve_target(j);
+	if (r == 0 && j->o.policy)
+		return run_rule(j);
 	if (r == 0 && (j->o.flags & MS_BIND))
 		return run_bind(j);
 	type = j->o.type ? j->o.type : j->rq->type;

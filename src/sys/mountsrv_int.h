@@ -61,6 +61,7 @@ void image_unlock(int fd);
 struct mount_options {
 	char *type, *server;
 	char *rest; /* for the server: no flags, nothing of ours */
+	char *policy; /* a rule: sys/rule.h */
 	char *partition, *offset; /* as given: where in the image it begins */
 	unsigned long flags;
 };

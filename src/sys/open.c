@@ -70,6 +70,18 @@ static unsigned path_flags(const struct want *w)
 	return flags;
 }
 
+/* In a view with rules opens are made here, so that nobody changes what the words lead to in between. Not of
+ * terminals, which become those of who opens them, or are: no link is on the way to them. */
+static unsigned realize(struct call *c, const char *word)
+{
+	const char *last = strrchr(word, '/');
+
+	if ((strncmp(word, "/dev/tty", 8) == 0 && last == word + 4) ||
+		(strncmp(word, "/dev/pts/", 9) == 0 && last == word + 8))
+		return 0;
+	return at_realize(c);
+}
+
 /* O_TMPFILE: a file with no name in the directory that the path leads to. */
 static enum verdict open_tmpfile(struct at *a, const struct want *w)
 {
@@ -188,13 +200,19 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 	return v;
 }
 
-static enum verdict open_real(struct at *a, const struct want *w)
+static enum verdict open_real(struct at *a, const struct want *w, bool *again)
 {
+	/* what is not pinned was not there: it is to be made, and no link to be followed */
+	bool shut = view_has_rules(&a->c->um->view) && !a->self;
 	_cleanup_fd_ int fd = -1;
 
 	if (w->flags & O_PATH)
 		return opath_real(a, w->flags);
-	fd = real_open(a, w->flags, w->mode & ~a->req.umask);
+	fd = real_open(a, w->flags | (shut ? O_NOFOLLOW : 0), w->mode & ~a->req.umask);
+	if (fd == -ELOOP && shut && !(w->flags & O_NOFOLLOW)) {
+		*again = true;
+		return DONE;
+	}
 	if (fd < 0)
 		return call_return(a->c, fd);
 	return guestfd_answer_last(a->c, &fd, w->flags & O_CLOEXEC, ZONE_LOWEST);
@@ -224,11 +242,12 @@ static enum verdict do_open(struct call *c, struct want *w)
 		_cleanup_at_ struct at a = AT_INIT;
 		bool again = false;
 
-		if (!at_resolve_word(&a, c, w->dirfd, word, path_flags(w)))
+		if (!at_resolve_word(&a, c, w->dirfd, word, path_flags(w) | realize(c, word)))
 			return a.verdict;
 		if (a.p.kind == PATH_REAL)
-			return open_real(&a, w);
-		v = open_virtual(&a, w, &again);
+			v = open_real(&a, w, &again);
+		else
+			v = open_virtual(&a, w, &again);
 		if (!again)
 			return v;
 	}

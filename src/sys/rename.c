@@ -76,8 +76,11 @@ static int sides_resolve(struct side *from, unsigned from_flags, struct side *to
 	struct call *c, bool *ret_native)
 {
 	bool from_native, to_native;
-	int r = side_resolve(from, c, from_flags, &from_native);
+	int r;
 
+	from_flags |= at_realize(c);
+	to_flags |= at_realize(c);
+	r = side_resolve(from, c, from_flags, &from_native);
 	if (r == 0)
 		r = side_resolve(to, c, to_flags, &to_native);
 	if (r < 0)
@@ -350,6 +353,20 @@ static bool rename_holds_mount(struct call *c, const struct side *s, unsigned fl
 	return p.kind == PATH_REAL && p.name && view_has_mount_below(&c->um->view, p.name);
 }
 
+/* The same where it was resolved: a folder of the host that is renamed, by whatever name, takes what lies below away
+ * from the rules there. */
+static bool holds_rule(const struct side *s)
+{
+	struct view *v = &s->a.c->um->view;
+	char link[FD_PATH_MAX], name[PATH_MAX];
+
+	if (s->a.p.kind == PATH_REAL)
+		return s->a.p.name && view_has_mount_below(v, s->a.p.name);
+	return view_has_rules(v) && s->a.p.inode && s->a.p.mnt->fs->host_fd &&
+	       read_link(AT_FDCWD, fd_path(link, inode_host_fd(s->a.p.inode)), name, sizeof(name)) > 0 &&
+	       view_has_mount_below(v, name);
+}
+
 static enum verdict rename_mixed(struct side *from, struct side *to, unsigned flags)
 {
 	struct call *c = from->a.c;
@@ -363,6 +380,8 @@ static enum verdict rename_mixed(struct side *from, struct side *to, unsigned fl
 	if ((from->a.p.kind == PATH_VIRTUAL && !from->a.p.parent) ||
 		(to->a.p.kind == PATH_VIRTUAL && !to->a.p.parent))
 		return call_return(c, (flags & RENAME_NOREPLACE) ? -EEXIST : -EBUSY);
+	if (holds_rule(from) || ((flags & RENAME_EXCHANGE) && holds_rule(to)))
+		return call_return(c, -EBUSY);
 	if (from->a.p.kind == PATH_VIRTUAL)
 		return call_return(c, rename_virtual(from, to, flags));
 	real_enter(&to->a);

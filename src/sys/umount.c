@@ -272,6 +272,10 @@ static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 {
 	int r;
 
+	if (m->rule) { /* it holds as long as the view does */
+		mount_put(m);
+		return -EPERM;
+	}
 	call_waits();
 	r = before_detach(um, c, m, flags);
 	if (r == 0 && (flags & MNT_DETACH))

@@ -322,6 +322,8 @@ static enum verdict xattr_path(
 	r = xcall_read(x, c, name);
 	if (r < 0)
 		return call_return(c, r);
+	if (x->op == XSET || x->op == XREMOVE)
+		pflags |= at_realize(c);
 	if (!at_resolve(&a, c, dirfd, arg, pflags))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL)

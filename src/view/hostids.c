@@ -60,6 +60,16 @@ bool hostids_enter(struct call *c)
 	return other;
 }
 
+bool hostids_differ(struct call *c)
+{
+	struct host_ids ids = { 0 };
+
+	if (call_own_ids(c).uid != 0 || host_ids_read(c->tid, &ids) < 0)
+		return false;
+	free(ids.groups);
+	return ids.uid != 0;
+}
+
 void hostids_leave(bool entered)
 {
 	int err = errno;

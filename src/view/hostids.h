@@ -12,6 +12,8 @@
  * ids and groups, where the supervisor is root and the guest is not. c NULL: the supervisor's own
  * work. What it returns is for hostids_leave(). */
 bool hostids_enter(struct call *c);
+/* Would it change them? */
+bool hostids_differ(struct call *c);
 void hostids_leave(bool entered); /* leaves errno as it is */
 
 #endif

@@ -86,6 +86,7 @@ static void drop_inodes(struct mount *m)
 static void mount_free(struct mount *m)
 {
 	free(m->host.path);
+	free(m->in_name);
 	free(m->target);
 	free(m->source);
 	free(m->type);
@@ -108,6 +109,8 @@ void mount_put(struct mount *m)
 				m->fs->free(m->fs);
 		}
 		atomic_fetch_sub(&m->view->nmounts, 1);
+		if (m->rule)
+			atomic_fetch_sub(&m->view->nrules, 1);
 		mount_free(m);
 		m = parent;
 	}
@@ -277,15 +280,33 @@ static bool path_has_prefix(const char *path, size_t len, const struct mount *m)
 	return len >= n && memcmp(path, m->target, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }
 
-struct mount *view_first_mount(struct view *v, const char *path, size_t len, size_t above)
+/* Does a mount lead on from below a hidden folder? */
+static bool view_below_hidden(struct view *v, const char *path, size_t len, const struct mount *hidden)
+{
+	struct mount *m;
+
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (!m->parent && !m->ns && m->target_len > hidden->target_len &&
+			path_has_prefix(path, len, m))
+			return true;
+	return false;
+}
+
+struct mount *view_first_mount(
+	struct view *v, const char *path, size_t len, size_t above, bool rules)
 {
 	struct mount *m, *best = NULL;
 
 	pthread_rwlock_rdlock(&v->lock);
-	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && !m->ns && m->target_len > above && path_has_prefix(path, len, m) &&
-			(!best || m->target_len <= best->target_len))
-			best = m;
+	do {
+		above = best ? best->target_len : above;
+		best = NULL;
+		cds_list_for_each_entry(m, &v->mounts, node)
+			if (!m->parent && !m->ns && m->target_len > above && (rules || !m->rule) &&
+				path_has_prefix(path, len, m) &&
+				(!best || m->target_len <= best->target_len))
+				best = m;
+	} while (best && best->rule == RULE_HIDE && view_below_hidden(v, path, len, best));
 	if (best)
 		mount_get(best);
 	pthread_rwlock_unlock(&v->lock);
@@ -307,13 +328,13 @@ struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)
 	return best;
 }
 
-struct mount *view_mount_on(struct view *v, struct mount *on, struct inode *ino)
+struct mount *view_mount_on(struct view *v, struct mount *on, struct inode *ino, bool rules)
 {
 	struct mount *m, *best = NULL;
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->parent == on && m->covers == ino)
+		if (m->parent == on && m->covers == ino && (rules || !m->rule))
 			best = m;
 	if (best)
 		mount_get(best);

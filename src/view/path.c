@@ -192,6 +192,14 @@ static int walk_start(struct walk *w, int dirfd)
 		if (name)
 			return -ENOTDIR;
 	}
+	if (!w->at.mnt && walk_is_ruled(w, w->start_link, w->at.name)) {
+		char name[PATH_MAX];
+
+		if (w->flags & (PATH_BENEATH | PATH_IN_ROOT))
+			return -EXDEV;
+		strcpy(name, w->at.name);
+		return walk_by_name(w, name);
+	}
 	if (w->at.mnt)
 		w->touched = true;
 	if (w->at.mnt || w->at.fd >= 0)

@@ -21,6 +21,15 @@ struct covered {
 	char *path; /* in its file system; NULL: not known */
 };
 
+/* What a mount is for, beside showing something: the path policy (sys/rule.h). */
+enum mount_rule {
+	RULE_NONE,
+	RULE_HIDE,  /* nothing is there */
+	RULE_EMPTY, /* something empty is there */
+	RULE_RO,    /* what is there, read-only */
+	RULE_RW,    /* what is there, as if no rule were above it */
+};
+
 struct mount {
 	int id;		      /* as in mountinfo; above all of the host's */
 	uint64_t unique_id;   /* as in statmount(2) */
@@ -42,6 +51,10 @@ struct mount {
 	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */
 	atomic_bool ended;    /* mount_end() was called */
 	uint64_t since_ns;    /* CLOCK_BOOTTIME, when it was attached */
+	enum mount_rule rule;
+	struct covered in;    /* of a rule on the host's tree: the folder that it is in, */
+	char *in_name;	      /* and its name there (or in the folder of m->covers) */
+	bool locked_ro;	      /* no remount makes it writable */
 	_Atomic pid_t server; /* the service task that serves it, 0 when not known */
 	struct cds_list_head node; /* view->mounts, newest last */
 };
@@ -52,6 +65,7 @@ struct view {
 	/* Mounts that are alive, those too that are detached and still in use. Read without the
 	 * lock: 0 means that nothing is virtual. */
 	atomic_int nmounts;
+	atomic_int nrules; /* mounts that are rules */
 	int next_id;
 	struct watches *watches; /* inotify on served files; NULL: none */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
@@ -124,13 +138,30 @@ struct mount *view_last_mount(struct view *v);
 void view_each_mount(struct view *v, void (*fn)(struct mount *m, void *arg), void *arg);
 
 /* Internal to path resolution. The outermost mount on the host's tree whose mount point is a
- * prefix of path (of len bytes) longer than `above`; referenced or NULL. */
-struct mount *view_first_mount(struct view *v, const char *path, size_t len, size_t above);
+ * prefix of path (of len bytes) longer than `above`; referenced or NULL. rules: those too. What lies below
+ * a hidden folder is found without it. */
+struct mount *view_first_mount(
+	struct view *v, const char *path, size_t len, size_t above, bool rules);
 /* The newest mount that lies on this file of the host's, for a task in the namespace; referenced or
  * NULL. */
 struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino);
 /* The newest mount that covers an inode of another mount; referenced or NULL. */
-struct mount *view_mount_on(struct view *v, struct mount *m, struct inode *ino);
+struct mount *view_mount_on(struct view *v, struct mount *m, struct inode *ino, bool rules);
+
+static inline bool view_has_rules(const struct view *v)
+{
+	return atomic_load_explicit(&v->nrules, memory_order_acquire) != 0;
+}
+/* Makes a mount that was just made a rule. `where` is what view_mount() was given. -ENOMEM. */
+int MUST_CHECK view_set_rule(struct mount *m, enum mount_rule rule, const struct path *where);
+/* The rule that says what a canonical path of the host is: referenced or NULL. */
+struct mount *view_rule_at(struct view *v, const char *path);
+/* The rule that lies on this file of the host, by whatever name it was found: referenced or NULL. */
+struct mount *view_rule_over(struct view *v, const struct stat *st);
+/* Is something hidden in this folder: of the host, or (dir NULL) of a mount? */
+bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino);
+/* Is this name? */
+bool view_hides(struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len);
 
 /* Does a mount lie at, or above (as a prefix of), this canonical path? No reference. */
 bool view_covers(struct view *v, const char *path);

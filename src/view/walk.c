@@ -26,13 +26,22 @@ void walk_no_last(struct walk *w, bool dot)
 	w->last_dot = dot;
 }
 
+static bool with_rules(const struct walk *w)
+{
+	return view_has_rules(w->v) && !(w->flags & PATH_NO_RULES);
+}
+
 /* Onto what lies on a place of a mount. */
 static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 {
 	struct mount *m;
 
 	place_set_virtual(&w->at, mnt, ino);
-	while ((m = view_mount_on(w->v, w->at.mnt, w->at.ino))) {
+	while ((m = view_mount_on(w->v, w->at.mnt, w->at.ino, !(w->flags & PATH_NO_RULES)))) {
+		if (m->rule == RULE_HIDE) {
+			mount_put(m);
+			return -ENOENT;
+		}
 		if (w->flags & PATH_NO_XDEV) {
 			mount_put(m);
 			return -EXDEV;
@@ -49,9 +58,18 @@ int walk_cross(struct walk *w, struct mount *m)
 		mount_put(m);
 		return -EXDEV;
 	}
+	if (m->rule == RULE_HIDE) {
+		mount_put(m);
+		return -ENOENT;
+	}
 	w->touched = true;
 	w->start_link[0] = '\0';
 	walk_no_last(w, false);
+	if (m->rule == RULE_RW && !m->parent && w->root_fd < 0) {
+		place_set_real(&w->at, m->target, m->target_len, -1);
+		mount_put(m);
+		return WALK_MORE;
+	}
 	return cross_on(w, m, inode_get(m->root));
 }
 
@@ -62,7 +80,7 @@ int walk_cross_here(struct walk *w)
 
 	if ((w->flags & PATH_MOUNTPOINT) && walk_rest_empty(w->rest))
 		return WALK_MORE;
-	m = view_first_mount(w->v, w->at.name, len, len - 1);
+	m = view_first_mount(w->v, w->at.name, len, len - 1, !(w->flags & PATH_NO_RULES));
 	return m ? walk_cross(w, m) : WALK_MORE;
 }
 
@@ -98,6 +116,75 @@ int walk_follow(struct walk *w, const char *body)
 	free(w->rest_buf);
 	w->rest = w->rest_buf = buf;
 	return *buf == '/' ? walk_to_root(w) : WALK_MORE;
+}
+
+bool walk_is_ruled(struct walk *w, const char *link, const char *name)
+{
+	_cleanup_mount_ struct mount *m = NULL;
+	struct stat st, by_name;
+
+	if (!with_rules(w) || name[0] != '/')
+		return false;
+	m = view_rule_at(w->v, name);
+	return m && m->rule != RULE_RW && stat(link, &st) == 0 && lstat(name, &by_name) == 0 &&
+	       st.st_dev == by_name.st_dev && st.st_ino == by_name.st_ino;
+}
+
+int walk_by_name(struct walk *w, const char *name)
+{
+	char *buf = str_printf("%s%s%s", name, *w->rest && *w->rest != '/' ? "/" : "", w->rest);
+
+	if (!buf)
+		return -ENOMEM;
+	free(w->rest_buf);
+	w->rest = w->rest_buf = buf;
+	return walk_to_root(w);
+}
+
+/* Below a hidden folder something may be shown again: its words, as far as they are plain, lead to a mount. Then the
+ * walk goes on in the host's tree, where that is crossed onto next. */
+static bool past_hidden(struct walk *w, const struct mount *hidden)
+{
+	_cleanup_free_ char *path = NULL;
+	struct mount *m;
+	const char *p = w->rest;
+	size_t n = strlen(p);
+
+	while (*p == '/')
+		p++;
+	if (hidden->parent || !*p || strstr(p, "/./") || strstr(p, "//"))
+		return false;
+	if (strstr(p, "/.."))
+		n = (size_t)(strstr(p, "/..") - w->rest);
+	path = str_printf("%s/%.*s", hidden->target, (int)(n - (size_t)(p - w->rest)), p);
+	m = path ? view_first_mount(w->v, path, strlen(path), hidden->target_len, true) : NULL;
+	if (!m)
+		return false;
+	mount_put(m);
+	place_set_real(&w->at, hidden->target, hidden->target_len, -1);
+	return true;
+}
+
+/* What a name on a bind of the host's files leads to may have a rule by another name. */
+static bool cross_rule(struct walk *w, struct inode *child, int *ret)
+{
+	struct stat st;
+	struct mount *m;
+
+	if (!with_rules(w) || !child->fs->host_fd || fstat(inode_host_fd(child), &st) < 0)
+		return false;
+	m = view_rule_over(w->v, &st);
+	if (!m)
+		return false;
+	if (m->rule == RULE_HIDE && past_hidden(w, m)) {
+		w->touched = true;
+		walk_no_last(w, false);
+		mount_put(m);
+		*ret = WALK_MORE;
+	} else {
+		*ret = walk_cross(w, m);
+	}
+	return true;
 }
 
 /* ".." on a mount. */
@@ -188,7 +275,7 @@ static int walk_virtual(struct walk *w)
 		w->negative = true;
 		return WALK_END;
 	}
-	if (err < 0)
+	if (err < 0 || cross_rule(w, child, &err))
 		return err;
 	if (inode_type(child) == S_IFLNK &&
 		(!last || (w->flags & PATH_FOLLOW) || (slash && !(w->flags & PATH_PARENT))))

@@ -78,6 +78,10 @@ int MUST_CHECK walk_follow(struct walk *w, const char *body);
 int MUST_CHECK walk_cross(struct walk *w, struct mount *m);
 /* To the root of the tree. */
 int MUST_CHECK walk_to_root(struct walk *w);
+/* Is the place that a link of /proc leads to, of this name, one that a rule says something of? Then the walk
+ * comes to it by name. */
+bool walk_is_ruled(struct walk *w, const char *link, const char *name);
+int MUST_CHECK walk_by_name(struct walk *w, const char *name);
 /* `at` on the host's tree is exactly a mount point: onto the mount. */
 int MUST_CHECK walk_cross_here(struct walk *w);
 /* Are only slashes left? */

@@ -81,6 +81,12 @@ int walk_follow_magic(struct walk *w, size_t len)
 		w->touched = true;
 		return WALK_MORE;
 	}
+	if (view_has_rules(w->v)) {
+		char name[PATH_MAX];
+
+		if (read_link(AT_FDCWD, path, name, sizeof(name)) > 0 && walk_is_ruled(w, path, name))
+			return walk_by_name(w, name);
+	}
 	if (!w->touched && walk_rest_empty(w->rest))
 		return WALK_NATIVE;
 	return magic_to_real(w, path);

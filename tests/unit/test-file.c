@@ -30,6 +30,7 @@ static void setup(struct fixture *x)
 	x->d = datafs_new();
 	x->mnt.refs = 1000;
 	x->mnt.fs = &x->d->fs;
+	x->mnt.view = &x->view;
 	x->req.uid = getuid();
 	x->req.gid = getgid();
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/rule.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sys/bind.h"
+#include "sys/mountint.h"
+
+static const struct {
+	const char *word, *says;
+} rules[] = {
+	[RULE_HIDE] = { "hide", "is hidden" },
+	[RULE_EMPTY] = { "empty", "is shown empty" },
+	[RULE_RO] = { "ro", "is read-only" },
+	[RULE_RW] = { "rw", "is as it is, below what is read-only or hidden" },
+};
+
+int rule_parse(const char *word, enum mount_rule *ret)
+{
+	for (size_t i = RULE_HIDE; i < ARRAY_SIZE(rules); i++) {
+		if (strcmp(word, rules[i].word) == 0) {
+			*ret = (enum mount_rule)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *rule_says(enum mount_rule rule)
+{
+	return rules[rule].says;
+}
+
+static int is_directory(const struct path *p, bool *ret)
+{
+	struct stat st;
+
+	if (p->kind == PATH_VIRTUAL) {
+		*ret = inode_type(p->inode) == S_IFDIR;
+		return 0;
+	}
+	if (fstatat(p->dirfd, p->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	*ret = S_ISDIR(st.st_mode);
+	return 0;
+}
+
+/* What is shown where something is to be empty: a folder or a file of the run directory. */
+static int empty_source(struct um *um, bool dir, struct path *ret)
+{
+	_cleanup_free_ char *path = str_printf("%s/empty%s", um->rundir, dir ? "-folder" : "");
+	int fd = -1;
+
+	if (!path)
+		return -ENOMEM;
+	if (dir ? mkdir(path, 0555) < 0 : (fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0444)) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	return path_resolve_abs(&um->view, NULL, path, PATH_NO_RULES, ret);
+}
+
+int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
+{
+	unsigned long flags = mount_flags_new(rule == RULE_RO || rule == RULE_EMPTY ? MS_RDONLY : 0);
+	_cleanup_path_ struct path empty = PATH_INIT;
+	_cleanup_mount_ struct mount *m = NULL;
+	bool dir = false;
+	int r = is_directory(where, &dir);
+
+	if (r == 0 && rule == RULE_EMPTY)
+		r = empty_source(um, dir, &empty);
+	if (r == 0)
+		r = um_bind(um, rule == RULE_EMPTY ? &empty : where, where, flags, &m);
+	return r < 0 ? r : view_set_rule(m, rule, where);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mounts that are rules: what is hidden, read-only, or writable again below that.
+ *
+ * Theory of operation. A rule lies on a path as every mount does. But where one comes to a file by another way than by
+ * path from the root (a descriptor or working directory from before, a link of /proc, a bind of a folder above it),
+ * the rule is looked for as well: by the name that the kernel has for a place of the host, and on a bind by
+ * the device and inode number of what a name leads to.
+ */
+#include <string.h>
+
+#include "view/mountinfo.h"
+#include "view/path.h"
+
+int view_set_rule(struct mount *m, enum mount_rule rule, const struct path *where)
+{
+	struct stat st;
+
+	m->in_name = strdup(where->last);
+	if (!m->in_name)
+		return -ENOMEM;
+	if (where->kind == PATH_REAL && where->last[0] && fstat(where->dirfd, &st) == 0) {
+		m->in.dev = st.st_dev;
+		m->in.ino = st.st_ino;
+	}
+	m->rule = rule;
+	m->locked_ro = rule == RULE_RO || rule == RULE_EMPTY;
+	atomic_fetch_add(&m->view->nrules, 1);
+	return 0;
+}
+
+struct mount *view_rule_at(struct view *v, const char *path)
+{
+	size_t len = strlen(path);
+	struct mount *m, *best = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (!m->parent && !m->ns && m->rule && (!best || m->target_len >= best->target_len) &&
+			path_below(path, m->target) && len >= m->target_len)
+			best = m;
+	if (best)
+		mount_get(best);
+	pthread_rwlock_unlock(&v->lock);
+	return best;
+}
+
+struct mount *view_rule_over(struct view *v, const struct stat *st)
+{
+	struct mount *m, *best = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (!m->parent && m->rule && m->host.ino == st->st_ino && m->host.dev == st->st_dev)
+			best = m;
+	if (best)
+		mount_get(best);
+	pthread_rwlock_unlock(&v->lock);
+	return best;
+}
+
+static bool hides(const struct mount *m, const struct stat *dir, const struct inode *ino)
+{
+	if (m->rule != RULE_HIDE)
+		return false;
+	if (m->parent)
+		return ino && m->covers->parent == ino;
+	return dir && m->in.ino == dir->st_ino && m->in.dev == dir->st_dev;
+}
+
+bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino)
+{
+	struct mount *m;
+	bool found = false;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		found = found || hides(m, dir, ino);
+	pthread_rwlock_unlock(&v->lock);
+	return found;
+}
+
+bool view_hides(struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len)
+{
+	struct mount *m;
+	bool found = false;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		found = found || (hides(m, dir, ino) && strlen(m->in_name) == len &&
+					 memcmp(m->in_name, name, len) == 0);
+	pthread_rwlock_unlock(&v->lock);
+	return found;
+}

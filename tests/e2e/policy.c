@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy SECONDS: reads, writes and runs what a path leads to, while a thread makes it lead to open/ and shut/ in turn:
+ * by a symbolic link in the middle, one at the end, and by the words in memory. Prints how often each was
+ * come to.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static atomic_bool stop;
+static char word[] = "open/file";
+
+static void turn(const char *target, const char *name)
+{
+	char tmp[64];
+
+	snprintf(tmp, sizeof(tmp), "%s.new", name);
+	unlink(tmp);
+	if (symlink(target, tmp) < 0 || rename(tmp, name) < 0)
+		perror(name);
+}
+
+static void *turner(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; !stop; i++) {
+		turn(i & 1 ? "shut" : "open", "dir");
+		turn(i & 1 ? "shut/file" : "open/file", "link");
+		turn(i & 1 ? "shut/prog" : "open/prog", "prog");
+		memcpy(word, i & 1 ? "shut" : "open", 4);
+	}
+	return NULL;
+}
+
+static const char *const paths[] = { "dir/file", "link", word };
+static unsigned long opened, shut, wrote, ran, ran_shut;
+
+static void read_one(const char *path)
+{
+	char buf[16];
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+
+	if (n > 0 && buf[0] == 's')
+		shut++;
+	else if (n > 0)
+		opened++;
+	if (fd >= 0)
+		close(fd);
+}
+
+static void write_one(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	if (fd >= 0 && write(fd, "open\n", 5) == 5)
+		wrote++;
+	if (fd >= 0)
+		close(fd);
+	if (truncate(path, 5) == 0)
+		wrote++;
+}
+
+static void run_one(const char *path)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl(path, path, NULL);
+		_exit(99);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 7)
+		ran_shut++;
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 3)
+		ran++;
+}
+
+int main(int argc, char **argv)
+{
+	bool writes = argc > 2 && strcmp(argv[2], "write") == 0;
+	time_t until = time(NULL) + (argc > 1 ? atoi(argv[1]) : 1);
+	pthread_t t;
+
+	turn("open", "dir");
+	turn("open/file", "link");
+	turn("open/prog", "prog");
+	if (pthread_create(&t, NULL, turner, NULL))
+		return 1;
+	while (time(NULL) < until) {
+		for (int i = 0; i < 100; i++) {
+			if (writes)
+				write_one(paths[i % 3]);
+			else
+				read_one(paths[i % 3]);
+		}
+		if (!writes) {
+			run_one("dir/prog");
+			run_one("prog");
+		}
+	}
+	stop = true;
+	pthread_join(t, NULL);
+	printf("opened %s, shut %s; wrote %s; ran %s, shut %s\n", opened ? "some" : "none", shut ? "some" : "none",
+		wrote ? "some" : "none", ran ? "some" : "none", ran_shut ? "some" : "none");
+	return 0;
+}
