@@ -151,8 +151,8 @@ int rundir_each(int (*fn)(const struct rundir_info *info, void *arg), void *arg)
 	return fd < 0 ? 0 : each(fd, base, fn, arg);
 }
 
-/* The lock file of an image (sys/image.c), if nobody holds it. */
-static void remove_image_lock(int basefd, const char *name)
+/* The lock file of an image (sys/image.c), or another shared file, if nobody holds it. */
+static void remove_lock_file(int basefd, const char *name)
 {
 	_cleanup_fd_ int fd = openat(basefd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 
@@ -176,9 +176,35 @@ static void clean(int basefd)
 		if (is_id(de->d_name) && !is_locked(basefd, de->d_name))
 			remove_tree(basefd, de->d_name, 0);
 		else if (strncmp(de->d_name, "lock-", 5) == 0)
-			remove_image_lock(basefd, de->d_name);
+			remove_lock_file(basefd, de->d_name);
 	}
 	closedir(dir);
+}
+
+int rundir_shared_file(const char *name, int *ret)
+{
+	_cleanup_free_ char *base = base_path();
+	_cleanup_free_ char *file = str_printf("lock-%s", name);
+	_cleanup_fd_ int basefd = -1;
+
+	if (!base || !file)
+		return -ENOMEM;
+	if (!rundir_name_valid(name))
+		return -EINVAL;
+	basefd = base_open(base, true);
+	if (basefd < 0)
+		return basefd;
+	for (;;) {
+		_cleanup_fd_ int fd = openat(basefd, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		struct stat st;
+
+		if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &st) < 0)
+			return -errno;
+		if (st.st_nlink == 0)
+			continue; /* clean() was faster */
+		*ret = take_fd(&fd);
+		return 0;
+	}
 }
 
 struct wanted {

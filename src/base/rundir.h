@@ -30,6 +30,11 @@ int MUST_CHECK rundir_new(const char *name, char **ret, pid_t *ret_other, char *
 /* Removes it with all that is in it. */
 void rundir_remove(const char *path);
 
+/* Opens (makes) a small file beside the run directories that views of this user share; name is letters, digits,
+ * "_.-". While a process has what this gave open, the file stays; the next start after that removes it. 0,
+ * -EINVAL, -errno. */
+int MUST_CHECK rundir_shared_file(const char *name, int *ret);
+
 struct rundir_info {
 	const char *path;
 	const char *name; /* the ID where it has no name */

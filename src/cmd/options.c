@@ -6,6 +6,7 @@
 
 #include "base/rundir.h"
 #include "cmd/fstab.h"
+#include "net/spec.h"
 
 static const char help_text[] =
 	"Usage: umview [OPTIONS] [--] [COMMAND [ARGUMENT...]]\n"
@@ -34,6 +35,11 @@ static const char help_text[] =
 	"                     the last holds, else the deepest\n"
 	"  -o server=TYPE=COMMAND\n"
 	"                     what serves a type of file system in this view\n"
+	"      --net LINK[,OPTIONS]\n"
+	"                     a network of its own: none (loopback alone), slirp (by your own sockets),\n"
+	"                     pair=NAME (a wire with other views), vde=URL, tap=NAME; may be repeated.\n"
+	"                     Options: ip=ADDR/N, gw=ADDR, dns=ADDR, mac=, mtu=, name=, abstract=private,\n"
+	"                     and of slirp publish=[ADDR:]HOSTPORT:PORT[/udp], restrict\n"
 	"      --root         be root in the view: mount(8) and chown(1) work on what the view owns\n"
 	"      --name NAME    a name for umctl -n\n"
 	"      --dry-run      say what would be set up, or why it cannot be; run nothing\n"
@@ -59,6 +65,7 @@ enum id {
 	OPT_RW,
 	OPT_FSTAB,
 	OPT_OPTION,
+	OPT_NET,
 	OPT_ROOT,
 	OPT_NAME,
 	OPT_DRY_RUN,
@@ -90,6 +97,7 @@ static const struct known {
 	{ OPT_TMPFS, 0, "tmpfs", VALUE, "TARGET[:OPTIONS]" },
 	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
+	{ OPT_NET, 0, "net", VALUE, "none, slirp, pair=NAME, vde=URL or tap=NAME" },
 	{ OPT_ROOT, 0, "root", NOTHING, NULL },
 	{ OPT_NAME, 0, "name", VALUE, "a name" },
 	{ OPT_DRY_RUN, 0, "dry-run", NOTHING, NULL },
@@ -197,6 +205,21 @@ static int set_server(struct options *o, const char *value)
 	return append(&o->servers, &o->nservers, type);
 }
 
+static int add_net(struct options *o, const char *value)
+{
+	_cleanup_free_ char *message = NULL;
+	struct net_spec spec;
+	int r = net_spec_parse(value, (int)o->nnets, &spec, &message);
+
+	if (r < 0)
+		log_user("%s", message ? message : strerror(-r));
+	else if (o->nnets == NET_MAX_LINKS)
+		log_user("--net: %d interfaces at most", NET_MAX_LINKS);
+	else
+		return append(&o->nets, &o->nnets, value);
+	return -EINVAL;
+}
+
 static int set_name(struct options *o, const char *value)
 {
 	if (!rundir_name_valid(value)) {
@@ -230,6 +253,8 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		return fstab_read(value, append_made, o);
 	case OPT_OPTION:
 		return set_server(o, value);
+	case OPT_NET:
+		return add_net(o, value);
 	case OPT_ROOT:
 		o->run.root = true;
 		return 0;
@@ -342,6 +367,7 @@ int options_parse(struct options *o, char **argv)
 		i++;
 	o->run.mounts = o->mounts;
 	o->run.servers = o->servers;
+	o->run.nets = o->nets;
 	if (argv[i]) {
 		o->run.argv = argv + i;
 		return 0;
@@ -360,6 +386,7 @@ void options_release(struct options *o)
 	free(o->made);
 	free(o->mounts);
 	free(o->servers);
+	free(o->nets);
 }
 
 void options_help(void)

@@ -15,6 +15,8 @@ struct options {
 	size_t nmounts;
 	char **made; /* of --bind and -F; owned, with its strings */
 	size_t nmade;
+	char **nets; /* run.nets */
+	size_t nnets;
 	char **servers; /* run.servers */
 	size_t nservers;
 	char *shell[2]; /* run.argv where no command was given */

@@ -22,6 +22,7 @@
 #include "ctl/ctl.h"
 #include "engine/engine.h"
 #include "engine/front.h"
+#include "net/net.h"
 #include "sys/mountsrv.h"
 #include "sys/setup.h"
 #include "sys/table.h"
@@ -221,6 +222,25 @@ static void warn_of_file_size(void)
 		(unsigned long long)rl.rlim_max);
 }
 
+/* Before the mounts, whose servers may need it. */
+static int make_net(struct run *r)
+{
+	_cleanup_free_ char *message = NULL;
+	int err;
+
+	if (!r->o->nets)
+		return 0;
+	if (r->o->dry_run) {
+		for (size_t i = 0; r->o->nets[i] && !r->planned; i++)
+			fprintf(r->plan, "a network interface: %s\n", r->o->nets[i]);
+		return 0;
+	}
+	err = net_start(r->o->nets, &r->um.net, &message);
+	if (err < 0)
+		log_user("%s", message ? message : strerror(-err));
+	return err;
+}
+
 /* Those of -m, before the command starts. */
 static int make_mounts(struct run *r)
 {
@@ -240,7 +260,7 @@ static int make_mounts(struct run *r)
 }
 
 struct search {
-	pid_t launcher;
+	pid_t launcher, net; /* not looked at */
 	bool service; /* what is looked for */
 	bool found;
 };
@@ -250,13 +270,14 @@ static void search_child(pid_t pid, void *arg)
 	struct search *s = arg;
 	struct task_mark m;
 
-	if (pid != s->launcher && task_mark_get(pid, &m) == 0 && m.service == s->service)
+	if (pid != s->launcher && pid != s->net && task_mark_get(pid, &m) == 0 && m.service == s->service)
 		s->found = true;
 }
 
 static bool children_left(struct run *r, bool service)
 {
-	struct search s = { .launcher = engine_launcher_pid(r->um.engine), .service = service };
+	struct search s = { .launcher = engine_launcher_pid(r->um.engine), .service = service,
+		.net = r->um.net ? net_pid(r->um.net) : 0 };
 
 	each_child(search_child, &s);
 	return s.found;
@@ -484,6 +505,7 @@ static void tear_down(struct run *r)
 	ctl_stop(r->um.ctl);
 	if (r->um.mountsrv)
 		end_mounts(r);
+	net_free(take_ptr(&r->um.net));
 	if (r->um.engine) {
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);
@@ -504,7 +526,7 @@ static int supervise(void *arg, const struct front_link *link)
 	struct run r = { .o = arg, .link = link, .status = 125 };
 
 	hold_sigchld();
-	if (set_up(&r) == 0 && make_mounts(&r) == 0) {
+	if (set_up(&r) == 0 && make_net(&r) == 0 && make_mounts(&r) == 0) {
 		if (r.o->dry_run)
 			r.status = say_command(&r);
 		else if (start_command(&r) == 0)

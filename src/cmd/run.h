@@ -11,6 +11,7 @@ struct run_options {
 	const char *name;     /* --name or NULL */
 	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
 	char *const *servers; /* each "TYPE=COMMAND" (-o server=), NULL-terminated; or NULL */
+	char *const *nets;    /* each a network interface (--net: net/spec.h), NULL-terminated; or NULL */
 	const char *trace;    /* file, "-" for standard error, NULL: none */
 	bool dry_run;	      /* say what would be set up, run nothing */
 	bool json;	      /* say it as JSON */

@@ -90,7 +90,7 @@ static int notify_loop(scmp_filter_ctx ctx, int nr)
 /* i386's one call for all of sockets, by which of them it is. */
 static int notify_socketcall(scmp_filter_ctx ctx, int nr)
 {
-	static const unsigned calls[] = { SYS_BIND, SYS_CONNECT, SYS_GETSOCKNAME, SYS_GETPEERNAME,
+	static const unsigned calls[] = { SYS_SOCKET, SYS_SOCKETPAIR, SYS_BIND, SYS_CONNECT, SYS_GETSOCKNAME, SYS_GETPEERNAME,
 		SYS_SENDTO, SYS_SENDMSG, SYS_SENDMMSG };
 	int r = 0;
 

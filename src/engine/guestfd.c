@@ -225,6 +225,13 @@ enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags)
 	return n < 0 && n != -ENOENT ? DONE : ANSWERED;
 }
 
+int guestfd_add_lowest(struct call *c, int fd, int flags)
+{
+	int n = addfd(c, fd, -1, 0, flags);
+
+	return n == -ENOENT ? -ESRCH : n;
+}
+
 int guestfd_add(struct call *c, int fd, int flags)
 {
 	int n = place(c, fd, flags, ZONE_HOT, 0);

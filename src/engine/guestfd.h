@@ -54,6 +54,9 @@ enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags);
 /* Adds a descriptor without answering: the number in the guest (from VFD_HOT up if it can be), or -errno. */
 int MUST_CHECK guestfd_add(struct call *c, int fd, int flags);
 
+/* The same at the lowest free number, as natively. */
+int MUST_CHECK guestfd_add_lowest(struct call *c, int fd, int flags);
+
 /* Makes the guest's number `at` stand for the open file `fd` (which stays the caller's), as dup2(2)
  * does, without answering: 0 or -errno. */
 int MUST_CHECK guestfd_replace(struct call *c, int fd, int at, int flags);

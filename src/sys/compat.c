@@ -47,6 +47,8 @@ enum verdict sys32_socketcall(struct call *c)
 		call_handler handler;
 		int base;
 	} calls[] = {
+		[SYS_SOCKET] = { 3, sys_socket, __NR_socket },
+		[SYS_SOCKETPAIR] = { 4, sys_socketpair, __NR_socketpair },
 		[SYS_BIND] = { 3, sys_bind, __NR_bind },
 		[SYS_CONNECT] = { 3, sys_connect, __NR_connect },
 		[SYS_GETSOCKNAME] = { 3, sys_getsockname, __NR_getsockname },

@@ -212,6 +212,7 @@ enum verdict sys_io_submit(struct call *c)
 
 enum verdict sys_io_uring_setup(struct call *c)
 {
-	return view_has_mounts(&c->um->view) || files_any(c->um->files) ? call_return(c, -ENOSYS) :
-									  CONTINUE;
+	return view_has_mounts(&c->um->view) || files_any(c->um->files) || c->um->net ?
+		call_return(c, -ENOSYS) :
+		CONTINUE;
 }

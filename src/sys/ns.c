@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Namespaces are the kernel's. A guest that changes its root or its mount namespace may see other
+ * Namespaces are the kernel's. A guest that changes its root or its mount or network namespace may see other
  * files under the same words than we do: from then on each call asks the kernel whose they are.
  */
 #include <sched.h>
@@ -10,7 +10,7 @@
 
 static enum verdict note(struct call *c, uint64_t flags)
 {
-	if (flags & (CLONE_NEWNS | CLONE_NEWUSER))
+	if (flags & (CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWNET))
 		atomic_store(&c->um->view.exotic, true);
 	return CONTINUE;
 }

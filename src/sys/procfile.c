@@ -15,8 +15,10 @@
 #include "dev/loop/loop.h"
 #include "engine/nr.h"
 #include "fs/fuse/dev.h"
+#include "net/net.h"
 #include "sys/binfmt.h"
 #include "sys/ids.h"
+#include "sys/netcalls.h"
 #include "sys/procname.h"
 #include "sys/runmount.h"
 #include "view/elsewhere.h"
@@ -165,6 +167,38 @@ static bool open_shadow(struct call *c, int flags, enum verdict *ret)
 	return true;
 }
 
+/* A file that each network has its own of. */
+static enum verdict open_net(struct call *c, const char *name, int flags)
+{
+	_cleanup_fd_ int fd = -1;
+	const char *resolv = net_resolv(c->um->net);
+
+	if (strncmp(name, "/etc/", 5) == 0 && !(flags & O_PATH))
+		return answer_text(c, "resolv.conf", resolv, strlen(resolv), flags);
+	fd = netfile_open(c, name, flags);
+	return fd < 0 ? call_return(c, fd) : guestfd_answer(c, fd, flags & O_CLOEXEC, ZONE_LOWEST);
+}
+
+static void stat_net(struct call *c, const char *name, bool follow, struct stat *ret)
+{
+	_cleanup_fd_ int fd = netfile_open(c, name, O_PATH | (follow ? 0 : O_NOFOLLOW));
+	const char *resolv = net_resolv(c->um->net);
+
+	if (fd < 0 || fstat(fd, ret) < 0)
+		ret->st_mode = 0;
+	else if (strncmp(name, "/etc/", 5) == 0 && S_ISREG(ret->st_mode))
+		ret->st_size = (off_t)strlen(resolv);
+}
+
+/* The text of a symbolic link; 0 where it is none. */
+static ssize_t readlink_net(struct call *c, const char *name, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = netfile_open(c, name, O_PATH | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? fd : readlinkat(fd, "", buf, size);
+
+	return fd < 0 ? fd : n < 0 ? (errno == ENOENT ? -EINVAL : -errno) : n;
+}
+
 bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum verdict *ret)
 {
 	struct special s;
@@ -207,6 +241,9 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 	case SPECIAL_RUN:
 		*ret = runmount_open(c, s.rest, flags);
 		return true;
+	case SPECIAL_NET:
+		*ret = open_net(c, s.rest, flags);
+		return true;
 	case SPECIAL_LINK:
 	case SPECIAL_NONE:
 		break;
@@ -228,7 +265,7 @@ static void device_stat(struct stat *st, mode_t mode, unsigned maj, unsigned min
 	st->st_atim = st->st_ctim = st->st_mtim;
 }
 
-bool procfile_stat(struct call *c, int dirfd, const char *word, UNUSED bool follow, struct stat *ret)
+bool procfile_stat(struct call *c, int dirfd, const char *word, bool follow, struct stat *ret)
 {
 	struct special s;
 	char text[PATH_MAX + 2];
@@ -256,6 +293,9 @@ bool procfile_stat(struct call *c, int dirfd, const char *word, UNUSED bool foll
 			return strncmp(s.rest, "loop", 4) == 0;
 		device_stat(ret, n > 0 ? S_IFREG | 0444 : S_IFDIR | 0755, 0, 0);
 		ret->st_size = n > 0 ? 4096 : 0;
+		return true;
+	case SPECIAL_NET:
+		stat_net(c, s.rest, follow, ret);
 		return true;
 	case SPECIAL_RUN:
 		if (runmount_stat(c->um, s.rest, ret) < 0)
@@ -324,7 +364,11 @@ ssize_t procfile_readlink(struct call *c, int dirfd, const char *word, char *buf
 	size_t len;
 	int r;
 
-	if (!special_parse(c, dirfd, word, &s) || s.kind != SPECIAL_LINK)
+	if (!special_parse(c, dirfd, word, &s))
+		return 0;
+	if (s.kind == SPECIAL_NET)
+		return readlink_net(c, s.rest, buf, size);
+	if (s.kind != SPECIAL_LINK)
 		return 0;
 	r = link_target(c, &s, &target);
 	if (r <= 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Names that lead to something the view itself makes up, whatever lies on the host's disk:
- * /proc/PID/{mounts,mountinfo,mountstats,status}, /dev/fuse, and with --root /dev/loop*.
+ * /proc/PID/{mounts,mountinfo,mountstats,status}, /dev/fuse, with --root /dev/loop*, and with --net
+ * what each network has its own of.
  * The path handlers ask here first, before path_resolve(), with the word as they read it.
  */
 #ifndef UM_SYS_PROCFILE_H
@@ -15,14 +16,14 @@
  * handler CONTINUEs without reading the path. (/dev/fuse is opened O_RDWR.) */
 static inline bool procfile_maybe(const struct call *c, int flags)
 {
-	return view_has_mounts(&c->um->view) || c->um->ids ||
+	return view_has_mounts(&c->um->view) || c->um->ids || c->um->net ||
 	       ((flags & O_ACCMODE) == O_RDWR && !(flags & (O_CREAT | O_PATH)));
 }
 
 /* The same for calls that open nothing. */
 static inline bool procfile_maybe_stat(const struct call *c)
 {
-	return view_has_mounts(&c->um->view) || c->um->ids;
+	return view_has_mounts(&c->um->view) || c->um->ids || c->um->net;
 }
 
 /* open, openat, openat2 of a made-up file: true and *ret is the verdict, the call being answered;

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "sys/netcalls.h"
+
 #define NS_GET_PID_FROM_PIDNS_ _IOR(0xb7, 0x6, int)
 
 static bool all_digits(const char *s)
@@ -29,6 +31,8 @@ static bool last_is_special(const char *word, const struct um *um)
 	}
 	if (*last && last[strspn(last, "0123456789abcdef-")] == '\0')
 		return true; /* a descriptor, or the addresses of a mapping */
+	if (um->net && (strstr(word, "net") || strcmp(last, "resolv.conf") == 0))
+		return true;
 	if (!um->ids)
 		return false;
 	return strcmp(last, "status") == 0 || strncmp(last, "loop", 4) == 0 ||
@@ -257,6 +261,10 @@ bool special_parse(struct call *c, int dirfd, const char *word, struct special *
 	path = make_absolute(c, dirfd, word);
 	if (!path)
 		return false;
+	if (netfile_name(c, path, s->rest, sizeof(s->rest))) {
+		s->kind = SPECIAL_NET;
+		return true;
+	}
 	if (strncmp(path, "/proc/", 6) == 0)
 		return parse_proc(c, path + 6, s);
 	if (strncmp(path, "/dev/", 5) == 0)

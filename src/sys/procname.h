@@ -19,6 +19,7 @@ enum special_kind {
 	SPECIAL_LOOP_SYS, /* /sys/block/loopN/... */
 	SPECIAL_RUN,	  /* /run/mount/... */
 	SPECIAL_SHADOW,	  /* /etc/shadow */
+	SPECIAL_NET,	  /* /proc/net, /sys/class/net and the like, /etc/resolv.conf; the name is in rest */
 };
 
 enum link_kind { LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD, LINK_MAP };

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. The user who made the namespaces has all capabilities in them as long as he is outside:
+ * so a guest may do with a socket from here what root does with one of the host (interfaces, routes, raw
+ * sockets, low ports), and ip(8) works. Its other end of a veth pair is a packet socket, which the link's
+ * thread in the host's namespace reads.
+ */
+#include "net/daemon/holder.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "net/daemon/iface.h"
+#include "net/daemon/userns.h"
+#include "net/fdmsg.h"
+#include "net/pair/pair.h"
+#include "net/proto.h"
+
+void holder_peer_name(int i, char ret[IFNAMSIZ])
+{
+	snprintf(ret, IFNAMSIZ, "um%d", i);
+}
+
+/* Where the spec says nothing. Nothing is on slirp's wire but libslirp, which takes the longest. */
+static unsigned link_mtu(const struct net_spec *s)
+{
+	return s->link == NET_SLIRP ? 65520 : 1500;
+}
+
+static bool has_frames(const struct net_spec *s)
+{
+	return s->link == NET_SLIRP || s->link == NET_VDE || s->link == NET_TAP;
+}
+
+/* The namespaces that the interfaces are made in, as descriptors. */
+struct places {
+	int view;  /* the guests' */
+	int outer; /* where the other ends are, seen by nobody */
+	struct wire *wire;
+};
+
+static void write_sysctl(const char *name, const char *value)
+{
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, value, strlen(value)) < 0) {
+		/* an older kernel without it: then ping(8) needs a raw socket, which it gets */
+	}
+	close(fd);
+}
+
+/* The other end of an interface, for the link's thread. It says nothing itself. */
+static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
+{
+	_cleanup_fd_ int packet = -1;
+	char quiet[64];
+	int r;
+
+	snprintf(quiet, sizeof(quiet), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", peer);
+	write_sysctl(quiet, "1");
+	r = iface_prepare(peer, &(struct net_spec){ .mtu = s->mtu }, link_mtu(s));
+
+	if (r == 0)
+		r = iface_packet_socket(peer, &packet);
+	if (r < 0)
+		return r;
+	ret[1] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (ret[1] < 0)
+		return -errno;
+	ret[0] = take_fd(&packet);
+	return 0;
+}
+
+static int make_frames(const struct net_spec *s, int32_t index, const struct places *p, int links)
+{
+	char peer[IFNAMSIZ];
+	int fds[2], r;
+
+	holder_peer_name(index, peer);
+	r = iface_add_pair(s->name, peer, p->outer);
+	if (r == 0)
+		r = iface_no_offload(s->name);
+	if (r < 0)
+		return r;
+	if (setns(p->outer, CLONE_NEWNET) < 0)
+		return -errno;
+	r = open_peer(peer, s, fds);
+	if (setns(p->view, CLONE_NEWNET) < 0)
+		return -errno;
+	if (r < 0)
+		return r;
+	r = fdmsg_send(links, &index, sizeof(index), fds, 2);
+	close(fds[0]);
+	close(fds[1]);
+	return r;
+}
+
+/* What slirp's own DHCP server would say. */
+static int configure_slirp(const struct net_spec *s)
+{
+	struct net_addr a = { .family = AF_INET }, gw = { .family = AF_INET, .prefix = -1 };
+	struct net_slirp net;
+	int r = 0;
+
+	net_spec_slirp(s, &net);
+	if (s->nip == 0) {
+		a.v4 = net.guest;
+		a.prefix = net.prefix;
+		r = iface_add_addr(s->name, &a);
+	}
+	gw.v4 = net.host;
+	if (r == 0 && s->ngateway == 0)
+		r = iface_add_gateway(s->name, &gw);
+	a = (struct net_addr){ .family = AF_INET6, .prefix = 64, .v6 = net.guest6 };
+	gw = (struct net_addr){ .family = AF_INET6, .prefix = -1, .v6 = net.host6 };
+	if (r < 0 || iface_add_addr(s->name, &a) < 0)
+		return r; /* a kernel without IPv6 is no error */
+	return s->ngateway == 0 ? iface_add_gateway(s->name, &gw) : 0;
+}
+
+static int make_interface(const struct net_spec *s, int index, const struct places *p, int links)
+{
+	int r = 0;
+
+	if (s->link == NET_NONE)
+		return 0;
+	r = has_frames(s) ? make_frames(s, index, p, links) : wire_join(p->wire, s);
+	if (r == 0)
+		r = iface_prepare(s->name, s, link_mtu(s));
+	for (size_t i = 0; i < s->nip && r == 0; i++)
+		r = iface_add_addr(s->name, &s->ip[i]);
+	if (r == 0 && s->link == NET_SLIRP)
+		r = configure_slirp(s);
+	for (size_t i = 0; i < s->ngateway && r == 0; i++)
+		r = iface_add_gateway(s->name, &s->gateway[i]);
+	return r;
+}
+
+/* What a user may do here without being asked for a capability. */
+static void open_sysctls(void)
+{
+	char range[64];
+
+	snprintf(range, sizeof(range), "%u %u", getegid(), getegid());
+	write_sysctl("/proc/sys/net/ipv4/ping_group_range", geteuid() == 0 ? "0 2147483647" : range);
+	write_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
+/* A /sys that shows this namespace's interfaces. Without it (a container that covers parts of /sys) the host's
+ * is seen. */
+static void show_sysfs(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return;
+	(void)mount("sysfs", "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+/* Makes the next network namespace, in which the process then is. */
+static int new_namespace(int *ret)
+{
+	if (unshare(CLONE_NEWNET) < 0)
+		return -errno;
+	*ret = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	return *ret < 0 ? -errno : 0;
+}
+
+static int enter(const struct net_spec specs[], size_t n, struct places *p, char **ret_message)
+{
+	const struct net_spec *pair = NULL;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (specs[i].link == NET_PAIR && pair) {
+			*ret_message = str_printf("--net pair=%s: a view is on one wire at most", specs[i].where);
+			return -EINVAL;
+		}
+		if (specs[i].link == NET_PAIR)
+			pair = &specs[i];
+	}
+	r = pair ? wire_enter(pair->where, &p->wire, ret_message) : userns_enter(0, ret_message);
+	if (r == 0)
+		r = new_namespace(&p->outer);
+	return r < 0 ? r : new_namespace(&p->view);
+}
+
+static int set_up(const struct net_spec specs[], size_t n, int links, char **ret_message)
+{
+	struct places p = { .view = -1, .outer = -1 };
+	int32_t end = -1;
+	int r = enter(specs, n, &p, ret_message);
+
+	if (r < 0)
+		return r;
+	show_sysfs();
+	r = iface_up("lo");
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = make_interface(&specs[i], (int)i, &p, links);
+		if (r < 0)
+			*ret_message = str_printf("--net: %s: %s", specs[i].name, strerror(-r));
+	}
+	open_sysctls();
+	return r < 0 ? r : fdmsg_send(links, &end, sizeof(end), NULL, 0);
+}
+
+static void serve(const struct net_request *rq, int answer)
+{
+	struct net_reply reply = { 0 };
+	int fds[2] = { -1, -1 };
+	size_t n = 1;
+
+	switch (rq->op) {
+	case NET_OP_SOCKET:
+		fds[0] = socket(rq->a, rq->b | SOCK_CLOEXEC, rq->c);
+		break;
+	case NET_OP_SOCKETPAIR:
+		n = 2;
+		if (socketpair(rq->a, rq->b | SOCK_CLOEXEC, rq->c, fds) < 0)
+			fds[0] = -1;
+		break;
+	case NET_OP_OPEN:
+		fds[0] = open(rq->path, rq->a | O_CLOEXEC | O_NOCTTY);
+		break;
+	default:
+		errno = EINVAL;
+		break;
+	}
+	if (fds[0] < 0)
+		reply.err = -errno;
+	if (fdmsg_send(answer, &reply, sizeof(reply), fds, reply.err ? 0 : n) < 0) {
+		/* who asked has been killed */
+	}
+	for (size_t i = 0; i < 2; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+}
+
+int holder_run(const struct net_spec specs[], size_t n, int links)
+{
+	_cleanup_free_ char *message = NULL;
+	struct net_ready ready = { 0 };
+	struct net_request rq;
+
+	ready.err = set_up(specs, n, links, &message);
+	if (ready.err == 0 && recv(links, &ready, sizeof(ready), 0) < (ssize_t)sizeof(ready.err))
+		ready.err = -EIO;
+	if (ready.err < 0 && !ready.text[0])
+		snprintf(ready.text, sizeof(ready.text), "%s", message ? message : strerror(-ready.err));
+	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
+		return 1;
+	for (;;) {
+		int answer, len = fdmsg_recv(NET_FD, &rq, sizeof(rq), &answer, 1);
+
+		if (len == 0 || (len < 0 && len != -EMSGSIZE))
+			return 0;
+		if (answer < 0)
+			continue;
+		rq.path[sizeof(rq.path) - 1] = '\0';
+		serve(&rq, answer);
+		close(answer);
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links: where the frames of an interface go. A driver is one folder of src/net/ and one row of link_table
+ * (main.c). It runs in a thread of its own, in the host's network namespace, and has the other end of the
+ * view's interface as a packet socket (packet(7)).
+ */
+#ifndef UM_NET_LINK_H
+#define UM_NET_LINK_H
+
+#include "net/spec.h"
+
+#define FRAME_MAX 65550 /* the longest MTU and an Ethernet header */
+
+struct link {
+	const struct net_spec *spec;
+	const struct link_ops *ops;
+	int frames;  /* packet socket: whole frames, without waiting; bound to peer's index */
+	int control; /* any socket of the view's namespace, for ioctls on peer */
+	char peer[IFNAMSIZ];
+	void *priv;  /* the driver's */
+};
+
+struct link_ops {
+	enum net_link_kind kind;
+	unsigned mtu; /* of the interface where the spec says none */
+	/* Opens the other side: 0; or -errno and *ret_message for the user. */
+	int (*open)(struct link *l, char **ret_message);
+	/* Carries frames until the process ends. */
+	void (*run)(struct link *l);
+};
+
+extern const struct link_ops slirp_link, vde_link, tap_link;
+
+/* The carrier of the view's interface: what its peer being up or down makes of it. */
+void link_carrier(struct link *l, bool on);
+
+/* Sends a frame to the view; one that finds no room is lost, as on a wire. */
+void link_to_view(struct link *l, const void *frame, size_t len);
+
+/*
+ * Carries frames between the view and a descriptor of which each read is a frame, until that is at its end.
+ * recv and send as read(2) and write(2), of l->priv.
+ */
+struct pump {
+	int fd;	   /* readable when recv has a frame */
+	int watch; /* its end or an error on it is the end too; -1 */
+	ssize_t (*recv)(void *priv, void *buf, size_t len);
+	ssize_t (*send)(void *priv, const void *buf, size_t len);
+};
+void link_pump(struct link *l, const struct pump *p);
+
+#endif

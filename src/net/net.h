@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A network of the view's own, as the supervisor sees it: a process (umview-net, net/daemon/) that sits in a
+ * network namespace and makes sockets there. A socket so made is the guest's like any other: no call on it
+ * is caught.
+ */
+#ifndef UM_NET_NET_H
+#define UM_NET_NET_H
+
+#include <sys/types.h>
+
+#include "base/util.h"
+
+struct net;
+
+/*
+ * Starts it with the interfaces of the specs (net/spec.h; NULL-terminated). 0; or -errno and *ret_message
+ * (malloc'ed, may be NULL): what the user is to know.
+ */
+int MUST_CHECK net_start(char *const specs[], struct net **ret, char **ret_message);
+/* Ends it; what has a socket of it keeps the network alive, without its links. NULL is fine. */
+void net_free(struct net *n);
+/* Its process, a child of the caller. */
+pid_t net_pid(const struct net *n);
+
+/* socket(2) there: a descriptor, or -errno; -ENETDOWN when the process is gone. */
+int MUST_CHECK net_socket(struct net *n, int domain, int type, int protocol);
+/* socketpair(2) there: 0 or -errno. */
+int MUST_CHECK net_socketpair(struct net *n, int domain, int type, int protocol, int ret[2]);
+/* open(2) there of a file that a network has: below /proc/net, /proc/sys/net, /sys. */
+int MUST_CHECK net_open(struct net *n, const char *path, int flags);
+
+/* Are abstract AF_UNIX names the view's own: do such sockets come from there as well? */
+bool net_abstract_private(const struct net *n);
+/* resolv.conf of the view, or NULL: the host's. */
+const char *net_resolv(const struct net *n);
+/* The specs that it was started with. */
+char *const *net_specs(const struct net *n);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Between the supervisor and umview-net: messages on a SOCK_SEQPACKET socket, descriptor NET_FD of
+ * umview-net. Each request brings a socket along (SCM_RIGHTS) to which its answer goes, so that requests of
+ * several threads need no lock and no numbers. Both sides are built together: no versions.
+ */
+#ifndef UM_NET_PROTO_H
+#define UM_NET_PROTO_H
+
+#include <limits.h>
+#include <stdint.h>
+
+#define NET_FD 3
+
+enum net_op {
+	NET_OP_SOCKET,	   /* socket(a, b, c): one descriptor */
+	NET_OP_SOCKETPAIR, /* socketpair(a, b, c): two */
+	NET_OP_OPEN,	   /* open(path, a): one */
+};
+
+struct net_request {
+	uint32_t op;
+	int32_t a, b, c;
+	char path[PATH_MAX]; /* NUL-terminated; what is behind need not be sent */
+};
+
+/* With as many descriptors as the request asks for when err is 0. */
+struct net_reply {
+	int32_t err; /* 0 or -errno */
+};
+
+/* The first message of umview-net: the network is there (err 0), or text says to the user why not. */
+struct net_ready {
+	int32_t err;
+	char text[1024];
+};
+
+#endif

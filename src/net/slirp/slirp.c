@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libslirp: TCP, UDP and ping of the view by the user's own sockets, with a DHCP and a name server. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <slirp/libslirp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "net/daemon/link.h"
+
+#define BATCH 64
+#define MAX_POLL 4096
+
+struct timer {
+	SlirpTimerCb fn;
+	void *arg;
+	int64_t ms; /* when, on the clock of clock_get_ns; -1: not set */
+	struct timer *next;
+};
+
+struct slirp {
+	Slirp *slirp;
+	struct link *link;
+	struct timer *timers;
+	struct pollfd fds[MAX_POLL]; /* the view's frames, then libslirp's */
+	int nfds;
+};
+
+static ssize_t send_packet(const void *buf, size_t len, void *opaque)
+{
+	struct slirp *s = opaque;
+
+	link_to_view(s->link, buf, len);
+	return (ssize_t)len;
+}
+
+static void guest_error(UNUSED const char *msg, UNUSED void *opaque)
+{
+}
+
+static int64_t clock_get_ns(UNUSED void *opaque)
+{
+	return (int64_t)now_ns();
+}
+
+static void *timer_new(SlirpTimerCb fn, void *arg, void *opaque)
+{
+	struct slirp *s = opaque;
+	struct timer *t = malloc(sizeof(*t));
+
+	if (!t)
+		abort(); /* libslirp cannot do without, and this process is nothing else */
+	*t = (struct timer){ fn, arg, -1, s->timers };
+	s->timers = t;
+	return t;
+}
+
+static void timer_free(void *timer, void *opaque)
+{
+	struct slirp *s = opaque;
+
+	for (struct timer **p = &s->timers; *p; p = &(*p)->next) {
+		if (*p == timer) {
+			*p = (*p)->next;
+			break;
+		}
+	}
+	free(timer);
+}
+
+static void timer_mod(void *timer, int64_t ms, UNUSED void *opaque)
+{
+	((struct timer *)timer)->ms = ms;
+}
+
+static void no_fd(UNUSED int fd, UNUSED void *opaque)
+{
+}
+
+static void no_notify(UNUSED void *opaque)
+{
+}
+
+static const SlirpCb callbacks = {
+	.send_packet = send_packet,
+	.guest_error = guest_error,
+	.clock_get_ns = clock_get_ns,
+	.timer_new = timer_new,
+	.timer_free = timer_free,
+	.timer_mod = timer_mod,
+	.register_poll_fd = no_fd,
+	.unregister_poll_fd = no_fd,
+	.notify = no_notify,
+};
+
+static int publish(struct slirp *s, const struct net_port *p, const struct net_slirp *net, char **ret_message)
+{
+	struct sockaddr_in h4 = { .sin_family = AF_INET, .sin_port = htons(p->host_port),
+		.sin_addr = p->host.v4 };
+	struct sockaddr_in6 h6 = { .sin6_family = AF_INET6, .sin6_port = htons(p->host_port),
+		.sin6_addr = p->host.v6 };
+	struct sockaddr_in g4 = { .sin_family = AF_INET, .sin_port = htons(p->port), .sin_addr = net->guest };
+	struct sockaddr_in6 g6 = { .sin6_family = AF_INET6, .sin6_port = htons(p->port),
+		.sin6_addr = net->guest6 };
+	const bool v6 = p->host.family == AF_INET6;
+	int err;
+
+	if (slirp_add_hostxfwd(s->slirp, v6 ? (void *)&h6 : (void *)&h4, v6 ? sizeof(h6) : sizeof(h4),
+		    v6 ? (void *)&g6 : (void *)&g4, v6 ? sizeof(g6) : sizeof(g4),
+		    (p->udp ? SLIRP_HOSTFWD_UDP : 0) | (v6 ? SLIRP_HOSTFWD_V6ONLY : 0)) == 0)
+		return 0;
+	err = errno ? errno : EADDRINUSE;
+	*ret_message = str_printf("--net slirp: port %u of the host cannot be published: %s", p->host_port,
+		strerror(err));
+	return -err;
+}
+
+static int link_slirp_open(struct link *l, char **ret_message)
+{
+	struct slirp *s = calloc(1, sizeof(*s));
+	struct net_slirp net;
+	SlirpConfig cfg;
+	int r = 0;
+
+	net_spec_slirp(l->spec, &net);
+	cfg = (SlirpConfig){ .version = 4, .restricted = l->spec->restricted, .in_enabled = true,
+		.vnetwork = net.net, .vnetmask = net.mask, .vhost = net.host, .in6_enabled = true,
+		.vprefix_addr6 = net.net6, .vprefix_len = 64, .vhost6 = net.host6,
+		.vdhcp_start = net.guest, .vnameserver = net.dns, .vnameserver6 = net.dns6,
+		.if_mtu = l->spec->mtu ? l->spec->mtu : slirp_link.mtu };
+	cfg.if_mru = cfg.if_mtu;
+	if (!s)
+		return -ENOMEM;
+	s->link = l;
+	s->slirp = slirp_new(&cfg, &callbacks, s);
+	if (!s->slirp) {
+		free(s);
+		*ret_message = str_printf("--net slirp: libslirp refuses these addresses");
+		return -EINVAL;
+	}
+	l->priv = s;
+	for (size_t i = 0; i < l->spec->nports && r == 0; i++)
+		r = publish(s, &l->spec->port[i], &net, ret_message);
+	return r;
+}
+
+static int add_poll(int fd, int events, void *opaque)
+{
+	struct slirp *s = opaque;
+	short want = 0;
+
+	if (s->nfds >= MAX_POLL)
+		return -1;
+	if (events & SLIRP_POLL_IN)
+		want |= POLLIN;
+	if (events & SLIRP_POLL_OUT)
+		want |= POLLOUT;
+	if (events & SLIRP_POLL_PRI)
+		want |= POLLPRI;
+	s->fds[s->nfds] = (struct pollfd){ .fd = fd, .events = want };
+	return s->nfds++;
+}
+
+static int get_revents(int index, void *opaque)
+{
+	const struct slirp *s = opaque;
+	int have = index < 0 || index >= s->nfds ? 0 : s->fds[index].revents, events = 0;
+
+	if (have & POLLIN)
+		events |= SLIRP_POLL_IN;
+	if (have & POLLOUT)
+		events |= SLIRP_POLL_OUT;
+	if (have & POLLPRI)
+		events |= SLIRP_POLL_PRI;
+	if (have & (POLLERR | POLLNVAL))
+		events |= SLIRP_POLL_ERR;
+	if (have & POLLHUP)
+		events |= SLIRP_POLL_HUP;
+	return events;
+}
+
+/* Runs the timers that are due; the milliseconds until the next, or UINT32_MAX. */
+static uint32_t run_timers(struct slirp *s)
+{
+	int64_t now = (int64_t)(now_ns() / 1000000), next = -1;
+
+	for (struct timer *t = s->timers, *after; t; t = after) {
+		after = t->next;
+		if (t->ms >= 0 && t->ms <= now) {
+			t->ms = -1;
+			t->fn(t->arg);
+		}
+	}
+	for (const struct timer *t = s->timers; t; t = t->next) {
+		if (t->ms >= 0 && (next < 0 || t->ms < next))
+			next = t->ms;
+	}
+	return next < 0 ? UINT32_MAX : next > now ? (uint32_t)(next - now) : 0;
+}
+
+static void link_slirp_run(struct link *l)
+{
+	_cleanup_free_ uint8_t *buf = malloc(FRAME_MAX);
+	struct slirp *s = l->priv;
+
+	while (buf) {
+		uint32_t timeout = run_timers(s);
+		int ready;
+
+		s->fds[0] = (struct pollfd){ .fd = l->frames, .events = POLLIN };
+		s->nfds = 1;
+		slirp_pollfds_fill(s->slirp, &timeout, add_poll, s);
+		ready = poll(s->fds, (nfds_t)s->nfds, timeout > INT32_MAX ? -1 : (int)timeout);
+		if (ready < 0 && errno == EINTR)
+			continue;
+		slirp_pollfds_poll(s->slirp, ready < 0, get_revents, s);
+		for (int i = 0; i < BATCH && s->fds[0].revents; i++) {
+			ssize_t n = recv(l->frames, buf, FRAME_MAX, MSG_DONTWAIT);
+
+			if (n <= 0)
+				break;
+			slirp_input(s->slirp, buf, (int)n);
+		}
+	}
+}
+
+const struct link_ops slirp_link = {
+	.kind = NET_SLIRP, .mtu = 65520, .open = link_slirp_open, .run = link_slirp_run
+};

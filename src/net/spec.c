@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/spec.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MTU_MIN 68
+#define MTU_MAX 65521
+
+static const struct {
+	const char *name;
+	enum net_link_kind kind;
+	bool needs_where;
+} links[] = {
+	{ "none", NET_NONE, false },
+	{ "slirp", NET_SLIRP, false },
+	{ "vde", NET_VDE, true },
+	{ "tap", NET_TAP, true },
+	{ "pair", NET_PAIR, true },
+};
+
+static int parse_addr(const char *text, bool with_prefix, struct net_addr *ret)
+{
+	char buf[INET6_ADDRSTRLEN + 8], *slash, *end;
+	int max;
+
+	if (strlen(text) >= sizeof(buf))
+		return -EINVAL;
+	strcpy(buf, text);
+	slash = strchr(buf, '/');
+	if (slash && !with_prefix)
+		return -EINVAL;
+	if (slash)
+		*slash++ = '\0';
+	*ret = (struct net_addr){ .prefix = -1 };
+	if (inet_pton(AF_INET, buf, &ret->v4) == 1)
+		ret->family = AF_INET;
+	else if (inet_pton(AF_INET6, buf, &ret->v6) == 1)
+		ret->family = AF_INET6;
+	else
+		return -EINVAL;
+	if (!slash)
+		return 0;
+	max = ret->family == AF_INET ? 32 : 128;
+	ret->prefix = (int)strtol(slash, &end, 10);
+	return *slash && !*end && ret->prefix >= 0 && ret->prefix <= max ? 0 : -EINVAL;
+}
+
+static int add_addr(const char *text, bool with_prefix, struct net_addr list[], size_t *n)
+{
+	int r;
+
+	if (*n >= NET_MAX_ADDRS)
+		return -E2BIG;
+	r = parse_addr(text, with_prefix, &list[*n]);
+	if (r == 0)
+		(*n)++;
+	return r;
+}
+
+static int parse_port(const char *text, uint16_t *ret)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (!*text || *end || n < 1 || n > 65535)
+		return -EINVAL;
+	*ret = (uint16_t)n;
+	return 0;
+}
+
+/* [ADDRESS:]HOSTPORT:PORT[/tcp|/udp], an IPv6 address in brackets. */
+static int parse_publish(const char *value, struct net_spec *s)
+{
+	struct net_port *p = &s->port[s->nports];
+	char buf[128], *at = buf, *colon, *slash;
+
+	if (s->nports >= NET_MAX_PORTS || strlen(value) >= sizeof(buf))
+		return -E2BIG;
+	strcpy(buf, value);
+	*p = (struct net_port){ .host = { .family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK) } };
+	slash = strrchr(at, '/');
+	if (slash) {
+		*slash++ = '\0';
+		p->udp = strcmp(slash, "udp") == 0;
+		if (!p->udp && strcmp(slash, "tcp") != 0)
+			return -EINVAL;
+	}
+	colon = strrchr(at, ':');
+	if (!colon || parse_port(colon + 1, &p->port) < 0)
+		return -EINVAL;
+	*colon = '\0';
+	colon = strrchr(at, ':');
+	if (colon) {
+		size_t n = (size_t)(colon - at);
+
+		*colon = '\0';
+		if (n > 1 && at[0] == '[' && at[n - 1] == ']') {
+			at[n - 1] = '\0';
+			at++;
+		}
+		if (parse_addr(at, false, &p->host) < 0)
+			return -EINVAL;
+		at = colon + 1;
+	}
+	if (parse_port(at, &p->host_port) < 0)
+		return -EINVAL;
+	s->nports++;
+	return 0;
+}
+
+static int parse_mac(const char *value, struct net_spec *s)
+{
+	unsigned b[6];
+	int n = 0;
+
+	if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) != 6 ||
+		value[n] || (b[0] & 1))
+		return -EINVAL;
+	for (int i = 0; i < 6; i++)
+		s->mac[i] = (uint8_t)b[i];
+	s->has_mac = true;
+	return 0;
+}
+
+static int parse_mtu(const char *value, struct net_spec *s)
+{
+	char *end;
+	long n = strtol(value, &end, 10);
+
+	if (*end || n < MTU_MIN || n > MTU_MAX)
+		return -EINVAL;
+	s->mtu = (unsigned)n;
+	return 0;
+}
+
+static bool valid_name(const char *name)
+{
+	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n") && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 && strcmp(name, "lo") != 0;
+}
+
+/* One KEY=VALUE (value "" for a mere word). *hint: what it must look like. */
+static int parse_option(const char *key, const char *value, struct net_spec *s, const char **hint)
+{
+	if (strcmp(key, "ip") == 0) {
+		*hint = "an address and its prefix, as ip=10.0.0.7/24 or ip=fd00::7/64";
+		return add_addr(value, true, s->ip, &s->nip) < 0 || s->ip[s->nip - 1].prefix < 0 ? -EINVAL : 0;
+	}
+	if (strcmp(key, "gw") == 0) {
+		*hint = "an address, as gw=10.0.0.1";
+		return add_addr(value, false, s->gateway, &s->ngateway);
+	}
+	if (strcmp(key, "dns") == 0) {
+		*hint = "the address of a name server, as dns=10.0.0.1";
+		return add_addr(value, false, s->dns, &s->ndns);
+	}
+	if (strcmp(key, "publish") == 0) {
+		*hint = "slirp's [ADDRESS:]HOSTPORT:PORT[/udp], as publish=8080:80 or publish=[::1]:2222:22";
+		return s->link == NET_SLIRP ? parse_publish(value, s) : -EINVAL;
+	}
+	if (strcmp(key, "mac") == 0) {
+		*hint = "six bytes of a single station, as mac=52:54:00:12:34:56";
+		return parse_mac(value, s);
+	}
+	if (strcmp(key, "mtu") == 0) {
+		*hint = "a number from 68 to 65521";
+		return parse_mtu(value, s);
+	}
+	if (strcmp(key, "name") == 0) {
+		*hint = "the name of an interface, of at most 15 characters";
+		if (!valid_name(value))
+			return -EINVAL;
+		strcpy(s->name, value);
+		return 0;
+	}
+	if (strcmp(key, "restrict") == 0 && !*value) {
+		*hint = "an option of slirp";
+		s->restricted = true;
+		return s->link == NET_SLIRP ? 0 : -EINVAL;
+	}
+	if (strcmp(key, "abstract") == 0) {
+		*hint = "private or shared";
+		s->abstract_private = strcmp(value, "private") == 0;
+		return s->abstract_private || strcmp(value, "shared") == 0 ? 0 : -EINVAL;
+	}
+	if (strcmp(key, "stack") == 0) {
+		*hint = "kernel, which is the one stack that there is yet";
+		return strcmp(value, "kernel") == 0 ? 0 : -EINVAL;
+	}
+	*hint = NULL;
+	return -ENOENT;
+}
+
+static int parse_link(char *word, struct net_spec *s, char **ret_message)
+{
+	char *where = strchr(word, '=');
+
+	if (where)
+		*where++ = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		if (strcmp(links[i].name, word) != 0)
+			continue;
+		s->link = links[i].kind;
+		if (links[i].needs_where == (where && *where) && (!where || strlen(where) < sizeof(s->where))) {
+			strcpy(s->where, where ? where : "");
+			return 0;
+		}
+		*ret_message = str_printf(links[i].needs_where ? "--net %s: say which, as %s=NAME" :
+								 "--net %s: it is %s alone, without \"=\"",
+			word, word);
+		return -EINVAL;
+	}
+	*ret_message = str_printf("--net %s: no such link; there are none, slirp, vde=URL, tap=NAME and "
+				  "pair=NAME",
+		word);
+	return -EINVAL;
+}
+
+int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret_message)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	struct net_spec s = { 0 };
+	char *save = NULL, *word;
+	int r;
+
+	*ret_message = NULL;
+	word = copy ? strtok_r(copy, ",", &save) : NULL;
+	if (!word) {
+		*ret_message = str_printf("--net needs none, slirp, vde=URL, tap=NAME or pair=NAME after it");
+		return copy ? -EINVAL : -ENOMEM;
+	}
+	snprintf(s.name, sizeof(s.name), "eth%d", index);
+	r = parse_link(word, &s, ret_message);
+	s.abstract_private = r == 0 && s.link == NET_NONE;
+	while (r == 0 && (word = strtok_r(NULL, ",", &save))) {
+		char *value = strchr(word, '=');
+		const char *hint = NULL;
+
+		if (value)
+			*value++ = '\0';
+		r = parse_option(word, value ? value : "", &s, &hint);
+		if (r < 0)
+			*ret_message = hint ? str_printf("--net %s: %s=%s: it is %s", text, word,
+						      value ? value : "", hint) :
+					      str_printf("--net %s: no option %s; there are ip, gw, dns, mac, mtu, "
+							 "name, publish, restrict, abstract and stack",
+						      text, word);
+	}
+	if (r < 0)
+		return r == -ENOMEM ? r : -EINVAL;
+	*ret = s;
+	return 0;
+}
+
+static struct in_addr host_number(struct in_addr net, uint32_t n)
+{
+	return (struct in_addr){ .s_addr = net.s_addr | htonl(n) };
+}
+
+void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret)
+{
+	static const char site[] = "fec0::";
+
+	*ret = (struct net_slirp){ .prefix = 24 };
+	inet_pton(AF_INET, "10.0.2.15", &ret->guest);
+	inet_pton(AF_INET6, site, &ret->net6);
+	ret->host6 = ret->dns6 = ret->guest6 = ret->net6;
+	ret->host6.s6_addr[15] = 2;
+	ret->dns6.s6_addr[15] = 3;
+	ret->guest6.s6_addr[15] = 15;
+	for (size_t i = 0; i < s->nip; i++) {
+		if (s->ip[i].family == AF_INET && s->ip[i].prefix > 0 && s->ip[i].prefix <= 28) {
+			ret->guest = s->ip[i].v4;
+			ret->prefix = s->ip[i].prefix;
+			break;
+		}
+	}
+	ret->mask.s_addr = htonl(~0u << (32 - ret->prefix));
+	ret->net.s_addr = ret->guest.s_addr & ret->mask.s_addr;
+	ret->host = host_number(ret->net, 2);
+	ret->dns = host_number(ret->net, 3);
+}
+
+char *net_spec_resolv(const struct net_spec *s)
+{
+	char *text = strdup(""), addr[INET6_ADDRSTRLEN];
+	struct net_slirp slirp;
+
+	if (s->link == NET_SLIRP && s->ndns == 0 && text) {
+		free(text);
+		net_spec_slirp(s, &slirp);
+		return str_printf("nameserver %s\n", inet_ntop(AF_INET, &slirp.dns, addr, sizeof(addr)));
+	}
+	for (size_t i = 0; i < s->ndns && text; i++) {
+		char *more = str_printf("%snameserver %s\n", text,
+			inet_ntop(s->dns[i].family, &s->dns[i].v6, addr, sizeof(addr)));
+
+		free(text);
+		text = more;
+	}
+	return text;
+}

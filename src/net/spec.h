@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What --net asks for: LINK[=WHERE][,OPTION...], one interface of the view's network.
+ */
+#ifndef UM_NET_SPEC_H
+#define UM_NET_SPEC_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include "base/util.h"
+
+enum net_link_kind {
+	NET_NONE,  /* loopback alone */
+	NET_SLIRP, /* through the user's own sockets (libslirp) */
+	NET_VDE,   /* a switch, or any URL of libvdeplug */
+	NET_TAP,   /* a tap interface of the host that the user may use */
+	NET_PAIR,  /* a wire with other views of the user */
+};
+
+#define NET_MAX_ADDRS 8
+#define NET_MAX_PORTS 32
+#define NET_MAX_LINKS 8
+
+/* An address, as in 10.0.0.7/24. */
+struct net_addr {
+	int family; /* AF_INET, AF_INET6 */
+	int prefix; /* bits of the network; -1 where none was said */
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
+};
+
+/* A port of the host that leads into the view. */
+struct net_port {
+	struct net_addr host;
+	uint16_t host_port, port; /* in host byte order */
+	bool udp;
+};
+
+struct net_spec {
+	enum net_link_kind link;
+	char where[256];      /* what follows "=": a URL, the name of a tap or of a wire */
+	char name[IFNAMSIZ];  /* of the interface in the view */
+	struct net_addr ip[NET_MAX_ADDRS], gateway[NET_MAX_ADDRS], dns[NET_MAX_ADDRS];
+	size_t nip, ngateway, ndns;
+	struct net_port port[NET_MAX_PORTS];
+	size_t nports;
+	uint8_t mac[6];
+	bool has_mac;
+	unsigned mtu;	       /* 0: the link's own */
+	bool restricted;       /* slirp: nothing but the published ports */
+	bool abstract_private; /* abstract AF_UNIX names are the view's own */
+};
+
+/* Parses; index numbers the interface (eth0, eth1 ...). 0; or -EINVAL and *ret_message (malloc'ed): what is
+ * wrong and what can be said instead. */
+int MUST_CHECK net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret_message);
+
+/* What the view's resolv.conf says, malloc'ed; NULL: the host's holds (or out of memory). */
+char *net_spec_resolv(const struct net_spec *s);
+
+/* The addresses of slirp's own network, which follow from ip= where it is given: .2 is the host, .3 its
+ * name server, .15 the view. */
+struct net_slirp {
+	struct in_addr net, mask, host, dns, guest;
+	int prefix;
+	struct in6_addr net6, host6, dns6, guest6;
+};
+void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret);
+
+#endif

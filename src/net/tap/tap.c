@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A tap interface of the host, made for this user: ip tuntap add NAME mode tap user USER. */
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "net/daemon/link.h"
+
+static int tap_open(struct link *l, char **ret_message)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	const char *name = l->spec->where;
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), err;
+
+	if (fd < 0) {
+		err = errno;
+		*ret_message = str_printf("--net tap=%s: /dev/net/tun: %s", name, strerror(err));
+		return -err;
+	}
+	memcpy(ifr.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
+	if (if_nametoindex(name) == 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
+		err = if_nametoindex(name) == 0 ? ENODEV : errno;
+		close(fd);
+		*ret_message = str_printf("--net tap=%s: %s; root makes one that you may use by: ip tuntap add %s "
+					  "mode tap user $USER",
+			name, strerror(err), name);
+		return -err;
+	}
+	l->priv = (void *)(intptr_t)fd;
+	return 0;
+}
+
+static ssize_t tap_recv(void *priv, void *buf, size_t len)
+{
+	return read((int)(intptr_t)priv, buf, len);
+}
+
+static ssize_t tap_send(void *priv, const void *buf, size_t len)
+{
+	return write((int)(intptr_t)priv, buf, len);
+}
+
+static void tap_run(struct link *l)
+{
+	link_pump(l, &(struct pump){ .fd = (int)(intptr_t)l->priv, .watch = -1, .recv = tap_recv,
+			     .send = tap_send });
+	link_carrier(l, false);
+}
+
+const struct link_ops tap_link = { .kind = NET_TAP, .mtu = 1500, .open = tap_open, .run = tap_run };

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A network of a view's own: loopback alone, slirp, a wire between views, a VDE switch; what is seen of it, and that
+# nothing of the host's is.
+# sanitize: asan
+. "$TOP/tests/e2e/lib.sh"
+unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
+
+# a server of the host on loopback, at a port that is free
+mkdir -p www
+echo hello >www/file
+head -c 20000000 /dev/urandom >www/big
+"$PYTHON" -u -c '
+import functools, http.server, os, socket
+u = socket.socket(socket.AF_UNIX)
+u.bind("\0umview-test-%d" % os.getpid())
+u.listen()
+d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+d.bind("\0umview-test-%d-d" % os.getpid())
+h = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), h)
+print(s.server_port, flush=True)
+s.serve_forever()' >port 2>/dev/null &
+server=$!
+trap 'kill $server 2>/dev/null' EXIT
+until_true 20 test -s port
+port=$(cat port)
+
+# none: what is there, and what is not
+gives "none" 0 um --net none -- sh -ec 'ip -br link | cut -d" " -f1; cat /sys/class/net/lo/operstate
+	awk -F: "NR > 2 { print \$1 }" /proc/net/dev; awk -F: "NR > 2 { print \$1 }" /proc/self/net/dev; ls /sys/class/net'
+is "none: loopback alone" "$OUT" "lo
+unknown
+    lo
+    lo
+lo"
+gives "the host's loopback is another" 7 um --net none -- curl -sS -m 5 "http://127.0.0.1:$port/file"
+gives "the command's own loopback works" 0 um --net none -- "$PYTHON" -c '
+import socket, threading
+s = socket.create_server(("127.0.0.1", 80))  # a low port, as an ordinary user
+t = threading.Thread(target=lambda: s.accept()[0].sendall(b"there"))
+t.start()
+print(socket.create_connection(("127.0.0.1", 80)).recv(9).decode())
+t.join()'
+is "its loopback" "$OUT" there
+gives "ways out of none" 0 um --net none -- "$PYTHON" "$TOP/tests/lib/netways.py" "$port" "umview-test-$server"
+is "ways out of none" "$OUT" "no way out"
+
+gives "the same without a view" 0 "$PYTHON" "$TOP/tests/lib/netways.py" "$port" "umview-test-$server"
+has "the same without a view" "$OUT" "a child's socket"
+has "the same without a view" "$OUT" "an abstract name, from a pair"
+
+# slirp
+gives "slirp, to the host's loopback" 0 um --net slirp -- curl -sS -m 20 "http://10.0.2.2:$port/file"
+is "slirp" "$OUT" hello
+gives "slirp, much" 0 um --net slirp -- curl -sS -m 60 -o "$HERE/big" "http://10.0.2.2:$port/big"
+cmp -s big www/big || fail "what came through slirp differs"
+gives "slirp's interface" 0 um --net slirp,mac=52:54:00:01:02:03,name=net7,mtu=1400,ip=192.168.9.15/24 -- sh -ec '
+	ip -br -4 addr show net7; cat /sys/class/net/net7/address /sys/class/net/net7/mtu; cat /etc/resolv.conf
+	ip route show default | cut -d" " -f1-5; [ "$(stat -c %s /etc/resolv.conf)" = "$(wc -c </etc/resolv.conf)" ]
+	readlink /sys/class/net/net7; ls /sys/class/net | wc -l'
+is "slirp's interface" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/@[^ ]*//; s/ $//')" "net7 UP 192.168.9.15/24
+52:54:00:01:02:03
+1400
+nameserver 192.168.9.3
+default via 192.168.9.2 dev net7
+../../devices/virtual/net/net7
+2"
+gives "slirp with its address" 0 um --net slirp,ip=192.168.9.15/24,mtu=1400 -- curl -sS -m 20 "http://192.168.9.2:$port/file"
+gives "restrict" 7 um --net slirp,restrict -- curl -sS -m 2 "http://10.0.2.2:$port/file"
+# a port of the host leads into the view; the same one cannot be had twice
+um --net slirp,publish=0:80 -- true >err 2>&1 && fail "port 0 was accepted"
+free=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+um --net "slirp,publish=$free:80" -- "$PYTHON" -c '
+import socket
+s = socket.create_server(("", 80))
+open("up", "w").close()
+s.settimeout(30)
+s.accept()[0].sendall(b"from the view")' &
+view=$!
+until_true 20 test -e up
+gives "a published port" 0 "$PYTHON" -c "
+import socket
+print(socket.create_connection(('127.0.0.1', $free), 10).recv(99).decode())"
+is "a published port" "$OUT" "from the view"
+wait $view || fail "the view with a published port ended badly"
+gives "a port that is taken" 125 um --net "slirp,publish=$port:80" -- true
+has "a port that is taken" "$OUT" "port $port of the host cannot be published"
+
+# two views on one wire, and a third that begins when the first is gone
+um --net "pair=w$$,ip=10.9.0.1/24,ip=fd09::1/64" -- "$PYTHON" -c '
+import socket
+s = socket.create_server(("::", 7), family=socket.AF_INET6, dualstack_ipv6=True)
+open("wire-up", "w").close()
+for i in range(2):
+    c = s.accept()[0]
+    c.sendall(c.recv(99).upper())
+    c.close()' &
+first=$!
+until_true 20 test -e wire-up
+talk='
+import socket, sys
+s = socket.create_connection((sys.argv[1], 7), 20)
+s.sendall(b"over the wire")
+print(s.recv(99).decode())'
+gives "a wire, IPv4" 0 um --net "pair=w$$,ip=10.9.0.2/24" -- "$PYTHON" -c "$talk" 10.9.0.1
+is "a wire, IPv4" "$OUT" "OVER THE WIRE"
+gives "another wire" 1 um --net "pair=v$$,ip=10.9.0.2/24" -- "$PYTHON" -c "
+import socket
+socket.create_connection(('10.9.0.1', 7), 2)"
+gives "a wire, IPv6" 0 um --net "pair=w$$,ip=fd09::2/64" -- "$PYTHON" -c "$talk" fd09::1
+is "a wire, IPv6" "$OUT" "OVER THE WIRE"
+wait $first || fail "the first view on the wire ended badly"
+
+# a switch, which is ended and started again
+# (a plug is loaded in a way that sanitizers refuse)
+if command -v vde_switch >/dev/null && [ -z "${UMVIEW_SANITIZER:-}" ]; then
+	vde_switch -s "$HERE/switch" -d -p "$HERE/switch.pid" >/dev/null 2>&1 </dev/null
+	until_true 20 test -e switch/ctl
+	um --net "vde=$HERE/switch,ip=10.8.0.1/24" -- sh -c '
+		touch vde-up; until [ "$(cat /sys/class/net/eth0/carrier)" = 0 ]; do sleep 0.1; done
+		touch vde-down; until [ "$(cat /sys/class/net/eth0/carrier)" = 1 ]; do sleep 0.1; done
+		exec "$PYTHON" -c "
+import socket
+s = socket.create_server((\"\", 7))
+open(\"vde-again\", \"w\").close()
+c = s.accept()[0]
+c.sendall(c.recv(99).upper())"' &
+	first=$!
+	until_true 20 test -e vde-up
+	kill "$(cat switch.pid)"
+	until_true 20 test -e vde-down
+	rm -rf switch
+	vde_switch -s "$HERE/switch" -d -p "$HERE/switch.pid" >/dev/null 2>&1 </dev/null
+	until_true 20 test -e vde-again
+	gives "over a switch" 0 um --net "vde=$HERE/switch,ip=10.8.0.2/24" -- "$PYTHON" -c "$talk" 10.8.0.1
+	is "over a switch" "$OUT" "OVER THE WIRE"
+	wait $first || fail "the view on the switch ended badly"
+	kill "$(cat switch.pid)"
+	gives "no switch" 125 um --net "vde=$HERE/none" -- true
+	has "no switch" "$OUT" "is a switch there?"
+fi
+
+# as root of the view, or without: interfaces are one's own to change
+gives "ip(8)" 0 um --net none -- sh -ec '
+	ip link add va type veth peer name vb; ip addr add 10.1.1.1/24 dev va; ip link set va up; ip link set vb up
+	ip -br -4 addr show va | tr -s " "; ip route add 10.2.0.0/16 via 10.1.1.2; ip route show 10.2.0.0/16
+	echo 1 >/proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward'
+is "ip(8)" "$(printf '%s' "$OUT" | sed 's/ *$//')" "va@vb UP 10.1.1.1/24
+10.2.0.0/16 via 10.1.1.2 dev va
+1"
+gives "as root of the view" 0 um --net none --root -- sh -ec 'id -u; ip link set lo down; ip link set lo up'
+
+# wrong usage
+for bad in "" nothing slirp=1 pair none,ip=10.0.0.1 none,ip=10.0.0.1/33 vde=x,publish=1:2 none,mac=01:00:00:00:00:00 \
+	none,mtu=5 none,name=a/b none,bad=1 slirp,publish=80 slirp,publish=1:99999 none,stack=lwip none,abstract=x; do
+	gives "--net '$bad'" 125 um --net "$bad" -- true
+	has "--net '$bad'" "$OUT" "umview: --net"
+done
+gives "no tap" 125 um --net "tap=nosuch7" -- true
+has "no tap" "$OUT" "--net tap=nosuch7"
+gives "two wires" 125 um --net pair=a --net pair=b -- true
+has "two wires" "$OUT" "one wire at most"
+gives "a dry run" 0 um --net slirp --dry-run -- true
+has "a dry run" "$OUT" "a network interface: slirp"
+kill "$server"
+trap - EXIT
+nothing_left
