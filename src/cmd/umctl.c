@@ -25,6 +25,8 @@ static const char usage_text[] =
 	"  layer create NAME [--of FOLDER]      an empty one\n"
 	"  layer rename NAME NEW\n"
 	"  diff NAME [PATH] [--stat|--patch] [--color[=WHEN]]\n"
+	"  commit NAME [PATH...] [--dry-run] [--to FOLDER] [--ours|--theirs|--force]\n"
+	"  commit NAME --resume|--undo          of one that was interrupted\n"
 	"  discard NAME [--force]               removes it: the tree below is as it was\n"
 	"\n"
 	"  -n, --name NAME   the view (umview --list shows them); inside a view: that one\n"
@@ -106,6 +108,7 @@ static const struct local {
 	const char *name;
 	int (*run)(const struct options *o, int argc, char **argv);
 } locals[] = {
+	{ "commit", cmd_commit },
 	{ "diff", cmd_diff },
 	{ "discard", cmd_discard },
 	{ "layer", cmd_layer },

@@ -46,6 +46,7 @@ int view_run(const struct command *cmd, const struct options *o);
  * out. They return the exit status. */
 int cmd_layers(const struct options *o, int argc, char **argv);
 int cmd_layer(const struct options *o, int argc, char **argv);
+int cmd_commit(const struct options *o, int argc, char **argv);
 int cmd_diff(const struct options *o, int argc, char **argv);
 int cmd_discard(const struct options *o, int argc, char **argv);
 

@@ -131,6 +131,10 @@ static int take_xattr(int dirfd, const char *name, const char *key, struct entry
 	const char *what = strrchr(key, '.') + 1;
 	ssize_t n;
 
+	if (strcmp(key, XATTR_OVERLAY "origin") == 0) {
+		e->origin = true;
+		return 0;
+	}
 	e->private = true;
 	if (strcmp(what, "opaque") == 0) {
 		e->opaque = e->opaque || has_value(dirfd, name, key, "y");

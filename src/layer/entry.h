@@ -27,7 +27,8 @@ struct entry {
 	bool opaque;	 /* of a folder: nothing below shows through */
 	bool xwhiteouts; /* of a folder: it may hold whiteouts in the xattr form */
 	bool metacopy;	 /* a file whose content is below */
-	bool private;	 /* it carries attributes that are the layer's own */
+	bool private;	 /* it carries attributes of the layer that mean something */
+	bool origin;	 /* it carries the one by which a copy keeps its inode number */
 	char *redirect;	 /* where its content below is: a name, or "/" and a path from the top */
 };
 

@@ -177,7 +177,7 @@ static int layer_parse(struct layer *l)
 /* Locks the file `layer`, which may have been replaced by a new one meanwhile. */
 static int layer_lock(struct layer *l, enum layer_use use)
 {
-	struct flock fl = { .l_type = use == LAYER_WRITE ? F_WRLCK : F_RDLCK };
+	struct flock fl = { .l_type = use == LAYER_READ ? F_RDLCK : F_WRLCK };
 	struct stat mine, now;
 
 	for (;;) {

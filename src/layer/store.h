@@ -25,6 +25,7 @@ enum layer_use {
 	LAYER_LOOK,  /* no lock */
 	LAYER_READ,  /* shared with others that only read */
 	LAYER_WRITE, /* alone */
+	LAYER_MEND,  /* alone, to end what LAYER_WRITE is refused for */
 };
 
 struct layer {

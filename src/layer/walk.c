@@ -203,6 +203,7 @@ static int walk_name(struct walk *w, const struct place *p, const char *name, bo
 	if (err == 0 && upper.hidden)
 		return 0;
 	whiteout = whiteout && err == -ENOENT;
+	c.since = upper.btime;
 	if (err == 0 && !upper.whiteout) {
 		c.entry = &upper;
 		c.dirfd = p->upper;

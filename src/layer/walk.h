@@ -30,7 +30,8 @@ struct change {
 	int lower_dirfd;	   /* the folder that this is in, lower_name its name */
 	const char *lower_name;
 	const char *lower_path;
-	bool merged; /* a folder that is seen with what is below it */
+	struct timespec since; /* when the upper got something for this name, {0}: unknown */
+	bool merged;	       /* a folder that is seen with what is below it */
 	bool moved;  /* WALK_EXPAND: this folder, or one above it, has another name below */
 	bool inside; /* a folder above is new, or hides what is below it */
 };

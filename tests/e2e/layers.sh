@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# sanitize: asan
 # umctl layers, layer create and rename, diff and discard, on uppers of the kernel's overlayfs.
 . "$TOP/tests/e2e/lib-layers.sh"
 

@@ -41,7 +41,7 @@ def main():
             kind = KINDS[stat.S_IFMT(st.st_mode)]
             if kind == "p" and "--no-fifo" in options:
                 continue
-            line = [os.path.relpath(full, top).encode().decode("utf-8", "backslashreplace"), kind]
+            line = [os.fsencode(os.path.relpath(full, top)).decode("utf-8", "backslashreplace"), kind]
             if kind == "f":
                 line += [st.st_size, digest(full)]
             if kind == "l":

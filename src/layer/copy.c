@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "layer/copy.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/limits.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+
+static int copy_range(int in, int out, off_t from, off_t to)
+{
+	_cleanup_free_ char *buf = NULL;
+
+	while (from < to) {
+		loff_t a = from, b = from;
+		ssize_t n = buf ? 0 : copy_file_range(in, &a, out, &b, (size_t)(to - from), 0);
+
+		if (n == 0 || (n < 0 && (errno == EXDEV || errno == EOPNOTSUPP || errno == EINVAL ||
+						errno == ENOSYS))) {
+			buf = buf ? buf : malloc(1 << 17);
+			if (!buf)
+				return -ENOMEM;
+			n = pread(in, buf, 1 << 17, from);
+			if (n > to - from)
+				n = (ssize_t)(to - from);
+			if (n > 0)
+				n = pwrite(out, buf, (size_t)n, from);
+			else if (n == 0)
+				break; /* it became shorter */
+		}
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		from += n > 0 ? n : 0;
+	}
+	return 0;
+}
+
+int copy_data(int in, int out)
+{
+	struct stat st;
+	off_t data = 0, hole;
+	int err = 0;
+
+	if (fstat(in, &st) < 0)
+		return -errno;
+	if (st.st_size == 0 || ioctl(out, FICLONE, in) == 0)
+		return 0;
+	while (err == 0 && data < st.st_size) {
+		data = lseek(in, data, SEEK_DATA);
+		if (data < 0)
+			break; /* a hole to the end */
+		hole = lseek(in, data, SEEK_HOLE);
+		if (hole < 0)
+			return -errno;
+		err = copy_range(in, out, data, hole);
+		data = hole;
+	}
+	return err == 0 && ftruncate(out, st.st_size) < 0 ? -errno : err;
+}
+
+static int set_owner(const struct copy *how, const struct stat *st, int fd)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) < 0)
+		return -errno;
+	if (now.st_uid == st->st_uid && now.st_gid == st->st_gid)
+		return 0;
+	if (fchown(fd, st->st_uid, st->st_gid) == 0)
+		return 0;
+	return errno == EPERM && how->any_owner ? 0 : -errno;
+}
+
+/* In a layer: what the file itself is to have, and what is said of it. */
+static int set_virtual(const struct stat *st, int fd)
+{
+	mode_t need = S_ISDIR(st->st_mode) ? 0700 : 0600;
+	struct stat now;
+	char text[64];
+
+	if (fstat(fd, &now) < 0)
+		return -errno;
+	if (geteuid() == 0 && !S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode) &&
+		fchown(fd, st->st_uid, st->st_gid) == 0)
+		now.st_uid = st->st_uid, now.st_gid = st->st_gid;
+	if (now.st_uid != st->st_uid || now.st_gid != st->st_gid ||
+		(now.st_mode & S_IFMT) != (st->st_mode & S_IFMT) || (st->st_mode & need) != need) {
+		entry_format_override(st, text);
+		if (fsetxattr(fd, XATTR_OVERRIDE, text, strlen(text), 0) < 0)
+			return -errno;
+		return fchmod(fd, (st->st_mode & 01777) | need) < 0 ? -errno : 0;
+	}
+	return fchmod(fd, st->st_mode & 07777) < 0 ? -errno : 0;
+}
+
+int copy_metadata(const struct copy *how, const struct stat *st, const struct attrs *attrs, int fd)
+{
+	struct timespec times[2] = { st->st_atim, st->st_mtim };
+	int err;
+
+	if (how->layerfd >= 0) {
+		err = set_virtual(st, fd);
+		err = err < 0 ? err : attrs_write(fd, attrs);
+	} else {
+		err = set_owner(how, st, fd);
+		/* attributes first: the mode may then keep us out; an ACL sets a mode as well */
+		err = err < 0 ? err : attrs_write(fd, attrs);
+		if (err == 0 && fchmod(fd, st->st_mode & 07777) < 0)
+			err = -errno;
+	}
+	return err == 0 && futimens(fd, times) < 0 ? -errno : err;
+}
+
+/* The same file in another place. Without the attribute that tells where it was copied from, which
+ * is of no use there, nor to a layer that gives it up. */
+static bool share_file(const struct change *c, int dirfd, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (c->entry->private || !S_ISREG(c->entry->real.st_mode))
+		return false;
+	if (c->entry->origin) {
+		path = str_printf("/proc/self/fd/%d/%s", c->dirfd, c->name);
+		if (!path || lremovexattr(path, XATTR_OVERLAY "origin") < 0)
+			return false;
+	}
+	return linkat(c->dirfd, c->name, dirfd, name, 0) == 0;
+}
+
+static int copy_file(
+	const struct copy *how, struct walk *w, const struct change *c, int dirfd, const char *name)
+{
+	_cleanup_attrs_ struct attrs attrs = { 0 };
+	_cleanup_fd_ int in = -1, out = -1;
+	int err;
+
+	if (how->link && share_file(c, dirfd, name))
+		return 0;
+	out = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (out < 0)
+		return -errno;
+	if (S_ISREG(c->entry->st.st_mode)) {
+		in = walk_content(w, c);
+		err = in < 0 ? in : copy_data(in, out);
+		if (err < 0)
+			return err;
+	}
+	/* of the upper's own entry, even where the content is below; a fifo has none */
+	err = S_ISREG(c->entry->real.st_mode) ? attrs_read(c->dirfd, c->name, &attrs) : 0;
+	return err < 0 ? err : copy_metadata(how, &c->entry->st, &attrs, out);
+}
+
+/* Owner and times of what cannot be opened. */
+static int finish_name(const struct copy *how, const struct stat *st, int dirfd, const char *name)
+{
+	struct timespec times[2] = { st->st_atim, st->st_mtim };
+	struct stat now;
+
+	if (fstatat(dirfd, name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (now.st_uid != st->st_uid || now.st_gid != st->st_gid) {
+		if (fchownat(dirfd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) == 0)
+			;
+		else if (how->layerfd >= 0) {
+			int err = links_append(how->layerfd, now.st_ino, st);
+
+			if (err < 0)
+				return err;
+		} else if (errno != EPERM || !how->any_owner)
+			return -errno;
+	}
+	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int copy_symlink(const struct copy *how, const struct change *c, int dirfd, const char *name)
+{
+	char to[PATH_MAX];
+	ssize_t n = read_link(c->dirfd, c->name, to, sizeof(to));
+
+	if (n < 0)
+		return (int)n;
+	if (symlinkat(to, dirfd, name) < 0)
+		return -errno;
+	return finish_name(how, &c->entry->st, dirfd, name);
+}
+
+static int copy_special(const struct copy *how, const struct change *c, int dirfd, const char *name)
+{
+	const struct stat *st = &c->entry->st;
+
+	if (mknodat(dirfd, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0)
+		return errno == EPERM && how->any_owner ? 0 : -errno;
+	/* of what we have just made; a socket or device has no other way, and it is no link */
+	if (fchmodat(dirfd, name, st->st_mode & 07777, 0) < 0)
+		return -errno;
+	return finish_name(how, st, dirfd, name);
+}
+
+int copy_entry(
+	const struct copy *how, struct walk *w, const struct change *c, int dirfd, const char *name)
+{
+	mode_t mode = c->entry->st.st_mode;
+
+	if (S_ISDIR(mode))
+		return mkdirat(dirfd, name, 0700) < 0 ? -errno : 0;
+	if (S_ISLNK(c->entry->real.st_mode))
+		return copy_symlink(how, c, dirfd, name);
+	/* a virtual symbolic link is a file with its text */
+	if (S_ISREG(mode) || S_ISLNK(mode) || how->layerfd >= 0)
+		return copy_file(how, w, c, dirfd, name);
+	return copy_special(how, c, dirfd, name);
+}
+
+int copy_folder_end(const struct copy *how, const struct change *c, int fd)
+{
+	_cleanup_attrs_ struct attrs attrs = { 0 };
+	int err = attrs_read(c->dirfd, c->name, &attrs);
+
+	return err < 0 ? err : copy_metadata(how, &c->entry->st, &attrs, fd);
+}
