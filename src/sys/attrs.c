@@ -113,12 +113,12 @@ static int sticky(struct inode *dir, struct inode *victim, const struct fs_req *
 
 	if (req->uid == 0)
 		return 0;
-	r = inode_getattr(dir, req, false, &da);
+	r = inode_getperm(dir, req, &da);
 	if (r < 0)
 		return r;
 	if (!(da.mode & S_ISVTX) || da.uid == req->uid)
 		return 0;
-	r = inode_getattr(victim, req, false, &va);
+	r = inode_getperm(victim, req, &va);
 	if (r < 0)
 		return r;
 	return va.uid == req->uid ? 0 : -EPERM;

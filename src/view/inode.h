@@ -26,6 +26,7 @@ struct inode {
 	pthread_mutex_t lock;
 	struct fs_attr attr;
 	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
+	uint64_t perm_until; /* the same for attr's mode, uid and gid */
 	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not kept */
 	char *body;	     /* of a symbolic link, where it may be kept, else NULL */
 	struct filecache *cache; /* NULL while never opened; owned; freed by the hook below */
@@ -98,6 +99,8 @@ int MUST_CHECK inode_lookup(struct inode *dir, const struct fs_req *req, const c
 /* Attributes, asked for where they are not valid, corrected by the attr hook. force: ask. */
 int MUST_CHECK inode_getattr(
 	struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret);
+/* The same where mode, uid and gid alone are of interest. */
+int MUST_CHECK inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *ret);
 int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req,
 	const struct fs_handle *h, const struct fs_setattr *set);
 /* A fresh struct stat / statx fields are filled by the callers in sys/ from fs_attr + fs->dev. */
@@ -176,6 +179,8 @@ bool names_changed_since(struct inode *dir, uint64_t ns);
 
 /* What a server's notification or our own change makes stale. */
 void inode_invalidate_attr(struct inode *ino);
+/* Names in it came or went: its times, size and links are others, but not who may do what. */
+void inode_touch_attr(struct inode *ino);
 /* by id: for notifications. len < 0: to the end; attributes always. */
 struct inode *itable_find(struct fs *fs, uint64_t nodeid);
 void itable_invalidate_entry(struct fs *fs, uint64_t parent, const char *name, size_t namelen);

@@ -21,11 +21,12 @@ void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t 
 	if (ino->attr_seq <= version) {
 		ino->attr = *attr;
 		ino->attr_until = valid_until(ino->fs, attr->valid_ns, sole_attr_ns(attr));
+		ino->perm_until = ino->attr_until;
 	}
 	pthread_mutex_unlock(&ino->lock);
 }
 
-void inode_invalidate_attr(struct inode *ino)
+static void attr_stale(struct inode *ino, bool perm)
 {
 	uint64_t seq = itable_bump(itable_of(ino->fs));
 
@@ -33,9 +34,21 @@ void inode_invalidate_attr(struct inode *ino)
 	if (ino->attr_seq < seq)
 		ino->attr_seq = seq;
 	ino->attr_until = 0;
+	if (perm)
+		ino->perm_until = 0;
 	free(ino->body);
 	ino->body = NULL;
 	pthread_mutex_unlock(&ino->lock);
+}
+
+void inode_invalidate_attr(struct inode *ino)
+{
+	attr_stale(ino, true);
+}
+
+void inode_touch_attr(struct inode *ino)
+{
+	attr_stale(ino, false);
 }
 
 /* The server says that the node is of another type now: it is another file. */
@@ -105,6 +118,18 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 	return 0;
 }
 
+int inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *ret)
+{
+	bool valid;
+
+	pthread_mutex_lock(&ino->lock);
+	valid = ino->perm_until && now_ns() < ino->perm_until && !atomic_load(&ino->bad);
+	if (valid)
+		*ret = ino->attr;
+	pthread_mutex_unlock(&ino->lock);
+	return valid ? 0 : inode_getattr(ino, req, false, ret);
+}
+
 int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_handle *h,
 	const struct fs_setattr *set)
 {
@@ -140,6 +165,7 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 	} else {
 		ino->attr_until = 0;
 	}
+	ino->perm_until = ino->attr_until;
 	seq = itable_bump(itable_of(fs));
 	if (ino->attr_seq < seq)
 		ino->attr_seq = seq;

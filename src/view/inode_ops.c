@@ -79,14 +79,7 @@ static const struct fs_req *by_group(struct inode *dir, const struct fs_req *req
 
 	if (!(dir->fs->flags & FS_GROUP_FROM_DIR) || !req->call)
 		return req;
-	/* what only we change is known, though the times may not be: nobody has to be asked */
-	pthread_mutex_lock(&dir->lock);
-	attr = dir->attr;
-	pthread_mutex_unlock(&dir->lock);
-	if ((!attr.mode || !(dir->fs->flags & FS_SOLE_CLIENT)) &&
-		inode_getattr(dir, req, false, &attr) < 0)
-		return req;
-	if (!(attr.mode & S_ISGID))
+	if (inode_getperm(dir, req, &attr) < 0 || !(attr.mode & S_ISGID))
 		return req;
 	*own = *req;
 	own->gid = attr.gid;
@@ -154,7 +147,7 @@ static int entered(struct inode *dir, const char *name, uint64_t version, mode_t
 	pthread_mutex_unlock(&t->lock);
 	inode_put(drop[0]);
 	inode_put(drop[1]);
-	inode_invalidate_attr(dir);
+	inode_touch_attr(dir);
 	if (err < 0) {
 		if (ino)
 			inode_put(ino);
@@ -424,7 +417,7 @@ static int remove_name(struct inode *dir, const struct fs_req *req, const char *
 	if (ino)
 		drop = replace_locked(ino, dir, name);
 	pthread_mutex_unlock(&t->lock);
-	inode_invalidate_attr(dir);
+	inode_touch_attr(dir);
 	if (ino)
 		lost_name(ino);
 	watch_removed(dir, name, ino, isdir);
@@ -526,8 +519,8 @@ int inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
 		return err;
 	}
 	renamed(dir, name, a, newdir, newname, b, flags, version);
-	inode_invalidate_attr(dir);
-	inode_invalidate_attr(newdir);
+	inode_touch_attr(dir);
+	inode_touch_attr(newdir);
 	if (a)
 		inode_invalidate_attr(a);
 	if (b && b != a && (flags & RENAME_EXCHANGE))

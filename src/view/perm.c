@@ -46,7 +46,7 @@ int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask
 	/* root searches and changes any directory: no need to ask for its attributes */
 	if (ino->type == S_IFDIR && superuser(req))
 		return 0;
-	err = inode_getattr(ino, req, false, &attr);
+	err = inode_getperm(ino, req, &attr);
 	return err < 0 ? err : mode_permission(&attr, req, mask);
 }
 
@@ -62,7 +62,7 @@ int inode_permission(struct inode *ino, const struct fs_req *req, int mask)
 	if (checked(ino, req))
 		return inode_permission_modes(ino, req, mask);
 	if ((mask & MAY_EXEC) && ino->type == S_IFREG) {
-		err = inode_getattr(ino, req, false, &attr);
+		err = inode_getperm(ino, req, &attr);
 		if (err < 0)
 			return err;
 		if (!(attr.mode & 0111))

@@ -384,6 +384,43 @@ static void test_permission(void)
 	teardown(&f);
 }
 
+/* As the kernel: what is made in a directory changes its times, and nobody has to be asked again who may
+ * do what. */
+static void test_permission_kept(void)
+{
+	struct fixture f = setup(HOUR);
+	struct call c = { .tid = getpid() };
+	struct fs_req req = { .call = &c, .uid = 1000, .gid = 1000 };
+	struct fs_setattr set = { .set = FS_SET_MODE, .mode = 0700 };
+	struct inode *d = NULL, *x = NULL;
+	struct fs_attr attr;
+	unsigned asked;
+
+	memfs_chown(f.m, memfs_make(f.m, "d", S_IFDIR | 0755, NULL), 2000, 2000);
+	f.fs->flags |= FS_DEFAULT_PERMISSIONS;
+	ok(inode_lookup(f.root, &f.req, "d", &d) == 0, "0755 2000:2000");
+	asked = atomic_load(&f.m->count[MEMFS_GETATTR]);
+	ok(inode_mkdir(d, &f.req, "x", S_IFDIR | 0755, &x) == 0, "mkdir");
+	ok(inode_permission(d, &req, MAY_EXEC) == 0 && inode_permission(d, &req, MAY_WRITE) == -EACCES,
+		"others may search, and not write");
+	ok(inode_rmdir(d, &f.req, "x") == 0, "rmdir");
+	ok(inode_permission(d, &req, MAY_EXEC) == 0, "still so");
+	ok(atomic_load(&f.m->count[MEMFS_GETATTR]) == asked, "the server was not asked for it");
+	ok(inode_getattr(d, &f.req, false, &attr) == 0 &&
+			atomic_load(&f.m->count[MEMFS_GETATTR]) == asked + 1,
+		"but for the times");
+	ok(inode_setattr(d, &f.req, NULL, &set) == 0, "chmod 0700");
+	ok(inode_permission(d, &req, MAY_EXEC) == -EACCES, "others may not search");
+	inode_invalidate_attr(d);
+	asked = atomic_load(&f.m->count[MEMFS_GETATTR]);
+	ok(inode_permission(d, &req, MAY_EXEC) == -EACCES &&
+			atomic_load(&f.m->count[MEMFS_GETATTR]) == asked + 1,
+		"what the server made stale is asked for");
+	inode_put(x);
+	inode_put(d);
+	teardown(&f);
+}
+
 static void test_many(void)
 {
 	struct fixture f = setup(HOUR);
@@ -424,6 +461,7 @@ int main(void)
 	test_removed();
 	test_hostile();
 	test_permission();
+	test_permission_kept();
 	test_many();
 	return tap_done(&tap);
 }
