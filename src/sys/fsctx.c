@@ -15,7 +15,9 @@
 
 #include "base/log.h"
 #include "engine/guestmem.h"
+#include "sys/bind.h"
 #include "sys/fsargs.h"
+#include "sys/fsctx.h"
 #include "sys/ids.h"
 #include "sys/mountint.h"
 #include "sys/table.h"
@@ -23,21 +25,7 @@
 #define FSOPEN_CLOEXEC_ 1
 #define OPTIONS_MAX 4096
 
-enum phase { CTX_CONFIG, CTX_CREATED, CTX_MOUNTED, CTX_ATTACHED };
-
-/* A context (fsopen, fspick), later the mount that fsmount() made of it. */
-struct fsctx {
-	atomic_int refs;      /* the context's file, the mount's file */
-	pthread_mutex_t lock; /* all below; not held over requests */
-	enum phase phase;
-	char *type, *source;
-	char *options;	      /* "a,b=c" */
-	unsigned long flags;
-	char *message;	      /* for read(2): "e ..."; NULL: none */
-	struct mount *picked; /* fspick: to be reconfigured; referenced */
-};
-
-static void ctx_put(struct fsctx *x)
+void fsctx_put(struct fsctx *x)
 {
 	if (atomic_fetch_sub(&x->refs, 1) != 1)
 		return;
@@ -47,13 +35,14 @@ static void ctx_put(struct fsctx *x)
 	free(x->message);
 	if (x->picked)
 		mount_put(x->picked);
+	path_release(&x->tree);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
 }
 
 static void ctx_last_close(struct vfile *vf)
 {
-	ctx_put(vf->priv);
+	fsctx_put(vf->priv);
 }
 
 /* One message, as the kernel gives them; -ENODATA when there is none. */
@@ -98,7 +87,7 @@ static enum verdict ctx_answer(
 	int r = mem < 0 ? -errno : vfile_new_device(c->um->files, mem, ops, x, &vf);
 
 	if (r < 0) {
-		ctx_put(x);
+		fsctx_put(x);
 		return call_return(c, r);
 	}
 	return guestfd_answer(c, vf->place, cloexec ? O_CLOEXEC : 0, ZONE_HOT);
@@ -113,19 +102,30 @@ static struct fsctx *ctx_of(
 	return (*ret_vf)->ops == ops ? (*ret_vf)->priv : NULL;
 }
 
-static struct fsctx *ctx_new(const char *type)
+struct fsctx *fsctx_mount_of(struct call *c, int fd, struct vfile **ret_vf)
+{
+	return ctx_of(c, fd, &mount_ops, ret_vf);
+}
+
+enum verdict fsctx_answer_mount(struct call *c, struct fsctx *x, bool cloexec)
+{
+	return ctx_answer(c, x, &mount_ops, cloexec);
+}
+
+struct fsctx *fsctx_new(const char *type)
 {
 	struct fsctx *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return NULL;
+	x->tree = (struct path)PATH_INIT;
 	atomic_init(&x->refs, 1);
 	pthread_mutex_init(&x->lock, NULL);
 	x->type = strdup(type);
 	x->options = strdup("");
 	if (x->type && x->options)
 		return x;
-	ctx_put(x);
+	fsctx_put(x);
 	return NULL;
 }
 
@@ -135,7 +135,7 @@ static int type_known(struct call *c, const char *type)
 	struct server server = { NULL };
 	int r;
 
-	if (mount_type_is_fuse(type) || mount_type_is_memory(type))
+	if (mount_type_is_fuse(type) || mount_type_is_ours(type))
 		return 0;
 	r = server_find(c->um->servers, type, &server);
 	server_release(&server);
@@ -159,7 +159,7 @@ enum verdict sys_fsopen(struct call *c)
 	r = type_known(c, type);
 	if (r < 0)
 		return call_return(c, r);
-	x = ctx_new(type);
+	x = fsctx_new(type);
 	if (!x)
 		return call_return(c, -ENOMEM);
 	snprintf(c->what, sizeof(c->what), "%s", type);
@@ -231,7 +231,7 @@ static int set_value(struct fsctx *x, const char *key, const char *value)
 /* A source is nothing but a word where there is no image. */
 static const char *source_of(const struct fsctx *x)
 {
-	return x->source || !mount_type_is_memory(x->type) ? x->source : "none";
+	return x->source || !mount_type_is_ours(x->type) ? x->source : "none";
 }
 
 static int check_served(struct call *c, struct fsctx *x, char **ret_message)
@@ -440,7 +440,7 @@ enum verdict sys_fspick(struct call *c)
 		return CONTINUE;
 	if (p.inode != p.mnt->root)
 		return call_return(c, -EINVAL);
-	x = ctx_new(p.mnt->type);
+	x = fsctx_new(p.mnt->type);
 	if (!x)
 		return call_return(c, -ENOMEM);
 	x->picked = mount_get(p.mnt);
@@ -461,6 +461,26 @@ static int move_target(struct call *c, struct path *ret)
 		(flags & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0) |
 			(flags & MOVE_MOUNT_T_EMPTY_PATH ? PATH_EMPTY : 0),
 		ret);
+}
+
+/* What open_tree(2) has copied: a bind. Its file system may have ended since. */
+static int attach_tree(struct call *c, struct fsctx *x)
+{
+	_cleanup_path_ struct path where = PATH_INIT;
+	_cleanup_mount_ struct mount *m = NULL;
+	struct fs *fs = x->tree.kind == PATH_VIRTUAL ? x->tree.mnt->fs : NULL;
+	int r = move_target(c, &where);
+
+	if (r < 0)
+		return r;
+	if (fs && !fs_join(fs))
+		return -EINVAL;
+	r = um_bind(c->um, &x->tree, &where, x->flags, &m);
+	if (r == 0)
+		atomic_store(&m->flags, x->flags); /* and not those of what it shows */
+	if (fs)
+		umount_leave(c->um, fs);
+	return r;
 }
 
 static int attach(struct call *c, struct fsctx *x)
@@ -520,11 +540,11 @@ static enum verdict move_real(struct call *c, unsigned flags)
 		from_flags | PATH_REALIZE, &from);
 	if (r == 0 && for_view)
 		r = fs_check_dirfd(c, call_fd(c, 0), &from);
-	if (r == 0 && from.kind == PATH_VIRTUAL)
-		r = -EINVAL;
 	if (r == 0)
 		r = path_resolve_arg(c, &c->um->view, call_fd(c, 2), call_addr(c, 3),
 			to_flags | PATH_REALIZE, &to);
+	if (r == 0 && from.kind == PATH_VIRTUAL)
+		return call_return(c, to.name ? mount_move(c, &from, &to) : -EINVAL);
 	if (r == 0 && for_view)
 		r = fs_check_dirfd(c, call_fd(c, 2), &to);
 	if (r == 0 && for_view)
@@ -557,7 +577,7 @@ enum verdict sys_move_mount(struct call *c)
 	pthread_mutex_unlock(&x->lock);
 	if (r < 0)
 		return call_return(c, r);
-	r = attach(c, x);
+	r = x->tree.kind == PATH_NATIVE ? attach(c, x) : attach_tree(c, x);
 	if (r < 0) {
 		pthread_mutex_lock(&x->lock);
 		x->phase = CTX_MOUNTED;

@@ -272,10 +272,9 @@ static int do_bind(struct call *c, const struct path *from, const char *target, 
 	return r < 0 ? r : um_bind(c->um, from, &where, mount_flags_new(flags & ~(unsigned long)MS_RDONLY), &m);
 }
 
-/* MS_MOVE of a mount of the view: the moved one is a new mount of the same file system. */
-static int do_move(struct call *c, const struct path *from, const char *target)
+/* The moved one is a new mount of the same file system. */
+int mount_move(struct call *c, const struct path *from, const struct path *where)
 {
-	_cleanup_path_ struct path where = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL, *old = mount_get(from->mnt);
 	int r;
 
@@ -285,18 +284,28 @@ static int do_move(struct call *c, const struct path *from, const char *target)
 		return -EINVAL;
 	if (old->rule)
 		return -EPERM;
-	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
-	if (r == 0 && where.kind == PATH_VIRTUAL && where.mnt == old)
-		r = -ELOOP;
-	if (r == 0)
-		r = um_bind(c->um, from, &where, 0, &m);
+	if (where->kind == PATH_VIRTUAL && where->mnt == old)
+		return -ELOOP;
+	r = um_bind(c->um, from, where, 0, &m);
 	if (r < 0)
 		return r;
 	r = view_detach(&c->um->view, old, 0);
 	mount_ended(r < 0 ? m : old);
 	if (r < 0 && view_detach(&c->um->view, m, MNT_DETACH) < 0)
-		log_warn("%s: a failed move left a mount there", target);
+		log_warn("%s: a failed move left a mount there", where->name);
 	return r;
+}
+
+/* MS_MOVE of a mount of the view. */
+static int do_move(struct call *c, const struct path *from, const char *target)
+{
+	_cleanup_path_ struct path where = PATH_INIT;
+	int r;
+
+	if (!ids_may_mount(c))
+		return -EPERM;
+	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
+	return r < 0 ? r : mount_move(c, from, &where);
 }
 
 /* Is the target on a mount of the view, where the kernel can put nothing? 1, 0 or -errno. */

@@ -42,8 +42,7 @@ static bool same(const struct mount_pending *a, const struct mount_pending *b)
 	       !((a->flags ^ b->flags) & MS_RDONLY);
 }
 
-/* One more user of a file system that has any. */
-static bool join(struct fs *fs)
+bool fs_join(struct fs *fs)
 {
 	int n = atomic_load(&fs->mounted);
 
@@ -76,7 +75,7 @@ static int find(
 			pthread_mutex_unlock(&ms->lock);
 			return 0;
 		}
-		joined = join(q->mnt->fs);
+		joined = fs_join(q->mnt->fs);
 		if (joined)
 			*ret = mount_get(q->mnt);
 		else

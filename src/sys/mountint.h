@@ -27,6 +27,8 @@ bool mount_type_is_overlay(const char *type);
 bool mount_type_is_ours(const char *type);
 /* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */
 int MUST_CHECK mount_set_flags(struct call *c, struct mount *m, unsigned long flags);
+/* Moves a mount of the view, whose root `from` is, to a place that has a name. */
+int MUST_CHECK mount_move(struct call *c, const struct path *from, const struct path *where);
 /* Would mount_fuse() take this data? */
 int MUST_CHECK mount_fuse_check(struct call *c, const char *data);
 /* A server's mount of its open /dev/fuse. data as for mount(2). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls about mounts that are there: open_tree(2), mount_setattr(2), statmount(2), listmount(2).
+ * Calls about mounts that are there: statmount(2), listmount(2).
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -15,111 +15,6 @@
 #include "sys/mountint.h"
 #include "sys/opath.h"
 #include "sys/table.h"
-
-#define OPEN_TREE_CLONE_ 1u
-#define AT_RECURSIVE_ 0x8000
-#define MOUNT_ATTR_SIZE_MAX 4096
-
-/* open_tree without a clone is open(2) with O_PATH, and only then something of a view. */
-enum verdict sys_open_tree(struct call *c)
-{
-	_cleanup_at_ struct at a = AT_INIT;
-	unsigned flags = (unsigned)c->args[2];
-
-	if (flags & ~(AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE_ | AT_SYMLINK_NOFOLLOW |
-			    OPEN_TREE_CLONE_ | O_CLOEXEC))
-		return CONTINUE; /* EINVAL */
-	if (!at_resolve(&a, c, call_fd(c, 0), 1,
-		    (flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
-			    (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0)))
-		return a.verdict;
-	if (a.p.kind != PATH_VIRTUAL)
-		return CONTINUE;
-	if (flags & OPEN_TREE_CLONE_)
-		return call_return(c, -EPERM);
-	return opath_virtual(&a, (int)(O_PATH | (flags & O_CLOEXEC)));
-}
-
-enum verdict sys_open_tree_attr(struct call *c)
-{
-	return sys_open_tree(c);
-}
-
-/* ---- mount_setattr ---- */
-
-/* As struct mount_attr of <linux/mount.h>. */
-struct attr {
-	uint64_t set, clr, propagation, userns_fd;
-};
-
-static int read_attr(struct call *c, struct attr *ret)
-{
-	size_t size = (size_t)c->args[4];
-	char rest[MOUNT_ATTR_SIZE_MAX];
-	int r;
-
-	if (size < sizeof(*ret))
-		return -EINVAL;
-	if (size > sizeof(rest))
-		return -E2BIG;
-	r = guest_read(c, call_addr(c, 3), rest, size);
-	if (r < 0)
-		return r;
-	for (size_t i = sizeof(*ret); i < size; i++) {
-		if (rest[i])
-			return -E2BIG;
-	}
-	memcpy(ret, rest, sizeof(*ret));
-	return 0;
-}
-
-static int set_attr(struct call *c, struct mount *m, const struct attr *a)
-{
-	const unsigned long atime = MS_RELATIME | MS_NOATIME;
-	unsigned long set, clr;
-	int r = mount_attr_flags(a->set, &set);
-
-	if (r == 0)
-		r = mount_attr_flags(a->clr & ~(uint64_t)MOUNT_ATTR__ATIME, &clr);
-	if (r < 0)
-		return r;
-	clr &= ~atime;
-	if ((a->clr & MOUNT_ATTR__ATIME) == MOUNT_ATTR__ATIME)
-		clr |= atime; /* replaced by what is set */
-	else if (a->clr & MOUNT_ATTR__ATIME || a->set & MOUNT_ATTR__ATIME)
-		return -EINVAL;
-	else
-		set &= ~atime;
-	return mount_set_flags(c, m, (m->flags & ~clr) | set);
-}
-
-enum verdict sys_mount_setattr(struct call *c)
-{
-	_cleanup_path_ struct path p = PATH_INIT;
-	unsigned flags = (unsigned)c->args[2];
-	struct attr a;
-	int r;
-
-	if (!view_has_mounts(&c->um->view))
-		return CONTINUE;
-	r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
-		(flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
-			(flags & AT_EMPTY_PATH ? PATH_EMPTY : 0),
-		&p);
-	if (r == 0 && p.kind != PATH_VIRTUAL)
-		return CONTINUE;
-	if (r == 0 && p.inode != p.mnt->root)
-		r = -EINVAL;
-	if (r == 0 && mount_is_foreign(c, p.mnt))
-		r = -EPERM;
-	if (r == 0)
-		r = read_attr(c, &a);
-	if (r == 0 && (a.set | a.clr))
-		r = set_attr(c, p.mnt, &a);
-	return call_return(c, r);
-}
-
-/* ---- statmount, listmount ---- */
 
 /* As struct mnt_id_req and struct statmount, which are newer than the headers here. */
 struct id_req {

@@ -129,7 +129,8 @@ int MUST_CHECK mount_note_image(struct mount_pending *p, int image, uint64_t off
  * that is mounted likewise; -EINTR, or what view_mount() says. */
 int MUST_CHECK mount_again(
 	struct mountsrv *ms, struct call *c, const struct mount_pending *p, bool dry_run);
-/* umount.c: gives up what a count of fs->mounted held; the last one ends the file system. */
+/* One more user of a file system, if it has any: then umount_leave(), and the last one ends it. */
+bool fs_join(struct fs *fs);
 void umount_leave(struct um *um, struct fs *fs);
 
 #endif

@@ -139,4 +139,48 @@ has "its arguments" "$OUT" "arguments: $(printf 'EINVAL %.0s' {1..10})ENOTSUP EI
 [ "$(id -u)" = 0 ] || has "of nothing of the view" "$OUT" "others: ENODEV EINVAL EBADF EINVAL EINVAL EINVAL EINVAL \
 EBADF ENOENT EINVAL EBADF ENOENT EBADF EINVAL EINVAL"
 has "its file takes nothing from a pipe" "$OUT" "splice: EINVAL EBADF EINVAL"
+
+# What newer mount(8) programs make of --bind, --move and "-o bind,ro"
+cat >trees.py <<'PYTHON'
+import ctypes, errno, os, struct
+libc = ctypes.CDLL(None, use_errno=True)
+def call(nr, *args):
+    r = libc.syscall(nr, *[ctypes.c_char_p(a) if isinstance(a, bytes) else ctypes.c_long(a) for a in args])
+    return r if r >= 0 else errno.errorcode[ctypes.get_errno()]
+OPEN_TREE, MOVE_MOUNT, SETATTR, OPEN_TREE_ATTR, AT = 428, 429, 442, 467, -100
+CLONE, EMPTY, RDONLY = 1, 0x1000, struct.pack("4Q", 1, 0, 0, 0)
+def look(path):
+    try:
+        open(path + "/new", "w").close()
+        return "writable"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+fd = call(OPEN_TREE, AT, b"folder", CLONE | os.O_CLOEXEC)
+print("of the host:", call(MOVE_MOUNT, fd, b"", AT, b"mnt2", 4), os.listdir("mnt2"), call(MOVE_MOUNT, fd, b"", AT, b"mnt2", 4))
+os.system("mount disk.img mnt")
+fd = call(OPEN_TREE, AT, b"mnt/dir", CLONE | 0x8000)
+print("of a mount:", call(SETATTR, fd, b"", EMPTY, RDONLY, 32), call(MOVE_MOUNT, fd, b"", AT, b"mnt3", 4),
+      os.listdir("mnt3"), look("mnt3"), look("mnt/dir"), call(SETATTR, fd, b"", EMPTY, RDONLY, 32))
+fd = call(OPEN_TREE, AT, b"mnt3", 0)
+print("moved:", call(MOVE_MOUNT, fd, b"", AT, b"mnt4", 4), os.listdir("mnt3"), os.listdir("mnt4"), look("mnt4"))
+print("by name:", call(MOVE_MOUNT, AT, b"mnt4", AT, b"mnt3", 0), call(MOVE_MOUNT, AT, b"mnt/dir", AT, b"mnt4", 0))
+if (fd := call(OPEN_TREE_ATTR, AT, b"mnt", CLONE, RDONLY, 32)) != "ENOSYS":
+    print("with flags:", call(MOVE_MOUNT, fd, b"", AT, b"mnt4", 4), look("mnt4"))
+fd = call(OPEN_TREE, AT, b"mnt", CLONE)
+os.system("umount mnt2 mnt3; umount -q mnt4; umount mnt")
+print("gone:", call(MOVE_MOUNT, fd, b"", AT, b"mnt4", 4))
+print("wrong:", call(OPEN_TREE, AT, b"missing", CLONE), call(OPEN_TREE, -1, b"x", CLONE), call(OPEN_TREE, AT, b"mnt", 0x8000),
+      call(OPEN_TREE, AT, b"mnt", 1 << 30))
+PYTHON
+mkdir -p folder mnt4 && touch folder/file
+gives "open_tree, move_mount, mount_setattr" 0 um --root -- "$PYTHON" trees.py
+has "of the host" "$OUT" "of the host: 0 ['file'] EINVAL"
+has "of a mount" "$OUT" "of a mount: 0 0 ['file'] EROFS writable EINVAL"
+has "moved" "$OUT" "moved: 0 [] ['file', 'new'] EROFS"
+has "by name" "$OUT" "by name: 0 EINVAL"
+has "with flags" "$OUT" "with flags: 0 EROFS"
+has "gone" "$OUT" "gone: EINVAL"
+has "wrong" "$OUT" "wrong: ENOENT EBADF EINVAL EINVAL"
+clean_fs disk.img
 nothing_left
