@@ -182,5 +182,11 @@ has "by name" "$OUT" "by name: 0 EINVAL"
 has "with flags" "$OUT" "with flags: 0 EROFS"
 has "gone" "$OUT" "gone: EINVAL"
 has "wrong" "$OUT" "wrong: ENOENT EBADF EINVAL EINVAL"
+cat >locked.py <<'PYTHON'
+exec(open("trees.py").read().split("\nfd =")[0])
+fd = call(OPEN_TREE, AT, b"folder", CLONE)
+print(call(SETATTR, fd, b"", EMPTY, struct.pack("4Q", 0, 1, 0, 0), 32), call(MOVE_MOUNT, fd, b"", AT, b"mnt2", 4), look("mnt2"))
+PYTHON
+is "what --ro holds stays so" "$(um --root --ro "$PWD/folder" -- "$PYTHON" locked.py)" "EPERM 0 EROFS"
 clean_fs disk.img
 nothing_left
