@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/options.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/rundir.h"
 #include "cmd/fstab.h"
@@ -33,6 +35,8 @@ static const char help_text[] =
 	"      --ro PATH      what is there can be read and not be changed\n"
 	"      --rw PATH      what is there is as it is without --hide and --ro above it. Of rules on one path\n"
 	"                     the last holds, else the deepest\n"
+	"      --rootfs DIR   another system's tree as the root; the command begins there\n"
+	"      --host-basics  with --rootfs: /proc, /dev, /sys and /etc/resolv.conf are the host's\n"
 	"  -o server=TYPE=COMMAND\n"
 	"                     what serves a type of file system in this view\n"
 	"      --net LINK[,OPTIONS]\n"
@@ -59,6 +63,8 @@ enum id {
 	OPT_MOUNT,
 	OPT_BIND,
 	OPT_BIND_RO,
+	OPT_ROOTFS,
+	OPT_HOST_BASICS,
 	OPT_TMPFS,
 	OPT_HIDE,
 	OPT_RO,
@@ -94,6 +100,8 @@ static const struct known {
 	{ OPT_HIDE, 0, "hide", VALUE, "PATH[,empty]" },
 	{ OPT_RO, 0, "ro", VALUE, "a path" },
 	{ OPT_RW, 0, "rw", VALUE, "a path" },
+	{ OPT_ROOTFS, 0, "rootfs", VALUE, "a folder" },
+	{ OPT_HOST_BASICS, 0, "host-basics", NOTHING, NULL },
 	{ OPT_TMPFS, 0, "tmpfs", VALUE, "TARGET[:OPTIONS]" },
 	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
@@ -247,6 +255,12 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		return append_made(o, rule_spec(value, "ro"));
 	case OPT_RW:
 		return append_made(o, rule_spec(value, "rw"));
+	case OPT_ROOTFS:
+		o->run.rootfs = value;
+		return 0;
+	case OPT_HOST_BASICS:
+		o->host_basics = true;
+		return 0;
 	case OPT_TMPFS:
 		return append_made(o, tmpfs_spec(value));
 	case OPT_FSTAB:
@@ -350,6 +364,27 @@ static int parse_word(struct options *o, char **argv, int *i)
 	return apply(o, k, value);
 }
 
+/* The other root comes before all that is mounted in it, though it may be named after. */
+static int add_rootfs(struct options *o)
+{
+	static const char *const basics[] = { "/proc", "/dev", "/sys", "/etc/resolv.conf" };
+	char path[PATH_MAX];
+	struct stat st;
+	int r = append_made(o, str_printf("%s:/,bind", o->run.rootfs));
+
+	if (r < 0)
+		return r;
+	memmove(o->mounts + 1, o->mounts, (o->nmounts - 1) * sizeof(*o->mounts));
+	o->mounts[0] = o->made[o->nmade - 1];
+	for (size_t i = 0; o->host_basics && i < ARRAY_SIZE(basics) && r == 0; i++) {
+		/* what has no place in that tree, or is not there on the host, is left out */
+		snprintf(path, sizeof(path), "%s%s", o->run.rootfs, basics[i]);
+		if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode) && stat(basics[i], &st) == 0)
+			r = append_made(o, str_printf("none:%s,policy=host", basics[i]));
+	}
+	return r;
+}
+
 int options_parse(struct options *o, char **argv)
 {
 	int i;
@@ -365,6 +400,16 @@ int options_parse(struct options *o, char **argv)
 	}
 	if (argv[i] && strcmp(argv[i], "--") == 0)
 		i++;
+	if (o->host_basics && !o->run.rootfs) {
+		log_user("--host-basics is for --rootfs DIR");
+		return -EINVAL;
+	}
+	if (o->run.rootfs) {
+		int err = add_rootfs(o);
+
+		if (err < 0)
+			return err;
+	}
 	o->run.mounts = o->mounts;
 	o->run.servers = o->servers;
 	o->run.nets = o->nets;
@@ -372,7 +417,7 @@ int options_parse(struct options *o, char **argv)
 		o->run.argv = argv + i;
 		return 0;
 	}
-	o->shell[0] = getenv("SHELL");
+	o->shell[0] = o->run.rootfs ? NULL : getenv("SHELL");
 	if (!o->shell[0] || !o->shell[0][0])
 		o->shell[0] = (char *)(uintptr_t)"/bin/sh";
 	o->run.argv = o->shell;

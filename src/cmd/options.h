@@ -17,6 +17,7 @@ struct options {
 	size_t nmade;
 	char **nets; /* run.nets */
 	size_t nnets;
+	bool host_basics; /* --host-basics */
 	char **servers; /* run.servers */
 	size_t nservers;
 	char *shell[2]; /* run.argv where no command was given */

@@ -202,7 +202,7 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 		return err;
 	}
 	rq = (struct mount_request){ .source = source, .target = target, .options = options,
-		.cwd = cwd, .dry_run = r->o->dry_run };
+		.cwd = cwd, .from_host = true, .dry_run = r->o->dry_run };
 	err = um_mount(&r->um, NULL, &rq, &message);
 	if (err < 0)
 		log_user("%s", message ? message : strerror(-err));
@@ -371,7 +371,7 @@ static void hold_sigchld(void)
 static int start_command(struct run *r)
 {
 	struct spawn s = { .argv = r->o->argv, .envp = environ, .fd = { -1, -1, -1 },
-		.pgid = r->link->pgid };
+		.pgid = r->link->pgid, .cwd = r->o->rootfs ? "/" : NULL };
 	pid_t pid = 0;
 	int err = engine_spawn(r->um.engine, &s, &pid);
 

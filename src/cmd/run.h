@@ -8,6 +8,7 @@
 struct run_options {
 	char *const *argv;    /* the command, NULL-terminated */
 	bool root;	      /* --root */
+	const char *rootfs;   /* --rootfs or NULL: it is among the mounts; the command begins in its root */
 	const char *name;     /* --name or NULL */
 	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
 	char *const *servers; /* each "TYPE=COMMAND" (-o server=), NULL-terminated; or NULL */

@@ -131,6 +131,11 @@ static bool is_no_image(const struct job *j, mode_t mode)
 	return !is_fuse_type(j) && !S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode);
 }
 
+static unsigned source_flags(const struct job *j)
+{
+	return PATH_FOLLOW | (j->rq->from_host ? PATH_HOST_ROOT : 0);
+}
+
 /* Opens the source where it names a file of the view. */
 static int open_source(struct job *j)
 {
@@ -160,7 +165,7 @@ static int open_source(struct job *j)
 			j->part = (struct image_part){ .offset = ls.offset, .size = UINT64_MAX };
 		return 0;
 	}
-	r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &p);
+	r = path_resolve_abs(&j->um->view, &req, word, source_flags(j), &p);
 	if (r < 0)
 		return r;
 	free(j->source);
@@ -578,7 +583,7 @@ static int run_bind(struct job *j)
 	_cleanup_free_ char *word = absolute(j->rq->cwd, j->rq->source);
 	_cleanup_path_ struct path from = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
-	int r = word ? path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &from) : -ENOMEM;
+	int r = word ? path_resolve_abs(&j->um->view, &req, word, source_flags(j), &from) : -ENOMEM;
 
 	if (r == 0 && from.kind == PATH_REAL && faccessat(from.dirfd, from.last, F_OK, AT_EMPTY_PATH) < 0)
 		r = -errno;
@@ -602,7 +607,7 @@ static int run_rule(struct job *j)
 	int r = rule_parse(j->o.policy, &rule);
 
 	if (r < 0)
-		return fail(j, r, "policy=%s: it is hide, empty, ro or rw", j->o.policy);
+		return fail(j, r, "policy=%s: it is hide, empty, ro, rw or host", j->o.policy);
 	if (j->rq->dry_run) {
 		*j->ret_message = str_printf("%s %s", j->where.name, rule_says(rule));
 		return 0;

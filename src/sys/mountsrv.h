@@ -20,6 +20,7 @@ struct mount_request {
 	const char *options; /* "ro,noatime,server=CMD,...", may be NULL */
 	unsigned long flags; /* MS_*: or-ed with those that the options name */
 	const char *cwd;     /* what a relative source or target is relative to, may be NULL */
+	bool from_host;	     /* the source is meant from the host's root, whatever is mounted on that */
 	bool dry_run;	     /* say in *ret_message what would be done, do nothing */
 };
 

@@ -14,6 +14,7 @@ static const struct {
 	[RULE_HIDE] = { "hide", "is hidden" },
 	[RULE_EMPTY] = { "empty", "is shown empty" },
 	[RULE_RO] = { "ro", "is read-only" },
+	[RULE_HOST] = { "host", "is the host's" },
 	[RULE_RW] = { "rw", "is as it is, below what is read-only or hidden" },
 };
 
@@ -64,17 +65,36 @@ static int empty_source(struct um *um, bool dir, struct path *ret)
 	return path_resolve_abs(&um->view, NULL, path, PATH_NO_RULES, ret);
 }
 
+/* What the host has at this path, links followed. */
+static int host_source(const char *name, struct path *ret)
+{
+	_cleanup_free_ char *real = realpath(name, NULL);
+
+	if (!real)
+		return -errno;
+	ret->dirfd = open(real, O_PATH | O_CLOEXEC);
+	if (ret->dirfd < 0)
+		return -errno;
+	ret->kind = PATH_REAL;
+	ret->name = take_ptr(&real);
+	return 0;
+}
+
 int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
 {
 	unsigned long flags = mount_flags_new(rule == RULE_RO || rule == RULE_EMPTY ? MS_RDONLY : 0);
-	_cleanup_path_ struct path empty = PATH_INIT;
+	_cleanup_path_ struct path other = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
 	bool dir = false;
 	int r = is_directory(where, &dir);
 
 	if (r == 0 && rule == RULE_EMPTY)
-		r = empty_source(um, dir, &empty);
+		r = empty_source(um, dir, &other);
+	if (r == 0 && rule == RULE_HOST)
+		r = host_source(where->name, &other);
 	if (r == 0)
-		r = um_bind(um, rule == RULE_EMPTY ? &empty : where, where, flags, &m);
+		r = um_bind(um, other.name ? &other : where, where, flags, &m);
+	if (r == 0 && rule == RULE_HOST)
+		m->leads = take_ptr(&other.name);
 	return r < 0 ? r : view_set_rule(m, rule, where);
 }

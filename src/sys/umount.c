@@ -272,9 +272,10 @@ static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 {
 	int r;
 
-	if (m->rule) { /* it holds as long as the view does */
+	if (m->rule || m->target_len == 1) { /* it holds as long as the view does */
+		r = m->rule ? -EPERM : -EBUSY;
 		mount_put(m);
-		return -EPERM;
+		return r;
 	}
 	call_waits();
 	r = before_detach(um, c, m, flags);

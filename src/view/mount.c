@@ -87,6 +87,7 @@ static void mount_free(struct mount *m)
 {
 	free(m->host.path);
 	free(m->in_name);
+	free(m->leads);
 	free(m->target);
 	free(m->source);
 	free(m->type);
@@ -109,7 +110,7 @@ void mount_put(struct mount *m)
 				m->fs->free(m->fs);
 		}
 		atomic_fetch_sub(&m->view->nmounts, 1);
-		if (m->rule)
+		if (m->rule && m->rule != RULE_HOST)
 			atomic_fetch_sub(&m->view->nrules, 1);
 		mount_free(m);
 		m = parent;
@@ -328,13 +329,22 @@ struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)
 	return best;
 }
 
+/* A rule holds on every bind of what it covers; and a mount that covers something is seen where a rule shows that
+ * (but what the rule itself covers, which it is the newest on). */
+static bool lies_on(const struct mount *m, const struct mount *on)
+{
+	if (m->parent == on)
+		return true;
+	return (m->rule || on->rule) && m->parent->fs == on->fs && m->covers != on->root;
+}
+
 struct mount *view_mount_on(struct view *v, struct mount *on, struct inode *ino, bool rules)
 {
 	struct mount *m, *best = NULL;
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->parent == on && m->covers == ino && (rules || !m->rule))
+		if (m->covers == ino && (rules || !m->rule) && lies_on(m, on))
 			best = m;
 	if (best)
 		mount_get(best);

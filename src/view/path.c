@@ -74,7 +74,7 @@ static void walk_init(
 	w->touched = flags & PATH_REALIZE;
 	w->alive = false;
 	w->links = 0;
-	w->rest = "";
+	w->word = w->rest = "";
 	w->rest_buf = NULL;
 	w->parent = NULL;
 	w->dirfd = -1;
@@ -232,7 +232,7 @@ static int resolve(struct walk *w, int dirfd, const char *word)
 
 	if (!*word)
 		return w->flags & PATH_EMPTY ? resolve_empty(w, dirfd) : -ENOENT;
-	w->rest = word;
+	w->word = w->rest = word;
 	if (*word != '/' || (w->flags & PATH_IN_ROOT)) {
 		err = walk_start(w, dirfd);
 		if (err)

@@ -32,6 +32,7 @@ enum path_flag {
 	/* The name itself is meant, as by mkdir, unlink, rename: a last symbolic link is not followed
 	 * even before a trailing slash, and the last component may be missing. */
 	PATH_PARENT = 1 << 11,
+	PATH_HOST_ROOT = 1 << 13, /* from the host's root, where another is mounted on it */
 	PATH_NO_RULES = 1 << 12, /* as if there were no rules: for those who make them */
 };
 

@@ -23,9 +23,15 @@ int view_set_rule(struct mount *m, enum mount_rule rule, const struct path *wher
 		m->in.dev = st.st_dev;
 		m->in.ino = st.st_ino;
 	}
+	if (rule == RULE_RW && !m->parent && !m->leads) {
+		m->leads = strdup(m->target);
+		if (!m->leads)
+			return -ENOMEM;
+	}
 	m->rule = rule;
 	m->locked_ro = rule == RULE_RO || rule == RULE_EMPTY;
-	atomic_fetch_add(&m->view->nrules, 1);
+	if (rule != RULE_HOST)
+		atomic_fetch_add(&m->view->nrules, 1);
 	return 0;
 }
 
@@ -36,7 +42,7 @@ struct mount *view_rule_at(struct view *v, const char *path)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && !m->ns && m->rule && (!best || m->target_len >= best->target_len) &&
+		if (!m->parent && !m->ns && m->rule && m->rule != RULE_HOST && (!best || m->target_len >= best->target_len) &&
 			path_below(path, m->target) && len >= m->target_len)
 			best = m;
 	if (best)
@@ -51,7 +57,7 @@ struct mount *view_rule_over(struct view *v, const struct stat *st)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && m->rule && m->host.ino == st->st_ino && m->host.dev == st->st_dev)
+		if (!m->parent && m->rule && m->rule != RULE_HOST && m->host.ino == st->st_ino && m->host.dev == st->st_dev)
 			best = m;
 	if (best)
 		mount_get(best);

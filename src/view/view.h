@@ -28,6 +28,7 @@ enum mount_rule {
 	RULE_EMPTY, /* something empty is there */
 	RULE_RO,    /* what is there, read-only */
 	RULE_RW,    /* what is there, as if no rule were above it */
+	RULE_HOST,  /* what the host has there, whatever lies above it (it is no rule of the policy) */
 };
 
 struct mount {
@@ -53,6 +54,7 @@ struct mount {
 	uint64_t since_ns;    /* CLOCK_BOOTTIME, when it was attached */
 	enum mount_rule rule;
 	struct covered in;    /* of a rule on the host's tree: the folder that it is in, */
+	char *leads;	      /* RULE_RW on the host's tree, RULE_HOST: to this place of the host */
 	char *in_name;	      /* and its name there (or in the folder of m->covers) */
 	bool locked_ro;	      /* no remount makes it writable */
 	_Atomic pid_t server; /* the service task that serves it, 0 when not known */

@@ -31,6 +31,22 @@ static bool with_rules(const struct walk *w)
 	return view_has_rules(w->v) && !(w->flags & PATH_NO_RULES);
 }
 
+/* To a place of the host's tree from a mount that leads there. Where the guest's words name that place as it is on the
+ * host, without a link, the kernel comes to it by them as well. */
+static int leave_to_host(struct walk *w, struct mount *m)
+{
+	size_t n = m->target_len;
+
+	place_set_real(&w->at, m->leads, strlen(m->leads), -1);
+	walk_no_last(w, false);
+	w->touched = true;
+	if (!w->rest_buf && !(w->flags & PATH_REALIZE) && w->root_fd < 0 && w->c && w->rest == w->word + n &&
+		memcmp(w->word, m->target, n) == 0 && strcmp(m->target, m->leads) == 0)
+		w->touched = false;
+	mount_put(m);
+	return WALK_MORE;
+}
+
 /* Onto what lies on a place of a mount. */
 static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 {
@@ -42,6 +58,8 @@ static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 			mount_put(m);
 			return -ENOENT;
 		}
+		if (m->leads && w->root_fd < 0)
+			return leave_to_host(w, m);
 		if (w->flags & PATH_NO_XDEV) {
 			mount_put(m);
 			return -EXDEV;
@@ -65,11 +83,8 @@ int walk_cross(struct walk *w, struct mount *m)
 	w->touched = true;
 	w->start_link[0] = '\0';
 	walk_no_last(w, false);
-	if (m->rule == RULE_RW && !m->parent && w->root_fd < 0) {
-		place_set_real(&w->at, m->target, m->target_len, -1);
-		mount_put(m);
-		return WALK_MORE;
-	}
+	if (m->leads && w->root_fd < 0)
+		return leave_to_host(w, m);
 	return cross_on(w, m, inode_get(m->root));
 }
 
@@ -79,6 +94,8 @@ int walk_cross_here(struct walk *w)
 	struct mount *m;
 
 	if ((w->flags & PATH_MOUNTPOINT) && walk_rest_empty(w->rest))
+		return WALK_MORE;
+	if ((w->flags & PATH_HOST_ROOT) && len == 1)
 		return WALK_MORE;
 	m = view_first_mount(w->v, w->at.name, len, len - 1, !(w->flags & PATH_NO_RULES));
 	return m ? walk_cross(w, m) : WALK_MORE;
@@ -173,7 +190,8 @@ static bool cross_rule(struct walk *w, struct inode *child, int *ret)
 
 	if (!with_rules(w) || !child->fs->host_fd || fstat(inode_host_fd(child), &st) < 0)
 		return false;
-	m = view_rule_over(w->v, &st);
+	/* where a rule shows a place as it is, so are the mounts in it */
+	m = w->at.mnt->rule ? view_mount_over(w->v, 0, st.st_dev, st.st_ino) : view_rule_over(w->v, &st);
 	if (!m)
 		return false;
 	if (m->rule == RULE_HIDE && past_hidden(w, m)) {

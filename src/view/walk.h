@@ -53,6 +53,7 @@ struct walk {
 	bool touched;	      /* something that the kernel does not see was used: never native again */
 	bool alive;	      /* the guest waited still after all that was read of it so far */
 	int links;
+	const char *word;     /* what the guest said, */
 	const char *rest;     /* what is still to be walked */
 	char *rest_buf;	      /* owned: rest points into it once a link was followed */
 	/* the result's name */

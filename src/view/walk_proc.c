@@ -53,7 +53,17 @@ static int magic_to_real(struct walk *w, const char *path)
 		by_name.st_dev != st.st_dev || by_name.st_ino != st.st_ino))
 		return walk_real_error(w, -ENOENT);
 	place_set_real(&w->at, name, (size_t)n, take_fd(&fd));
-	return WALK_MORE;
+	/* /proc/PID/root: another root may lie on it */
+	return n == 1 ? walk_cross_here(w) : WALK_MORE;
+}
+
+/* /proc/PID/root, where another root lies on the host's? */
+static bool is_covered_root(struct walk *w, const char *link)
+{
+	_cleanup_mount_ struct mount *m = view_mount_at(w->v, "/");
+	char name[8];
+
+	return m && read_link(AT_FDCWD, link, name, sizeof(name)) == 1;
 }
 
 int walk_follow_magic(struct walk *w, size_t len)
@@ -87,7 +97,7 @@ int walk_follow_magic(struct walk *w, size_t len)
 		if (read_link(AT_FDCWD, path, name, sizeof(name)) > 0 && walk_is_ruled(w, path, name))
 			return walk_by_name(w, name);
 	}
-	if (!w->touched && walk_rest_empty(w->rest))
+	if (!w->touched && walk_rest_empty(w->rest) && !is_covered_root(w, path))
 		return WALK_NATIVE;
 	return magic_to_real(w, path);
 }

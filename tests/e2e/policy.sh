@@ -90,6 +90,14 @@ gives "--rw and --hide in any order" 0 um --rw other/deep --hide other --ro . --
 	ls other 2>/dev/null; echo x >other/deep/x; cat other/deep/x; touch y 2>/dev/null || echo refused'
 is "in any order" "$OUT" "x
 refused"
+gives "among other mounts" 0 um --tmpfs other --bind docs:project --ro . --hide docs/d -- sh -c '
+	echo x >other/x && ls other project; touch project/y; touch docs/y 2>/dev/null || echo refused'
+is "among other mounts" "$OUT" "other:
+x
+
+project:
+true
+refused"
 gives "the last on one path" 0 um --ro docs --rw docs -- touch docs/last
 gives "remount" 0 um --root --ro docs -- sh -c 'mount -o remount,bind,rw docs 2>/dev/null; touch docs/no 2>/dev/null || echo refused'
 is "remount" "$OUT" refused
@@ -115,7 +123,7 @@ $HERE/h is read-only"
 gives "what is not there" 125 um --hide nothing -- true
 has "what is not there" "$OUT" "nothing: No such file or directory"
 gives "a word that is none" 125 um -m none:docs,policy=what -- true
-has "a word that is none" "$OUT" "policy=what: it is hide, empty, ro or rw"
+has "a word that is none" "$OUT" "policy=what: it is hide, empty, ro, rw or host"
 
 # ---- while links are swapped ----
 mkdir ../race

@@ -2,7 +2,7 @@
 # The examples of README.md, as they stand.
 # timeout: 200
 . "$TOP/tests/e2e/lib.sh"
-need genisoimage mksquashfs fusermount findmnt
+need busybox genisoimage mksquashfs fusermount findmnt
 
 "$PYTHON" "$TOP/tests/lib/examples.py" "$TOP/README.md" >examples.sh
 gives "the examples" 0 bash examples.sh

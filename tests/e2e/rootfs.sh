@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Another system's tree as the root: busybox with a program of another libc, and a tree of Debian packages in which the
+# shell, the package manager and the compiler work.
+# timeout: 300
+. "$TOP/tests/e2e/lib.sh"
+need busybox musl-gcc gcc dpkg-deb
+
+# ---- busybox and musl ----
+mkdir -p b/bin b/proc b/dev b/sys b/etc b/tmp b/lib b/mnt
+cp "$(command -v busybox)" b/bin/busybox
+for name in sh ls cat pwd id chown mount umount touch readlink stat head; do ln -s busybox "b/bin/$name"; done
+echo 'root:x:0:0::/:/bin/sh' >b/etc/passwd
+: >b/etc/resolv.conf
+cat >m.c <<'C'
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	char exe[99];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	exe[n < 0 ? 0 : n] = '\0';
+	return printf("%d %s %s\n", argc, argv[0], exe) < 0;
+}
+C
+musl-gcc -o b/bin/m m.c
+cp -L "$(readelf -l b/bin/m | sed -n 's/.*interpreter: \(.*\)]/\1/p')" b/lib/
+gives "busybox" 0 um --rootfs b -- sh -ec 'pwd; ls /; cat /etc/passwd; echo new >/tmp/f; cd tmp; pwd; readlink -f ../bin/sh; ls ..//tmp'
+is "busybox" "$OUT" "/
+bin
+dev
+etc
+lib
+mnt
+proc
+sys
+tmp
+root:x:0:0::/:/bin/sh
+/tmp
+/bin/busybox
+f"
+is "it is a file of the tree" "$(cat b/tmp/f)" new
+gives "the host is not there" 1 um --rootfs b -- ls "$HERE/b"
+gives "the host's basics" 0 um --rootfs b --host-basics -- sh -ec '
+	m one; /bin/m; head -n 1 /proc/self/status; echo x >/dev/null; stat -c %t,%T /dev/null; cd /proc/self; cd ../..; pwd
+	ls /proc/self/root/ | head -n 1; cat /proc/self/root/etc/passwd; readlink /proc/self/exe; cd /proc; ls /sys >/dev/null; ls -d ../tmp'
+is "the host's basics" "$OUT" "2 m /bin/m
+1 /bin/m /bin/m
+Name:	head
+1,3
+/
+bin
+root:x:0:0::/:/bin/sh
+/bin/busybox
+../tmp"
+gives "with mounts of the host" 0 um --rootfs b --bind m.c:/mnt/../etc/resolv.conf --tmpfs /mnt -- sh -ec '
+	head -n 1 /etc/resolv.conf; touch /mnt/x; ls /mnt'
+is "with mounts" "$OUT" "#include <stdio.h>
+x"
+gives "as its root" 0 um --root --rootfs b --host-basics -- sh -c '
+	id -u; chown 0:0 /tmp/f; umount / 2>/dev/null || echo stays; umount /proc 2>/dev/null || echo stays; head -n 1 /proc/self/comm'
+is "as its root" "$OUT" "0
+stays
+stays
+head"
+gives "with rules" 0 um --rootfs b --host-basics --ro / --rw /tmp --hide /etc/passwd -- sh -c '
+	touch /etc/x 2>/dev/null || echo refused; touch /tmp/y && ls /tmp /etc; cat /etc/passwd 2>/dev/null; echo x >/dev/null && echo dev'
+is "with rules" "$OUT" "refused
+/etc:
+resolv.conf
+
+/tmp:
+f
+y
+dev"
+gives "the shell of the tree by default" 0 um --dry-run --rootfs b --host-basics
+is "the plan" "$(echo "$OUT" | tail -n 2)" "/etc/resolv.conf is the host's
+run /bin/sh"
+gives "basics of nothing" 125 um --host-basics -- true
+gives "no such folder" 125 um --rootfs nothing -- true
+
+# ---- Debian packages ----
+export LC_ALL=C
+pkgs='dash bash coreutils libc6 libc6-dev gcc-12 cpp-12 libgcc-12-dev libgcc-s1 binutils binutils-x86-64-linux-gnu dpkg tar sed grep debianutils diffutils libc-bin'
+files() {
+	for p in $pkgs; do dpkg -L "$p" 2>/dev/null || true; done
+	ldd /bin/bash /usr/bin/dpkg /usr/bin/dpkg-deb /bin/tar /bin/ls /usr/lib/gcc/x86_64-linux-gnu/12/cc1 /usr/bin/as \
+		/usr/bin/ld /bin/sed /bin/grep | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p;s/^\t\(\/[^ ]*\).*/\1/p' |
+		while read -r f; do echo "$f"; readlink -f "$f"; done
+}
+files | grep -v '/share/\(doc\|man\|locale\|info\)' | sed 's,^/\(lib\|bin\|sbin\|lib64\)/,/usr/\1/,' | sort -u |
+	while read -r f; do { [ -f "$f" ] || [ -L "$f" ]; } && echo "$f"; done >list || true
+mkdir -p d/tmp d/proc d/dev d/sys d/etc d/root d/var/lib/dpkg/updates d/var/lib/dpkg/info
+tar -cf - -T list 2>/dev/null | tar -xf - -C d
+for l in bin sbin lib lib64; do [ -e d/$l ] || ln -s usr/$l d/$l; done
+[ -e d/usr/bin/sh ] || ln -s dash d/usr/bin/sh
+: >d/var/lib/dpkg/status
+cat >d/root/p.c <<'C'
+#include <stdio.h>
+int main(void)
+{
+	return puts("compiled here") < 0;
+}
+C
+gives "the compiler" 0 um --rootfs d --host-basics -- bash -ec 'cd /root; gcc-12 -O2 -o p p.c; ./p; ls -l /root | wc -l'
+is "the compiler" "$OUT" "compiled here
+3"
+gives "the package manager" 0 um --root --rootfs d --host-basics -- bash -ec '
+	export TMPDIR=/tmp PATH=/usr/sbin:/usr/bin; mkdir -p /root/pkg/DEBIAN /root/pkg/usr/bin; cd /root
+	printf "Package: own\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: own\n" >pkg/DEBIAN/control
+	printf "#!/bin/sh\necho set up\n" >pkg/DEBIAN/postinst; chmod 755 pkg/DEBIAN/postinst
+	printf "#!/bin/sh\necho own program\n" >pkg/usr/bin/own; chmod 755 pkg/usr/bin/own
+	dpkg-deb -b pkg own.deb >/dev/null; dpkg --force-script-chrootless -i own.deb; own; dpkg -s own | grep Status'
+has "it is set up" "$OUT" "set up
+own program
+Status: install ok installed"
+nothing_left
