@@ -68,12 +68,51 @@ static void show_mount_stat(struct json_object *m)
 
 	printf("\n%s: FUSE 7.%s, in flight: %s\n", get(m, "target"), get(m, "protocol_minor"),
 		get(m, "in_flight"));
-	printf("%-20s %10s %10s %10s %10s\n", "REQUEST", "COUNT", "FAILED", "AVG us", "MAX us");
+	printf("opens: %s, kept: %s; reads: %s, kept: %s\n", get(m, "opens"), get(m, "opens_kept"),
+		get(m, "reads"), get(m, "reads_kept"));
+	printf("%-20s %10s %8s %9s %9s %9s %9s %9s\n", "REQUEST", "COUNT", "FAILED", "AVG us",
+		"50% us", "95% us", "99% us", "MAX us");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *r = json_object_array_get_idx(list, i);
 
-		printf("%-20s %10s %10s %10.1f %10.1f\n", get(r, "request"), get(r, "count"),
-			get(r, "failed"), number_of(r, "average_us"), number_of(r, "max_us"));
+		printf("%-20s %10s %8s %9.1f %9.1f %9.1f %9.1f %9.1f\n", get(r, "request"),
+			get(r, "count"), get(r, "failed"), number_of(r, "average_us"),
+			number_of(r, "p50_us"), number_of(r, "p95_us"), number_of(r, "p99_us"),
+			number_of(r, "max_us"));
+	}
+}
+
+/* In KiB, as df(1). */
+void show_df(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "mounts");
+
+	printf("%-20s %-10s %12s %12s %12s %s\n", "SOURCE", "TYPE", "KiB", "USED", "AVAILABLE",
+		"TARGET");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *m = json_object_array_get_idx(list, i);
+
+		if (*get(m, "error"))
+			printf("%-20s %-10s %38s %s\n", get(m, "source"), get(m, "type"),
+				get(m, "error"), get(m, "target"));
+		else
+			printf("%-20s %-10s %12.0f %12.0f %12.0f %s\n", get(m, "source"),
+				get(m, "type"), number_of(m, "size") / 1024,
+				(number_of(m, "size") - number_of(m, "free")) / 1024,
+				number_of(m, "available") / 1024, get(m, "target"));
+	}
+}
+
+void show_cache(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "mounts");
+
+	printf("%8s %8s %8s %14s %14s %s\n", "INODES", "FILES", "OPEN", "BYTES", "DIRTY", "TARGET");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *m = json_object_array_get_idx(list, i);
+
+		printf("%8s %8s %8s %14s %14s %s\n", get(m, "inodes"), get(m, "files"),
+			get(m, "open"), get(m, "bytes"), get(m, "dirty"), get(m, "target"));
 	}
 }
 
@@ -96,6 +135,12 @@ void show_stat(struct json_object *answer)
 	struct json_object *profile = NULL;
 	struct json_object *list = list_of(answer, "calls");
 
+	if (!list) { /* of one mount */
+		list = list_of(answer, "mounts");
+		for (size_t i = 0; list && i < json_object_array_length(list); i++)
+			show_mount_stat(json_object_array_get_idx(list, i));
+		return;
+	}
 	printf("%-20s %10s %10s %10s %10s %10s\n", "CALL", "CALLS", "CONTINUED", "FAILED", "AVG us",
 		"MAX us");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {

@@ -14,6 +14,10 @@ static const char usage_text[] =
 	"  ps                                   its processes\n"
 	"  mount [-t TYPE] [-o OPTIONS] SOURCE TARGET\n"
 	"  umount [-l] TARGET\n"
+	"  df                                   their sizes\n"
+	"  cache [ls|drop] [TARGET]             what is kept of their files; or forgets it\n"
+	"  stat --mount TARGET                  what its server was asked, how long it took, and how\n"
+	"                                       often it need not be\n"
 	"  stat [--profile[=SECONDS]]           calls that were caught, and their times; on what "
 	"they\n"
 	"                                       are spent from now on, for 1 second\n"
@@ -86,6 +90,28 @@ static struct json_object *ask_umount(const struct options *o)
 	return rq;
 }
 
+static struct json_object *ask_cache(const struct options *o)
+{
+	struct json_object *rq = json_object_new_object();
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
+	bool drop = o->nwords > 0 && strcmp(o->words[0], "drop") == 0;
+
+	put(rq, "target", o->words[1]);
+	put(rq, "cwd", cwd);
+	json_object_object_add(rq, "drop", json_object_new_boolean(drop));
+	return rq;
+}
+
+static struct json_object *ask_stat(const struct options *o)
+{
+	struct json_object *rq = json_object_new_object();
+	_cleanup_free_ char *cwd = getcwd(NULL, 0);
+
+	put(rq, "mount", o->mount);
+	put(rq, "cwd", cwd);
+	return rq;
+}
+
 static struct json_object *ask_level(const struct options *o)
 {
 	struct json_object *rq = json_object_new_object();
@@ -99,7 +125,9 @@ static const struct command commands[] = {
 	{ "ps", 0, 0, NULL, show_ps },
 	{ "mount", 2, 2, ask_mount, NULL },
 	{ "umount", 1, 1, ask_umount, NULL },
-	{ "stat", 0, 0, NULL, show_stat },
+	{ "cache", 0, 2, ask_cache, show_cache },
+	{ "df", 0, 0, NULL, show_df },
+	{ "stat", 0, 0, ask_stat, show_stat },
 	{ "trace", 0, 0, NULL, NULL },
 	{ "log-level", 0, 1, ask_level, show_level },
 };
@@ -221,6 +249,11 @@ int main(int argc, char **argv)
 			o.profile_ms = profile_ms(word[9] ? word + 10 : "1");
 			if (o.profile_ms <= 0)
 				return complain(&o, -EINVAL, "%s: not a number of seconds", word);
+		} else if (cmd && strcmp(cmd->name, "stat") == 0 &&
+			   (value = value_of(argv, &i, "--mount", "--mount"))) {
+			if (!*value)
+				return complain(&o, -EINVAL, "--mount needs a mount point");
+			o.mount = value;
 		} else if ((value = value_of(argv, &i, "-n", "--name"))) {
 			o.name = value;
 		} else if (cmd && strcmp(cmd->name, "mount") == 0 &&
@@ -239,6 +272,9 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return 125;
 	}
+	if (strcmp(cmd->name, "cache") == 0 && o.nwords > 0 && strcmp(o.words[0], "ls") != 0 &&
+		strcmp(o.words[0], "drop") != 0)
+		return complain(&o, -EINVAL, "umctl cache ls or drop, not %s", o.words[0]);
 	if (o.nwords < cmd->min)
 		return complain(
 			&o, -EINVAL, "%s needs more arguments; see umctl --help", cmd->name);

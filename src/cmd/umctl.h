@@ -12,6 +12,7 @@ struct options {
 	const char *type, *mount_options;
 	bool lazy;
 	long profile_ms; /* 0: no */
+	const char *mount; /* of stat: one mount alone */
 	char *words[3];	 /* the command's arguments */
 	int nwords;
 };
@@ -29,6 +30,8 @@ void put(struct json_object *o, const char *key, const char *value);
 void show_ls(struct json_object *answer);
 void show_ps(struct json_object *answer);
 void show_stat(struct json_object *answer);
+void show_df(struct json_object *answer);
+void show_cache(struct json_object *answer);
 void show_level(struct json_object *answer);
 
 /* umctl-view.c: a command that a running view answers. */

@@ -28,6 +28,10 @@ void ctl_stop(struct ctl *ctl);
 struct json_object *ctl_answer(struct um *um, struct json_object *request);
 
 struct mount;
+/* ctl/fsinfo.c: a JSON array, a mount each. target: canonical, that mount alone. -EINVAL: none is there;
+ * -errno of a write-back. */
+struct json_object *ctl_df(struct um *um);
+int MUST_CHECK ctl_cache(struct um *um, const char *target, bool drop, struct json_object **ret);
 /* ctl/fsstat.c: adds what is known of its server's requests to a JSON array. For view_each_mount. */
 void ctl_add_mount_stat(struct mount *m, void *array);
 

@@ -25,6 +25,9 @@ static struct json_object *op_stat(unsigned opcode, const struct fuse_op_stats *
 	add_count(o, "count", s->count);
 	add_count(o, "failed", s->errors);
 	add_us(o, "average_us", (double)s->ns / (double)s->count);
+	add_us(o, "p50_us", (double)fuse_op_percentile(s, 50));
+	add_us(o, "p95_us", (double)fuse_op_percentile(s, 95));
+	add_us(o, "p99_us", (double)fuse_op_percentile(s, 99));
 	add_us(o, "max_us", (double)s->ns_max);
 	return o;
 }
@@ -32,23 +35,30 @@ static struct json_object *op_stat(unsigned opcode, const struct fuse_op_stats *
 void ctl_add_mount_stat(struct mount *m, void *arg)
 {
 	struct json_object *o, *list;
-	struct fuse_stats s;
+	_cleanup_free_ struct fuse_stats *st = NULL;
 
 	if (!fuse_is(m->fs))
 		return;
-	fuse_conn_stats(m->fs, &s);
+	st = malloc(sizeof(*st));
+	if (!st)
+		return;
+	fuse_conn_stats(m->fs, st);
 	o = json_object_new_object();
 	list = json_object_new_array();
 	json_object_object_add(o, "target", json_text(m->target));
-	add_count(o, "protocol_minor", s.minor);
-	add_count(o, "in_flight", s.in_flight);
-	add_count(o, "bytes_sent", s.bytes_sent);
-	add_count(o, "bytes_received", s.bytes_received);
-	add_count(o, "bad_replies", s.bad_replies);
-	add_count(o, "notifications", s.notifications);
+	add_count(o, "protocol_minor", st->minor);
+	add_count(o, "in_flight", st->in_flight);
+	add_count(o, "bytes_sent", st->bytes_sent);
+	add_count(o, "bytes_received", st->bytes_received);
+	add_count(o, "bad_replies", st->bad_replies);
+	add_count(o, "notifications", st->notifications);
+	add_count(o, "opens", atomic_load(&m->fs->hits.opens));
+	add_count(o, "opens_kept", atomic_load(&m->fs->hits.opens_kept));
+	add_count(o, "reads", atomic_load(&m->fs->hits.reads));
+	add_count(o, "reads_kept", atomic_load(&m->fs->hits.reads_kept));
 	for (unsigned i = 0; i < FUSE_NR_OPCODES; i++)
-		if (s.op[i].count)
-			json_object_array_add(list, op_stat(i, &s.op[i]));
+		if (st->op[i].count)
+			json_object_array_add(list, op_stat(i, &st->op[i]));
 	json_object_object_add(o, "requests", list);
 	json_object_array_add(arg, o);
 }

@@ -262,6 +262,12 @@ static char *canonical(struct um *um, const char *cwd, const char *word)
 	return take_ptr(&p.name);
 }
 
+static struct json_object *no_mount(const char *target)
+{
+	return ctl_failure(
+		-EINVAL, "%s is not a mount point of this view (umctl ls lists them)", target);
+}
+
 static struct json_object *op_umount(struct um *um, struct json_object *rq)
 {
 	const char *target = text_of(rq, "target");
@@ -277,7 +283,7 @@ static struct json_object *op_umount(struct um *um, struct json_object *rq)
 	if (err == -EBUSY)
 		return ctl_failure(err, "%s is in use: end what uses it, or use umctl umount -l", target);
 	if (err == -EINVAL)
-		return ctl_failure(err, "%s is not a mount point of this view (umctl ls lists them)", target);
+		return no_mount(target);
 	if (err < 0)
 		return ctl_failure(err, "%s: %s", target, strerror(-err));
 	return success();
@@ -335,11 +341,62 @@ static struct json_object *op_profile(struct um *um, struct json_object *rq)
 	return success();
 }
 
-static struct json_object *op_stat(struct um *um, UNUSED struct json_object *rq)
+static struct json_object *op_df(struct um *um, UNUSED struct json_object *rq)
 {
-	struct json_object *o = success(), *list = json_object_new_array();
+	struct json_object *o = success();
+
+	json_object_object_add(o, "mounts", ctl_df(um));
+	return o;
+}
+
+static struct json_object *op_cache(struct um *um, struct json_object *rq)
+{
+	const char *target = text_of(rq, "target");
+	_cleanup_free_ char *path = target ? canonical(um, text_of(rq, "cwd"), target) : NULL;
+	struct json_object *o, *list = NULL;
+	int err = ctl_cache(um, path, flag_of(rq, "drop"), &list);
+
+	if (err == -EINVAL && target)
+		return no_mount(target);
+	if (err < 0)
+		return ctl_failure(err, "write-back: %s", strerror(-err));
+	o = success();
+	json_object_object_add(o, "mounts", list);
+	return o;
+}
+
+/* One mount's part of the statistics. */
+static struct json_object *mount_stat(struct um *um, const char *target, const char *cwd)
+{
+	_cleanup_free_ char *path = canonical(um, cwd, target);
+	struct json_object *o, *all = json_object_new_array(), *list = json_object_new_array();
+
+	view_each_mount(&um->view, ctl_add_mount_stat, all);
+	for (size_t i = 0; path && i < json_object_array_length(all); i++) {
+		struct json_object *m = json_object_array_get_idx(all, i);
+
+		if (strcmp(text_of(m, "target"), path) == 0)
+			json_object_array_add(list, json_object_get(m));
+	}
+	json_object_put(all);
+	if (json_object_array_length(list) == 0) {
+		json_object_put(list);
+		return no_mount(target);
+	}
+	o = success();
+	json_object_object_add(o, "mounts", list);
+	return o;
+}
+
+static struct json_object *op_stat(struct um *um, struct json_object *rq)
+{
+	struct json_object *o, *list;
 	int alive = 0, idle = 0;
 
+	if (text_of(rq, "mount"))
+		return mount_stat(um, text_of(rq, "mount"), text_of(rq, "cwd"));
+	o = success();
+	list = json_object_new_array();
 	if (um->trace)
 		trace_each(um->trace, add_stat, list);
 	engine_workers(um->engine, &alive, &idle);
@@ -373,6 +430,8 @@ static const struct {
 	const char *name;
 	struct json_object *(*fn)(struct um *um, struct json_object *rq);
 } ops[] = {
+	{ "cache", op_cache },
+	{ "df", op_df },
 	{ "hello", op_hello },
 	{ "log-level", op_log_level },
 	{ "ls", op_ls },

@@ -215,11 +215,16 @@ int cache_fill_read(struct filecache *c, const struct fs_req *req, uint64_t off,
 	uint64_t end = off + len < off ? UINT64_MAX : off + len;
 	struct vfile *ahead_of = NULL;
 	struct range gap;
+	bool kept;
 	int r = 0;
 
 	pthread_mutex_lock(&c->lock);
 	cache_native(c);
-	if (!ranges_cover(&c->filled, off, end < c->size ? end : c->size)) {
+	kept = ranges_cover(&c->filled, off, end < c->size ? end : c->size);
+	atomic_fetch_add_explicit(&c->ino->fs->hits.reads, 1, memory_order_relaxed);
+	if (kept) {
+		atomic_fetch_add_explicit(&c->ino->fs->hits.reads_kept, 1, memory_order_relaxed);
+	} else {
 		uint64_t ahead = read_ahead(c, off, end);
 
 		if (len < READ_RANDOM && ahead <= off + READ_RANDOM)

@@ -184,6 +184,53 @@ void cache_tick(struct files *f)
 	}
 }
 
+void files_cache_use(struct files *f, struct fs *fs, struct cache_use *ret)
+{
+	struct vfile **all = NULL;
+	ssize_t n = f ? files_collect(f, fs, &all) : 0;
+
+	*ret = (struct cache_use){ .files = n > 0 ? (uint64_t)n : 0 };
+	for (ssize_t i = 0; i < n; i++) {
+		struct filecache *c = all[i]->cache;
+
+		pthread_mutex_lock(&c->lock);
+		cache_native(c);
+		ret->open += !c->closed;
+		ret->bytes += ranges_total(&c->filled);
+		ret->dirty += ranges_total(&c->dirty);
+		pthread_mutex_unlock(&c->lock);
+		vfile_put(all[i]);
+	}
+	free(all);
+}
+
+int files_cache_drop(struct files *f, struct fs *fs)
+{
+	int r = files_sync(f, fs, NULL);
+	struct vfile **all = NULL;
+	ssize_t n = files_collect(f, fs, &all);
+
+	for (ssize_t i = 0; i < n; i++) {
+		struct filecache *c = all[i]->cache;
+		bool closed;
+
+		pthread_mutex_lock(&c->lock);
+		closed = c->closed;
+		/* what is read without our knowing must stay */
+		if (!closed && !c->untrapped) {
+			cache_invalidate(c, 0, UINT64_MAX);
+			c->srv_known = false;
+		}
+		pthread_mutex_unlock(&c->lock);
+		inode_invalidate_attr(c->ino);
+		if (closed)
+			cache_evict(c);
+		vfile_put(all[i]);
+	}
+	free(all);
+	return r < 0 ? r : n < 0 ? (int)n : 0;
+}
+
 void cache_forget(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;

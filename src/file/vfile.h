@@ -157,6 +157,14 @@ void files_shrink(struct files *f);
 
 /* Waits for what closes have left to background threads. */
 void files_settle_closed(struct files *f, uint64_t deadline_ns);
+/* What the placeholders of a file system hold, and how much of it the server has not. */
+struct cache_use {
+	uint64_t files, open, bytes, dirty;
+};
+void files_cache_use(struct files *f, struct fs *fs, struct cache_use *ret);
+/* Writes back what is dirty, and forgets what is kept of the files of a file system and need not be. The
+ * first error of a write-back. */
+int MUST_CHECK files_cache_drop(struct files *f, struct fs *fs);
 /* Write back what is dirty: of one inode, of a file system (NULL: of all). -errno of the first
  * failure that was not reported before. req may be NULL for files_sync: no guest waits. */
 int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync);

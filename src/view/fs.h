@@ -287,6 +287,11 @@ struct fs {
 	 * (from its root) leads to that folder's own, all the way? Then the kernel may be left to it. */
 	bool (*unchanged)(struct fs *fs, const char *path);
 	const char *host_root; /* then: where its root is in the host's file system, for mountinfo */
+	/* How often the server was not asked: opens of regular files, and reads that are caught (those of
+	 * files that are kept wholly are not). */
+	struct {
+		atomic_ullong opens, opens_kept, reads, reads_kept;
+	} hits;
 	atomic_int lost; /* -errno: data was lost in write-back, and files_sync() has not told it */
 };
 

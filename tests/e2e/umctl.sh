@@ -29,6 +29,18 @@ umctl mount -o ro fs.img "$PWD/mnt"
 cat mnt/file
 ! touch mnt/new
 umctl stat | grep LOOKUP
+asked() {
+	umctl --json stat --mount mnt | "$PYTHON" -c '
+import json, sys
+print(sum(r["count"] for r in json.load(sys.stdin)["mounts"][0]["requests"] if r["request"] == "READ"))'
+}
+cat mnt/file
+before=$(asked)
+cat mnt/file
+test "$(asked)" = "$before"
+umctl cache drop mnt
+cat mnt/file
+test "$(asked)" -gt "$before"
 umctl umount -l mnt
 umctl stat | grep openat
 umctl ps | grep inside.sh
@@ -57,6 +69,36 @@ print(json.loads(out.decode())["processes"][0]["command"])
 PYTHON
 is "JSON of a name that is not UTF-8" "$("$PYTHON" odd.py)" "sh -c read x $(printf '\357\277\275')ä$(printf '\357\277\275%.0s' 1 2 3)"
 gives "a wrong level" 1 umctl -n dev log-level loud
+
+# sizes, what is kept, and what a server was asked
+cat >sizes.py <<'SIZES'
+import json, os, subprocess, sys
+mnt = os.path.abspath("mnt")
+def ask(*words):
+    return json.loads(subprocess.run(["umctl", "-n", "dev", "--json", *words], check=True,
+                                     stdout=subprocess.PIPE).stdout)["mounts"]
+df, = ask("df")
+assert df["target"] == mnt and df["type"] == "ext4", df
+assert df["size"] >= df["free"] >= df["available"] > 0 and df["files"] > df["files_free"] > 0, df
+kept, = ask("cache")
+assert kept["target"] == mnt and kept["inodes"] >= kept["files"] >= 0, kept
+assert ask("cache", "ls", mnt) == [kept], kept
+dropped, = ask("cache", "drop", mnt)
+assert dropped["files"] == dropped["open"] and dropped["dirty"] == 0, dropped
+st, = ask("stat", "--mount", "mnt")
+assert st["target"] == mnt and st["opens"] >= st["opens_kept"] >= 0, st
+for r in st["requests"]:
+    assert 0 <= r["p50_us"] <= r["p95_us"] <= r["p99_us"] <= r["max_us"], r
+assert any(r["request"] == "INIT" for r in st["requests"]), st
+print("all well")
+SIZES
+is "sizes, caches, times" "$("$PYTHON" sizes.py 2>&1)" "all well"
+has "df" "$(umctl -n dev df)" "$HERE/mnt"
+has "the cache" "$(umctl -n dev cache)" "$HERE/mnt"
+has "a mount's requests" "$(umctl -n dev stat --mount mnt)" "99% us"
+gives "a cache of no mount" 1 umctl -n dev cache ls /
+gives "neither ls nor drop" 125 umctl -n dev cache lose
+gives "the statistics of no mount" 1 umctl -n dev stat --mount /
 gives "a wrong time" 125 umctl -n dev stat --profile=never
 gives "one for another command" 125 umctl -n dev ls --profile
 until_true 60 sh -c 'umctl -n dev stat --profile=0.2 | grep "^resolve "'

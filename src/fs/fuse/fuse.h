@@ -88,10 +88,15 @@ const struct fuse_options *fuse_conn_options(struct fs *fs);
  * that the socket takes for certain, or -errno. */
 int MUST_CHECK fuse_socket_setup(int sock);
 
+#define FUSE_HIST 48 /* two classes an octave, of microseconds */
 struct fuse_op_stats {
 	uint64_t count, errors;
 	uint64_t ns, ns_max; /* from the sending to the answer */
+	uint32_t hist[FUSE_HIST]; /* how many took how long */
 };
+
+/* The time within which so many of a hundred were answered, in ns: right within a quarter. */
+uint64_t fuse_op_percentile(const struct fuse_op_stats *st, unsigned percent);
 
 struct fuse_stats {
 	unsigned minor; /* protocol version 7.minor spoken; 0 before INIT */

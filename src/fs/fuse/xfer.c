@@ -107,12 +107,40 @@ static void waiters_del(struct fuse_req *r)
 	}
 }
 
+/* Class 0 is below a microsecond; each octave has two. */
+static unsigned time_class(uint64_t ns)
+{
+	uint64_t us = ns / 1000;
+	unsigned octave = us ? 63 - (unsigned)__builtin_clzll(us) : 0, class;
+
+	if (us < 2)
+		return (unsigned)us;
+	class = 2 * octave + (unsigned)((us >> (octave - 1)) & 1);
+	return class < FUSE_HIST ? class : FUSE_HIST - 1;
+}
+
+uint64_t fuse_op_percentile(const struct fuse_op_stats *st, unsigned percent)
+{
+	uint64_t want = (st->count * percent + 99) / 100, seen = 0, ns;
+	unsigned i = 0;
+
+	for (; i < FUSE_HIST - 1; i++) {
+		seen += st->hist[i];
+		if (seen >= want && seen > 0)
+			break;
+	}
+	/* the middle of the class */
+	ns = i < 2 ? i * 1000 + 500 : (1000ull << (i / 2)) * (i % 2 ? 7 : 5) / 4;
+	return ns < st->ns_max ? ns : st->ns_max;
+}
+
 static void req_finish(struct fuse_conn *fc, struct fuse_req *r, int error)
 {
 	struct fuse_op_stats *st = &fc->stats.op[r->in.opcode % FUSE_NR_OPCODES];
 	uint64_t ns = r->t_sent ? now_ns() - r->t_sent : 0;
 
 	st->count++;
+	st->hist[time_class(ns)]++;
 	st->errors += error != 0;
 	st->ns += ns;
 	if (ns > st->ns_max)
