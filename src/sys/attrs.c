@@ -185,12 +185,14 @@ static void chown_drops(
 	}
 }
 
-/* The server has no chmod(2) or chown(2). Those of which a kernel mounts the type as well (vfat,
- * exfat) keep neither: a mode is dropped there, as by fat_setattr(), and another owner refused. */
-static int not_kept(const struct mount *m, const struct fs_attr *attr, const struct fs_setattr *set)
+/* The server has no chmod(2) or chown(2), or none that can leave one of the ids (exfat-fuse). Those of
+ * which a kernel mounts the type as well (vfat, exfat) keep neither: a mode is dropped there, as by
+ * fat_setattr(), and another owner refused. */
+static int not_kept(const struct mount *m, const struct fs_attr *attr, const struct fs_setattr *set,
+	int error)
 {
 	if (!attrs_kernel_type(m) || (set->set & ~(FS_SET_MODE | FS_SET_UID | FS_SET_GID)))
-		return -ENOSYS;
+		return error;
 	if (((set->set & FS_SET_UID) && set->uid != attr->uid) ||
 		((set->set & FS_SET_GID) && set->gid != attr->gid))
 		return -EPERM;
@@ -225,8 +227,8 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	if (!set->set)
 		return 0;
 	r = inode_setattr(ino, req, NULL, set);
-	if (r == -ENOSYS)
-		r = not_kept(m, &attr, set);
+	if (r == -ENOSYS || (r == -EPERM && chown && !(set->set & FS_SET_MODE)))
+		r = not_kept(m, &attr, set, r);
 	if (r == 0)
 		watch_event(ino, WATCH_ATTRIB);
 	return r;

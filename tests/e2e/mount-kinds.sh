@@ -61,6 +61,8 @@ PYTHON
 gives "modes that vfat does not keep are dropped, owners refused" 0 \
 	um --root -m f8:mnt -- python3 modes.py mnt/small
 is "modes of vfat" "$OUT" "0 0 0 EPERM EPERM"
+gives "and of exfat" 0 um --root -m f9:mnt -- python3 modes.py mnt/small
+is "modes of exfat" "$OUT" "0 0 0 EPERM EPERM"
 gives "as of a FUSE mount the error is the server's" 0 \
 	um --root -- sh -c 'fusefat -o rw+ f8 mnt >/dev/null 2>&1; python3 modes.py mnt/small; umount mnt'
 is "modes of fusefat" "$OUT" "ENOSYS ENOSYS ENOSYS ENOSYS ENOSYS"
