@@ -231,10 +231,10 @@ int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 	struct fs_req req;
 	int r;
 
-	if (!(new & MS_RDONLY) && (m->fs->flags & FS_READ_ONLY))
-		return -EACCES; /* the server was told so at its start */
 	if (!(new & MS_RDONLY) && m->locked_ro)
 		return -EPERM;
+	if (!(new & MS_RDONLY) && (m->fs->flags & FS_READ_ONLY))
+		return remount_writable(c, m, new); /* the server was told so at its start */
 	if ((new & MS_RDONLY) && !(m->flags & MS_RDONLY)) {
 		fs_req_init(&req, c);
 		r = files_sync(c->um->files, m->fs, &req);

@@ -198,8 +198,7 @@ static int open_source(struct job *j)
 	return 0;
 }
 
-/* What its server cannot write, or not rightly (archivemount forgets what was renamed). */
-static bool type_is_read_only(const char *type)
+bool mount_type_read_only(const char *type)
 {
 	static const char *const types[] = { "iso9660", "squashfs", "erofs", "tar", "7z", "rar",
 		"cpio", "rpm", "deb", "xar", "cab", "gzip", "bzip2", "xz", "zstd" };
@@ -263,7 +262,7 @@ static int find_type(struct job *j)
 			return fail(j, r, "%s: its type cannot be found: %s", j->source,
 				strerror(-r));
 	}
-	if (type_is_read_only(j->type))
+	if (mount_type_read_only(j->type))
 		j->o.flags |= MS_RDONLY;
 	return 0;
 }

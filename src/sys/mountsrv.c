@@ -213,6 +213,18 @@ bool mountsrv_started(struct mountsrv *ms, const struct fs *fs)
 	return started;
 }
 
+bool mountsrv_whole_image(struct mountsrv *ms, const struct fs *fs)
+{
+	struct mount_pending *p;
+	bool whole = false;
+
+	pthread_mutex_lock(&ms->lock);
+	cds_list_for_each_entry(p, &ms->live, node)
+		whole = whole || (p->mnt->fs == fs && p->lock_fd >= 0 && p->offset == 0);
+	pthread_mutex_unlock(&ms->lock);
+	return whole;
+}
+
 /* How much the process has run, in ticks; 0 when it is gone. */
 static unsigned long long ran(pid_t pid)
 {

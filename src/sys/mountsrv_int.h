@@ -120,6 +120,8 @@ void mount_pending_free(struct mount_pending *p);
 void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns);
 /* Did we start its server? */
 bool mountsrv_started(struct mountsrv *ms, const struct fs *fs);
+/* And does it serve an image from its beginning? */
+bool mountsrv_whole_image(struct mountsrv *ms, const struct fs *fs);
 void mountsrv_remember_ended(struct mountsrv *ms, const struct mount *m);
 
 /* ---- mountagain.c: an image that the view has mounted already ---- */

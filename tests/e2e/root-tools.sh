@@ -140,6 +140,32 @@ has "its arguments" "$OUT" "arguments: $(printf 'EINVAL %.0s' {1..10})ENOTSUP EI
 EBADF ENOENT EINVAL EBADF ENOENT EBADF EINVAL EINVAL"
 has "its file takes nothing from a pipe" "$OUT" "splice: EINVAL EBADF EINVAL"
 
+cat >remount.sh <<'INSIDE'
+set -eux
+dev=$(losetup -f --show disk.img)
+mount -o ro "$dev" mnt
+! touch mnt/no
+cd mnt
+! mount -o remount,rw "$OLDPWD/mnt"
+cd ..
+test -e mnt/dir
+mount -o remount,rw mnt
+echo rw >mnt/remounted
+mount -o remount,ro mnt
+! touch mnt/no
+mount -o remount,rw,noexec mnt
+grep -q "$PWD/mnt .*rw.*noexec" /proc/self/mounts
+cat mnt/remounted
+umount mnt
+losetup -d "$dev"
+mount -o ro disk.img mnt
+! mount -o remount,rw mnt
+grep -q "$PWD/mnt .* ro," /proc/self/mounts
+umount mnt
+INSIDE
+gives "remount,rw" 0 um --root -- sh remount.sh
+clean_fs disk.img
+
 # What newer mount(8) programs make of --bind, --move and "-o bind,ro"
 cat >trees.py <<'PYTHON'
 import ctypes, errno, os, struct
