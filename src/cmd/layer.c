@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* umctl layer: what is done with a layer as a whole. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
 
 #include "cmd/layermsg.h"
+#include "layer/build.h"
 
 static int done(const struct options *o)
 {
@@ -66,6 +68,103 @@ static int layer_cmd_rename(const struct options *o, int argc, char **argv)
 	return err < 0 ? named_complain(o, argv[2], err) : done(o);
 }
 
+static int layer_cmd_copy(const struct options *o, int argc, char **argv)
+{
+	_cleanup_layer_ struct layer from = LAYER_INIT, to = LAYER_INIT;
+	int err, status;
+
+	if (argc != 3)
+		return usage_error(o, "layer copy");
+	status = open_layer(o, argv[1], LAYER_WRITE, &from);
+	if (status)
+		return status;
+	err = layer_draft(argv[2], from.of, &to);
+	if (err < 0)
+		return named_complain(o, argv[2], err);
+	err = layer_inherit(&to, &from);
+	err = err < 0 ? err : build_clone(&from, &to);
+	err = err < 0 ? err : layer_publish(&to, argv[2]);
+	if (err < 0)
+		layer_remove(&to);
+	return err < 0 ? named_complain(o, argv[2], err) : done(o);
+}
+
+/* Puts a layer's changes upon what a draft has. 0, or the exit status after a message. */
+static int build_upon(const struct options *o, struct opened *t, struct layer *draft)
+{
+	_cleanup_fd_ int upper = tree_open(draft->dirfd, "upper", O_RDONLY | O_DIRECTORY);
+	int err = upper < 0 ? upper : build_from_walk(draft, upper, &t->walk);
+
+	return err < 0 ? walk_complain(o, t, err, "copy") : 0;
+}
+
+static int layer_cmd_flatten(const struct options *o, int argc, char **argv)
+{
+	_cleanup_opened_ struct opened t = OPENED_INIT;
+	_cleanup_layer_ struct layer draft = LAYER_INIT;
+	_cleanup_free_ char *name = NULL;
+	int err, status;
+
+	if (argc != 2)
+		return usage_error(o, "layer flatten");
+	status = open_tree(o, argv[1], LAYER_WRITE, true, &t);
+	if (status)
+		return status;
+	name = str_printf("%.40s.flat", t.layer.name);
+	err = name ? layer_draft(name, t.layer.of, &draft) : -ENOMEM;
+	if (err < 0)
+		return named_complain(o, t.layer.name, err);
+	draft.created = t.layer.created;
+	err = layer_inherit(&draft, &t.layer);
+	err = err < 0 ? err : build_base(&t.layer, &draft);
+	status = err < 0 ? named_complain(o, t.layer.name, err) : build_upon(o, &t, &draft);
+	if (status == 0) {
+		err = layer_replace(&t.layer, &draft);
+		status = err < 0 ? named_complain(o, t.layer.name, err) : done(o);
+	}
+	if (status)
+		layer_remove(&draft);
+	return status;
+}
+
+/* umctl layer squash NEW LAYER...: bottom first */
+static int layer_cmd_squash(const struct options *o, int argc, char **argv)
+{
+	_cleanup_layer_ struct layer draft = LAYER_INIT, bottom = LAYER_INIT;
+	int err, status;
+
+	if (argc < 4)
+		return usage_error(o, "layer squash");
+	status = open_layer(o, argv[2], LAYER_LOOK, &bottom);
+	if (status)
+		return status;
+	err = layer_draft(argv[1], bottom.of, &draft);
+	err = err < 0 ? err : layer_inherit(&draft, &bottom);
+	if (err < 0)
+		return named_complain(o, argv[1], err);
+	for (int i = 2; status == 0 && i < argc; i++) {
+		_cleanup_opened_ struct opened t = OPENED_INIT;
+
+		status = open_tree(o, argv[i], LAYER_WRITE, true, &t);
+		status = status ? status : build_upon(o, &t, &draft);
+	}
+	/* of what several changed, the lowest knows best what it was */
+	for (int i = argc - 1; status == 0 && i >= 2; i--) {
+		_cleanup_layer_ struct layer l = LAYER_INIT;
+
+		status = open_layer(o, argv[i], LAYER_WRITE, &l);
+		err = status ? 0 : build_base(&l, &draft);
+		status = err < 0 ? named_complain(o, argv[i], err) : status;
+	}
+	if (status == 0) {
+		err = layer_publish(&draft, argv[1]);
+		status = err < 0 ? named_complain(o, argv[1], err) : done(o);
+	}
+	if (status)
+		layer_remove(&draft);
+	return status;
+}
+
 int cmd_layer(const struct options *o, int argc, char **argv)
 {
 	static const struct {
@@ -74,6 +173,9 @@ int cmd_layer(const struct options *o, int argc, char **argv)
 	} parts[] = {
 		{ "create", layer_cmd_create },
 		{ "rename", layer_cmd_rename },
+		{ "copy", layer_cmd_copy },
+		{ "flatten", layer_cmd_flatten },
+		{ "squash", layer_cmd_squash },
 	};
 
 	opterr = 0;

@@ -197,9 +197,22 @@ static int copy_special(const struct copy *how, const struct change *c, int dirf
 	return finish_name(how, st, dirfd, name);
 }
 
+/* In a layer, what can be real is: it was in the layer that it comes from. */
+static struct copy way_of(const struct copy *how, const struct entry *e)
+{
+	struct copy way = *how;
+
+	if (e->st.st_mode == e->real.st_mode && e->st.st_uid == e->real.st_uid &&
+		e->st.st_gid == e->real.st_gid && !S_ISCHR(e->st.st_mode) &&
+		!S_ISBLK(e->st.st_mode) && (geteuid() == 0 || e->st.st_uid == geteuid()))
+		way.layerfd = -1;
+	return way;
+}
+
 int copy_entry(
 	const struct copy *how, struct walk *w, const struct change *c, int dirfd, const char *name)
 {
+	const struct copy way = way_of(how, c->entry);
 	mode_t mode = c->entry->st.st_mode;
 
 	if (S_ISDIR(mode))
@@ -207,15 +220,16 @@ int copy_entry(
 	if (S_ISLNK(c->entry->real.st_mode))
 		return copy_symlink(how, c, dirfd, name);
 	/* a virtual symbolic link is a file with its text */
-	if (S_ISREG(mode) || S_ISLNK(mode) || how->layerfd >= 0)
-		return copy_file(how, w, c, dirfd, name);
-	return copy_special(how, c, dirfd, name);
+	if (S_ISREG(mode) || S_ISLNK(mode) || way.layerfd >= 0)
+		return copy_file(&way, w, c, dirfd, name);
+	return copy_special(&way, c, dirfd, name);
 }
 
 int copy_folder_end(const struct copy *how, const struct change *c, int fd)
 {
+	const struct copy way = way_of(how, c->entry);
 	_cleanup_attrs_ struct attrs attrs = { 0 };
 	int err = attrs_read(c->dirfd, c->name, &attrs);
 
-	return err < 0 ? err : copy_metadata(how, &c->entry->st, &attrs, fd);
+	return err < 0 ? err : copy_metadata(&way, &c->entry->st, &attrs, fd);
 }

@@ -338,6 +338,33 @@ int layer_publish(struct layer *l, const char *name)
 	return layer_name_valid(name) ? rename_to(l, name) : -EINVAL;
 }
 
+int layer_inherit(struct layer *l, const struct layer *from)
+{
+	for (size_t i = 0; i < l->nlower; i++)
+		free(l->lower[i]);
+	free(l->others);
+	for (l->nlower = 0; l->nlower < from->nlower; l->nlower++) {
+		l->lower[l->nlower] = strdup(from->lower[l->nlower]);
+		if (!l->lower[l->nlower])
+			return -ENOMEM;
+	}
+	l->others = from->others ? strdup(from->others) : NULL;
+	if (from->others && !l->others)
+		return -ENOMEM;
+	return layer_save(l);
+}
+
+int layer_replace(struct layer *l, struct layer *draft)
+{
+	_cleanup_fd_ int base = layers_open(false, NULL);
+
+	if (base < 0)
+		return base;
+	if (renameat2(base, l->name, base, draft->name, RENAME_EXCHANGE) < 0)
+		return -errno;
+	return tree_remove(base, draft->name);
+}
+
 int layer_create(const char *name, const char *of, struct layer *ret)
 {
 	_cleanup_layer_ struct layer l = LAYER_INIT;

@@ -76,6 +76,10 @@ bool layer_interrupted(const struct layer *l);
  * name, layer_remove() drops it. -EEXIST when there is a layer of that name already. */
 int MUST_CHECK layer_draft(const char *name, const char *of, struct layer *ret);
 int MUST_CHECK layer_publish(struct layer *l, const char *name);
+/* What it is of, what is below it, and unknown lines, as another has them. */
+int MUST_CHECK layer_inherit(struct layer *l, const struct layer *from);
+/* The draft becomes the layer, at once; what the layer was is removed. */
+int MUST_CHECK layer_replace(struct layer *l, struct layer *draft);
 
 /* The folder of all layers; made if create. A descriptor, or -errno (-ENOENT). ret_path may be
  * NULL. */

@@ -226,8 +226,13 @@ static int walk_name(struct walk *w, const struct place *p, const char *name, bo
 		c.lower = &lower;
 		c.lower_dirfd = p->lower->level[level].fd;
 	}
-	if (!c.entry)
-		return c.lower ? tell(w, &c) < 0 ? -EIO : 0 : 0;
+	if (!c.entry) {
+		c.whiteout = upper.whiteout || whiteout;
+		if (!c.lower && !(c.whiteout && (w->flags & WALK_WHITEOUTS)))
+			return 0;
+		err = tell(w, &c);
+		return err < 0 ? err : 0;
+	}
 	if (S_ISDIR(c.entry->real.st_mode)) {
 		c.kind = c.lower ? CHANGE_CONTENT : CHANGE_ADDED;
 		return walk_folder(w, p, &c);

@@ -30,6 +30,7 @@ struct change {
 	int lower_dirfd;	   /* the folder that this is in, lower_name its name */
 	const char *lower_name;
 	const char *lower_path;
+	bool whiteout;	       /* removed, and by a whiteout of its own */
 	struct timespec since; /* when the upper got something for this name, {0}: unknown */
 	bool merged;	       /* a folder that is seen with what is below it */
 	bool moved;  /* WALK_EXPAND: this folder, or one above it, has another name below */
@@ -39,6 +40,8 @@ struct change {
 enum {
 	WALK_EXPAND = 1, /* of folders with a redirect: tell all that is in them, as new */
 	WALK_QUICK = 2,	 /* do not compare: what is in the upper is CHANGE_CONTENT */
+	WALK_WHITEOUTS =
+		4, /* tell whiteouts of what is not below, too: it may be in another layer */
 };
 
 enum { WALK_SKIP = 1 }; /* visit: not what is in this folder */

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "layer/build.h"
+
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "layer/base.h"
+#include "layer/links.h"
+
+enum { DEPTH_MAX = 4096 };
+
+int build_whiteout(int dirfd, const char *name)
+{
+	return mknodat(dirfd, name, S_IFCHR, makedev(0, 0)) < 0 ? -errno : 0;
+}
+
+int build_opaque(int dirfd, const char *name)
+{
+	_cleanup_fd_ int fd = tree_open_at(dirfd, name, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return fd;
+	return fsetxattr(fd, XATTR_OVERLAY "opaque", "y", 1, 0) < 0 ? -errno : 0;
+}
+
+struct build {
+	struct copy how;
+	struct {
+		int fd;
+		const char *path;
+	} * folder; /* from the top to where we are */
+	size_t depth;
+	struct twin {
+		dev_t dev;
+		ino_t ino;
+		char *path;
+	} * twin; /* files of several names, where they were made */
+	size_t ntwins;
+};
+
+static int push(struct build *b, int fd, const char *path)
+{
+	void *bigger = b->depth == DEPTH_MAX
+			       ? NULL
+			       : reallocarray(b->folder, b->depth + 1, sizeof(*b->folder));
+
+	if (fd < 0 || !bigger) {
+		um_cleanup_fd(&fd);
+		return fd < 0 ? fd : -ENOMEM;
+	}
+	b->folder = bigger;
+	b->folder[b->depth].fd = fd;
+	b->folder[b->depth++].path = path;
+	return 0;
+}
+
+/* A file of several names: false, and remembered, the first time. */
+static bool put_twin(struct build *b, const struct change *c, int dirfd)
+{
+	const struct stat *st = &c->entry->real;
+	struct twin *bigger;
+
+	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
+		return false;
+	for (size_t i = 0; i < b->ntwins; i++) {
+		const char *name;
+		_cleanup_fd_ int from = -1;
+
+		if (b->twin[i].dev != st->st_dev || b->twin[i].ino != st->st_ino)
+			continue;
+		from = tree_open_parent(b->folder[0].fd, b->twin[i].path, &name);
+		return from >= 0 && linkat(from, name, dirfd, c->name, 0) == 0;
+	}
+	bigger = reallocarray(b->twin, b->ntwins + 1, sizeof(*bigger));
+	if (!bigger)
+		return false; /* then they are two files: no harm but space */
+	b->twin = bigger;
+	bigger[b->ntwins] = (struct twin){ st->st_dev, st->st_ino, strdup(c->path) };
+	b->ntwins += bigger[b->ntwins].path != NULL;
+	return false;
+}
+
+static int put_folder(struct build *b, const struct change *c, int dirfd)
+{
+	struct stat st;
+	bool there = fstatat(dirfd, c->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	bool replace = c->entry->opaque || c->from || (there && !S_ISDIR(st.st_mode));
+	int err = 0;
+
+	if (there && replace)
+		err = tree_remove(dirfd, c->name);
+	if (err == 0 && (!there || replace) && mkdirat(dirfd, c->name, 0700) < 0)
+		err = -errno;
+	/* where an opaque folder is in another, nothing shows through anyway */
+	if (err == 0 && replace)
+		err = build_opaque(dirfd, c->name);
+	return err < 0 ? err
+		       : push(b, tree_open_at(dirfd, c->name, O_RDONLY | O_DIRECTORY), c->path);
+}
+
+static int build_change(struct walk *w, const struct change *c)
+{
+	struct build *b = w->arg;
+	int dirfd, err;
+
+	if (!*c->path)
+		return 0;
+	dirfd = b->folder[b->depth - 1].fd;
+	if (!c->entry && !c->whiteout)
+		return 0; /* its folder hides it */
+	if (c->entry && S_ISDIR(c->entry->real.st_mode))
+		return put_folder(b, c, dirfd);
+	err = tree_remove(dirfd, c->name);
+	if (err < 0)
+		return err;
+	if (!c->entry)
+		return build_whiteout(dirfd, c->name);
+	return put_twin(b, c, dirfd) ? 0 : copy_entry(&b->how, w, c, dirfd, c->name);
+}
+
+static int build_leave(struct walk *w, const struct change *c)
+{
+	struct build *b = w->arg;
+	int err = copy_folder_end(&b->how, c, b->folder[b->depth - 1].fd);
+
+	if (*c->path)
+		close(b->folder[--b->depth].fd);
+	return err;
+}
+
+int build_from_walk(struct layer *into, int upper, struct walk *w)
+{
+	struct build b = { .how = { .layerfd = into->dirfd } };
+	int err = push(&b, fcntl(upper, F_DUPFD_CLOEXEC, 3), "");
+
+	w->flags = WALK_EXPAND | WALK_QUICK | WALK_WHITEOUTS;
+	w->visit = build_change;
+	w->leave = build_leave;
+	w->arg = &b;
+	err = err < 0 ? err : walk_run(w);
+	while (b.depth)
+		close(b.folder[--b.depth].fd);
+	for (size_t i = 0; i < b.ntwins; i++)
+		free(b.twin[i].path);
+	free(b.twin);
+	free(b.folder);
+	return err;
+}
+
+/* Attributes of the layer's format, from one open file to another. */
+static int clone_private(int in, int out)
+{
+	_cleanup_free_ char *list = NULL;
+	ssize_t n = flistxattr(in, NULL, 0);
+	char value[PATH_MAX + 1];
+
+	if (n <= 0)
+		return n < 0 && errno != ENOTSUP ? -errno : 0;
+	list = malloc((size_t)n);
+	if (!list)
+		return -ENOMEM;
+	n = flistxattr(in, list, (size_t)n);
+	for (char *key = list; n > 0 && key < list + n; key += strlen(key) + 1) {
+		ssize_t len;
+
+		if (!entry_private_xattr(key) || strcmp(key, XATTR_OVERLAY "origin") == 0)
+			continue;
+		len = fgetxattr(in, key, value, sizeof(value));
+		if (len < 0 || fsetxattr(out, key, value, (size_t)len, 0) < 0)
+			return -errno;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+struct clone {
+	struct copy how;
+	struct links *links;
+	struct layer *into;
+};
+
+static int clone_folder(struct clone *k, int from, int to);
+
+/* A file or folder, opened on both sides. */
+static int clone_open(struct clone *k, int from, const char *name, const struct stat *st, int to)
+{
+	bool folder = S_ISDIR(st->st_mode);
+	_cleanup_attrs_ struct attrs attrs = { 0 };
+	_cleanup_fd_ int in = tree_open_at(from, name, O_RDONLY | O_NONBLOCK), out = -1;
+	int err;
+
+	if (in < 0)
+		return in;
+	if (folder && mkdirat(to, name, 0700) < 0)
+		return -errno;
+	out = openat(to, name,
+		(folder ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT | O_EXCL) | O_NOFOLLOW |
+			O_CLOEXEC,
+		0600);
+	if (out < 0)
+		return -errno;
+	err = folder ? clone_folder(k, in, out) : copy_data(in, out);
+	err = err < 0 ? err : clone_private(in, out);
+	err = err < 0 ? err : attrs_read(from, name, &attrs);
+	err = err < 0 ? err : copy_metadata(&k->how, st, &attrs, out);
+	if (folder && fchmod(in, st->st_mode & 07777) < 0 && err == 0)
+		err = -errno;
+	return err;
+}
+
+static int clone_link(struct clone *k, int from, const char *name, const struct stat *st, int to)
+{
+	struct timespec times[2] = { st->st_atim, st->st_mtim };
+	struct stat shown = *st, now;
+	char word[PATH_MAX];
+	ssize_t n = read_link(from, name, word, sizeof(word));
+
+	if (n < 0)
+		return (int)n;
+	if (symlinkat(word, to, name) < 0 || fstatat(to, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
+		utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (k->links)
+		links_apply(k->links, &shown);
+	if (shown.st_uid == st->st_uid && shown.st_gid == st->st_gid)
+		return 0;
+	return links_append(k->into->dirfd, now.st_ino, &shown);
+}
+
+static int clone_special(const char *name, const struct stat *st, int to)
+{
+	struct timespec times[2] = { st->st_atim, st->st_mtim };
+
+	if (mknodat(to, name, st->st_mode, st->st_rdev) < 0 ||
+		utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	/* what we have just made is no link */
+	return fchmodat(to, name, st->st_mode & 07777, 0) < 0 ? -errno : 0;
+}
+
+static int clone_folder(struct clone *k, int from, int to)
+{
+	_cleanup_names_ struct names names = { 0 };
+	int err = names_read(from, &names);
+
+	for (size_t i = 0; err == 0 && i < names.n; i++) {
+		const char *name = names.name[i];
+		struct stat st;
+
+		if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+			err = clone_open(k, from, name, &st, to);
+		else if (S_ISLNK(st.st_mode))
+			err = clone_link(k, from, name, &st, to);
+		else
+			err = clone_special(name, &st, to);
+	}
+	return err;
+}
+
+int build_clone(const struct layer *from, struct layer *into)
+{
+	struct clone k = { .how = { .layerfd = -1 }, .into = into };
+	_cleanup_fd_ int in = tree_open(from->dirfd, "upper", O_RDONLY | O_DIRECTORY);
+	_cleanup_fd_ int out = tree_open(into->dirfd, "upper", O_RDONLY | O_DIRECTORY);
+	_cleanup_attrs_ struct attrs attrs = { 0 };
+	struct stat st;
+	int err = in < 0 ? in : out < 0 ? out : links_read(from->dirfd, &k.links);
+
+	if (err == 0 && fstat(in, &st) < 0)
+		err = -errno;
+	err = err < 0 ? err : clone_folder(&k, in, out);
+	err = err < 0 ? err : clone_private(in, out);
+	err = err < 0 ? err : attrs_read(from->dirfd, "upper", &attrs);
+	err = err < 0 ? err : copy_metadata(&k.how, &st, &attrs, out);
+	links_free(k.links);
+	return err < 0 ? err : build_base(from, into);
+}
+
+int build_base(const struct layer *from, struct layer *into)
+{
+	static const char header[] = "umview-base 1";
+	_cleanup_free_ char *text = NULL;
+	_cleanup_fd_ int in = openat(from->dirfd, "base", O_RDONLY | O_NOFOLLOW | O_CLOEXEC),
+			 out = -1;
+	char path[FD_PATH_MAX];
+	size_t len;
+	int err;
+
+	if (in < 0)
+		return errno == ENOENT ? 0 : -errno;
+	err = read_file(fd_path(path, in), 1 << 30, &text, &len);
+	if (err < 0)
+		return err;
+	while (len && text[len - 1])
+		len--; /* torn */
+	if (len <= sizeof(header) || strcmp(text, header) != 0)
+		return len <= sizeof(header) ? 0 : -EPROTONOSUPPORT;
+	out = base_open(into->dirfd);
+	return out < 0 ? out : write_all(out, text + sizeof(header), len - sizeof(header));
+}
