@@ -33,6 +33,7 @@ bench:
 	tools/install-packages bench
 	$(MAKE) all
 	bench/run $(BUILD)
+	bench/net $(BUILD)
 
 install: all
 	meson install -C $(BUILD) --no-rebuild

@@ -5,7 +5,7 @@
 
 #include "base/util.h"
 
-#define FDMSG_MAX_FDS 4
+#define FDMSG_MAX_FDS 16
 
 /* 0 or -errno; -EPIPE without a signal. */
 int MUST_CHECK fdmsg_send(int sock, const void *buf, size_t len, const int fds[], size_t nfds);

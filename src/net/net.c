@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,6 +20,15 @@
 
 #define READY_MS 10000
 #define END_MS 2000
+#define KINDS 4 /* of sockets that are kept ready */
+
+/* Sockets of one kind, made before they are asked for: a request for sixteen costs what one for one does. */
+struct ready {
+	int domain, type, protocol;
+	unsigned asked; /* how often, by which it is guessed how many more will be */
+	size_t n;
+	int fds[FDMSG_MAX_FDS];
+};
 
 struct net {
 	int ctl;
@@ -26,6 +36,8 @@ struct net {
 	bool abstract_private;
 	char *resolv;
 	char *const *specs; /* the caller's */
+	pthread_mutex_t lock; /* guards ready; a leaf */
+	struct ready ready[KINDS];
 };
 
 /* umview-net beside this program, as in a build folder, or where it is installed. */
@@ -129,6 +141,7 @@ int net_start(char *const specs[], struct net **ret, char **ret_message)
 	if (!n)
 		return -ENOMEM;
 	n->ctl = -1;
+	pthread_mutex_init(&n->lock, NULL);
 	r = read_specs(n, specs, ret_message);
 	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ctl) < 0)
 		r = -errno;
@@ -149,12 +162,20 @@ int net_start(char *const specs[], struct net **ret, char **ret_message)
 	return 0;
 }
 
+static void drop_ready(struct ready *k)
+{
+	while (k->n > 0)
+		close(k->fds[--k->n]);
+}
+
 void net_free(struct net *n)
 {
 	if (!n)
 		return;
 	if (n->ctl >= 0)
 		close(n->ctl);
+	for (int i = 0; i < KINDS; i++)
+		drop_ready(&n->ready[i]);
 	/* the end of the socket is what ends it */
 	for (int ms = 0; n->pid > 0 && waitpid(n->pid, NULL, WNOHANG) == 0; ms++) {
 		if (ms == END_MS)
@@ -191,12 +212,84 @@ static int ask(struct net *n, const struct net_request *rq, size_t len, int fds[
 	return reply.err;
 }
 
+/* Only what has no state of whoever made it. */
+static bool may_be_ready(int domain, int type)
+{
+	const int kind = type & ~SOCK_NONBLOCK;
+
+	return (domain == AF_INET || domain == AF_INET6) && (kind == SOCK_STREAM || kind == SOCK_DGRAM);
+}
+
+/* The place for a kind; the least asked for makes room. The lock is held. */
+static struct ready *find_ready(struct net *n, int domain, int type, int protocol)
+{
+	struct ready *least = &n->ready[0];
+
+	for (int i = 0; i < KINDS; i++) {
+		struct ready *k = &n->ready[i];
+
+		if (k->asked && k->domain == domain && k->type == type && k->protocol == protocol)
+			return k;
+		if (k->asked < least->asked)
+			least = k;
+	}
+	drop_ready(least);
+	*least = (struct ready){ .domain = domain, .type = type, .protocol = protocol };
+	return least;
+}
+
+/* One that is ready, or -1 and how many to ask for. */
+static int take_ready(struct net *n, int domain, int type, int protocol, size_t *ret_count)
+{
+	struct ready *k;
+	int fd = -1;
+
+	pthread_mutex_lock(&n->lock);
+	k = find_ready(n, domain, type, protocol);
+	k->asked++;
+	if (k->n > 0)
+		fd = k->fds[--k->n];
+	*ret_count = k->asked < FDMSG_MAX_FDS ? k->asked : FDMSG_MAX_FDS;
+	pthread_mutex_unlock(&n->lock);
+	return fd;
+}
+
+/* Keeps what fits of more sockets of a kind. */
+static void keep_ready(struct net *n, const struct net_request *rq, const int fds[], size_t nfds)
+{
+	struct ready *k;
+
+	pthread_mutex_lock(&n->lock);
+	k = find_ready(n, rq->a, rq->b, rq->c);
+	for (size_t i = 0; i < nfds; i++) {
+		if (fds[i] >= 0 && k->n < ARRAY_SIZE(k->fds))
+			k->fds[k->n++] = fds[i];
+		else if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	pthread_mutex_unlock(&n->lock);
+}
+
 int net_socket(struct net *n, int domain, int type, int protocol)
 {
-	const struct net_request rq = { .op = NET_OP_SOCKET, .a = domain, .b = type, .c = protocol };
-	int fd = -1, r = ask(n, &rq, offsetof(struct net_request, path) + 1, &fd, 1);
+	struct net_request rq = { .op = NET_OP_SOCKET, .a = domain, .b = type & ~SOCK_CLOEXEC, .c = protocol,
+		.count = 1 };
+	int fds[FDMSG_MAX_FDS];
+	size_t count = 1;
+	int r;
 
-	return r < 0 ? r : fd;
+	if (may_be_ready(domain, rq.b)) {
+		r = take_ready(n, domain, rq.b, protocol, &count);
+		if (r >= 0)
+			return r;
+		rq.count = (uint32_t)count;
+	}
+	r = ask(n, &rq, offsetof(struct net_request, path) + 1, fds, count);
+	if (r < 0)
+		return r;
+	if (count > 1)
+		keep_ready(n, &rq, fds + 1, count - 1);
+	return fds[0] >= 0 ? fds[0] : -ENETDOWN;
 }
 
 int net_socketpair(struct net *n, int domain, int type, int protocol, int ret[2])

@@ -13,7 +13,7 @@
 #define NET_FD 3
 
 enum net_op {
-	NET_OP_SOCKET,	   /* socket(a, b, c): one descriptor */
+	NET_OP_SOCKET,	   /* socket(a, b, c): `count` descriptors, or fewer */
 	NET_OP_SOCKETPAIR, /* socketpair(a, b, c): two */
 	NET_OP_OPEN,	   /* open(path, a): one */
 };
@@ -21,10 +21,11 @@ enum net_op {
 struct net_request {
 	uint32_t op;
 	int32_t a, b, c;
+	uint32_t count; /* NET_OP_SOCKET; at most FDMSG_MAX_FDS */
 	char path[PATH_MAX]; /* NUL-terminated; what is behind need not be sent */
 };
 
-/* With as many descriptors as the request asks for when err is 0. */
+/* With the descriptors when err is 0. */
 struct net_reply {
 	int32_t err; /* 0 or -errno */
 };

@@ -149,7 +149,7 @@ static void open_sysctls(void)
 	char range[64];
 
 	snprintf(range, sizeof(range), "%u %u", getegid(), getegid());
-	write_sysctl("/proc/sys/net/ipv4/ping_group_range", geteuid() == 0 ? "0 2147483647" : range);
+	write_sysctl("/proc/sys/net/ipv4/ping_group_range", range);
 	write_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 }
 
@@ -209,15 +209,30 @@ static int set_up(const struct net_spec specs[], size_t n, int links, char **ret
 	return r < 0 ? r : fdmsg_send(links, &end, sizeof(end), NULL, 0);
 }
 
+/* Descriptors made, of those wanted; where it is none, errno says why. */
+static size_t make_sockets(const struct net_request *rq, int fds[FDMSG_MAX_FDS])
+{
+	size_t n = 0;
+
+	while (n < rq->count && n < FDMSG_MAX_FDS) {
+		fds[n] = socket(rq->a, rq->b | SOCK_CLOEXEC, rq->c);
+		if (fds[n] < 0)
+			break;
+		n++;
+	}
+	return n;
+}
+
 static void serve(const struct net_request *rq, int answer)
 {
 	struct net_reply reply = { 0 };
-	int fds[2] = { -1, -1 };
+	int fds[FDMSG_MAX_FDS];
 	size_t n = 1;
 
+	fds[0] = -1;
 	switch (rq->op) {
 	case NET_OP_SOCKET:
-		fds[0] = socket(rq->a, rq->b | SOCK_CLOEXEC, rq->c);
+		n = make_sockets(rq, fds);
 		break;
 	case NET_OP_SOCKETPAIR:
 		n = 2;
@@ -236,10 +251,8 @@ static void serve(const struct net_request *rq, int answer)
 	if (fdmsg_send(answer, &reply, sizeof(reply), fds, reply.err ? 0 : n) < 0) {
 		/* who asked has been killed */
 	}
-	for (size_t i = 0; i < 2; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
+	for (size_t i = 0; i < n && !reply.err; i++)
+		close(fds[i]);
 }
 
 int holder_run(const struct net_spec specs[], size_t n, int links)

@@ -28,12 +28,12 @@ int userns_enter(int flags, char **ret_message)
 			strerror(-r));
 		return r;
 	}
-	/* for an ordinary user the kernel asks for this before gid_map */
-	r = uid == 0 ? 0 : write_file("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), uid == 0 ? "0 0 4294967295\n" : "%u %u 1\n", uid, uid);
+	/* who is outside no more may map himself alone, and the kernel asks for this before gid_map */
+	r = write_file("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof(map), "%u %u 1\n", uid, uid);
 	if (r == 0)
 		r = write_file("/proc/self/uid_map", map);
-	snprintf(map, sizeof(map), uid == 0 ? "0 0 4294967295\n" : "%u %u 1\n", gid, gid);
+	snprintf(map, sizeof(map), "%u %u 1\n", gid, gid);
 	if (r == 0)
 		r = write_file("/proc/self/gid_map", map);
 	return r;

@@ -5,7 +5,7 @@
 
 #include "base/util.h"
 
-/* Makes a user namespace, in which the user has the same number (root: all have), and what else flags
+/* Makes a user namespace, in which the user has the same number, and what else flags
  * (CLONE_NEW...) say. The caller has one thread. 0; or -errno and *ret_message. */
 int MUST_CHECK userns_enter(int flags, char **ret_message);
 
