@@ -158,6 +158,7 @@ int cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t
 	c->vf = vf;
 	c->size = size;
 	c->srv_known = false;
+	c->asked = 0;
 	c->closed = true;
 	c->untrapped = c->low = c->low_append = c->readers = c->writers = false;
 	/* The registry's reference holds it until the cache is evicted. */

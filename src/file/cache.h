@@ -76,6 +76,7 @@ struct filecache {
 	int error; /* of write-back, not told yet */
 	bool told; /* a guest knows that what is dirty could not be written back */
 
+	uint64_t asked; /* bytes that caught reads wanted since it was placed; UINT64_MAX: enough */
 	uint64_t ra_next, ra_size; /* where a sequential reader goes on; how much is read ahead */
 	struct cds_list_head lru, wnode;
 	struct locks *locks; /* locks.c's: what the server has of our locks; NULL: nothing ever */

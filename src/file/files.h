@@ -15,6 +15,7 @@ enum job {
 	JOB_WRITEBACK = 1 << 1, /* dirty for some time */
 	JOB_PREFETCH = 1 << 2,	/* read ahead */
 	JOB_REFILL = 1 << 3,	/* readers that are not trapped hold it, and it was invalidated */
+	JOB_FILL = 1 << 5,	/* read often: all of it is worth having */
 	JOB_LOCKS = 1 << 4,	/* a lock may have ended with a process or an open file */
 };
 

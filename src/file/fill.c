@@ -12,6 +12,7 @@
 #define READ_MIN (128u << 10) /* what a reader that goes on asks for at least */
 #define READ_RANDOM (16u << 10)
 #define READ_MAX (4u << 20)
+#define OFTEN_PART 16 /* as much of a file was asked for: it is read often */
 
 /* The first request under way that touches [start, end). */
 static struct fill *fill_over(struct filecache *c, uint64_t start, uint64_t end)
@@ -210,10 +211,23 @@ static uint64_t read_ahead(struct filecache *c, uint64_t off, uint64_t end)
 	return len < READ_RANDOM ? (off | (READ_RANDOM - 1)) + 1 : end;
 }
 
+/* With the lock. By now its reader has spent half of what all of it costs in long requests (a short one
+ * costs some twentieth of those for a MiB): then the next who opens it needs no traps. */
+static bool read_often(struct filecache *c, uint64_t len)
+{
+	if (c->size > PLACE_DISK_MIN || c->asked == UINT64_MAX)
+		return false;
+	c->asked += len < c->size ? len : c->size;
+	if (c->asked < c->size / OFTEN_PART)
+		return false;
+	c->asked = UINT64_MAX;
+	return !ranges_cover(&c->filled, 0, c->size);
+}
+
 int cache_fill_read(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len)
 {
 	uint64_t end = off + len < off ? UINT64_MAX : off + len;
-	struct vfile *ahead_of = NULL;
+	struct vfile *ahead_of = NULL, *often = NULL;
 	struct range gap;
 	bool kept;
 	int r = 0;
@@ -237,9 +251,13 @@ int cache_fill_read(struct filecache *c, const struct fs_req *req, uint64_t off,
 		!fill_over(c, gap.start, gap.start + 1))
 		ahead_of = c->vf; /* open by the guest that reads: it stays */
 	c->ra_next = end;
+	if (r == 0 && read_often(c, len))
+		often = c->vf;
 	pthread_mutex_unlock(&c->lock);
 	if (ahead_of)
 		files_job(ahead_of, JOB_PREFETCH);
+	if (often)
+		files_job(often, JOB_FILL);
 	return r;
 }
 

@@ -152,6 +152,8 @@ void cache_job(struct vfile *vf, unsigned jobs)
 	}
 	if (jobs & JOB_REFILL)
 		job_refill(c);
+	if ((jobs & JOB_FILL) && cache_fill(c, &req, 0, UINT64_MAX) < 0)
+		log_debug("a file that is read often could not be read wholly");
 	if (jobs & JOB_PREFETCH)
 		cache_prefetch(c, &req);
 }
