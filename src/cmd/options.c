@@ -35,6 +35,9 @@ static const char help_text[] =
 	"      --ro PATH      what is there can be read and not be changed\n"
 	"      --rw PATH      what is there is as it is without --hide and --ro above it. Of rules on one path\n"
 	"                     the last holds, else the deepest\n"
+	"      --dir PATH     an empty folder in memory, where none is\n"
+	"      --symlink TARGET:PATH\n"
+	"                     a symbolic link at PATH\n"
 	"      --rootfs DIR   another system's tree as the root; the command begins there\n"
 	"      --host-basics  with --rootfs: /proc, /dev, /sys and /etc/resolv.conf are the host's\n"
 	"  -o server=TYPE=COMMAND\n"
@@ -63,6 +66,8 @@ enum id {
 	OPT_MOUNT,
 	OPT_BIND,
 	OPT_BIND_RO,
+	OPT_DIR,
+	OPT_SYMLINK,
 	OPT_ROOTFS,
 	OPT_HOST_BASICS,
 	OPT_TMPFS,
@@ -100,6 +105,8 @@ static const struct known {
 	{ OPT_HIDE, 0, "hide", VALUE, "PATH[,empty]" },
 	{ OPT_RO, 0, "ro", VALUE, "a path" },
 	{ OPT_RW, 0, "rw", VALUE, "a path" },
+	{ OPT_DIR, 0, "dir", VALUE, "a path" },
+	{ OPT_SYMLINK, 0, "symlink", VALUE, "TARGET:PATH" },
 	{ OPT_ROOTFS, 0, "rootfs", VALUE, "a folder" },
 	{ OPT_HOST_BASICS, 0, "host-basics", NOTHING, NULL },
 	{ OPT_TMPFS, 0, "tmpfs", VALUE, "TARGET[:OPTIONS]" },
@@ -175,28 +182,39 @@ static char *tmpfs_spec(const char *value)
 		value[n] ? value + n + 1 : "");
 }
 
-/* PATH, or PATH,empty, as -m has it: a colon in it is its own. */
-static char *rule_spec(const char *value, const char *rule)
+/* A path of which each character is meant, as -m has it. */
+static char *made_spec(const char *source, const char *path, const char *option)
 {
-	static const char empty[] = ",empty";
-	size_t len = strlen(value), cut = len - (sizeof(empty) - 1), size;
-	bool is_empty = len > sizeof(empty) - 1 && strcmp(value + cut, empty) == 0 && strcmp(rule, "hide") == 0;
 	char *text = NULL;
+	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
 		return NULL;
-	fputs("none:", out);
-	for (const char *p = value; p < value + (is_empty ? cut : len); p++) {
+	fputs(source, out);
+	for (const char *p = path; *p; p++) {
 		if (strchr(":,\\", *p))
 			fputc('\\', out);
 		fputc(*p, out);
 	}
-	fprintf(out, ",policy=%s", is_empty ? "empty" : rule);
+	fprintf(out, ",%s", option);
 	if (fclose(out) == 0)
 		return text;
 	free(text);
 	return NULL;
+}
+
+/* PATH, or PATH,empty. */
+static char *hide_spec(const char *value)
+{
+	static const char empty[] = ",empty";
+	const size_t len = strlen(value), n = sizeof(empty) - 1;
+	_cleanup_free_ char *path = NULL;
+
+	if (len <= n || strcmp(value + len - n, empty) != 0)
+		return made_spec("none:", value, "policy=hide");
+	path = strndup(value, len - n);
+	return path ? made_spec("none:", path, "policy=empty") : NULL;
 }
 
 static int set_server(struct options *o, const char *value)
@@ -250,11 +268,15 @@ static int apply(struct options *o, const struct known *k, const char *value)
 	case OPT_BIND_RO:
 		return append_made(o, str_printf("%s,bind,ro", value));
 	case OPT_HIDE:
-		return append_made(o, rule_spec(value, "hide"));
+		return append_made(o, hide_spec(value));
 	case OPT_RO:
-		return append_made(o, rule_spec(value, "ro"));
+		return append_made(o, made_spec("none:", value, "policy=ro"));
 	case OPT_RW:
-		return append_made(o, rule_spec(value, "rw"));
+		return append_made(o, made_spec("none:", value, "policy=rw"));
+	case OPT_DIR:
+		return append_made(o, made_spec("none:", value, "make=dir"));
+	case OPT_SYMLINK:
+		return append_made(o, str_printf("%s,make=symlink", value));
 	case OPT_ROOTFS:
 		o->run.rootfs = value;
 		return 0;

@@ -48,34 +48,70 @@ static size_t take_out(struct view *v, const struct stat *dir, char *buf, size_t
 	return out;
 }
 
-/* A folder of the host in which something is hidden is read here, by the guest's own open file. True when it
+/* The names that only the view has come first, when a folder is read from its beginning. */
+struct made {
+	char *buf;
+	size_t size, used, n;
+};
+
+static void count_made(UNUSED struct mount *m, void *arg)
+{
+	((struct made *)arg)->n++;
+}
+
+static void put_made(struct mount *m, void *arg)
+{
+	struct made *d = arg;
+	const size_t head = offsetof(struct dirent64, d_name), len = strlen(m->in_name);
+	size_t reclen = (head + len + 1 + 7) & ~(size_t)7;
+	struct dirent64 *e = (struct dirent64 *)(d->buf + d->used);
+
+	/* half of the room stays for the kernel's, of which one must fit */
+	if (d->used + reclen > d->size / 2)
+		return;
+	memset(e, 0, reclen);
+	e->d_ino = inode_number(m->root) ?: 1;
+	e->d_reclen = (uint16_t)reclen;
+	e->d_type = inode_type(m->root) == S_IFLNK ? DT_LNK : DT_DIR;
+	memcpy(e->d_name, m->in_name, len);
+	d->used += reclen;
+}
+
+/* A folder of the host in which something is hidden, or only the view's, is read here, by the guest's own open file. True when it
  * was answered. (The old call, which no libc makes, is not looked at.) */
-static bool read_hiding(struct call *c, enum dirent_form form, enum verdict *ret)
+static bool read_changed(struct call *c, enum dirent_form form, enum verdict *ret)
 {
 	struct view *v = &c->um->view;
 	size_t size = (uint32_t)c->args[2] < DENTS_MAX ? (uint32_t)c->args[2] : DENTS_MAX, left;
 	_cleanup_free_ char *buf = NULL;
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
+	struct made made = { .n = 0 };
 	ssize_t n;
 	int r;
 
-	if (!view_has_rules(v) || form != DIRENT_64 || !guestfd_lends(c))
+	if ((!view_has_rules(v) && !atomic_load(&v->nmade)) || form != DIRENT_64 || !guestfd_lends(c))
 		return false;
 	fd = guestfd_get(c, call_fd(c, 0));
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) || !view_hides_in(v, &st, NULL))
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	view_each_made(v, &st, count_made, &made);
+	if (!made.n && !view_hides_in(v, &st, NULL))
 		return false;
 	buf = malloc(size ? size : 1);
 	if (!buf)
 		return false;
 	do {
-		n = getdents64(fd, buf, size);
+		made = (struct made){ .buf = buf, .size = size };
+		if (lseek(fd, 0, SEEK_CUR) == 0)
+			view_each_made(v, &st, put_made, &made);
+		n = getdents64(fd, buf + made.used, size - made.used);
 		if (n < 0)
 			n = -errno;
-		left = n > 0 ? take_out(v, &st, buf, (size_t)n) : 0;
+		left = made.used + (n > 0 ? take_out(v, &st, buf + made.used, (size_t)n) : 0);
 	} while (n > 0 && !left);
 	r = left ? guest_write(c, call_addr(c, 1), buf, left) : 0;
-	*ret = call_return(c, r < 0 ? r : n < 0 ? n : (ssize_t)left);
+	*ret = call_return(c, r < 0 ? r : n < 0 && !left ? n : (ssize_t)left);
 	return true;
 }
 
@@ -90,7 +126,7 @@ static enum verdict do_getdents(struct call *c, enum dirent_form form)
 	int r;
 
 	if (!vfd_get(&v, c, call_fd(c, 0)))
-		return read_hiding(c, form, &verdict) ? verdict : CONTINUE;
+		return read_changed(c, form, &verdict) ? verdict : CONTINUE;
 	if (v.vf->kind != VFILE_DIR)
 		return CONTINUE;
 	if (v.fl & O_PATH)

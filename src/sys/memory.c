@@ -17,6 +17,8 @@ int um_mount_memory(struct um *um, const struct memory_request *rq, char ret_opt
 	r = inode_root(fs, S_IFDIR, &root);
 	if (r == 0 && !rq->dry_run)
 		r = view_mount(&um->view, fs, root, rq->where, rq->source, rq->type, rq->options, rq->flags, &m);
+	if (r == 0 && m && rq->made)
+		r = view_set_rule(m, RULE_MADE, rq->where);
 	if (root)
 		inode_put(root);
 	if (!m) {

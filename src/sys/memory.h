@@ -10,6 +10,7 @@ struct memory_request {
 	const struct path *where;
 	const char *source, *type, *options;
 	unsigned long flags; /* MS_* of the mount */
+	bool made;	     /* where nothing is: sys/make.h */
 	bool dry_run;	     /* see whether it could be, and no more */
 };
 

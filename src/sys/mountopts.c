@@ -12,6 +12,7 @@ void mount_options_release(struct mount_options *o)
 	free(o->rest);
 	free(o->partition);
 	free(o->policy);
+	free(o->make);
 	free(o->offset);
 }
 
@@ -72,7 +73,7 @@ static bool take_option(struct mount_options *o, const char *opt)
 		}
 	}
 	if (take_value(opt, "type=", &o->type) || take_value(opt, "server=", &o->server) ||
-		take_value(opt, "policy=", &o->policy) ||
+		take_value(opt, "make=", &o->make) || take_value(opt, "policy=", &o->policy) ||
 		take_value(opt, "partition=", &o->partition) ||
 		take_value(opt, "offset=", &o->offset))
 		return true;

@@ -13,6 +13,7 @@
 #include "dev/loop/loop.h"
 #include "fs/fuse/fuse.h"
 #include "sys/bind.h"
+#include "sys/make.h"
 #include "sys/memory.h"
 #include "sys/mountint.h"
 #include "sys/overlay.h"
@@ -76,7 +77,9 @@ static int resolve_target(struct job *j)
 
 	if (!word)
 		return -ENOMEM;
-	if (j->o.policy)
+	if (j->o.make)
+		r = path_resolve_abs(&j->um->view, &req, word, PATH_PARENT | PATH_CREATE, &j->where);
+	else if (j->o.policy)
 		r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW | PATH_NO_RULES, &j->where);
 	else if (j->c)
 		r = mount_where(j->c, AT_FDCWD, word, PATH_FOLLOW, &j->where);
@@ -615,6 +618,23 @@ static int run_rule(struct job *j)
 	return r < 0 ? fail(j, r, "%s: %s", j->where.name, strerror(-r)) : 0;
 }
 
+/* The option make=. */
+static int run_make(struct job *j)
+{
+	bool dir = strcmp(j->o.make, "dir") == 0;
+	int r = 0;
+
+	if (!dir && strcmp(j->o.make, "symlink") != 0)
+		return fail(j, -EINVAL, "make=%s: it is dir or symlink", j->o.make);
+	if (j->rq->dry_run && dir)
+		*j->ret_message = str_printf("%s is made, a folder in memory", j->where.name);
+	else if (j->rq->dry_run)
+		*j->ret_message = str_printf("%s is made, a link to %s", j->where.name, j->rq->source);
+	else
+		r = dir ? make_dir(j->um, &j->where) : make_symlink(j->um, j->rq->source, &j->where);
+	return r < 0 ? fail(j, r, "%s cannot be made: %s", j->where.name, strerror(-r)) : 0;
+}
+
 /* A file system in memory, which needs no server. */
 static int run_memory(struct job *j, const char *type)
 {
@@ -672,6 +692,8 @@ static int run_job(struct job *j)
 	r = make_pending(j);
 	if (r == 0)
 		r = resolve_target(j);
+	if (r == 0 && j->o.make)
+		return run_make(j);
 	if (r == 0 && j->o.policy)
 		return run_rule(j);
 	if (r == 0 && (j->o.flags & MS_BIND))

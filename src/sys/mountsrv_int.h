@@ -62,6 +62,7 @@ struct mount_options {
 	char *type, *server;
 	char *rest; /* for the server: no flags, nothing of ours */
 	char *policy; /* a rule: sys/rule.h */
+	char *make;   /* "dir", "symlink": sys/make.h */
 	char *partition, *offset; /* as given: where in the image it begins */
 	unsigned long flags;
 };

@@ -21,7 +21,7 @@ static const struct {
 int rule_parse(const char *word, enum mount_rule *ret)
 {
 	for (size_t i = RULE_HIDE; i < ARRAY_SIZE(rules); i++) {
-		if (strcmp(word, rules[i].word) == 0) {
+		if (rules[i].word && strcmp(word, rules[i].word) == 0) {
 			*ret = (enum mount_rule)i;
 			return 0;
 		}

@@ -110,8 +110,8 @@ void mount_put(struct mount *m)
 				m->fs->free(m->fs);
 		}
 		atomic_fetch_sub(&m->view->nmounts, 1);
-		if (m->rule && m->rule != RULE_HOST)
-			atomic_fetch_sub(&m->view->nrules, 1);
+		if (m->rule)
+			view_unset_rule(m);
 		mount_free(m);
 		m = parent;
 	}
@@ -129,7 +129,7 @@ static int place_check(const struct path *where, mode_t root_type)
 		isdir = inode_type(where->inode) == S_IFDIR;
 	} else if (where->kind == PATH_REAL) {
 		if (fstatat(where->dirfd, where->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
+			return errno == ENOENT ? 0 : -errno; /* what only the view has (sys/make.h) */
 		isdir = S_ISDIR(st.st_mode);
 	} else {
 		return -EINVAL;
@@ -303,7 +303,7 @@ struct mount *view_first_mount(
 		above = best ? best->target_len : above;
 		best = NULL;
 		cds_list_for_each_entry(m, &v->mounts, node)
-			if (!m->parent && !m->ns && m->target_len > above && (rules || !m->rule) &&
+			if (!m->parent && !m->ns && m->target_len > above && (rules || !rule_is_policy(m->rule)) &&
 				path_has_prefix(path, len, m) &&
 				(!best || m->target_len <= best->target_len))
 				best = m;
@@ -344,7 +344,7 @@ struct mount *view_mount_on(struct view *v, struct mount *on, struct inode *ino,
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->covers == ino && (rules || !m->rule) && lies_on(m, on))
+		if (m->covers == ino && (rules || !rule_is_policy(m->rule)) && lies_on(m, on))
 			best = m;
 	if (best)
 		mount_get(best);

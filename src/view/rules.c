@@ -30,9 +30,19 @@ int view_set_rule(struct mount *m, enum mount_rule rule, const struct path *wher
 	}
 	m->rule = rule;
 	m->locked_ro = rule == RULE_RO || rule == RULE_EMPTY;
-	if (rule != RULE_HOST)
+	if (rule_is_policy(rule))
 		atomic_fetch_add(&m->view->nrules, 1);
+	if (rule == RULE_MADE)
+		atomic_fetch_add(&m->view->nmade, 1);
 	return 0;
+}
+
+void view_unset_rule(struct mount *m)
+{
+	if (rule_is_policy(m->rule))
+		atomic_fetch_sub(&m->view->nrules, 1);
+	if (m->rule == RULE_MADE)
+		atomic_fetch_sub(&m->view->nmade, 1);
 }
 
 struct mount *view_rule_at(struct view *v, const char *path)
@@ -42,7 +52,7 @@ struct mount *view_rule_at(struct view *v, const char *path)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && !m->ns && m->rule && m->rule != RULE_HOST && (!best || m->target_len >= best->target_len) &&
+		if (!m->parent && !m->ns && rule_is_policy(m->rule) && (!best || m->target_len >= best->target_len) &&
 			path_below(path, m->target) && len >= m->target_len)
 			best = m;
 	if (best)
@@ -57,7 +67,7 @@ struct mount *view_rule_over(struct view *v, const struct stat *st)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && m->rule && m->rule != RULE_HOST && m->host.ino == st->st_ino && m->host.dev == st->st_dev)
+		if (!m->parent && rule_is_policy(m->rule) && m->host.ino == st->st_ino && m->host.dev == st->st_dev)
 			best = m;
 	if (best)
 		mount_get(best);
@@ -72,6 +82,18 @@ static bool hides(const struct mount *m, const struct stat *dir, const struct in
 	if (m->parent)
 		return ino && m->covers->parent == ino;
 	return dir && m->in.ino == dir->st_ino && m->in.dev == dir->st_dev;
+}
+
+void view_each_made(struct view *v, const struct stat *dir, void (*fn)(struct mount *m, void *arg), void *arg)
+{
+	struct mount *m;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (m->rule == RULE_MADE && !m->parent && !m->host.ino && m->in.ino == dir->st_ino &&
+			m->in.dev == dir->st_dev)
+			fn(m, arg);
+	pthread_rwlock_unlock(&v->lock);
 }
 
 bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino)

@@ -28,8 +28,14 @@ enum mount_rule {
 	RULE_EMPTY, /* something empty is there */
 	RULE_RO,    /* what is there, read-only */
 	RULE_RW,    /* what is there, as if no rule were above it */
+	RULE_MADE,  /* what only the view has (no rule of the policy either) */
 	RULE_HOST,  /* what the host has there, whatever lies above it (it is no rule of the policy) */
 };
+
+static inline bool rule_is_policy(enum mount_rule rule)
+{
+	return rule == RULE_HIDE || rule == RULE_EMPTY || rule == RULE_RO || rule == RULE_RW;
+}
 
 struct mount {
 	int id;		      /* as in mountinfo; above all of the host's */
@@ -67,7 +73,8 @@ struct view {
 	/* Mounts that are alive, those too that are detached and still in use. Read without the
 	 * lock: 0 means that nothing is virtual. */
 	atomic_int nmounts;
-	atomic_int nrules; /* mounts that are rules */
+	atomic_int nrules; /* mounts that are rules of the policy */
+	atomic_int nmade;  /* RULE_MADE */
 	int next_id;
 	struct watches *watches; /* inotify on served files; NULL: none */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
@@ -156,10 +163,14 @@ static inline bool view_has_rules(const struct view *v)
 }
 /* Makes a mount that was just made a rule. `where` is what view_mount() was given. -ENOMEM. */
 int MUST_CHECK view_set_rule(struct mount *m, enum mount_rule rule, const struct path *where);
+/* It goes. */
+void view_unset_rule(struct mount *m);
 /* The rule that says what a canonical path of the host is: referenced or NULL. */
 struct mount *view_rule_at(struct view *v, const char *path);
 /* The rule that lies on this file of the host, by whatever name it was found: referenced or NULL. */
 struct mount *view_rule_over(struct view *v, const struct stat *st);
+/* The names that only the view has in this folder of the host: fn is called for each under the lock. */
+void view_each_made(struct view *v, const struct stat *dir, void (*fn)(struct mount *m, void *arg), void *arg);
 /* Is something hidden in this folder: of the host, or (dir NULL) of a mount? */
 bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino);
 /* Is this name? */

@@ -247,6 +247,31 @@ static int virtual_link(struct walk *w, struct inode *link)
 	return err < 0 ? err : walk_follow(w, w->body);
 }
 
+/* The root of a mount is a symbolic link, which lies in the folder of the mount point (sys/make.h): is it followed? */
+static bool root_link_counts(const struct walk *w)
+{
+	return !walk_rest_empty(w->rest) || (w->flags & PATH_FOLLOW) ||
+	       (*w->rest == '/' && !(w->flags & PATH_PARENT));
+}
+
+static int follow_root_link(struct walk *w)
+{
+	char name[PATH_MAX];
+	char *slash;
+	int err;
+
+	if (w->links >= WALK_MAX_LINKS || w->at.mnt->target_len >= sizeof(name))
+		return -ELOOP;
+	err = inode_readlink(w->at.mnt->root, walk_req(w), w->body);
+	if (err < 0)
+		return err;
+	strcpy(name, w->at.mnt->target);
+	slash = strrchr(name, '/');
+	slash[slash == name] = '\0';
+	place_set_real(&w->at, name, strlen(name), -1);
+	return walk_follow(w, w->body);
+}
+
 /* One component on a mount. */
 static int walk_virtual(struct walk *w)
 {
@@ -257,6 +282,8 @@ static int walk_virtual(struct walk *w)
 	size_t n;
 	int err;
 
+	if (at->ino == at->mnt->root && inode_type(at->ino) == S_IFLNK && root_link_counts(w))
+		return follow_root_link(w);
 	while (*p == '/')
 		p++;
 	if (!*p) {
