@@ -505,11 +505,11 @@ static void tear_down(struct run *r)
 	ctl_stop(r->um.ctl);
 	if (r->um.mountsrv)
 		end_mounts(r);
-	net_free(take_ptr(&r->um.net));
 	if (r->um.engine) {
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);
 	}
+	net_free(take_ptr(&r->um.net)); /* no worker asks for it any more */
 	um_release(&r->um);
 	trace_free(r->um.trace);
 	if (r->plan)

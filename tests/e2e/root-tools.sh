@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # --root: losetup, bind and moved mounts, remounts, lazy unmounts, the newer mount calls.
 # timeout: 200
+# sanitize: asan tsan
 . "$TOP/tests/e2e/lib.sh"
 need losetup mount umount findmnt blkid dd
 
