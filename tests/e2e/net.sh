@@ -150,6 +150,26 @@ is "ip(8)" "$(printf '%s' "$OUT" | sed 's/ *$//')" "va@vb UP 10.1.1.1/24
 1"
 gives "as root of the view" 0 um --net none --root -- sh -ec 'id -u; ip link set lo down; ip link set lo up'
 
+# whoever is killed, nothing hangs and nothing stays
+gives "the network's process is killed" 0 um --net none,name=k$$ -- sh -c '
+	pkill -9 -f "^umview-net none,name=k'$$'"; "$PYTHON" -c "
+import errno, socket, time
+for i in range(200):
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+        break
+    time.sleep(0.05)"'
+is "the network's process is killed" "$OUT" ENETDOWN
+um --net none,name=s$$ --name net$$ -- sleep 60 &
+until_true 20 pgrep -f "^umview-net none,name=s$$"
+kill -9 "$(supervisor_of net$$)"
+no_network() {
+	! pgrep -f "^umview-net none,name=s$$"
+}
+until_true 20 no_network
+
 # wrong usage
 for bad in "" nothing slirp=1 pair none,ip=10.0.0.1 none,ip=10.0.0.1/33 vde=x,publish=1:2 none,mac=01:00:00:00:00:00 \
 	none,mtu=5 none,name=a/b none,bad=1 slirp,publish=80 slirp,publish=1:99999 none,stack=lwip none,abstract=x; do
