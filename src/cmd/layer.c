@@ -176,6 +176,8 @@ int cmd_layer(const struct options *o, int argc, char **argv)
 		{ "copy", layer_cmd_copy },
 		{ "flatten", layer_cmd_flatten },
 		{ "squash", layer_cmd_squash },
+		{ "export", layer_cmd_export },
+		{ "import", layer_cmd_import },
 	};
 
 	opterr = 0;

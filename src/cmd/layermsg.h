@@ -42,6 +42,9 @@ char *shown_name(const char *name);
 char *path_in_layer(const struct layer *l, const char *word);
 /* Prints an object on a line, and frees it. */
 void put_json(struct json_object *o);
+/* layer-oci.c: parts of cmd_layer(). */
+int layer_cmd_export(const struct options *o, int argc, char **argv);
+int layer_cmd_import(const struct options *o, int argc, char **argv);
 /* {"ok":true} */
 struct json_object *ok_object(void);
 /* Has its --json its own table of options wrong? Message and 125. */

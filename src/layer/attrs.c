@@ -47,7 +47,7 @@ static int by_key(const void *a, const void *b)
 }
 
 /* ACLs and what users and programs set; SELinux's label and the like are the system's. */
-static bool is_wanted(const char *key)
+bool attrs_wanted(const char *key)
 {
 	return !entry_private_xattr(key) &&
 	       (strncmp(key, "user.", 5) == 0 || strncmp(key, "system.posix_acl_", 17) == 0 ||
@@ -68,7 +68,7 @@ static int read_open(int fd, struct attrs *ret)
 		return -ENOMEM;
 	n = flistxattr(fd, list, (size_t)n);
 	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
-		ssize_t len = is_wanted(key) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX) : -1;
+		ssize_t len = attrs_wanted(key) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX) : -1;
 
 		if (len >= 0)
 			err = attrs_add(ret, key, value, (size_t)len);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layers as OCI images have them (opencontainers/image-spec): a tar of what is there, ".wh.NAME"
+ * for what is hidden, ".wh..wh..opq" in a folder that hides what is below it. Written is an image
+ * layout in a tar, with one layer; read is that, with any number of layers, or the tar of a layer
+ * alone.
+ */
+#ifndef UM_LAYER_OCI_H
+#define UM_LAYER_OCI_H
+
+#include "layer/store.h"
+#include "layer/walk.h"
+
+/* Writes to a new file; on failure it is removed, and *ret_why (malloc'ed, may be NULL) tells. */
+int MUST_CHECK oci_export(struct walk *w, const char *name, const char *file, char **ret_why);
+/* Fills a draft's empty upper. Nothing is written outside of it, whatever the names say. */
+int MUST_CHECK oci_import(const char *file, struct layer *into, char **ret_why);
+
+/* The tar of one layer. archive is libarchive's. */
+struct archive;
+int MUST_CHECK layertar_write(struct walk *w, struct archive *a, char **ret_why);
+/* A layer upon what upper has: one of several is read after those below it. */
+int MUST_CHECK layertar_read(struct archive *a, struct layer *into, int upper, char **ret_why);
+
+/* What there is, unless there is something: str_printf() of a text. */
+#define say(ret_why, ...) (*(ret_why) = *(ret_why) ? *(ret_why) : str_printf(__VA_ARGS__))
+
+#endif
