@@ -68,7 +68,7 @@ static int open_source(const struct path *from)
 }
 
 static int bind_host(struct um *um, const struct path *from, const struct path *where,
-	unsigned long flags, struct mount **ret)
+	unsigned long flags, const struct mount_as *as, struct mount **ret)
 {
 	_cleanup_(host_mount_release) struct host_mount hm = { NULL };
 	_cleanup_inode_ struct inode *root = NULL;
@@ -97,7 +97,7 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
 	r = inode_root(fs, type, &root);
 	if (r == 0)
-		r = view_mount(&um->view, fs, root, where, hm.source, hm.type, hm.options, flags, ret);
+		r = view_mount_as(&um->view, fs, root, where, hm.source, hm.type, hm.options, flags, as, ret);
 	if (r < 0) {
 		if (root)
 			inode_put(take_ptr(&root));
@@ -107,19 +107,25 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 	return r;
 }
 
-int um_bind(struct um *um, const struct path *from, const struct path *where, unsigned long flags,
-	struct mount **ret)
+int um_bind_as(struct um *um, const struct path *from, const struct path *where, unsigned long flags,
+	const struct mount_as *as, struct mount **ret)
 {
+	struct mount_as own = as ? *as : (struct mount_as){ .rule = RULE_NONE };
 	struct mount *m = from->mnt;
 	int r;
 
 	if (from->kind == PATH_REAL)
-		return bind_host(um, from, where, flags, ret);
-	r = view_mount(&um->view, m->fs, from->inode, where, m->source, m->type, m->options,
-		atomic_load(&m->flags) | flags, ret);
-	if (r == 0) {
+		return bind_host(um, from, where, flags, as, ret);
+	own.locked_ro = m->locked_ro;
+	r = view_mount_as(&um->view, m->fs, from->inode, where, m->source, m->type, m->options,
+		atomic_load(&m->flags) | flags, &own, ret);
+	if (r == 0)
 		(*ret)->server = m->server;
-		(*ret)->locked_ro = m->locked_ro;
-	}
 	return r;
+}
+
+int um_bind(struct um *um, const struct path *from, const struct path *where, unsigned long flags,
+	struct mount **ret)
+{
+	return um_bind_as(um, from, where, flags, NULL, ret);
 }

@@ -11,4 +11,8 @@
 int MUST_CHECK um_bind(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, struct mount **ret);
 
+/* The same for a mount that is more than a bind. */
+int MUST_CHECK um_bind_as(struct um *um, const struct path *from, const struct path *where,
+	unsigned long flags, const struct mount_as *as, struct mount **ret);
+
 #endif

@@ -60,11 +60,12 @@ static int mount_link(struct um *um, int fd, const struct path *where)
 	}
 	r = inode_root(fs, type, &root);
 	if (r == 0)
-		r = view_mount(&um->view, fs, root, where, "none", "none", "", mount_flags_new(0), &m);
+		r = view_mount_as(&um->view, fs, root, where, "none", "none", "", mount_flags_new(0),
+			&(struct mount_as){ .rule = RULE_MADE }, &m);
 	if (root)
 		inode_put(root);
 	if (m)
-		return view_set_rule(m, RULE_MADE, where);
+		return 0;
 	itable_release(fs);
 	fs->free(fs);
 	return r;

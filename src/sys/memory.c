@@ -8,6 +8,7 @@ int um_mount_memory(struct um *um, const struct memory_request *rq, char ret_opt
 	struct tmpfs_request t = { .type = rq->type, .options = rq->options, .rundir = um->rundir,
 		.virtual_root = um->ids };
 	_cleanup_mount_ struct mount *m = NULL;
+	const struct mount_as as = { .rule = rq->made ? RULE_MADE : RULE_NONE };
 	struct inode *root = NULL;
 	struct fs *fs;
 	int r = tmpfs_new(&t, &fs, ret_option);
@@ -16,9 +17,8 @@ int um_mount_memory(struct um *um, const struct memory_request *rq, char ret_opt
 		return r;
 	r = inode_root(fs, S_IFDIR, &root);
 	if (r == 0 && !rq->dry_run)
-		r = view_mount(&um->view, fs, root, rq->where, rq->source, rq->type, rq->options, rq->flags, &m);
-	if (r == 0 && m && rq->made)
-		r = view_set_rule(m, RULE_MADE, rq->where);
+		r = view_mount_as(&um->view, fs, root, rq->where, rq->source, rq->type, rq->options, rq->flags, &as,
+			&m);
 	if (root)
 		inode_put(root);
 	if (!m) {

@@ -85,6 +85,7 @@ int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
 	unsigned long flags = mount_flags_new(rule == RULE_RO || rule == RULE_EMPTY ? MS_RDONLY : 0);
 	_cleanup_path_ struct path other = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
+	struct mount_as as;
 	bool dir = false;
 	int r = is_directory(where, &dir);
 
@@ -92,9 +93,8 @@ int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
 		r = empty_source(um, dir, &other);
 	if (r == 0 && rule == RULE_HOST)
 		r = host_source(where->name, &other);
+	as = (struct mount_as){ .rule = rule, .leads = rule == RULE_HOST ? other.name : NULL };
 	if (r == 0)
-		r = um_bind(um, other.name ? &other : where, where, flags, &m);
-	if (r == 0 && rule == RULE_HOST)
-		m->leads = take_ptr(&other.name);
-	return r < 0 ? r : view_set_rule(m, rule, where);
+		r = um_bind_as(um, other.name ? &other : where, where, flags, &as, &m);
+	return r;
 }

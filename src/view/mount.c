@@ -110,8 +110,7 @@ void mount_put(struct mount *m)
 				m->fs->free(m->fs);
 		}
 		atomic_fetch_sub(&m->view->nmounts, 1);
-		if (m->rule)
-			view_unset_rule(m);
+		rule_count(m, -1);
 		mount_free(m);
 		m = parent;
 	}
@@ -178,6 +177,13 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	const char *source, const char *type, const char *options, unsigned long flags,
 	struct mount **ret)
 {
+	return view_mount_as(v, fs, root, where, source, type, options, flags, NULL, ret);
+}
+
+int view_mount_as(struct view *v, struct fs *fs, struct inode *root, const struct path *where,
+	const char *source, const char *type, const char *options, unsigned long flags,
+	const struct mount_as *as, struct mount **ret)
+{
 	int err = place_check(where, inode_type(root));
 	struct timespec now;
 	struct mount *m;
@@ -210,6 +216,11 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 	} else {
 		note_covered(v, m, where);
 	}
+	err = as ? rule_set(m, as, where) : 0;
+	if (err < 0) {
+		mount_discard(m);
+		return err;
+	}
 	pthread_rwlock_wrlock(&v->lock);
 	if (m->parent && atomic_load(&m->parent->detached)) {
 		pthread_rwlock_unlock(&v->lock);
@@ -225,6 +236,7 @@ int view_mount(struct view *v, struct fs *fs, struct inode *root, const struct p
 		fs->dev = makedev(0, FIRST_DEV_MINOR + (m->id - FIRST_MOUNT_ID));
 	cds_list_add_tail(&m->node, &v->mounts);
 	atomic_fetch_add(&v->nmounts, 1);
+	rule_count(m, 1);
 	pthread_rwlock_unlock(&v->lock);
 	*ret = m;
 	return 0;

@@ -12,37 +12,32 @@
 #include "view/mountinfo.h"
 #include "view/path.h"
 
-int view_set_rule(struct mount *m, enum mount_rule rule, const struct path *where)
+int rule_set(struct mount *m, const struct mount_as *as, const struct path *where)
 {
+	const char *leads = as->rule == RULE_RW && !m->parent ? m->target : as->leads;
 	struct stat st;
 
+	m->rule = as->rule;
+	m->locked_ro = as->locked_ro || as->rule == RULE_RO || as->rule == RULE_EMPTY;
+	if (m->rule == RULE_NONE)
+		return 0;
 	m->in_name = strdup(where->last);
-	if (!m->in_name)
+	m->leads = leads ? strdup(leads) : NULL;
+	if (!m->in_name || (leads && !m->leads))
 		return -ENOMEM;
 	if (where->kind == PATH_REAL && where->last[0] && fstat(where->dirfd, &st) == 0) {
 		m->in.dev = st.st_dev;
 		m->in.ino = st.st_ino;
 	}
-	if (rule == RULE_RW && !m->parent && !m->leads) {
-		m->leads = strdup(m->target);
-		if (!m->leads)
-			return -ENOMEM;
-	}
-	m->rule = rule;
-	m->locked_ro = rule == RULE_RO || rule == RULE_EMPTY;
-	if (rule_is_policy(rule))
-		atomic_fetch_add(&m->view->nrules, 1);
-	if (rule == RULE_MADE)
-		atomic_fetch_add(&m->view->nmade, 1);
 	return 0;
 }
 
-void view_unset_rule(struct mount *m)
+void rule_count(struct mount *m, int n)
 {
 	if (rule_is_policy(m->rule))
-		atomic_fetch_sub(&m->view->nrules, 1);
+		atomic_fetch_add(&m->view->nrules, n);
 	if (m->rule == RULE_MADE)
-		atomic_fetch_sub(&m->view->nmade, 1);
+		atomic_fetch_add(&m->view->nmade, n);
 }
 
 struct mount *view_rule_at(struct view *v, const char *path)

@@ -135,6 +135,16 @@ int MUST_CHECK view_mount(struct view *v, struct fs *fs, struct inode *root,
 	const struct path *where, const char *source, const char *type, const char *options,
 	unsigned long flags, struct mount **ret);
 
+/* The same for one that is more than that. */
+struct mount_as {
+	enum mount_rule rule;
+	const char *leads; /* RULE_HOST */
+	bool locked_ro;
+};
+int MUST_CHECK view_mount_as(struct view *v, struct fs *fs, struct inode *root,
+	const struct path *where, const char *source, const char *type, const char *options,
+	unsigned long flags, const struct mount_as *as, struct mount **ret);
+
 /* Takes a mount out of the tree: no path leads to it from now on. -EBUSY when other mounts lie on
  * it (and not MNT_DETACH). The caller checks users of its files (file/), then ends fs. */
 int MUST_CHECK view_detach(struct view *v, struct mount *m, int umount_flags);
@@ -161,10 +171,9 @@ static inline bool view_has_rules(const struct view *v)
 {
 	return atomic_load_explicit(&v->nrules, memory_order_acquire) != 0;
 }
-/* Makes a mount that was just made a rule. `where` is what view_mount() was given. -ENOMEM. */
-int MUST_CHECK view_set_rule(struct mount *m, enum mount_rule rule, const struct path *where);
-/* It goes. */
-void view_unset_rule(struct mount *m);
+/* The inside of mount.c: a mount that is in no list yet becomes a rule, -ENOMEM; one comes, or goes. */
+int MUST_CHECK rule_set(struct mount *m, const struct mount_as *as, const struct path *where);
+void rule_count(struct mount *m, int n);
 /* The rule that says what a canonical path of the host is: referenced or NULL. */
 struct mount *view_rule_at(struct view *v, const char *path);
 /* The rule that lies on this file of the host, by whatever name it was found: referenced or NULL. */

@@ -136,7 +136,7 @@ for d in open shut; do
 done
 gcc -O2 -pthread -o policy "$TOP/tests/e2e/policy.c"
 RACE=$PWD/policy
-is "natively both are come to" "$("$RACE" 1)" "opened some, shut some; wrote none; ran some, shut some"
+is "natively both are come to" "$("$RACE" 0 both)" "opened some, shut some; wrote none; ran some, shut some"
 is "a hidden one never" "$(um --hide shut -- "$RACE" 3)" "opened some, shut none; wrote none; ran some, shut none"
 is "a read-only one is not written" "$(um --ro shut -- "$RACE" 3 write)" "opened none, shut none; wrote some; ran none, shut none"
 is "it is as it was" "$(cat shut/file)" shut
