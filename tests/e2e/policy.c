@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * policy SECONDS [write|both]: reads, writes and runs what a path leads to, while a thread makes it lead to open/ and shut/ in turn:
+ * policy SECONDS [write|both]: reads, writes and runs what a path leads to, while a thread makes it lead to open/ and
+ * shut/ in turn:
  * by a symbolic link in the middle, one at the end, and by the words in memory. Prints how often each was
  * come to. It goes on for longer until it has come to open/, with `both` to shut/ as well.
  */
