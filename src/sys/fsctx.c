@@ -454,13 +454,15 @@ static int move_target(struct call *c, struct path *ret)
 	unsigned flags = (unsigned)c->args[4];
 	char word[PATH_MAX];
 	ssize_t n = guest_read_str(c, call_addr(c, 3), word, sizeof(word));
+	int r;
 
 	if (n < 0)
 		return (int)n;
-	return mount_where(c, call_fd(c, 2), word,
+	r = mount_where(c, call_fd(c, 2), word,
 		(flags & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0) |
 			(flags & MOVE_MOUNT_T_EMPTY_PATH ? PATH_EMPTY : 0),
 		ret);
+	return r == -EPERM && fs_check_dirfd(c, call_fd(c, 2), ret) < 0 ? -EBADF : r;
 }
 
 /* What open_tree(2) has copied: a bind. Its file system may have ended since. */

@@ -32,6 +32,8 @@ bool mount_type_read_only(const char *type);
 int MUST_CHECK remount_writable(struct call *c, struct mount *m, unsigned long flags);
 /* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */
 int MUST_CHECK mount_set_flags(struct call *c, struct mount *m, unsigned long flags);
+/* What of its file system a mount shows, malloc'ed: mountinfo's fourth field. NULL: no memory. */
+char *mount_root_name(const struct mount *m);
 /* Moves a mount of the view, whose root `from` is, to a place that has a name. */
 int MUST_CHECK mount_move(struct call *c, const struct path *from, const struct path *where);
 /* Would mount_fuse() take this data? */

@@ -85,8 +85,10 @@ static uint32_t add_string(char *strings, size_t *len, const char *s)
 
 static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char **ret, size_t *len)
 {
-	char *strings = malloc(strlen(m->target) + strlen(m->type) + strlen(m->options) +
-			       strlen(m->source) + 16);
+	_cleanup_free_ char *root = mount_root_name(m);
+	char *strings = root ? malloc(strlen(m->target) + strlen(m->type) + strlen(m->options) +
+				      strlen(m->source) + strlen(root) + 16) :
+			       NULL;
 
 	if (!strings)
 		return -ENOMEM;
@@ -109,7 +111,7 @@ static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char
 	}
 	*len = 0;
 	if (want & SM_MNT_ROOT)
-		s->mnt_root = add_string(strings, len, "/");
+		s->mnt_root = add_string(strings, len, root);
 	if (want & SM_MNT_POINT)
 		s->mnt_point = add_string(strings, len, m->target);
 	if (want & SM_FS_TYPE)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "sys/mountint.h"
 #include "sys/procfile.h"
 #include "view/elsewhere.h"
 #include "view/mountinfo.h"
@@ -97,16 +98,21 @@ static void put_options(FILE *out, const struct mount *m)
 		fprintf(out, ",%s", m->options);
 }
 
-static void put_mountinfo(struct text *t, struct mount *m, const char *target)
+char *mount_root_name(const struct mount *m)
 {
-	int parent = m->parent ? m->parent->id : host_parent(t->host, target);
 	_cleanup_free_ char *root = m->root->nodeid == m->fs->root_node ? NULL : inode_path(m->root);
 	const char *above = m->fs->host_root && m->fs->host_root[1] ? m->fs->host_root : "";
 
+	return str_printf("%s%s", above, root ? root : *above ? "" : "/");
+}
+
+static void put_mountinfo(struct text *t, struct mount *m, const char *target)
+{
+	int parent = m->parent ? m->parent->id : host_parent(t->host, target);
+	_cleanup_free_ char *root = mount_root_name(m);
+
 	fprintf(t->out, "%d %d %u:%u ", m->id, parent, major(m->fs->dev), minor(m->fs->dev));
-	put_escaped(t->out, above);
-	if (root || !*above)
-		put_escaped(t->out, root ? root : "/");
+	put_escaped(t->out, root ? root : "/");
 	fputc(' ', t->out);
 	put_escaped(t->out, target);
 	fputc(' ', t->out);

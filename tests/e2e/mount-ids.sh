@@ -4,7 +4,7 @@
 need findmnt df mksquashfs
 
 ext4_image fs.img 16M
-mkdir tree mnt mnt2
+mkdir tree mnt mnt2 mnt3
 echo content >tree/file
 mksquashfs tree t.sqfs -quiet -no-progress >/dev/null
 
@@ -61,9 +61,20 @@ for name, source, kind in (("mnt", "fs.img", "ext4"), ("mnt2", "t.sqfs", "squash
     assert struct.unpack_from("I", told, 56)[0] == int(ids)
     point = struct.unpack_from("I", told, 108)[0]
     assert told[512 + point:].split(b"\0")[0].decode() == path
+    begins = struct.unpack_from("I", told, 104)[0]
+    assert told[512 + begins:].split(b"\0")[0].decode() == line[0][3]
+path = os.path.realpath("mnt3")
+unique = mount_id(path, MNT_ID_UNIQUE)
+begins = [l[3] for l in info if l[4] == path][0]
+assert begins.endswith("/tree"), begins
+try:
+    _, told = request(STATMOUNT, unique, 0x8, 4096)
+    assert told[512 + struct.unpack_from("I", told, 104)[0]:].split(b"\0")[0].decode() == begins
+except OSError as e:
+    assert e.errno in (errno.ENOSYS, errno.EPERM), e
 assert os.stat("mnt").st_dev != os.stat("mnt2").st_dev != os.stat(".").st_dev
 print("all well")
 INSIDE
-is "as ordinary user" "$(um -m fs.img:mnt -m t.sqfs:mnt2 -- "$PYTHON" inside.py 2>&1)" "all well"
-is "as root of the view" "$(um --root -m fs.img:mnt -m t.sqfs:mnt2 -- "$PYTHON" inside.py 2>&1)" "all well"
+is "as ordinary user" "$(um -m fs.img:mnt -m t.sqfs:mnt2 --bind tree:mnt3 -- "$PYTHON" inside.py 2>&1)" "all well"
+is "as root of the view" "$(um --root -m fs.img:mnt -m t.sqfs:mnt2 --bind tree:mnt3 -- "$PYTHON" inside.py 2>&1)" "all well"
 nothing_left

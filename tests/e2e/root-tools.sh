@@ -184,6 +184,7 @@ def look(path):
         return errno.errorcode[e.errno]
 
 fd = call(OPEN_TREE, AT, b"folder", CLONE | os.O_CLOEXEC)
+print("nowhere:", call(MOVE_MOUNT, fd, b"", -1, b"mnt2", 4))
 print("of the host:", call(MOVE_MOUNT, fd, b"", AT, b"mnt2", 4), os.listdir("mnt2"), call(MOVE_MOUNT, fd, b"", AT, b"mnt2", 4))
 os.system("mount disk.img mnt")
 fd = call(OPEN_TREE, AT, b"mnt/dir", CLONE | 0x8000)
@@ -202,6 +203,7 @@ print("wrong:", call(OPEN_TREE, AT, b"missing", CLONE), call(OPEN_TREE, -1, b"x"
 PYTHON
 mkdir -p folder mnt4 && touch folder/file
 gives "open_tree, move_mount, mount_setattr" 0 um --root -- "$PYTHON" trees.py
+has "no such descriptor" "$OUT" "nowhere: EBADF"
 has "of the host" "$OUT" "of the host: 0 ['file'] EINVAL"
 has "of a mount" "$OUT" "of a mount: 0 0 ['file'] EROFS writable EINVAL"
 has "moved" "$OUT" "moved: 0 [] ['file', 'new'] EROFS"
