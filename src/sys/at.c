@@ -64,6 +64,7 @@ static bool at_answer(struct at *a, int64_t ret)
  */
 static int at_pin(struct at *a, unsigned flags)
 {
+	const bool follows = (flags & PATH_FOLLOW) || (a->p.slash && !(flags & PATH_PARENT));
 	const int how = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 	_cleanup_mount_ struct mount *m = NULL;
 	_cleanup_fd_ int fd = -1;
@@ -71,15 +72,16 @@ static int at_pin(struct at *a, unsigned flags)
 
 	if (a->p.last[0]) {
 		fd = openat(a->p.dirfd, a->p.last, a->p.slash ? how | O_DIRECTORY : how);
+		/* a name that is to be made, or is no folder's: the call says what it says of it */
 		if (fd < 0)
-			return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+			return errno == ENOENT || (errno == ENOTDIR && !(follows && !(flags & PATH_CREATE))) ? 0 : -errno;
 	}
 	if (fstat(fd >= 0 ? fd : a->p.dirfd, &st) < 0)
 		return -errno;
 	m = view_rule_over(&a->c->um->view, &st);
 	if (m && m->rule == RULE_HIDE)
 		return -ENOENT;
-	if (fd < 0 || !(flags & PATH_FOLLOW))
+	if (fd < 0 || !follows)
 		return 0;
 	if (S_ISLNK(st.st_mode))
 		return -ELOOP;

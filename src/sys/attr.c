@@ -342,7 +342,12 @@ enum verdict sys_truncate(struct call *c)
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		char name[REAL_PATH_MAX];
+		struct stat st;
 
+		/* the limit is the guest's, and not ours */
+		if (fstatat(a.dirfd, a.name, &st, 0) == 0 && S_ISREG(st.st_mode) && size > st.st_size &&
+			(uint64_t)size > vfd_limit(c))
+			return call_return(c, vfd_too_large(c));
 		real_enter(&a);
 		return real_leave(&a, truncate(real_path(&a, name), size));
 	}

@@ -223,11 +223,13 @@ static int check_script(struct exec *x, struct image *img)
 	char name[FD_PATH_MAX];
 
 	if (img->path.kind == PATH_REAL) {
-		if (img->native || faccessat(AT_FDCWD, fd_path(name, img->fd), X_OK, AT_EACCESS) == 0)
+		if (img->native && !x->pinned)
 			return 0;
-		return -errno;
+		if (faccessat(AT_FDCWD, fd_path(name, img->fd), X_OK, AT_EACCESS) < 0)
+			return -errno;
+		if (!x->pinned)
+			return 0;
 	}
-	(void)x;
 	/* a lease for reading is refused while anybody has the file open for writing */
 	if (fcntl(img->fd, F_SETLEASE, F_RDLCK) < 0)
 		return errno == EAGAIN ? -ETXTBSY : 0;

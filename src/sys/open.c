@@ -7,6 +7,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "sys/at.h"
@@ -203,13 +204,21 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 static enum verdict open_real(struct at *a, const struct want *w, bool *again)
 {
 	/* what is not pinned was not there: it is to be made, and no link to be followed */
-	bool shut = view_has_rules(&a->c->um->view) && !a->self;
+	bool shut = view_has_rules(&a->c->um->view) && !a->self && !(w->flags & O_NOFOLLOW);
+	struct stat st;
 	_cleanup_fd_ int fd = -1;
 
 	if (w->flags & O_PATH)
 		return opath_real(a, w->flags);
-	fd = real_open(a, w->flags | (shut ? O_NOFOLLOW : 0), w->mode & ~a->req.umask);
-	if (fd == -ELOOP && shut && !(w->flags & O_NOFOLLOW)) {
+	if (shut && !(w->flags & O_CREAT))
+		return call_return(a->c, -ENOENT);
+	if ((w->flags & O_CREAT) && !guestfd_room(a->c))
+		return call_return(a->c, -EMFILE);
+	if (call_is32(a->c) && !(w->flags & LARGEFILE_BIT) && fstatat(a->dirfd, a->name, &st, 0) == 0 &&
+		S_ISREG(st.st_mode) && st.st_size > INT32_MAX)
+		return call_return(a->c, -EOVERFLOW);
+	fd = real_open(a, w->flags | (shut ? O_EXCL : 0), w->mode & ~a->req.umask);
+	if (fd == -EEXIST && shut && !(w->flags & O_EXCL)) {
 		*again = true;
 		return DONE;
 	}

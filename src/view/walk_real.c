@@ -226,7 +226,7 @@ static int run_find_link(struct walk *w, const struct run *r, size_t len)
 		const char *slash = memchr(w->full + end + 1, '/', len - end - 1);
 
 		end = slash ? (size_t)(slash - w->full) : len;
-		if (end == r->len && r->stop == RUN_END && !follows_last(w, r->dir))
+		if (end == r->len && r->stop == RUN_END && !r->dot && !follows_last(w, r->dir))
 			break;
 		n = run_readlink(w, r, end);
 		if (n >= 0)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """guest.py NAME[-32]: runs a program of tests/guest natively (the oracle), in a view on a real file
-system, on a bind mount of one, on a tmpfs, and on a served ext4 image. The outputs must be equal, but for
-the lines that tests/guest/NAME.diff (of the image), NAME.bind.diff (of the bind and the tmpfs) and
-NAME.tmpfs.diff (of the tmpfs) explain:
+system (also in a view with rules), on a bind mount of one, on a tmpfs, and on a served ext4 image. The
+outputs must be equal, but for
+the lines that tests/guest/NAME.diff (of the image), NAME.rules.diff, NAME.bind.diff (of the bind and the tmpfs)
+and NAME.tmpfs.diff (of the tmpfs) explain:
 
     # the reason
     - a line of the oracle         (a shell pattern; the number of the check is left out)
@@ -67,7 +68,7 @@ def main():
     if I386 and not os.path.exists(PROGRAM):
         print("no programs for i386: lib32gcc-12-dev and libc6-dev-i386 are missing")
         sys.exit(77)
-    for d in ("native", "real", "host", "bind", "other", "mnt"):
+    for d in ("native", "real", "ruled", "host", "bind", "other", "mnt"):
         os.mkdir(d)
     # Programs that start themselves again need a name that is there in each place.
     os.environ["GUEST_PROGRAM"] = PROGRAM
@@ -84,6 +85,10 @@ def main():
     rc, lines = run("view, real files", ["umview", "-m", f"{HERE}/small.img:{HERE}/other", "--", PROGRAM],
                     f"{HERE}/real")
     good = compare("view, real files", oracle, lines, []) and rc == oracle_rc and good
+
+    rc, lines = run("view, rules", ["umview", "--hide", f"{HERE}/bind", "--", "sh", "-c",
+                                    f"cd {HERE}/ruled && exec {PROGRAM}"], HERE)
+    good = compare("view, rules", oracle, lines, explained(".rules")) and rc == oracle_rc and good
 
     rc, lines = run("view, bind", ["umview", "-m", f"{HERE}/host:{HERE}/bind,bind", "--", "sh", "-c",
                                    f"cd {HERE}/bind && exec {PROGRAM}"], HERE)
