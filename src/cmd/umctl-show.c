@@ -41,6 +41,20 @@ void show_ls(struct json_object *answer)
 	}
 }
 
+void show_export(struct json_object *answer)
+{
+	struct json_object *list = list_of(answer, "mounts");
+
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *m = json_object_array_get_idx(list, i);
+
+		if (*get(m, "fstab"))
+			printf("%s\n", get(m, "fstab"));
+		else
+			printf("# %s (%s) was mounted by hand\n", get(m, "target"), get(m, "type"));
+	}
+}
+
 void show_ps(struct json_object *answer)
 {
 	struct json_object *list = list_of(answer, "processes");

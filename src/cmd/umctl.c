@@ -15,6 +15,7 @@ static const char usage_text[] =
 	"  mount [-t TYPE] [-o OPTIONS] SOURCE TARGET\n"
 	"  umount [-l] TARGET\n"
 	"  df                                   their sizes\n"
+	"  export                               the mounts as umview -F takes them\n"
 	"  cache [ls|drop] [TARGET]             what is kept of their files; or forgets it\n"
 	"  stat --mount TARGET                  what its server was asked, how long it took, and "
 	"how\n"
@@ -133,6 +134,7 @@ static const struct command commands[] = {
 	{ "umount", 1, 1, ask_umount, NULL },
 	{ "cache", 0, 2, ask_cache, show_cache },
 	{ "df", 0, 0, NULL, show_df },
+	{ "export", 0, 0, NULL, show_export },
 	{ "stat", 0, 0, ask_stat, show_stat },
 	{ "trace", 0, 0, NULL, NULL },
 	{ "log-level", 0, 1, ask_level, show_level },

@@ -30,6 +30,7 @@ void put(struct json_object *o, const char *key, const char *value);
 void show_ls(struct json_object *answer);
 void show_ps(struct json_object *answer);
 void show_stat(struct json_object *answer);
+void show_export(struct json_object *answer);
 void show_df(struct json_object *answer);
 void show_cache(struct json_object *answer);
 void show_level(struct json_object *answer);

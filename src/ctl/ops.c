@@ -76,6 +76,8 @@ static void add_mount(struct mount *m, void *arg)
 	add_text(o, "target", m->target);
 	add_text(o, "type", m->type);
 	add_text(o, "options", m->options);
+	if (atomic_load(&m->table_line))
+		add_text(o, "fstab", atomic_load(&m->table_line));
 	json_object_object_add(o, "readonly", json_object_new_boolean((m->flags & MS_RDONLY) != 0));
 	if (m->server > 0)
 		add_number(o, "server", m->server);
@@ -432,6 +434,7 @@ static const struct {
 } ops[] = {
 	{ "cache", op_cache },
 	{ "df", op_df },
+	{ "export", op_ls },
 	{ "hello", op_hello },
 	{ "log-level", op_log_level },
 	{ "ls", op_ls },

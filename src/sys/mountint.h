@@ -45,4 +45,10 @@ int MUST_CHECK mount_fuse(struct call *c, const char *source, const char *type, 
 /* Whom a mount or unmount is made for: the caller, or who started the fusermount that makes it. */
 pid_t mount_server_of(struct call *c);
 
+/* mountexport.c: a line that umview -F takes; malloc'ed, NULL when out of memory. */
+char *mount_table_line(const char *source, const char *target, const char *type,
+	const char *options, unsigned long flags);
+/* The mount at this place that has no line yet gets it (taken, may be NULL). */
+void mount_note_line(struct view *v, const char *target, char *line);
+
 #endif

@@ -731,6 +731,12 @@ int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char
 	r = run_job(&j);
 	if (r < 0 && !message)
 		fail(&j, r, "%s on %s: %s", rq->source, rq->target, strerror(-r));
+	/* by mount(2) it may be of a loop device, which another view has not */
+	if (r == 0 && !c && !rq->dry_run && !j.o.policy && j.where.name)
+		mount_note_line(&um->view, j.where.name,
+			mount_table_line(j.source ? j.source : rq->source, j.where.name, rq->type,
+				rq->options,
+				rq->flags | (j.o.flags & MS_BIND)));
 	mount_pending_free(j.p);
 	job_release(&j);
 	if (ret_message)

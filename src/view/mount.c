@@ -92,6 +92,7 @@ static void mount_free(struct mount *m)
 	free(m->source);
 	free(m->type);
 	free(m->options);
+	free(atomic_load(&m->table_line));
 	free(m);
 }
 

@@ -31,6 +31,15 @@ inner
 gives "with the type and options" 0 um --fstab=table -- grep " $PLACE/mnt " /proc/self/mounts
 has "with the type and options" "$OUT" " ext4 rw,noatime"
 
+# and comes out as it went in
+gives "export" 0 um -F table -- sh -c 'umctl export >exported'
+is "export: lines" "$(wc -l <exported)" 4
+gives "all are mounted again" 0 um -F exported -- sh -c 'cat "a b/file" mnt/sub/file mnt/lost+found/file; grep " $PLACE/mnt " /proc/self/mounts; umctl export >again'
+has "with their options" "$OUT" " ext4 rw,noatime"
+is "export of an export" "$(cat again)" "$(cat exported)"
+gives "what is by hand" 0 um -- sh -c 'mkdir hand; fuse2fs outer.img hand && umctl export; umount hand'
+has "what is by hand" "$OUT" "# $HERE/hand ("
+
 gives "no such table" 125 um -F nothing -- true
 has "no such table" "$OUT" "nothing: No such file or directory"
 printf '# x\nonly one\n' >short
