@@ -80,6 +80,22 @@ static int host_source(const char *name, struct path *ret)
 	return 0;
 }
 
+/* What is not of files: a view of /proc and the like by binds would be the supervisor's. */
+static int keep_basics(struct um *um)
+{
+	static const char *const basics[] = { "/proc", "/dev", "/sys" };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(basics); i++) {
+		_cleanup_path_ struct path p = PATH_INIT;
+
+		r = path_resolve_abs(&um->view, NULL, basics[i], PATH_FOLLOW | PATH_NO_RULES, &p);
+		if (r == 0)
+			r = rule_make(um, RULE_HOST, &p);
+	}
+	return r;
+}
+
 int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
 {
 	unsigned long flags = mount_flags_new(rule == RULE_RO || rule == RULE_EMPTY ? MS_RDONLY : 0);
@@ -96,5 +112,7 @@ int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
 	as = (struct mount_as){ .rule = rule, .leads = rule == RULE_HOST ? other.name : NULL };
 	if (r == 0)
 		r = um_bind_as(um, other.name ? &other : where, where, flags, &as, &m);
+	if (r == 0 && rule == RULE_RO && where->kind == PATH_REAL && strcmp(where->name, "/") == 0)
+		r = keep_basics(um);
 	return r;
 }

@@ -98,6 +98,16 @@ x
 project:
 true
 refused"
+gives "the whole tree" 0 um --ro / --rw project -- sh -c '
+	cat docs/d; touch docs/z 2>/dev/null || echo refused; touch /tmp/umview-z 2>/dev/null || echo refused; echo ok >project/z
+	cat project/z; head -n 1 /proc/self/status; echo x >/dev/null; readlink /proc/self/cwd; ls /proc/self/fd >/dev/null; ls -d /sys/kernel'
+is "the whole tree" "$OUT" "doc
+refused
+refused
+ok
+Name:	head
+$HERE/h
+/sys/kernel"
 gives "the last on one path" 0 um --ro docs --rw docs -- touch docs/last
 gives "remount" 0 um --root --ro docs -- sh -c 'mount -o remount,bind,rw docs 2>/dev/null; touch docs/no 2>/dev/null || echo refused'
 is "remount" "$OUT" refused
