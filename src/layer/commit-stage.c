@@ -170,8 +170,8 @@ static void let_us_write(int dirfd, const char *name)
 	struct stat st;
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 0700) != 0700)
-		(void)chmod(
-			fd_path(path, fd), (st.st_mode & 07777) | 0700); /* what needs it fails */
+		(void)chmod(fd_path(path, fd),
+			(st.st_mode & 07777) | 0700); /* else what needs it fails */
 }
 
 static int stage_step(struct commit *k, const struct change *c, struct step *step)
@@ -187,12 +187,10 @@ static int stage_step(struct commit *k, const struct change *c, struct step *ste
 
 	if (dirfd < 0 || !parent)
 		return dirfd < 0 ? dirfd : -ENOMEM;
-	if (step->kind == STEP_META || step->kind == STEP_FOLDER) {
-		err = keep_metadata(dirfd, name, tmp);
-		if (err == 0 && step->kind == STEP_FOLDER)
-			let_us_write(dirfd, name);
-		return err;
-	}
+	if (step->kind == STEP_FOLDER)
+		let_us_write(dirfd, name);
+	if (step->kind == STEP_META || step->kind == STEP_FOLDER)
+		return keep_metadata(dirfd, name, tmp);
 	if (step->kind != STEP_PUT)
 		return 0;
 	parent[strrchr(parent, '/') ? strrchr(parent, '/') - parent : 0] = 0;

@@ -145,11 +145,19 @@ static int restore_metadata(
 {
 	static const struct copy how = { .any_owner = true, .layerfd = -1 };
 	_cleanup_attrs_ struct attrs attrs = { 0 };
-	_cleanup_fd_ int fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	_cleanup_fd_ int fd = -1;
+	bool kept = ino_of(dirfd, tmp) != 0;
 	struct stat st;
-	bool kept = !staging && fstatat(dirfd, tmp, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	int err = kept ? attrs_read(dirfd, tmp, &attrs) : 0;
+	int err;
 
+	/* nothing was done to it, which may be for the reason that nothing may */
+	if (!kept && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_mode == s->was.st_mode && st.st_uid == s->was.st_uid &&
+		base_compare_time(st.st_mtim, s->was.st_mtim) == 0)
+		return 0;
+	kept = kept && !staging;
+	err = kept ? attrs_read(dirfd, tmp, &attrs) : 0;
+	fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd;
 	if (err == 0 && kept)

@@ -12,16 +12,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "layer/base.h"
 #include "layer/build.h"
 #include "layer/oci.h"
+#include "layer/pathset.h"
 
 struct untar {
 	struct archive *a;
 	struct layer *into;
 	int upper;
 	char **why;
-	struct timespec began;
+	struct pathset made; /* paths that this layer has named, and the folders that they are in
+			      */
 	struct copy how;
 	struct folder {
 		char *path;
@@ -194,28 +195,33 @@ static int read_symlink(
 	return links_append(u->into->dirfd, now.st_ino, st);
 }
 
-/* An opaque folder hides what the layers before this one put there, too. */
-static int read_opaque(const struct untar *u, int dirfd)
+/* An opaque folder hides what the layers before this one put there, too. mark is the mark's path.
+ */
+static int read_opaque(const struct untar *u, const char *mark, int dirfd)
 {
 	_cleanup_names_ struct names names = { 0 };
+	const char *slash = strrchr(mark, '/');
 	int err = names_read(dirfd, &names);
 
 	for (size_t i = 0; err == 0 && i < names.n; i++) {
-		_cleanup_entry_ struct entry e = ENTRY_INIT;
+		_cleanup_free_ char *path = str_printf(
+			"%.*s%s", slash ? (int)(slash - mark) + 1 : 0, mark, names.name[i]);
 
-		err = entry_read(dirfd, names.name[i], NULL, NULL, &e);
-		if (err == 0 && base_compare_time(e.btime, u->began) < 0)
+		if (!path)
+			return -ENOMEM;
+		if (!pathset_has(&u->made, path))
 			err = tree_remove(dirfd, names.name[i]);
 	}
 	return err < 0 ? err : build_opaque(dirfd, ".");
 }
 
-static int read_mark(const struct untar *u, const char *hidden, int dirfd, const char *name)
+static int read_mark(
+	const struct untar *u, const char *path, const char *hidden, int dirfd, const char *name)
 {
 	int err;
 
 	if (strcmp(name, ".wh..wh..opq") == 0)
-		return read_opaque(u, dirfd);
+		return read_opaque(u, path, dirfd);
 	if (!*hidden)
 		return 0; /* aufs has others, which say nothing here */
 	if (strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
@@ -252,11 +258,12 @@ static int read_entry(struct untar *u, struct archive_entry *e, const char *path
 		return dirfd;
 	st.st_atim = st.st_mtim; /* tar has one */
 	err = read_attrs(e, &attrs);
+	err = err < 0 ? err : pathset_add(&u->made, path);
 	if (err < 0)
 		return err;
 	hidden = entry_dot_wh(name);
 	if (hidden)
-		return read_mark(u, hidden, dirfd, name);
+		return read_mark(u, path, hidden, dirfd, name);
 	if (S_ISDIR(st.st_mode) && !archive_entry_hardlink(e))
 		return read_folder(u, path, dirfd, name, &st, &attrs);
 	if (!*path)
@@ -319,20 +326,14 @@ int layertar_read(struct archive *a, struct layer *into, int upper, char **ret_w
 		.upper = upper,
 		.why = ret_why,
 		.how = { .any_owner = true, .layerfd = into->dirfd } };
-	struct timespec now;
-	int err;
+	int err = read_all(&u);
 
-	/* file systems stamp by this clock: what is made from its next tick on is ours */
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	do {
-		clock_gettime(CLOCK_REALTIME_COARSE, &u.began);
-	} while (base_compare_time(now, u.began) == 0);
-	err = read_all(&u);
 	err = err < 0 ? err : finish_folders(&u);
 	for (size_t i = 0; i < u.nfolders; i++) {
 		free(u.folder[i].path);
 		attrs_release(&u.folder[i].attrs);
 	}
 	free(u.folder);
+	pathset_release(&u.made);
 	return err;
 }
