@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The whole way: umview --cow, then umctl diff, commit, discard of what it kept.
+. "$TOP/tests/e2e/lib.sh"
+umview --help | grep -q -e --cow || skip "this umview has no --cow"
+export XDG_STATE_HOME=$HERE/state
+
+mkdir -p low/d low/gone low/moved
+for f in a b d/f d/g gone/x moved/m; do echo "$f" >low/$f; done
+cp -a low before
+gives "a view" 0 um --cow=x,of=low -- sh -ec 'cd low; echo more >>a; chmod 600 b; rm -r gone d/g; mkdir new; echo n >new/n
+	mv moved there; ln -s a link; ln new/n hard; touch -d 2020-01-01 d/f; "$0" "$1" --no-owner --no-links . >../wanted' \
+	"$PYTHON" "$TOP/tests/lib/manifest.py"
+is "diff" "$(umctl diff x)" "changed  /a
+metadata /b
+metadata /d/f
+removed  /d/g
+removed  /gone/
+added    /hard
+added    /link
+added    /new/
+added    /new/n
+renamed  /moved -> /there/"
+is "LAST" "$(umctl diff LAST)" "$(umctl diff x)"
+gives "copy" 0 umctl layer copy x y
+gives "flatten" 0 umctl layer flatten y
+gives "a view of the flat one" 0 um --cow=y,of=low -- sh -c 'cat low/there/m low/a; ls low'
+has "a view of the flat one" "$OUT" "moved/m
+a
+more
+a
+b
+d
+hard
+link
+new
+there"
+gives "commit to a copy" 0 sh -c 'cp -a before copy; umctl commit x --to copy'
+gives "commit" 0 umctl commit x
+for tree in low copy; do
+	"$PYTHON" "$TOP/tests/lib/manifest.py" --no-owner --no-links $tree >got
+	diff -u wanted got || fail "$tree is not what the view showed"
+done
+gives "nothing is left of it" 0 umctl diff x
+is "nothing is left of it" "$OUT" ""
+gives "again" 0 um --cow=x,of=low -- sh -c 'echo again >low/a'
+echo theirs >low/a
+gives "changed on both sides" 1 umctl commit x
+has "changed on both sides" "$OUT" "/a was changed below"
+gives "discard" 0 umctl discard x
+is "discard" "$(cat low/a)" "theirs"
+mkfifo hold
+um --cow=z,of=low -- sh -c 'echo >low/n; echo >started; read -r x' <hold 2>/dev/null &
+exec 9>hold
+until_true 30 test -e started
+for what in "discard z" "commit z" "layer rename z w" "layer flatten z"; do
+	# shellcheck disable=SC2086 # words
+	gives "in use: $what" 1 umctl $what
+done
+has "in use" "$(umctl layers)" " yes "
+exec 9>&-
+wait $! || true
+gives "no longer" 0 umctl discard z
+nothing_left
