@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The whole way: umview --cow, then umctl diff, commit, discard of what it kept.
 . "$TOP/tests/e2e/lib.sh"
-umview --help | grep -q -e --cow || skip "this umview has no --cow"
+[[ $(umview --help) == *--cow* ]] || skip "this umview has no --cow"
 export XDG_STATE_HOME=$HERE/state
 
 mkdir -p low/d low/gone low/moved
