@@ -40,6 +40,10 @@ static const char help_text[] =
 	"                     a symbolic link at PATH\n"
 	"      --rootfs DIR   another system's tree as the root; the command begins there\n"
 	"      --host-basics  with --rootfs: /proc, /dev, /sys and /etc/resolv.conf are the host's\n"
+	"      --cow[=NAME][,of=FOLDER][,ro]\n"
+	"                     what is changed goes to a layer, of all or of one folder, and leaves the files\n"
+	"                     as they were; umctl diff, commit and discard say what becomes of it. ro: a\n"
+	"                     layer below the next one\n"
 	"  -o server=TYPE=COMMAND\n"
 	"                     what serves a type of file system in this view\n"
 	"      --net LINK[,OPTIONS]\n"
@@ -75,6 +79,7 @@ enum id {
 	OPT_RO,
 	OPT_RW,
 	OPT_FSTAB,
+	OPT_COW,
 	OPT_OPTION,
 	OPT_NET,
 	OPT_ROOT,
@@ -110,6 +115,7 @@ static const struct known {
 	{ OPT_ROOTFS, 0, "rootfs", VALUE, "a folder" },
 	{ OPT_HOST_BASICS, 0, "host-basics", NOTHING, NULL },
 	{ OPT_TMPFS, 0, "tmpfs", VALUE, "TARGET[:OPTIONS]" },
+	{ OPT_COW, 0, "cow", PERHAPS, NULL },
 	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
 	{ OPT_NET, 0, "net", VALUE, "none, slirp, pair=NAME, vde=URL or tap=NAME" },
@@ -285,6 +291,8 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		return 0;
 	case OPT_TMPFS:
 		return append_made(o, tmpfs_spec(value));
+	case OPT_COW:
+		return append(&o->cows, &o->ncows, value ? value : "");
 	case OPT_FSTAB:
 		return fstab_read(value, append_made, o);
 	case OPT_OPTION:
@@ -435,6 +443,7 @@ int options_parse(struct options *o, char **argv)
 	o->run.mounts = o->mounts;
 	o->run.servers = o->servers;
 	o->run.nets = o->nets;
+	o->run.cows = o->cows;
 	if (argv[i]) {
 		o->run.argv = argv + i;
 		return 0;
@@ -454,6 +463,7 @@ void options_release(struct options *o)
 	free(o->mounts);
 	free(o->servers);
 	free(o->nets);
+	free(o->cows);
 }
 
 void options_help(void)

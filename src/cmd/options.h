@@ -18,6 +18,8 @@ struct options {
 	char **nets; /* run.nets */
 	size_t nnets;
 	bool host_basics; /* --host-basics */
+	char **cows; /* run.cows */
+	size_t ncows;
 	char **servers; /* run.servers */
 	size_t nservers;
 	char *shell[2]; /* run.argv where no command was given */

@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rundir.h"
+#include "cmd/cow.h"
 #include "ctl/ctl.h"
 #include "engine/engine.h"
 #include "engine/front.h"
@@ -36,6 +37,7 @@ struct run {
 	const struct run_options *o;
 	const struct front_link *link;
 	struct um um;
+	struct cow cow;
 	FILE *plan; /* --dry-run: where it is printed */
 	struct json_object *planned; /* the mounts of it, with --json */
 	int trace_fd;
@@ -511,6 +513,7 @@ static void tear_down(struct run *r)
 	}
 	net_free(take_ptr(&r->um.net)); /* no worker asks for it any more */
 	um_release(&r->um);
+	cow_end(&r->cow);
 	trace_free(r->um.trace);
 	if (r->plan)
 		fclose(r->plan);
@@ -526,7 +529,9 @@ static int supervise(void *arg, const struct front_link *link)
 	struct run r = { .o = arg, .link = link, .status = 125 };
 
 	hold_sigchld();
-	if (set_up(&r) == 0 && make_net(&r) == 0 && make_mounts(&r) == 0) {
+	if (set_up(&r) == 0 && make_net(&r) == 0 &&
+		cow_begin(&r.cow, &r.um, r.o->cows, r.o->dry_run, r.plan) == 0 &&
+		make_mounts(&r) == 0) {
 		if (r.o->dry_run)
 			r.status = say_command(&r);
 		else if (start_command(&r) == 0)

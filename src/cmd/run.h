@@ -11,6 +11,7 @@ struct run_options {
 	const char *rootfs;   /* --rootfs or NULL: it is among the mounts; the command begins in its root */
 	const char *name;     /* --name or NULL */
 	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
+	char *const *cows;    /* each "[NAME][,of=DIR][,ro]" (--cow), NULL-terminated; or NULL */
 	char *const *servers; /* each "TYPE=COMMAND" (-o server=), NULL-terminated; or NULL */
 	char *const *nets;    /* each a network interface (--net: net/spec.h), NULL-terminated; or NULL */
 	const char *trace;    /* file, "-" for standard error, NULL: none */

@@ -289,9 +289,8 @@ static int open_host_once(struct opening *o)
 {
 	const int ours = O_CREAT | O_EXCL | O_NOFOLLOW;
 	char path[FD_PATH_MAX];
-	struct fs *fs = o->ino->fs;
 	bool ids;
-	int fd = fs->host_prepare ? fs->host_prepare(fs, o->req, o->ino->nodeid, o->flags) : 0;
+	int fd = inode_host_prepare(o->ino, o->req, o->flags & ~O_CREAT);
 
 	if (fd < 0)
 		return fd;

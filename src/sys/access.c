@@ -58,6 +58,8 @@ static enum verdict do_access(struct call *c, int dirfd, int mode, int flags)
 		return call_return(c, -EINVAL);
 	if (flags & AT_EMPTY_PATH)
 		pflags |= PATH_EMPTY;
+	if (!(mode & W_OK)) /* what is not ours may be written to on a mount that is seen through */
+		pflags |= PATH_LOOK;
 	n = guest_read_word(c, call_addr(c, arg), word, sizeof(word));
 	if (n == 0 && !(flags & AT_EMPTY_PATH))
 		n = -ENOENT;
@@ -149,7 +151,7 @@ static enum verdict do_readlink(struct call *c, int dirfd, int arg)
 	if (n == 0) {
 		if (!view_has_mounts(&c->um->view))
 			return CONTINUE;
-		if (!at_resolve_word(&a, c, dirfd, word, flags))
+		if (!at_resolve_word(&a, c, dirfd, word, flags | PATH_LOOK))
 			return a.verdict;
 		n = a.p.kind == PATH_REAL ? readlink_real(&a, word, link)
 					  : readlink_virtual(&a, !word[0], link);

@@ -214,6 +214,16 @@ bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict 
 	return true;
 }
 
+bool at_resolve_open(struct at *a, struct call *c, int fd)
+{
+	char word[40];
+
+	if (fd < 0 || !atomic_load_explicit(&c->um->view.nseen_through, memory_order_relaxed))
+		return false;
+	snprintf(word, sizeof(word), "/proc/self/fd/%d", fd);
+	return at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW) && a->p.kind == PATH_VIRTUAL;
+}
+
 int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known)
 {
 	char rest[256];

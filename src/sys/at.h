@@ -99,6 +99,10 @@ static inline int real_follow(const struct at *a)
  */
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict);
 
+/* The same for an open file that is real: is it one of a mount that is seen through? Then where it is there.
+ * False: nothing was filled. */
+bool at_resolve_open(struct at *a, struct call *c, int fd);
+
 /* A structure that grows with the kernel (copy_struct_from_user): what the guest gives beyond
  * `known` must be zero. -EINVAL when it is shorter, -E2BIG. */
 int MUST_CHECK at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known);

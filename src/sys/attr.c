@@ -22,11 +22,15 @@ static enum verdict change_fd(
 	struct call *c, int fd, bool opath, struct fs_setattr *set, unsigned how)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
+	_cleanup_at_ struct at a = AT_INIT;
 	struct fs_req req;
 	enum verdict v;
 
-	if (!at_fd(c, fd, opath, &vf, &v))
+	if (!at_fd(c, fd, opath, &vf, &v)) {
+		if (v == CONTINUE && at_resolve_open(&a, c, fd))
+			return call_return(c, attrs_change(a.p.mnt, a.p.inode, &a.req, set, how));
 		return v;
+	}
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
 	fs_req_init(&req, c);
@@ -201,11 +205,15 @@ static int times_change(
 static enum verdict times_fd(struct call *c, int fd, const struct timespec *ts)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
+	_cleanup_at_ struct at a = AT_INIT;
 	struct fs_req req;
 	enum verdict v;
 
-	if (!at_fd(c, fd, false, &vf, &v))
+	if (!at_fd(c, fd, false, &vf, &v)) {
+		if (v == CONTINUE && at_resolve_open(&a, c, fd))
+			return call_return(c, times_change(a.p.mnt, a.p.inode, &a.req, ts));
 		return v;
+	}
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
 	fs_req_init(&req, c);

@@ -115,7 +115,7 @@ enum verdict sys_chdir(struct call *c)
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	r = path_resolve_arg(c, &c->um->view, AT_FDCWD, call_addr(c, 0),
-		PATH_FOLLOW | PATH_DIRECTORY, &p);
+		PATH_FOLLOW | PATH_DIRECTORY | PATH_LOOK, &p);
 	if (r < 0)
 		return call_return(c, r);
 	if (p.kind == PATH_NATIVE)

@@ -251,7 +251,8 @@ static int follow_scripts(struct exec *x)
 			return -ELOOP;
 		r = check_script(x, img);
 		if (r == 0)
-			r = load(x, AT_FDCWD, img->script.interp, PATH_FOLLOW, &x->img[i + 1]);
+			r = load(x, AT_FDCWD, img->script.interp, PATH_FOLLOW | PATH_LOOK,
+				&x->img[i + 1]);
 		if (r < 0)
 			return r;
 	}
@@ -295,7 +296,8 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 
 	if (img->fd < 0 || elf_interp(img->fd, word) <= 0)
 		return 0;
-	r = path_resolve(x->c, &x->c->um->view, AT_FDCWD, word, PATH_FOLLOW, &interp->path);
+	r = path_resolve(x->c, &x->c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK,
+		&interp->path);
 	if (r < 0 || interp->path.kind == PATH_NATIVE ||
 		found_natively(x, word, &interp->path))
 		return r;
@@ -514,7 +516,7 @@ static bool is_helpers(const struct um *um, const char *word)
 static enum verdict exec_word(struct exec *x)
 {
 	struct call *c = x->c;
-	unsigned flags = 0;
+	unsigned flags = PATH_LOOK;
 	char helper[PATH_MAX];
 	int r;
 

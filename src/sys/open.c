@@ -56,6 +56,11 @@ static unsigned path_flags(const struct want *w)
 		flags = 0;
 	if (w->flags & O_CREAT)
 		flags |= PATH_CREATE;
+	/* only what is no directory: the names in it may change while it is open */
+	if (w->flags & O_PATH)
+		flags |= PATH_LOOK;
+	else if (!(w->flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_DIRECTORY)))
+		flags |= PATH_LOOK | PATH_LOOK_FILE;
 	if (w->flags & O_DIRECTORY)
 		flags |= PATH_DIRECTORY;
 	if (w->resolve & RESOLVE_NO_MAGICLINKS)

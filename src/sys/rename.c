@@ -175,6 +175,9 @@ static bool link_opened(struct side *from, struct side *to, long *ret)
 		!view_was_opened(&to->a.c->um->view, t->mnt, st.st_dev, st.st_ino))
 		return false;
 	fd = from->a.p.dirfd;
+	*ret = inode_host_prepare(t->parent, &to->a.req, O_CREAT);
+	if (*ret < 0)
+		return true;
 	real_enter(&to->a);
 	*ret = real_result(&to->a, linkat(AT_FDCWD, fd_path(name, fd), inode_host_fd(t->parent),
 					   t->last, AT_SYMLINK_FOLLOW));

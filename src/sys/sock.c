@@ -112,6 +112,19 @@ static int bind_host(struct at *a, int fd, int dirfd, const char *name)
 	return r;
 }
 
+/* Nothing is shown there; what hides a file of a lower layer may be. */
+static int bind_on_host(struct at *a, int fd)
+{
+	struct inode *dir = a->p.parent;
+	int r = inode_host_prepare(dir, &a->req, O_CREAT);
+
+	if (r == 0)
+		r = bind_host(a, fd, inode_host_fd(dir), a->p.last);
+	if (r == -EADDRINUSE && dir->fs->host_prepare && unlinkat(inode_host_fd(dir), a->p.last, 0) == 0)
+		r = bind_host(a, fd, inode_host_fd(dir), a->p.last);
+	return r;
+}
+
 static int bind_virtual(struct at *a, int fd, const char *word)
 {
 	_cleanup_inode_ struct inode *made = NULL;
@@ -131,7 +144,7 @@ static int bind_virtual(struct at *a, int fd, const char *word)
 	if (r == 0)
 		r = attrs_may_create(a->p.parent, &a->req);
 	if (r == 0 && a->p.mnt->fs->host_fd)
-		return bind_host(a, fd, inode_host_fd(a->p.parent), a->p.last);
+		return bind_on_host(a, fd);
 	if (r == 0)
 		r = inode_mknod(a->p.parent, &a->req, a->p.last, mode, 0, &made);
 	if (r < 0)
@@ -182,7 +195,7 @@ static bool peer_find(struct at *a, struct call *c, const char *word, struct soc
 {
 	char path[FD_PATH_MAX];
 
-	if (!at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW)) {
+	if (!at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK)) {
 		*err = a->verdict == DONE ? (int)c->ret : 0;
 		return a->verdict == DONE;
 	}

@@ -80,6 +80,29 @@ static enum verdict stat_fd(struct call *c, int fd, const struct want *w)
 	return answer(c, w, &f);
 }
 
+/* Owners that could not be set are shown as they should be, in open files too. */
+static bool owners_differ(const struct call *c)
+{
+	return c->um->ids && atomic_load_explicit(&c->um->view.nseen_through, memory_order_relaxed);
+}
+
+static enum verdict stat_open(struct call *c, int fd, const struct want *w, bool possible)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	struct found f = { 0 };
+	enum verdict v = possible ? stat_fd(c, fd, w) : CONTINUE;
+	int r;
+
+	if (v != CONTINUE || !owners_differ(c) || !at_resolve_open(&a, c, fd))
+		return v;
+	r = inode_getattr(a.p.inode, &a.req, w->force, &f.attr);
+	if (r < 0)
+		return CONTINUE;
+	f.dev = f.attr.dev;
+	f.mnt = a.p.mnt;
+	return answer(c, w, &f);
+}
+
 /* A made-up device: its attributes are all in a struct stat. */
 static enum verdict stat_made_up(struct call *c, const struct want *w, const struct stat *st)
 {
@@ -115,7 +138,7 @@ static enum verdict stat_real(struct at *a, const struct want *w)
 static enum verdict stat_word(struct call *c, int dirfd, const char *word, const struct want *w)
 {
 	_cleanup_at_ struct at a = AT_INIT;
-	unsigned flags = w->flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW;
+	unsigned flags = PATH_LOOK | (w->flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW);
 	struct found f = { 0 };
 	struct stat st;
 	int r;
@@ -144,12 +167,12 @@ static enum verdict do_stat(struct call *c, int dirfd, int arg, const struct wan
 	ssize_t n;
 
 	if (w->flags & AT_EMPTY_PATH) {
-		if (!possible && !procfile_maybe_stat(c))
+		if (!possible && !procfile_maybe_stat(c) && !owners_differ(c))
 			return CONTINUE;
 		/* since Linux 6.11 NULL is as good as "" */
 		n = c->args[arg] ? guest_read_word(c, call_addr(c, arg), word, sizeof(word)) : 0;
 		if (n == 0 && dirfd != AT_FDCWD)
-			return possible ? stat_fd(c, dirfd, w) : CONTINUE;
+			return stat_open(c, dirfd, w, possible);
 		if (n == 0)
 			strcpy(word, ".");
 	} else {
@@ -177,7 +200,7 @@ enum verdict sys_lstat(struct call *c)
 
 enum verdict sys_fstat(struct call *c)
 {
-	return stat_fd(c, call_fd(c, 0), &(struct want){ .buf = call_addr(c, 1) });
+	return stat_open(c, call_fd(c, 0), &(struct want){ .buf = call_addr(c, 1) }, true);
 }
 
 enum verdict sys_newfstatat(struct call *c)

@@ -324,6 +324,8 @@ static enum verdict xattr_path(
 		return call_return(c, r);
 	if (x->op == XSET || x->op == XREMOVE)
 		pflags |= at_realize(c);
+	if (x->op == XGET || x->op == XLIST)
+		pflags |= PATH_LOOK;
 	if (!at_resolve(&a, c, dirfd, arg, pflags))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL)
@@ -333,13 +335,21 @@ static enum verdict xattr_path(
 
 static enum verdict xattr_fd(struct call *c, struct xcall *x, gaddr_t name)
 {
+	_cleanup_at_ struct at a = AT_INIT;
 	_cleanup_vfile_ struct vfile *vf = NULL;
 	struct fs_req req;
 	enum verdict v;
 	int r;
 
-	if (!at_fd(c, call_fd(c, 0), false, &vf, &v))
-		return v;
+	if (!at_fd(c, call_fd(c, 0), false, &vf, &v)) {
+		if (v != CONTINUE || x->op == XGET || x->op == XLIST ||
+			!at_resolve_open(&a, c, call_fd(c, 0)))
+			return v;
+		r = xcall_read(x, c, name);
+		if (r < 0)
+			return call_return(c, r);
+		return answer(c, x, xattr_virtual(x, a.p.mnt, a.p.inode, &a.req));
+	}
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
 	r = xcall_read(x, c, name);

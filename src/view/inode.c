@@ -33,7 +33,7 @@ int itable_init(struct fs *fs)
 	t->fs = fs;
 	t->inode_mask = 255;
 	t->inodes = calloc(t->inode_mask + 1, sizeof(*t->inodes));
-	if (!t->inodes || names_init(t) < 0) {
+	if (!t->inodes || itable_names_init(t) < 0) {
 		free(t->inodes);
 		free(t);
 		return -ENOMEM;
@@ -226,7 +226,7 @@ void itable_release(struct fs *fs)
 			fs->type ? fs->type : "a file system");
 		return;
 	}
-	names_release(t);
+	itable_names_release(t);
 	free(t->inodes);
 	pthread_mutex_destroy(&t->lock);
 	pthread_mutex_destroy(&t->names_lock);

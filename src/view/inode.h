@@ -55,6 +55,14 @@ static inline int inode_host_fd(const struct inode *ino)
 	return ino->fs->host_fd(ino->fs, ino->nodeid);
 }
 
+/* Before it is opened with these flags of open(2), or a name made in it (O_CREAT), by that descriptor. */
+static inline int inode_host_prepare(struct inode *ino, const struct fs_req *req, int flags)
+{
+	struct fs *fs = ino->fs;
+
+	return fs->host_prepare ? fs->host_prepare(fs, req, ino->nodeid, flags) : 0;
+}
+
 /* Attributes as the kernel has them; valid_ns is 0. */
 void fs_attr_of_stat(const struct stat *st, struct fs_attr *ret);
 

@@ -78,8 +78,8 @@ static inline uint64_t valid_until(const struct fs *fs, uint64_t valid_ns, uint6
 }
 
 /* ---- names.c; all with the table's lock held ---- */
-int MUST_CHECK names_init(struct itable *t);
-void names_release(struct itable *t);
+int MUST_CHECK itable_names_init(struct itable *t);
+void itable_names_release(struct itable *t);
 struct dname *name_find(struct itable *t, struct inode *dir, const char *name);
 /* Did the name change after `version`? d is its record or NULL. */
 static inline bool name_stale(const struct inode *dir, const struct dname *d, uint64_t version)

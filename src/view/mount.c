@@ -52,6 +52,9 @@ void view_release(struct view *v)
 		mount_put(m);
 	}
 	view_opened_free(v);
+	for (unsigned i = 0; i < v->noutside; i++)
+		free(v->outside[i].path);
+	free(v->outside);
 	pthread_rwlock_destroy(&v->lock);
 }
 
@@ -316,7 +319,8 @@ struct mount *view_first_mount(
 		above = best ? best->target_len : above;
 		best = NULL;
 		cds_list_for_each_entry(m, &v->mounts, node)
-			if (!m->parent && !m->ns && m->target_len > above && (rules || !rule_is_policy(m->rule)) &&
+			if (!m->parent && !m->ns && !m->seen_through && m->target_len > above &&
+				(rules || !rule_is_policy(m->rule)) &&
 				path_has_prefix(path, len, m) &&
 				(!best || m->target_len <= best->target_len))
 				best = m;
@@ -325,6 +329,76 @@ struct mount *view_first_mount(
 		mount_get(best);
 	pthread_rwlock_unlock(&v->lock);
 	return best;
+}
+
+static bool is_outside(const struct view *v, const char *path)
+{
+	for (unsigned i = 0; i < v->noutside; i++) {
+		const struct outside *o = &v->outside[i];
+		size_t n = strlen(o->path);
+
+		if (strncmp(path, o->path, n) == 0 && (!path[n] || path[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
+struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free)
+{
+	struct mount *m, *best = NULL;
+	size_t len = strlen(path);
+	bool free_way = true;
+
+	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed) || is_outside(v, path))
+		return NULL;
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (!m->parent && m->seen_through && path_has_prefix(path, len, m) &&
+			(!best || m->target_len > best->target_len))
+			best = m;
+	if (best) {
+		mount_get(best);
+		cds_list_for_each_entry(m, &v->mounts, node)
+			if (m != best && !m->ns && m->target_len >= best->target_len &&
+				path_has_prefix(path, len, m))
+				free_way = false;
+	}
+	pthread_rwlock_unlock(&v->lock);
+	*ret_free = free_way;
+	return best;
+}
+
+void view_see_through(struct view *v, struct mount *m)
+{
+	pthread_rwlock_wrlock(&v->lock);
+	m->seen_through = true;
+	pthread_rwlock_unlock(&v->lock);
+	atomic_fetch_add(&v->nseen_through, 1);
+}
+
+int view_add_outside(struct view *v, const char *path)
+{
+	struct outside *more = reallocarray(v->outside, v->noutside + 1, sizeof(*more));
+	_cleanup_free_ char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (!more)
+		return -ENOMEM;
+	v->outside = more;
+	if (!real || stat(real, &st) < 0)
+		return -errno;
+	more[v->noutside++] =
+		(struct outside){ .path = take_ptr(&real), .dev = st.st_dev, .ino = st.st_ino };
+	return 0;
+}
+
+const char *view_outside_name(const struct view *v, dev_t dev, ino_t ino)
+{
+	for (unsigned i = 0; i < v->noutside; i++) {
+		if (v->outside[i].ino == ino && v->outside[i].dev == dev)
+			return v->outside[i].path;
+	}
+	return NULL;
 }
 
 struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)

@@ -23,7 +23,7 @@ static uint32_t name_hash(const struct inode *dir, const char *name, size_t len)
 	return (uint32_t)(h ^ (h >> 32));
 }
 
-int names_init(struct itable *t)
+int itable_names_init(struct itable *t)
 {
 	t->name_mask = 255;
 	t->names = calloc(t->name_mask + 1, sizeof(*t->names));
@@ -44,7 +44,7 @@ static void name_free(struct itable *t, struct dname *d)
 	free(d);
 }
 
-void names_release(struct itable *t)
+void itable_names_release(struct itable *t)
 {
 	struct dname *d, *next;
 

@@ -219,10 +219,13 @@ static int resolve_empty(struct walk *w, int dirfd)
 		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
 	else
 		return WALK_NATIVE;
-	if (!place_is_placeholder(w->v, w->start_link, &mnt, &ino))
+	if (place_is_placeholder(w->v, w->start_link, &mnt, &ino)) {
+		place_set_virtual(&w->at, mnt, ino);
+		return WALK_END;
+	}
+	if ((w->flags & PATH_LOOK) || !walk_seen_through_file(w, w->start_link))
 		return WALK_NATIVE;
-	place_set_virtual(&w->at, mnt, ino);
-	return WALK_END;
+	return walk_run(w);
 }
 
 static int resolve(struct walk *w, int dirfd, const char *word)

@@ -34,6 +34,10 @@ enum path_flag {
 	PATH_PARENT = 1 << 11,
 	PATH_HOST_ROOT = 1 << 13, /* from the host's root, where another is mounted on it */
 	PATH_NO_RULES = 1 << 12, /* as if there were no rules: for those who make them */
+	/* It is only looked at (stat, exec, an open for reading): where a mount that is seen through has nothing
+	 * changed, the kernel is left to what lies below. LOOK_FILE: unless it is a directory. */
+	PATH_LOOK = 1 << 14,
+	PATH_LOOK_FILE = 1 << 15,
 };
 
 /* Where a path leads. Owned by the caller: path_release(). */

@@ -46,6 +46,7 @@ struct mount {
 	struct inode *root;
 	struct inode *covers; /* the inode it lies on when parent is set */
 	struct covered host;  /* what it lies on when parent is not */
+	bool seen_through;    /* it covers what it shows where nothing was changed: fs->unchanged */
 	ino_t ns;	      /* the mount namespace in which alone it is seen; 0: in all */
 	struct view *view;
 	char *target;	      /* canonical absolute path of the mount point in the view */
@@ -77,6 +78,15 @@ struct view {
 	atomic_int nrules; /* mounts that are rules of the policy */
 	atomic_int nmade;  /* RULE_MADE */
 	int next_id;
+	/* How many mounts are seen through, and the folders that are never changed by one: the
+	 * kernel's own, as ever. Set once, at the start. */
+	atomic_int nseen_through;
+	struct outside {
+		char *path;
+		dev_t dev;
+		ino_t ino;
+	} *outside;
+	unsigned noutside;
 	struct watches *watches; /* inotify on served files; NULL: none */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
 	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
@@ -185,6 +195,16 @@ void view_each_made(struct view *v, const struct stat *dir, void (*fn)(struct mo
 bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino);
 /* Is this name? */
 bool view_hides(struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len);
+
+/* The mount that is seen through and covers this canonical path; referenced, or NULL, also where the path is
+ * outside. *ret_free: no other mount lies on the way, so that fs->unchanged decides. */
+struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free);
+/* A mount of a file system with fs->unchanged, on the folder that it shows. */
+void view_see_through(struct view *v, struct mount *m);
+/* One more folder that stays as it is. */
+int MUST_CHECK view_add_outside(struct view *v, const char *path);
+/* The name of an outside folder, by its numbers; or NULL. */
+const char *view_outside_name(const struct view *v, dev_t dev, ino_t ino);
 
 /* Does a mount lie at, or above (as a prefix of), this canonical path? No reference. */
 bool view_covers(struct view *v, const char *path);

@@ -47,11 +47,33 @@ static int leave_to_host(struct walk *w, struct mount *m)
 	return WALK_MORE;
 }
 
+/* Is it a folder that no mount which is seen through changes? Then the walk goes on at the host's. */
+static bool leave_outside(struct walk *w, struct inode *ino)
+{
+	const char *name;
+	struct fs_attr attr;
+
+	if (!w->v->noutside)
+		return false;
+	pthread_mutex_lock(&ino->lock);
+	attr = ino->attr;
+	pthread_mutex_unlock(&ino->lock);
+	name = view_outside_name(w->v, attr.dev, attr.ino);
+	if (name)
+		place_set_real(&w->at, name, strlen(name), -1);
+	return name;
+}
+
 /* Onto what lies on a place of a mount. */
 static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 {
 	struct mount *m;
 
+	if (mnt->fs->unchanged && inode_type(ino) == S_IFDIR && leave_outside(w, ino)) {
+		mount_put(mnt);
+		inode_put(ino);
+		return WALK_MORE;
+	}
 	place_set_virtual(&w->at, mnt, ino);
 	while ((m = view_mount_on(w->v, w->at.mnt, w->at.ino, !(w->flags & PATH_NO_RULES)))) {
 		if (m->rule == RULE_HIDE) {

@@ -102,6 +102,10 @@ bool walk_is_magic_file(const char *path);
 /* Follows the link w->full[0..len) of /proc to what it leads to. */
 int MUST_CHECK walk_follow_magic(struct walk *w, size_t len);
 
+/* Is what a link of /proc leads to something that a mount which is seen through covers? Then the walk stands at its
+ * name, from which it goes onto the mount. */
+bool walk_seen_through_file(struct walk *w, const char *link);
+
 /* The next stretch of the host's tree. */
 int MUST_CHECK walk_real(struct walk *w);
 /*

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "view/opened.h"
 #include "view/walk.h"
 
 int walk_real_error(const struct walk *w, int err)
@@ -66,6 +67,26 @@ static bool is_covered_root(struct walk *w, const char *link)
 	return m && read_link(AT_FDCWD, link, name, sizeof(name)) == 1;
 }
 
+bool walk_seen_through_file(struct walk *w, const char *link)
+{
+	_cleanup_mount_ struct mount *m = NULL;
+	_cleanup_free_ char *name = NULL;
+	char real[PATH_MAX];
+	struct stat st;
+	bool free_way;
+
+	if (!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed) || w->root_fd >= 0 ||
+		stat(link, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || !st.st_nlink ||
+		read_link(AT_FDCWD, link, real, sizeof(real)) < 0 || real[0] != '/')
+		return false;
+	name = view_opened_name_of(w->v, st.st_dev, st.st_ino, real);
+	m = view_seen_through(w->v, name ? name : real, &free_way);
+	if (!m)
+		return false;
+	place_set_real(&w->at, name ? name : real, strlen(name ? name : real), -1);
+	return true;
+}
+
 int walk_follow_magic(struct walk *w, size_t len)
 {
 	struct inode *ino;
@@ -91,6 +112,8 @@ int walk_follow_magic(struct walk *w, size_t len)
 		w->touched = true;
 		return WALK_MORE;
 	}
+	if (!(w->flags & PATH_LOOK) && walk_seen_through_file(w, path))
+		return WALK_MORE;
 	if (view_has_rules(w->v)) {
 		char name[PATH_MAX];
 

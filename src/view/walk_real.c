@@ -277,6 +277,46 @@ static int run_cross(struct walk *w, const struct run *r, bool *crossed)
 	return walk_cross(w, m);
 }
 
+/* A mount that is seen through lies on the stretch, and what is there is not left to the kernel: onto it, with all
+ * of the path from its root on. m is taken. */
+static int run_enter(struct walk *w, const struct run *r, struct mount *m)
+{
+	size_t top = m->target_len > 1 ? m->target_len : 0;
+	const char *rest = r->base >= top ? w->rest : rest_after(w->rest, top - r->base);
+	bool inside = r->base > top;
+	char *buf = str_printf("%.*s%s%s", inside ? (int)(r->base - top) : 0, w->full + top,
+		*rest && *rest != '/' ? "/" : "", rest);
+
+	if (!buf) {
+		mount_put(m);
+		return -ENOMEM;
+	}
+	free(w->rest_buf);
+	w->rest = w->rest_buf = buf;
+	return walk_cross(w, m);
+}
+
+static int run_seen_through(struct walk *w, const struct run *r, bool *crossed)
+{
+	struct mount *m;
+	bool free_way = false;
+
+	*crossed = false;
+	/* by a descriptor to what has no name (any more): that itself */
+	if ((w->flags & PATH_NO_XDEV) || (r->n == 0 && w->at.fd >= 0))
+		return 0;
+	m = view_seen_through(w->v, w->full, &free_way);
+	if (!m)
+		return 0;
+	if ((w->flags & PATH_LOOK) && free_way && !((w->flags & PATH_LOOK_FILE) && r->n == 0) &&
+		m->fs->unchanged(m->fs, w->full + (m->target_len > 1 ? m->target_len : 0))) {
+		mount_put(m);
+		return 0;
+	}
+	*crossed = true;
+	return run_enter(w, r, m);
+}
+
 static int run_dotdot(struct walk *w, const struct run *r)
 {
 	if (r->n > 0) {
@@ -356,6 +396,16 @@ static int end_magic(struct walk *w, const struct run *r)
 	return dirfd < 0 ? dirfd : end_real(w, r, dirfd);
 }
 
+/* A directory was found where only files are left to the kernel: the way is gone again, onto the mount. */
+static bool look_again(struct walk *w)
+{
+	if (!(w->flags & PATH_LOOK_FILE) ||
+		!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
+		return false;
+	w->flags &= ~(unsigned)(PATH_LOOK | PATH_LOOK_FILE);
+	return true;
+}
+
 /* Nothing virtual so far: all that is to be known is whether a link is on the way. O_DIRECTORY
  * saves the close(2) for all that is no directory. */
 static int run_end_untouched(struct walk *w, const struct run *r)
@@ -365,6 +415,8 @@ static int run_end_untouched(struct walk *w, const struct run *r)
 
 	if (fd >= 0)
 		close(fd);
+	if (fd >= 0 && look_again(w))
+		return WALK_MORE;
 	if (fd == -ELOOP)
 		return run_find_link(w, r, r->len);
 	if (fd < 0 && use_start(w, fd))
@@ -403,6 +455,8 @@ static int run_end_touched(struct walk *w, const struct run *r)
 		if (err != WALK_MORE)
 			return err;
 	}
+	if (S_ISDIR(st.st_mode) && look_again(w))
+		return WALK_MORE;
 	if (!S_ISDIR(st.st_mode) &&
 		((w->flags & PATH_DIRECTORY) || (r->dir && !(w->flags & PATH_CREATE))))
 		return -ENOTDIR;
@@ -417,6 +471,8 @@ int walk_real(struct walk *w)
 
 	run_build(w, &r);
 	err = run_cross(w, &r, &crossed);
+	if (err == 0 && !crossed)
+		err = run_seen_through(w, &r, &crossed);
 	if (err < 0 || crossed)
 		return err < 0 ? err : WALK_MORE;
 	if (r.stop == RUN_TOO_LONG)

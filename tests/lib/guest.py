@@ -3,7 +3,7 @@
 system (also in a view with rules), on a bind mount of one, on a tmpfs, and on a served ext4 image. The
 outputs must be equal, but for
 the lines that tests/guest/NAME.diff (of the image), NAME.rules.diff, NAME.bind.diff (of the bind and the tmpfs)
-and NAME.tmpfs.diff (of the tmpfs) explain:
+NAME.tmpfs.diff (of the tmpfs) and NAME.cow.diff (of --cow) explain:
 
     # the reason
     - a line of the oracle         (a shell pattern; the number of the check is left out)
@@ -97,6 +97,17 @@ def main():
     rc, lines = run("view, tmpfs", ["umview", "--tmpfs", f"{HERE}/other", "--", "sh", "-c",
                                     f"mkdir {HERE}/other/w && cd {HERE}/other/w && exec {PROGRAM}"], HERE)
     good = compare("view, tmpfs", oracle, lines, explained(".bind") + explained(".tmpfs")) and rc == oracle_rc and good
+
+    # all is copied on write: what the folder held, and what others see of it, is unchanged
+    os.mkdir("cow")
+    os.environ["XDG_STATE_HOME"] = f"{HERE}/state"
+    rc, lines = run("view, copy on write", ["umview", "--cow", "--", "sh", "-c",
+                                            f"cd {HERE}/cow && exec {PROGRAM}"], HERE)
+    lines = [line for line in lines if not line.startswith("umview: ")]
+    good = compare("view, copy on write", oracle, lines, explained(".cow")) and rc == oracle_rc and good
+    if os.listdir("cow"):
+        print(f"view, copy on write: it left {os.listdir('cow')}")
+        good = False
 
     script = f"mkdir {HERE}/mnt/w && cd {HERE}/mnt/w && exec {PROGRAM}"
     rc, lines = run("view, ext4 image",

@@ -56,14 +56,15 @@ static int make_at(int dir, const char *name, struct making *m)
 	if (m->source >= 0) {
 		r = linkat(AT_FDCWD, fd_path(path, m->source), dir, name, AT_SYMLINK_FOLLOW);
 	} else if (S_ISDIR(m->mode)) {
-		r = mkdirat(dir, name, 0700);
+		r = mkdirat(dir, name, m->mode & 07777);
 	} else if (S_ISLNK(m->mode)) {
 		r = symlinkat(m->target, dir, name);
 	} else if (S_ISREG(m->mode)) {
-		r = openat(dir, name, m->flags | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC, 0600);
+		r = openat(dir, name, m->flags | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC,
+			m->mode & 07777);
 		m->fd = r;
 	} else {
-		r = mknodat(dir, name, (m->mode & S_IFMT) | 0600, m->rdev);
+		r = mknodat(dir, name, m->mode, m->rdev);
 		/* it is shown as one, and is a file */
 		if (r < 0 && errno == EPERM && (S_ISCHR(m->mode) || S_ISBLK(m->mode)))
 			r = mknodat(dir, name, S_IFREG | 0600, 0);
@@ -71,15 +72,15 @@ static int make_at(int dir, const char *name, struct making *m)
 	return r < 0 ? -errno : 0;
 }
 
-/* Made under this name of the work folder, complete but for its place. fd: O_PATH. */
-static int make_in_work(struct ovl *o, struct making *m, bool opaque, const char *name, int *ret_fd)
+/* Made in a folder of upper, or in the work folder under another name. fd: O_PATH. */
+static int make_whole(struct ovl *o, int dir, const char *name, struct making *m, bool opaque, int *ret_fd)
 {
 	struct fs_attr attr = { .mode = m->mode, .uid = m->req->uid, .gid = m->req->gid, .rdev = m->rdev };
-	int fd, r = make_at(o->work, name, m);
+	int fd, r = make_at(dir, name, m);
 
 	if (r < 0)
 		return r;
-	fd = openat(o->work, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (opaque)
@@ -93,65 +94,71 @@ static int make_in_work(struct ovl *o, struct making *m, bool opaque, const char
 	return r;
 }
 
-/* From the work folder to its place, where nothing is or a whiteout. */
-static int put_in_place(struct ovl *o, struct ovl_node *dir, const char *name, mode_t type,
-	const char *made, bool whiteout)
+/* Where upper has a whiteout: made in the work folder, complete but for its place, and renamed over it. */
+static int make_over(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m, int *ret_fd)
 {
+	const bool isdir = S_ISDIR(m->mode) && m->source < 0;
+	char made[WORK_NAME_MAX];
 	int r;
 
-	if (!whiteout)
-		return rename2(o->work, made, ovl_upper(dir), name, RENAME_NOREPLACE);
-	if (!S_ISDIR(type))
-		return rename2(o->work, made, ovl_upper(dir), name, 0);
-	r = rename2(o->work, made, ovl_upper(dir), name, RENAME_EXCHANGE);
+	ovl_work_name(o, made);
+	r = make_whole(o, o->work, made, m, isdir, ret_fd);
+	if (r == 0) {
+		/* what changes its directory is written to */
+		_cleanup_down_ struct opened_up moves = isdir ? ovl_open_up(*ret_fd) :
+								(struct opened_up){ .fd = -1 };
+
+		r = rename2(o->work, made, ovl_upper(dir), name, isdir ? RENAME_EXCHANGE : 0);
+	}
+	if (r < 0 || isdir)
+		ovl_remove_all(o->work, made); /* what failed, or the whiteout */
+	return r;
+}
+
+/* Made and in its place; *ret is what was found there then. */
+static int make_locked(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m,
+	struct found *ret)
+{
+	struct found now;
+	int r = ovl_find(o, dir, name, &now), fd = -1;
+
+	if (r == 0) {
+		ovl_found_release(&now);
+		return -EEXIST;
+	}
+	if (r == -ENOENT)
+		r = ovl_changed_note(o, dir, name, true);
 	if (r == 0)
-		ovl_remove_all(o->work, made); /* now the whiteout */
+		r = now.whiteout ? make_over(o, dir, name, m, &fd) :
+				   make_whole(o, ovl_upper(dir), name, m, false, &fd);
+	if (r == 0 && fstat(fd, &ret->st) < 0)
+		r = -errno;
+	if (r < 0 && fd >= 0)
+		close(fd);
+	if (r == 0)
+		ret->upper = fd;
 	return r;
 }
 
 static int make(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m,
 	struct fs_entry *ret)
 {
+	struct found *f = calloc(1, sizeof(*f));
 	struct opened_up up = { .fd = -1 };
-	char made[WORK_NAME_MAX];
-	struct found f, now;
-	int fd = -1, r = change_begin(o, dir, &up);
+	int r = f ? change_begin(o, dir, &up) : -ENOMEM;
 
-	if (r < 0)
-		return r;
-	ovl_work_name(o, made);
-	r = ovl_find(o, dir, name, &now);
-	if (r == 0) {
-		ovl_found_release(&now);
-		r = -EEXIST;
-	}
-	if (r == -ENOENT)
-		r = make_in_work(o, m, S_ISDIR(m->mode) && now.whiteout, made, &fd);
-	if (r == 0)
-		r = ovl_changed_note(o, dir, name, true);
-	if (r == 0)
-		r = put_in_place(o, dir, name, m->mode, made, now.whiteout);
-	change_end(dir, &up);
 	if (r < 0) {
-		ovl_remove_all(o->work, made);
-		if (fd >= 0)
-			close(fd);
-		if (m->fd >= 0)
-			close(m->fd);
+		free(f);
 		return r;
 	}
-	f.upper = fd;
-	f.nlower = 0;
-	f.lower_path = NULL;
-	f.xwhiteouts = false;
-	if (fstat(fd, &f.st) < 0) {
-		r = -errno;
-		ovl_found_release(&f);
-	} else {
-		r = ovl_enter(o, &f, dir, name, ret);
-	}
+	f->upper = -1;
+	r = make_locked(o, dir, name, m, f);
+	change_end(dir, &up);
+	if (r == 0)
+		r = ovl_enter(o, f, dir, name, ret);
 	if (r < 0 && m->fd >= 0)
 		close(m->fd);
+	free(f);
 	return r;
 }
 
@@ -215,28 +222,31 @@ int ovl_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const c
 int ovl_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t parent, mode_t mode, int flags,
 	struct fs_entry *ret, struct fs_handle *ret_h)
 {
-	struct making m = { .req = req, .mode = S_IFREG | (mode & 07777),
-		.flags = flags & ~(O_TMPFILE | O_EXCL), .fd = -1, .source = -1 };
+	struct fs_attr attr = { .mode = S_IFREG | (mode & 07777), .uid = req->uid, .gid = req->gid };
 	struct found f = { .upper = -1 };
 	struct ovl *o = ovl_of(fs);
-	char made[WORK_NAME_MAX];
+	_cleanup_fd_ int fd = -1;
+	char path[FD_PATH_MAX];
 	int r = ovl_copy_up(o, ovl_node_of(parent), 0);
 
 	if (r < 0)
 		return r;
-	ovl_work_name(o, made);
-	r = make_in_work(o, &m, false, made, &f.upper);
+	fd = open(fd_path(path, o->work), flags | O_TMPFILE | O_CLOEXEC, mode & 07777);
+	if (fd < 0)
+		return -errno;
+	f.upper = open(fd_path(path, fd), O_PATH | O_CLOEXEC);
+	if (f.upper < 0 || fstat(f.upper, &f.st) < 0)
+		r = -errno;
 	if (r == 0)
-		r = fstat(f.upper, &f.st) < 0 ? -errno : 0;
-	ovl_remove_all(o->work, made);
-	r = r < 0 ? r : ovl_enter(o, &f, NULL, NULL, ret);
+		r = ovl_owner_set(o, f.upper, &attr);
 	if (r < 0) {
-		if (m.fd >= 0)
-			close(m.fd);
+		ovl_found_release(&f);
 		return r;
 	}
-	*ret_h = (struct fs_handle){ .fh = (uint64_t)m.fd, .oflags = flags };
-	return 0;
+	r = ovl_enter(o, &f, NULL, NULL, ret);
+	if (r == 0)
+		*ret_h = (struct fs_handle){ .fh = (uint64_t)take_fd(&fd), .oflags = flags };
+	return r;
 }
 
 void ovl_release(UNUSED struct fs *fs, UNUSED uint64_t node, const struct fs_handle *h)
@@ -262,8 +272,10 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 			r = rename2(o->work, made, ovl_upper(dir), name,
 				in_upper ? RENAME_EXCHANGE : RENAME_NOREPLACE);
 	} else {
+		if (!in_upper || unlinkat(ovl_upper(dir), name, S_ISDIR(f->st.st_mode) ? AT_REMOVEDIR : 0) == 0)
+			return 0;
 		ovl_work_name(o, made);
-		r = in_upper ? rename2(ovl_upper(dir), name, o->work, made, 0) : 0;
+		r = rename2(ovl_upper(dir), name, o->work, made, 0); /* with whiteouts in it */
 	}
 	/* what was there, or what was not put there */
 	ovl_remove_all(o->work, made);

@@ -289,9 +289,15 @@ static int ovl_host_prepare(struct fs *fs, UNUSED const struct fs_req *req, uint
 {
 	struct ovl_node *n = ovl_node_of(node);
 
-	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC))
+	if (n->type == S_IFDIR && (flags & O_CREAT)) {
+		/* a name is to be made there by other means than ours: which one is not known */
+		int r = ovl_copy_up(ovl_of(fs), n, 0);
+
+		return r < 0 ? r : ovl_changed_note(ovl_of(fs), n, "", true);
+	}
+	if (n->type != S_IFREG || ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)))
 		return 0;
-	return n->type == S_IFREG ? ovl_copy_up(ovl_of(fs), n, flags) : 0;
+	return ovl_copy_up(ovl_of(fs), n, flags);
 }
 
 static void ovl_unmount(UNUSED struct fs *fs, UNUSED uint64_t deadline_ns)
@@ -424,6 +430,25 @@ static int open_layers(struct ovl *o, const struct overlay_layers *l, struct fou
 	return r;
 }
 
+/* The root is shown as what lies below it. */
+static int dress_root(struct ovl *o)
+{
+	struct timespec ts[2];
+	struct fs_attr attr;
+	struct stat st;
+	int r;
+
+	if (fstat(o->root->lower[0].fd, &st) < 0)
+		return -errno;
+	fs_attr_of_stat(&st, &attr);
+	r = ovl_owner_set(o, ovl_upper(o->root), &attr);
+	ts[0] = st.st_atim;
+	ts[1] = st.st_mtim;
+	if (r == 0 && utimensat(ovl_upper(o->root), "", ts, AT_EMPTY_PATH) < 0)
+		r = -errno;
+	return r;
+}
+
 static int make_root(struct ovl *o, struct found *root)
 {
 	o->mask = 255;
@@ -469,7 +494,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.host_fd = ovl_host_fd;
 	o->fs.host_prepare = ovl_host_prepare;
 	o->fs.type = "overlay";
-	atomic_init(&o->fs.flags, FS_DEFAULT_PERMISSIONS | (l->upper ? 0 : FS_READ_ONLY));
+	atomic_init(&o->fs.flags, FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY));
 	r = open_layers(o, l, root, ret_message);
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;
@@ -478,6 +503,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 		r = -ENOMEM;
 	if (r == 0)
 		r = make_root(o, root);
+	if (r == 0 && l->fresh && l->upper)
+		r = dress_root(o);
 	if (r == 0 && l->seen_through) {
 		r = ovl_changed_new(o);
 		o->fs.unchanged = ovl_unchanged;

@@ -15,6 +15,7 @@ struct overlay_layers {
 	unsigned nlower;
 	const char *upper; /* NULL: read-only */
 	const char *work;  /* on the file system of upper */
+	bool fresh; /* upper was just made: it gets owner, mode and times of the topmost lower folder */
 	const char *hide;  /* a folder that is not to be seen in it, or NULL */
 	bool no_redirect;  /* redirect_dir=off: EXDEV for folders with lower content */
 	bool owners;	   /* owners and modes that cannot be set are kept in user.containers.override_stat */

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Layers of one folder lie on each other in the order of the options; the last is written to, unless it
+ * is "ro". The mount is seen through: what nothing was changed of is the host's own.
+ */
+#include "cmd/cow.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "layer/base.h"
+#include "layer/tree.h"
+#include "sys/overlay.h"
+
+#define NAME_TRIES 100
+
+static int parse(const char *spec, char **ret_name, char **ret_of, bool *ret_ro)
+{
+	_cleanup_free_ char *copy = strdup(spec), *of = NULL, *name = NULL;
+	char *rest = copy, *opt;
+	bool first = true;
+
+	if (!copy)
+		return -ENOMEM;
+	*ret_ro = false;
+	while ((opt = strsep(&rest, ","))) {
+		if (strncmp(opt, "of=", 3) == 0) {
+			free(of);
+			of = realpath(opt + 3, NULL);
+			if (!of) {
+				log_user("--cow: %s: %s", opt + 3, strerror(errno));
+				return -EINVAL;
+			}
+		} else if (strcmp(opt, "ro") == 0) {
+			*ret_ro = true;
+		} else if (first && *opt) {
+			name = strdup(opt);
+		} else if (*opt) {
+			log_user("--cow=%s: it is --cow[=NAME][,of=FOLDER][,ro]; \"%s\" is not known", spec, opt);
+			return -EINVAL;
+		}
+		first = false;
+	}
+	if (!of)
+		of = strdup("/");
+	*ret_of = take_ptr(&of);
+	*ret_name = take_ptr(&name);
+	return *ret_of ? 0 : -ENOMEM;
+}
+
+/* A layer that nobody gave a name has the time's. */
+static int create_unnamed(const char *of, struct layer *ret)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char name[40], stamp[24];
+	int r = -EEXIST;
+
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "cow-%Y%m%d-%H%M%S", &tm);
+	for (int i = 0; r == -EEXIST && i < NAME_TRIES; i++) {
+		snprintf(name, sizeof(name), i ? "%s-%d" : "%s", stamp, i);
+		r = layer_create(name, of, ret);
+	}
+	return r;
+}
+
+static int say_open(const char *name, int r)
+{
+	if (r == -EINVAL)
+		log_user("--cow=%s: this is no name of a layer", name);
+	else if (r == -EBUSY)
+		log_user("the layer %s is in use by another view", name);
+	else if (r == -EPROTONOSUPPORT)
+		log_user("the layer %s was made by a newer umview", name);
+	else
+		log_user("the layer %s: %s", name ? name : "", strerror(-r));
+	return r;
+}
+
+/* The layer's folder must be that which it was made for. */
+static int check_of(const struct cow_layer *c)
+{
+	_cleanup_free_ char *real = realpath(c->layer.of ? c->layer.of : "/", NULL);
+
+	if (real && strcmp(real, c->of) == 0)
+		return 0;
+	log_user("the layer %s is one of %s, not of %s", c->layer.name, c->layer.of ? c->layer.of : "/", c->of);
+	return -EINVAL;
+}
+
+static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
+{
+	int r = name ? layer_open(name, dry_run ? LAYER_LOOK : c->ro ? LAYER_READ : LAYER_WRITE, &c->layer) :
+		       -ENOENT;
+
+	if (r == -ENOENT && dry_run)
+		return 0;
+	if (r == -ENOENT && (!c->ro || !name)) {
+		r = name ? layer_create(name, c->of, &c->layer) : create_unnamed(c->of, &c->layer);
+		c->fresh = r == 0;
+	} else if (r == 0 && layer_interrupted(&c->layer)) {
+		log_user("a commit of the layer %s was interrupted: umctl commit %s ends it", name, name);
+		return -EBUSY;
+	} else if (r == 0) {
+		r = check_of(c);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? say_open(name, r) : 0;
+}
+
+static int take_spec(struct cow *cow, const char *spec, bool dry_run)
+{
+	struct cow_layer *more = reallocarray(cow->layers, cow->n + 1, sizeof(*more));
+	_cleanup_free_ char *name = NULL;
+	struct cow_layer *c;
+	int r;
+
+	if (!more)
+		return -ENOMEM;
+	cow->layers = more;
+	c = &more[cow->n];
+	*c = (struct cow_layer){ .layer = LAYER_INIT };
+	r = parse(spec, &name, &c->of, &c->ro);
+	if (r < 0)
+		return r;
+	cow->n++;
+	r = open_layer(c, name, dry_run);
+	if (r == 0 && !c->ro && !dry_run)
+		r = layer_set_last(&c->layer);
+	return r;
+}
+
+/* ---- what lies where ---- */
+
+/* The kernel's own folders, and those of the user's running services, are what they were. */
+static int set_outside(struct um *um, FILE *plan)
+{
+	const char *const dirs[] = { "/proc", "/sys", "/dev", getenv("XDG_RUNTIME_DIR"), um->rundir };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		if (!dirs[i])
+			continue;
+		if (view_add_outside(&um->view, dirs[i]) == -ENOMEM)
+			return -ENOMEM;
+		if (plan && dirs[i] != um->rundir)
+			fprintf(plan, "%s stays as it is\n", dirs[i]);
+	}
+	return 0;
+}
+
+static char *inside(const struct layer *l, const char *name)
+{
+	return str_printf("%s/%s", l->path, name);
+}
+
+/* The layers of the folder that the i-th one is of; *names are to be freed. */
+static int collect(const struct cow *cow, size_t i, struct overlay_layers *l, char *names[], size_t *n)
+{
+	const char *of = cow->layers[i].of;
+
+	for (size_t k = cow->n; k-- > 0;) {
+		const struct cow_layer *c = &cow->layers[k];
+
+		if (strcmp(c->of, of) != 0)
+			continue;
+		if (*n + 2 >= LAYER_LOWER_MAX)
+			return -E2BIG;
+		names[*n] = inside(&c->layer, "upper");
+		if (!names[*n])
+			return -ENOMEM;
+		if (!c->ro && (l->upper || l->nlower)) {
+			log_user("--cow: only the last layer of %s can be written to: say ro of the others", of);
+			return -EINVAL;
+		}
+		if (c->ro) {
+			l->lower[l->nlower++] = names[(*n)++];
+			continue;
+		}
+		l->fresh = c->fresh;
+		l->upper = names[(*n)++];
+		l->work = names[*n] = inside(&c->layer, "work");
+		if (!names[(*n)++])
+			return -ENOMEM;
+	}
+	l->lower[l->nlower++] = of;
+	return 0;
+}
+
+static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
+{
+	_cleanup_free_ struct overlay_layers *l = calloc(1, sizeof(*l));
+	_cleanup_free_ char *message = NULL, *options = NULL;
+	_cleanup_path_ struct path where = PATH_INIT;
+	_cleanup_mount_ struct mount *m = NULL;
+	struct overlay_request rq = { .source = "cow", .where = &where };
+	char *names[LAYER_LOWER_MAX];
+	size_t n = 0;
+	int r = l ? collect(cow, i, l, names, &n) : -ENOMEM;
+
+	if (r == 0)
+		r = path_resolve_abs(&um->view, NULL, cow->layers[i].of, PATH_FOLLOW | PATH_DIRECTORY, &where);
+	if (r == 0) {
+		l->hide = hide;
+		l->owners = l->seen_through = true;
+		l->root = um->ids;
+		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of, l->upper ? ",upperdir=" : "",
+			l->upper ? l->upper : "");
+		rq.options = options;
+		rq.flags = MS_NODEV;
+		r = options ? um_attach_overlay(um, l, &rq, &message, &m) : -ENOMEM;
+	}
+	while (n > 0)
+		free(names[--n]);
+	if (r < 0 && r != -EINVAL)
+		log_user("--cow of %s: %s", cow->layers[i].of, message ? message : strerror(-r));
+	return r;
+}
+
+/* Is it the first of its folder? One mount stands for all. */
+static bool is_first(const struct cow *cow, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (strcmp(cow->layers[k].of, cow->layers[i].of) == 0)
+			return false;
+	}
+	return true;
+}
+
+int cow_begin(struct cow *cow, struct um *um, char *const *specs, bool dry_run, FILE *plan)
+{
+	_cleanup_free_ char *hide = NULL;
+	int fd, r = 0;
+
+	if (!specs || !specs[0])
+		return 0;
+	fd = layers_open(!dry_run, &hide);
+	if (fd >= 0)
+		close(fd);
+	for (size_t i = 0; specs[i] && r == 0; i++)
+		r = take_spec(cow, specs[i], dry_run);
+	if (r == 0)
+		r = set_outside(um, dry_run ? plan : NULL);
+	for (size_t i = 0; i < cow->n && r == 0; i++) {
+		if (dry_run)
+			fprintf(plan, "changes of %s go to %s\n", cow->layers[i].of,
+				cow->layers[i].layer.path ? cow->layers[i].layer.path : "a new layer");
+		else if (is_first(cow, i))
+			r = attach(cow, i, um, hide);
+	}
+	return r;
+}
+
+/* ---- the end ---- */
+
+static size_t count(int dirfd)
+{
+	_cleanup_names_ struct names names = { 0 };
+	int err = names_read(dirfd, &names);
+	size_t n = 0;
+
+	for (size_t i = 0; err == 0 && i < names.n; i++) {
+		_cleanup_fd_ int sub = openat(dirfd, names.name[i],
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		n += sub < 0 ? 1 : count(sub);
+	}
+	return n;
+}
+
+static void end_layer(struct cow_layer *c, bool only)
+{
+	_cleanup_fd_ int upper = c->layer.dirfd < 0 || c->ro ? -1 :
+		openat(c->layer.dirfd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *name = only ? "LAST" : c->layer.name;
+	size_t n = upper < 0 ? 0 : count(upper);
+
+	if (upper >= 0 && n)
+		dprintf(STDERR_FILENO, "umview: %zu file%s changed; umctl diff %s, umctl commit %s or umctl discard %s\n",
+			n, n == 1 ? "" : "s", name, name, name);
+	else if (upper >= 0 && isatty(STDERR_FILENO))
+		dprintf(STDERR_FILENO, "umview: no file changed\n");
+	layer_release(&c->layer);
+	free(c->of);
+}
+
+void cow_end(struct cow *cow)
+{
+	size_t written = 0;
+
+	for (size_t i = 0; i < cow->n; i++)
+		written += !cow->layers[i].ro;
+	for (size_t i = 0; i < cow->n; i++)
+		end_layer(&cow->layers[i], written == 1);
+	free(cow->layers);
+	*cow = (struct cow){ 0 };
+}
