@@ -76,10 +76,13 @@ static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *nam
 	to = openat(o->work, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (to < 0)
 		return -errno;
-	if (flags & O_TRUNC)
+	if (fstat(n->lower[0].fd, &st) < 0)
+		return -errno;
+	/* what is empty need not be readable: lock files that are root's */
+	if ((flags & O_TRUNC) || st.st_size == 0)
 		return 0;
 	from = open(fd_path(path, n->lower[0].fd), O_RDONLY | O_CLOEXEC);
-	if (from < 0 || fstat(from, &st) < 0)
+	if (from < 0)
 		return -errno;
 	return copy_data(from, to, st.st_size);
 }
