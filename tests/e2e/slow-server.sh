@@ -21,7 +21,8 @@ threads, SIGKILL True True soon
 mkdir, SA_RESTART True waits 0 1 True
 mkdir, no SA_RESTART True waits 0 1 True
 others go on True True
-stopped while it waits
+a stop waits True
+stopped True
 continued 1
 read 5000"
 nothing_left

@@ -92,12 +92,14 @@ sys.exit(0 if r == 0 else e)
 p = start("import os; os.stat('mnt/slow-stat')")
 asleep(p)
 print("others go on", os.path.isdir("mnt/slow-dir-0"), sorted(os.listdir(".")) != [])
+# as the kernel's FUSE: once a server has been told of a signal, a stop waits for its answer too
 p.send_signal(signal.SIGSTOP)
-os.waitpid(p.pid, os.WUNTRACED)
-print("stopped while it waits")
-p.send_signal(signal.SIGCONT)
+time.sleep(0.5)
+print("a stop waits", os.waitpid(p.pid, os.WUNTRACED | os.WNOHANG) == (0, 0))
 with open(GO, "w", encoding="ascii"):
     pass
+print("stopped", os.WIFSTOPPED(os.waitpid(p.pid, os.WUNTRACED)[1]))
+p.send_signal(signal.SIGCONT)
 print("continued", p.wait(timeout=60))
 with open("mnt/slow-file", "r+b", buffering=0) as f:
     f.write(b"x" * 5000)
