@@ -286,6 +286,9 @@ struct fs {
 	/* Not NULL: a mount of it lies on a folder which it shows where nothing was changed. Is what this path
 	 * (from its root) leads to that folder's own, all the way? Then the kernel may be left to it. */
 	bool (*unchanged)(struct fs *fs, const char *path);
+	/* Where it is made of several folders of the host: that number i, as a descriptor, the topmost first; -1: no
+	 * more. NULL: the root alone. */
+	int (*host_folder)(struct fs *fs, unsigned i);
 	const char *host_root; /* then: where its root is in the host's file system, for mountinfo */
 	/* How often the server was not asked: opens of regular files, and reads that are caught (those of
 	 * files that are kept wholly are not). */

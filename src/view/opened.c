@@ -105,11 +105,11 @@ bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino
 	return through == m;
 }
 
-/* The host's name of what lies below the mount's root, as the view's. */
-static char *name_in(const struct mount *m, const char *name)
+/* The host's name of what lies below a folder of the host, as the view's. */
+static char *name_below(const struct mount *m, int folder, const char *name)
 {
 	char self[FD_PATH_MAX], root[PATH_MAX];
-	ssize_t n = read_link(AT_FDCWD, fd_path(self, inode_host_fd(m->root)), root, sizeof(root));
+	ssize_t n = read_link(AT_FDCWD, fd_path(self, folder), root, sizeof(root));
 	const char *below;
 
 	if (n < 0)
@@ -122,6 +122,18 @@ static char *name_in(const struct mount *m, const char *name)
 	if (*below && *below != '/' && *below != ' ') /* " (deleted)" of a file that is bound */
 		return NULL;
 	return str_printf("%s%s", m->target_len > 1 ? m->target : "", below);
+}
+
+static char *name_in(const struct mount *m, const char *name)
+{
+	char *ret = NULL;
+	int fd;
+
+	if (!m->fs->host_folder)
+		return name_below(m, inode_host_fd(m->root), name);
+	for (unsigned i = 0; !ret && (fd = m->fs->host_folder(m->fs, i)) >= 0; i++)
+		ret = name_below(m, fd, name);
+	return ret;
 }
 
 char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name)

@@ -122,3 +122,33 @@ if command -v fuse-overlayfs >/dev/null; then
 fi
 chmod -R u+rwX k o
 nothing_left
+
+# an open file of the lower folder: it has the view's name, and no call on it changes the lower folder
+if unshare -Urm true 2>/dev/null; then
+	mkdir -p open-l/d open-u open-w open-m
+	echo lower >open-l/f
+	cp "$(command -v cat)" open-l/d/prog
+	before=$(ls -l --time-style=+%s.%N open-l/f)
+	gives "an open file below" 0 um -m "o:open-m,type=overlay,lowerdir=open-l,upperdir=open-u,workdir=open-w" -- \
+		"$PYTHON" -c '
+import os
+fd = os.open("open-m/f", os.O_RDONLY)
+print(os.readlink(f"/proc/self/fd/{fd}") == os.path.abspath("open-m/f"))
+for change in (lambda: os.fchmod(fd, 0o777), lambda: os.utime(fd, (1, 1)), lambda: os.setxattr(fd, "user.a", b"b"),
+               lambda: os.open(f"/proc/self/fd/{fd}", os.O_RDWR)):
+    try:
+        change()
+    except OSError as e:
+        print(e.errno == 30)
+os.chmod("open-m/f", 0o600)
+print(oct(os.stat("open-m/f").st_mode), flush=True)
+os.execv("open-m/d/prog", ["prog", "/proc/self/maps"])'
+	has "an open file below" "$OUT" "True
+True
+True
+True
+True
+0o100600"
+	has "a program below" "$OUT" " $HERE/open-m/d/prog"
+	is "the lower file" "$(ls -l --time-style=+%s.%N open-l/f)" "$before"
+fi

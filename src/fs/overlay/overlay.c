@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "fs/host/host.h"
 #include "fs/overlay/internal.h"
 #include "view/itable.h"
 
@@ -393,6 +394,29 @@ static int open_upper(struct ovl *o, const struct overlay_layers *l, struct foun
 	return 0;
 }
 
+static int host_folder(struct fs *fs, unsigned i)
+{
+	struct ovl *o = ovl_of(fs);
+
+	if (ovl_upper(o->root) >= 0 && i-- == 0)
+		return ovl_upper(o->root);
+	return i < o->nlayers ? o->layers[i].root : -1;
+}
+
+/* A lower folder. Its open files are the guests' own, with calls on them that nobody catches (fchmod(2), an open by
+ * way of /proc/self/fd): so it is a read-only clone, where the kernel gives one. */
+static int open_lower(const struct overlay_layers *l, unsigned i, char **ret_message)
+{
+	int fd = open_dir(l->lower[i], ret_message), ro;
+
+	/* one that is seen through is opened by the guests themselves */
+	ro = fd < 0 || l->seen_through ? -1 : hostfs_clone_ro(fd, l->lower[i]);
+	if (ro < 0)
+		return fd;
+	close(fd);
+	return ro;
+}
+
 static int open_layers(struct ovl *o, const struct overlay_layers *l, struct found *root,
 	char **ret_message)
 {
@@ -410,7 +434,7 @@ static int open_layers(struct ovl *o, const struct overlay_layers *l, struct fou
 		struct lower *low = &root->lower[i];
 		struct layer *layer = &o->layers[i];
 
-		layer->root = open_dir(l->lower[i], ret_message);
+		layer->root = open_lower(l, i, ret_message);
 		if (layer->root < 0)
 			return layer->root;
 		o->nlayers++;
@@ -498,6 +522,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	r = open_layers(o, l, root, ret_message);
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;
+	o->fs.host_folder = host_folder;
 	hide(o, l->hide);
 	if (r == 0 && !o->host_root)
 		r = -ENOMEM;
