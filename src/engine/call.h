@@ -37,6 +37,7 @@ enum trap_rule {
 	TRAP_FD1_ANY,	 /* argument 0 or 1 is a descriptor >= VFD_BASE (dup2, dup3) */
 	TRAP_FD02,	 /* argument 0 or 2 is a descriptor >= VFD_BASE (splice, copy_file_range) */
 	TRAP_FD4_HOT,	 /* argument 4 is a descriptor >= VFD_HOT, as 32 bits and not -1 (mmap) */
+	TRAP_ADDR4,	 /* argument 4 is an address, not NULL (sendto) */
 	TRAP_PRLIMIT,	 /* argument 1 (prlimit64) or 0 (getrlimit, setrlimit) is RLIMIT_LOCKS */
 	TRAP_SPECIAL,	 /* src/engine/filter.c knows by number */
 };

@@ -161,6 +161,8 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filt
 
 		return notify(ctx, nr, 2, cmp);
 	}
+	case TRAP_ADDR4:
+		return notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0));
 	case TRAP_PRLIMIT:
 		if (t->base == __NR_prlimit64)
 			return notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
@@ -242,6 +244,9 @@ static int add_rows32(scmp_filter_ctx ctx, const struct filter_options *o, int *
 			continue;
 		if (!row->handler)
 			t.trap = by_nr[row->base]->trap;
+		/* its rule is one for socketcall(2) as well, whose arguments are in memory */
+		if (t.trap == TRAP_ADDR4)
+			t.trap = TRAP_ALWAYS;
 		if (t.nr != __NR_SCMP_ERROR)
 			r = add_rule(ctx, &t, o);
 		else if (row->nr <= *known)
