@@ -7,44 +7,46 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static bool put(const char *path, const char *text, size_t len)
+static int put(const char *path, const char *text, size_t len)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool good = fd >= 0 && write(fd, text, len) == (ssize_t)len;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
 
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		err = -errno;
 	if (fd >= 0)
 		close(fd);
-	return good;
+	return err;
 }
 
-/* The user is himself there, and nobody else is anybody. */
-struct maps {
-	char uids[48], gids[48];
-	size_t nu, ng;
-};
-
-static int in_child(const struct maps *m, int (*fn)(void *arg), void *arg)
+void userns_prepare(struct userns_maps *ret)
 {
-	if (!put("/proc/self/setgroups", "deny", 4) || !put("/proc/self/uid_map", m->uids, m->nu) ||
-		!put("/proc/self/gid_map", m->gids, m->ng))
-		return -EPERM;
-	return fn(arg);
+	ret->nu = (size_t)snprintf(ret->uids, sizeof(ret->uids), "%u %u 1", geteuid(), geteuid());
+	ret->ng = (size_t)snprintf(ret->gids, sizeof(ret->gids), "%u %u 1", getegid(), getegid());
+}
+
+int userns_map(const struct userns_maps *m)
+{
+	/* which the kernel asks for before gid_map */
+	int err = put("/proc/self/setgroups", "deny", 4);
+
+	if (err == 0)
+		err = put("/proc/self/uid_map", m->uids, m->nu);
+	return err < 0 ? err : put("/proc/self/gid_map", m->gids, m->ng);
 }
 
 int userns_make(int (*fn)(void *arg), void *arg)
 {
-	struct maps m;
+	struct userns_maps m;
 	int pipe_fd[2], ret = -EPERM;
 	pid_t pid;
 
-	m.nu = (size_t)snprintf(m.uids, sizeof(m.uids), "%u %u 1", geteuid(), geteuid());
-	m.ng = (size_t)snprintf(m.gids, sizeof(m.gids), "%u %u 1", getegid(), getegid());
+	userns_prepare(&m);
 	if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	/* no signal at its end: it is nobody's child to be reaped but ours */
 	pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWNS | CLONE_FILES, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
-		ret = in_child(&m, fn, arg);
+		ret = userns_map(&m) < 0 ? -EPERM : fn(arg);
 		_exit(write(pipe_fd[1], &ret, sizeof(ret)) == sizeof(ret) ? 0 : 1);
 	}
 	if (pid < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mounts that an ordinary user may make in a user namespace, and that are attached nowhere: the descriptor of one
- * works in every namespace.
+ * User namespaces (user_namespaces(7)), and mounts that an ordinary user may make in one and that are attached
+ * nowhere: the descriptor of one works in every namespace.
  */
 #ifndef UM_BASE_USERNS_H
 #define UM_BASE_USERNS_H
@@ -14,5 +14,17 @@
  * and others where there can be no such namespaces.
  */
 int MUST_CHECK userns_make(int (*fn)(void *arg), void *arg);
+
+/*
+ * Maps the user to himself, and nobody else, in the user namespace that the caller has just made: which is all that
+ * the kernel allows an ordinary user. Prepared before, since he is nobody in it until then.
+ */
+struct userns_maps {
+	char uids[48], gids[48];
+	size_t nu, ng;
+};
+void userns_prepare(struct userns_maps *ret);
+/* System calls only. 0 or -errno. */
+int MUST_CHECK userns_map(const struct userns_maps *m);
 
 #endif
