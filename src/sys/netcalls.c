@@ -18,6 +18,7 @@
 #include "net/net.h"
 #include "sys/ids.h"
 #include "sys/table.h"
+#include "view/mountinfo.h"
 #include "view/path.h"
 
 /* Does the guest have what root has in the view's network? The user who started the view does. */
@@ -98,14 +99,6 @@ enum verdict sys_socketpair(struct call *c)
 
 /* ---- files ---- */
 
-/* What follows a leading folder, "" for the folder itself; NULL: it is not below it. */
-static const char *below(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return strncmp(path, folder, n) == 0 && (path[n] == '/' || !path[n]) ? path + n : NULL;
-}
-
 /* /proc/PID/net and /proc/PID/task/TID/net of a process of the view. */
 static const char *below_process(const char *path)
 {
@@ -116,7 +109,7 @@ static const char *below_process(const char *path)
 		p += 6;
 		p += strcspn(p, "/");
 	}
-	return below(p, "/net");
+	return path_below(p, "/net");
 }
 
 bool netfile_name(struct call *c, const char *path, char *ret, size_t size)
@@ -131,11 +124,11 @@ bool netfile_name(struct call *c, const char *path, char *ret, size_t size)
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		if (below(path, folders[i]))
+		if (path_below(path, folders[i]))
 			return snprintf(ret, size, "%s", path) < (int)size;
 	}
-	rest = below(path, "/proc/net");
-	if (!rest && below(path, "/proc"))
+	rest = path_below(path, "/proc/net");
+	if (!rest && strncmp(path, "/proc/", 6) == 0)
 		rest = below_process(path);
 	return rest && snprintf(ret, size, "/proc/self/net%s", rest) < (int)size;
 }
