@@ -98,12 +98,8 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 	r = inode_root(fs, type, &root);
 	if (r == 0)
 		r = view_mount_as(&um->view, fs, root, where, hm.source, hm.type, hm.options, flags, as, ret);
-	if (r < 0) {
-		if (root)
-			inode_put(take_ptr(&root));
-		itable_release(fs);
-		fs->free(fs);
-	}
+	if (r < 0)
+		fs_discard(fs, take_ptr(&root));
 	return r;
 }
 

@@ -62,12 +62,10 @@ static int mount_link(struct um *um, int fd, const struct path *where)
 	if (r == 0)
 		r = view_mount_as(&um->view, fs, root, where, "none", "none", "", mount_flags_new(0),
 			&(struct mount_as){ .rule = RULE_MADE }, &m);
-	if (root)
-		inode_put(root);
 	if (m)
-		return 0;
-	itable_release(fs);
-	fs->free(fs);
+		inode_put(root);
+	else
+		fs_discard(fs, root);
 	return r;
 }
 

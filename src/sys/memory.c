@@ -19,11 +19,9 @@ int um_mount_memory(struct um *um, const struct memory_request *rq, char ret_opt
 	if (r == 0 && !rq->dry_run)
 		r = view_mount_as(&um->view, fs, root, rq->where, rq->source, rq->type, rq->options, rq->flags, &as,
 			&m);
-	if (root)
+	if (m)
 		inode_put(root);
-	if (!m) {
-		itable_release(fs);
-		fs->free(fs);
-	}
+	else
+		fs_discard(fs, root);
 	return r;
 }

@@ -77,14 +77,6 @@ static char *show_options(const struct fuse_options *o, bool blk)
 		o->allow_other ? ",allow_other" : "", max_read, blksize);
 }
 
-static void fs_discard(struct fs *fs, struct inode *root)
-{
-	if (root)
-		inode_put(root);
-	itable_release(fs);
-	fs->free(fs);
-}
-
 /* A connection to the server that has this device open, with its root inode. */
 static int make_fs(
 	struct vfile *dev, const struct fuse_options *o, struct fs **ret, struct inode **ret_root)

@@ -235,6 +235,14 @@ void itable_release(struct fs *fs)
 	fs->itable = NULL;
 }
 
+void fs_discard(struct fs *fs, struct inode *root)
+{
+	if (root)
+		inode_put(root);
+	itable_release(fs);
+	fs->free(fs);
+}
+
 size_t itable_count(struct fs *fs)
 {
 	struct itable *t = itable_of(fs);

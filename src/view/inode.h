@@ -70,6 +70,8 @@ void fs_attr_of_stat(const struct stat *st, struct fs_attr *ret);
 int MUST_CHECK itable_init(struct fs *fs);
 /* Drops everything; no inode may be referenced any more but by the table. */
 void itable_release(struct fs *fs);
+/* Ends a file system that could not be mounted, with its root (taken; NULL: it has none yet). */
+void fs_discard(struct fs *fs, struct inode *root);
 /* How many inodes are known, for umctl and limits. */
 size_t itable_count(struct fs *fs);
 /* Counts changes. Read before a request is sent, it tells whether its reply is still news: see
