@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the mount family's files share: mount.c, umount.c, mountapi.c. */
+/* What the mount family's files share. */
 #ifndef UM_SYS_MOUNTINT_H
 #define UM_SYS_MOUNTINT_H
 

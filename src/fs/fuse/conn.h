@@ -147,7 +147,7 @@ static inline void fuse_set_no(struct fuse_conn *fc, unsigned what)
 	atomic_fetch_or_explicit(&fc->no, what, memory_order_relaxed);
 }
 
-/* ---- xfer.c: requests out, answers in ---- */
+/* ---- xfer.c: requests out, and the wait for their answers ---- */
 
 /* who may be NULL: then ids are 0 and nobody can interrupt it. */
 void fuse_req_init(struct fuse_req *r, unsigned opcode, uint64_t node, const struct fs_req *who);
@@ -164,9 +164,15 @@ int MUST_CHECK fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const str
 /* Sends a heap request with done set, without blocking: 0; -EAGAIN when the socket is full and
  * -errno (the request is still the caller's then). */
 int MUST_CHECK fuse_req_post(struct fuse_conn *fc, struct fuse_req *r);
+
+/* ---- reply.c ---- */
+
 /* Reads one message, the reading role being ours: 1, 0 when none came in timeout_ms (< 0: as long
  * as the socket's own time-out), -errno when the connection has ended. */
 int fuse_read_message(struct fuse_conn *fc, int timeout_ms);
+
+/* ---- pending.c ---- */
+
 /* Gives the reading role to the next waiter; under lock. */
 void fuse_hand_over(struct fuse_conn *fc);
 /* Ends the connection: every waiter gets error. */

@@ -14,16 +14,12 @@
  * same number finds nothing. Big answers are received straight into place: the header is peeked at
  * first. All others go through the reader's scratch buffer.
  */
-#include "fs/fuse/conn.h"
-
 #include <assert.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
-#include "base/log.h"
+#include "fs/fuse/xfer.h"
 
 #define TICK_FIRST_MS 5
 #define NOTES_WAIT_NS (NSEC_PER_SEC / 5)
@@ -63,341 +59,6 @@ void fuse_req_out(struct fuse_req *r, void *buf, size_t min, size_t max)
 	r->out_max = max;
 }
 
-/* ---- the table, under lock ---- */
-
-static bool req_direct(const struct fuse_req *r)
-{
-	return r->out_max >= FUSE_DIRECT_MIN;
-}
-
-static void table_add(struct fuse_conn *fc, struct fuse_req *r)
-{
-	cds_hlist_add_head(&r->hash, &fc->pending[(r->in.unique >> 1) % FUSE_HASH]);
-	r->pending = true;
-	fc->npending++;
-	fc->ndirect += req_direct(r);
-	fc->nasync += r->done != NULL;
-}
-
-static void table_del(struct fuse_conn *fc, struct fuse_req *r)
-{
-	cds_hlist_del(&r->hash);
-	r->pending = false;
-	fc->npending--;
-	fc->ndirect -= req_direct(r);
-	fc->nasync -= r->done != NULL;
-}
-
-static struct fuse_req *table_find(struct fuse_conn *fc, uint64_t unique)
-{
-	struct fuse_req *r;
-
-	cds_hlist_for_each_entry_2(r, &fc->pending[(unique >> 1) % FUSE_HASH], hash)
-		if (r->in.unique == unique)
-			return r;
-	return NULL;
-}
-
-static void waiters_del(struct fuse_req *r)
-{
-	if (r->waiting) {
-		cds_list_del(&r->wait_node);
-		r->waiting = false;
-		pthread_cond_signal(&r->cond);
-	}
-}
-
-/* Class 0 is below a microsecond; each octave has two. */
-static unsigned time_class(uint64_t ns)
-{
-	uint64_t us = ns / 1000;
-	unsigned octave = us ? 63 - (unsigned)__builtin_clzll(us) : 0, class;
-
-	if (us < 2)
-		return (unsigned)us;
-	class = 2 * octave + (unsigned)((us >> (octave - 1)) & 1);
-	return class < FUSE_HIST ? class : FUSE_HIST - 1;
-}
-
-uint64_t fuse_op_percentile(const struct fuse_op_stats *st, unsigned percent)
-{
-	uint64_t want = (st->count * percent + 99) / 100, seen = 0, ns;
-	unsigned i = 0;
-
-	for (; i < FUSE_HIST - 1; i++) {
-		seen += st->hist[i];
-		if (seen >= want && seen > 0)
-			break;
-	}
-	/* the middle of the class */
-	ns = i < 2 ? i * 1000 + 500 : (1000ull << (i / 2)) * (i % 2 ? 7 : 5) / 4;
-	return ns < st->ns_max ? ns : st->ns_max;
-}
-
-static void req_finish(struct fuse_conn *fc, struct fuse_req *r, int error)
-{
-	struct fuse_op_stats *st = &fc->stats.op[r->in.opcode % FUSE_NR_OPCODES];
-	uint64_t ns = r->t_sent ? now_ns() - r->t_sent : 0;
-
-	st->count++;
-	st->hist[time_class(ns)]++;
-	st->errors += error != 0;
-	st->ns += ns;
-	if (ns > st->ns_max)
-		st->ns_max = ns;
-	r->error = error;
-	r->claimed = false;
-	r->finished = true;
-	waiters_del(r);
-}
-
-void fuse_hand_over(struct fuse_conn *fc)
-{
-	if (!fc->reading && !cds_list_empty(&fc->waiters)) {
-		struct fuse_req *r = cds_list_first_entry(&fc->waiters, struct fuse_req, wait_node);
-
-		waiters_del(r);
-	}
-}
-
-void fuse_die(struct fuse_conn *fc, int error)
-{
-	void (*on_end)(void *arg, bool started);
-	struct fuse_req *async = NULL;
-	int was;
-
-	pthread_mutex_lock(&fc->lock);
-	was = atomic_load(&fc->state);
-	if (was == FUSE_DEAD) {
-		pthread_mutex_unlock(&fc->lock);
-		return;
-	}
-	fc->dead_error = error;
-	atomic_store(&fc->state, FUSE_DEAD);
-	for (unsigned i = 0; i < FUSE_HASH; i++) {
-		while (fc->pending[i].next) {
-			struct fuse_req *r =
-				cds_hlist_entry(fc->pending[i].next, struct fuse_req, hash);
-
-			table_del(fc, r);
-			req_finish(fc, r, error);
-			if (r->done) {
-				r->next = async;
-				async = r;
-			}
-		}
-	}
-	pthread_cond_broadcast(&fc->state_cond);
-	fuse_wake_keeper(fc);
-	on_end = fc->on_end;
-	fc->on_end = NULL;
-	pthread_mutex_unlock(&fc->lock);
-	if (on_end) {
-		on_end(fc->on_end_arg, was != FUSE_NEW);
-		/* The socket ends when the device lets go of it. Its number here stays taken, so
-		 * that who still uses it meets nothing else. */
-		syscall(SYS_dup3, fc->wake, fc->sock, O_CLOEXEC);
-	} else {
-		shutdown(fc->sock, SHUT_RDWR);
-	}
-	while (async) {
-		struct fuse_req *r = async;
-
-		async = r->next;
-		r->done(fc, r);
-	}
-}
-
-/* ---- answers ---- */
-
-/* What the payload of an answer says about the request: 0 or -errno. */
-static int reply_error(const struct fuse_req *r, const struct fuse_out_header *oh, size_t n)
-{
-	size_t payload = n - sizeof(*oh);
-
-	if (oh->len != n || oh->error > 0 || oh->error <= -512)
-		return -EIO;
-	if (oh->error)
-		return payload ? -EIO : oh->error;
-	if (payload < r->out_min || payload > r->out_max)
-		return -EIO;
-	return 0;
-}
-
-static void req_scatter(struct fuse_req *r, const char *src, size_t len)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(r->out) && len > 0; i++) {
-		size_t n = len < r->out[i].iov_len ? len : r->out[i].iov_len;
-
-		memcpy(r->out[i].iov_base, src, n);
-		src += n;
-		len -= n;
-	}
-}
-
-static struct fuse_req *req_claim(struct fuse_conn *fc, uint64_t unique, bool direct_only)
-{
-	struct fuse_req *r;
-
-	pthread_mutex_lock(&fc->lock);
-	r = table_find(fc, unique);
-	if (r && direct_only && !req_direct(r))
-		r = NULL;
-	if (r) {
-		table_del(fc, r);
-		r->claimed = true;
-	}
-	pthread_mutex_unlock(&fc->lock);
-	return r;
-}
-
-/* The end of a claim. oh and n: what was received. */
-static void req_complete(
-	struct fuse_conn *fc, struct fuse_req *r, const struct fuse_out_header *oh, size_t n)
-{
-	void (*done)(struct fuse_conn *, struct fuse_req *) = r->done;
-	int error = reply_error(r, oh, n);
-
-	if (!error)
-		r->out_len = n - sizeof(*oh);
-	pthread_mutex_lock(&fc->lock);
-	fc->stats.replies++;
-	fc->stats.bytes_received += n;
-	if (error == -EIO && oh->error != -EIO)
-		fc->stats.bad_replies++;
-	req_finish(fc, r, error);
-	pthread_mutex_unlock(&fc->lock);
-	/* A request of somebody who waits may be gone by now. */
-	if (done)
-		done(fc, r);
-}
-
-/* EAGAIN to FUSE_INTERRUPT: it came before the request did; the next tick sends it again. */
-static void interrupt_answered(struct fuse_conn *fc, uint64_t unique, int error)
-{
-	struct fuse_req *r;
-
-	if (error == -ENOSYS)
-		fuse_set_no(fc, FUSE_NO_INTERRUPT);
-	if (error != -EAGAIN)
-		return;
-	pthread_mutex_lock(&fc->lock);
-	r = table_find(fc, unique & ~1ull);
-	if (r)
-		r->interrupted = false;
-	pthread_mutex_unlock(&fc->lock);
-}
-
-static void bad_message(struct fuse_conn *fc)
-{
-	pthread_mutex_lock(&fc->lock);
-	fc->stats.bad_replies++;
-	pthread_mutex_unlock(&fc->lock);
-}
-
-/* A message that lies in the scratch buffer; n is its true length, maybe beyond the buffer. */
-static void dispatch(struct fuse_conn *fc, size_t n)
-{
-	struct fuse_out_header oh;
-	const char *payload = fc->scratch + sizeof(oh);
-	struct fuse_req *r;
-
-	if (n < sizeof(oh)) {
-		bad_message(fc);
-		return;
-	}
-	memcpy(&oh, fc->scratch, sizeof(oh));
-	if (oh.unique == 0) {
-		if (oh.len != n || n > fc->scratch_size)
-			bad_message(fc);
-		else
-			fuse_note_queue(fc, oh.error, payload, n - sizeof(oh));
-		return;
-	}
-	if (oh.unique & 1) {
-		interrupt_answered(fc, oh.unique, oh.error);
-		return;
-	}
-	r = req_claim(fc, oh.unique, false);
-	if (!r) {
-		bad_message(fc);
-		return;
-	}
-	if (n <= fc->scratch_size && !reply_error(r, &oh, n))
-		req_scatter(r, payload, n - sizeof(oh));
-	else if (n > fc->scratch_size)
-		oh.len = 0; /* cut off: not to be believed */
-	req_complete(fc, r, &oh, n);
-}
-
-/* Receives into scratch. > 0: the message's length; 0: the end; -errno. */
-static ssize_t recv_scratch(struct fuse_conn *fc, int flags)
-{
-	ssize_t n = recv(fc->sock, fc->scratch, fc->scratch_size, flags | MSG_TRUNC);
-
-	return n < 0 ? -errno : n;
-}
-
-/* Receives the message for r, whose header has been peeked at. */
-static ssize_t recv_direct(struct fuse_conn *fc, struct fuse_req *r)
-{
-	struct fuse_out_header oh;
-	struct iovec iov[3] = { { &oh, sizeof(oh) }, r->out[0], r->out[1] };
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 3 };
-	ssize_t n = recvmsg(fc->sock, &m, MSG_DONTWAIT | MSG_TRUNC);
-
-	if (n < (ssize_t)sizeof(oh)) {
-		n = n < 0 ? -errno : n;
-		oh = (struct fuse_out_header){ .error = n == 0 ? -ENOTCONN : -EIO,
-			.len = sizeof(oh) };
-		req_complete(fc, r, &oh, sizeof(oh));
-		return n;
-	}
-	req_complete(fc, r, &oh, (size_t)n);
-	return n;
-}
-
-int fuse_read_message(struct fuse_conn *fc, int timeout_ms)
-{
-	int flags = timeout_ms < 0 ? 0 : MSG_DONTWAIT;
-	ssize_t n;
-
-	if (timeout_ms > 0) {
-		struct pollfd p = { .fd = fc->sock, .events = POLLIN };
-
-		if (poll(&p, 1, timeout_ms) <= 0)
-			return 0;
-	}
-	if (atomic_load_explicit(&fc->ndirect, memory_order_relaxed)) {
-		struct fuse_out_header oh;
-		struct fuse_req *r = NULL;
-
-		n = recv(fc->sock, &oh, sizeof(oh), flags | MSG_PEEK);
-		n = n < 0 ? -errno : n;
-		if (n == sizeof(oh) && oh.unique)
-			r = req_claim(fc, oh.unique, true);
-		if (r) {
-			n = recv_direct(fc, r);
-			goto out;
-		}
-		flags = MSG_DONTWAIT;
-		if (n <= 0)
-			goto out;
-	}
-	n = recv_scratch(fc, flags);
-	if (n > 0)
-		dispatch(fc, (size_t)n);
-out:
-	if (n > 0)
-		return 1;
-	if (n == -EAGAIN || n == -EINTR)
-		return 0;
-	fuse_die(fc, -ENOTCONN);
-	return -ENOTCONN;
-}
-
-/* ---- requests ---- */
-
 static ssize_t send_iov(struct fuse_conn *fc, const struct iovec *iov, unsigned n)
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
@@ -427,141 +88,6 @@ static void send_interrupt(struct fuse_conn *fc, struct fuse_req *r)
 	set_interrupted(fc, r, true);
 	if (send_iov(fc, iov, 2) < 0)
 		set_interrupted(fc, r, false); /* the next tick tries again */
-}
-
-/* ---- giving up ---- */
-
-/* A request whose caller is gone, kept for what its late answer would leave behind; and because the
- * server must not be told to forget a node that it is still at work on: libfuse aborts then. */
-struct orphan {
-	struct fuse_req r;
-	struct {
-		struct fuse_entry_out e;
-		struct fuse_open_out o;
-	} out;
-	uint32_t flags;
-	struct fuse_lk_in lk;
-};
-
-static void orphan_done(struct fuse_conn *fc, struct fuse_req *r);
-
-/* The lock was had after all, by nobody. Takes o. */
-static void orphan_unlock(struct fuse_conn *fc, struct orphan *o)
-{
-	uint64_t node = o->r.in.nodeid;
-
-	o->lk.lk.type = F_UNLCK;
-	fuse_req_init(&o->r, FUSE_SETLK, node, NULL);
-	fuse_req_in(&o->r, &o->lk, sizeof(o->lk));
-	o->r.done = orphan_done;
-	if (fuse_req_post(fc, &o->r) == 0)
-		return;
-	log_warn("fuse: a lock stays at the server");
-	free(o);
-}
-
-static void orphan_done(struct fuse_conn *fc, struct fuse_req *r)
-{
-	struct orphan *o = container_of_(r, struct orphan, r);
-	struct fuse_open_out *open = (struct fuse_open_out *)&o->out;
-
-	if (r->error == 0) {
-		switch (r->in.opcode) {
-		case FUSE_OPEN:
-		case FUSE_OPENDIR:
-			fuse_send_release(fc,
-				r->in.opcode == FUSE_OPEN ? FUSE_RELEASE : FUSE_RELEASEDIR,
-				r->in.nodeid, open->fh, o->flags);
-			break;
-		case FUSE_SETLKW:
-			orphan_unlock(fc, o);
-			return;
-		case FUSE_CREATE:
-		case FUSE_TMPFILE:
-			fuse_send_release(fc, FUSE_RELEASE, o->out.e.nodeid, o->out.o.fh, o->flags);
-			/* fall through */
-		default:
-			if (o->out.e.nodeid > FUSE_ROOT_ID)
-				fuse_queue_forget(fc, o->out.e.nodeid, 1);
-		}
-	}
-	free(o);
-}
-
-static struct orphan *orphan_new(const struct fuse_req *r)
-{
-	struct orphan *o = calloc(1, sizeof(*o));
-	uint64_t node2;
-	size_t size = 0;
-
-	if (!o)
-		return NULL;
-	switch (r->in.opcode) {
-	case FUSE_LINK:
-		/* oldnodeid comes first */
-		memcpy(&o->r.node2, r->iov[1].iov_base, sizeof(o->r.node2));
-		/* fall through */
-	case FUSE_LOOKUP:
-	case FUSE_MKNOD:
-	case FUSE_MKDIR:
-	case FUSE_SYMLINK:
-		size = sizeof(o->out.e);
-		break;
-	case FUSE_CREATE:
-	case FUSE_TMPFILE:
-		size = sizeof(o->out);
-		/* the flags come first in what CREATE and OPEN send */
-		memcpy(&o->flags, r->iov[1].iov_base, sizeof(o->flags));
-		break;
-	case FUSE_OPEN:
-	case FUSE_OPENDIR:
-		size = sizeof(o->out.o);
-		memcpy(&o->flags, r->iov[1].iov_base, sizeof(o->flags));
-		break;
-	case FUSE_SETLKW:
-		memcpy(&o->lk, r->iov[1].iov_base, sizeof(o->lk));
-		break;
-	case FUSE_RENAME:
-	case FUSE_RENAME2:
-		memcpy(&o->r.node2, r->iov[1].iov_base, sizeof(o->r.node2)); /* newdir */
-		break;
-	default:
-		break; /* whatever it answers */
-	}
-	node2 = o->r.node2;
-	fuse_req_init(&o->r, r->in.opcode, r->in.nodeid, NULL);
-	fuse_req_out(&o->r, &o->out, size, size);
-	o->r.node2 = node2;
-	o->r.in.unique = r->in.unique;
-	o->r.t_sent = r->t_sent;
-	o->r.done = orphan_done;
-	return o;
-}
-
-/* Nobody waits for r any more: it is finished with error, unless its answer came just now. */
-static void req_abandon(struct fuse_conn *fc, struct fuse_req *r, int error, bool sent)
-{
-	struct orphan *o = sent ? orphan_new(r) : NULL;
-
-	pthread_mutex_lock(&fc->lock);
-	waiters_del(r);
-	while (r->claimed) {
-		r->waiting = true;
-		cds_list_add(&r->wait_node, &fc->waiters);
-		pthread_cond_wait(&r->cond, &fc->lock);
-		waiters_del(r);
-	}
-	if (r->pending) {
-		table_del(fc, r);
-		if (o) {
-			table_add(fc, &o->r);
-			o = NULL;
-		}
-		req_finish(fc, r, error);
-	}
-	fuse_hand_over(fc);
-	pthread_mutex_unlock(&fc->lock);
-	free(o);
 }
 
 /* ---- waiting ---- */
@@ -612,7 +138,7 @@ static void wait_asleep(struct fuse_conn *fc, struct fuse_req *r, int ms)
 	while (r->waiting)
 		if (pthread_cond_clockwait(&r->cond, &fc->lock, CLOCK_MONOTONIC, &until))
 			break;
-	waiters_del(r);
+	fuse_waiter_del(r);
 }
 
 /* Under lock: reads one message for whoever it is, unless somebody reads already. */
@@ -665,7 +191,7 @@ int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 		pthread_mutex_unlock(&fc->lock);
 		err = tick(fc, r, who, &told);
 		if (err)
-			req_abandon(fc, r, err, true);
+			fuse_req_abandon(fc, r, err, true);
 		first = false;
 		next_tick = now + TICK_MS * NSEC_PER_MSEC;
 		if (r->deadline && next_tick > r->deadline)
@@ -730,7 +256,7 @@ static int64_t req_enter(struct fuse_conn *fc, struct fuse_req *r, char *flat)
 			memcpy(flat, r->iov[i].iov_base, r->iov[i].iov_len);
 			flat += r->iov[i].iov_len;
 		}
-		table_add(fc, r);
+		fuse_table_add(fc, r);
 		fc->stats.requests++;
 		fc->stats.bytes_sent += len;
 	}
@@ -770,7 +296,7 @@ int fuse_req_send(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 		fuse_die(fc, -ENOTCONN);
 		err = -ENOTCONN;
 	}
-	req_abandon(fc, r, err, false);
+	fuse_req_abandon(fc, r, err, false);
 	return err;
 }
 
@@ -792,9 +318,9 @@ int fuse_req_post(struct fuse_conn *fc, struct fuse_req *r)
 	if (n >= 0)
 		return 0;
 	pthread_mutex_lock(&fc->lock);
-	r = table_find(fc, (uint64_t)unique);
+	r = fuse_table_find(fc, (uint64_t)unique);
 	if (r)
-		table_del(fc, r);
+		fuse_table_del(fc, r);
 	pthread_mutex_unlock(&fc->lock);
 	if (!r)
 		return 0;
