@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 bool rundir_name_valid(const char *name)
@@ -331,4 +332,19 @@ int rundir_find_own(char **ret)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+int rundir_socket(
+	const char *rundir, const char *name, struct sockaddr_un *addr, int *ret_dir, int *ret_sock)
+{
+	_cleanup_fd_ int dir = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (dir < 0 || fd < 0)
+		return -errno;
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d/%s", dir, name);
+	*ret_dir = take_fd(&dir);
+	*ret_sock = take_fd(&fd);
+	return 0;
 }

@@ -12,6 +12,7 @@
 #define UM_BASE_RUNDIR_H
 
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include "base/util.h"
 
@@ -34,6 +35,14 @@ void rundir_remove(const char *path);
  * "_.-". While a process has what this gave open, the file stays; the next start after that removes it. 0,
  * -EINVAL, -errno. */
 int MUST_CHECK rundir_shared_file(const char *name, int *ret);
+
+/*
+ * A new Unix socket (SOCK_STREAM), and in *addr the address of a name in a run directory, by way of *dir, a
+ * descriptor that must be open when the address is used: sun_path holds 107 bytes, a run directory's path may be
+ * longer. 0, -errno.
+ */
+int MUST_CHECK rundir_socket(
+	const char *rundir, const char *name, struct sockaddr_un *addr, int *dir, int *sock);
 
 struct rundir_info {
 	const char *path;

@@ -52,7 +52,7 @@ int open_layer(const struct options *o, const char *name, enum layer_use use, st
 
 void opened_release(struct opened *t)
 {
-	walk_release(&t->walk);
+	layer_walk_release(&t->walk);
 	um_cleanup_fd(&t->walk.upper);
 	links_free(t->links);
 	merged_free(t->lower);

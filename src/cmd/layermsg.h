@@ -13,12 +13,12 @@
 int MUST_CHECK open_layer(
 	const struct options *o, const char *name, enum layer_use use, struct layer *ret);
 
-/* A layer's upper folder, and what is below it, for walk_run(). */
+/* A layer's upper folder, and what is below it, for layer_walk_run(). */
 struct opened {
 	struct layer layer;
 	struct merged *lower;
 	struct links *links;
-	struct walk walk;
+	struct layer_walk walk;
 };
 /* needs_lower: a missing lower folder is an error. 0, or the exit status after a message. */
 int MUST_CHECK open_tree(const struct options *o, const char *name, enum layer_use use,

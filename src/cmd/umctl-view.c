@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/rundir.h"
 #include "cmd/umctl.h"
@@ -33,16 +32,13 @@ static char *find_view(const struct options *o)
 
 static int connect_to(const char *rundir)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	_cleanup_fd_ int dir = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_fd_ int dir = -1, fd = -1;
+	struct sockaddr_un sa;
+	int r = rundir_socket(rundir, CTL_SOCKET, &sa, &dir, &fd);
 
-	if (dir < 0 || fd < 0)
-		return -errno;
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" CTL_SOCKET, dir);
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return -errno;
-	return take_fd(&fd);
+	if (r < 0)
+		return r;
+	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : take_fd(&fd);
 }
 
 static int show_answer(const struct command *cmd, const struct options *o, const char *line)

@@ -14,11 +14,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <urcu/list.h>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/rundir.h"
 #include "sys/trace.h"
 #include "sys/um.h"
 
@@ -263,17 +263,14 @@ static void *listen_main(void *arg)
 	}
 }
 
-/* Binds by way of a descriptor of the directory: sun_path holds 107 bytes, a run directory's
- * path may be longer. */
 static int bind_in(const char *rundir)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	_cleanup_fd_ int dir = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_fd_ int dir = -1, fd = -1;
+	struct sockaddr_un sa;
+	int r = rundir_socket(rundir, CTL_SOCKET, &sa, &dir, &fd);
 
-	if (dir < 0 || fd < 0)
-		return -errno;
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" CTL_SOCKET, dir);
+	if (r < 0)
+		return r;
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(sa.sun_path, 0600) < 0 ||
 		listen(fd, 128) < 0)
 		return -errno;

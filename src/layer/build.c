@@ -102,7 +102,7 @@ static int put_folder(struct build *b, const struct change *c, int dirfd)
 		       : push(b, tree_open_at(dirfd, c->name, O_RDONLY | O_DIRECTORY), c->path);
 }
 
-static int build_change(struct walk *w, const struct change *c)
+static int build_change(struct layer_walk *w, const struct change *c)
 {
 	struct build *b = w->arg;
 	int dirfd, err;
@@ -122,7 +122,7 @@ static int build_change(struct walk *w, const struct change *c)
 	return put_twin(b, c, dirfd) ? 0 : copy_entry(&b->how, w, c, dirfd, c->name);
 }
 
-static int build_leave(struct walk *w, const struct change *c)
+static int build_leave(struct layer_walk *w, const struct change *c)
 {
 	struct build *b = w->arg;
 	int err = copy_folder_end(&b->how, c, b->folder[b->depth - 1].fd);
@@ -132,7 +132,7 @@ static int build_leave(struct walk *w, const struct change *c)
 	return err;
 }
 
-int build_from_walk(struct layer *into, int upper, struct walk *w)
+int build_from_walk(struct layer *into, int upper, struct layer_walk *w)
 {
 	struct build b = { .how = { .layerfd = into->dirfd } };
 	int err = push(&b, fcntl(upper, F_DUPFD_CLOEXEC, 3), "");
@@ -141,7 +141,7 @@ int build_from_walk(struct layer *into, int upper, struct walk *w)
 	w->visit = build_change;
 	w->leave = build_leave;
 	w->arg = &b;
-	err = err < 0 ? err : walk_run(w);
+	err = err < 0 ? err : layer_walk_run(w);
 	while (b.depth)
 		close(b.folder[--b.depth].fd);
 	for (size_t i = 0; i < b.ntwins; i++)

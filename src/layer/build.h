@@ -13,7 +13,7 @@ int MUST_CHECK build_opaque(int dirfd, const char *name);
 /* Puts all of a layer's changes into another one's upper, upon what is there: as two layers that
  * lie on each other are seen. Renamed folders become plain ones. After a failure w->where tells
  * where. */
-int MUST_CHECK build_from_walk(struct layer *into, int upper, struct walk *w);
+int MUST_CHECK build_from_walk(struct layer *into, int upper, struct layer_walk *w);
 
 /* Copies a layer as it is, its format included. */
 int MUST_CHECK build_clone(const struct layer *from, struct layer *into);

@@ -149,7 +149,7 @@ static int plan_step(struct commit *k, const struct change *c)
 	return err < 0 ? err : kind;
 }
 
-static int plan_change(struct walk *w, const struct change *c)
+static int plan_change(struct layer_walk *w, const struct change *c)
 {
 	struct commit *k = w->arg;
 	bool folder = c->entry && S_ISDIR(c->entry->real.st_mode), in = commit_includes(k, c->path);
@@ -189,5 +189,5 @@ int commit_plan(struct commit *k)
 	k->walk->visit = plan_change;
 	k->walk->leave = NULL;
 	k->walk->arg = k;
-	return walk_run(k->walk);
+	return layer_walk_run(k->walk);
 }

@@ -205,7 +205,7 @@ static int stage_step(struct commit *k, const struct change *c, struct step *ste
 	return err == 0 && S_ISDIR(c->entry->real.st_mode) ? enter(k, c, dirfd, tmp) : err;
 }
 
-static int stage_change(struct walk *w, const struct change *c)
+static int stage_change(struct layer_walk *w, const struct change *c)
 {
 	struct commit *k = w->arg;
 	struct stage *s = k->stage;
@@ -228,7 +228,7 @@ static int stage_change(struct walk *w, const struct change *c)
 	return err < 0 ? commit_failed(k, c->path, err) : err;
 }
 
-static int stage_leave(struct walk *w, const struct change *c)
+static int stage_leave(struct layer_walk *w, const struct change *c)
 {
 	struct commit *k = w->arg;
 	struct stage *s = k->stage;
@@ -271,7 +271,7 @@ int commit_stage(struct commit *k)
 	k->walk->visit = stage_change;
 	k->walk->leave = stage_leave;
 	k->walk->arg = k;
-	err = walk_run(k->walk);
+	err = layer_walk_run(k->walk);
 	stage_release(&s);
 	k->stage = NULL;
 	return err;

@@ -21,7 +21,7 @@ enum {
 
 struct commit {
 	struct layer *layer;
-	struct walk *walk;
+	struct layer_walk *walk;
 	int target;
 	struct journal j;
 	struct base base;
@@ -48,7 +48,7 @@ struct commit {
 
 /* to: an absolute path of a folder. Releases by commit_release() in any case. */
 int MUST_CHECK commit_open(
-	struct commit *k, struct layer *l, struct walk *w, const char *to, unsigned flags);
+	struct commit *k, struct layer *l, struct layer_walk *w, const char *to, unsigned flags);
 void commit_release(struct commit *k);
 /* Makes the steps, changes nothing. -ENOTSUP: a path (k->where) is in a folder that goes as a
  * whole. */

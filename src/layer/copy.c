@@ -129,7 +129,7 @@ static bool share_file(const struct change *c, int dirfd, const char *name)
 }
 
 static int copy_file(
-	const struct copy *how, struct walk *w, const struct change *c, int dirfd, const char *name)
+	const struct copy *how, struct layer_walk *w, const struct change *c, int dirfd, const char *name)
 {
 	_cleanup_attrs_ struct attrs attrs = { 0 };
 	_cleanup_fd_ int in = -1, out = -1;
@@ -141,7 +141,7 @@ static int copy_file(
 	if (out < 0)
 		return -errno;
 	if (S_ISREG(c->entry->st.st_mode)) {
-		in = walk_content(w, c);
+		in = layer_walk_content(w, c);
 		err = in < 0 ? in : copy_data(in, out);
 		if (err < 0)
 			return err;
@@ -210,7 +210,7 @@ static struct copy way_of(const struct copy *how, const struct entry *e)
 }
 
 int copy_entry(
-	const struct copy *how, struct walk *w, const struct change *c, int dirfd, const char *name)
+	const struct copy *how, struct layer_walk *w, const struct change *c, int dirfd, const char *name)
 {
 	const struct copy way = way_of(how, c->entry);
 	mode_t mode = c->entry->st.st_mode;

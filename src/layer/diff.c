@@ -36,7 +36,7 @@ void diff_release(struct diff *d)
 	*d = (struct diff){ 0 };
 }
 
-static int collect_change(struct walk *w, const struct change *c)
+static int collect_change(struct layer_walk *w, const struct change *c)
 {
 	struct collect *k = w->arg;
 	const struct entry *e = c->entry ? c->entry : c->lower;
@@ -90,7 +90,7 @@ static bool alike(const struct diff_item *x, const struct diff_item *y)
 	return xsize == ysize && base_compare_time(x->mtime, y->mtime) == 0;
 }
 
-static int open_below(struct walk *w, const char *path)
+static int open_below(struct layer_walk *w, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	_cleanup_free_ char *parent = slash ? strndup(path, (size_t)(slash - path)) : strdup("");
@@ -103,7 +103,7 @@ static int open_below(struct walk *w, const char *path)
 	return err < 0 ? err : tree_open_at(dir->level[level].fd, name, O_RDONLY | O_NONBLOCK);
 }
 
-static bool is_same_file(struct walk *w, const struct diff_item *gone, const struct diff_item *new)
+static bool is_same_file(struct layer_walk *w, const struct diff_item *gone, const struct diff_item *new)
 {
 	const char *name;
 	_cleanup_fd_ int dir = tree_open_parent(w->upper, new->path, &name);
@@ -120,7 +120,7 @@ static bool may_be_renamed(const struct diff_item *item)
 }
 
 /* Finds which of the gone files a new one is, among those that look alike: they are a run. */
-static void match(struct walk *w, struct diff_item **list, size_t n, size_t i)
+static void match(struct layer_walk *w, struct diff_item **list, size_t n, size_t i)
 {
 	size_t first = i;
 
@@ -137,7 +137,7 @@ static void match(struct walk *w, struct diff_item **list, size_t n, size_t i)
 	}
 }
 
-static int find_renamed(struct walk *w, struct diff *d)
+static int find_renamed(struct layer_walk *w, struct diff *d)
 {
 	_cleanup_free_ struct diff_item **list = calloc(d->n + 1, sizeof(struct diff_item *));
 	size_t n = 0;
@@ -175,7 +175,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct diff_item *)a)->path, ((const struct diff_item *)b)->path);
 }
 
-int diff_make(struct walk *w, const char *path, struct diff *ret)
+int diff_make(struct layer_walk *w, const char *path, struct diff *ret)
 {
 	struct collect k = { .d = ret, .path = path };
 	size_t n = 0;
@@ -184,7 +184,7 @@ int diff_make(struct walk *w, const char *path, struct diff *ret)
 	*ret = (struct diff){ 0 };
 	w->visit = collect_change;
 	w->arg = &k;
-	err = walk_run(w);
+	err = layer_walk_run(w);
 	if (err == 0 && w->lower)
 		err = find_renamed(w, ret);
 	if (err < 0)

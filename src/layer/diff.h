@@ -20,7 +20,7 @@ struct diff {
 };
 
 /* Of what is at or below path ("" is all). */
-int MUST_CHECK diff_make(struct walk *w, const char *path, struct diff *ret);
+int MUST_CHECK diff_make(struct layer_walk *w, const char *path, struct diff *ret);
 void diff_release(struct diff *d);
 #define _cleanup_diff_ _cleanup_(diff_release)
 const char *change_kind_name(enum change_kind kind);

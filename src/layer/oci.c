@@ -178,7 +178,7 @@ static int put_layer(struct archive *a, int fd, const char *digest, off_t size)
 }
 
 /* The layer's own tar, in a file that has no name. */
-static int write_layer(struct walk *w, int fd, char **ret_why)
+static int write_layer(struct layer_walk *w, int fd, char **ret_why)
 {
 	struct archive *a = open_tar(true);
 	int err = a && archive_write_open_fd(a, fd) >= ARCHIVE_WARN ? 0 : -ENOMEM;
@@ -211,7 +211,7 @@ static int write_image(int fd, int layer, const char *name, char **ret_why)
 	return err;
 }
 
-int oci_export(struct walk *w, const char *name, const char *file, char **ret_why)
+int oci_export(struct layer_walk *w, const char *name, const char *file, char **ret_why)
 {
 	_cleanup_free_ char *part = str_printf("%s.part", file);
 	_cleanup_fd_ int out = -1, layer = -1;

@@ -12,13 +12,13 @@
 #include "layer/walk.h"
 
 /* Writes to a new file; on failure it is removed, and *ret_why (malloc'ed, may be NULL) tells. */
-int MUST_CHECK oci_export(struct walk *w, const char *name, const char *file, char **ret_why);
+int MUST_CHECK oci_export(struct layer_walk *w, const char *name, const char *file, char **ret_why);
 /* Fills a draft's empty upper. Nothing is written outside of it, whatever the names say. */
 int MUST_CHECK oci_import(const char *file, struct layer *into, char **ret_why);
 
 /* The tar of one layer. archive is libarchive's. */
 struct archive;
-int MUST_CHECK layertar_write(struct walk *w, struct archive *a, char **ret_why);
+int MUST_CHECK layertar_write(struct layer_walk *w, struct archive *a, char **ret_why);
 /* A layer upon what upper has: one of several is read after those below it. */
 int MUST_CHECK layertar_read(struct archive *a, struct layer *into, int upper, char **ret_why);
 

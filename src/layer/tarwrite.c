@@ -130,7 +130,7 @@ static int add_attrs(struct archive_entry *e, const struct change *c)
 	return err;
 }
 
-static int write_entry(struct walk *w, struct tarring *t, const struct change *c)
+static int write_entry(struct layer_walk *w, struct tarring *t, const struct change *c)
 {
 	_cleanup_archive_entry_ struct archive_entry *e = archive_entry_new();
 	const char *twin = find_twin(t, c);
@@ -155,7 +155,7 @@ static int write_entry(struct walk *w, struct tarring *t, const struct change *c
 		archive_entry_copy_symlink(e, link);
 	}
 	if (S_ISREG(c->entry->st.st_mode)) {
-		fd = walk_content(w, c);
+		fd = layer_walk_content(w, c);
 		err = fd < 0 ? fd : add_holes(e, fd, c->entry->st.st_size);
 	}
 	err = err < 0 ? err : add_attrs(e, c);
@@ -163,7 +163,7 @@ static int write_entry(struct walk *w, struct tarring *t, const struct change *c
 	return err < 0 || fd < 0 ? err : write_content(t, fd, c->entry->st.st_size);
 }
 
-static int tar_change(struct walk *w, const struct change *c)
+static int tar_change(struct layer_walk *w, const struct change *c)
 {
 	struct tarring *t = w->arg;
 	_cleanup_free_ char *mark = NULL;
@@ -182,7 +182,7 @@ static int tar_change(struct walk *w, const struct change *c)
 	return err;
 }
 
-int layertar_write(struct walk *w, struct archive *a, char **ret_why)
+int layertar_write(struct layer_walk *w, struct archive *a, char **ret_why)
 {
 	struct tarring t = { .a = a, .why = ret_why };
 	int err;
@@ -191,7 +191,7 @@ int layertar_write(struct walk *w, struct archive *a, char **ret_why)
 	w->visit = tar_change;
 	w->leave = NULL;
 	w->arg = &t;
-	err = walk_run(w);
+	err = layer_walk_run(w);
 	for (size_t i = 0; i < t.ntwins; i++)
 		free(t.twin[i].path);
 	free(t.twin);

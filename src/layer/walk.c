@@ -25,15 +25,15 @@ struct place {
 	const char *path, *lower_path;
 };
 
-static int walk_place(struct walk *w, const struct place *p);
+static int walk_place(struct layer_walk *w, const struct place *p);
 
-void walk_release(struct walk *w)
+void layer_walk_release(struct layer_walk *w)
 {
 	free(w->where);
 	w->where = NULL;
 }
 
-int walk_content(struct walk *w, const struct change *c)
+int layer_walk_content(struct layer_walk *w, const struct change *c)
 {
 	_cleanup_free_ char *parent = NULL;
 	_cleanup_merged_ struct merged *dir = NULL;
@@ -52,7 +52,7 @@ int walk_content(struct walk *w, const struct change *c)
 	return err < 0 ? err : fd;
 }
 
-static enum change_kind compare(struct walk *w, const struct change *c)
+static enum change_kind compare(struct layer_walk *w, const struct change *c)
 {
 	_cleanup_fd_ int a = -1, b = -1;
 
@@ -65,7 +65,7 @@ static enum change_kind compare(struct walk *w, const struct change *c)
 	if (S_ISREG(c->entry->st.st_mode) && !c->entry->metacopy) {
 		if (c->entry->st.st_size != c->lower->st.st_size)
 			return CHANGE_CONTENT;
-		a = walk_content(w, c);
+		a = layer_walk_content(w, c);
 		b = tree_open_at(c->lower_dirfd, c->lower_name, O_RDONLY | O_NONBLOCK);
 		if (a < 0 || b < 0 || !compare_content(a, b))
 			return CHANGE_CONTENT;
@@ -78,7 +78,7 @@ static enum change_kind compare(struct walk *w, const struct change *c)
 	return compare_metadata(c) ? CHANGE_NONE : CHANGE_METADATA;
 }
 
-static int tell(struct walk *w, const struct change *c)
+static int tell(struct layer_walk *w, const struct change *c)
 {
 	int r = w->visit(w, c);
 
@@ -88,7 +88,7 @@ static int tell(struct walk *w, const struct change *c)
 }
 
 /* Where a folder's redirect leads below: its path there, and the folder. */
-static int follow(struct walk *w, const struct place *p, const struct entry *e, char **ret_path,
+static int follow(struct layer_walk *w, const struct place *p, const struct entry *e, char **ret_path,
 	struct merged **ret)
 {
 	const char *to = e->redirect;
@@ -103,7 +103,7 @@ static int follow(struct walk *w, const struct place *p, const struct entry *e, 
 }
 
 /* Goes into a folder that was told. */
-static int descend(struct walk *w, const struct place *p, const struct change *c,
+static int descend(struct layer_walk *w, const struct place *p, const struct change *c,
 	const struct merged *below, enum mode mode, const char *lower_path)
 {
 	struct place sub = {
@@ -134,7 +134,7 @@ static int descend(struct walk *w, const struct place *p, const struct change *c
 	return err == 0 && w->leave ? w->leave(w, c) : err;
 }
 
-static int walk_folder(struct walk *w, const struct place *p, struct change *c)
+static int walk_folder(struct layer_walk *w, const struct place *p, struct change *c)
 {
 	_cleanup_merged_ struct merged *below = NULL;
 	_cleanup_free_ char *from = NULL;
@@ -181,7 +181,7 @@ static int look_below(const struct place *p, const char *name, int *ret_level, s
 	return err == -ENOENT ? 0 : err;
 }
 
-static int walk_name(struct walk *w, const struct place *p, const char *name, bool whiteout)
+static int walk_name(struct layer_walk *w, const struct place *p, const char *name, bool whiteout)
 {
 	_cleanup_free_ char *path = tree_join(p->path, name);
 	_cleanup_free_ char *lower_path = tree_join(p->lower_path, name);
@@ -244,7 +244,7 @@ static int walk_name(struct walk *w, const struct place *p, const char *name, bo
 }
 
 /* ".wh.NAME" of fuse-overlayfs: the name that it hides. */
-static int walk_marks(struct walk *w, const struct place *p, const struct names *names)
+static int walk_marks(struct layer_walk *w, const struct place *p, const struct names *names)
 {
 	int err = 0;
 
@@ -257,7 +257,7 @@ static int walk_marks(struct walk *w, const struct place *p, const struct names 
 	return err;
 }
 
-static int walk_place(struct walk *w, const struct place *p)
+static int walk_place(struct layer_walk *w, const struct place *p)
 {
 	_cleanup_names_ struct names upper = { 0 }, lower = { 0 }, all = { 0 };
 	const struct names *names = &upper;
@@ -277,7 +277,7 @@ static int walk_place(struct walk *w, const struct place *p)
 	return err;
 }
 
-int walk_run(struct walk *w)
+int layer_walk_run(struct layer_walk *w)
 {
 	_cleanup_entry_ struct entry top = ENTRY_INIT;
 	struct change c = { .kind = CHANGE_NONE,

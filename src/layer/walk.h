@@ -46,23 +46,23 @@ enum {
 
 enum { WALK_SKIP = 1 }; /* visit: not what is in this folder */
 
-struct walk {
+struct layer_walk {
 	int upper;
 	const struct merged *lower; /* NULL: nothing is below */
 	const struct links *links;
 	unsigned flags;
 	/* 0, WALK_SKIP, or -errno, which ends the walk. leave() comes for folders that were gone
 	 * into. */
-	int (*visit)(struct walk *w, const struct change *c);
-	int (*leave)(struct walk *w, const struct change *c); /* may be NULL */
+	int (*visit)(struct layer_walk *w, const struct change *c);
+	int (*leave)(struct layer_walk *w, const struct change *c); /* may be NULL */
 	void *arg;
 	char *where; /* after a failure: the path at which it was (malloc'ed) */
 };
 
-int MUST_CHECK walk_run(struct walk *w);
-void walk_release(struct walk *w);
+int MUST_CHECK layer_walk_run(struct layer_walk *w);
+void layer_walk_release(struct layer_walk *w);
 
 /* The content of a change's file, open for reading. */
-int MUST_CHECK walk_content(struct walk *w, const struct change *c);
+int MUST_CHECK layer_walk_content(struct layer_walk *w, const struct change *c);
 
 #endif
