@@ -485,25 +485,6 @@ static int64_t run_call(struct seizure *s)
 	}
 }
 
-static int send_answer(struct call *c, int error, unsigned flags)
-{
-	/* newer kernels may have a larger one: what is behind stays zero */
-	union {
-		struct seccomp_notif_resp r;
-		char room[256];
-	} u;
-
-	memset(&u, 0, sizeof(u));
-	u.r.id = c->id;
-	u.r.error = error;
-	u.r.flags = flags;
-	while (ioctl(c->engine->listener, SECCOMP_IOCTL_NOTIF_SEND, &u.r) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
 static int seize(struct seizure *s)
 {
 	char path[64], status[STATUS_MAX];
@@ -530,7 +511,7 @@ static enum verdict inject_seized(struct seizure *s)
 	claim_add(c->engine, &s->claim, CLAIM_NEXT, c->tid);
 	s->claimed = true;
 	/* a guest that does not wait any more (killed, or not ours) stops or ends all the same */
-	(void)send_answer(c, RESTART_NOINTR, 0);
+	(void)notify_answer(c, RESTART_NOINTR, 0);
 	r = first_stop(s);
 	if (r < 0)
 		goto out;

@@ -229,23 +229,6 @@ static int64_t wait_end(struct call *c, const struct in_place *ip, struct patche
 	return -ETIMEDOUT;
 }
 
-static int continue_call(struct call *c)
-{
-	union {
-		struct seccomp_notif_resp r;
-		char room[256];
-	} u;
-
-	memset(&u, 0, sizeof(u));
-	u.r.id = c->id;
-	u.r.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	while (ioctl(c->engine->listener, SECCOMP_IOCTL_NOTIF_SEND, &u.r) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
-}
-
 size_t inject_room(struct call *c, gaddr_t at, const char *old)
 {
 	size_t n = strlen(old);
@@ -396,7 +379,7 @@ enum verdict inject_in_place(struct call *c, const struct in_place *ip)
 	ask_slice(SHORT_SLICE_NS);
 	(void)prctl(PR_SET_TIMERSLACK, 1000ul, 0, 0, 0); /* naps are short */
 	claim_add(c->engine, &next, CLAIM_HOLD, c->tid);
-	c->ret = continue_call(c);
+	c->ret = notify_answer(c, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 	if (c->ret == 0)
 		c->ret = wait_end(c, ip, &s, arg_start, &next);
 	if (shared)

@@ -64,6 +64,9 @@ struct engine {
 	struct cds_list_head injecting;
 };
 
+/* Answers a call at once, before its handler is through: -error (SECCOMP_IOCTL_NOTIF_SEND's), or its flags. 0,
+ * -errno (ENOENT: it does not wait any more). */
+int notify_answer(struct call *c, int error, unsigned flags);
 int MUST_CHECK notify_start(struct engine *e);
 /* Receives one call, handles and answers it. 1: done; 0: there was none; -1: there will be none. */
 int notify_serve(struct engine *e, struct seccomp_notif *n, struct seccomp_notif_resp *r);

@@ -81,6 +81,30 @@ static bool signal_certain(const struct call *c)
 	return waiting_signals(status, pending) != 0;
 }
 
+static int send_answer(struct engine *e, struct seccomp_notif_resp *r)
+{
+	while (ioctl(e->listener, SECCOMP_IOCTL_NOTIF_SEND, r) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+int notify_answer(struct call *c, int error, unsigned flags)
+{
+	/* newer kernels may have a larger one: what is behind stays zero */
+	union {
+		struct seccomp_notif_resp r;
+		char room[256];
+	} u;
+
+	memset(&u, 0, sizeof(u));
+	u.r.id = c->id;
+	u.r.error = error;
+	u.r.flags = flags;
+	return send_answer(c->engine, &u.r);
+}
+
 static void answer(struct engine *e, struct call *c, enum verdict v, struct seccomp_notif_resp *r)
 {
 	uint64_t began = part_begin(c);
@@ -93,8 +117,7 @@ static void answer(struct engine *e, struct call *c, enum verdict v, struct secc
 		r->error = (int)c->ret;
 	else
 		r->val = c->ret;
-	while (ioctl(e->listener, SECCOMP_IOCTL_NOTIF_SEND, r) < 0 && errno == EINTR)
-		;
+	(void)send_answer(e, r); /* who does not wait any more needs none */
 	part_end(c, PART_ANSWER, began);
 }
 

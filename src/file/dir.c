@@ -264,19 +264,22 @@ static size_t put64(char *out, size_t room, const struct entry *e, uint64_t off)
 	return len;
 }
 
-/* The old form has the type in the last byte. */
+/* The old forms have the type in the last byte. */
+static size_t put_typed_last(char *out, const void *head, size_t head_len, size_t len, const struct entry *e)
+{
+	memset(out, 0, len);
+	memcpy(out, head, head_len);
+	memcpy(out + head_len, e->name, e->len);
+	out[len - 1] = (char)e->type;
+	return len;
+}
+
 static size_t put_old(char *out, size_t room, const struct entry *e, uint64_t off)
 {
 	size_t len = (sizeof(struct dirent_head) + e->len + 2 + 7) & ~(size_t)7;
 	struct dirent_head h = { e->ino, off, (uint16_t)len };
 
-	if (len > room)
-		return 0;
-	memset(out, 0, len);
-	memcpy(out, &h, sizeof(h));
-	memcpy(out + sizeof(h), e->name, e->len);
-	out[len - 1] = (char)e->type;
-	return len;
+	return len > room ? 0 : put_typed_last(out, &h, sizeof(h), len, e);
 }
 
 static size_t put_32(char *out, size_t room, const struct entry *e, uint64_t off)
@@ -284,13 +287,7 @@ static size_t put_32(char *out, size_t room, const struct entry *e, uint64_t off
 	size_t len = (sizeof(struct dirent32_head) + e->len + 2 + 3) & ~(size_t)3;
 	struct dirent32_head h = { (uint32_t)e->ino, (uint32_t)off, (uint16_t)len };
 
-	if (len > room)
-		return 0;
-	memset(out, 0, len);
-	memcpy(out, &h, sizeof(h));
-	memcpy(out + sizeof(h), e->name, e->len);
-	out[len - 1] = (char)e->type;
-	return len;
+	return len > room ? 0 : put_typed_last(out, &h, sizeof(h), len, e);
 }
 
 /* 0: no room. */

@@ -17,6 +17,17 @@
 #include "sys/ids.h"
 #include "sys/table.h"
 
+static int change(struct mount *m, struct inode *ino, const struct fs_req *req, struct fs_setattr *set,
+	unsigned how)
+{
+	int r = 0;
+
+	/* What was written before is on the server before the times are set, or it would change them. */
+	if ((set->set & (FS_SET_ATIME | FS_SET_MTIME)) && inode_type(ino) == S_IFREG)
+		r = file_before_times(ino, req);
+	return r < 0 ? r : attrs_change(m, ino, req, set, how);
+}
+
 /* What is changed, on a descriptor's file. */
 static enum verdict change_fd(
 	struct call *c, int fd, bool opath, struct fs_setattr *set, unsigned how)
@@ -28,13 +39,13 @@ static enum verdict change_fd(
 
 	if (!at_fd(c, fd, opath, &vf, &v)) {
 		if (v == CONTINUE && at_resolve_open(&a, c, fd))
-			return call_return(c, attrs_change(a.p.mnt, a.p.inode, &a.req, set, how));
+			return call_return(c, change(a.p.mnt, a.p.inode, &a.req, set, how));
 		return v;
 	}
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
 	fs_req_init(&req, c);
-	return call_return(c, attrs_change(vf->mnt, vf->inode, &req, set, how));
+	return call_return(c, change(vf->mnt, vf->inode, &req, set, how));
 }
 
 static unsigned at_to_path(int flags)
@@ -187,43 +198,20 @@ static bool nsec_valid(long nsec)
 	return nsec == UTIME_OMIT || nsec == UTIME_NOW || (nsec >= 0 && nsec < 1000000000);
 }
 
-/* What was written before is on the server before the times are set, or it would change them. */
-static int times_change(
-	struct mount *m, struct inode *ino, const struct fs_req *req, const struct timespec *ts)
+static enum verdict times_fd(struct call *c, int fd, const struct timespec *ts)
 {
 	struct fs_setattr set;
 	unsigned how = times_set(&set, ts);
-	int r = 0;
 
-	if (inode_type(ino) == S_IFREG)
-		r = file_before_times(ino, req);
-	if (r == 0)
-		r = attrs_change(m, ino, req, &set, how);
-	return r;
-}
-
-static enum verdict times_fd(struct call *c, int fd, const struct timespec *ts)
-{
-	_cleanup_vfile_ struct vfile *vf = NULL;
-	_cleanup_at_ struct at a = AT_INIT;
-	struct fs_req req;
-	enum verdict v;
-
-	if (!at_fd(c, fd, false, &vf, &v)) {
-		if (v == CONTINUE && at_resolve_open(&a, c, fd))
-			return call_return(c, times_change(a.p.mnt, a.p.inode, &a.req, ts));
-		return v;
-	}
-	if (!vf->inode || !vf->mnt)
-		return CONTINUE;
-	fs_req_init(&req, c);
-	return call_return(c, times_change(vf->mnt, vf->inode, &req, ts));
+	return change_fd(c, fd, false, &set, how);
 }
 
 static enum verdict times_path(
 	struct call *c, int dirfd, int arg, const struct timespec *ts, int flags)
 {
 	_cleanup_at_ struct at a = AT_INIT;
+	struct fs_setattr set;
+	unsigned how;
 
 	if (!at_resolve(&a, c, dirfd, arg, at_to_path(flags)))
 		return a.verdict;
@@ -232,7 +220,8 @@ static enum verdict times_path(
 		return real_leave(&a, utimensat(a.dirfd, a.name, ts,
 					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
-	return call_return(c, times_change(a.p.mnt, a.p.inode, &a.req, ts));
+	how = times_set(&set, ts);
+	return call_return(c, change(a.p.mnt, a.p.inode, &a.req, &set, how));
 }
 
 enum verdict sys_utimensat(struct call *c)

@@ -9,12 +9,7 @@
 /* $ and ~ too, which umview -F would replace. */
 static void put_field(FILE *out, const char *s)
 {
-	for (; *s; s++) {
-		if (strchr(" \t\n\\$~#", *s))
-			fprintf(out, "\\%03o", (unsigned char)*s);
-		else
-			fputc(*s, out);
-	}
+	mount_put_octal(out, s, " \t\n\\$~#");
 }
 
 static bool has_word(const char *options, const char *word)

@@ -3,6 +3,8 @@
 #ifndef UM_SYS_MOUNTINT_H
 #define UM_SYS_MOUNTINT_H
 
+#include <stdio.h>
+
 #include "sys/mountsrv_int.h"
 
 bool mount_type_is_fuse(const char *type);
@@ -44,6 +46,9 @@ int MUST_CHECK mount_fuse(struct call *c, const char *source, const char *type, 
 
 /* Whom a mount or unmount is made for: the caller, or who started the fusermount that makes it. */
 pid_t mount_server_of(struct call *c);
+
+/* mounttable.c: the text, with each of the characters `which` in octal, as in fstab(5). */
+void mount_put_octal(FILE *out, const char *s, const char *which);
 
 /* mountexport.c: a line that umview -F takes; malloc'ed, NULL when out of memory. */
 char *mount_table_line(const char *source, const char *target, const char *type,

@@ -25,15 +25,20 @@ struct text {
 	size_t n, size;
 };
 
-/* As the kernel's mangle(): what would break a line is written in octal. */
-static void put_escaped(FILE *out, const char *s)
+void mount_put_octal(FILE *out, const char *s, const char *which)
 {
 	for (; *s; s++) {
-		if (strchr(" \t\n\\#", *s))
+		if (strchr(which, *s))
 			fprintf(out, "\\%03o", (unsigned char)*s);
 		else
 			fputc(*s, out);
 	}
+}
+
+/* As the kernel's mangle(): what would break a line. */
+static void put_escaped(FILE *out, const char *s)
+{
+	mount_put_octal(out, s, " \t\n\\#");
 }
 
 /* The id of the host's mount that a path lies on: the last of those with the longest mount point. */

@@ -370,6 +370,20 @@ int inode_enter_locked(struct itable *t, const struct fs_entry *e, struct inode 
 	return err;
 }
 
+int inode_entered(struct fs *fs, const struct fs_entry *e, int err, struct inode *ino,
+	struct inode *drop[2], struct inode **ret)
+{
+	inode_put(drop[0]);
+	inode_put(drop[1]);
+	if (err == 0)
+		*ret = ino;
+	else if (ino)
+		inode_put(ino);
+	else if (e->nodeid && e->nodeid != fs->root_node && fs->node->forget)
+		fs->node->forget(fs, e->nodeid, 1);
+	return err;
+}
+
 int inode_from_entry_at(struct fs *fs, const struct fs_entry *e, struct inode *parent,
 	const char *name, uint64_t version, struct inode **ret)
 {
@@ -380,17 +394,7 @@ int inode_from_entry_at(struct fs *fs, const struct fs_entry *e, struct inode *p
 	pthread_mutex_lock(&t->lock);
 	err = inode_enter_locked(t, e, parent, name, version, &ino, drop);
 	pthread_mutex_unlock(&t->lock);
-	inode_put(drop[0]);
-	inode_put(drop[1]);
-	if (err < 0) {
-		if (ino)
-			inode_put(ino);
-		else if (e->nodeid && e->nodeid != fs->root_node && fs->node->forget)
-			fs->node->forget(fs, e->nodeid, 1);
-		return err;
-	}
-	*ret = ino;
-	return 0;
+	return inode_entered(fs, e, err, ino, drop, ret);
 }
 
 int inode_from_entry(struct fs *fs, const struct fs_entry *e, struct inode *parent,

@@ -131,7 +131,6 @@ static int entered(struct inode *dir, const char *name, uint64_t version, mode_t
 {
 	struct itable *t = itable_of(dir->fs);
 	struct inode *drop[2] = { NULL, NULL }, *ino = NULL;
-	struct fs *fs = dir->fs;
 	struct dname *d;
 	int err;
 
@@ -145,19 +144,11 @@ static int entered(struct inode *dir, const char *name, uint64_t version, mode_t
 		name_set(t, dir, name, NULL, 0);
 	name_changed(t, dir, name);
 	pthread_mutex_unlock(&t->lock);
-	inode_put(drop[0]);
-	inode_put(drop[1]);
 	inode_touch_attr(dir);
-	if (err < 0) {
-		if (ino)
-			inode_put(ino);
-		else if (e->nodeid && e->nodeid != fs->root_node && fs->node->forget)
-			fs->node->forget(fs, e->nodeid, 1);
-		return err;
-	}
-	watch_created(dir, name, type);
-	*ret = ino;
-	return 0;
+	err = inode_entered(dir->fs, e, err, ino, drop, ret);
+	if (err == 0)
+		watch_created(dir, name, type);
+	return err;
 }
 
 int inode_mknod(struct inode *dir, const struct fs_req *req, const char *name, mode_t mode,

@@ -104,6 +104,10 @@ struct inode *inode_get_locked(struct itable *t, struct inode *ino);
 int MUST_CHECK inode_enter_locked(struct itable *t, const struct fs_entry *e,
 	struct inode *parent, const char *name, uint64_t version, struct inode **ret,
 	struct inode *drop[2]);
+/* What follows it without the lock, err being what it gave: puts drop[], and ino or its lookup when it failed,
+ * else *ret is ino. Returns err. */
+int MUST_CHECK inode_entered(struct fs *fs, const struct fs_entry *e, int err, struct inode *ino,
+	struct inode *drop[2], struct inode **ret);
 
 /* ---- inode_attr.c ---- */
 /* Keeps a reply's attributes unless the inode changed after `version`. */

@@ -169,16 +169,22 @@ static int walk_result(struct walk *w, int step, struct path *ret)
 	return 0;
 }
 
+/* The link of /proc to the directory of a call. */
+static bool set_start_link(struct walk *w, int dirfd)
+{
+	if (dirfd == AT_FDCWD)
+		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/cwd", w->c->tid);
+	else if (dirfd >= 0)
+		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
+	return dirfd == AT_FDCWD || dirfd >= 0;
+}
+
 /* Where a relative path begins: 0, or WALK_NATIVE when the kernel knows best. */
 static int walk_start(struct walk *w, int dirfd)
 {
 	int err;
 
-	if (dirfd == AT_FDCWD)
-		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/cwd", w->c->tid);
-	else if (dirfd >= 0)
-		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
-	else
+	if (!set_start_link(w, dirfd))
 		return WALK_NATIVE;
 	if (w->root_fd >= 0)
 		return walk_elsewhere_start(w, w->start_link);
@@ -213,11 +219,7 @@ static int resolve_empty(struct walk *w, int dirfd)
 	struct inode *ino;
 	struct mount *mnt;
 
-	if (dirfd == AT_FDCWD)
-		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/cwd", w->c->tid);
-	else if (dirfd >= 0)
-		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
-	else
+	if (!set_start_link(w, dirfd))
 		return WALK_NATIVE;
 	if (place_is_placeholder(w->v, w->start_link, &mnt, &ino)) {
 		place_set_virtual(&w->at, mnt, ino);
