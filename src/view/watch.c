@@ -87,7 +87,9 @@ static void end_mirror(struct watches *w, struct mirror *m)
 {
 	char path[PATH_MAX];
 
-	if (path_in(w, m, NULL, path) && nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS) < 0)
+	/* without a look into it, if that can be: what watches it would be told */
+	if (path_in(w, m, NULL, path) && remove(path) < 0 &&
+		nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS) < 0)
 		log_debug("%s: not removed", path);
 	cds_hlist_del(&m->node);
 	atomic_fetch_sub(&m->fs->nwatched, 1);
@@ -137,10 +139,24 @@ static int make_entry(const char *path, bool isdir)
 
 struct names {
 	const char *dir;
+	struct inode *ino;
+	const struct fs_req *req;
 	unsigned n;
 	uint64_t off;
 	int err;
 };
+
+/* A server need not say what it is (fuse2fs does not). */
+static bool is_dir(const struct names *names, const struct fs_dirent *ent)
+{
+	_cleanup_inode_ struct inode *ino = NULL;
+	char name[NAME_MAX + 1];
+
+	if (ent->type != DT_UNKNOWN || ent->namelen > NAME_MAX)
+		return ent->type == DT_DIR;
+	snprintf(name, sizeof(name), "%.*s", (int)ent->namelen, ent->name);
+	return inode_lookup(names->ino, names->req, name, &ino) == 0 && inode_type(ino) == S_IFDIR;
+}
 
 static int add_name(void *arg, const struct fs_dirent *ent)
 {
@@ -159,7 +175,7 @@ static int add_name(void *arg, const struct fs_dirent *ent)
 	if (n >= (int)sizeof(path))
 		names->err = -ENOSPC;
 	else
-		names->err = make_entry(path, ent->type == DT_DIR);
+		names->err = make_entry(path, is_dir(names, ent));
 	return names->err < 0;
 }
 
@@ -167,7 +183,7 @@ static int add_name(void *arg, const struct fs_dirent *ent)
  * earlier or later. */
 static int fill(const char *path, const struct fs_req *req, struct inode *ino)
 {
-	struct names names = { .dir = path };
+	struct names names = { .dir = path, .ino = ino, .req = req };
 	const struct fs_file_ops *op = ino->fs->file;
 	struct fs_handle h = { .flags = FS_OPEN_NONE };
 	int r = op && op->opendir ? op->opendir(ino->fs, req, ino->nodeid, &h) : 0;
@@ -339,13 +355,14 @@ void watch_event(struct inode *ino, enum watch_event ev)
 	if (!w)
 		return;
 	dir = inode_place_of(ino, &name);
+	/* the directory first, as the kernel tells who watches both */
 	pthread_mutex_lock(&w->lock);
-	m = find(w, ino->fs, ino->nodeid);
-	if (m && path_in(w, m, NULL, path))
-		tell(path, m->isdir, ev);
 	m = dir && name ? find(w, dir->fs, dir->nodeid) : NULL;
 	if (m && path_in(w, m, name, path))
 		tell(path, inode_type(ino) == S_IFDIR, ev);
+	m = find(w, ino->fs, ino->nodeid);
+	if (m && path_in(w, m, NULL, path))
+		tell(path, m->isdir, ev);
 	pthread_mutex_unlock(&w->lock);
 	if (dir)
 		inode_put(dir);

@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 
@@ -47,6 +48,44 @@ static void show_events(int in, const char *after, const char *last)
 		}
 	}
 	tap_check(&t, strstr(seen, last) != NULL, "%s:%s", after, seen);
+}
+
+/* A directory and what is in it are both watched: who is told what first. */
+static void both(void)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	int in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), up, file, fd;
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	bool over = false, looked = false;
+
+	mkdir("both", 0755);
+	mkdir("both/dir", 0755);
+	fd = open("both/file", O_CREAT | O_RDONLY, 0644);
+	up = inotify_add_watch(in, "both", IN_ATTRIB);
+	R(inotify_add_watch(in, "both/dir", IN_ALL_EVENTS) > 0);
+	file = inotify_add_watch(in, "both/file", IN_ATTRIB);
+	R(chmod("both/dir", 0700));
+	R(chmod("both/file", 0600));
+	R(rmdir("both/dir"));
+	while (!over && poll(&p, 1, 3000) == 1) {
+		ssize_t n = read(in, buf, sizeof(buf));
+
+		for (char *at = buf; n > 0 && at < buf + n;) {
+			struct inotify_event *ev = (struct inotify_event *)at;
+
+			const char *who = ev->wd == up ? "above" : ev->wd == file ? "file" : "directory";
+
+			looked |= ev->mask & (IN_OPEN | IN_ACCESS | IN_CLOSE);
+			if (!(ev->mask & (IN_OPEN | IN_ACCESS | IN_CLOSE)))
+				tap_check(&t, true, "%s: %s%s %s", who, name_of(ev->mask),
+					ev->mask & IN_ISDIR ? " of a directory" : "", ev->len ? ev->name : "");
+			over = ev->mask & IN_IGNORED;
+			at += sizeof(*ev) + ev->len;
+		}
+	}
+	tap_check(&t, true, "somebody looked into it: %d", looked);
+	close(fd);
+	close(in);
 }
 
 int main(void)
@@ -95,5 +134,6 @@ int main(void)
 	R(inotify_add_watch(in, "missing", IN_MODIFY));
 	R(inotify_add_watch(-1, "w", IN_MODIFY));
 	R(inotify_rm_watch(in, 1));
+	both();
 	return tap_done(&t);
 }
