@@ -56,6 +56,8 @@ struct in_place {
 	gaddr_t argv, envp;
 	/* exec: what argv and AT_EXECFN are to read in the place of `path`, if it is not longer */
 	const char *shown;
+	/* exec of a script: the same for the path of its interpreter; or NULL */
+	const char *interp, *interp_shown;
 	/* exec: what lies behind the string may be written over too, where inject_sole() */
 	bool over;
 };

@@ -319,31 +319,40 @@ bool inject_sole(struct call *c)
 	       status_number(status, "\nThreads:", 10) == 1;
 }
 
+/* Writes `word` in the place of all strings of [buf, size), which is at `at`, that read `path`. */
+static void show_word(int mem, uint64_t at, const char *buf, size_t size, const char *path,
+	const char *word)
+{
+	size_t len = path ? strlen(path) + 1 : 0;
+	char shown[2 * PATH_MAX] = "";
+
+	if (!path || !word || len > sizeof(shown) || strlen(word) >= len)
+		return;
+	memcpy(shown, word, strlen(word));
+	for (size_t i = 0; i + len <= size; i += strnlen(buf + i, size - i) + 1) {
+		if (memcmp(buf + i, path, len) == 0 &&
+			pwrite(mem, shown, len, (off_t)(at + i)) < 0)
+			return;
+	}
+}
+
 /* The new program has been told the path it was started by: in argv (a script's), in AT_EXECFN
  * behind argv and environment. All lie between arg_start and the end of the stack. */
 static void show(struct call *c, const struct in_place *ip)
 {
 	_cleanup_fd_ int mem = open_mem(c->tid);
 	uint64_t at = stat_field(c->tid, ARG_START), end = stat_field(c->tid, ENV_END);
-	size_t len = strlen(ip->path) + 1, size;
-	_cleanup_free_ char *buf = NULL, *shown = NULL;
+	_cleanup_free_ char *buf = NULL;
+	size_t size;
 
-	if (mem < 0 || !ip->shown || strlen(ip->shown) >= len || at == 0 || end < at ||
-		end - at > SHOW_MAX)
+	if (mem < 0 || at == 0 || end < at || end - at > SHOW_MAX)
 		return;
-	shown = calloc(1, len);
-	if (!shown)
-		return;
-	memcpy(shown, ip->shown, strlen(ip->shown));
-	size = (size_t)(end - at) + len; /* AT_EXECFN is right behind the environment */
+	size = (size_t)(end - at) + strlen(ip->path) + 1; /* AT_EXECFN is right behind the environment */
 	buf = malloc(size);
 	if (!buf || pread(mem, buf, size, (off_t)at) != (ssize_t)size)
 		return;
-	for (size_t i = 0; i + len <= size; i += strnlen(buf + i, size - i) + 1) {
-		if (memcmp(buf + i, ip->path, len) == 0 &&
-			pwrite(mem, shown, len, (off_t)(at + i)) < 0)
-			return;
-	}
+	show_word(mem, at, buf, size, ip->path, ip->shown);
+	show_word(mem, at, buf, size, ip->interp, ip->interp_shown);
 }
 
 enum verdict inject_in_place(struct call *c, const struct in_place *ip)

@@ -234,3 +234,14 @@ int elf_with_interp(int fd, const char *name, const char *interp)
 		r = set_interp(copy, &ph, interp, st.st_size);
 	return r < 0 ? r : take_fd(&copy);
 }
+
+int script_with_interp(const struct script *s, const char *interp)
+{
+	_cleanup_fd_ int fd = memfd_create("umview-script", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "#!%s%s%s\n", interp, s->arg ? " " : "", s->arg ? s->arg : "") < 0)
+		return -errno;
+	return take_fd(&fd);
+}

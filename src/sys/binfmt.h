@@ -30,4 +30,7 @@ char *exe_copy_name(const char *link);
  * what /proc shall call it (too long: its end). */
 int MUST_CHECK elf_with_interp(int fd, const char *name, const char *interp);
 
+/* The #! line of a script, with another interpreter: a memfd, or -errno. */
+int MUST_CHECK script_with_interp(const struct script *s, const char *interp);
+
 #endif

@@ -325,15 +325,19 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 	return 0;
 }
 
-/* The guest has a tracer already: its path is written over where it is. What argv says beyond that
- * cannot be changed, so the kernel is left to make that of a script. */
-static enum verdict exec_in_place(struct exec *x, int fd, const char *real)
+/*
+ * The guest has a tracer already: its path is written over where it is. What argv says beyond that
+ * cannot be changed, so the kernel is left to make that of a script: of `fd`, whose interpreter is found at
+ * `interp` (NULL: by its own words).
+ */
+static enum verdict write_over(struct exec *x, int fd, const char *real, const char *interp)
 {
 	/* what will run: of a script its interpreter */
 	int exe = fd >= 0 && x->last == 0 ? fd : x->img[x->last].fd;
 	_cleanup_hop_ struct hop hop = { 0 };
 	struct in_place ip = { .at = x->word_at, .old = x->word, .argv = x->argv,
-		.envp = x->envp, .shown = x->filename, .over = true };
+		.envp = x->envp, .shown = x->filename, .over = true, .interp = interp,
+		.interp_shown = x->last > 0 ? x->img[x->last - 1].script.interp : NULL };
 	size_t want = HOP_SHORTEST + 1 + strlen(basename_of(x->filename));
 	size_t room = inject_room(x->c, x->word_at, x->word);
 	enum verdict v;
@@ -357,6 +361,40 @@ static enum verdict exec_in_place(struct exec *x, int fd, const char *real)
 	if (v == DONE && x->c->ret == -ENAMETOOLONG)
 		x->c->ret = -EACCES;
 	return v;
+}
+
+/* A script whose interpreter the kernel does not find: it gets one of a single line that says where. */
+static enum verdict write_over_script(struct exec *x, int fd, const char *real)
+{
+	const struct script *s = &x->img[0].script;
+	_cleanup_hop_ struct hop hop = { 0 };
+	_cleanup_fd_ int line = -1;
+	struct image *last = &x->img[x->last];
+	int own = last->fd, r;
+	enum verdict v;
+
+	if (x->last > 1) /* a line has room for one argument */
+		return call_return(x->c, -ENOENT);
+	r = hop_make_short(x->c, fd, real, NULL, strlen(s->interp), SPILL_MAX, &hop);
+	if (r < 0)
+		return call_return(x->c, -EACCES);
+	line = script_with_interp(s, hop.path);
+	if (line < 0)
+		return call_return(x->c, line);
+	if (fd >= 0)
+		last->fd = fd; /* a copy, which is what runs */
+	v = write_over(x, line, NULL, hop.path);
+	last->fd = own;
+	return v;
+}
+
+static enum verdict exec_in_place(struct exec *x, int fd, const char *real)
+{
+	if (x->last == 0)
+		return write_over(x, fd, real, NULL);
+	if (fd < 0 && x->img[x->last].native)
+		return write_over(x, x->img[0].fd, real, NULL);
+	return write_over_script(x, fd, real);
 }
 
 /* The name of the process; where only a descriptor was given, that of the file that is run. */
@@ -422,7 +460,7 @@ static enum verdict run(struct exec *x, int fd, const char *real)
 	if (v == DONE && x->c->ret == -EPERM) {
 		hop_release(&hop);
 		hop = (struct hop){ 0 };
-		return exec_in_place(x, x->last > 0 ? x->img[0].fd : fd, real);
+		return exec_in_place(x, fd, real);
 	}
 	return v;
 }

@@ -93,6 +93,18 @@ q
 b
 5
 A=1"
+	# scripts whose interpreter is on the mount, where the kernel does not find it
+	inside 'cp /bin/sh own-sh; printf "#!own-sh -u\necho \$0 \$*; read -r c </proc/\$\$/comm; echo \$c\n" >own; chmod +x own
+		./own-sh -c "./own 1"; strace -f -o /dev/null ./own 2; strace -f -o /dev/null ./own-sh -c "./own 3; exit 4"; echo $?
+		printf "#!./own\n" >deep; chmod +x deep; strace -o /dev/null ./deep 2>&1'
+	is "under strace, with an interpreter of the mount" "$OUT" "./own 1
+own
+./own 2
+own
+./own 3
+own
+4
+strace: exec: No such file or directory"
 	inside 'cat >chdir.c <<END
 #include <stdio.h>
 #include <string.h>
