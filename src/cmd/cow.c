@@ -112,25 +112,93 @@ static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
 	return r < 0 ? say_open(name, r) : 0;
 }
 
-static int take_spec(struct cow *cow, const char *spec, bool dry_run)
+/* NULL: out of memory. */
+static struct cow_layer *add_layer(struct cow *cow)
 {
 	struct cow_layer *more = reallocarray(cow->layers, cow->n + 1, sizeof(*more));
-	_cleanup_free_ char *name = NULL;
+
+	if (!more)
+		return NULL;
+	cow->layers = more;
+	more[cow->n] = (struct cow_layer){ .layer = LAYER_INIT };
+	return &more[cow->n++];
+}
+
+/* The name of the layer whose upper folder this is; malloc'ed, NULL: it is none. */
+static char *layer_of_upper(const char *path, const char *layers)
+{
+	size_t len = strlen(layers);
+	const char *name = path + len + 1, *end;
+
+	if (strncmp(path, layers, len) != 0 || path[len] != '/')
+		return NULL;
+	end = strchr(name, '/');
+	return end && strcmp(end, "/upper") == 0 ? strndup(name, (size_t)(end - name)) : NULL;
+}
+
+static int take_lower(struct cow *cow, const struct cow_layer *top, const char *path,
+	const char *layers, bool dry_run)
+{
+	_cleanup_free_ char *of = strdup(top->of), *name = layer_of_upper(path, layers);
+	_cleanup_free_ char *over = strdup(top->layer.name);
 	struct cow_layer *c;
 	int r;
 
-	if (!more)
+	if (!of || !over)
 		return -ENOMEM;
-	cow->layers = more;
-	c = &more[cow->n];
-	*c = (struct cow_layer){ .layer = LAYER_INIT };
-	r = parse(spec, &name, &c->of, &c->ro);
+	if (!name) {
+		log_user("the layer %s lies on %s, which is no layer's", over, path);
+		return -EINVAL;
+	}
+	c = add_layer(cow);
+	if (!c)
+		return -ENOMEM;
+	c->of = take_ptr(&of);
+	c->ro = true;
+	r = layer_open(name, dry_run ? LAYER_LOOK : LAYER_READ, &c->layer);
+	if (r == -ENOENT)
+		log_user("the layer %s lies on the layer %s, which is gone; nothing was changed", over, name);
+	else if (r < 0)
+		(void)say_open(name, r);
+	return r;
+}
+
+/* What a layer lay on when it was used last lies below it again, unless the user said what does. */
+static int take_lowers(struct cow *cow, size_t top, const char *layers, bool dry_run)
+{
+	const struct layer *l = &cow->layers[top].layer;
+	struct cow_layer c;
+	int r = 0;
+
+	for (size_t k = 0; k < top; k++) {
+		if (strcmp(cow->layers[k].of, cow->layers[top].of) == 0)
+			return 0;
+	}
+	for (size_t i = l->nlower; r == 0 && i-- > 0;) {
+		const char *path = cow->layers[top].layer.lower[i];
+
+		if (strcmp(path, cow->layers[top].of) != 0)
+			r = take_lower(cow, &cow->layers[top], path, layers, dry_run);
+	}
+	c = cow->layers[top];
+	memmove(&cow->layers[top], &cow->layers[top + 1], (cow->n - top - 1) * sizeof(c));
+	cow->layers[cow->n - 1] = c;
+	return r;
+}
+
+static int take_spec(struct cow *cow, const char *spec, const char *layers, bool dry_run)
+{
+	struct cow_layer *c = add_layer(cow);
+	_cleanup_free_ char *name = NULL;
+	int r = c ? parse(spec, &name, &c->of, &c->ro) : -ENOMEM;
+
 	if (r < 0)
 		return r;
-	cow->n++;
 	r = open_layer(c, name, dry_run);
 	if (r == 0 && !c->ro && !dry_run)
 		r = layer_set_last(&c->layer);
+	if (r == 0 && layers)
+		r = take_lowers(cow, cow->n - 1, layers, dry_run);
 	return r;
 }
 
@@ -181,12 +249,25 @@ static int collect(const struct cow *cow, size_t i, struct overlay_layers *l, ch
 			continue;
 		}
 		l->fresh = c->fresh;
+		l->layer = c->layer.path;
 		l->upper = names[(*n)++];
 		l->work = names[*n] = inside(&c->layer, "work");
 		if (!names[(*n)++])
 			return -ENOMEM;
 	}
+	if (!l->layer) /* the topmost, of the readable ones: whose owners of links are kept beside them */
+		l->layer = cow->layers[i].layer.path;
 	l->lower[l->nlower++] = of;
+	return 0;
+}
+
+/* What a layer lies on is kept with it. */
+static int note_lower(struct cow *cow, const struct overlay_layers *l)
+{
+	for (size_t k = 0; l->upper && k < cow->n; k++) {
+		if (cow->layers[k].layer.path == l->layer)
+			return layer_set_lower(&cow->layers[k].layer, l->lower, l->nlower);
+	}
 	return 0;
 }
 
@@ -201,6 +282,8 @@ static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
 	size_t n = 0;
 	int r = l ? collect(cow, i, l, names, &n) : -ENOMEM;
 
+	if (r == 0)
+		r = note_lower(cow, l);
 	if (r == 0)
 		r = path_resolve_abs(&um->view, NULL, cow->layers[i].of, PATH_FOLLOW | PATH_DIRECTORY, &where);
 	if (r == 0) {
@@ -241,7 +324,7 @@ int cow_begin(struct cow *cow, struct um *um, char *const *specs, bool dry_run, 
 	if (fd >= 0)
 		close(fd);
 	for (size_t i = 0; specs[i] && r == 0; i++)
-		r = take_spec(cow, specs[i], dry_run);
+		r = take_spec(cow, specs[i], hide, dry_run);
 	if (r == 0)
 		r = set_outside(um, dry_run ? plan : NULL);
 	for (size_t i = 0; i < cow->n && r == 0; i++) {

@@ -9,9 +9,9 @@
  *	AT CTIME MTIME SIZE INO MODE UID GID PATH
  *
  * with times as SECONDS.NANOSECONDS (AT is CLOCK_REALTIME_COARSE, by which file systems stamp),
- *MODE in octal with the type, PATH below the lower folder. A record is written before a name that
- *the upper has nothing for gets a copy, a whiteout or an opaque folder, and the lower has it. The
- *last record of a path counts; a torn one at the end does not.
+ * MODE in octal with the type, PATH below the lower folder. A record is written before a name that
+ * the upper has nothing for gets a copy, a whiteout or an opaque folder, and the lower has it. The
+ * last record of a path counts; a torn one at the end does not.
  */
 #ifndef UM_LAYER_BASE_H
 #define UM_LAYER_BASE_H

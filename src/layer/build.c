@@ -223,8 +223,7 @@ static int clone_link(struct clone *k, int from, const char *name, const struct 
 	if (symlinkat(word, to, name) < 0 || fstatat(to, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 		utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	if (k->links)
-		links_apply(k->links, &shown);
+	(void)links_apply(k->links, &shown); /* most have none */
 	if (shown.st_uid == st->st_uid && shown.st_gid == st->st_gid)
 		return 0;
 	return links_append(k->into->dirfd, now.st_ino, &shown);

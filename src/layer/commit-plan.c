@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "layer/commit.h"
+#include "layer/compare.h"
 
 static int add_conflict(struct commit *k, const char *path, const char *why)
 {
@@ -36,6 +37,21 @@ static bool changed_since(int dirfd, const char *name, struct timespec since)
 	return false;
 }
 
+/* Was the same done on both sides? */
+static bool same_change(struct commit *k, const struct change *c, int dirfd, const char *name,
+	const struct stat *now)
+{
+	const struct stat *st = c->entry ? &c->entry->st : NULL;
+	_cleanup_fd_ int mine = -1, theirs = -1;
+
+	if (!st || !S_ISREG(st->st_mode) || st->st_mode != now->st_mode || st->st_uid != now->st_uid ||
+		st->st_gid != now->st_gid || st->st_size != now->st_size)
+		return false;
+	mine = layer_walk_content(k->walk, c);
+	theirs = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	return mine >= 0 && theirs >= 0 && compare_content(mine, theirs);
+}
+
 /* Into the tree below: is what a step finds there what the layer was made over? NULL: yes. */
 static const char *conflict_below(struct commit *k, const struct change *c, enum step_kind kind,
 	int dirfd, const char *name, const struct stat *now)
@@ -47,11 +63,12 @@ static const char *conflict_below(struct commit *k, const struct change *c, enum
 	if (k->base.recorded) {
 		if (r && !now)
 			return "was removed below";
-		if (!r && now && kind != STEP_FOLDER)
+		if (!r && now && kind != STEP_FOLDER && !same_change(k, c, dirfd, name, now))
 			return "appeared below";
-		if (r && now && !base_same(r, now))
+		if (r && now && !base_same(r, now) && !same_change(k, c, dirfd, name, now))
 			return "was changed below";
-	} else if (now && !folder && since.tv_sec && base_compare_time(now->st_ctim, since) > 0) {
+	} else if (now && !folder && since.tv_sec && base_compare_time(now->st_ctim, since) > 0 &&
+		!same_change(k, c, dirfd, name, now)) {
 		return "was changed below";
 	}
 	/* a folder that goes: with what is in it now */

@@ -224,8 +224,8 @@ int entry_read(int dirfd, const char *name, const struct entry *parent, const st
 		e.opaque = e.opaque || has_opaque_mark(dirfd, name);
 	if (parent && !parent->xwhiteouts && S_ISREG(e.real.st_mode))
 		e.whiteout = false; /* the attribute counts where the folder says so */
-	if (S_ISLNK(e.real.st_mode) && links)
-		links_apply(links, &e.st);
+	if (!S_ISREG(e.real.st_mode) && !S_ISDIR(e.real.st_mode) && !e.whiteout)
+		(void)links_apply(links, &e.st); /* most have none */
 	*ret = e;
 	e.redirect = NULL;
 	return 0;

@@ -10,25 +10,28 @@
 
 static const char header[] = "umview-links 1";
 
-enum { LINKS_MAX = 1 << 28 };
+enum { LINKS_MAX = 1 << 28, ROOM_FIRST = 64 };
 
-struct links {
-	size_t n;
-	struct link {
-		uintmax_t ino;
-		size_t order;
-		const char *owner; /* in text */
-	} * link;		   /* by number, the last of equal ones first */
-	char *text;
+struct link {
+	uintmax_t ino; /* 0: free */
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
 };
 
-static int by_ino(const void *a, const void *b)
-{
-	const struct link *x = a, *y = b;
+/* A hash table with open addressing, at most half full; room is a power of two. */
+struct links {
+	size_t n, room;
+	struct link *link;
+};
 
-	if (x->ino != y->ino)
-		return x->ino < y->ino ? -1 : 1;
-	return x->order < y->order ? 1 : -1;
+static struct link *slot_of(const struct links *l, uintmax_t ino)
+{
+	size_t i = (size_t)((ino * 0x9e3779b97f4a7c15ull) >> 32) & (l->room - 1);
+
+	while (l->link[i].ino && l->link[i].ino != ino)
+		i = (i + 1) & (l->room - 1);
+	return &l->link[i];
 }
 
 void links_free(struct links *links)
@@ -36,34 +39,65 @@ void links_free(struct links *links)
 	if (!links)
 		return;
 	free(links->link);
-	free(links->text);
 	free(links);
 }
 
-static int parse(struct links *l, size_t len)
+static int grow(struct links *l)
 {
-	size_t max = 0;
+	struct links bigger = { .n = l->n, .room = l->room ? l->room * 2 : ROOM_FIRST };
 
-	for (size_t i = 0; i < len; i++)
-		max += l->text[i] == 0;
-	l->link = calloc(max + 1, sizeof(*l->link));
-	if (!l->link)
+	bigger.link = calloc(bigger.room, sizeof(*bigger.link));
+	if (!bigger.link)
 		return -ENOMEM;
-	for (char *p = l->text + sizeof(header), *end = l->text + len;
-		p < end && memchr(p, 0, (size_t)(end - p)); p += strlen(p) + 1) {
+	for (size_t i = 0; i < l->room; i++) {
+		if (l->link[i].ino)
+			*slot_of(&bigger, l->link[i].ino) = l->link[i];
+	}
+	free(l->link);
+	*l = bigger;
+	return 0;
+}
+
+static int put(struct links *l, uintmax_t ino, const struct stat *st)
+{
+	int err = l->n * 2 >= l->room ? grow(l) : 0;
+	struct link *slot;
+
+	if (err < 0)
+		return err;
+	slot = slot_of(l, ino);
+	l->n += !slot->ino;
+	*slot = (struct link){ ino, st->st_uid, st->st_gid, st->st_mode & 07777 };
+	return 0;
+}
+
+int links_put(struct links **links, ino_t ino, const struct stat *st)
+{
+	if (!*links)
+		*links = calloc(1, sizeof(**links));
+	return *links ? put(*links, ino, st) : -ENOMEM;
+}
+
+static int parse(struct links *l, const char *text, size_t len)
+{
+	int err = 0;
+
+	for (const char *p = text + sizeof(header), *end = text + len;
+		err == 0 && p < end && memchr(p, 0, (size_t)(end - p)); p += strlen(p) + 1) {
+		struct stat st = { .st_mode = S_IFLNK };
 		char *owner;
 		uintmax_t ino = strtoumax(p, &owner, 10);
 
-		if (*owner == ' ')
-			l->link[l->n] = (struct link){ ino, l->n, owner + 1 }, l->n++;
+		if (ino && *owner == ' ' && entry_parse_override(owner + 1, &st))
+			err = put(l, ino, &st);
 	}
-	qsort(l->link, l->n, sizeof(*l->link), by_ino);
-	return 0;
+	return err;
 }
 
 int links_read(int layerfd, struct links **ret)
 {
 	_cleanup_fd_ int fd = openat(layerfd, "links", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_free_ char *text = NULL;
 	struct links *l;
 	char path[FD_PATH_MAX];
 	size_t len = 0;
@@ -75,11 +109,11 @@ int links_read(int layerfd, struct links **ret)
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	err = read_file(fd_path(path, fd), LINKS_MAX, &l->text, &len);
-	if (err == 0 && len && strcmp(l->text, header) != 0)
+	err = read_file(fd_path(path, fd), LINKS_MAX, &text, &len);
+	if (err == 0 && len && strcmp(text, header) != 0)
 		err = -EPROTONOSUPPORT;
 	if (err == 0 && len)
-		err = parse(l, len);
+		err = parse(l, text, len);
 	if (err < 0) {
 		links_free(l);
 		return err;
@@ -88,20 +122,16 @@ int links_read(int layerfd, struct links **ret)
 	return 0;
 }
 
-void links_apply(const struct links *links, struct stat *st)
+bool links_apply(const struct links *links, struct stat *st)
 {
-	size_t low = 0, high = links->n;
+	const struct link *l = links && links->room ? slot_of(links, st->st_ino) : NULL;
 
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (links->link[mid].ino < st->st_ino)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < links->n && links->link[low].ino == st->st_ino)
-		(void)entry_parse_override(links->link[low].owner, st); /* else it stays as it is */
+	if (!l || !l->ino)
+		return false;
+	st->st_uid = l->uid;
+	st->st_gid = l->gid;
+	st->st_mode = (st->st_mode & S_IFMT) | l->mode;
+	return true;
 }
 
 int links_append(int layerfd, ino_t ino, const struct stat *st)

@@ -354,6 +354,26 @@ int layer_inherit(struct layer *l, const struct layer *from)
 	return layer_save(l);
 }
 
+int layer_set_lower(struct layer *l, const char *const *lower, size_t n)
+{
+	size_t same = 0;
+
+	while (same < n && same < l->nlower && strcmp(l->lower[same], lower[same]) == 0)
+		same++;
+	if (same == n && n == l->nlower)
+		return 0;
+	if (n > LAYER_LOWER_MAX)
+		return -E2BIG;
+	while (l->nlower > 0)
+		free(l->lower[--l->nlower]);
+	for (; l->nlower < n; l->nlower++) {
+		l->lower[l->nlower] = strdup(lower[l->nlower]);
+		if (!l->lower[l->nlower])
+			return -ENOMEM;
+	}
+	return layer_save(l);
+}
+
 int layer_replace(struct layer *l, struct layer *draft)
 {
 	_cleanup_fd_ int base = layers_open(false, NULL);

@@ -78,6 +78,8 @@ int MUST_CHECK layer_draft(const char *name, const char *of, struct layer *ret);
 int MUST_CHECK layer_publish(struct layer *l, const char *name);
 /* What it is of, what is below it, and unknown lines, as another has them. */
 int MUST_CHECK layer_inherit(struct layer *l, const struct layer *from);
+/* Keeps what it lies on, the topmost first, if that is something else than before. */
+int MUST_CHECK layer_set_lower(struct layer *l, const char *const *lower, size_t n);
 /* The draft becomes the layer, at once; what the layer was is removed. */
 int MUST_CHECK layer_replace(struct layer *l, struct layer *draft);
 

@@ -267,6 +267,9 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 	int r;
 
 	if (ovl_lower_has(o, dir, name)) {
+		r = in_upper ? 0 : ovl_record_base(o, &f->st, f->lower_path);
+		if (r < 0)
+			return r;
 		r = ovl_whiteout_make(o, dir, made);
 		if (r == 0)
 			r = rename2(o->work, made, ovl_upper(dir), name,

@@ -209,8 +209,11 @@ static int copy_up_to(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, c
 	int flags)
 {
 	char made[WORK_NAME_MAX];
-	int fd = -1, r;
+	/* before it is read: what is written to it meanwhile then counts as changed */
+	int fd = -1, r = dir ? ovl_record_lower(o, n) : 0;
 
+	if (r < 0)
+		return r;
 	ovl_work_name(o, made);
 	r = make_copy(o, n, made, flags);
 	if (r == 0) {

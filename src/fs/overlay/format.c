@@ -144,6 +144,20 @@ static mode_t real_mode(const struct fs_attr *attr)
 	return (mode & ~(mode_t)(S_ISUID | S_ISGID)) | 0600;
 }
 
+/* What cannot carry an attribute; its own owner was set, as far as that can be. */
+static int special_set(struct ovl *o, int fd, struct stat *st, const struct fs_attr *attr)
+{
+	mode_t mode = o->as_root ? real_mode(attr) : attr->mode & 07777;
+	char path[FD_PATH_MAX];
+
+	if (!S_ISLNK(st->st_mode) && (st->st_mode & 07777) != mode) {
+		if (chmod(fd_path(path, fd), mode) < 0)
+			return -errno;
+		st->st_mode = (st->st_mode & S_IFMT) | mode;
+	}
+	return o->owners ? ovl_links_set(o, st, attr) : 0;
+}
+
 int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 {
 	char path[FD_PATH_MAX], text[64], old[64];
@@ -157,8 +171,10 @@ int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 	if ((attr->uid != st.st_uid || attr->gid != st.st_gid) &&
 		fchownat(fd, "", attr->uid, attr->gid, AT_EMPTY_PATH) < 0 && !o->owners)
 		return -errno;
-	if (S_ISLNK(st.st_mode) || fstat(fd, &st) < 0)
-		return 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return special_set(o, fd, &st, attr);
 	device = (st.st_mode & S_IFMT) != (attr->mode & S_IFMT);
 	other = attr->uid != st.st_uid || attr->gid != st.st_gid || device ||
 		(o->as_root && (attr->mode & need) != need);

@@ -16,6 +16,7 @@
 struct layer {
 	int root; /* O_PATH */
 	bool upper; /* it was an upper folder: it may have whiteouts, and attributes of ours */
+	struct links *links; /* record.c; NULL: none */
 };
 
 /* What a name is in one lower layer. */
@@ -45,6 +46,7 @@ struct ovl_node {
 };
 
 struct changed; /* changed.c */
+struct links;   /* layer/links.h */
 
 struct ovl {
 	struct fs fs;
@@ -64,6 +66,10 @@ struct ovl {
 	ino_t hide_ino;
 	char *host_root;
 	struct changed *changed; /* NULL: nobody asks */
+	pthread_mutex_t records; /* base and links; a leaf */
+	int record_dir; /* of the layer; -1: no layer is kept */
+	int base;	/* open for base_append(); -1: nothing is recorded */
+	struct links *links; /* of upper */
 };
 
 extern const struct fs_node_ops ovl_node_ops;
@@ -144,6 +150,19 @@ int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr 
 /* ---- copyup.c ---- */
 /* Makes it a file of upper. flags: of open(2), whose O_TRUNC saves the content. */
 int MUST_CHECK ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags);
+
+/* ---- record.c: what a layer keeps beside its upper folder ---- */
+/* layer: its folder. Before anything is changed. */
+int MUST_CHECK ovl_record_open(struct ovl *o, const char *layer);
+void ovl_record_close(struct ovl *o);
+/* What a path of the lower tree was, before the upper gets something for it where it had nothing. */
+int MUST_CHECK ovl_record_base(struct ovl *o, const struct stat *st, const char *path);
+/* The same of what lies below a node, if anything does. */
+int MUST_CHECK ovl_record_lower(struct ovl *o, const struct ovl_node *n);
+/* The owner of a symbolic link, fifo or socket: st is its own, of which the owner is changed. */
+void ovl_links_get(struct ovl *o, const struct ovl_node *n, struct stat *st);
+/* st: its own, in upper. */
+int MUST_CHECK ovl_links_set(struct ovl *o, const struct stat *st, const struct fs_attr *attr);
 
 /* ---- changed.c: which names have something in a layer above the lowest ---- */
 int MUST_CHECK ovl_changed_new(struct ovl *o);

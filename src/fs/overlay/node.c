@@ -14,6 +14,8 @@ int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	if (o->owners && n->type != S_IFREG && n->type != S_IFDIR)
+		ovl_links_get(o, n, &st);
 	fs_attr_of_stat(&st, ret);
 	ret->dev = st.st_dev;
 	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && o->owners &&

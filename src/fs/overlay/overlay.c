@@ -315,12 +315,14 @@ static void ovl_free(struct fs *fs)
 		cds_hlist_for_each_entry_safe_2(n, next, &o->table[i], hash)
 			node_free(n);
 	}
+	ovl_record_close(o);
 	for (unsigned i = 0; o->layers && i < o->nlayers; i++)
 		close(o->layers[i].root);
 	free(o->layers);
 	free(o->table);
 	free(o->host_root);
 	ovl_changed_free(o);
+	pthread_mutex_destroy(&o->records);
 	if (o->work >= 0)
 		close(o->work);
 	if (o->lock_fd >= 0)
@@ -507,7 +509,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	if (!o)
 		return -ENOMEM;
 	pthread_mutex_init(&o->lock, NULL);
-	o->work = o->lock_fd = -1;
+	pthread_mutex_init(&o->records, NULL);
+	o->work = o->lock_fd = o->record_dir = o->base = -1;
 	o->redirect = !l->no_redirect;
 	o->owners = l->owners;
 	o->as_root = l->root;
@@ -528,6 +531,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 		r = -ENOMEM;
 	if (r == 0)
 		r = make_root(o, root);
+	if (r == 0 && l->layer)
+		r = ovl_record_open(o, l->layer);
 	if (r == 0 && l->fresh && l->upper)
 		r = dress_root(o);
 	if (r == 0 && l->seen_through) {

@@ -17,6 +17,7 @@ struct overlay_layers {
 	const char *work;  /* on the file system of upper */
 	bool fresh; /* upper was just made: it gets owner, mode and times of the topmost lower folder */
 	const char *hide;  /* a folder that is not to be seen in it, or NULL */
+	const char *layer; /* the folder that keeps upper, of src/layer; NULL: none */
 	bool no_redirect;  /* redirect_dir=off: EXDEV for folders with lower content */
 	bool owners;	   /* owners and modes that cannot be set are kept in user.containers.override_stat */
 	bool root;	   /* guests may be root: modes that would close a file to us are kept there too */

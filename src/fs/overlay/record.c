@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a layer of `--cow` keeps beside its upper folder: what the tree below was when something first was put over it
+ * (layer/base.h), and the owners of what cannot carry an attribute (layer/links.h).
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "fs/overlay/internal.h"
+#include "layer/base.h"
+#include "layer/links.h"
+
+static bool has_base(int layer)
+{
+	return faccessat(layer, "base", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool is_empty(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *d;
+	bool empty = list != NULL;
+
+	while (list && empty && (d = readdir(list)))
+		empty = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0;
+	if (list)
+		closedir(list);
+	else if (fd >= 0)
+		close(fd);
+	return empty;
+}
+
+/* The folder that an upper folder stands in is a layer's: its owners of links. */
+static int read_links(int upper, struct links **ret)
+{
+	_cleanup_fd_ int dir = openat(upper, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return dir < 0 ? -errno : links_read(dir, ret);
+}
+
+int ovl_record_open(struct ovl *o, const char *layer)
+{
+	int upper = ovl_upper(o->root), r = 0;
+
+	for (unsigned i = 0; r == 0 && i < o->nlayers; i++) {
+		if (o->layers[i].upper)
+			r = read_links(o->layers[i].root, &o->layers[i].links);
+	}
+	if (r < 0 || upper < 0)
+		return r;
+	o->record_dir = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (o->record_dir < 0)
+		return -errno;
+	r = links_read(o->record_dir, &o->links);
+	/* one that has something already and no records: nothing is known of what lay below that */
+	if (r == 0 && (has_base(o->record_dir) || is_empty(upper))) {
+		o->base = base_open(o->record_dir);
+		r = o->base < 0 ? o->base : 0;
+	}
+	return r;
+}
+
+void ovl_record_close(struct ovl *o)
+{
+	if (o->record_dir >= 0)
+		close(o->record_dir);
+	if (o->base >= 0)
+		close(o->base);
+	links_free(o->links);
+	for (unsigned i = 0; i < o->nlayers; i++)
+		links_free(o->layers[i].links);
+}
+
+int ovl_record_base(struct ovl *o, const struct stat *st, const char *path)
+{
+	struct stat before;
+	int r;
+
+	if (o->base < 0 || !path)
+		return 0;
+	pthread_mutex_lock(&o->records);
+	r = fstat(o->base, &before) < 0 ? -errno : base_append(o->base, st, path);
+	if (r == -ENOSPC || r == -EDQUOT)
+		(void)!ftruncate(o->base, before.st_size); /* half a record would spoil the next one */
+	pthread_mutex_unlock(&o->records);
+	return r;
+}
+
+int ovl_record_lower(struct ovl *o, const struct ovl_node *n)
+{
+	struct stat st;
+
+	if (o->base < 0 || n->nlower == 0)
+		return 0;
+	return fstat(n->lower[0].fd, &st) < 0 ? -errno : ovl_record_base(o, &st, n->lower_path);
+}
+
+void ovl_links_get(struct ovl *o, const struct ovl_node *n, struct stat *st)
+{
+	if (ovl_upper(n) < 0) {
+		(void)links_apply(o->layers[n->lower[0].layer].links, st); /* most have none */
+		return;
+	}
+	pthread_mutex_lock(&o->records);
+	(void)links_apply(o->links, st); /* most have none */
+	pthread_mutex_unlock(&o->records);
+}
+
+int ovl_links_set(struct ovl *o, const struct stat *st, const struct fs_attr *attr)
+{
+	struct stat shown = { .st_ino = st->st_ino, .st_mode = st->st_mode, .st_uid = st->st_uid,
+		.st_gid = st->st_gid };
+	bool same;
+	int r = 0;
+
+	pthread_mutex_lock(&o->records);
+	(void)links_apply(o->links, &shown); /* most have none */
+	same = shown.st_uid == attr->uid && shown.st_gid == attr->gid &&
+		(S_ISLNK(st->st_mode) || (shown.st_mode & 07777) == (attr->mode & 07777));
+	if (!same) {
+		shown.st_uid = attr->uid;
+		shown.st_gid = attr->gid;
+		shown.st_mode = (st->st_mode & S_IFMT) | (attr->mode & 07777);
+		if (o->record_dir >= 0)
+			r = links_append(o->record_dir, st->st_ino, &shown);
+		if (r == 0)
+			r = links_put(&o->links, st->st_ino, &shown);
+	}
+	pthread_mutex_unlock(&o->records);
+	return r;
+}
