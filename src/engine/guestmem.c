@@ -138,6 +138,25 @@ ssize_t guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size)
 	return (n < 0 && n != -ENAMETOOLONG) || call_alive(c) ? n : -ESRCH;
 }
 
+bool guest_has(struct call *c, gaddr_t at)
+{
+	char path[64], line[PATH_MAX + 128], right;
+	unsigned long long begin, end;
+	FILE *f;
+	bool has = c->blind;
+
+	if (has)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/maps", c->tid);
+	f = fopen(path, "re");
+	while (f && !has && fgets(line, sizeof(line), f))
+		has = sscanf(line, "%llx-%llx %c", &begin, &end, &right) == 3 && right == 'r' &&
+		      at.v >= begin && at.v < end;
+	if (f)
+		(void)fclose(f); /* it was read from */
+	return has && call_alive(c);
+}
+
 /* The array of a 32-bit guest is read into the first half of the room, and widened from its end. */
 static int read_iov32(struct call *c, gaddr_t iov, uint64_t count, struct iovec *v)
 {

@@ -37,6 +37,10 @@ ssize_t MUST_CHECK guest_read_str(struct call *c, gaddr_t src, char *dst, size_t
  * call_alive() was asked nothing but CONTINUE or an error may follow from it, and no server hear of it. */
 ssize_t MUST_CHECK guest_read_word(struct call *c, gaddr_t src, char *dst, size_t size);
 
+/* Is there memory that the guest may read, though we have been told -EFAULT (a device's, secret memory, all
+ * of it where we are blind)? */
+bool guest_has(struct call *c, gaddr_t at);
+
 /* The guest's struct iovec array: at most IOV_MAX entries, malloc'ed; their lengths summed
  * (capped at MAX_RW_COUNT as the kernel does). -EINVAL, -EFAULT, -ENOMEM. */
 int MUST_CHECK guest_read_iov(

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/log.h"
 #include "sys/fd.h"
 
 #ifndef RWF_HIPRI
@@ -53,6 +54,24 @@ static int io_vector(struct io *io, struct call *c)
 	return guest_read_iov(c, call_addr(c, 1), c->args[2], &io->many, &io->total);
 }
 
+/* Is what follows the first `skip` bytes memory that the guest itself can use, and we cannot? */
+static bool out_of_reach(struct call *c, const struct io *io, size_t skip)
+{
+	const struct iovec *piece = io_vec(io);
+
+	while (skip >= piece->iov_len)
+		skip -= piece++->iov_len;
+	return guest_has(c, (gaddr_t){ (uint64_t)(uintptr_t)piece->iov_base + skip });
+}
+
+/* So the file is made one that needs no traps: what the guest writes is found when it is written back. */
+static enum verdict move_natively(struct vfd *v, struct call *c)
+{
+	int r = vfd_go_low(v);
+
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
 /* ---- reading ---- */
 
 static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
@@ -73,6 +92,8 @@ static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
 			break;
 		put = guest_scatter(c, io_vec(io), io->n, done, buf, (size_t)n);
 		if (put < 0) {
+			if (io->off < 0 && lseek(v->fd, -n, SEEK_CUR) < 0)
+				log_debug("what was read stays read");
 			n = put;
 			break;
 		}
@@ -81,6 +102,8 @@ static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
 			break;
 	} while (done < io->total);
 	files_buf_put(c->um->files, buf);
+	if (!done && n == -EFAULT && out_of_reach(c, io, 0))
+		return move_natively(v, c);
 	return call_return(c, done ? (int64_t)done : n);
 }
 
@@ -122,6 +145,11 @@ static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
 		size_t want = io->total - done < BUF_SIZE ? io->total - done : BUF_SIZE;
 		ssize_t got = guest_gather(c, io_vec(io), io->n, done, buf, want);
 
+		if (!done && (got == -EFAULT || (got >= 0 && (size_t)got < want)) &&
+			out_of_reach(c, io, got < 0 ? 0 : (size_t)got)) {
+			files_buf_put(c->um->files, buf);
+			return move_natively(v, c);
+		}
 		n = got <= 0 ? (got ? got : -EFAULT) :
 			       vfd_write(v, c, buf, (size_t)got,
 				       io->off < 0 ? -1 : io->off + (off_t)done, io->rwf);
@@ -180,8 +208,8 @@ static enum verdict vector(struct call *c, off_t off, int rwf, io_fn *fn)
 
 	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
-	if (io_vector(&io, c) < 0)
-		return CONTINUE; /* and the kernel says why */
+	if (io_vector(&io, c) < 0) /* the kernel says why */
+		return c->blind ? move_natively(&v, c) : CONTINUE;
 	io.off = off;
 	io.rwf = rwf;
 	return fn(&v, c, &io);

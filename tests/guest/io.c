@@ -340,9 +340,44 @@ static void many_names(void)
 	show_text("n4");
 }
 
+/* Memory that nobody else can read: what a guest has of a device, and this. */
+static void secret(void)
+{
+	int mem = (int)syscall(447 /* memfd_secret */, 0), fd = open("secret", O_RDWR | O_CREAT, 0644);
+	struct iovec iov[3] = { { "ab", 2 }, { NULL, 0 } };
+	char buf[64] = "", *p;
+
+	if (mem < 0)
+		mem = memfd_create("not so secret", 0);
+	R(ftruncate(mem, 4096));
+	p = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p = mmap(p, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, mem, 0);
+	memset(p, 's', 4096);
+	R(write(fd, "begin ", 6));
+	R(write(fd, p, 10));
+	iov[2] = (struct iovec){ p, 3 };
+	R(writev(fd, iov, 3));
+	R(pwrite(fd, p, 2, 4000));
+	R(write(fd, "then", 4));
+	R(write(fd, p + 4094, 5));
+	R(write(fd, p + 4096, 5));
+	R(lseek(fd, 0, SEEK_CUR));
+	R(close(fd));
+	size_of("secret");
+	fd = open("secret", O_RDONLY);
+	R(read(fd, p + 8, 20));
+	memcpy(buf, p + 8, 20);
+	tap_check(&t, 1, "read %s", buf);
+	R(read(fd, p + 4096, 20));
+	R(lseek(fd, 0, SEEK_CUR));
+	close(fd);
+	close(mem);
+}
+
 int main(void)
 {
 	basic();
+	secret();
 	vectors();
 	appending();
 	truncation();
