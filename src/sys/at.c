@@ -8,6 +8,7 @@
 
 #include "engine/own.h"
 #include "sys/procfile.h"
+#include "view/acl.h"
 #include "view/hostids.h"
 
 void at_release(struct at *a)
@@ -173,6 +174,16 @@ const char *real_path(const struct at *a, char buf[REAL_PATH_MAX])
 	else
 		snprintf(buf, REAL_PATH_MAX, "%s/%s", fd_path(dir, a->dirfd), a->name);
 	return buf;
+}
+
+mode_t real_mode(const struct at *a, mode_t mode)
+{
+	char path[REAL_PATH_MAX];
+	char *slash = strrchr(real_path(a, path), '/');
+
+	if (slash)
+		*slash = '\0';
+	return acl_default_on_host(path) ? mode : mode & ~a->req.umask;
 }
 
 void real_enter(struct at *a)

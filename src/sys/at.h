@@ -81,6 +81,9 @@ long real_result(struct at *a, long ret);
 /* For calls that have no *at() form: /proc/self/fd/N, or /proc/self/fd/N/name. */
 #define REAL_PATH_MAX (FD_PATH_MAX + NAME_MAX + 3)
 const char *real_path(const struct at *a, char buf[REAL_PATH_MAX]);
+/* What a real file is to be made with: the guest's umask is ours to apply, but where its directory has a
+ * default ACL, in whose place the kernel puts it. */
+mode_t real_mode(const struct at *a, mode_t mode);
 
 /* AT_SYMLINK_NOFOLLOW, unless the name is the file itself. */
 static inline int real_nofollow(const struct at *a, bool nofollow)

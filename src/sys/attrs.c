@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/attrs.h"
+#include "view/acl.h"
 #include "view/watch.h"
 
 #include <string.h>
@@ -227,6 +228,8 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	if (!set->set)
 		return 0;
 	r = inode_setattr(ino, req, NULL, set);
+	if (r == 0 && (set->set & FS_SET_MODE) && ((set->mode ^ attr.mode) & 0777))
+		r = inode_acl_chmod(ino, req, set->mode);
 	if (r == -ENOSYS || (r == -EPERM && chown && !(set->set & FS_SET_MODE)))
 		r = not_kept(m, &attr, set, r);
 	if (r == 0)

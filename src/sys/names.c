@@ -11,6 +11,7 @@
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/table.h"
+#include "view/acl.h"
 
 #define CLOSE_WAIT_NS NSEC_PER_SEC
 
@@ -33,11 +34,18 @@ static int create_check(const struct at *a, bool isdir)
 static int mkdir_mode(const struct at *a, struct inode *made, mode_t mode)
 {
 	struct fs_setattr set = { .set = FS_SET_MODE };
+	_cleanup_free_ struct acl *inherited = NULL;
 	struct fs_attr attr;
+	unsigned n;
 	int r;
 
-	if (!attrs_kernel_type(a->p.mnt))
+	if (!attrs_kernel_type(a->p.mnt) || made->fs->host_fd)
 		return 0;
+	if (a->p.parent->fs->flags & FS_ACL_OURS) {
+		r = inode_acl(a->p.parent, &a->req, ACL_DEFAULT, &inherited, &n);
+		if (r < 0 || inherited) /* which has taken the place of the umask */
+			return r;
+	}
 	r = inode_getattr(made, &a->req, false, &attr);
 	mode &= ~a->req.umask;
 	if (r < 0 || !(mode & ~attr.mode & 01777))
@@ -59,7 +67,7 @@ static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 	mode &= 01777;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
-		return real_leave(&a, mkdirat(a.dirfd, a.name, mode & ~a.req.umask));
+		return real_leave(&a, mkdirat(a.dirfd, a.name, real_mode(&a, mode)));
 	}
 	r = at_lock(&a, false);
 	if (r == 0)
@@ -117,7 +125,7 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
 		return real_leave(
-			&a, mknodat(a.dirfd, a.name, mode & ~a.req.umask, dev_decode(dev)));
+			&a, mknodat(a.dirfd, a.name, real_mode(&a, mode), dev_decode(dev)));
 	}
 	r = at_lock(&a, false);
 	if (r == 0)

@@ -222,7 +222,7 @@ static enum verdict open_real(struct at *a, const struct want *w, bool *again)
 	if (call_is32(a->c) && !(w->flags & LARGEFILE_BIT) && fstatat(a->dirfd, a->name, &st, 0) == 0 &&
 		S_ISREG(st.st_mode) && st.st_size > INT32_MAX)
 		return call_return(a->c, -EOVERFLOW);
-	fd = real_open(a, w->flags | (shut ? O_EXCL : 0), w->mode & ~a->req.umask);
+	fd = real_open(a, w->flags | (shut ? O_EXCL : 0), w->flags & O_CREAT ? real_mode(a, w->mode) : w->mode & ~a->req.umask);
 	if (fd == -EEXIST && shut && !(w->flags & O_EXCL)) {
 		*again = true;
 		return DONE;

@@ -12,6 +12,7 @@
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/table.h"
+#include "view/acl.h"
 
 enum xop { XGET, XSET, XLIST, XREMOVE };
 
@@ -159,72 +160,50 @@ static int set_check(const struct xcall *x, struct inode *ino, const struct fs_r
 	return n >= 0 ? -EEXIST : n == -ENODATA ? 0 : (int)n;
 }
 
-#define ACL_ACCESS "system.posix_acl_access"
-
-/* The entries of an ACL as the system.posix_acl_* attributes hold them (linux/posix_acl_xattr.h).
- */
-struct acl_entry {
-	uint16_t tag, perm;
-	uint32_t id;
-};
-
 /*
- * The permission bits that an access ACL stands for; *ret_minimal: it says no more than they do.
- * -EINVAL for what is none.
+ * vfs_get_acl(), vfs_set_acl() and vfs_remove_acl(): an ACL is parsed on its way, and only the owner sets
+ * it, of whichever server it is.
  */
-static int acl_mode(const void *value, size_t size, mode_t *ret, bool *ret_minimal)
+static ssize_t acl_virtual(struct xcall *x, const struct mount *m, struct inode *ino,
+	const struct fs_req *req, enum acl_type type)
 {
-	enum { USER_OBJ = 1, USER = 2, GROUP_OBJ = 4, GROUP = 8, MASK = 0x10, OTHER = 0x20 };
-	const char *p = value;
-	mode_t user = 0, group = 0, other = 0;
-	bool mask = false, minimal = true;
-
-	if (size < 4 || (size - 4) % sizeof(struct acl_entry) || memcmp(p, "\2\0\0", 4) != 0)
-		return -EINVAL;
-	for (p += 4, size -= 4; size;
-		p += sizeof(struct acl_entry), size -= sizeof(struct acl_entry)) {
-		struct acl_entry e;
-
-		memcpy(&e, p, sizeof(e));
-		if (e.perm & ~7u)
-			return -EINVAL;
-		if (e.tag == USER_OBJ)
-			user = e.perm;
-		else if (e.tag == OTHER)
-			other = e.perm;
-		else if (e.tag == MASK || (e.tag == GROUP_OBJ && !mask))
-			group = e.perm;
-		if (e.tag == MASK)
-			mask = true;
-		if (e.tag == USER || e.tag == GROUP || e.tag == MASK)
-			minimal = false;
-	}
-	*ret = user << 6 | group << 3 | other;
-	*ret_minimal = minimal;
-	return 0;
-}
-
-/* Setting an access ACL changes the mode, as on the kernel's own file systems: servers of images
- * keep the attribute alone. One that says no more than a mode is a mode (sed -i, cp -p, install).
- */
-static ssize_t set_acl(struct xcall *x, struct inode *ino, const struct fs_req *req)
-{
-	const struct fs_node_ops *ops = ino->fs->node;
-	struct fs_setattr set = { .set = FS_SET_MODE };
+	_cleanup_free_ struct acl *acl = NULL;
 	struct fs_attr attr;
-	bool minimal;
-	int r = acl_mode(x->value, x->size, &set.mode, &minimal);
+	unsigned n = 0;
+	int r;
 
-	if (r == 0)
-		r = inode_getattr(ino, req, false, &attr);
-	if (r < 0)
-		return r;
-	set.mode |= attr.mode & 07000;
-	if (!minimal)
-		r = ops->setxattr(ino->fs, req, ino->nodeid, x->name, x->value, x->size, x->flags);
-	else if (ops->removexattr)
-		(void)ops->removexattr(ino->fs, req, ino->nodeid, x->name); /* there may be none */
-	return r < 0 ? r : inode_setattr(ino, req, NULL, &set);
+	if (x->op == XSET && x->size) {
+		r = acl_parse(x->value, x->size, &acl, &n);
+		if (r < 0)
+			return r;
+	}
+	if (x->op != XGET) {
+		r = mount_want_write(m);
+		if (r < 0)
+			return r;
+	}
+	if (inode_type(ino) == S_IFLNK || !ino->fs->node->getxattr)
+		return -EOPNOTSUPP;
+	if (x->op == XGET) {
+		r = inode_acl(ino, req, type, &acl, &n);
+		if (r < 0)
+			return r;
+		if (!acl)
+			return -ENODATA;
+		if (x->size && acl_size(n) > x->size)
+			return -ERANGE;
+		if (x->size)
+			memcpy(x->value, acl, acl_size(n));
+		return (ssize_t)acl_size(n);
+	}
+	if (type == ACL_DEFAULT && inode_type(ino) != S_IFDIR)
+		return acl ? -EACCES : 0;
+	r = inode_getattr(ino, req, false, &attr);
+	if (r == 0 && !attrs_owner(req, &attr))
+		r = -EPERM;
+	if (r == 0 && acl && !acl_valid(acl, n))
+		r = -EINVAL;
+	return r < 0 ? r : inode_set_acl(ino, req, type, acl, n);
 }
 
 static ssize_t xattr_virtual(
@@ -232,10 +211,13 @@ static ssize_t xattr_virtual(
 {
 	const struct fs_node_ops *ops = ino->fs->node;
 	struct fs *fs = ino->fs;
+	int type = acl_type_of(x->name);
 	ssize_t r;
 
 	if (x->op == XLIST)
 		return list_virtual(x, ino, req);
+	if (type >= 0)
+		return acl_virtual(x, m, ino, req, (enum acl_type)type);
 	r = xattr_may(x, m, ino, req);
 	if (r < 0)
 		return r;
@@ -254,10 +236,7 @@ static ssize_t xattr_virtual(
 		return r;
 	case XSET:
 		r = -ENOSYS;
-		if (ops->setxattr && attrs_kernel_type(m) && x->size &&
-			!strcmp(x->name, ACL_ACCESS))
-			r = set_acl(x, ino, req);
-		else if (ops->setxattr)
+		if (ops->setxattr)
 			r = ops->setxattr(
 				fs, req, ino->nodeid, x->name, x->value, x->size, x->flags);
 		break;

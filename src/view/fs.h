@@ -138,6 +138,9 @@ struct fs_lock {
 	bool flock; /* of flock(2), over the whole file */
 };
 
+/* Beside the flags of setxattr(2): an ACL is set by somebody whom the set-group-ID bit does not survive. */
+enum { FS_XATTR_KILL_SGID = 1 << 8 };
+
 /* Operations on names and nodes. */
 struct fs_node_ops {
 	size_t size;
@@ -164,7 +167,7 @@ struct fs_node_ops {
 	int (*rename)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 		uint64_t newparent, const char *newname, unsigned flags);
 	int (*access)(struct fs *fs, const struct fs_req *req, uint64_t node, int mask);
-	/* size 0 asks for the length: as getxattr(2), listxattr(2) */
+	/* size 0 asks for the length: as getxattr(2), listxattr(2); flags: and FS_XATTR_KILL_SGID */
 	ssize_t (*getxattr)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const char *name, void *buf, size_t size);
 	ssize_t (*listxattr)(
@@ -256,6 +259,9 @@ enum fs_flag {
 	FS_GROUP_FROM_DIR = 1 << 12,
 	FS_POSIX_LOCKS = 1 << 13, /* the server keeps locks of fcntl(2) */
 	FS_FLOCK_LOCKS = 1 << 14, /* and of flock(2) */
+	FS_ACL = 1 << 15, /* POSIX ACLs count where we check permissions (view/inode_acl.c) */
+	/* and what they mean for modes, and who inherits them, is for us to see to */
+	FS_ACL_OURS = 1 << 16,
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

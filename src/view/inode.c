@@ -152,6 +152,8 @@ static void inode_free(struct inode *ino, bool forget)
 	pthread_mutex_destroy(&ino->lock);
 	free(ino->name);
 	free(ino->body);
+	for (size_t i = 0; i < ARRAY_SIZE(ino->acl); i++)
+		free(ino->acl[i].acl);
 	free(ino);
 }
 

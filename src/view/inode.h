@@ -22,12 +22,18 @@ struct inode {
 	atomic_int refs;
 	mode_t type;	  /* S_IFMT part; never changes: a node whose type changed is another inode */
 	uint64_t nlookup; /* what the server must be told to forget; the table's lock */
-	/* attr, attr_until, attr_seq, body, cache pointer; innermost but for caches */
+	/* attr, attr_until, attr_seq, acl, body, cache pointer; innermost but for caches */
 	pthread_mutex_t lock;
 	struct fs_attr attr;
 	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
 	uint64_t perm_until; /* the same for attr's mode, uid and gid */
 	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not kept */
+	/* by enum acl_type, while perm_until (view/inode_acl.c) */
+	struct kept_acl {
+		struct acl *acl; /* NULL: it has none */
+		unsigned n;
+		bool known;
+	} acl[2];
 	char *body;	     /* of a symbolic link, where it may be kept, else NULL */
 	struct filecache *cache; /* NULL while never opened; owned; freed by the hook below */
 	/* Where a directory (or file, as last looked up) is: guarded by the table's lock. */

@@ -22,6 +22,7 @@ void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t 
 		ino->attr = *attr;
 		ino->attr_until = valid_until(ino->fs, attr->valid_ns, sole_attr_ns(attr));
 		ino->perm_until = ino->attr_until;
+		inode_acl_forget_locked(ino); /* a server's change may be of both */
 	}
 	pthread_mutex_unlock(&ino->lock);
 }
@@ -34,8 +35,10 @@ static void attr_stale(struct inode *ino, bool perm)
 	if (ino->attr_seq < seq)
 		ino->attr_seq = seq;
 	ino->attr_until = 0;
-	if (perm)
+	if (perm) {
 		ino->perm_until = 0;
+		inode_acl_forget_locked(ino);
+	}
 	free(ino->body);
 	ino->body = NULL;
 	pthread_mutex_unlock(&ino->lock);
@@ -166,6 +169,7 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		ino->attr_until = 0;
 	}
 	ino->perm_until = ino->attr_until;
+	inode_acl_forget_locked(ino);
 	seq = itable_bump(itable_of(fs));
 	if (ino->attr_seq < seq)
 		ino->attr_seq = seq;

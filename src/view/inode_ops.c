@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <string.h>
 
+#include "view/acl.h"
 #include "view/itable.h"
 #include "view/path.h"
 #include "view/watch.h"
@@ -66,34 +67,65 @@ static int dir_check(const struct inode *dir, const char *name)
 	return 0;
 }
 
+/* What is made in a directory: for whom, with which mode, and the ACLs that it inherits. */
+struct making {
+	struct fs_req req;
+	mode_t mode;
+	struct acl_made acl;
+};
+
 /*
  * In a directory with the set-group-ID bit what is made belongs to the directory's group, and
  * directories get the bit; a program of a group that the maker is not in loses it (inode_init_owner()
  * and mode_strip_sgid() of the kernel). The kernel leaves it to a FUSE server to do so, and servers
- * of the kernel's own types do not: it is done by telling them the group. Returns the request to use.
+ * of the kernel's own types do not: it is done by telling them the group.
  */
-static const struct fs_req *by_group(struct inode *dir, const struct fs_req *req, struct fs_req *own,
-	mode_t *mode)
+static void by_group(struct making *m, struct inode *dir)
 {
 	struct fs_attr attr;
 
-	if (!(dir->fs->flags & FS_GROUP_FROM_DIR) || !req->call)
-		return req;
-	if (inode_getperm(dir, req, &attr) < 0 || !(attr.mode & S_ISGID))
-		return req;
-	*own = *req;
-	own->gid = attr.gid;
-	if ((*mode & S_IFMT) == S_IFDIR)
-		*mode |= S_ISGID;
-	else if ((*mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && req->uid != 0 &&
-		 !fs_req_in_group(req, attr.gid))
-		*mode &= ~(mode_t)S_ISGID;
-	return own;
+	if (!(dir->fs->flags & FS_GROUP_FROM_DIR) || !m->req.call)
+		return;
+	if (inode_getperm(dir, &m->req, &attr) < 0 || !(attr.mode & S_ISGID))
+		return;
+	if ((m->mode & S_IFMT) == S_IFDIR)
+		m->mode |= S_ISGID;
+	else if ((m->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && m->req.uid != 0 &&
+		 !fs_req_in_group(&m->req, attr.gid))
+		m->mode &= ~(mode_t)S_ISGID;
+	m->req.gid = attr.gid;
 }
 
-static mode_t masked(const struct inode *dir, const struct fs_req *req, mode_t mode)
+static int making_init(struct making *m, struct inode *dir, const struct fs_req *req, mode_t mode)
 {
-	return dir->fs->flags & FS_DONT_MASK ? mode : mode & ~req->umask;
+	int err;
+
+	*m = (struct making){ .req = *req, .mode = mode };
+	by_group(m, dir);
+	err = acl_made_init(&m->acl, dir, req, m->mode);
+	if (err == 0 && m->acl.inherit) {
+		m->mode = m->acl.mode;
+		m->req.umask = 0;
+	}
+	if (!(dir->fs->flags & FS_DONT_MASK))
+		m->mode &= ~m->req.umask;
+	return err;
+}
+
+static void making_release(struct making *m)
+{
+	acl_made_release(&m->acl);
+}
+#define _cleanup_making_ _cleanup_(making_release)
+
+/* After it was made, err telling how: *ino goes where its ACLs cannot be had. */
+static int making_done(struct making *m, int err, struct inode **ino)
+{
+	if (err == 0)
+		err = acl_made_apply(&m->acl, *ino, &m->req);
+	if (err < 0 && *ino)
+		inode_put(take_ptr(ino));
+	return err;
 }
 
 /* What a name leads to as far as is known (even if it was not asked for a long time). */
@@ -155,8 +187,8 @@ int inode_mknod(struct inode *dir, const struct fs_req *req, const char *name, m
 	dev_t rdev, struct inode **ret)
 {
 	uint64_t version = itable_version(dir->fs);
+	_cleanup_making_ struct making m = { 0 };
 	struct fs_entry e = { 0 };
-	struct fs_req own;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
@@ -165,54 +197,58 @@ int inode_mknod(struct inode *dir, const struct fs_req *req, const char *name, m
 		return -EPERM;
 	if ((mode & S_IFMT) == 0)
 		mode |= S_IFREG;
-	req = by_group(dir, req, &own, &mode);
-	err = dir->fs->node->mknod(
-		dir->fs, req, dir->nodeid, name, masked(dir, req, mode), rdev, &e);
+	err = making_init(&m, dir, req, mode);
+	if (err < 0)
+		return err;
+	err = dir->fs->node->mknod(dir->fs, &m.req, dir->nodeid, name, m.mode, rdev, &e);
 	if (err < 0) {
 		changed_unknown(dir, name);
 		return err;
 	}
-	return entered(dir, name, version, mode & S_IFMT, &e, ret);
+	err = entered(dir, name, version, mode & S_IFMT, &e, ret);
+	return making_done(&m, err, ret);
 }
 
 int inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name, mode_t mode,
 	struct inode **ret)
 {
 	uint64_t version = itable_version(dir->fs);
+	_cleanup_making_ struct making m = { 0 };
 	struct fs_entry e = { 0 };
-	struct fs_req own;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
 	if (!dir->fs->node->mkdir)
 		return -EPERM;
-	mode = (mode & 01777) | S_IFDIR;
-	req = by_group(dir, req, &own, &mode);
-	err = dir->fs->node->mkdir(
-		dir->fs, req, dir->nodeid, name, masked(dir, req, mode & 07777), &e);
+	err = making_init(&m, dir, req, (mode & 01777) | S_IFDIR);
+	if (err < 0)
+		return err;
+	err = dir->fs->node->mkdir(dir->fs, &m.req, dir->nodeid, name, m.mode & 07777, &e);
 	if (err < 0) {
 		changed_unknown(dir, name);
 		return err;
 	}
-	return entered(dir, name, version, S_IFDIR, &e, ret);
+	err = entered(dir, name, version, S_IFDIR, &e, ret);
+	return making_done(&m, err, ret);
 }
 
 int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
 	const char *target, struct inode **ret)
 {
 	uint64_t version = itable_version(dir->fs);
+	_cleanup_making_ struct making m = { 0 };
 	struct fs_entry e = { 0 };
-	struct fs_req own;
-	mode_t mode = S_IFLNK;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
 	if (!dir->fs->node->symlink)
 		return -EPERM;
-	req = by_group(dir, req, &own, &mode);
-	err = dir->fs->node->symlink(dir->fs, req, dir->nodeid, name, target, &e);
+	err = making_init(&m, dir, req, S_IFLNK);
+	if (err < 0)
+		return err;
+	err = dir->fs->node->symlink(dir->fs, &m.req, dir->nodeid, name, target, &e);
 	if (err < 0) {
 		changed_unknown(dir, name);
 		return err;
@@ -255,16 +291,18 @@ int inode_create(struct inode *dir, const struct fs_req *req, const char *name, 
 	_cleanup_inode_ struct inode *ino = NULL;
 	struct fs *fs = dir->fs;
 	struct fs_entry e = { 0 };
+	_cleanup_making_ struct making m = { 0 };
 	struct fs_handle h = { 0 };
-	struct fs_req own;
 	int err = dir_check(dir, name);
 
 	if (err < 0)
 		return err;
 	mode = (mode & 07777) | S_IFREG;
-	req = by_group(dir, req, &own, &mode);
+	err = making_init(&m, dir, req, mode);
+	if (err < 0)
+		return err;
 	err = fs->file && fs->file->create ?
-		fs->file->create(fs, req, dir->nodeid, name, masked(dir, req, mode), flags, &e, &h) :
+		fs->file->create(fs, &m.req, dir->nodeid, name, m.mode, flags, &e, &h) :
 		-ENOSYS;
 	if (err == -ENOSYS) {
 		err = inode_mknod(dir, req, name, mode, 0, &ino);
@@ -278,6 +316,7 @@ int inode_create(struct inode *dir, const struct fs_req *req, const char *name, 
 			err = 0;
 	} else if (err == 0) {
 		err = entered(dir, name, version, S_IFREG, &e, &ino);
+		err = making_done(&m, err, &ino);
 		if (err < 0 && fs->file->release)
 			fs->file->release(fs, e.nodeid, &h);
 	} else {
@@ -296,22 +335,24 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 	_cleanup_inode_ struct inode *ino = NULL;
 	struct fs *fs = dir->fs;
 	struct fs_entry e = { 0 };
+	_cleanup_making_ struct making m = { 0 };
 	struct fs_handle h = { 0 };
-	struct fs_req own;
 	int err = dir_check(dir, "");
 
 	if (err < 0)
 		return err;
 	if (!fs->file || !fs->file->tmpfile)
 		return -EOPNOTSUPP;
-	mode = (mode & 07777) | S_IFREG;
-	req = by_group(dir, req, &own, &mode);
-	err = fs->file->tmpfile(fs, req, dir->nodeid, masked(dir, req, mode), flags, &e, &h);
+	err = making_init(&m, dir, req, (mode & 07777) | S_IFREG);
+	if (err < 0)
+		return err;
+	err = fs->file->tmpfile(fs, &m.req, dir->nodeid, m.mode, flags, &e, &h);
 	if (err < 0)
 		return err == -ENOSYS ? -EOPNOTSUPP : err;
 	if ((e.attr.mode & S_IFMT) != S_IFREG)
 		return -EIO;
 	err = inode_from_entry(fs, &e, NULL, NULL, &ino);
+	err = making_done(&m, err, &ino);
 	if (err < 0)
 		return err;
 	/* no name leads to it; a link gives it one */

@@ -113,4 +113,8 @@ int MUST_CHECK inode_entered(struct fs *fs, const struct fs_entry *e, int err, s
 /* Keeps a reply's attributes unless the inode changed after `version`. */
 void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t version);
 
+/* ---- inode_acl.c ---- */
+/* With the inode's lock held: its ACLs are asked for again. */
+void inode_acl_forget_locked(struct inode *ino);
+
 #endif

@@ -5,6 +5,7 @@
  * asked by its access op only where the kernel asks (MAY_ACCESS: access(2), chdir(2)). Without a
  * call (write-back, the view's own work) everything is allowed.
  */
+#include "view/acl.h"
 #include "view/itable.h"
 #include "view/path.h"
 
@@ -18,10 +19,32 @@ static bool checked(const struct inode *ino, const struct fs_req *req)
 	return req && req->call && (ino->fs->flags & FS_DEFAULT_PERMISSIONS);
 }
 
-static int mode_permission(const struct fs_attr *attr, const struct fs_req *req, int mask)
+/* 0 or -EACCES by the file's access ACL; -ENODATA: it has none. */
+static int by_acl(
+	struct inode *ino, const struct fs_attr *attr, const struct fs_req *req, int mask)
+{
+	_cleanup_free_ struct acl *acl = NULL;
+	unsigned n;
+	int err;
+
+	err = inode_acl(ino, req, ACL_ACCESS, &acl, &n);
+	if (err < 0)
+		return err;
+	return acl ? acl_may(acl, n, attr, req, mask) : -ENODATA;
+}
+
+static int mode_permission(
+	struct inode *ino, const struct fs_attr *attr, const struct fs_req *req, int mask)
 {
 	mode_t mode = attr->mode;
 
+	if (req->uid != attr->uid && (ino->fs->flags & FS_ACL) && (mode & S_IRWXG) &&
+		!S_ISLNK(mode) && !superuser(req)) { /* who may do anything: see below */
+		int err = by_acl(ino, attr, req, mask);
+
+		if (err != -ENODATA)
+			return err;
+	}
 	/* the groups are asked for only where they matter */
 	if (req->uid == attr->uid)
 		mode >>= 6;
@@ -47,7 +70,15 @@ int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask
 	if (ino->type == S_IFDIR && superuser(req))
 		return 0;
 	err = inode_getperm(ino, req, &attr);
-	return err < 0 ? err : mode_permission(&attr, req, mask);
+	if (err == 0)
+		err = mode_permission(ino, &attr, req, mask);
+	/* as fuse_permission(): what the server changed meanwhile counts at once for whom it was not allowed */
+	if (err == -EACCES && !(ino->fs->flags & FS_SOLE_CLIENT)) {
+		err = inode_getattr(ino, req, true, &attr);
+		if (err == 0)
+			err = mode_permission(ino, &attr, req, mask);
+	}
+	return err;
 }
 
 int inode_permission(struct inode *ino, const struct fs_req *req, int mask)
@@ -61,15 +92,12 @@ int inode_permission(struct inode *ino, const struct fs_req *req, int mask)
 		return -EROFS;
 	if (checked(ino, req))
 		return inode_permission_modes(ino, req, mask);
-	if ((mask & MAY_EXEC) && ino->type == S_IFREG) {
+	if (!(mask & MAY_ACCESS)) {
+		if (!(mask & MAY_EXEC) || ino->type != S_IFREG)
+			return 0;
 		err = inode_getperm(ino, req, &attr);
-		if (err < 0)
-			return err;
-		if (!(attr.mode & 0111))
-			return -EACCES;
+		return err < 0 ? err : attr.mode & 0111 ? 0 : -EACCES;
 	}
-	if (!(mask & MAY_ACCESS))
-		return 0;
 	err = fs->node->access ? fs->node->access(fs, req, ino->nodeid, mask & 7) : 0;
 	return err == -ENOSYS ? 0 : err;
 }

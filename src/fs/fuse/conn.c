@@ -26,7 +26,7 @@
 		FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_ASYNC_DIO |                     \
 		FUSE_WRITEBACK_CACHE | FUSE_NO_OPEN_SUPPORT | FUSE_PARALLEL_DIROPS |               \
 		FUSE_HANDLE_KILLPRIV | FUSE_CACHE_SYMLINKS | FUSE_NO_OPENDIR_SUPPORT |             \
-		FUSE_EXPLICIT_INVAL_DATA | FUSE_SETXATTR_EXT | FUSE_INIT_EXT)
+		FUSE_EXPLICIT_INVAL_DATA | FUSE_POSIX_ACL | FUSE_SETXATTR_EXT | FUSE_INIT_EXT)
 
 int fuse_socket_setup(int sock)
 {
@@ -117,7 +117,7 @@ struct init {
 static void take_flags(struct fuse_conn *fc, const struct fuse_init_out *o)
 {
 	uint32_t flags = o->flags & INIT_FLAGS;
-	unsigned fs = atomic_load(&fc->fs.flags);
+	unsigned fs = 0;
 
 	fc->readdirplus = fc->minor >= 21 && (flags & FUSE_DO_READDIRPLUS);
 	fc->setxattr_ext = fc->minor >= 33 && (flags & FUSE_SETXATTR_EXT);
@@ -133,9 +133,12 @@ static void take_flags(struct fuse_conn *fc, const struct fuse_init_out *o)
 		fs |= FS_POSIX_LOCKS;
 	if (fc->minor >= 17 && (flags & FUSE_FLOCK_LOCKS))
 		fs |= FS_FLOCK_LOCKS;
+	/* the server leaves the checks to us then, option or not */
+	if (flags & FUSE_POSIX_ACL)
+		fs |= FS_ACL | FS_DEFAULT_PERMISSIONS;
 	if (flags & FUSE_CACHE_SYMLINKS)
 		fs |= FS_CACHE_SYMLINKS;
-	atomic_store(&fc->fs.flags, fs);
+	atomic_fetch_or(&fc->fs.flags, fs); /* mount(2) sets others meanwhile */
 	if (o->max_write < fc->max_data)
 		fc->fs.max_write = o->max_write < 4096 ? 4096 : o->max_write;
 }

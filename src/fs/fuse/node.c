@@ -342,7 +342,11 @@ static int op_setxattr(struct fs *fs, const struct fs_req *req, uint64_t node, c
 	const void *value, size_t size, int flags)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_setxattr_in in = { .size = (uint32_t)size, .flags = (uint32_t)flags };
+	struct fuse_setxattr_in in = {
+		.size = (uint32_t)size,
+		.flags = (uint32_t)flags & (XATTR_CREATE | XATTR_REPLACE),
+		.setxattr_flags = flags & FS_XATTR_KILL_SGID ? FUSE_SETXATTR_ACL_KILL_SGID : 0,
+	};
 	struct fuse_req r;
 	int err = fuse_wait_ready(fc, req, 0);
 

@@ -33,7 +33,7 @@ static int hostfs_create(struct fs *fs, const struct fs_req *req, uint64_t paren
 	bool ids = hostfs_begin(req);
 	int fd = (int)hostfs_end(ids, openat(hostfs_fd(parent), name,
 					      flags | O_CREAT | O_EXCL | O_NOCTTY,
-					      mode & 07777));
+					      hostfs_mode(req, parent, mode & 07777)));
 
 	return made(fs, fd, flags, ret, ret_h);
 }
@@ -44,7 +44,8 @@ static int hostfs_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t pare
 	char path[FD_PATH_MAX];
 	bool ids = hostfs_begin(req);
 	int fd = (int)hostfs_end(
-		ids, open(fd_path(path, hostfs_fd(parent)), flags | O_TMPFILE, mode & 07777));
+		ids, open(fd_path(path, hostfs_fd(parent)), flags | O_TMPFILE,
+			hostfs_mode(req, parent, mode & 07777)));
 
 	return made(fs, fd, flags, ret, ret_h);
 }

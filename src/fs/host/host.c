@@ -180,6 +180,7 @@ int hostfs_new(int dir, const char *host_root, struct fs **ret, mode_t *ret_type
 	h->fs.root_node = (uintptr_t)h->root;
 	h->fs.dev = st.st_dev;
 	h->fs.type = "none";
+	atomic_init(&h->fs.flags, FS_DONT_MASK);
 	r = itable_init(&h->fs);
 	if (r < 0) {
 		free(h->root);
@@ -343,7 +344,7 @@ static int hostfs_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent
 	const char *name, mode_t mode, dev_t rdev, struct fs_entry *ret)
 {
 	bool ids = hostfs_begin(req);
-	ssize_t r = hostfs_end(ids, mknodat(hostfs_fd(parent), name, mode, rdev));
+	ssize_t r = hostfs_end(ids, mknodat(hostfs_fd(parent), name, hostfs_mode(req, parent, mode), rdev));
 
 	return made(fs, req, parent, name, r, ret);
 }
@@ -352,7 +353,7 @@ static int hostfs_mkdir(struct fs *fs, const struct fs_req *req, uint64_t parent
 	const char *name, mode_t mode, struct fs_entry *ret)
 {
 	bool ids = hostfs_begin(req);
-	ssize_t r = hostfs_end(ids, mkdirat(hostfs_fd(parent), name, mode));
+	ssize_t r = hostfs_end(ids, mkdirat(hostfs_fd(parent), name, hostfs_mode(req, parent, mode)));
 
 	return made(fs, req, parent, name, r, ret);
 }

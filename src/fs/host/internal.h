@@ -8,6 +8,7 @@
 #include <urcu/hlist.h>
 
 #include "fs/host/host.h"
+#include "view/acl.h"
 #include "view/hostids.h"
 
 /* A file that the view knows: its address is the node id. The descriptor keeps the kernel from giving
@@ -42,6 +43,14 @@ static inline int hostfs_fd(uint64_t node)
 
 /* The entry of a file that was just found or made; takes fd, an O_PATH descriptor. Counts a lookup. */
 int MUST_CHECK hostfs_enter(struct fs *fs, int fd, struct fs_entry *ret);
+
+/* What is made there with this mode: the kernel looks at a default ACL in place of an umask. */
+static inline mode_t hostfs_mode(const struct fs_req *req, uint64_t parent, mode_t mode)
+{
+	char path[FD_PATH_MAX];
+
+	return acl_default_on_host(fd_path(path, hostfs_fd(parent))) ? mode : mode & ~req->umask;
+}
 
 /* Around calls on the host's files; h is what hostfs_begin() gave. */
 static inline bool hostfs_begin(const struct fs_req *req)
