@@ -117,6 +117,8 @@ int MUST_CHECK inode_getattr(
 	struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret);
 /* The same where mode, uid and gid alone are of interest. */
 int MUST_CHECK inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *ret);
+/* Would that be without asking the server? */
+bool inode_perm_kept(struct inode *ino);
 int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req,
 	const struct fs_handle *h, const struct fs_setattr *set);
 /* A fresh struct stat / statx fields are filled by the callers in sys/ from fs_attr + fs->dev. */

@@ -102,7 +102,7 @@ static int put_acl(struct inode *ino, const struct fs_req *req, enum acl_type ty
 	if (r == -ENOSYS)
 		r = -EOPNOTSUPP;
 	/* the kernel's FUSE passes it on, its own file systems say nothing */
-	return !acl && r == -ENODATA && (ino->fs->flags & FS_ACL_OURS) ? 0 : r;
+	return !acl && r == -ENODATA && ((ino->fs->flags & FS_ACL_OURS) || ino->fs->host_fd) ? 0 : r;
 }
 
 int inode_set_acl(struct inode *ino, const struct fs_req *req, enum acl_type type,

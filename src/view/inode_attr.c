@@ -121,6 +121,16 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 	return 0;
 }
 
+bool inode_perm_kept(struct inode *ino)
+{
+	bool kept;
+
+	pthread_mutex_lock(&ino->lock);
+	kept = ino->perm_until && now_ns() < ino->perm_until;
+	pthread_mutex_unlock(&ino->lock);
+	return kept;
+}
+
 int inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *ret)
 {
 	bool valid;

@@ -62,6 +62,7 @@ static int mode_permission(
 int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask)
 {
 	struct fs_attr attr;
+	bool kept;
 	int err;
 
 	if (!checked(ino, req))
@@ -69,11 +70,12 @@ int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask
 	/* root searches and changes any directory: no need to ask for its attributes */
 	if (ino->type == S_IFDIR && superuser(req))
 		return 0;
+	kept = inode_perm_kept(ino) && !(ino->fs->flags & FS_SOLE_CLIENT);
 	err = inode_getperm(ino, req, &attr);
 	if (err == 0)
 		err = mode_permission(ino, &attr, req, mask);
 	/* as fuse_permission(): what the server changed meanwhile counts at once for whom it was not allowed */
-	if (err == -EACCES && !(ino->fs->flags & FS_SOLE_CLIENT)) {
+	if (err == -EACCES && kept) {
 		err = inode_getattr(ino, req, true, &attr);
 		if (err == 0)
 			err = mode_permission(ino, &attr, req, mask);
