@@ -171,8 +171,6 @@ int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool
 int MUST_CHECK files_sync(struct files *f, struct fs *fs, const struct fs_req *req);
 /* The same at the end of a mount, by threads of ours, at most until deadline_ns: -ETIMEDOUT. */
 int MUST_CHECK files_sync_until(struct files *f, struct fs *fs, uint64_t deadline_ns);
-/* msync(2): of every file that a guest has mapped shared and writable. */
-int MUST_CHECK files_sync_mapped(struct files *f, const struct fs_req *req);
 /* Is it a running program (execve(2) of its placeholder)? Then nobody may write to it: -ETXTBSY. */
 int MUST_CHECK file_not_running(struct inode *ino);
 /* ftruncate/truncate: server and placeholder. */

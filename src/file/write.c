@@ -387,29 +387,6 @@ int files_sync_until(struct files *f, struct fs *fs, uint64_t deadline_ns)
 	return ret;
 }
 
-int files_sync_mapped(struct files *f, const struct fs_req *req)
-{
-	struct vfile **all;
-	ssize_t n = files_collect(f, NULL, &all);
-	int ret = 0;
-
-	if (n < 0)
-		return (int)n;
-	for (ssize_t i = 0; i < n; i++) {
-		struct filecache *c = all[i]->cache;
-		bool mapped;
-
-		pthread_mutex_lock(&c->lock);
-		mapped = !ranges_empty(&c->mapped);
-		pthread_mutex_unlock(&c->lock);
-		if (mapped && ret == 0)
-			ret = file_sync_inode(c->ino, req, true);
-		vfile_put(all[i]);
-	}
-	free(all);
-	return ret;
-}
-
 void cache_set_error(struct filecache *c, int err)
 {
 	_cleanup_free_ char *path = inode_path(c->ino);

@@ -45,31 +45,59 @@ enum verdict sys_mmap(struct call *c)
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
-/* What is mapped at an address: the virtual file (or NULL), and where in it. */
-static struct vfile *mapped_at(struct call *c, uint64_t at, uint64_t *ret_off, bool *ret_shared)
+/* A line of /proc/PID/maps. */
+struct mapped {
+	unsigned long long from, to, off;
+	bool shared;
+	struct vfile *vf; /* what is mapped if it is a virtual file, else NULL */
+};
+
+static char *read_maps(struct call *c)
 {
-	_cleanup_free_ char *maps = NULL;
-	unsigned long long from, to, off, ino;
-	unsigned major, minor;
-	char path[64], perms[8];
+	char path[64], *maps = NULL;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", c->tid);
-	if (read_file(path, MAPS_MAX, &maps, NULL) < 0)
-		return NULL;
-	for (const char *p = maps; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+	return read_file(path, MAPS_MAX, &maps, NULL) < 0 ? NULL : maps;
+}
+
+/* The next line at *p of something that overlaps [from, to), its file referenced; false: none. */
+static bool next_mapped(
+	struct call *c, const char **p, uint64_t from, uint64_t to, struct mapped *ret)
+{
+	unsigned long long ino;
+	unsigned major, minor;
+	char perms[8];
+
+	while (*p && **p) {
+		int n = sscanf(*p, "%llx-%llx %7s %llx %x:%x %llu", &ret->from, &ret->to, perms,
+			&ret->off, &major, &minor, &ino);
 		struct stat st = { 0 };
 
-		if (sscanf(p, "%llx-%llx %7s %llx %x:%x %llu", &from, &to, perms, &off, &major,
-			    &minor, &ino) != 7 ||
-			at < from || at >= to)
+		*p = strchr(*p, '\n');
+		*p += *p ? 1 : 0;
+		if (n != 7 || to <= ret->from || from >= ret->to)
 			continue;
 		st.st_dev = makedev(major, minor);
 		st.st_ino = ino;
-		*ret_off = off + (at - from);
-		*ret_shared = perms[3] == 's';
-		return files_find(c->um->files, &st);
+		ret->shared = perms[3] == 's';
+		ret->vf = files_find(c->um->files, &st);
+		return true;
 	}
-	return NULL;
+	return false;
+}
+
+/* What is mapped at an address: the virtual file (or NULL), and where in it. */
+static struct vfile *mapped_at(struct call *c, uint64_t at, uint64_t *ret_off, bool *ret_shared)
+{
+	_cleanup_free_ char *maps = read_maps(c);
+	const char *p = maps;
+	struct mapped m;
+
+	if (!next_mapped(c, &p, at, at + 1, &m))
+		return NULL;
+	*ret_off = m.off + (at - m.from);
+	*ret_shared = m.shared;
+	return m.vf;
 }
 
 /* A mapping of a part of a file may grow over what has not been filled. */
@@ -92,15 +120,24 @@ enum verdict sys_mremap(struct call *c)
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
-/* Which file lies at the address is not looked for: all that are mapped go. */
 enum verdict sys_msync(struct call *c)
 {
 	struct fs_req req = { .call = c, .pid = c->tid, .uid = geteuid(), .gid = getegid() };
-	int r;
+	uint64_t from = c->args[0], to = from + c->args[1];
+	_cleanup_free_ char *maps = NULL;
+	const char *p;
+	struct mapped m;
+	int r = 0;
 
-	if (!files_any(c->um->files) || !(c->args[2] & MS_SYNC))
+	if (!files_any(c->um->files) || !(c->args[2] & MS_SYNC) || to <= from)
 		return CONTINUE;
-	r = files_sync_mapped(c->um->files, &req);
+	maps = read_maps(c);
+	for (p = maps; r == 0 && next_mapped(c, &p, from, to, &m);) {
+		if (m.vf && m.shared && m.vf->cache)
+			r = file_sync_inode(m.vf->cache->ino, &req, true);
+		if (m.vf)
+			vfile_put(m.vf);
+	}
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A mapping of a part of a big file that grows (mremap) over what nobody has read yet.
+# A mapping of a part of a big file that grows (mremap) over what nobody has read yet; msync(2) tells of its own file.
 . "$TOP/tests/e2e/lib.sh"
 
 need mke2fs gcc
@@ -32,5 +32,26 @@ gives "a private mapping" 0 um -m "fs.img:$M" -- ./grow "$M/big"
 is "grows over the file" "$OUT" "0 bad bytes"
 gives "a shared mapping" 0 um -m "fs.img:$M" -- ./grow "$M/big" shared
 is "grows over it too" "$OUT" "0 bad bytes"
+cat >msync.py <<'EOF'
+import mmap, os
+def mapped(name, size):
+    with open(name, "w+b") as f:
+        f.truncate(size)
+        return mmap.mmap(f.fileno(), size)
+small, big = mapped("small", 4096), mapped("huge", 200 << 20)
+for at in range(0, len(big), 4096):
+    big[at] = 1
+small[0] = 1
+for m in small, big:
+    try:
+        m.flush()
+        print("written")
+    except OSError as e:
+        print(e.strerror)
+os.unlink("huge")
+EOF
+gives "a file that fits and one that does not are mapped" 0 um -m "fs.img:$M" -- sh -c "cd '$M' && python3 '$HERE/msync.py'"
+is "msync(2) tells of the file that is mapped there" "$OUT" "written
+No space left on device"
 clean_fs fs.img
 nothing_left
