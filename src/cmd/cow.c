@@ -13,6 +13,7 @@
 #include "layer/base.h"
 #include "layer/tree.h"
 #include "sys/overlay.h"
+#include "sys/shadow.h"
 
 #define NAME_TRIES 100
 
@@ -290,6 +291,7 @@ static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
 		l->hide = hide;
 		l->owners = l->seen_through = true;
 		l->root = um->ids;
+		l->stand_in = strcmp(cow->layers[i].of, "/") == 0 ? shadow_text : NULL;
 		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of, l->upper ? ",upperdir=" : "",
 			l->upper ? l->upper : "");
 		rq.options = options;

@@ -68,10 +68,11 @@ static int read_open(int fd, struct attrs *ret)
 		return -ENOMEM;
 	n = flistxattr(fd, list, (size_t)n);
 	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
-		ssize_t len = attrs_wanted(key) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX) : -1;
+		const char *shown = entry_xattr_shown(key);
+		ssize_t len = attrs_wanted(shown) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX) : -1;
 
 		if (len >= 0)
-			err = attrs_add(ret, key, value, (size_t)len);
+			err = attrs_add(ret, shown, value, (size_t)len);
 	}
 	if (ret->n)
 		qsort(ret->attr, ret->n, sizeof(*ret->attr), by_key);

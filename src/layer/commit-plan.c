@@ -77,6 +77,16 @@ static const char *conflict_below(struct commit *k, const struct change *c, enum
 	return NULL;
 }
 
+/* Does a step put something in the place of what we may not read? A virtual root that changed it did so without
+ * its content. */
+static const char *conflict_unread(enum step_kind kind, int dirfd, const char *name, const struct stat *now)
+{
+	if (kind != STEP_PUT || !now || !S_ISREG(now->st_mode) || !now->st_size ||
+		faccessat(dirfd, name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0 || errno != EACCES)
+		return NULL;
+	return "cannot be read below, so the layer's may have been made without it";
+}
+
 /* Into another folder: does a step find there what is in the tree below? */
 static const char *conflict_elsewhere(
 	const struct change *c, enum step_kind kind, const struct stat *now)
@@ -149,6 +159,8 @@ static int plan_step(struct commit *k, const struct change *c)
 		why = conflict_elsewhere(c, kind, there ? &st : NULL);
 	else
 		why = conflict_below(k, c, kind, dirfd, name, there ? &st : NULL);
+	if (!why)
+		why = conflict_unread(kind, dirfd, name, there ? &st : NULL);
 	if (why) {
 		err = add_conflict(k, c->path, why);
 		if (err < 0)

@@ -24,6 +24,14 @@ bool entry_private_xattr(const char *name)
 	       strncmp(name, "user.fuseoverlayfs.", 19) == 0 || strcmp(name, XATTR_OVERRIDE) == 0;
 }
 
+const char *entry_xattr_shown(const char *name)
+{
+	const size_t n = strlen(XATTR_KEPT);
+
+	return strncmp(name, XATTR_KEPT "security.", n + 9) == 0 || strncmp(name, XATTR_KEPT "trusted.", n + 8) == 0 ?
+		name + n : name;
+}
+
 const char *entry_dot_wh(const char *name)
 {
 	if (strncmp(name, ".wh.", 4) != 0)

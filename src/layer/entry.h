@@ -17,6 +17,8 @@
 
 #define XATTR_OVERRIDE "user.containers.override_stat"
 #define XATTR_OVERLAY "user.overlay."
+/* Before the names of those that only root may set, where a virtual root did. */
+#define XATTR_KEPT "user.containers."
 
 struct entry {
 	struct stat st; /* as it is to be seen: with the virtual owner, mode and type */
@@ -46,6 +48,8 @@ int MUST_CHECK entry_read(int dirfd, const char *name, const struct entry *paren
 void entry_release(struct entry *e);
 /* An attribute that belongs to the format, not to the file. */
 bool entry_private_xattr(const char *name);
+/* The name that it is shown by, which is a part of its own. */
+const char *entry_xattr_shown(const char *name);
 
 /* The name that a ".wh.NAME" hides, or NULL; "" for the mark of an opaque folder and other marks.
  */

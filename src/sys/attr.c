@@ -145,8 +145,11 @@ enum verdict sys_fchownat(struct call *c)
 static bool fchown_is_noop(struct call *c, int fd)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
+	_cleanup_at_ struct at a = AT_INIT;
 	struct stat st;
 
+	if (c->um->ids && at_resolve_open(&a, c, fd) && (a.p.mnt->fs->flags & FS_KEEPS_OWNERS))
+		return false;
 	return c->um->ids && vfile_of_fd(c, c->um->files, fd, &vf, NULL) == 0 && !vf &&
 	       guestfd_stat(c, fd, &st) == 0 &&
 	       ids_chown_is_noop(c, &st, (uid_t)c->args[1], (gid_t)c->args[2]);

@@ -304,7 +304,7 @@ bool ids_chown(struct call *c, int dirfd, const char *word)
 	if (path_resolve(c, &c->um->view, dirfd, word, flags | PATH_REALIZE, &p) < 0)
 		return false;
 	if (p.kind == PATH_VIRTUAL)
-		return p.mnt->fs->host_fd && mount_want_write(p.mnt) == 0 &&
+		return p.mnt->fs->host_fd && !(p.mnt->fs->flags & FS_KEEPS_OWNERS) && mount_want_write(p.mnt) == 0 &&
 		       fstat(inode_host_fd(p.inode), &st) == 0 && ids_chown_is_noop(c, &st, uid, gid);
 	if (p.kind != PATH_REAL)
 		return false;

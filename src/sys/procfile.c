@@ -21,9 +21,9 @@
 #include "sys/netcalls.h"
 #include "sys/procname.h"
 #include "sys/runmount.h"
+#include "sys/shadow.h"
 #include "view/elsewhere.h"
 
-#define SHADOW_MAX (4u << 20)
 #define FDINFO_MAX (1u << 20)
 
 /* Is this task one of the view's: a descendant of ours? Others have the host's tables. */
@@ -141,27 +141,14 @@ static bool open_fdinfo(struct call *c, const struct special *s, int flags, enum
 	return true;
 }
 
-/*
- * The virtual root may read /etc/shadow, which the user may not: without any entry in it PAM takes every
- * account for an expired one, and su(1) refuses. So there is one for each user, with no password.
- */
-static bool open_shadow(struct call *c, int flags, enum verdict *ret)
+/* A file of passwords that only root may read. */
+static bool open_shadow(struct call *c, const char *path, int flags, enum verdict *ret)
 {
-	_cleanup_free_ char *passwd = NULL, *text = NULL;
-	char *save = NULL;
+	_cleanup_free_ char *text = NULL;
 	size_t len;
-	FILE *out;
 
-	if ((flags & (O_PATH | O_ACCMODE)) != O_RDONLY || access("/etc/shadow", R_OK) == 0 ||
-		!ids_capable(c, CAP_DAC_OVERRIDE) ||
-		read_file("/etc/passwd", SHADOW_MAX, &passwd, NULL) < 0)
-		return false;
-	out = open_memstream(&text, &len);
-	if (!out)
-		return false;
-	for (char *l = strtok_r(passwd, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
-		fprintf(out, "%.*s:*:19000:0:99999:7:::\n", (int)strcspn(l, ":"), l);
-	if (fclose(out) != 0)
+	if ((flags & (O_PATH | O_ACCMODE)) != O_RDONLY || !shadow_wanted(c, path) ||
+		shadow_text(path + 1, &text, &len) < 0)
 		return false;
 	*ret = answer_text(c, "shadow", text, len, flags);
 	return true;
@@ -237,7 +224,7 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 		return true;
 	}
 	case SPECIAL_SHADOW:
-		return open_shadow(c, flags, ret);
+		return open_shadow(c, s.rest, flags, ret);
 	case SPECIAL_RUN:
 		*ret = runmount_open(c, s.rest, flags);
 		return true;

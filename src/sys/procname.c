@@ -36,7 +36,9 @@ static bool last_is_special(const char *word, const struct um *um)
 	if (!um->ids)
 		return false;
 	return strcmp(last, "status") == 0 || strncmp(last, "loop", 4) == 0 ||
-	       strcmp(last, "shadow") == 0 || strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 || strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;
+	       strcmp(last, "shadow") == 0 ||
+	       strcmp(last, "gshadow") == 0 || strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 ||
+	       strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;
 }
 
 /* "/a/./b//../c/" to "/a/c", by words alone, in place; it begins with a slash. */
@@ -278,7 +280,8 @@ bool special_parse(struct call *c, int dirfd, const char *word, struct special *
 	}
 	if (!c->um->ids)
 		return false;
-	if (strcmp(path, "/etc/shadow") == 0) {
+	if (strcmp(path, "/etc/shadow") == 0 || strcmp(path, "/etc/gshadow") == 0) {
+		snprintf(s->rest, sizeof(s->rest), "%s", path);
 		s->kind = SPECIAL_SHADOW;
 		return true;
 	}

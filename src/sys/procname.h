@@ -18,7 +18,7 @@ enum special_kind {
 	SPECIAL_LOOP_CTL, /* /dev/loop-control */
 	SPECIAL_LOOP_SYS, /* /sys/block/loopN/... */
 	SPECIAL_RUN,	  /* /run/mount/... */
-	SPECIAL_SHADOW,	  /* /etc/shadow */
+	SPECIAL_SHADOW,	  /* /etc/shadow, /etc/gshadow: rest is which */
 	SPECIAL_NET,	  /* /proc/net, /sys/class/net and the like, /etc/resolv.conf; the name is in rest */
 };
 

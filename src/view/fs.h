@@ -262,6 +262,7 @@ enum fs_flag {
 	FS_ACL = 1 << 15, /* POSIX ACLs count where we check permissions (view/inode_acl.c) */
 	/* and what they mean for modes, and who inherits them, is for us to see to */
 	FS_ACL_OURS = 1 << 16,
+	FS_KEEPS_OWNERS = 1 << 17, /* of host files: owners that a virtual root sets are kept */
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

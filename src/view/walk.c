@@ -59,9 +59,11 @@ static bool leave_outside(struct walk *w, struct inode *ino)
 	attr = ino->attr;
 	pthread_mutex_unlock(&ino->lock);
 	name = view_outside_name(w->v, attr.dev, attr.ino);
-	if (name)
-		place_set_real(&w->at, name, strlen(name), -1);
-	return name;
+	if (!name)
+		return false;
+	place_set_real(&w->at, name, strlen(name), -1);
+	walk_no_last(w, false);
+	return true;
 }
 
 /* Onto what lies on a place of a mount. */

@@ -209,6 +209,25 @@ static int run_follow(struct walk *w, const struct run *r, size_t end)
 	return walk_follow(w, w->body);
 }
 
+/* What the kernel would not let through may be open to a guest who is root of the view: the mount says so. */
+static bool look_closer(struct walk *w, int err)
+{
+	if (err != -EACCES || !(w->flags & PATH_LOOK) ||
+		!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
+		return false;
+	w->flags &= ~(unsigned)(PATH_LOOK | PATH_LOOK_FILE);
+	return true;
+}
+
+/* The same of a directory that was come to, and that the guest is to search or to stand in. */
+static int closed_dir(const struct walk *w, int fd)
+{
+	if (!(w->flags & PATH_LOOK) ||
+		!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
+		return 0;
+	return faccessat(fd, ".", X_OK, 0) < 0 ? -errno : 0;
+}
+
 /* Is a link as the last component followed? */
 static bool follows_last(const struct walk *w, bool slash)
 {
@@ -232,7 +251,7 @@ static int run_find_link(struct walk *w, const struct run *r, size_t len)
 		if (n >= 0)
 			return run_follow(w, r, end);
 		if (n != -EINVAL)
-			return walk_real_error(w, (int)n);
+			return look_closer(w, (int)n) ? WALK_MORE : walk_real_error(w, (int)n);
 		if (!tried_last && end < len) {
 			/* the first is none: most often it is the last */
 			size_t before = len;
@@ -325,7 +344,11 @@ static int run_dotdot(struct walk *w, const struct run *r)
 		if (fd == -ELOOP)
 			return run_find_link(w, r, r->len);
 		if (fd < 0)
-			return use_start(w, fd) ? WALK_MORE : walk_real_error(w, fd);
+			return use_start(w, fd) || look_closer(w, fd) ? WALK_MORE : walk_real_error(w, fd);
+		if (look_closer(w, closed_dir(w, fd))) {
+			close(fd);
+			return WALK_MORE;
+		}
 		run_arrive(w, r->len, fd);
 	}
 	w->rest = r->next;
@@ -412,10 +435,11 @@ static int run_end_untouched(struct walk *w, const struct run *r)
 {
 	bool follow = follows_last(w, r->dir);
 	int fd = run_open(w, r, r->len, O_DIRECTORY | (follow ? 0 : O_NOFOLLOW));
+	int closed = fd >= 0 ? closed_dir(w, fd) : fd;
 
 	if (fd >= 0)
 		close(fd);
-	if (fd >= 0 && look_again(w))
+	if ((fd >= 0 && look_again(w)) || look_closer(w, closed))
 		return WALK_MORE;
 	if (fd == -ELOOP)
 		return run_find_link(w, r, r->len);

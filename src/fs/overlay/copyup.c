@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
+#include "base/log.h"
 #include "fs/overlay/internal.h"
 
 #define PIECE (1u << 20)
@@ -67,6 +68,19 @@ static int copy_data(int from, int to, off_t size)
 	return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
+/* What cannot be read, and root of the view changes all the same, begins with another text, or empty. */
+static int begin_unread(struct ovl *o, const struct ovl_node *n, int to)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *path = n->lower_path ? n->lower_path : "";
+	size_t len = 0;
+	int r = o->stand_in ? o->stand_in(path, &text, &len) : -ENOENT;
+
+	if (r < 0)
+		log_info("overlay: /%s is changed, and cannot be read: it is taken to have been empty", path);
+	return r == 0 && len && write(to, text, len) != (ssize_t)len ? -EIO : 0;
+}
+
 static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *name, int flags)
 {
 	_cleanup_fd_ int from = -1, to = -1;
@@ -82,6 +96,8 @@ static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *nam
 	if ((flags & O_TRUNC) || st.st_size == 0)
 		return 0;
 	from = open(fd_path(path, n->lower[0].fd), O_RDONLY | O_CLOEXEC);
+	if (from < 0 && ovl_closed_to_us(o, errno))
+		return begin_unread(o, n, to);
 	if (from < 0)
 		return -errno;
 	return copy_data(from, to, st.st_size);
@@ -117,11 +133,12 @@ static int make_copy(struct ovl *o, const struct ovl_node *n, const char *name, 
 }
 
 /* Those that say what we are do not go along; those that only root may set cannot. */
-static int copy_xattrs(int from, int to)
+static int copy_xattrs(struct ovl *o, int from, int to)
 {
 	char from_path[FD_PATH_MAX], to_path[FD_PATH_MAX];
 	_cleanup_free_ char *names = NULL, *value = NULL;
 	ssize_t len = listxattr(fd_path(from_path, from), NULL, 0), n;
+	int r;
 
 	if (len <= 0)
 		return 0;
@@ -135,10 +152,9 @@ static int copy_xattrs(int from, int to)
 		if (strncmp(p, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0)
 			continue;
 		n = getxattr(from_path, p, value, XATTR_SIZE_MAX);
-		if (n < 0 || setxattr(to_path, p, value, (size_t)n, 0) == 0)
-			continue;
-		if (strncmp(p, "user.", 5) == 0 && errno != EOPNOTSUPP)
-			return -errno;
+		r = n < 0 ? 0 : ovl_xattr_set(o, to_path, p, value, (size_t)n, 0);
+		if (r < 0 && strncmp(p, "user.", 5) == 0 && r != -EOPNOTSUPP)
+			return r;
 	}
 	return 0;
 }
@@ -150,7 +166,7 @@ static int copy_attrs(struct ovl *o, struct ovl_node *n, int to)
 	int r = ovl_getattr_fd(o, n, &attr);
 
 	if (r == 0)
-		r = copy_xattrs(n->lower[0].fd, to);
+		r = copy_xattrs(o, n->lower[0].fd, to);
 	if (r < 0)
 		return r;
 	r = ovl_owner_set(o, to, &attr);

@@ -89,6 +89,16 @@ static int add(struct listing *l, const struct dirent64 *d, bool gone)
 	return 0;
 }
 
+/* Of a folder that cannot be read. */
+static int add_dots(struct listing *l)
+{
+	static const struct dirent64 dots[] = {
+		{ .d_ino = 1, .d_type = DT_DIR, .d_name = "." }, { .d_ino = 1, .d_type = DT_DIR, .d_name = ".." } };
+	int r = add(l, &dots[0], false);
+
+	return r < 0 ? r : add(l, &dots[1], false);
+}
+
 /* Is the entry one that hides, and not one to be shown? */
 static bool hides(struct ovl *o, int dir, const struct dirent64 *d, bool xwhiteouts)
 {
@@ -141,7 +151,7 @@ static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, b
 	if (!buf)
 		return -ENOMEM;
 	if (dir < 0)
-		return -errno;
+		return ovl_closed_to_us(o, errno) ? add_dots(l) : -errno;
 	while ((n = getdents64(dir, buf, DIRENTS_SIZE)) > 0) {
 		for (ssize_t i = 0; i < n;) {
 			struct dirent64 *d = (struct dirent64 *)(buf + i);

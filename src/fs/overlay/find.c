@@ -169,7 +169,7 @@ static int find_lower(struct search *s)
 				break;
 			fd = open_lower(s, i++, &layer, &xwhiteouts);
 		}
-		if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+		if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && !ovl_closed_to_us(s->o, errno))
 			return -errno;
 		r = fd < 0 ? 0 : take_lower(s, fd, layer, xwhiteouts);
 		if (r < 0)

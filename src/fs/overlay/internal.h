@@ -3,6 +3,7 @@
 #ifndef UM_FS_OVERLAY_INTERNAL_H
 #define UM_FS_OVERLAY_INTERNAL_H
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <urcu/hlist.h>
@@ -11,6 +12,7 @@
 
 #define XATTR_OVERLAY "user.overlay."
 #define XATTR_OVERRIDE "user.containers.override_stat"
+#define XATTR_KEPT "user.containers." /* and trusted.NAME or security.NAME */
 #define REDIRECT_MAX 256 /* as the kernel has it */
 
 struct layer {
@@ -65,6 +67,7 @@ struct ovl {
 	dev_t hide_dev;
 	ino_t hide_ino;
 	char *host_root;
+	int (*stand_in)(const char *path, char **ret, size_t *ret_len);
 	struct changed *changed; /* NULL: nobody asks */
 	pthread_mutex_t records; /* base and links; a leaf */
 	int record_dir; /* of the layer; -1: no layer is kept */
@@ -86,6 +89,11 @@ static inline struct ovl_node *ovl_node_of(uint64_t node)
 static inline int ovl_upper(const struct ovl_node *n)
 {
 	return atomic_load(&n->upper);
+}
+/* A guest may be root, to whom nothing is closed: what we may not read of a layer has nothing in it. */
+static inline bool ovl_closed_to_us(const struct ovl *o, int err)
+{
+	return o->as_root && err == EACCES;
 }
 /* The file that is shown. */
 static inline int ovl_top(const struct ovl_node *n)
@@ -112,6 +120,10 @@ void ovl_remove_all(int dir, const char *name);
 bool ovl_override_get(int fd, struct fs_attr *attr);
 /* Sets them on a file of upper, truly as far as that can be. */
 int MUST_CHECK ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr);
+
+/* An attribute of a file of upper, by the name of its descriptor. */
+int MUST_CHECK ovl_xattr_set(
+	struct ovl *o, const char *path, const char *name, const void *value, size_t size, int flags);
 
 /* ---- find.c ---- */
 struct found {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Attributes, and extended attributes by the name of the descriptor, which leads to symbolic links too. */
 #include <fcntl.h>
+#include <linux/limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -116,20 +118,47 @@ static bool is_own(const char *name)
 	       strcmp(name, XATTR_OVERRIDE) == 0;
 }
 
-static ssize_t ovl_getxattr_op(UNUSED struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+/* What only root may set is kept by another name, where the guest may be root and we are not. NULL: it needs none. */
+static const char *kept_as(const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1])
+{
+	if (!o->as_root || (strncmp(name, "trusted.", 8) != 0 && strncmp(name, "security.", 9) != 0) ||
+		snprintf(buf, XATTR_NAME_MAX + 1, XATTR_KEPT "%s", name) > XATTR_NAME_MAX)
+		return NULL;
+	return buf;
+}
+
+/* The name that an attribute is shown by. */
+static const char *shown_as(const struct ovl *o, const char *name)
+{
+	return o->as_root && strncmp(name, XATTR_KEPT, strlen(XATTR_KEPT)) == 0 ? name + strlen(XATTR_KEPT) : name;
+}
+
+int ovl_xattr_set(struct ovl *o, const char *path, const char *name, const void *value, size_t size, int flags)
+{
+	char buf[XATTR_NAME_MAX + 1];
+	const char *kept = kept_as(o, name, buf);
+
+	return setxattr(path, kept ? kept : name, value, size, flags) < 0 ? -errno : 0;
+}
+
+static ssize_t ovl_getxattr_op(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
 	const char *name, void *buf, size_t size)
 {
-	char path[FD_PATH_MAX];
+	char path[FD_PATH_MAX], other[XATTR_NAME_MAX + 1];
+	const char *kept = kept_as(ovl_of(fs), name, other);
 	ssize_t n;
 
 	if (is_own(name))
 		return -ENODATA;
-	n = getxattr(fd_path(path, ovl_top(ovl_node_of(node))), name, buf, size);
+	fd_path(path, ovl_top(ovl_node_of(node)));
+	n = kept ? getxattr(path, kept, buf, size) : -1;
+	if (n < 0 && (!kept || errno == ENODATA))
+		n = getxattr(path, name, buf, size);
 	return n < 0 ? -errno : n;
 }
 
 /* Without those that say what we are. */
-static ssize_t ovl_listxattr(UNUSED struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+static ssize_t ovl_listxattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
 	void *buf, size_t size)
 {
 	_cleanup_free_ char *all = malloc(XATTR_LIST_MAX);
@@ -143,14 +172,15 @@ static ssize_t ovl_listxattr(UNUSED struct fs *fs, UNUSED const struct fs_req *r
 	if (n < 0)
 		return -errno;
 	for (char *p = all; p < all + n; p += strlen(p) + 1) {
-		size_t len = strlen(p) + 1;
+		const char *shown = shown_as(ovl_of(fs), p);
+		size_t len = strlen(shown) + 1;
 
 		if (is_own(p))
 			continue;
 		if (size && used + len > size)
 			return -ERANGE;
 		if (size)
-			memcpy((char *)buf + used, p, len);
+			memcpy((char *)buf + used, shown, len);
 		used += len;
 	}
 	return (ssize_t)used;
@@ -168,25 +198,28 @@ static int ovl_setxattr_op(struct fs *fs, UNUSED const struct fs_req *req, uint6
 	r = ovl_copy_up(ovl_of(fs), n, 0);
 	if (r < 0)
 		return r;
-	return setxattr(fd_path(path, ovl_upper(n)), name, value, size, flags) < 0 ? -errno : 0;
+	return ovl_xattr_set(ovl_of(fs), fd_path(path, ovl_upper(n)), name, value, size, flags);
 }
 
 static int ovl_removexattr(
 	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, const char *name)
 {
 	struct ovl_node *n = ovl_node_of(node);
-	char path[FD_PATH_MAX];
+	char path[FD_PATH_MAX], buf[XATTR_NAME_MAX + 1];
+	const char *kept = kept_as(ovl_of(fs), name, buf);
+	ssize_t there;
 	int r;
 
 	if (is_own(name))
 		return -ENODATA;
 	/* what is not there needs no copy to be removed from */
-	if (getxattr(fd_path(path, ovl_top(n)), name, NULL, 0) < 0)
-		return -errno;
+	there = ovl_getxattr_op(fs, req, node, name, NULL, 0);
+	if (there < 0)
+		return (int)there;
 	r = ovl_copy_up(ovl_of(fs), n, 0);
 	if (r < 0)
 		return r;
-	return removexattr(fd_path(path, ovl_upper(n)), name) < 0 ? -errno : 0;
+	return removexattr(fd_path(path, ovl_upper(n)), kept ? kept : name) < 0 ? -errno : 0;
 }
 
 static int ovl_lookup(struct fs *fs, UNUSED const struct fs_req *req, uint64_t parent,

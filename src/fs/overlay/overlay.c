@@ -514,6 +514,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->redirect = !l->no_redirect;
 	o->owners = l->owners;
 	o->as_root = l->root;
+	o->stand_in = l->stand_in;
 	o->fs.node = &ovl_node_ops;
 	o->fs.file = &ovl_file_ops;
 	o->fs.unmount = ovl_unmount;
@@ -521,7 +522,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.host_fd = ovl_host_fd;
 	o->fs.host_prepare = ovl_host_prepare;
 	o->fs.type = "overlay";
-	atomic_init(&o->fs.flags, FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY));
+	atomic_init(&o->fs.flags, FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |
+					   (l->owners ? FS_KEEPS_OWNERS : 0));
 	r = open_layers(o, l, root, ret_message);
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;
