@@ -309,22 +309,9 @@ int rundir_find(const char *name, char **ret)
 	return 0;
 }
 
-static pid_t parent_of(pid_t pid)
-{
-	char path[40];
-	_cleanup_free_ char *stat = NULL;
-	const char *after;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (read_file(path, 4096, &stat, NULL) < 0)
-		return 0;
-	after = strrchr(stat, ')');
-	return after && strlen(after) > 4 ? atoi(after + 4) : 0;
-}
-
 int rundir_find_own(char **ret)
 {
-	for (pid_t pid = getppid(); pid > 1; pid = parent_of(pid)) {
+	for (pid_t pid = getppid(); pid > 1; pid = process_parent(pid)) {
 		char id[16];
 
 		snprintf(id, sizeof(id), "%d", (int)pid);

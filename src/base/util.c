@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *fd_path(char buf[FD_PATH_MAX], int fd)
 {
@@ -104,4 +105,17 @@ char unescape_next(const char **s)
 
 	*s += is_octal(p) ? 4 : 1;
 	return *s - p == 4 ? (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0')) : *p;
+}
+
+pid_t process_parent(pid_t pid)
+{
+	char path[40];
+	_cleanup_free_ char *stat = NULL;
+	const char *after;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (read_file(path, 4096, &stat, NULL) < 0)
+		return 0;
+	after = strrchr(stat, ')');
+	return after && strlen(after) > 4 ? atoi(after + 4) : 0;
 }

@@ -81,4 +81,7 @@ char unescape_next(const char **s);
 /* A malloc'ed printf, NULL when out of memory. */
 char *str_printf(const char *fmt, ...) PRINTF(1, 2);
 
+/* The parent of a process; 0 where it is gone. */
+pid_t process_parent(pid_t pid);
+
 #endif

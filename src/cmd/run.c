@@ -25,6 +25,7 @@
 #include "engine/front.h"
 #include "net/net.h"
 #include "sys/mountsrv.h"
+#include "sys/networks.h"
 #include "sys/setup.h"
 #include "sys/table.h"
 #include "sys/trace.h"
@@ -262,7 +263,7 @@ static int make_mounts(struct run *r)
 }
 
 struct search {
-	pid_t launcher, net; /* not looked at */
+	const struct um *um; /* whose own processes are not looked at */
 	bool service; /* what is looked for */
 	bool found;
 };
@@ -272,14 +273,13 @@ static void search_child(pid_t pid, void *arg)
 	struct search *s = arg;
 	struct task_mark m;
 
-	if (pid != s->launcher && pid != s->net && task_mark_get(pid, &m) == 0 && m.service == s->service)
+	if (pid != engine_launcher_pid(s->um->engine) && !network_process(s->um, pid) && task_mark_get(pid, &m) == 0 && m.service == s->service)
 		s->found = true;
 }
 
 static bool children_left(struct run *r, bool service)
 {
-	struct search s = { .launcher = engine_launcher_pid(r->um.engine), .service = service,
-		.net = r->um.net ? net_pid(r->um.net) : 0 };
+	struct search s = { .um = &r->um, .service = service };
 
 	each_child(search_child, &s);
 	return s.found;
@@ -511,7 +511,7 @@ static void tear_down(struct run *r)
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);
 	}
-	net_free(take_ptr(&r->um.net)); /* no worker asks for it any more */
+	net_put(take_ptr(&r->um.net)); /* no worker asks for it any more */
 	um_release(&r->um);
 	cow_end(&r->cow);
 	trace_free(r->um.trace);

@@ -59,13 +59,20 @@ int MUST_CHECK engine_launcher_settle(struct engine *e);
  * launcher marks itself before its exec, so sys/limits.c lets a value with this magic pass. */
 #define TASK_MARK_MAGIC 0x7576000000000000ull
 #define TASK_MARK_MASK 0xffff000000000000ull
+#define TASK_MARK_SPACE_MAX 0xfff
 struct task_mark {
 	bool service;
 	bool undumpable; /* PR_SET_DUMPABLE 0 was asked for: sys/dumpable.h */
-	uint32_t identity;
+	uint16_t identity;
+	uint16_t network; /* an index of sys/networks.c, */
+	uint16_t space;	  /* one of view/space.h: both at most TASK_MARK_SPACE_MAX */
 };
 int MUST_CHECK task_mark_get(pid_t pid, struct task_mark *ret);
 int MUST_CHECK task_mark_set(pid_t pid, const struct task_mark *m);
+/* Calls fn for each process that has one. */
+void task_mark_each(void (*fn)(pid_t pid, const struct task_mark *m, void *arg), void *arg);
+/* Is this task one of the view's: a descendant of ours? */
+bool task_is_ours(pid_t pid);
 /* A process that became a server, and what it has started (sshfs its ssh): services from now on. */
 int MUST_CHECK task_mark_service_tree(pid_t pid);
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/engine.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
 #define MARK_SERVICE (1ull << 40)
 #define MARK_UNDUMPABLE (1ull << 41)
+#define MARK_NETWORK_SHIFT 16
+#define MARK_SPACE_SHIFT 28
 #define RLIMIT_LOCKS_ ((enum __rlimit_resource)10) /* some libc headers hide the name */
 #define MAX_TREE 4096
+#define MAX_DEPTH 128
 
 int task_mark_get(pid_t pid, struct task_mark *ret)
 {
@@ -20,7 +24,9 @@ int task_mark_get(pid_t pid, struct task_mark *ret)
 	if ((rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC) {
 		ret->service = rl.rlim_cur & MARK_SERVICE;
 		ret->undumpable = rl.rlim_cur & MARK_UNDUMPABLE;
-		ret->identity = (uint32_t)rl.rlim_cur;
+		ret->identity = (uint16_t)rl.rlim_cur;
+		ret->network = (rl.rlim_cur >> MARK_NETWORK_SHIFT) & TASK_MARK_SPACE_MAX;
+		ret->space = (rl.rlim_cur >> MARK_SPACE_SHIFT) & TASK_MARK_SPACE_MAX;
 	}
 	return 0;
 }
@@ -32,10 +38,40 @@ int task_mark_set(pid_t pid, const struct task_mark *m)
 	if (prlimit(pid, RLIMIT_LOCKS_, NULL, &rl) < 0)
 		return -errno;
 	rl.rlim_cur = TASK_MARK_MAGIC | (m->service ? MARK_SERVICE : 0) |
-		      (m->undumpable ? MARK_UNDUMPABLE : 0) | m->identity;
+		      (m->undumpable ? MARK_UNDUMPABLE : 0) |
+		      (uint64_t)m->network << MARK_NETWORK_SHIFT |
+		      (uint64_t)m->space << MARK_SPACE_SHIFT | m->identity;
 	if (rl.rlim_cur > rl.rlim_max)
 		return -EPERM;
 	return prlimit(pid, RLIMIT_LOCKS_, &rl, NULL) < 0 ? -errno : 0;
+}
+
+bool task_is_ours(pid_t pid)
+{
+	pid_t self = getpid();
+
+	for (int depth = 0; depth < MAX_DEPTH && pid > 1; depth++) {
+		if (pid == self)
+			return true;
+		pid = process_parent(pid);
+	}
+	return false;
+}
+
+void task_mark_each(void (*fn)(pid_t pid, const struct task_mark *m, void *arg), void *arg)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *de;
+	struct task_mark m;
+
+	while (dir && (de = readdir(dir))) {
+		pid_t pid = atoi(de->d_name);
+
+		if (pid > 0 && task_mark_get(pid, &m) == 0)
+			fn(pid, &m, arg);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 /* Appends the children of one process (of all its threads' together: the kernel lists them by

@@ -14,20 +14,30 @@
 struct net;
 
 /*
- * Starts it with the interfaces of the specs (net/spec.h; NULL-terminated). 0; or -errno and *ret_message
- * (malloc'ed, may be NULL): what the user is to know.
+ * Starts one with the interfaces of the specs (net/spec.h; NULL-terminated). 0 and a reference; or -errno and
+ * *ret_message (malloc'ed, may be NULL): what the user is to know.
  */
 int MUST_CHECK net_start(char *const specs[], struct net **ret, char **ret_message);
-/* Ends it; what has a socket of it keeps the network alive, without its links. NULL is fine. */
-void net_free(struct net *n);
-/* Its process, a child of the caller. */
+/* A network of kind "none" in the same process, whose interfaces can be moved to and from those there. */
+int MUST_CHECK net_new_beside(struct net *of, struct net **ret);
+struct net *net_get(struct net *n);
+/* The last one ends it; what has a socket of it keeps the network alive, without its links. NULL is fine. */
+void net_put(struct net *n);
+static inline void net_cleanup(struct net **n)
+{
+	net_put(*n);
+}
+#define _cleanup_net_ _cleanup_(net_cleanup)
+/* Its process, a child of the caller; several may share it. */
 pid_t net_pid(const struct net *n);
+/* The number of its namespace, as stat(2) of /proc/PID/ns/net has it. */
+ino_t net_ino(const struct net *n);
 
 /* socket(2) there: a descriptor, or -errno; -ENETDOWN when the process is gone. */
 int MUST_CHECK net_socket(struct net *n, int domain, int type, int protocol);
 /* socketpair(2) there: 0 or -errno. */
 int MUST_CHECK net_socketpair(struct net *n, int domain, int type, int protocol, int ret[2]);
-/* open(2) there of a file that a network has: below /proc/net, /proc/sys/net, /sys. */
+/* open(2) there of a file that a network has: below /proc/net, /proc/sys/net, /sys; /proc/self/ns/net. */
 int MUST_CHECK net_open(struct net *n, const char *path, int flags);
 
 /* Are abstract AF_UNIX names the view's own: do such sockets come from there as well? */

@@ -16,10 +16,13 @@ enum net_op {
 	NET_OP_SOCKET,	   /* socket(a, b, c): `count` descriptors, or fewer */
 	NET_OP_SOCKETPAIR, /* socketpair(a, b, c): two */
 	NET_OP_OPEN,	   /* open(path, a): one */
+	NET_OP_NEW,	   /* a network with loopback alone: its number is the answer's value */
+	NET_OP_DROP,	   /* nobody will ask for network `net` any more */
 };
 
 struct net_request {
 	uint32_t op;
+	uint32_t net; /* in which of its networks; 0 is that of its specs */
 	int32_t a, b, c;
 	uint32_t count; /* NET_OP_SOCKET; at most FDMSG_MAX_FDS */
 	char path[PATH_MAX]; /* NUL-terminated; what is behind need not be sent */
@@ -28,6 +31,7 @@ struct net_request {
 /* With the descriptors when err is 0. */
 struct net_reply {
 	int32_t err; /* 0 or -errno */
+	uint32_t value;
 };
 
 /* The first message of umview-net: the network is there (err 0), or text says to the user why not. */

@@ -5,6 +5,7 @@
 #include <linux/falloc.h>
 
 #include "engine/abi.h"
+#include "sys/networks.h"
 #include "sys/fd.h"
 
 static int sync_dir(struct vfd *v, bool datasync)
@@ -212,7 +213,7 @@ enum verdict sys_io_submit(struct call *c)
 
 enum verdict sys_io_uring_setup(struct call *c)
 {
-	return view_has_mounts(&c->um->view) || files_any(c->um->files) || c->um->net ?
+	return view_has_mounts(&c->um->view) || files_any(c->um->files) || networks_any(c->um) ?
 		call_return(c, -ENOSYS) :
 		CONTINUE;
 }

@@ -154,7 +154,7 @@ int ids_change(struct call *c, int (*fn)(struct identity *id, void *arg), void *
 	if (r == 0) {
 		r = intern(ids, &id);
 		if (r >= 0 && (uint32_t)r != m.identity) {
-			m.identity = (uint32_t)r;
+			m.identity = (uint16_t)r;
 			r = task_mark_set(c->tid, &m);
 		}
 	}

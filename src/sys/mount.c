@@ -17,8 +17,10 @@
 #include "sys/ids.h"
 #include "sys/mountint.h"
 #include "sys/mountsrv.h"
+#include "sys/netns.h"
 #include "sys/table.h"
 #include "view/elsewhere.h"
+#include "view/space.h"
 
 #define MOUNT_DATA_MAX 4096
 #define MOUNT_FLAGS                                                                                \
@@ -54,6 +56,10 @@ int mount_where(struct call *c, int dirfd, const char *word, unsigned flags, str
 
 bool mount_is_foreign(struct call *c, const struct mount *m)
 {
+	ino_t space = space_of(&c->um->view, c->tid);
+
+	if (space && m->ns != space)
+		return true;
 	return is_elsewhere(&c->um->view, c->tid) && m->ns != elsewhere_ns(&c->um->view, c->tid);
 }
 
@@ -346,7 +352,8 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 	else if (p.kind != PATH_VIRTUAL && (flags & MS_REMOUNT))
 		*ret = CONTINUE;
 	else if (p.kind != PATH_VIRTUAL)
-		*ret = flags & MS_PROPAGATION ? CONTINUE : bind_real(c, &p, target, flags);
+		*ret = !(flags & MS_PROPAGATION) ? bind_real(c, &p, target, flags) :
+		       space_of(&c->um->view, c->tid) ? call_return(c, 0) : CONTINUE;
 	else if (flags & MS_REMOUNT)
 		*ret = call_return(c, do_remount(c, &p, flags));
 	else if (flags & MS_PROPAGATION)
@@ -429,6 +436,8 @@ enum verdict sys_mount(struct call *c)
 	snprintf(c->what, sizeof(c->what), "%s %.120s", type, target);
 	if (c->args[0] && guest_read_str(c, call_addr(c, 0), source, PATH_MAX) < 0)
 		return CONTINUE;
+	if (netns_mount(c, source, target, type, flags, &r))
+		return call_return(c, r);
 	if (change_existing(c, flags, source, target, &v))
 		return v;
 	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)

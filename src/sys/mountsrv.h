@@ -39,6 +39,9 @@ int MUST_CHECK um_mount(
  * point of the view, -EBUSY, or what writing back failed with. */
 int MUST_CHECK um_umount(struct um *um, struct call *c, const char *target, int flags);
 
+/* The mounts of a mount namespace that has ended (view/space.h), as umount -l. */
+void um_umount_space(struct um *um, ino_t ns);
+
 /* The end of the view: unmounts all, newest first, waits for the servers at most until
  * deadline_ns (monotonic). progress (may be NULL) is told each target before it is waited for. */
 void um_umount_all(struct um *um, uint64_t deadline_ns,

@@ -12,6 +12,7 @@
 #include "sys/procfile.h"
 #include "view/elsewhere.h"
 #include "view/mountinfo.h"
+#include "view/space.h"
 
 #define TABLE_MAX (16u << 20)
 
@@ -189,6 +190,7 @@ static void put_mount(struct text *t, struct mount *m, const char *target)
 static int put_all(struct text *t)
 {
 	bool elsewhere = is_elsewhere(t->view, t->tid);
+	ino_t space = space_of(t->view, t->tid);
 
 	view_each_mount(t->view, count, t);
 	t->mounts = calloc(t->size + 1, sizeof(*t->mounts));
@@ -201,7 +203,7 @@ static int put_all(struct text *t)
 
 		if (elsewhere)
 			name = elsewhere_name(t->view, t->tid, t->host, m);
-		if (elsewhere ? name != NULL : !m->ns)
+		if (elsewhere ? name != NULL : space_sees(t->view, space, m))
 			put_mount(t, m, name ? name : m->target);
 		mount_put(m);
 	}

@@ -10,6 +10,7 @@
 
 #include "sys/at.h"
 #include "sys/attrs.h"
+#include "sys/netns.h"
 #include "sys/table.h"
 #include "view/acl.h"
 
@@ -62,6 +63,8 @@ static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 	_cleanup_inode_ struct inode *made = NULL;
 	int r;
 
+	if (netns_mkdir(c, arg, &r))
+		return call_return(c, r);
 	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | AT_CHANGES))
 		return a.verdict;
 	mode &= 01777;

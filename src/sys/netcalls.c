@@ -15,14 +15,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "engine/engine.h"
 #include "net/net.h"
 #include "sys/ids.h"
+#include "sys/networks.h"
+#include "sys/procname.h"
 #include "sys/table.h"
 #include "view/mountinfo.h"
 #include "view/path.h"
 
-/* Does the guest have what root has in the view's network? The user who started the view does. */
-static bool net_capable(struct call *c, int cap)
+bool net_capable(struct call *c, int cap)
 {
 	struct fs_req req;
 
@@ -32,24 +34,29 @@ static bool net_capable(struct call *c, int cap)
 	return req.uid == geteuid();
 }
 
-/* Is the guest in the network namespace that we are in too, which is the one to be replaced? */
-static bool in_our_namespace(struct call *c)
+/* Is a process of the view in our network namespace, as far as the kernel knows: the one to be replaced? */
+static bool in_our_namespace(struct call *c, pid_t pid)
 {
 	struct stat ours, its;
 	char path[64];
 
 	if (!atomic_load(&c->um->view.exotic))
 		return true;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", c->tid);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	return stat("/proc/self/ns/net", &ours) < 0 || stat(path, &its) < 0 || ours.st_ino == its.st_ino;
 }
 
-/* Where a socket comes from: 1 the view's network, 0 the kernel as the guest asks, -errno. */
-static int socket_source(struct call *c, int domain, int type)
+/* The network that a socket comes from: 1 and a reference; 0: from the kernel as the guest asks; -errno. */
+static int socket_source(struct call *c, int domain, int type, struct net **ret)
 {
-	struct net *n = c->um->net;
+	int r;
 
-	if (!n || (domain == AF_UNIX && !net_abstract_private(n)) || !in_our_namespace(c))
+	if (!networks_any(c->um) || !in_our_namespace(c, c->tid))
+		return 0;
+	r = network_of(c->um, c->tid, ret);
+	if (r < 0 || !*ret)
+		return r;
+	if (domain == AF_UNIX && !net_abstract_private(*ret))
 		return 0;
 	switch (domain) {
 	case AF_UNIX:
@@ -68,12 +75,14 @@ static int socket_source(struct call *c, int domain, int type)
 
 enum verdict sys_socket(struct call *c)
 {
-	int domain = (int)c->args[0], type = (int)c->args[1], r = socket_source(c, domain, type);
+	int domain = (int)c->args[0], type = (int)c->args[1];
+	_cleanup_net_ struct net *n = NULL;
 	_cleanup_fd_ int fd = -1;
+	int r = socket_source(c, domain, type, &n);
 
 	if (r <= 0)
 		return r < 0 ? call_return(c, r) : CONTINUE;
-	fd = net_socket(c->um->net, domain, type, (int)c->args[2]);
+	fd = net_socket(n, domain, type, (int)c->args[2]);
 	if (fd < 0)
 		return call_return(c, fd);
 	return guestfd_answer(c, fd, type & SOCK_CLOEXEC ? O_CLOEXEC : 0, ZONE_LOWEST);
@@ -82,12 +91,13 @@ enum verdict sys_socket(struct call *c)
 /* A pair could be told abstract names as well (sendto(2)). */
 enum verdict sys_socketpair(struct call *c)
 {
-	int domain = (int)c->args[0], type = (int)c->args[1], r = socket_source(c, domain, type);
-	int ours[2], theirs[2] = { -1, -1 };
+	int domain = (int)c->args[0], type = (int)c->args[1];
+	_cleanup_net_ struct net *n = NULL;
+	int ours[2], theirs[2] = { -1, -1 }, r = socket_source(c, domain, type, &n);
 
 	if (r <= 0)
 		return r < 0 ? call_return(c, r) : CONTINUE;
-	r = net_socketpair(c->um->net, domain, type, (int)c->args[2], ours);
+	r = net_socketpair(n, domain, type, (int)c->args[2], ours);
 	if (r < 0)
 		return call_return(c, r);
 	for (int i = 0; i < 2 && r >= 0; i++)
@@ -99,56 +109,107 @@ enum verdict sys_socketpair(struct call *c)
 
 /* ---- files ---- */
 
-/* /proc/PID/net and /proc/PID/task/TID/net of a process of the view. */
-static const char *below_process(const char *path)
-{
-	const char *p = path + strlen("/proc/");
+#define NAMESPACE "/proc/self/ns/net"
 
-	p += strcspn(p, "/");
-	if (strncmp(p, "/task/", 6) == 0) {
-		p += 6;
-		p += strcspn(p, "/");
+/* The part of a path of /proc that is below its process; *pid: which. NULL: it is of none that is here. */
+static const char *below_process(struct call *c, const char *path, pid_t *pid)
+{
+	const char *p = path_below(path, "/proc"), *rest;
+
+	if (!p || !*p++)
+		return NULL;
+	rest = p + strcspn(p, "/");
+	if (strncmp(p, "self/", 5) != 0 && strncmp(p, "thread-self/", 12) != 0) {
+		*pid = special_pid(c, p);
+		if (*pid <= 0 || !task_is_ours(*pid))
+			return NULL;
 	}
-	return path_below(p, "/net");
+	if (strncmp(rest, "/task/", 6) == 0) {
+		rest += 6;
+		rest += strcspn(rest, "/");
+	}
+	return rest;
 }
 
-bool netfile_name(struct call *c, const char *path, char *ret, size_t size)
+bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, size_t size)
 {
 	static const char *const folders[] = { "/proc/sys/net", "/sys/class/net", "/sys/devices/virtual/net" };
-	const char *rest;
+	_cleanup_net_ struct net *n = NULL;
+	pid_t pid = c->tid;
+	const char *name = NULL, *net, *rest;
 
-	if (!c->um->net || !in_our_namespace(c))
+	if (!networks_any(c->um))
 		return false;
-	if (strcmp(path, "/etc/resolv.conf") == 0 && net_resolv(c->um->net)) {
-		snprintf(ret, size, "%s", path);
-		return true;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		if (path_below(path, folders[i]))
-			return snprintf(ret, size, "%s", path) < (int)size;
-	}
-	rest = path_below(path, "/proc/net");
-	if (!rest && strncmp(path, "/proc/", 6) == 0)
-		rest = below_process(path);
-	return rest && snprintf(ret, size, "/proc/self/net%s", rest) < (int)size;
+	for (size_t i = 0; i < ARRAY_SIZE(folders) && !name; i++)
+		name = path_below(path, folders[i]) ? path : NULL;
+	if (strcmp(path, "/etc/resolv.conf") == 0)
+		name = path;
+	net = path_below(path, "/proc/net");
+	rest = name || net ? NULL : below_process(c, path, &pid);
+	if (rest && strcmp(rest, "/ns/net") == 0)
+		name = NAMESPACE;
+	else if (rest)
+		net = path_below(rest, "/net");
+	if ((!name && !net) || !in_our_namespace(c, pid) || network_of(c->um, pid, &n) < 0 || !n)
+		return false;
+	if (name == path && name[1] == 'e' && !net_resolv(n))
+		return false;
+	*ret_pid = pid;
+	if (name)
+		return snprintf(ret, size, "%s", name) < (int)size;
+	return snprintf(ret, size, "/proc/self/net%s", net) < (int)size;
 }
 
-int netfile_open(struct call *c, const char *path, int flags)
+int netfile_open(struct call *c, pid_t pid, const char *path, int flags)
 {
+	_cleanup_net_ struct net *n = NULL;
+	int r = network_of(c->um, pid, &n);
+
+	if (r < 0 || !n)
+		return r < 0 ? r : -ESRCH;
 	if ((flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH) && !net_capable(c, CAP_NET_ADMIN))
 		return -EACCES;
-	return net_open(c->um->net, path, flags & ~(O_CREAT | O_TRUNC | O_CLOEXEC));
+	return net_open(n, path, flags & ~(O_CREAT | O_TRUNC | O_CLOEXEC));
 }
 
-bool net_hides_socket(const struct um *um, const char *path)
+bool netfile_is_namespace(const char *path)
+{
+	return strcmp(path, NAMESPACE) == 0;
+}
+
+ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size)
+{
+	_cleanup_net_ struct net *n = NULL;
+	int r = network_of(c->um, pid, &n);
+	char text[64];
+	size_t len;
+
+	if (r < 0 || !n)
+		return r < 0 ? r : -ESRCH;
+	len = (size_t)snprintf(text, sizeof(text), "net:[%llu]", (unsigned long long)net_ino(n));
+	len = len < size ? len : size;
+	memcpy(buf, text, len);
+	return (ssize_t)len;
+}
+
+char *netfile_resolv(struct call *c)
+{
+	_cleanup_net_ struct net *n = NULL;
+
+	return network_of(c->um, c->tid, &n) == 0 && n && net_resolv(n) ? strdup(net_resolv(n)) : NULL;
+}
+
+bool net_hides_socket(struct call *c, const char *path)
 {
 	static const char *const resolvers[] = { "/run/nscd/socket", "/var/run/nscd/socket",
 		"/run/systemd/resolve/io.systemd.Resolve", "/run/avahi-daemon/socket",
 		"/var/run/avahi-daemon/socket" };
 
-	for (size_t i = 0; um->net && i < ARRAY_SIZE(resolvers); i++) {
+	_cleanup_net_ struct net *n = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(resolvers); i++) {
 		if (strcmp(path, resolvers[i]) == 0)
-			return true;
+			return networks_any(c->um) && network_of(c->um, c->tid, &n) == 0 && n;
 	}
 	return false;
 }

@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 #include "dev/loop/loop.h"
+#include "engine/engine.h"
 #include "engine/nr.h"
 #include "fs/fuse/dev.h"
 #include "net/net.h"
@@ -25,27 +26,6 @@
 #include "view/elsewhere.h"
 
 #define FDINFO_MAX (1u << 20)
-
-/* Is this task one of the view's: a descendant of ours? Others have the host's tables. */
-static bool in_view(pid_t pid)
-{
-	pid_t self = getpid();
-
-	for (int depth = 0; depth < 128 && pid > 1; depth++) {
-		_cleanup_free_ char *stat = NULL;
-		char path[64], *p;
-
-		if (pid == self)
-			return true;
-		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-		if (read_file(path, 4096, &stat, NULL) < 0)
-			return false;
-		p = strrchr(stat, ')');
-		if (!p || sscanf(p + 1, " %*c %d", &pid) != 1)
-			return false;
-	}
-	return false;
-}
 
 /* Answers with a file of this content, which the guest can only read. */
 static enum verdict answer_text(
@@ -77,7 +57,7 @@ static bool open_table(struct call *c, const struct special *s, int flags, enum 
 	size_t len = 0;
 	int r;
 
-	if ((flags & O_PATH) || !view_has_mounts(&c->um->view) || !in_view(s->pid))
+	if ((flags & O_PATH) || !view_has_mounts(&c->um->view) || !task_is_ours(s->pid))
 		return false;
 	r = mounttable_text(c->um, s->pid, s->table, &text, &len);
 	*ret = r < 0 ? call_return(c, r) : answer_text(c, "mounts", text, len, flags);
@@ -90,7 +70,7 @@ static bool open_status(struct call *c, const struct special *s, int flags, enum
 	size_t len = 0;
 	int r;
 
-	if ((flags & O_PATH) || !c->um->ids || !in_view(s->pid))
+	if ((flags & O_PATH) || !c->um->ids || !task_is_ours(s->pid))
 		return false;
 	r = ids_status_text(c->um->ids, s->pid, &text, &len);
 	*ret = r < 0 ? call_return(c, r) : answer_text(c, "status", text, len, flags);
@@ -103,7 +83,7 @@ static bool open_maps(struct call *c, const struct special *s, int flags, enum v
 	size_t len = 0;
 	int r;
 
-	if ((flags & O_PATH) || !view_has_mounts(&c->um->view) || !in_view(s->pid))
+	if ((flags & O_PATH) || !view_has_mounts(&c->um->view) || !task_is_ours(s->pid))
 		return false;
 	r = maps_text(c->um, s->pid, s->num ? "smaps" : "maps", &text, &len);
 	if (r == 0)
@@ -155,33 +135,40 @@ static bool open_shadow(struct call *c, const char *path, int flags, enum verdic
 }
 
 /* A file that each network has its own of. */
-static enum verdict open_net(struct call *c, const char *name, int flags)
+static enum verdict open_net(struct call *c, const struct special *s, int flags)
 {
+	const bool resolv = strncmp(s->rest, "/etc/", 5) == 0 && !(flags & O_PATH);
+	_cleanup_free_ char *text = resolv ? netfile_resolv(c) : NULL;
 	_cleanup_fd_ int fd = -1;
-	const char *resolv = net_resolv(c->um->net);
 
-	if (strncmp(name, "/etc/", 5) == 0 && !(flags & O_PATH))
-		return answer_text(c, "resolv.conf", resolv, strlen(resolv), flags);
-	fd = netfile_open(c, name, flags);
+	if (text)
+		return answer_text(c, "resolv.conf", text, strlen(text), flags);
+	fd = netfile_open(c, s->pid, s->rest, flags);
 	return fd < 0 ? call_return(c, fd) : guestfd_answer(c, fd, flags & O_CLOEXEC, ZONE_LOWEST);
 }
 
-static void stat_net(struct call *c, const char *name, bool follow, struct stat *ret)
+static void stat_net(struct call *c, const struct special *s, bool follow, struct stat *ret)
 {
-	_cleanup_fd_ int fd = netfile_open(c, name, O_PATH | (follow ? 0 : O_NOFOLLOW));
-	const char *resolv = net_resolv(c->um->net);
+	_cleanup_fd_ int fd = netfile_open(c, s->pid, s->rest, O_PATH | (follow ? 0 : O_NOFOLLOW));
+	_cleanup_free_ char *resolv = strncmp(s->rest, "/etc/", 5) == 0 ? netfile_resolv(c) : NULL;
 
 	if (fd < 0 || fstat(fd, ret) < 0)
 		ret->st_mode = 0;
-	else if (strncmp(name, "/etc/", 5) == 0 && S_ISREG(ret->st_mode))
+	else if (resolv && S_ISREG(ret->st_mode))
 		ret->st_size = (off_t)strlen(resolv);
 }
 
 /* The text of a symbolic link; 0 where it is none. */
-static ssize_t readlink_net(struct call *c, const char *name, char *buf, size_t size)
+static ssize_t readlink_net(struct call *c, const struct special *s, char *buf, size_t size)
 {
-	_cleanup_fd_ int fd = netfile_open(c, name, O_PATH | O_NOFOLLOW);
-	ssize_t n = fd < 0 ? fd : readlinkat(fd, "", buf, size);
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	/* the kernel would tell of the process that opened it, and when it is read */
+	if (netfile_is_namespace(s->rest))
+		return netfile_namespace(c, s->pid, buf, size);
+	fd = netfile_open(c, s->pid, s->rest, O_PATH | O_NOFOLLOW);
+	n = fd < 0 ? fd : readlinkat(fd, "", buf, size);
 
 	return fd < 0 ? fd : n < 0 ? (errno == ENOENT ? -EINVAL : -errno) : n;
 }
@@ -229,7 +216,7 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 		*ret = runmount_open(c, s.rest, flags);
 		return true;
 	case SPECIAL_NET:
-		*ret = open_net(c, s.rest, flags);
+		*ret = open_net(c, &s, flags);
 		return true;
 	case SPECIAL_LINK:
 	case SPECIAL_NONE:
@@ -282,7 +269,7 @@ bool procfile_stat(struct call *c, int dirfd, const char *word, bool follow, str
 		ret->st_size = n > 0 ? 4096 : 0;
 		return true;
 	case SPECIAL_NET:
-		stat_net(c, s.rest, follow, ret);
+		stat_net(c, &s, follow, ret);
 		return true;
 	case SPECIAL_RUN:
 		if (runmount_stat(c->um, s.rest, ret) < 0)
@@ -354,7 +341,7 @@ ssize_t procfile_readlink(struct call *c, int dirfd, const char *word, char *buf
 	if (!special_parse(c, dirfd, word, &s))
 		return 0;
 	if (s.kind == SPECIAL_NET)
-		return readlink_net(c, s.rest, buf, size);
+		return readlink_net(c, &s, buf, size);
 	if (s.kind != SPECIAL_LINK)
 		return 0;
 	r = link_target(c, &s, &target);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Names that lead to something the view itself makes up, whatever lies on the host's disk:
- * /proc/PID/{mounts,mountinfo,mountstats,status}, /dev/fuse, with --root /dev/loop*, and with --net
+ * /proc/PID/{mounts,mountinfo,mountstats,status}, /dev/fuse, with --root /dev/loop*, and
  * what each network has its own of.
  * The path handlers ask here first, before path_resolve(), with the word as they read it.
  */
@@ -10,20 +10,20 @@
 
 #include <fcntl.h>
 
-#include "sys/um.h"
+#include "sys/networks.h"
 
 /* May an open with these flags, while nothing is mounted, still be of a made-up file? If not, the
  * handler CONTINUEs without reading the path. (/dev/fuse is opened O_RDWR.) */
 static inline bool procfile_maybe(const struct call *c, int flags)
 {
-	return view_has_mounts(&c->um->view) || c->um->ids || c->um->net ||
+	return view_has_mounts(&c->um->view) || c->um->ids || networks_any(c->um) ||
 	       ((flags & O_ACCMODE) == O_RDWR && !(flags & (O_CREAT | O_PATH)));
 }
 
 /* The same for calls that open nothing. */
 static inline bool procfile_maybe_stat(const struct call *c)
 {
-	return view_has_mounts(&c->um->view) || c->um->ids || c->um->net;
+	return view_has_mounts(&c->um->view) || c->um->ids || networks_any(c->um);
 }
 
 /* open, openat, openat2 of a made-up file: true and *ret is the verdict, the call being answered;

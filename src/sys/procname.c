@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 
 #include "sys/netcalls.h"
+#include "sys/networks.h"
 
 #define NS_GET_PID_FROM_PIDNS_ _IOR(0xb7, 0x6, int)
 
@@ -31,7 +32,7 @@ static bool last_is_special(const char *word, const struct um *um)
 	}
 	if (*last && last[strspn(last, "0123456789abcdef-")] == '\0')
 		return true; /* a descriptor, or the addresses of a mapping */
-	if (um->net && (strstr(word, "net") || strcmp(last, "resolv.conf") == 0))
+	if (networks_any(um) && (strstr(word, "net") || strcmp(last, "resolv.conf") == 0))
 		return true;
 	if (!um->ids)
 		return false;
@@ -106,8 +107,7 @@ static char *make_absolute(struct call *c, int dirfd, const char *word)
 	return path;
 }
 
-/* A process by the number that the guest has read in its /proc: 0 if there is none. */
-static pid_t pid_of(struct call *c, const char *digits)
+pid_t special_pid(struct call *c, const char *digits)
 {
 	_cleanup_fd_ int ns = -1;
 	struct stat ours, its;
@@ -163,14 +163,14 @@ static bool parse_proc(struct call *c, const char *p, struct special *s)
 	else if (strcmp(first, "thread-self") == 0)
 		s->pid = c->tid;
 	else if (all_digits(first))
-		s->pid = pid_of(c, first);
+		s->pid = special_pid(c, first);
 	else
 		return false;
 	if (*p++ != '/' || s->pid <= 0)
 		return false;
 	process = s->pid;
 	if (strncmp(p, "task/", 5) == 0) {
-		s->pid = pid_of(c, p + 5);
+		s->pid = special_pid(c, p + 5);
 		p = strchr(p + 5, '/');
 		if (!p++ || s->pid <= 0)
 			return false;
@@ -263,7 +263,7 @@ bool special_parse(struct call *c, int dirfd, const char *word, struct special *
 	path = make_absolute(c, dirfd, word);
 	if (!path)
 		return false;
-	if (netfile_name(c, path, s->rest, sizeof(s->rest))) {
+	if (netfile_name(c, path, &s->pid, s->rest, sizeof(s->rest))) {
 		s->kind = SPECIAL_NET;
 		return true;
 	}

@@ -55,7 +55,7 @@ static int mount_anew(struct um *um, struct call *c, const struct again *a, unsi
 		log_warn("%s is not mounted again: %s", a->target, message ? message : strerror(-r));
 		return r;
 	}
-	m = view_mount_at(&um->view, a->target);
+	m = view_mount_at(&um->view, 0, a->target);
 	/* its image cannot be written to */
 	return m && (atomic_load(&m->fs->flags) & FS_READ_ONLY) ? -EACCES : 0;
 }
@@ -74,7 +74,7 @@ static int swap(struct um *um, struct call *c, const struct again *a, unsigned l
 
 int remount_writable(struct call *c, struct mount *m, unsigned long flags)
 {
-	_cleanup_mount_ struct mount *top = view_mount_at(&c->um->view, m->target);
+	_cleanup_mount_ struct mount *top = view_mount_at(&c->um->view, m->ns, m->target);
 	_cleanup_(again_release) struct again a = { .loop = -1 };
 	struct um *um = c->um;
 	int r;

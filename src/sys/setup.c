@@ -5,6 +5,7 @@
 #include "sys/carry.h"
 #include "sys/ids.h"
 #include "sys/mountsrv.h"
+#include "sys/networks.h"
 #include "view/watch.h"
 
 #define FILES_END_NS (10 * NSEC_PER_SEC)
@@ -22,6 +23,8 @@ int um_init(struct um *um, bool root)
 	r = files_new(&um->view, um->rundir, &um->files);
 	if (r == 0)
 		r = mountsrv_new(um, &um->mountsrv);
+	if (r == 0)
+		r = networks_new(&um->networks);
 	if (r == 0 && root)
 		r = ids_new(&um->ids);
 	if (r == 0 && root)
@@ -42,4 +45,5 @@ void um_release(struct um *um)
 	watches_free(um->view.watches);
 	loops_free(um->loops);
 	ids_free(um->ids);
+	networks_free(um->networks);
 }

@@ -26,6 +26,7 @@
 #include "sys/attrs.h"
 #include "sys/fd.h"
 #include "sys/netcalls.h"
+#include "sys/networks.h"
 #include "sys/sockname.h"
 #include "sys/table.h"
 
@@ -238,12 +239,12 @@ enum verdict sys_connect(struct call *c)
 	int err;
 	long r;
 
-	if (!view_has_mounts(&c->um->view) && !c->um->net)
+	if (!view_has_mounts(&c->um->view) && !networks_any(c->um))
 		return CONTINUE;
 	n = addr_read(c, call_addr(c, 1), c->args[2], word);
 	if (n <= 0)
 		return n < 0 ? call_return(c, n) : CONTINUE;
-	if (net_hides_socket(c->um, word))
+	if (net_hides_socket(c, word))
 		return call_return(c, -ENOENT);
 	fd = unix_get(c, call_fd(c, 0));
 	if (fd < 0 || !peer_find(&a, c, word, &sun, &len, &keep, &err))

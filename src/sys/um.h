@@ -13,6 +13,7 @@ struct mountsrv; /* pending and served mounts: sys/mountsrv.h */
 struct loops;	 /* virtual loop devices: dev/loop/loop.h */
 struct ids;	 /* virtual identities: sys/ids.h */
 struct net;	 /* a network of the view's own: net/net.h */
+struct networks; /* and those that guests make: sys/networks.h */
 struct ctl;	/* control socket */
 struct trace;
 
@@ -25,6 +26,7 @@ struct um {
 	struct ids *ids;      /* NULL without --root */
 	struct loops *loops;  /* NULL without --root */
 	struct net *net;      /* NULL without --net: the host's network */
+	struct networks *networks;
 	struct ctl *ctl;
 	struct trace *trace;
 	char *rundir;	      /* $XDG_RUNTIME_DIR/umview/ID, 0700 */

@@ -17,6 +17,7 @@
 #include "sys/mountint.h"
 #include "sys/table.h"
 #include "view/elsewhere.h"
+#include "view/space.h"
 
 #define SERVER_WAIT_NS (120 * NSEC_PER_SEC)
 #define LAZY_POLL_NS (NSEC_PER_SEC / 5)
@@ -297,9 +298,33 @@ static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 
 int um_umount(struct um *um, struct call *c, const char *target, int flags)
 {
-	struct mount *m = view_mount_at(&um->view, target);
+	struct mount *m = view_mount_at(&um->view, 0, target);
 
 	return m ? take_down(um, c, m, flags) : -EINVAL;
+}
+
+struct search {
+	ino_t ns;
+	struct mount *found;
+};
+
+static void find_in(struct mount *m, void *arg)
+{
+	struct search *s = arg;
+
+	if (!s->found && m->ns == s->ns && !atomic_load(&m->detached))
+		s->found = mount_get(m);
+}
+
+void um_umount_space(struct um *um, ino_t ns)
+{
+	for (;;) {
+		struct search s = { .ns = ns };
+
+		view_each_mount(&um->view, find_in, &s);
+		if (!s.found || take_down(um, NULL, s.found, MNT_DETACH) < 0)
+			return;
+	}
 }
 
 void um_umount_all(struct um *um, uint64_t deadline_ns,
@@ -330,7 +355,7 @@ static struct mount *mount_by_words(struct call *c, const char *word)
 	while (n > 1 && word[n - 1] == '/')
 		n--;
 	trimmed = strndup(word, n);
-	return trimmed ? view_mount_at(&c->um->view, trimmed) : NULL;
+	return trimmed ? view_mount_at(&c->um->view, space_of(&c->um->view, c->tid), trimmed) : NULL;
 }
 
 /* What is no mount of the view. Its root, who has no right over the host's mounts, sees them as a

@@ -21,6 +21,7 @@
 #include "engine/nr.h"
 #include "engine/status.h"
 #include "view/mountinfo.h"
+#include "view/space.h"
 #include "view/walk.h"
 
 #define PROC_ROOT_INO 1
@@ -144,6 +145,8 @@ char *elsewhere_path(struct view *v, pid_t tid, struct mount *m, struct inode *i
 
 int walk_elsewhere_begin(struct walk *w)
 {
+	if (w->c)
+		w->ns = space_of(w->v, w->c->tid);
 	if (!w->c || !is_elsewhere(w->v, w->c->tid))
 		return 0;
 	w->root_fd = open_root(w->c->tid);

@@ -16,6 +16,7 @@
 #include "view/mountinfo.h"
 #include "view/opened.h"
 #include "view/path.h"
+#include "view/space.h"
 #include "view/watch.h"
 
 #define STATX_MNT_ID_UNIQUE_ 0x4000u /* newer than the headers here */
@@ -35,6 +36,8 @@ int view_init(struct view *v)
 	CDS_INIT_LIST_HEAD(&v->mounts);
 	atomic_init(&v->nmounts, 0);
 	v->next_id = FIRST_MOUNT_ID;
+	if (spaces_new(&v->spaces) < 0)
+		return -ENOMEM;
 	if (stat("/proc/self/ns/mnt", &st) == 0)
 		v->mnt_ns = st.st_ino;
 	return 0;
@@ -55,6 +58,7 @@ void view_release(struct view *v)
 	for (unsigned i = 0; i < v->noutside; i++)
 		free(v->outside[i].path);
 	free(v->outside);
+	spaces_free(v->spaces);
 	pthread_rwlock_destroy(&v->lock);
 }
 
@@ -165,8 +169,7 @@ static void note_covered(struct view *v, struct mount *m, const struct path *whe
 	h->dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
 	h->ino = sx.stx_ino;
 	h->mnt_id_old = (uint32_t)sx.stx_mnt_id;
-	if (where->tid)
-		m->ns = elsewhere_ns(v, where->tid);
+	m->ns = where->tid ? elsewhere_ns(v, where->tid) : where->ns;
 	text = mountinfo_read(tid);
 	for (line = text; line && mountinfo_next(&line, &mi);) {
 		if ((uint32_t)mi.id == h->mnt_id_old && !h->path)
@@ -216,7 +219,7 @@ int view_mount_as(struct view *v, struct fs *fs, struct inode *root, const struc
 	if (where->kind == PATH_VIRTUAL) {
 		m->parent = mount_get(where->mnt);
 		m->covers = inode_get(where->inode);
-		m->ns = where->mnt->ns;
+		m->ns = where->ns ? where->ns : where->mnt->ns;
 	} else {
 		note_covered(v, m, where);
 	}
@@ -298,19 +301,19 @@ static bool path_has_prefix(const char *path, size_t len, const struct mount *m)
 }
 
 /* Does a mount lead on from below a hidden folder? */
-static bool view_below_hidden(struct view *v, const char *path, size_t len, const struct mount *hidden)
+static bool view_below_hidden(struct view *v, ino_t ns, const char *path, size_t len, const struct mount *hidden)
 {
 	struct mount *m;
 
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && !m->ns && m->target_len > hidden->target_len &&
+		if (!m->parent && space_sees(v, ns, m) && m->target_len > hidden->target_len &&
 			path_has_prefix(path, len, m))
 			return true;
 	return false;
 }
 
 struct mount *view_first_mount(
-	struct view *v, const char *path, size_t len, size_t above, bool rules)
+	struct view *v, ino_t ns, const char *path, size_t len, size_t above, bool rules)
 {
 	struct mount *m, *best = NULL;
 
@@ -319,12 +322,12 @@ struct mount *view_first_mount(
 		above = best ? best->target_len : above;
 		best = NULL;
 		cds_list_for_each_entry(m, &v->mounts, node)
-			if (!m->parent && !m->ns && !m->seen_through && m->target_len > above &&
+			if (!m->parent && space_sees(v, ns, m) && !m->seen_through && m->target_len > above &&
 				(rules || !rule_is_policy(m->rule)) &&
 				path_has_prefix(path, len, m) &&
 				(!best || m->target_len <= best->target_len))
 				best = m;
-	} while (best && best->rule == RULE_HIDE && view_below_hidden(v, path, len, best));
+	} while (best && best->rule == RULE_HIDE && view_below_hidden(v, ns, path, len, best));
 	if (best)
 		mount_get(best);
 	pthread_rwlock_unlock(&v->lock);
@@ -359,7 +362,7 @@ struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free
 	if (best) {
 		mount_get(best);
 		cds_list_for_each_entry(m, &v->mounts, node)
-			if (m != best && !m->ns && m->target_len >= best->target_len &&
+			if (m != best && m->target_len >= best->target_len &&
 				path_has_prefix(path, len, m))
 				free_way = false;
 	}
@@ -408,7 +411,7 @@ struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
 		if (!m->parent && m->host.ino == ino && m->host.dev == dev &&
-			(!m->ns || m->ns == ns))
+			space_sees(v, ns, m))
 			best = m;
 	if (best)
 		mount_get(best);
@@ -425,13 +428,13 @@ static bool lies_on(const struct mount *m, const struct mount *on)
 	return (m->rule || on->rule) && m->parent->fs == on->fs && m->covers != on->root;
 }
 
-struct mount *view_mount_on(struct view *v, struct mount *on, struct inode *ino, bool rules)
+struct mount *view_mount_on(struct view *v, ino_t ns, struct mount *on, struct inode *ino, bool rules)
 {
 	struct mount *m, *best = NULL;
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->covers == ino && (rules || !rule_is_policy(m->rule)) && lies_on(m, on))
+		if (m->covers == ino && space_sees(v, ns, m) && (rules || !rule_is_policy(m->rule)) && lies_on(m, on))
 			best = m;
 	if (best)
 		mount_get(best);
@@ -439,13 +442,13 @@ struct mount *view_mount_on(struct view *v, struct mount *on, struct inode *ino,
 	return best;
 }
 
-struct mount *view_mount_at(struct view *v, const char *target)
+struct mount *view_mount_at(struct view *v, ino_t ns, const char *target)
 {
 	struct mount *m, *best = NULL;
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->ns && strcmp(m->target, target) == 0)
+		if (space_sees(v, ns, m) && strcmp(m->target, target) == 0)
 			best = m;
 	if (best)
 		mount_get(best);

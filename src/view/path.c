@@ -160,6 +160,7 @@ static int walk_result(struct walk *w, int step, struct path *ret)
 		strcpy(p.last, w->last);
 		p.last_dot = w->last_dot;
 		p.slash = w->slash;
+		p.ns = w->ns;
 		/* the task whose directory it began at may have been another since */
 		if (!walk_alive(w))
 			return -ESRCH;

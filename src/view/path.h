@@ -59,6 +59,7 @@ struct path {
 	 * for the guest from what we would read: /proc/self, or /proc/PID/{cwd,exe,fd/N} that lead
 	 * to something on a mount. It is what readlink(2) gives. */
 	char *link;
+	ino_t ns;  /* the caller's mount namespace of the view (view/space.h), or 0 */
 	pid_t tid; /* PATH_REAL: the task in whose tree it is, if that is not ours; else 0 */
 };
 

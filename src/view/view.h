@@ -47,7 +47,7 @@ struct mount {
 	struct inode *covers; /* the inode it lies on when parent is set */
 	struct covered host;  /* what it lies on when parent is not */
 	bool seen_through;    /* it covers what it shows where nothing was changed: fs->unchanged */
-	ino_t ns;	      /* the mount namespace in which alone it is seen; 0: in all */
+	ino_t ns;	      /* the mount namespace (or view/space.h) in which alone it is seen; 0: in all */
 	struct view *view;
 	char *target;	      /* canonical absolute path of the mount point in the view */
 	size_t target_len;
@@ -88,6 +88,7 @@ struct view {
 	} *outside;
 	unsigned noutside;
 	struct watches *watches; /* inotify on served files; NULL: none */
+	struct spaces *spaces; /* view/space.h */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
 	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
 	atomic_bool exotic;
@@ -160,8 +161,9 @@ int MUST_CHECK view_mount_as(struct view *v, struct fs *fs, struct inode *root,
  * it (and not MNT_DETACH). The caller checks users of its files (file/), then ends fs. */
 int MUST_CHECK view_detach(struct view *v, struct mount *m, int umount_flags);
 
-/* The topmost mount whose mount point is exactly this canonical path; referenced or NULL. */
-struct mount *view_mount_at(struct view *v, const char *target);
+/* The topmost mount whose mount point is exactly this canonical path, for a task in the namespace; referenced or
+ * NULL. */
+struct mount *view_mount_at(struct view *v, ino_t ns, const char *target);
 /* The newest mount at all, referenced or NULL: for the end of the view. */
 struct mount *view_last_mount(struct view *v);
 /* Calls fn for each mount, oldest first, under the read lock: fn must not block. */
@@ -171,12 +173,12 @@ void view_each_mount(struct view *v, void (*fn)(struct mount *m, void *arg), voi
  * prefix of path (of len bytes) longer than `above`; referenced or NULL. rules: those too. What lies below
  * a hidden folder is found without it. */
 struct mount *view_first_mount(
-	struct view *v, const char *path, size_t len, size_t above, bool rules);
+	struct view *v, ino_t ns, const char *path, size_t len, size_t above, bool rules);
 /* The newest mount that lies on this file of the host's, for a task in the namespace; referenced or
  * NULL. */
 struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino);
 /* The newest mount that covers an inode of another mount; referenced or NULL. */
-struct mount *view_mount_on(struct view *v, struct mount *m, struct inode *ino, bool rules);
+struct mount *view_mount_on(struct view *v, ino_t ns, struct mount *m, struct inode *ino, bool rules);
 
 static inline bool view_has_rules(const struct view *v)
 {

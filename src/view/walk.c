@@ -77,7 +77,7 @@ static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 		return WALK_MORE;
 	}
 	place_set_virtual(&w->at, mnt, ino);
-	while ((m = view_mount_on(w->v, w->at.mnt, w->at.ino, !(w->flags & PATH_NO_RULES)))) {
+	while ((m = view_mount_on(w->v, w->ns, w->at.mnt, w->at.ino, !(w->flags & PATH_NO_RULES)))) {
 		if (m->rule == RULE_HIDE) {
 			mount_put(m);
 			return -ENOENT;
@@ -121,7 +121,7 @@ int walk_cross_here(struct walk *w)
 		return WALK_MORE;
 	if ((w->flags & PATH_HOST_ROOT) && len == 1)
 		return WALK_MORE;
-	m = view_first_mount(w->v, w->at.name, len, len - 1, !(w->flags & PATH_NO_RULES));
+	m = view_first_mount(w->v, w->ns, w->at.name, len, len - 1, !(w->flags & PATH_NO_RULES));
 	return m ? walk_cross(w, m) : WALK_MORE;
 }
 
@@ -198,7 +198,7 @@ static bool past_hidden(struct walk *w, const struct mount *hidden)
 	if (strstr(p, "/.."))
 		n = (size_t)(strstr(p, "/..") - w->rest);
 	path = str_printf("%s/%.*s", hidden->target, (int)(n - (size_t)(p - w->rest)), p);
-	m = path ? view_first_mount(w->v, path, strlen(path), hidden->target_len, true) : NULL;
+	m = path ? view_first_mount(w->v, w->ns, path, strlen(path), hidden->target_len, true) : NULL;
 	if (!m)
 		return false;
 	mount_put(m);

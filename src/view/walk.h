@@ -48,7 +48,7 @@ struct walk {
 	struct place at;
 	struct place *root;   /* PATH_BENEATH, PATH_IN_ROOT: where ".." and "/" end */
 	int root_fd;	      /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
-	ino_t ns;	      /* and its mount namespace */
+	ino_t ns;	      /* its mount namespace, then; or view/space.h's */
 	char start_link[40];  /* where `at` came from, while it is the start and only a name */
 	bool touched;	      /* something that the kernel does not see was used: never native again */
 	bool alive;	      /* the guest waited still after all that was read of it so far */

@@ -61,7 +61,7 @@ static int magic_to_real(struct walk *w, const char *path)
 /* /proc/PID/root, where another root lies on the host's? */
 static bool is_covered_root(struct walk *w, const char *link)
 {
-	_cleanup_mount_ struct mount *m = view_mount_at(w->v, "/");
+	_cleanup_mount_ struct mount *m = view_mount_at(w->v, w->ns, "/");
 	char name[8];
 
 	return m && read_link(AT_FDCWD, link, name, sizeof(name)) == 1;

@@ -282,7 +282,7 @@ static int run_cross(struct walk *w, const struct run *r, bool *crossed)
 	*crossed = false;
 	if (r->n == 0)
 		return 0;
-	m = view_first_mount(w->v, w->full, r->len, r->base ? r->base : 1,
+	m = view_first_mount(w->v, w->ns, w->full, r->len, r->base ? r->base : 1,
 		!(w->flags & PATH_NO_RULES));
 	if (!m)
 		return 0;

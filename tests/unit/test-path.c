@@ -358,7 +358,7 @@ static void test_stack(struct fixture *f)
 	expect(f, CWD, "@/mnt/o", 0, "virtual /mnt/o");
 	expect(f, CWD, "@/mnt/d", 0, "ENOENT");
 	expect(f, CWD, "@/mnt/../mnt/o", 0, "virtual /mnt/o");
-	top = view_mount_at(&f->view, target);
+	top = view_mount_at(&f->view, 0, target);
 	ok(top == m_over, "the newest is on top");
 	mount_put(top);
 	ok(view_detach(&f->view, m_over, 0) == 0, "it goes");

@@ -11,11 +11,11 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "net/daemon/iface.h"
+#include "net/daemon/space.h"
 #include "net/daemon/userns.h"
 #include "net/fdmsg.h"
 #include "net/pair/pair.h"
@@ -39,22 +39,10 @@ static bool has_frames(const struct net_spec *s)
 
 /* The namespaces that the interfaces are made in, as descriptors. */
 struct places {
-	int view;  /* the guests' */
+	struct spaces *spaces; /* number 0 is the guests' */
 	int outer; /* where the other ends are, seen by nobody */
 	struct wire *wire;
 };
-
-static void write_sysctl(const char *name, const char *value)
-{
-	int fd = open(name, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, value, strlen(value)) < 0) {
-		/* an older kernel without it: then ping(8) needs a raw socket, which it gets */
-	}
-	close(fd);
-}
 
 /* The other end of an interface, for the link's thread. It says nothing itself. */
 static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
@@ -64,7 +52,7 @@ static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
 	int r;
 
 	snprintf(quiet, sizeof(quiet), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", peer);
-	write_sysctl(quiet, "1");
+	space_write_sysctl(quiet, "1");
 	r = iface_prepare(peer, &(struct net_spec){ .mtu = s->mtu }, link_mtu(s));
 
 	if (r == 0)
@@ -92,7 +80,7 @@ static int make_frames(const struct net_spec *s, int32_t index, const struct pla
 	if (setns(p->outer, CLONE_NEWNET) < 0)
 		return -errno;
 	r = open_peer(peer, s, fds);
-	if (setns(p->view, CLONE_NEWNET) < 0)
+	if (setns(space_fd(p->spaces, 0), CLONE_NEWNET) < 0)
 		return -errno;
 	if (r < 0)
 		return r;
@@ -143,34 +131,6 @@ static int make_interface(const struct net_spec *s, int index, const struct plac
 	return r;
 }
 
-/* What a user may do here without being asked for a capability. */
-static void open_sysctls(void)
-{
-	char range[64];
-
-	snprintf(range, sizeof(range), "%u %u", getegid(), getegid());
-	write_sysctl("/proc/sys/net/ipv4/ping_group_range", range);
-	write_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-}
-
-/* A /sys that shows this namespace's interfaces. Without it (a container that covers parts of /sys) the host's
- * is seen. */
-static void show_sysfs(void)
-{
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return;
-	(void)mount("sysfs", "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-}
-
-/* Makes the next network namespace, in which the process then is. */
-static int new_namespace(int *ret)
-{
-	if (unshare(CLONE_NEWNET) < 0)
-		return -errno;
-	*ret = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	return *ret < 0 ? -errno : 0;
-}
-
 static int enter(const struct net_spec specs[], size_t n, struct places *p, char **ret_message)
 {
 	const struct net_spec *pair = NULL;
@@ -185,27 +145,42 @@ static int enter(const struct net_spec specs[], size_t n, struct places *p, char
 			pair = &specs[i];
 	}
 	r = pair ? wire_enter(pair->where, &p->wire, ret_message) : userns_enter(0, ret_message);
-	if (r == 0)
-		r = new_namespace(&p->outer);
-	return r < 0 ? r : new_namespace(&p->view);
-}
-
-static int set_up(const struct net_spec specs[], size_t n, int links, char **ret_message)
-{
-	struct places p = { .view = -1, .outer = -1 };
-	int32_t end = -1;
-	int r = enter(specs, n, &p, ret_message);
-
+	if (r == 0 && unshare(CLONE_NEWNET) < 0)
+		r = -errno;
 	if (r < 0)
 		return r;
-	show_sysfs();
+	p->outer = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	return p->outer < 0 ? -errno : spaces_new(&p->spaces);
+}
+
+/* Of loopback alone: its number. */
+static int add_space(struct spaces *s)
+{
+	int number = space_new(s), r;
+
+	if (number < 0)
+		return number;
 	r = iface_up("lo");
+	if (r < 0) {
+		space_drop(s, (uint32_t)number);
+		return r;
+	}
+	space_open_sysctls();
+	return number;
+}
+
+static int set_up(const struct net_spec specs[], size_t n, int links, struct places *p, char **ret_message)
+{
+	int32_t end = -1;
+	int r = enter(specs, n, p, ret_message);
+
+	if (r == 0)
+		r = add_space(p->spaces);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = make_interface(&specs[i], (int)i, &p, links);
+		r = make_interface(&specs[i], (int)i, p, links);
 		if (r < 0)
 			*ret_message = str_printf("--net: %s: %s", specs[i].name, strerror(-r));
 	}
-	open_sysctls();
 	return r < 0 ? r : fdmsg_send(links, &end, sizeof(end), NULL, 0);
 }
 
@@ -223,45 +198,63 @@ static size_t make_sockets(const struct net_request *rq, int fds[FDMSG_MAX_FDS])
 	return n;
 }
 
-static void serve(const struct net_request *rq, int answer)
+/* Answers one: descriptors in fds, how many in *n. 0 or -errno. */
+static int serve(struct spaces *s, const struct net_request *rq, int fds[], size_t *n, uint32_t *value)
+{
+	int r = rq->op == NET_OP_NEW || rq->op == NET_OP_DROP ? 0 : space_enter(s, rq->net);
+
+	if (r < 0)
+		return r;
+	switch (rq->op) {
+	case NET_OP_SOCKET:
+		*n = make_sockets(rq, fds);
+		return *n ? 0 : -errno;
+	case NET_OP_SOCKETPAIR:
+		if (socketpair(rq->a, rq->b | SOCK_CLOEXEC, rq->c, fds) < 0)
+			return -errno;
+		*n = 2;
+		return 0;
+	case NET_OP_OPEN:
+		fds[0] = space_open(s, rq->path, rq->a);
+		*n = fds[0] >= 0;
+		return fds[0] < 0 ? fds[0] : 0;
+	case NET_OP_NEW:
+		r = add_space(s);
+		*value = (uint32_t)r;
+		return r < 0 ? r : 0;
+	case NET_OP_DROP:
+		space_drop(s, rq->net);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static void answer(struct spaces *s, const struct net_request *rq, int to)
 {
 	struct net_reply reply = { 0 };
 	int fds[FDMSG_MAX_FDS];
-	size_t n = 1;
+	size_t n = 0;
 
-	fds[0] = -1;
-	switch (rq->op) {
-	case NET_OP_SOCKET:
-		n = make_sockets(rq, fds);
-		break;
-	case NET_OP_SOCKETPAIR:
-		n = 2;
-		if (socketpair(rq->a, rq->b | SOCK_CLOEXEC, rq->c, fds) < 0)
-			fds[0] = -1;
-		break;
-	case NET_OP_OPEN:
-		fds[0] = open(rq->path, rq->a | O_CLOEXEC | O_NOCTTY);
-		break;
-	default:
-		errno = EINVAL;
-		break;
-	}
-	if (fds[0] < 0)
-		reply.err = -errno;
-	if (fdmsg_send(answer, &reply, sizeof(reply), fds, reply.err ? 0 : n) < 0) {
+	reply.err = serve(s, rq, fds, &n, &reply.value);
+	if (fdmsg_send(to, &reply, sizeof(reply), fds, n) < 0) {
 		/* who asked has been killed */
 	}
-	for (size_t i = 0; i < n && !reply.err; i++)
+	for (size_t i = 0; i < n; i++)
 		close(fds[i]);
+	/* it is not seen among the processes of the others */
+	if (space_enter(s, 0) < 0)
+		_exit(1);
 }
 
 int holder_run(const struct net_spec specs[], size_t n, int links)
 {
 	_cleanup_free_ char *message = NULL;
 	struct net_ready ready = { 0 };
+	struct places p = { .outer = -1 };
 	struct net_request rq;
 
-	ready.err = set_up(specs, n, links, &message);
+	ready.err = set_up(specs, n, links, &p, &message);
 	if (ready.err == 0 && recv(links, &ready, sizeof(ready), 0) < (ssize_t)sizeof(ready.err))
 		ready.err = -EIO;
 	if (ready.err < 0 && !ready.text[0])
@@ -269,14 +262,14 @@ int holder_run(const struct net_spec specs[], size_t n, int links)
 	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
 		return 1;
 	for (;;) {
-		int answer, len = fdmsg_recv(NET_FD, &rq, sizeof(rq), &answer, 1);
+		int to, len = fdmsg_recv(NET_FD, &rq, sizeof(rq), &to, 1);
 
 		if (len == 0 || (len < 0 && len != -EMSGSIZE))
 			return 0;
-		if (answer < 0)
+		if (to < 0)
 			continue;
 		rq.path[sizeof(rq.path) - 1] = '\0';
-		serve(&rq, answer);
-		close(answer);
+		answer(p.spaces, &rq, to);
+		close(to);
 	}
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The networks of a view beside its own: made by unshare(2), or by umctl net. Which of them a process is in rides on
+ * its mark (engine/engine.h), which the kernel hands on over fork and exec; 0 is the view's own, of --net, or the
+ * host's. It is the process's, where Linux has one a thread.
+ */
+#ifndef UM_SYS_NETWORKS_H
+#define UM_SYS_NETWORKS_H
+
+#include "net/net.h"
+#include "sys/um.h"
+
+int MUST_CHECK networks_new(struct networks **ret);
+/* Ends them all. NULL is fine. */
+void networks_free(struct networks *ns);
+
+/* Is there any but the host's? Cheap. */
+bool networks_any(const struct um *um);
+/* That of a process (any thread's id will do): 0 and a reference, NULL where it is the host's; -ENETDOWN, -ESRCH. */
+int MUST_CHECK network_of(struct um *um, pid_t pid, struct net **ret);
+
+/* The caller goes into a new one, of loopback alone: 0 or -errno. */
+int MUST_CHECK network_unshare(struct call *c);
+/* The caller goes into the one whose namespace has this number: 0; -EPERM for the host's where the view has one of its
+ * own; -ENOENT: it is none of ours. */
+int MUST_CHECK network_enter(struct call *c, ino_t ino);
+/* The caller goes where that process is: 0 or -errno. */
+int MUST_CHECK network_follow(struct call *c, pid_t pid);
+
+/* Is it the process of one of them, which is no guest? */
+bool network_process(const struct um *um, pid_t pid);
+
+#endif
