@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Networks that guests make for themselves, as they would as root: unshare -n, ip netns, setns, interfaces moved from one
 # to another; and the mount namespaces that ip netns exec asks for.
-# sanitize: asan tsan
+# sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 need ip nsenter
