@@ -141,6 +141,7 @@ static int set_up(struct run *r)
 		.nrows32 = sys_table32_len,
 		.unknown = sys_unknown,
 		.um = &r->um,
+		.all_fstat = r->o->cows && r->o->cows[0],
 		.identity = r->o->root, .ignored = r->link->ignored, .before = trace_before,
 		.observe = trace_observe };
 	int err = check_limits();

@@ -15,6 +15,7 @@ struct engine_options {
 	size_t nrows32;
 	call_handler unknown; /* of calls that are newer than the tables */
 	struct um *um;
+	bool all_fstat; /* as in struct filter_options */
 	bool identity;
 	uint64_t ignored; /* signals that the command ignores from the start: bit n-1 */
 	/* Before and after each call's handler, for --trace and statistics; may be NULL. */

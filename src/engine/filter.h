@@ -12,6 +12,7 @@ struct filter_options {
 	size_t nrows;
 	const struct sysrow32 *rows32;
 	size_t nrows32;
+	bool all_fstat; /* --cow: owners and numbers of ordinary open files may be others than the kernel's */
 	bool identity; /* --root: the calls about uids, gids and capabilities are trapped too */
 };
 

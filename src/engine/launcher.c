@@ -68,6 +68,7 @@ static int load_filter(const struct engine *e)
 		.nrows = e->o.nrows,
 		.rows32 = e->o.rows32,
 		.nrows32 = e->o.nrows32,
+		.all_fstat = e->o.all_fstat,
 		.identity = e->o.identity };
 	struct sock_fprog prog = { 0 };
 	unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;

@@ -4,6 +4,7 @@
  * call here: for a real file it costs one look at the descriptor.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -12,6 +13,7 @@
 #include "sys/attrs.h"
 #include "sys/procfile.h"
 #include "sys/table.h"
+#include "view/opened.h"
 
 /* Newer than the headers here. */
 #define STATX_MNT_ID_ 0x1000u
@@ -80,26 +82,24 @@ static enum verdict stat_fd(struct call *c, int fd, const struct want *w)
 	return answer(c, w, &f);
 }
 
-/* Owners that could not be set are shown as they should be, in open files too. */
-static bool owners_differ(const struct call *c)
+/* Owners and numbers of open files may be others than the host's. */
+static bool may_differ(const struct call *c)
 {
-	return c->um->ids && atomic_load_explicit(&c->um->view.nseen_through, memory_order_relaxed);
+	return atomic_load_explicit(&c->um->view.nshown, memory_order_relaxed);
 }
 
 static enum verdict stat_open(struct call *c, int fd, const struct want *w, bool possible)
 {
-	_cleanup_at_ struct at a = AT_INIT;
-	struct found f = { 0 };
 	enum verdict v = possible ? stat_fd(c, fd, w) : CONTINUE;
-	int r;
+	struct found f = { 0 };
+	char link[48];
 
-	if (v != CONTINUE || !owners_differ(c) || !at_resolve_open(&a, c, fd))
+	if (v != CONTINUE || fd < 0 || !may_differ(c))
 		return v;
-	r = inode_getattr(a.p.inode, &a.req, w->force, &f.attr);
-	if (r < 0)
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->tid, fd);
+	if (!view_shown(&c->um->view, link, &f.attr) || !call_alive(c))
 		return CONTINUE;
 	f.dev = f.attr.dev;
-	f.mnt = a.p.mnt;
 	return answer(c, w, &f);
 }
 
@@ -167,7 +167,7 @@ static enum verdict do_stat(struct call *c, int dirfd, int arg, const struct wan
 	ssize_t n;
 
 	if (w->flags & AT_EMPTY_PATH) {
-		if (!possible && !procfile_maybe_stat(c) && !owners_differ(c))
+		if (!possible && !procfile_maybe_stat(c) && !may_differ(c))
 			return CONTINUE;
 		/* since Linux 6.11 NULL is as good as "" */
 		n = c->args[arg] ? guest_read_word(c, call_addr(c, arg), word, sizeof(word)) : 0;

@@ -290,6 +290,9 @@ struct fs {
 	/* Then too, may be NULL: before such a file is opened with these flags of open(2), or watched or linked
 	 * to as the host's own. */
 	int (*host_prepare)(struct fs *fs, const struct fs_req *req, uint64_t node, int flags);
+	/* Then too, may be NULL: an open file of the host, which this link of /proc leads to and whose attributes these
+	 * are. Is it one that is shown by other numbers or owners? They are corrected. */
+	bool (*shown)(struct fs *fs, const char *link, struct fs_attr *attr);
 	/* Not NULL: a mount of it lies on a folder which it shows where nothing was changed. Is what this path
 	 * (from its root) leads to that folder's own, all the way? Then the kernel may be left to it. */
 	bool (*unchanged)(struct fs *fs, const char *path);

@@ -243,6 +243,8 @@ int view_mount_as(struct view *v, struct fs *fs, struct inode *root, const struc
 		fs->dev = makedev(0, FIRST_DEV_MINOR + (m->id - FIRST_MOUNT_ID));
 	cds_list_add_tail(&m->node, &v->mounts);
 	atomic_fetch_add(&v->nmounts, 1);
+	if (fs->shown)
+		atomic_fetch_add(&v->nshown, 1);
 	rule_count(m, 1);
 	pthread_rwlock_unlock(&v->lock);
 	*ret = m;

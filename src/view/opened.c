@@ -105,6 +105,40 @@ bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino
 	return through == m;
 }
 
+struct by_shown {
+	unsigned skip;
+	struct mount *found;
+};
+
+static void find_shown(struct mount *m, void *arg)
+{
+	struct by_shown *b = arg;
+
+	if (m->fs->shown && !b->found && b->skip-- == 0)
+		b->found = mount_get(m);
+}
+
+bool view_shown(struct view *v, const char *link, struct fs_attr *ret)
+{
+	struct stat st;
+	bool shown = false;
+
+	if (!atomic_load_explicit(&v->nshown, memory_order_relaxed) || stat(link, &st) < 0)
+		return false;
+	fs_attr_of_stat(&st, ret);
+	ret->dev = st.st_dev;
+	for (unsigned i = 0; !shown; i++) {
+		struct by_shown b = { .skip = i };
+
+		view_each_mount(v, find_shown, &b);
+		if (!b.found)
+			break;
+		shown = b.found->fs->shown(b.found->fs, link, ret);
+		mount_put(b.found);
+	}
+	return shown;
+}
+
 /* The host's name of what lies below a folder of the host, as the view's. */
 static char *name_below(const struct mount *m, int folder, const char *name)
 {

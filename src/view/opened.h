@@ -6,6 +6,7 @@
 #ifndef UM_VIEW_OPENED_H
 #define UM_VIEW_OPENED_H
 
+#include "view/inode.h"
 #include "view/view.h"
 
 /* A guest gets this file, opened through m. The last few thousand are known. */
@@ -17,6 +18,8 @@ char *view_opened_name(struct view *v, const char *link);
 char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name);
 /* Was it opened through this mount? */
 bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino);
+/* An open file of the host, by its link of /proc: does a mount show it by other numbers or owners? */
+bool view_shown(struct view *v, const char *link, struct fs_attr *ret);
 void view_opened_free(struct view *v);
 
 #endif

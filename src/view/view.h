@@ -81,6 +81,7 @@ struct view {
 	/* How many mounts are seen through, and the folders that are never changed by one: the
 	 * kernel's own, as ever. Set once, at the start. */
 	atomic_int nseen_through;
+	atomic_int nshown; /* mounts that were made with fs->shown */
 	struct outside {
 		char *path;
 		dev_t dev;

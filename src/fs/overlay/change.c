@@ -133,6 +133,9 @@ static int make_locked(struct ovl *o, struct ovl_node *dir, const char *name, st
 				   make_whole(o, ovl_upper(dir), name, m, false, &fd);
 	if (r == 0 && fstat(fd, &ret->st) < 0)
 		r = -errno;
+	/* it may have the number that another file had */
+	if (r == 0 && m->source < 0)
+		ovl_number_keep(o, &ret->st, ovl_number_own(o, &ret->st, dir));
 	if (r < 0 && fd >= 0)
 		close(fd);
 	if (r == 0)
@@ -204,7 +207,10 @@ int ovl_link(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t pa
 	if (r < 0)
 		return r;
 	m.source = ovl_upper(n);
-	return make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
+	r = make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
+	if (r == 0 && n->shown.ino != n->ino)
+		ovl_impure_set(ovl_node_of(parent));
+	return r;
 }
 
 int ovl_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
@@ -243,6 +249,7 @@ int ovl_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t parent, mode_t
 		ovl_found_release(&f);
 		return r;
 	}
+	ovl_number_keep(o, &f.st, ovl_number_own(o, &f.st, ovl_node_of(parent)));
 	r = ovl_enter(o, &f, NULL, NULL, ret);
 	if (r == 0)
 		*ret_h = (struct fs_handle){ .fh = (uint64_t)take_fd(&fd), .oflags = flags };
@@ -279,6 +286,12 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 			return 0;
 		ovl_work_name(o, made);
 		r = rename2(ovl_upper(dir), name, o->work, made, 0); /* with whiteouts in it */
+	}
+	if (r == 0 && !in_upper) {
+		struct ovl_node *n = ovl_hardlink_find(o, &f->st);
+
+		if (n)
+			atomic_fetch_sub(&n->others, 1);
 	}
 	/* what was there, or what was not put there */
 	ovl_remove_all(o->work, made);

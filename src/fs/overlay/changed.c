@@ -111,6 +111,7 @@ bool ovl_unchanged(struct fs *fs, const char *path)
 {
 	struct changed *c = ovl_of(fs)->changed;
 	uint64_t h = HASH_BEGIN, found;
+	const char *whole = path;
 	bool unchanged = false;
 
 	pthread_rwlock_rdlock(&c->lock);
@@ -128,7 +129,7 @@ bool ovl_unchanged(struct fs *fs, const char *path)
 		path = end;
 	}
 	pthread_rwlock_unlock(&c->lock);
-	return unchanged;
+	return unchanged && !ovl_hardlink_changed(ovl_of(fs), whole);
 }
 
 /* All that a layer holds already, from the folder on. */

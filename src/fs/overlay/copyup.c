@@ -172,6 +172,9 @@ static int copy_attrs(struct ovl *o, struct ovl_node *n, int to)
 	r = ovl_owner_set(o, to, &attr);
 	if (r < 0)
 		return r;
+	/* of one with several names only this one is a copy: the others keep the number */
+	if (n->type == S_IFDIR || attr.nlink == 1)
+		ovl_origin_set(o, n, to);
 	ts[0] = attr.atime;
 	ts[1] = attr.mtime;
 	return utimensat(to, "", ts, AT_EMPTY_PATH) < 0 ? -errno : 0;
@@ -208,6 +211,7 @@ static int publish(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, cons
 	pthread_mutex_lock(&dir->names);
 	if (stays(o, n, dir, name)) {
 		r = ovl_changed_note(o, dir, name, n->type != S_IFDIR);
+		ovl_impure_set(dir);
 		up = ovl_open_up(ovl_upper(dir));
 		if (r == 0 && fstat(ovl_upper(dir), &st) < 0)
 			r = -errno;

@@ -13,6 +13,7 @@ struct name {
 	uint64_t ino;
 	uint8_t type;
 	bool gone; /* a whiteout: hides those below */
+	bool upper, lower; /* upper has it; a lower layer has it as well */
 	uint16_t len;
 	char text[];
 };
@@ -69,7 +70,7 @@ static int grow(struct listing *l)
 	return 0;
 }
 
-static int add(struct listing *l, const struct dirent64 *d, bool gone)
+static int add(struct listing *l, const struct dirent64 *d, bool gone, bool upper)
 {
 	size_t len = strlen(d->d_name);
 	struct name **slot, *e;
@@ -78,12 +79,14 @@ static int add(struct listing *l, const struct dirent64 *d, bool gone)
 	if (r < 0)
 		return r;
 	slot = slot_of(l->hash, l->mask, d->d_name, len);
-	if (*slot)
+	if (*slot) {
+		(*slot)->lower |= !upper;
 		return 0;
+	}
 	e = malloc(sizeof(*e) + len + 1);
 	if (!e)
 		return -ENOMEM;
-	*e = (struct name){ .ino = d->d_ino, .type = d->d_type, .gone = gone, .len = (uint16_t)len };
+	*e = (struct name){ .ino = d->d_ino, .type = d->d_type, .gone = gone, .upper = upper, .len = (uint16_t)len };
 	memcpy(e->text, d->d_name, len + 1);
 	l->v[l->n++] = *slot = e;
 	return 0;
@@ -94,9 +97,9 @@ static int add_dots(struct listing *l)
 {
 	static const struct dirent64 dots[] = {
 		{ .d_ino = 1, .d_type = DT_DIR, .d_name = "." }, { .d_ino = 1, .d_type = DT_DIR, .d_name = ".." } };
-	int r = add(l, &dots[0], false);
+	int r = add(l, &dots[0], false, true);
 
-	return r < 0 ? r : add(l, &dots[1], false);
+	return r < 0 ? r : add(l, &dots[1], false, true);
 }
 
 /* Is the entry one that hides, and not one to be shown? */
@@ -128,12 +131,13 @@ static bool hides(struct ovl *o, int dir, const struct dirent64 *d, bool xwhiteo
 static void true_type(struct ovl *o, int dir, struct dirent64 *d)
 {
 	struct fs_attr attr = { .mode = S_IFREG };
+	char path[FD_PATH_MAX];
 	int fd;
 
 	if (!o->as_root || d->d_type != DT_REG)
 		return;
 	fd = openat(dir, d->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && ovl_override_get(fd, &attr) && !S_ISREG(attr.mode))
+	if (fd >= 0 && ovl_override_get(fd_path(path, fd), &attr) && !S_ISREG(attr.mode))
 		d->d_type = (uint8_t)IFTODT(attr.mode);
 	if (fd >= 0)
 		close(fd);
@@ -160,13 +164,60 @@ static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, b
 
 			if (upper && !gone)
 				true_type(o, dir, d);
-			r = add(l, d, gone);
+			r = add(l, d, gone, upper);
 			if (r < 0)
 				return r;
 			i += d->d_reclen;
 		}
 	}
 	return n < 0 ? -errno : 0;
+}
+
+/* d_ino is st_ino: of a copy, and of a merged folder, that of what lies below. */
+static void true_number(struct ovl *o, struct ovl_node *dir, struct name *e, bool impure, struct found *f)
+{
+	const struct stat own = { .st_dev = o->upper_dev, .st_ino = e->ino };
+	struct shown shown;
+
+	if (ovl_number_kept(o, &own, &shown)) {
+		e->ino = shown.ino;
+	} else if (!(e->lower || impure || e->type == DT_DIR)) {
+		e->ino = ovl_number_own(o, &own, dir).ino;
+	} else if (ovl_find(o, dir, e->text, f) == 0) {
+		e->ino = ovl_number_of(o, f, dir, e->text).ino;
+		ovl_found_release(f);
+	}
+}
+
+static ino_t number_above(struct ovl *o, struct ovl_node *n)
+{
+	char name[NAME_MAX + 1];
+	struct ovl_node *dir = ovl_place(o, n, name);
+	ino_t ino = (dir ? dir : n)->shown.ino;
+
+	ovl_put(o, dir);
+	return ino;
+}
+
+static int true_numbers(struct ovl *o, struct ovl_node *n, struct listing *l)
+{
+	char value[4];
+	bool impure = ovl_getxattr(ovl_upper(n), XATTR_OVERLAY "impure", value, sizeof(value)) == 1;
+	_cleanup_free_ struct found *f = malloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n; i++) {
+		struct name *e = l->v[i];
+
+		if (strcmp(e->text, ".") == 0)
+			e->ino = n->shown.ino;
+		else if (strcmp(e->text, "..") == 0)
+			e->ino = number_above(o, n);
+		else if (e->upper && !e->gone)
+			true_number(o, n, e, impure, f);
+	}
+	return 0;
 }
 
 int ovl_opendir(
@@ -180,6 +231,9 @@ int ovl_opendir(
 		r = list_one(ovl_of(fs), l, upper, n->xwhiteouts, true);
 	for (unsigned i = 0; r == 0 && i < n->nlower; i++)
 		r = list_one(ovl_of(fs), l, n->lower[i].fd, n->lower[i].xwhiteouts, false);
+	/* what is looked at for its names alone has no number */
+	if (r == 0 && upper >= 0 && n->shown.ino)
+		r = true_numbers(ovl_of(fs), n, l);
 	if (r < 0) {
 		listing_free(l);
 		return r;

@@ -120,6 +120,8 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 	}
 	if (f->upper < 0 && f->nlower == 0)
 		f->st = st;
+	if (f->nlower == 0)
+		f->below = st;
 	l = &f->lower[f->nlower++];
 	*l = (struct lower){ .fd = fd, .layer = layer };
 	if (f->nlower == 1 && f->lower_path == NULL) {

@@ -103,14 +103,16 @@ void ovl_remove_all(int dir, const char *name)
 
 /* "UID:GID:MODE", as fuse-overlayfs has it, and "block-8-1" or "char-1-3" after it as containers/storage
  * has it. */
-bool ovl_override_get(int fd, struct fs_attr *attr)
+bool ovl_override_get(const char *path, struct fs_attr *attr)
 {
 	char text[64], kind[8] = "";
 	unsigned uid, gid, mode, maj = 0, min = 0;
+	ssize_t len = getxattr(path, XATTR_OVERRIDE, text, sizeof(text) - 1);
 	int n;
 
-	if (ovl_getxattr(fd, XATTR_OVERRIDE, text, sizeof(text)) < 0)
+	if (len < 0)
 		return false;
+	text[len] = '\0';
 	n = sscanf(text, "%u:%u:%o:%7[a-z]-%u-%u", &uid, &gid, &mode, kind, &maj, &min);
 	if (n < 3)
 		return false;

@@ -19,6 +19,14 @@ struct layer {
 	int root; /* O_PATH */
 	bool upper; /* it was an upper folder: it may have whiteouts, and attributes of ours */
 	struct links *links; /* record.c; NULL: none */
+	bool has_uuid; /* of its file system, for handles */
+	uint8_t uuid[16];
+};
+
+/* st_dev and st_ino, as guests see them. */
+struct shown {
+	dev_t dev;
+	ino_t ino;
 };
 
 /* What a name is in one lower layer. */
@@ -34,7 +42,14 @@ struct ovl_node {
 	unsigned children; /* nodes whose parent it is */
 	dev_t dev; /* of the topmost file: by these it is found */
 	ino_t ino;
+	struct shown shown; /* number.c */
+	atomic_bool impure; /* a directory: its attribute was set */
+	atomic_uint others; /* names that it has below and not in upper: hardlink.c */
 	struct cds_hlist_node hash;
+	/* Once it was copied up it is found by what it was below as well, which is what it is shown by: whoever looked
+	 * before that comes with those. */
+	struct cds_hlist_node raised;
+	bool is_raised;
 	mode_t type;
 	_Atomic int upper; /* O_PATH; -1: not copied up */
 	bool xwhiteouts;   /* of upper */
@@ -49,18 +64,19 @@ struct ovl_node {
 
 struct changed; /* changed.c */
 struct links;   /* layer/links.h */
+struct numbers; /* number.c */
 
 struct ovl {
 	struct fs fs;
 	pthread_mutex_t lock; /* the table, and what nodes say; a leaf */
-	struct cds_hlist_head *table;
+	struct cds_hlist_head *table, *raised; /* of nodes, by the topmost file, and by what was below */
 	size_t mask, count;
 	struct ovl_node *root;
 	struct layer *layers;
 	unsigned nlayers;
 	int work; /* folder for what is being made */
 	int lock_fd; /* holds the lock on the upper folder */
-	dev_t upper_dev;
+	dev_t upper_dev; /* without an upper folder: of the topmost that was one */
 	atomic_uint made; /* names in work */
 	bool redirect, owners, as_root;
 	atomic_bool no_devices;
@@ -73,6 +89,8 @@ struct ovl {
 	int record_dir; /* of the layer; -1: no layer is kept */
 	int base;	/* open for base_append(); -1: nothing is recorded */
 	struct links *links; /* of upper */
+	struct numbers *numbers; /* number.c */
+	atomic_bool any_hardlinks;
 };
 
 extern const struct fs_node_ops ovl_node_ops;
@@ -117,7 +135,7 @@ void ovl_work_name(struct ovl *o, char name[WORK_NAME_MAX]);
 /* Removes a name of a folder of ours with all that it holds. */
 void ovl_remove_all(int dir, const char *name);
 /* Owner, mode and device as they are to be shown. False: the file's own. */
-bool ovl_override_get(int fd, struct fs_attr *attr);
+bool ovl_override_get(const char *path, struct fs_attr *attr);
 /* Sets them on a file of upper, truly as far as that can be. */
 int MUST_CHECK ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr);
 
@@ -132,6 +150,7 @@ struct found {
 	struct lower lower[OVERLAY_LOWER_MAX];
 	unsigned nlower;
 	struct stat st; /* of the topmost */
+	struct stat below; /* of lower[0] */
 	char *lower_path;
 	bool whiteout; /* upper has a whiteout there (and nothing was found) */
 };
@@ -141,7 +160,9 @@ int MUST_CHECK ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, s
 /* Does a lower layer show this name? */
 bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name);
 
-/* ---- overlay.c ---- */
+/* ---- table.c: the nodes ---- */
+int MUST_CHECK ovl_table_new(struct ovl *o, struct found *root);
+void ovl_table_free(struct ovl *o);
 void ovl_forget(struct fs *fs, uint64_t node, uint64_t nlookup);
 /* The node of what was found, and its entry; takes f's descriptors. Counts a lookup. */
 int MUST_CHECK ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name,
@@ -149,19 +170,53 @@ int MUST_CHECK ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, c
 /* Where a node is: its directory, to be given back by ovl_put(), and its name. NULL: it has none. */
 struct ovl_node *ovl_place(struct ovl *o, struct ovl_node *n, char name[NAME_MAX + 1]);
 void ovl_put(struct ovl *o, struct ovl_node *n);
+void ovl_hold(struct ovl *o, struct ovl_node *n);
 /* A node got another name, or (dir NULL) none. */
 void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);
 /* It is shown by this file of upper from now on; fd is taken. */
 int MUST_CHECK ovl_raise(struct ovl *o, struct ovl_node *n, int fd);
 /* The known node of a file; with a reference for ovl_put(), or NULL. */
 struct ovl_node *ovl_known(struct ovl *o, const struct stat *st);
+/* The known node of what was a file below and was copied up; with a reference for ovl_put(), or NULL. */
+struct ovl_node *ovl_raised(struct ovl *o, const struct stat *below);
 /* The path of a node from the root ("a/b"); malloc'ed; NULL: none, or no memory. */
 char *ovl_path(struct ovl *o, struct ovl_node *n);
+/* node.c */
+bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr);
 int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret);
 
 /* ---- copyup.c ---- */
 /* Makes it a file of upper. flags: of open(2), whose O_TRUNC saves the content. */
 int MUST_CHECK ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags);
+
+/* ---- number.c: st_dev and st_ino ---- */
+int MUST_CHECK ovl_numbers_new(struct ovl *o);
+void ovl_numbers_free(struct ovl *o);
+void ovl_origin_init(struct ovl *o);
+/* A file of upper, whose own attributes these are, is shown so from now on. */
+void ovl_number_keep(struct ovl *o, const struct stat *own, struct shown shown);
+/* Is there anything to be said of it, other than its own? */
+bool ovl_number_kept(struct ovl *o, const struct stat *own, struct shown *ret);
+/* By which numbers what was found is shown. dir NULL: it has no name. */
+struct shown ovl_number_of(
+	struct ovl *o, const struct found *f, const struct ovl_node *dir, const char *name);
+/* The same of what upper alone has. */
+struct shown ovl_number_own(const struct ovl *o, const struct stat *st, const struct ovl_node *dir);
+/* fd is a copy of what lies below the node. */
+void ovl_origin_set(struct ovl *o, const struct ovl_node *n, int fd);
+/* A folder of upper has copies in it. */
+void ovl_impure_set(struct ovl_node *dir);
+
+/* ---- hardlink.c: names of one lower file ---- */
+/* A file with several names below, which was copied up: its node stays to the end. */
+void ovl_hardlink_keep(struct ovl *o, struct ovl_node *n, const struct stat *below);
+/* The node of such a file, by another name, not referenced; NULL: none. */
+struct ovl_node *ovl_hardlink_find(struct ovl *o, const struct stat *below);
+/* The name of it becomes one in upper. */
+int MUST_CHECK ovl_hardlink_join(
+	struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);
+/* Is what the lowest layer has at a path such a file? */
+bool ovl_hardlink_changed(struct ovl *o, const char *path);
 
 /* ---- record.c: what a layer keeps beside its upper folder ---- */
 /* layer: its folder. Before anything is changed. */

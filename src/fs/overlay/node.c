@@ -12,6 +12,7 @@
 int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 {
 	int upper = ovl_upper(n), fd = upper >= 0 ? upper : n->lower[0].fd;
+	char path[FD_PATH_MAX];
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -19,13 +20,31 @@ int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 	if (o->owners && n->type != S_IFREG && n->type != S_IFDIR)
 		ovl_links_get(o, n, &st);
 	fs_attr_of_stat(&st, ret);
-	ret->dev = st.st_dev;
+	ret->dev = n->shown.dev;
+	ret->ino = n->shown.ino;
 	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && o->owners &&
 		(upper >= 0 || o->layers[n->lower[0].layer].upper))
-		(void)ovl_override_get(fd, ret); /* else it has its own */
+		(void)ovl_override_get(fd_path(path, fd), ret); /* else it has its own */
 	if (n->type == S_IFDIR && (upper >= 0) + n->nlower > 1)
 		ret->nlink = 1;
+	if (n->type != S_IFDIR)
+		ret->nlink += atomic_load(&n->others);
 	return 0;
+}
+
+bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr)
+{
+	const struct stat own = { .st_dev = attr->dev, .st_ino = attr->ino };
+	struct ovl *o = ovl_of(fs);
+	struct shown shown;
+
+	if (!ovl_number_kept(o, &own, &shown))
+		return false;
+	attr->dev = shown.dev;
+	attr->ino = shown.ino;
+	if (o->owners && (S_ISREG(attr->mode) || S_ISDIR(attr->mode)))
+		(void)ovl_override_get(link, attr); /* else it has its own */
+	return true;
 }
 
 static int ovl_getattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,

@@ -21,266 +21,6 @@
 #include "fs/overlay/internal.h"
 #include "view/itable.h"
 
-static struct cds_hlist_head *bucket(struct ovl *o, dev_t dev, ino_t ino)
-{
-	uint64_t key = ((uint64_t)ino ^ (uint64_t)dev << 40) * 0x9e3779b97f4a7c15ull;
-
-	return &o->table[(key >> 32) & o->mask];
-}
-
-static void grow_locked(struct ovl *o)
-{
-	size_t old_mask = o->mask, mask = old_mask * 4 + 3;
-	struct cds_hlist_head *old = o->table, *table;
-
-	if (o->count <= 2 * old_mask)
-		return;
-	table = calloc(mask + 1, sizeof(*table));
-	if (!table)
-		return;
-	o->table = table;
-	o->mask = mask;
-	for (size_t i = 0; i <= old_mask; i++) {
-		struct ovl_node *n, *next;
-
-		cds_hlist_for_each_entry_safe_2(n, next, &old[i], hash)
-			cds_hlist_add_head(&n->hash, bucket(o, n->dev, n->ino));
-	}
-	free(old);
-}
-
-static struct ovl_node *find_locked(struct ovl *o, dev_t dev, ino_t ino)
-{
-	struct ovl_node *n;
-
-	cds_hlist_for_each_entry_2(n, bucket(o, dev, ino), hash)
-		if (n->dev == dev && n->ino == ino)
-			return n;
-	return NULL;
-}
-
-static void node_free(struct ovl_node *n)
-{
-	if (!n)
-		return;
-	if (ovl_upper(n) >= 0)
-		close(ovl_upper(n));
-	for (unsigned i = 0; i < n->nlower; i++)
-		close(n->lower[i].fd);
-	free(n->lower);
-	free(n->lower_path);
-	free(n->name);
-	pthread_mutex_destroy(&n->copying);
-	pthread_mutex_destroy(&n->names);
-	free(n);
-}
-
-/* Takes f's descriptors on success. */
-static struct ovl_node *node_new(struct found *f)
-{
-	struct ovl_node *n = calloc(1, sizeof(*n));
-
-	if (!n)
-		return NULL;
-	n->lower = calloc(f->nlower + 1, sizeof(*n->lower));
-	if (!n->lower) {
-		free(n);
-		return NULL;
-	}
-	pthread_mutex_init(&n->copying, NULL);
-	pthread_mutex_init(&n->names, NULL);
-	memcpy(n->lower, f->lower, f->nlower * sizeof(*n->lower));
-	n->nlower = f->nlower;
-	atomic_init(&n->upper, f->upper);
-	n->xwhiteouts = f->xwhiteouts;
-	n->lower_path = f->lower_path;
-	n->dev = f->st.st_dev;
-	n->ino = f->st.st_ino;
-	n->type = f->st.st_mode & S_IFMT;
-	f->upper = -1;
-	f->nlower = 0;
-	f->lower_path = NULL;
-	return n;
-}
-
-/* Nothing holds it any more: taken out, and its directory is to be looked at next. */
-static struct ovl_node *unused_locked(struct ovl *o, struct ovl_node *n)
-{
-	struct ovl_node *parent = n->parent;
-
-	cds_hlist_del(&n->hash);
-	o->count--;
-	if (parent)
-		parent->children--;
-	return parent;
-}
-
-static void node_drop(struct ovl *o, struct ovl_node *n, uint64_t nlookup, unsigned children)
-{
-	pthread_mutex_lock(&o->lock);
-	n->nlookup -= nlookup < n->nlookup ? nlookup : n->nlookup;
-	n->children -= children;
-	while (n && !n->nlookup && !n->children) {
-		struct ovl_node *gone = n;
-
-		n = unused_locked(o, gone);
-		pthread_mutex_unlock(&o->lock);
-		node_free(gone);
-		pthread_mutex_lock(&o->lock);
-	}
-	pthread_mutex_unlock(&o->lock);
-}
-
-void ovl_put(struct ovl *o, struct ovl_node *n)
-{
-	if (n)
-		node_drop(o, n, 0, 1);
-}
-
-void ovl_forget(struct fs *fs, uint64_t node, uint64_t nlookup)
-{
-	node_drop(ovl_of(fs), ovl_node_of(node), nlookup, 0);
-}
-
-/* The directory that it was in, whose reference is the caller's. */
-static struct ovl_node *place_locked(struct ovl_node *n, struct ovl_node *dir, char *name)
-{
-	struct ovl_node *old = n->parent;
-
-	free(n->name);
-	n->name = name;
-	n->parent = dir;
-	if (dir)
-		dir->children++;
-	return old;
-}
-
-void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name)
-{
-	char *copy = dir ? strdup(name) : NULL;
-	struct ovl_node *old;
-
-	if (dir && !copy)
-		dir = NULL; /* out of memory: it cannot be copied up until it is found again */
-	pthread_mutex_lock(&o->lock);
-	old = place_locked(n, dir, copy);
-	pthread_mutex_unlock(&o->lock);
-	ovl_put(o, old);
-}
-
-struct ovl_node *ovl_place(struct ovl *o, struct ovl_node *n, char name[NAME_MAX + 1])
-{
-	struct ovl_node *dir;
-
-	pthread_mutex_lock(&o->lock);
-	dir = n->parent;
-	if (dir) {
-		strcpy(name, n->name);
-		dir->children++;
-	}
-	pthread_mutex_unlock(&o->lock);
-	return dir;
-}
-
-struct ovl_node *ovl_known(struct ovl *o, const struct stat *st)
-{
-	struct ovl_node *n;
-
-	pthread_mutex_lock(&o->lock);
-	n = find_locked(o, st->st_dev, st->st_ino);
-	if (n)
-		n->children++;
-	pthread_mutex_unlock(&o->lock);
-	return n;
-}
-
-char *ovl_path(struct ovl *o, struct ovl_node *n)
-{
-	_cleanup_free_ char *buf = malloc(PATH_MAX);
-	size_t at = PATH_MAX - 1;
-
-	if (!buf)
-		return NULL;
-	buf[at] = '\0';
-	pthread_mutex_lock(&o->lock);
-	for (; n->parent; n = n->parent) {
-		size_t len = strlen(n->name);
-
-		if (at < len + 1)
-			break;
-		at -= len;
-		memcpy(buf + at, n->name, len);
-		buf[--at] = '/';
-	}
-	pthread_mutex_unlock(&o->lock);
-	if (n != o->root)
-		return NULL;
-	return strdup(buf + at + (buf[at] == '/'));
-}
-
-/* The node that was looked for, known or new. NULL: out of memory. */
-static struct ovl_node *node_of(struct ovl *o, struct found *f)
-{
-	struct ovl_node *n;
-
-	pthread_mutex_lock(&o->lock);
-	n = find_locked(o, f->st.st_dev, f->st.st_ino);
-	if (!n) {
-		n = node_new(f);
-		if (n) {
-			cds_hlist_add_head(&n->hash, bucket(o, n->dev, n->ino));
-			o->count++;
-			grow_locked(o);
-		}
-	}
-	if (n)
-		n->nlookup++;
-	pthread_mutex_unlock(&o->lock);
-	return n;
-}
-
-int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name,
-	struct fs_entry *ret)
-{
-	struct ovl_node *n = node_of(o, f);
-	int r;
-
-	ovl_found_release(f);
-	if (!n)
-		return -ENOMEM;
-	if (n == o->root) {
-		node_drop(o, n, 1, 0);
-		return -ELOOP;
-	}
-	if (dir)
-		ovl_place_set(o, n, dir, name);
-	*ret = (struct fs_entry){ .nodeid = (uintptr_t)n };
-	r = ovl_getattr_fd(o, n, &ret->attr);
-	if (r < 0)
-		node_drop(o, n, 1, 0);
-	return r;
-}
-
-int ovl_raise(struct ovl *o, struct ovl_node *n, int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	pthread_mutex_lock(&o->lock);
-	cds_hlist_del(&n->hash);
-	n->dev = st.st_dev;
-	n->ino = st.st_ino;
-	cds_hlist_add_head(&n->hash, bucket(o, n->dev, n->ino));
-	atomic_store(&n->upper, fd);
-	pthread_mutex_unlock(&o->lock);
-	return 0;
-}
-
 static int ovl_host_fd(UNUSED struct fs *fs, uint64_t node)
 {
 	return ovl_top(ovl_node_of(node));
@@ -309,17 +49,12 @@ static void ovl_free(struct fs *fs)
 {
 	struct ovl *o = ovl_of(fs);
 
-	for (size_t i = 0; o->table && i <= o->mask; i++) {
-		struct ovl_node *n, *next;
-
-		cds_hlist_for_each_entry_safe_2(n, next, &o->table[i], hash)
-			node_free(n);
-	}
+	ovl_table_free(o);
 	ovl_record_close(o);
+	ovl_numbers_free(o);
 	for (unsigned i = 0; o->layers && i < o->nlayers; i++)
 		close(o->layers[i].root);
 	free(o->layers);
-	free(o->table);
 	free(o->host_root);
 	ovl_changed_free(o);
 	pthread_mutex_destroy(&o->records);
@@ -422,6 +157,7 @@ static int open_lower(const struct overlay_layers *l, unsigned i, char **ret_mes
 static int open_layers(struct ovl *o, const struct overlay_layers *l, struct found *root,
 	char **ret_message)
 {
+	struct stat st;
 	int r;
 
 	root->upper = -1;
@@ -449,8 +185,12 @@ static int open_layers(struct ovl *o, const struct overlay_layers *l, struct fou
 		root->nlower++;
 		low->xwhiteouts = layer->upper && ovl_opaque(low->fd) == 'x';
 	}
+	if (r == 0 && !l->upper && l->nlower > 1 && fstat(o->layers[0].root, &st) == 0)
+		o->upper_dev = st.st_dev;
 	if (r == 0)
 		root->xwhiteouts = root->upper >= 0 && ovl_opaque(root->upper) == 'x';
+	if (r == 0 && fstat(root->lower[0].fd, &root->below) < 0)
+		r = -errno;
 	if (r == 0 && fstat(root->upper >= 0 ? root->upper : root->lower[0].fd, &root->st) < 0)
 		r = -errno;
 	return r;
@@ -477,16 +217,12 @@ static int dress_root(struct ovl *o)
 
 static int make_root(struct ovl *o, struct found *root)
 {
-	o->mask = 255;
-	o->table = calloc(o->mask + 1, sizeof(*o->table));
-	o->root = o->table ? node_new(root) : NULL;
-	if (!o->root)
-		return -ENOMEM;
-	o->root->nlookup = 1;
-	cds_hlist_add_head(&o->root->hash, bucket(o, o->root->dev, o->root->ino));
-	o->count = 1;
+	int r = ovl_table_new(o, root);
+
+	if (r < 0)
+		return r;
 	o->fs.root_node = (uintptr_t)o->root;
-	o->fs.dev = o->root->dev;
+	o->fs.dev = o->root->shown.dev;
 	return itable_init(&o->fs);
 }
 
@@ -521,6 +257,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.free = ovl_free;
 	o->fs.host_fd = ovl_host_fd;
 	o->fs.host_prepare = ovl_host_prepare;
+	o->fs.shown = ovl_shown;
 	o->fs.type = "overlay";
 	atomic_init(&o->fs.flags, FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |
 					   (l->owners ? FS_KEEPS_OWNERS : 0));
@@ -528,6 +265,9 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;
 	o->fs.host_folder = host_folder;
+	if (r == 0)
+		r = ovl_numbers_new(o);
+	ovl_origin_init(o);
 	hide(o, l->hide);
 	if (r == 0 && !o->host_root)
 		r = -ENOMEM;

@@ -158,6 +158,14 @@ static int note_both(struct ovl *o, const struct side *from, const struct side *
 	return r < 0 ? r : ovl_changed_note(o, to->dir, to->name, true);
 }
 
+/* It stands in this folder from now on. */
+static void placed(struct ovl *o, struct ovl_node *n, const struct side *at)
+{
+	ovl_place_set(o, n, at->dir, at->name);
+	if (n->shown.ino != n->ino)
+		ovl_impure_set(at->dir);
+}
+
 static int exchange(struct ovl *o, struct side *from, struct side *to)
 {
 	int r = mark_moving(o, from->node, to);
@@ -169,8 +177,8 @@ static int exchange(struct ovl *o, struct side *from, struct side *to)
 	if (r == 0)
 		r = rename2(from, to, RENAME_EXCHANGE);
 	if (r == 0) {
-		ovl_place_set(o, from->node, to->dir, to->name);
-		ovl_place_set(o, to->node, from->dir, from->name);
+		placed(o, from->node, to);
+		placed(o, to->node, from);
 	}
 	return r;
 }
@@ -188,7 +196,7 @@ static int replace(struct ovl *o, struct side *from, struct side *to)
 	if (r == 0) {
 		if (to->node && to->node != from->node)
 			ovl_place_set(o, to->node, NULL, NULL);
-		ovl_place_set(o, from->node, to->dir, to->name);
+		placed(o, from->node, to);
 	}
 	return r;
 }

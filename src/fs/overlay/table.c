@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The nodes: by which files they are found, how long they are known, and where they are. */
+#include <string.h>
+
+#include "fs/overlay/internal.h"
+
+static size_t bucket_of(const struct ovl *o, dev_t dev, ino_t ino)
+{
+	uint64_t key = ((uint64_t)ino ^ (uint64_t)dev << 40) * 0x9e3779b97f4a7c15ull;
+
+	return (key >> 32) & o->mask;
+}
+
+static void hash_locked(struct ovl *o, struct ovl_node *n)
+{
+	cds_hlist_add_head(&n->hash, &o->table[bucket_of(o, n->dev, n->ino)]);
+	if (n->is_raised)
+		cds_hlist_add_head(&n->raised, &o->raised[bucket_of(o, n->shown.dev, n->shown.ino)]);
+}
+
+static void unhash_locked(struct ovl_node *n)
+{
+	cds_hlist_del(&n->hash);
+	if (n->is_raised)
+		cds_hlist_del(&n->raised);
+}
+
+static void grow_locked(struct ovl *o)
+{
+	size_t old_mask = o->mask, mask = old_mask * 4 + 3;
+	struct cds_hlist_head *old = o->table, *table, *raised;
+
+	if (o->count <= 2 * old_mask)
+		return;
+	table = calloc(mask + 1, sizeof(*table));
+	raised = calloc(mask + 1, sizeof(*raised));
+	if (!table || !raised) {
+		free(table);
+		free(raised);
+		return;
+	}
+	free(o->raised);
+	o->table = table;
+	o->raised = raised;
+	o->mask = mask;
+	for (size_t i = 0; i <= old_mask; i++) {
+		struct ovl_node *n, *next;
+
+		cds_hlist_for_each_entry_safe_2(n, next, &old[i], hash)
+			hash_locked(o, n);
+	}
+	free(old);
+}
+
+static struct ovl_node *find_locked(struct ovl *o, dev_t dev, ino_t ino)
+{
+	struct ovl_node *n;
+
+	cds_hlist_for_each_entry_2(n, &o->table[bucket_of(o, dev, ino)], hash)
+		if (n->dev == dev && n->ino == ino)
+			return n;
+	return NULL;
+}
+
+static void node_free(struct ovl_node *n)
+{
+	if (!n)
+		return;
+	if (ovl_upper(n) >= 0)
+		close(ovl_upper(n));
+	for (unsigned i = 0; i < n->nlower; i++)
+		close(n->lower[i].fd);
+	free(n->lower);
+	free(n->lower_path);
+	free(n->name);
+	pthread_mutex_destroy(&n->copying);
+	pthread_mutex_destroy(&n->names);
+	free(n);
+}
+
+static struct ovl_node *node_new(struct found *f, struct shown shown)
+{
+	struct ovl_node *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->lower = calloc(f->nlower + 1, sizeof(*n->lower));
+	if (!n->lower) {
+		free(n);
+		return NULL;
+	}
+	pthread_mutex_init(&n->copying, NULL);
+	pthread_mutex_init(&n->names, NULL);
+	memcpy(n->lower, f->lower, f->nlower * sizeof(*n->lower));
+	n->nlower = f->nlower;
+	atomic_init(&n->upper, f->upper);
+	n->xwhiteouts = f->xwhiteouts;
+	n->lower_path = f->lower_path;
+	n->dev = f->st.st_dev;
+	n->ino = f->st.st_ino;
+	n->shown = shown;
+	n->type = f->st.st_mode & S_IFMT;
+	f->upper = -1;
+	f->nlower = 0;
+	f->lower_path = NULL;
+	return n;
+}
+
+/* Nothing holds it any more: taken out, and its directory is to be looked at next. */
+static struct ovl_node *unused_locked(struct ovl *o, struct ovl_node *n)
+{
+	struct ovl_node *parent = n->parent;
+
+	unhash_locked(n);
+	o->count--;
+	if (parent)
+		parent->children--;
+	return parent;
+}
+
+static void node_drop(struct ovl *o, struct ovl_node *n, uint64_t nlookup, unsigned children)
+{
+	pthread_mutex_lock(&o->lock);
+	n->nlookup -= nlookup < n->nlookup ? nlookup : n->nlookup;
+	n->children -= children;
+	while (n && !n->nlookup && !n->children) {
+		struct ovl_node *gone = n;
+
+		n = unused_locked(o, gone);
+		pthread_mutex_unlock(&o->lock);
+		node_free(gone);
+		pthread_mutex_lock(&o->lock);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+void ovl_hold(struct ovl *o, struct ovl_node *n)
+{
+	pthread_mutex_lock(&o->lock);
+	n->children++;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void ovl_put(struct ovl *o, struct ovl_node *n)
+{
+	if (n)
+		node_drop(o, n, 0, 1);
+}
+
+void ovl_forget(struct fs *fs, uint64_t node, uint64_t nlookup)
+{
+	node_drop(ovl_of(fs), ovl_node_of(node), nlookup, 0);
+}
+
+/* The directory that it was in, whose reference is the caller's. */
+static struct ovl_node *place_locked(struct ovl_node *n, struct ovl_node *dir, char *name)
+{
+	struct ovl_node *old = n->parent;
+
+	free(n->name);
+	n->name = name;
+	n->parent = dir;
+	if (dir)
+		dir->children++;
+	return old;
+}
+
+void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name)
+{
+	char *copy = dir ? strdup(name) : NULL;
+	struct ovl_node *old;
+
+	if (dir && !copy)
+		dir = NULL; /* out of memory: it cannot be copied up until it is found again */
+	pthread_mutex_lock(&o->lock);
+	old = place_locked(n, dir, copy);
+	pthread_mutex_unlock(&o->lock);
+	ovl_put(o, old);
+}
+
+struct ovl_node *ovl_place(struct ovl *o, struct ovl_node *n, char name[NAME_MAX + 1])
+{
+	struct ovl_node *dir;
+
+	pthread_mutex_lock(&o->lock);
+	dir = n->parent;
+	if (dir) {
+		strcpy(name, n->name);
+		dir->children++;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return dir;
+}
+
+struct ovl_node *ovl_known(struct ovl *o, const struct stat *st)
+{
+	struct ovl_node *n;
+
+	pthread_mutex_lock(&o->lock);
+	n = find_locked(o, st->st_dev, st->st_ino);
+	if (n)
+		n->children++;
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+static struct ovl_node *raised_locked(struct ovl *o, const struct stat *below)
+{
+	struct ovl_node *n;
+
+	cds_hlist_for_each_entry_2(n, &o->raised[bucket_of(o, below->st_dev, below->st_ino)], raised)
+		if (n->shown.dev == below->st_dev && n->shown.ino == below->st_ino)
+			return n;
+	return NULL;
+}
+
+struct ovl_node *ovl_raised(struct ovl *o, const struct stat *below)
+{
+	struct ovl_node *n;
+
+	pthread_mutex_lock(&o->lock);
+	n = raised_locked(o, below);
+	if (n)
+		n->children++;
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+char *ovl_path(struct ovl *o, struct ovl_node *n)
+{
+	_cleanup_free_ char *buf = malloc(PATH_MAX);
+	size_t at = PATH_MAX - 1;
+
+	if (!buf)
+		return NULL;
+	buf[at] = '\0';
+	pthread_mutex_lock(&o->lock);
+	for (; n->parent; n = n->parent) {
+		size_t len = strlen(n->name);
+
+		if (at < len + 1)
+			break;
+		at -= len;
+		memcpy(buf + at, n->name, len);
+		buf[--at] = '/';
+	}
+	pthread_mutex_unlock(&o->lock);
+	if (n != o->root)
+		return NULL;
+	return strdup(buf + at + (buf[at] == '/'));
+}
+
+/* The node that was looked for, known or new. NULL: out of memory. */
+static struct ovl_node *node_of(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name)
+{
+	struct ovl_node *n = f->upper < 0 ? ovl_raised(o, &f->st) : NULL;
+	struct shown shown;
+
+	if (!n)
+		n = ovl_known(o, &f->st);
+	if (n) {
+		pthread_mutex_lock(&o->lock);
+		n->nlookup++;
+		n->children--;
+		pthread_mutex_unlock(&o->lock);
+		return n;
+	}
+	shown = ovl_number_of(o, f, dir, name);
+	if (f->upper >= 0 || o->layers[f->lower[0].layer].upper)
+		ovl_number_keep(o, &f->st, shown);
+	pthread_mutex_lock(&o->lock);
+	n = find_locked(o, f->st.st_dev, f->st.st_ino);
+	if (!n && f->upper < 0)
+		n = raised_locked(o, &f->st);
+	if (!n) {
+		n = node_new(f, shown);
+		if (n) {
+			hash_locked(o, n);
+			o->count++;
+			grow_locked(o);
+		}
+	}
+	if (n)
+		n->nlookup++;
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name,
+	struct fs_entry *ret)
+{
+	struct ovl_node *n = node_of(o, f, dir, name);
+	bool joins = n && dir && f->upper < 0 && n->type != S_IFDIR && ovl_upper(n) >= 0;
+	int r;
+
+	ovl_found_release(f);
+	if (!n)
+		return -ENOMEM;
+	if (n == o->root) {
+		node_drop(o, n, 1, 0);
+		return -ELOOP;
+	}
+	if (dir)
+		ovl_place_set(o, n, dir, name);
+	*ret = (struct fs_entry){ .nodeid = (uintptr_t)n };
+	r = joins ? ovl_hardlink_join(o, n, dir, name) : 0;
+	if (r == 0)
+		r = ovl_getattr_fd(o, n, &ret->attr);
+	if (r < 0)
+		node_drop(o, n, 1, 0);
+	return r;
+}
+
+int ovl_raise(struct ovl *o, struct ovl_node *n, int fd)
+{
+	struct stat st, below;
+
+	if (fstat(fd, &st) < 0 || fstat(n->lower[0].fd, &below) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	ovl_number_keep(o, &st, n->shown);
+	pthread_mutex_lock(&o->lock);
+	unhash_locked(n);
+	n->dev = st.st_dev;
+	n->ino = st.st_ino;
+	n->is_raised = true;
+	hash_locked(o, n);
+	atomic_store(&n->upper, fd);
+	pthread_mutex_unlock(&o->lock);
+	if (n->type != S_IFDIR && below.st_nlink > 1)
+		ovl_hardlink_keep(o, n, &below);
+	return 0;
+}
+
+int ovl_table_new(struct ovl *o, struct found *root)
+{
+	struct shown shown = { root->below.st_dev, root->below.st_ino };
+
+	o->mask = 255;
+	o->table = calloc(o->mask + 1, sizeof(*o->table));
+	o->raised = calloc(o->mask + 1, sizeof(*o->raised));
+	o->root = o->table && o->raised ? node_new(root, shown) : NULL;
+	if (!o->root)
+		return -ENOMEM;
+	o->root->nlookup = 1;
+	hash_locked(o, o->root);
+	o->count = 1;
+	return 0;
+}
+
+void ovl_table_free(struct ovl *o)
+{
+	for (size_t i = 0; o->table && i <= o->mask; i++) {
+		struct ovl_node *n, *next;
+
+		cds_hlist_for_each_entry_safe_2(n, next, &o->table[i], hash)
+			node_free(n);
+	}
+	free(o->table);
+	free(o->raised);
+}
