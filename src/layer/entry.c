@@ -26,10 +26,14 @@ bool entry_private_xattr(const char *name)
 
 const char *entry_xattr_shown(const char *name)
 {
+	static const char *const kept[] = { "security.", "trusted.", "system." };
 	const size_t n = strlen(XATTR_KEPT);
 
-	return strncmp(name, XATTR_KEPT "security.", n + 9) == 0 || strncmp(name, XATTR_KEPT "trusted.", n + 8) == 0 ?
-		name + n : name;
+	for (size_t i = 0; strncmp(name, XATTR_KEPT, n) == 0 && i < ARRAY_SIZE(kept); i++) {
+		if (strncmp(name + n, kept[i], strlen(kept[i])) == 0)
+			return name + n;
+	}
+	return name;
 }
 
 const char *entry_dot_wh(const char *name)

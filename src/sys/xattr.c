@@ -321,7 +321,8 @@ static enum verdict xattr_fd(struct call *c, struct xcall *x, gaddr_t name)
 	int r;
 
 	if (!at_fd(c, call_fd(c, 0), false, &vf, &v)) {
-		if (v != CONTINUE || x->op == XGET || x->op == XLIST ||
+		/* what is there by other names, an overlay keeps for a virtual root alone */
+		if (v != CONTINUE || ((x->op == XGET || x->op == XLIST) && !c->um->ids) ||
 			!at_resolve_open(&a, c, call_fd(c, 0)))
 			return v;
 		r = xcall_read(x, c, name);

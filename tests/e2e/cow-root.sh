@@ -93,12 +93,23 @@ www-data:adm:640
 if command -v setcap >/dev/null && command -v setfattr >/dev/null; then
 	root_sh "attributes that are root's" 'cp /bin/true p; setcap cap_net_raw+ep p; getcap p; setfattr -n trusted.one -v 1 p; cp -a p q; getcap q
 		getfattr --only-values -n trusted.one q; echo; getfattr -d -m - q | grep -c ^user || true; su -s /bin/sh daemon -c "getfattr -m - p" | grep -c trusted || true
-		setfattr -x trusted.one p; ! getfattr -n trusted.one p 2>/dev/null; rm p q'
+		setfattr -x trusted.one p; ! getfattr -n trusted.one p 2>/dev/null; "$PYTHON" -c "import os; print(os.listxattr(os.open(\"p\", 0)))"; rm p q'
 	is "attributes that are root's" "$OUT" "p cap_net_raw=ep
 q cap_net_raw=ep
 1
 0
-0"
+0
+['security.capability']"
+fi
+if command -v setfacl >/dev/null; then
+	root_sh "ACLs" 'mkdir acl; cd acl; echo text >f; chmod 600 f; su -s /bin/sh daemon -c "cat f" 2>/dev/null || echo closed; setfacl -m u:daemon:r f; chown 3:3 f
+		su -s /bin/sh daemon -c "cat f"; stat -c %a:%u f; cp -a f g; getfacl -cn g | grep user:; setfacl -b f; stat -c %a f; rm f g'
+	is "ACLs" "$OUT" "closed
+text
+640:3
+user::rw-
+user:1:r--
+600"
 fi
 if command -v systemd-tmpfiles >/dev/null; then
 	root_sh "systemd-tmpfiles" 'printf "d /run/um 0750 root adm -\nf /run/um/f 0600 root root - text\nL /run/um/l - - - - /etc\nc /run/um/null 0666 root root - 1:3\np /run/um/p\nz /run/um/f 0644 daemon\n" >t.conf

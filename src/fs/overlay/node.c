@@ -137,10 +137,15 @@ static bool is_own(const char *name)
 	       strcmp(name, XATTR_OVERRIDE) == 0;
 }
 
-/* What only root may set is kept by another name, where the guest may be root and we are not. NULL: it needs none. */
+/* What only root may set, or says who may use the file, is kept by another name where the guest may be root. NULL: it needs none. */
 static const char *kept_as(const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1])
 {
-	if (!o->as_root || (strncmp(name, "trusted.", 8) != 0 && strncmp(name, "security.", 9) != 0) ||
+	static const char *const kept[] = { "trusted.", "security.", "system.posix_acl_" };
+	bool is_kept = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		is_kept |= strncmp(name, kept[i], strlen(kept[i])) == 0;
+	if (!o->as_root || !is_kept ||
 		snprintf(buf, XATTR_NAME_MAX + 1, XATTR_KEPT "%s", name) > XATTR_NAME_MAX)
 		return NULL;
 	return buf;
@@ -171,7 +176,7 @@ static ssize_t ovl_getxattr_op(struct fs *fs, UNUSED const struct fs_req *req, u
 		return -ENODATA;
 	fd_path(path, ovl_top(ovl_node_of(node)));
 	n = kept ? getxattr(path, kept, buf, size) : -1;
-	if (n < 0 && (!kept || errno == ENODATA))
+	if (n < 0 && (!kept || errno == ENODATA || ovl_closed_to_us(ovl_of(fs), errno)))
 		n = getxattr(path, name, buf, size);
 	return n < 0 ? -errno : n;
 }

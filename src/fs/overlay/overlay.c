@@ -260,7 +260,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.shown = ovl_shown;
 	o->fs.type = "overlay";
 	atomic_init(&o->fs.flags, FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |
-					   (l->owners ? FS_KEEPS_OWNERS : 0));
+					   (l->owners ? FS_KEEPS_OWNERS : 0) |
+					   (l->root ? FS_ACL | FS_ACL_OURS : 0));
 	r = open_layers(o, l, root, ret_message);
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;
