@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "engine/blocking.h"
@@ -441,6 +442,36 @@ int file_open_fd(
 	bool filled;
 
 	return open_any(&o, &filled);
+}
+
+int file_open_peek(
+	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino)
+{
+	struct opening o = { .f = f, .mnt = m, .ino = ino, .req = req, .flags = O_RDONLY | O_CLOEXEC };
+	bool filled;
+
+	return open_any(&o, &filled);
+}
+
+ssize_t file_peek(
+	struct files *f, int fd, const struct fs_req *req, void *buf, size_t len, uint64_t off)
+{
+	_cleanup_vfile_ struct vfile *vf = NULL;
+	struct stat st;
+	ssize_t n;
+	int r = 0;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	vf = files_find(f, &st);
+	if (vf && vf->cache && cache_direct(vf->cache))
+		return direct_read(vf->cache, req, fd, buf, len, (off_t)off);
+	if (vf && vf->cache)
+		r = cache_fill(vf->cache, req, off, len);
+	if (r < 0)
+		return r;
+	n = pread(fd, buf, len, (off_t)off);
+	return n < 0 ? -errno : n;
 }
 
 int file_open_exec(struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino)

@@ -119,6 +119,12 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
  * for exec, execveat's dirs, loop devices' backing files, SCM_RIGHTS. fd or -errno. */
 int MUST_CHECK file_open_fd(
 	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino, int flags);
+/* The same without the content, to see which file it is and to look into it by file_peek(). */
+int MUST_CHECK file_open_peek(
+	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino);
+/* What of a file that was opened so stands at off, without keeping more of it than that: bytes, or -errno. */
+ssize_t MUST_CHECK file_peek(
+	struct files *f, int fd, const struct fs_req *req, void *buf, size_t len, uint64_t off);
 /* The same for a program that the guest may run, whether or not it may read it. */
 int MUST_CHECK file_open_exec(
 	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino);

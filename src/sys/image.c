@@ -26,7 +26,8 @@ static const char *probe_value(blkid_probe pr, const char *name)
 }
 
 /* What libblkid found, as a mount's type or as a reason why there is none. */
-static int judge(blkid_probe pr, const char *path, char **ret_type, char **ret_message)
+static int judge(const struct image_file *f, blkid_probe pr, const char *path, char **ret_type,
+	char **ret_message)
 {
 	const char *type = probe_value(pr, "TYPE"), *usage = probe_value(pr, "USAGE");
 	const char *table = probe_value(pr, "PTTYPE");
@@ -45,7 +46,7 @@ static int judge(blkid_probe pr, const char *path, char **ret_type, char **ret_m
 		return *ret_type ? 0 : -ENOMEM;
 	}
 	if (table) {
-		_cleanup_free_ char *all = partition_list(blkid_probe_get_fd(pr));
+		_cleanup_free_ char *all = partition_list(f);
 
 		*ret_message = str_printf("%s is a whole disk with a %s partition table: choose one "
 					  "with the option partition=N: %s", path, table,
@@ -129,6 +130,15 @@ static const struct magic {
 	{ "vhdx", 0, 8, { 'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e' } },
 };
 
+bool image_type_is_packed(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+		if (strcmp(type, magics[i].type) == 0)
+			return true;
+	}
+	return false;
+}
+
 static const char *magic_type(int fd)
 {
 	unsigned char head[512] = "";
@@ -142,35 +152,16 @@ static const char *magic_type(int fd)
 	return NULL;
 }
 
-/* The disks of virtual machines: what is in them is seen through another program. */
-static bool is_vm_disk(const char *type)
-{
-	return strcmp(type, "qcow2") == 0 || strncmp(type, "v", 1) == 0;
-}
-
-static int judge_magic(const char *magic, const char *path, char **ret_type, char **ret_message)
-{
-	if (is_vm_disk(magic)) {
-		*ret_message = str_printf(
-			"%s is a disk in the format %s: make it a file first, in the view, with "
-			"\"nbdfuse DIR/disk --socket-activation qemu-nbd -f %s %s &\" (apt install "
-			"libnbd-bin qemu-utils), then mount that", path, magic, magic, path);
-		return -EINVAL;
-	}
-	*ret_type = strdup(magic);
-	return *ret_type ? 0 : -ENOMEM;
-}
-
-static int probe_fd(int fd, const char *path, const struct image_part *part, bool whole,
+static int probe(const struct image_file *f, const char *path, const struct image_part *part, bool whole,
 	char **ret_type, char **ret_message)
 {
 	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
-	const char *magic = whole ? magic_type(fd) : NULL;
+	const char *magic = whole ? magic_type(f->fd) : NULL;
 	int r;
 
 	if (!pr)
 		return -ENOMEM;
-	if (blkid_probe_set_device(pr, fd, (blkid_loff_t)part->offset,
+	if (blkid_probe_set_device(pr, f->fd, (blkid_loff_t)part->offset,
 		    whole ? 0 : (blkid_loff_t)part->size) != 0)
 		return -EIO;
 	blkid_probe_enable_superblocks(pr, 1);
@@ -186,21 +177,24 @@ static int probe_fd(int fd, const char *path, const struct image_part *part, boo
 		*ret_message = str_printf("%s: cannot be read: %s", path, strerror(errno));
 		return -EIO;
 	}
-	if (magic && !probe_value(pr, "TYPE"))
-		return judge_magic(magic, path, ret_type, ret_message);
-	note_truncated(fd, pr, path, part, ret_message);
+	if (magic && !probe_value(pr, "TYPE")) {
+		*ret_type = strdup(magic);
+		return *ret_type ? 0 : -ENOMEM;
+	}
+	note_truncated(f->fd, pr, path, part, ret_message);
 	if (*ret_message)
 		return -EINVAL;
-	return judge(pr, path, ret_type, ret_message);
+	return judge(f, pr, path, ret_type, ret_message);
 }
 
-int image_type(int fd, const char *path, const struct image_part *part, char **ret_type,
+int image_type(const struct image_file *f, const char *path, const struct image_part *part, char **ret_type,
 	char **ret_message)
 {
 	struct image_part all = { .size = UINT64_MAX };
 	struct stat st;
+	int r;
 
-	if (fstat(fd, &st) < 0)
+	if (fstat(f->fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
 		*ret_message = str_printf("%s is no image: it is neither a regular file nor a "
@@ -218,9 +212,10 @@ int image_type(int fd, const char *path, const struct image_part *part, char **r
 		all.offset = part->offset;
 		if (part->size < all.size)
 			all.size = part->size;
-		return probe_fd(fd, path, &all, false, ret_type, ret_message);
+		r = image_file_want(f, all.offset);
+		return r < 0 ? r : probe(f, path, &all, false, ret_type, ret_message);
 	}
-	return probe_fd(fd, path, &all, true, ret_type, ret_message);
+	return probe(f, path, &all, true, ret_type, ret_message);
 }
 
 /* Who holds the lock, as the holder wrote it. */
@@ -238,18 +233,26 @@ static void locked_message(const char *lock, const char *path, bool rw, char **r
 		rw ? "" : ": it cannot be mounted at the same time");
 }
 
-/* The lock file, locked; a file that its last holder removed meanwhile is none. -EWOULDBLOCK. */
-static int open_lock(const char *lock, bool rw)
+/*
+ * The lock file, with the part locked; a file that its last holder removed meanwhile is none. Who has it
+ * holds flock(2) as well, which keeps it from being removed. -EAGAIN.
+ */
+static int open_lock(const char *lock, const struct image_part *part, bool rw)
 {
+	struct flock range = { .l_type = rw ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET,
+		.l_start = (off_t)part->offset };
+
+	if (part->size && part->size <= (uint64_t)INT64_MAX - part->offset)
+		range.l_len = (off_t)part->size;
 	for (;;) {
 		_cleanup_fd_ int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		struct stat here, there;
 
-		if (fd < 0 || flock(fd, (rw ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 || fstat(fd, &here) < 0)
+		if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &here) < 0)
 			return -errno;
-		if (stat(lock, &there) == 0 && there.st_ino == here.st_ino &&
-			there.st_dev == here.st_dev)
-			return take_fd(&fd);
+		if (stat(lock, &there) < 0 || there.st_ino != here.st_ino || there.st_dev != here.st_dev)
+			continue;
+		return fcntl(fd, F_OFD_SETLK, &range) < 0 ? -errno : take_fd(&fd);
 	}
 }
 
@@ -263,7 +266,8 @@ void image_unlock(int fd)
 	close(fd);
 }
 
-int image_lock(struct um *um, int image, const char *path, bool rw, char **ret_message)
+int image_lock(struct um *um, int image, const struct image_part *part, const char *path, bool rw,
+	char **ret_message)
 {
 	_cleanup_free_ char *lock = NULL, *line = NULL;
 	_cleanup_fd_ int fd = -1;
@@ -283,8 +287,8 @@ int image_lock(struct um *um, int image, const char *path, bool rw, char **ret_m
 	lock = slash;
 	if (!lock)
 		return -ENOMEM;
-	fd = open_lock(lock, rw);
-	if (fd == -EWOULDBLOCK) {
+	fd = open_lock(lock, part, rw);
+	if (fd == -EAGAIN || fd == -EACCES) {
 		locked_message(lock, path, rw, ret_message);
 		return -EBUSY;
 	}

@@ -14,7 +14,9 @@ struct mount_job {
 	const struct mount_request *rq;
 	struct mount_options o;
 	char *source;	   /* absolute where it is a file */
-	int image;	   /* the source opened, or -1: it is no file ("user@host:dir") */
+	char *shown;	   /* what is said of it where it is not the source (mountdisk.c), or NULL */
+	struct image_file image; /* the source opened; none: it is no file ("user@host:dir") */
+	char *disks[MOUNT_DISKS]; /* mounts of ours that the source lies on, until the mount has them */
 	struct image_part part; /* of the image */
 	char *type;
 	struct server server;
@@ -37,13 +39,29 @@ static inline bool mount_job_is_fuse(const struct mount_job *j)
 /* PATH_*: how the source is resolved. */
 static inline unsigned mount_source_flags(const struct mount_job *j)
 {
-	return PATH_FOLLOW | (j->rq->from_host ? PATH_HOST_ROOT : 0);
+	return PATH_FOLLOW | (j->rq->from_host && !j->disks[0] ? PATH_HOST_ROOT : 0);
+}
+
+static inline const char *mount_job_source(const struct mount_job *j)
+{
+	return j->shown ? j->shown : j->source;
 }
 
 /* mountwhat.c: source, image, part and type; then the server for it, and its command line (strv_free()). */
 int MUST_CHECK mount_find_type(struct mount_job *j);
+/* Opens a file of the view as the source, in j->source and j->image. */
+int MUST_CHECK mount_open_source(struct mount_job *j);
 int MUST_CHECK mount_find_server(struct mount_job *j);
 int MUST_CHECK mount_server_argv(struct mount_job *j, char ***ret);
+
+/* mountdisk.c: images that are no plain file of a disk are made one by a server of their own, whose
+ * mount ends with this one. */
+/* Where the source is such a one: opens it. 1: a dry run, whose plan was said. */
+int MUST_CHECK mount_open_disk(struct mount_job *j);
+/* The same for the part of the source that is wanted. */
+int MUST_CHECK mount_open_part(struct mount_job *j);
+/* Takes down what these put up. */
+void mount_close_disks(struct um *um, char *disks[MOUNT_DISKS]);
 
 /* mountstart.c: starts the server and waits until it has mounted; j->p is then the mount's. */
 int MUST_CHECK mount_start_server(struct mount_job *j);

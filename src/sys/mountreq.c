@@ -37,8 +37,9 @@ static void job_release(struct mount_job *j)
 	free(j->type);
 	server_release(&j->server);
 	path_release(&j->where);
-	if (j->image >= 0)
-		close(j->image);
+	free(j->shown);
+	image_file_release(&j->image);
+	mount_close_disks(j->um, j->disks);
 }
 
 static int resolve_target(struct mount_job *j)
@@ -81,7 +82,7 @@ static int fill_pending(struct mount_job *j)
 	bool plain = strncmp(j->type, "fuse", 4) != 0;
 
 	p->where = &j->where;
-	p->source = strdup(p->loop >= 0 ? j->rq->source : j->source);
+	p->source = strdup(p->loop >= 0 ? j->rq->source : mount_job_source(j));
 	p->type = strdup(j->type);
 	/* a fuse.* mount shows user_id= and so on, as the kernel has it */
 	if (plain)
@@ -102,7 +103,7 @@ static int say_plan(struct mount_job *j)
 		return r;
 	out = open_memstream(&line, &len);
 	if (out) {
-		fprintf(out, "%s on %s, type %s, served by:", j->source, j->where.name, j->type);
+		fprintf(out, "%s on %s, type %s, served by:", mount_job_source(j), j->where.name, j->type);
 		for (size_t i = 0; argv[i]; i++)
 			fprintf(out, " %s", argv[i]);
 		fclose(out);
@@ -115,14 +116,14 @@ static int say_plan(struct mount_job *j)
 /* An image is served by one server: 1, it is already, and now here too; 0, it is ours alone. */
 static int take_image(struct mount_job *j)
 {
-	int r = mount_note_image(j->p, j->image, j->part.offset);
+	int r = mount_note_image(j->p, j->image.file, j->part.offset);
 
 	if (r == 0 && !mount_job_is_fuse(j))
 		r = mount_again(j->um->mountsrv, j->c, j->p, j->rq->dry_run);
 	if (r != 0)
 		return r;
 	r = image_lock(
-		j->um, j->image, j->source, !(j->o.flags & MS_RDONLY), j->ret_message);
+		j->um, j->image.file, &j->part, mount_job_source(j), !(j->o.flags & MS_RDONLY), j->ret_message);
 	if (r < 0)
 		return r;
 	j->p->lock_fd = r;
@@ -156,9 +157,11 @@ static int run_job(struct mount_job *j)
 		r = mount_check_target(j);
 	if (r == 0)
 		r = mount_find_server(j);
+	if (r > 0)
+		return 0; /* a dry run that can see no further */
 	if (r == 0)
 		r = fill_pending(j);
-	if (r == 0 && j->image >= 0)
+	if (r == 0 && j->image.file >= 0)
 		r = take_image(j);
 	if (r < 0)
 		return r;
@@ -169,7 +172,7 @@ static int run_job(struct mount_job *j)
 
 int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char **ret_message)
 {
-	struct mount_job j = { .um = um, .c = c, .rq = rq, .image = -1, .where = PATH_INIT };
+	struct mount_job j = { .um = um, .c = c, .rq = rq, .image = IMAGE_FILE_NONE, .where = PATH_INIT };
 	char *message = NULL;
 	int r;
 
@@ -179,7 +182,7 @@ int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char
 	if (r < 0 && !message)
 		mount_job_fail(&j, r, "%s on %s: %s", rq->source, rq->target, strerror(-r));
 	/* by mount(2) it may be of a loop device, which another view has not */
-	if (r == 0 && !c && !rq->dry_run && !j.o.policy && j.where.name)
+	if (r == 0 && !c && !rq->dry_run && !rq->disk && !j.o.policy && j.where.name)
 		mount_note_line(&um->view, j.where.name,
 			mount_table_line(j.source ? j.source : rq->source, j.where.name, rq->type,
 				rq->options,

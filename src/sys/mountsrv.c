@@ -16,9 +16,10 @@
 #include "dev/loop/loop.h"
 #include "engine/engine.h"
 #include "fs/fuse/fuse.h"
-#include "sys/mountint.h"
+#include "sys/mountjob.h"
 
 #define MAX_ENDED 64
+#define HELPERS_NS (10 * NSEC_PER_SEC)
 #define SERVER_IDLE_NS (30 * NSEC_PER_SEC)
 
 int mountsrv_new(struct um *um, struct mountsrv **ret)
@@ -57,6 +58,7 @@ void mount_pending_free(struct mount_pending *p)
 		(void)rmdir(p->dir); /* else it goes with the run directory */
 	if (p->alias)
 		(void)unlink(p->alias);
+	mount_close_disks(p->ms->um, p->disks);
 	free(p->alias);
 	free(p->dir);
 	free(p->mountpoint);
@@ -264,6 +266,15 @@ static bool server_ends(struct service *s, uint64_t deadline_ns)
 	return service_ended(s, 0);
 }
 
+/* A program that it got its data from (nbdfuse has one) may have some to write yet. */
+static void helpers_end(const struct mount_pending *p, uint64_t deadline_ns)
+{
+	uint64_t until = now_ns() + HELPERS_NS;
+
+	if (!service_helpers_ended(&p->service, until < deadline_ns ? until : deadline_ns))
+		log_warn("%s: what its server has started does not end", p->source);
+}
+
 void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 {
 	struct mount_pending *p, *found = NULL;
@@ -281,6 +292,7 @@ void mountsrv_fs_ended(struct mountsrv *ms, struct fs *fs, uint64_t deadline_ns)
 		log_warn("%s: its server does not end and is killed", found->source);
 		service_stop(&found->service, NSEC_PER_SEC);
 	}
+	helpers_end(found, deadline_ns);
 	if (found->lock_fd >= 0)
 		image_unlock(found->lock_fd);
 	pthread_mutex_lock(&ms->lock);

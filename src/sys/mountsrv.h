@@ -11,6 +11,7 @@
 
 struct mountsrv; /* um->mountsrv: pending requests, service mounts, ended servers */
 struct fuse_conn;
+struct image_part;
 
 /* What somebody wants mounted. Strings are borrowed. */
 struct mount_request {
@@ -21,6 +22,7 @@ struct mount_request {
 	unsigned long flags; /* MS_*: or-ed with those that the options name */
 	const char *cwd;     /* what a relative source or target is relative to, may be NULL */
 	bool from_host;	     /* the source is meant from the host's root, whatever is mounted on that */
+	const struct image_part *disk; /* of mountdisk.c: which part of the source; else NULL */
 	bool dry_run;	     /* say in *ret_message what would be done, do nothing */
 };
 

@@ -6,14 +6,19 @@
 #include "sys/mountsrv.h"
 #include "sys/service.h"
 
+/* Where in an image a file system lies, in bytes; size 0: in all of it. */
+struct image_part {
+	uint64_t offset, size;
+};
+
 /* ---- servers.c: which program serves which type ---- */
 
 struct server {
 	char *type;
 	/* template: %s source, %m mount point, %o options, never empty, %w the same with "rw+" for "rw",
-	 * %f where in the source it begins */
+	 * %f where in the source it begins, %z how long it is, %r "-r" for reading only (no word, else) */
 	char *command;
-	char *package; /* Debian's */
+	char *package; /* Debian's, or several with commas */
 };
 /* The line for a type: given on the command line ("TYPE=COMMAND", may be NULL), from the user's table,
  * from ours, else for "fuse.NAME" NAME itself. -ENODEV: none. Release with server_release(). */
@@ -25,33 +30,45 @@ void server_release(struct server *s);
  * strv_free(). Single and double quotes group words. -EINVAL for an open quote, -ENOMEM. */
 struct server_places {
 	const char *source, *mountpoint, *options;
-	uint64_t offset;
+	struct image_part part;
 };
 int MUST_CHECK server_argv(const char *command, const struct server_places *places, char ***ret);
 void strv_free(char **v);
 /* Is the program of argv[0] there (PATH)? */
 bool server_installed(const char *program);
 
+/* ---- imagefile.c: an image to be looked into ---- */
+
+/* One that lies on a mount of the view is not brought here as a whole: what is looked at is copied. */
+struct image_file {
+	int fd;	       /* what to look at; -1: no image */
+	int file;      /* the image itself, whose identity counts; often the same one */
+	struct um *um; /* NULL: all of it is there */
+};
+#define IMAGE_FILE_NONE { .fd = -1, .file = -1 }
+/* Takes fd. virtual: it comes from file_open_peek(). On failure fd is closed. */
+int MUST_CHECK image_file_init(struct image_file *f, struct um *um, int fd, bool virtual);
+void image_file_release(struct image_file *f);
+/* Sees to it that what tells the type of a file system that begins at off is there. */
+int MUST_CHECK image_file_want(const struct image_file *f, uint64_t off);
+
 /* ---- image.c: what is in an image, and who has it ---- */
 
-/* Where in an image a file system lies, in bytes; size 0: in all of it. */
-struct image_part {
-	uint64_t offset, size;
-};
 /* The type of what is in an image, or in a part of it (NULL: all): libblkid's name, or that of an
  * archive ("zip", "tar" ...). -EINVAL with a message: unknown, truncated, encrypted, a whole disk with
  * partitions ... */
-int MUST_CHECK image_type(int fd, const char *path, const struct image_part *part, char **ret_type,
-	char **ret_message);
+int MUST_CHECK image_type(const struct image_file *f, const char *path, const struct image_part *part,
+	char **ret_type, char **ret_message);
+/* Is it an archive, or another thing that is no file system, which image_type() knows by itself? */
+bool image_type_is_packed(const char *type);
 /* partition.c: the partitions of a whole disk in words, malloc'ed; NULL: it has no table. */
-char *partition_list(int fd);
+char *partition_list(const struct image_file *f);
 /* Where a partition lies; -EINVAL with a message that lists them. */
-int MUST_CHECK partition_find(
-	int fd, const char *path, unsigned number, struct image_part *ret, char **ret_message);
-/* Locks an image against being mounted twice, as long as the descriptor is open: fd; -EBUSY with a
- * message. */
-int MUST_CHECK image_lock(
-	struct um *um, int image, const char *path, bool rw, char **ret_message);
+int MUST_CHECK partition_find(const struct image_file *f, const char *path, unsigned number, struct image_part *ret, char **ret_message);
+/* Locks a part of an image against being mounted twice, as long as the descriptor is open: fd; -EBUSY with
+ * a message. */
+int MUST_CHECK image_lock(struct um *um, int image, const struct image_part *part, const char *path, bool rw,
+	char **ret_message);
 /* Gives the lock up; its file goes with the last holder. */
 void image_unlock(int fd);
 
@@ -74,6 +91,9 @@ void mount_options_release(struct mount_options *o);
 
 /* ---- mountsrv.c ---- */
 
+/* Servers between an image and the file system in it, at most: of the disk's format, and of a part of it. */
+#define MOUNT_DISKS 2
+
 /* A mount that is being made, or one whose server we started. */
 struct mount_pending {
 	struct mountsrv *ms;
@@ -81,6 +101,7 @@ struct mount_pending {
 	 * the real place (libfuse refuses one that is not empty). Canonical. */
 	char *mountpoint;
 	char *dir; /* which we made for that */
+	char *disks[MOUNT_DISKS]; /* mounts of ours that the source lies on; they end with this one */
 	char *alias; /* a symbolic link to the source, for servers whose options know no commas */
 	const struct path *where; /* the real place; the job's, valid until done */
 	char *source, *type, *options;

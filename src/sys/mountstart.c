@@ -91,10 +91,10 @@ static int start_failed(struct mount_job *j, int r, const char *program)
 
 	service_stop(&p->service, 2 * NSEC_PER_SEC);
 	if (r == -ETIMEDOUT)
-		mount_job_fail(j, r, "%s: %s did not mount it within %llu s: %s", j->source, program,
+		mount_job_fail(j, r, "%s: %s did not mount it within %llu s: %s", mount_job_source(j), program,
 			MOUNT_TIMEOUT_NS / NSEC_PER_SEC, last_words(&p->service));
 	else if (r != -EINTR)
-		mount_job_fail(j, r, "%s: %s did not mount it: %s", j->source, program,
+		mount_job_fail(j, r, "%s: %s did not mount it: %s", mount_job_source(j), program,
 			last_words(&p->service));
 	/* a kernel says so of a bad superblock, or of an option that it does not know */
 	if ((r == -EIO || r == -ENOTCONN) && !mount_job_is_fuse(j))
@@ -146,7 +146,7 @@ static int make_mountpoint(struct mount_job *j)
 /* Most servers put the source into an option, fsname=, as it is. */
 static int make_alias(struct mount_job *j)
 {
-	if (j->image < 0 || !strpbrk(j->source, ",\\"))
+	if (j->image.file < 0 || !strpbrk(j->source, ",\\"))
 		return 0;
 	j->p->alias = str_printf("%s.image", j->p->dir);
 	if (!j->p->alias)
@@ -184,6 +184,8 @@ int mount_start_server(struct mount_job *j)
 		pthread_mutex_lock(&ms->lock);
 		cds_list_del(&j->p->node);
 		cds_list_add_tail(&j->p->node, &ms->live);
+		for (size_t i = 0; i < MOUNT_DISKS; i++)
+			j->p->disks[i] = take_ptr(&j->disks[i]);
 		j->p = NULL;
 		pthread_mutex_unlock(&ms->lock);
 	}

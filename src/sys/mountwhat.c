@@ -49,8 +49,7 @@ static bool is_no_image(const struct mount_job *j, mode_t mode)
 	return !mount_job_is_fuse(j) && !S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode);
 }
 
-/* Opens the source where it names a file of the view. */
-static int open_source(struct mount_job *j)
+int mount_open_source(struct mount_job *j)
 {
 	struct fs_req req = { .call = j->c, .uid = geteuid(), .gid = getegid(), .pid = getpid() };
 	_cleanup_path_ struct path p = PATH_INIT;
@@ -71,7 +70,9 @@ static int open_source(struct mount_job *j)
 		j->p->loop = n;
 		free(j->source);
 		j->source = ls.path;
-		j->image = ls.fd;
+		r = image_file_init(&j->image, j->um, ls.fd, false);
+		if (r < 0)
+			return r;
 		if (ls.read_only)
 			j->o.flags |= MS_RDONLY;
 		if (ls.offset)
@@ -88,7 +89,7 @@ static int open_source(struct mount_job *j)
 	if (p.kind == PATH_VIRTUAL) {
 		r = is_no_image(j, inode_type(p.inode)) ?
 			-ENOTBLK :
-			file_open_fd(j->um->files, &req, p.mnt, p.inode, O_RDONLY);
+			file_open_peek(j->um->files, &req, p.mnt, p.inode);
 	} else {
 		r = open(j->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		r = r < 0 ? -errno : r;
@@ -107,14 +108,14 @@ static int open_source(struct mount_job *j)
 		close(r); /* bindfs and the like: no image, nothing to lock */
 		return 0;
 	}
-	j->image = r;
-	return 0;
+	return image_file_init(&j->image, j->um, r, p.kind == PATH_VIRTUAL);
 }
 
 bool mount_type_read_only(const char *type)
 {
 	static const char *const types[] = { "iso9660", "squashfs", "erofs", "tar", "7z", "rar",
-		"cpio", "rpm", "deb", "xar", "cab", "gzip", "bzip2", "xz", "zstd" };
+		"cpio", "rpm", "deb", "xar", "cab", "gzip", "bzip2", "xz", "zstd", "gzip-disk", "xz-disk",
+		"vhdx" /* qemu-nbd writes whole sectors of it, nbdfuse does not */ };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		if (strcmp(type, types[i]) == 0)
@@ -137,11 +138,11 @@ static int find_part(struct mount_job *j)
 	if (errno || *end || word[0] < '0' || word[0] > '9' || n > INT64_MAX)
 		return mount_job_fail(j, -EINVAL, "%s=%s: not a number", partition ? "partition" : "offset",
 			word);
-	if (j->image < 0)
-		return mount_job_fail(j, -EINVAL, "%s: no image, so it has no %s", j->source,
+	if (j->image.file < 0)
+		return mount_job_fail(j, -EINVAL, "%s: no image, so it has no %s", mount_job_source(j),
 			partition ? "partitions" : "offset");
 	if (partition)
-		return partition_find(j->image, j->source, n > 1024 ? 0 : (unsigned)n, &j->part,
+		return partition_find(&j->image, mount_job_source(j), n > 1024 ? 0 : (unsigned)n, &j->part,
 			j->ret_message);
 	if (n)
 		j->part = (struct image_part){ .offset = n, .size = UINT64_MAX };
@@ -163,16 +164,22 @@ int mount_find_type(struct mount_job *j)
 		if (!j->source || (asked && strcmp(asked, "auto") != 0 && !j->type))
 			return -ENOMEM;
 	}
-	r = open_source(j);
+	r = mount_open_source(j);
 	if (r < 0 && !mount_job_is_fuse(j))
 		return mount_job_fail(j, r, "%s: %s", j->source, strerror(-r));
-	r = find_part(j);
-	if (r < 0)
+	if (j->rq->disk) {
+		j->part = *j->rq->disk;
+		return 0;
+	}
+	r = mount_open_disk(j);
+	if (r == 0)
+		r = find_part(j);
+	if (r != 0)
 		return r;
 	if (!j->type) {
-		r = image_type(j->image, j->source, &j->part, &j->type, j->ret_message);
+		r = image_type(&j->image, mount_job_source(j), &j->part, &j->type, j->ret_message);
 		if (r < 0)
-			return mount_job_fail(j, r, "%s: its type cannot be found: %s", j->source,
+			return mount_job_fail(j, r, "%s: its type cannot be found: %s", mount_job_source(j),
 				strerror(-r));
 	}
 	if (mount_type_read_only(j->type))
@@ -192,7 +199,10 @@ int mount_find_server(struct mount_job *j)
 	if (r == -ENODEV)
 		return mount_job_fail(j, r, "%s is %s, for which no server is known: name one with the "
 				  "option server=COMMAND or in ~/.config/umview/servers",
-			j->source, j->type);
+			mount_job_source(j), j->type);
+	/* which cannot be told where to begin */
+	if (r == 0 && j->o.partition && j->part.offset && !strstr(j->server.command, "%f"))
+		r = mount_open_part(j);
 	return r;
 }
 
@@ -201,13 +211,32 @@ static int place_part(struct mount_job *j)
 {
 	if (!j->part.offset || strstr(j->server.command, "%f"))
 		return 0;
-	if (!j->o.partition)
-		return add_option(j, "offset=%llu", (unsigned long long)j->part.offset);
-	return mount_job_fail(j, -EINVAL,
-		"%s: partition %s is %s, whose server cannot begin within a file: make it a file first, "
-		"in the view, with \"nbdfuse DIR/disk [ nbdkit --exit-with-parent --filter=partition "
-		"file %s partition=%s ] &\" (apt install libnbd-bin nbdkit), then mount that",
-		j->source, j->o.partition, j->type, j->source, j->o.partition);
+	return add_option(j, "offset=%llu", (unsigned long long)j->part.offset);
+}
+
+/* The first word is a program, and what begins a command of its own. */
+static const char *missing_program(char *const *argv)
+{
+	for (size_t i = 0; argv[i]; i++) {
+		bool begins = i == 0 || strcmp(argv[i - 1], "[") == 0 ||
+			      strcmp(argv[i - 1], "--socket-activation") == 0;
+
+		if (begins && !server_installed(argv[i]))
+			return argv[i];
+	}
+	return NULL;
+}
+
+static int not_installed(struct mount_job *j, const char *program)
+{
+	_cleanup_free_ char *packages = j->server.package ? strdup(j->server.package) : NULL;
+
+	for (char *p = packages; p && (p = strchr(p, ','));)
+		*p = ' ';
+	if (packages)
+		return mount_job_fail(j, -ENOENT, "%s needs the program %s, which is not installed: apt install %s",
+			j->type, program, packages);
+	return mount_job_fail(j, -ENOENT, "the server %s is not installed", program);
 }
 
 int mount_server_argv(struct mount_job *j, char ***ret)
@@ -215,9 +244,10 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 	struct server_places places = {
 		.source = j->p->alias ? j->p->alias : j->source,
 		.mountpoint = j->p->mountpoint ? j->p->mountpoint : j->where.name,
-		.offset = j->part.offset,
+		.part = j->part,
 	};
 	_cleanup_free_ char *options = NULL;
+	const char *program;
 	int r = place_part(j);
 
 	if (r < 0)
@@ -233,13 +263,9 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 			j->server.command);
 	if (r < 0)
 		return r;
-	if (!server_installed((*ret)[0])) {
-		r = -ENOENT;
-		if (j->server.package)
-			mount_job_fail(j, r, "%s needs the program %s, which is not installed: apt install %s",
-				j->type, (*ret)[0], j->server.package);
-		else
-			mount_job_fail(j, r, "the server %s is not installed", (*ret)[0]);
+	program = missing_program(*ret);
+	if (program) {
+		r = not_installed(j, program);
 		strv_free(*ret);
 	}
 	return r;

@@ -30,7 +30,7 @@ static struct image_part part_of(blkid_partition p)
 }
 
 /* The lines of a list, as "1 (ext4, 16 MiB), 2 (...)". */
-static void list_parts(FILE *out, int fd, blkid_partlist table)
+static void list_parts(FILE *out, const struct image_file *f, blkid_partlist table)
 {
 	int n = blkid_partlist_numof_partitions(table);
 	const char *comma = "";
@@ -42,7 +42,7 @@ static void list_parts(FILE *out, int fd, blkid_partlist table)
 
 		if (blkid_partition_is_extended(p))
 			continue;
-		if (image_type(fd, "", &part, &type, &why) < 0)
+		if (image_type(f, "", &part, &type, &why) < 0)
 			type = strdup("no file system");
 		fprintf(out, "%s%d (%s, %llu MiB)", comma, blkid_partition_get_partno(p),
 			type ? type : "?", (unsigned long long)(part.size >> 20));
@@ -52,10 +52,10 @@ static void list_parts(FILE *out, int fd, blkid_partlist table)
 		fputs("it has none", out);
 }
 
-char *partition_list(int fd)
+char *partition_list(const struct image_file *f)
 {
 	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
-	blkid_partlist table = read_table(pr, fd);
+	blkid_partlist table = read_table(pr, f->fd);
 	char *text = NULL;
 	size_t len;
 	FILE *out;
@@ -65,18 +65,17 @@ char *partition_list(int fd)
 	out = open_memstream(&text, &len);
 	if (!out)
 		return NULL;
-	list_parts(out, fd, table);
+	list_parts(out, f, table);
 	if (fclose(out) == 0)
 		return text;
 	free(text);
 	return NULL;
 }
 
-int partition_find(
-	int fd, const char *path, unsigned number, struct image_part *ret, char **ret_message)
+int partition_find(const struct image_file *f, const char *path, unsigned number, struct image_part *ret, char **ret_message)
 {
 	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
-	blkid_partlist table = read_table(pr, fd);
+	blkid_partlist table = read_table(pr, f->fd);
 	_cleanup_free_ char *all = NULL;
 	struct image_part part;
 	blkid_partition p = NULL;
@@ -93,7 +92,7 @@ int partition_find(
 			return 0;
 		}
 	}
-	all = partition_list(fd);
+	all = partition_list(f);
 	*ret_message = str_printf("%s has no partition %u: %s", path, number,
 		all ? all : "it has no partition table");
 	return -EINVAL;

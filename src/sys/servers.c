@@ -151,7 +151,13 @@ static void put_place(FILE *out, char which, const struct server_places *at)
 		fprintf(out, "%.2s%s%s", at->options, at->options[1] == 'w' ? "+" : "", at->options + 2);
 		break;
 	case 'f':
-		fprintf(out, "%llu", (unsigned long long)at->offset);
+		fprintf(out, "%llu", (unsigned long long)at->part.offset);
+		break;
+	case 'z':
+		fprintf(out, "%llu", (unsigned long long)at->part.size);
+		break;
+	case 'r':
+		fputs(strncmp(at->options, "ro", 2) == 0 ? "-r" : "", out);
 		break;
 	default:
 		fputc('%', out);
@@ -168,7 +174,7 @@ static int expand_word(FILE *out, const char **p, const struct server_places *at
 
 		if (quote ? ch == quote : ch == '"' || ch == '\'') {
 			quote = quote ? 0 : ch;
-		} else if (ch == '%' && (*p)[1] && strchr("smowf%", (*p)[1])) {
+		} else if (ch == '%' && (*p)[1] && strchr("smowfzr%", (*p)[1])) {
 			put_place(out, *++*p, at);
 		} else {
 			fputc(ch, out);
@@ -213,6 +219,10 @@ int server_argv(const char *command, const struct server_places *places, char **
 		r = expand_word(out, &command, places);
 		if (fclose(out) != 0 && r == 0)
 			r = -ENOMEM;
+		if (r == 0 && len == 0) { /* a %r that says nothing */
+			free(word);
+			continue;
+		}
 		v[n++] = word;
 		v[n] = NULL;
 		if (r < 0)

@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
 
 #include "engine/engine.h"
+#include "engine/front.h"
 
 #define LISTEN_MAX 128
+#define HELPER_NAP_NS 2000000
 
 extern char **environ;
 
@@ -104,6 +107,42 @@ bool service_ended(struct service *s, uint64_t deadline_ns)
 		if (now >= deadline_ns)
 			return false;
 	}
+}
+
+struct helpers {
+	pid_t group;
+	bool alive;
+};
+
+static void look_at_helper(pid_t pid, void *arg)
+{
+	_cleanup_free_ char *stat = NULL;
+	struct helpers *h = arg;
+	char path[64], *paren, state;
+	int group;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_file(path, 4096, &stat, NULL) < 0)
+		return;
+	paren = strrchr(stat, ')');
+	if (paren && sscanf(paren + 1, " %c %*d %d", &state, &group) == 2 && group == h->group &&
+		state != 'Z')
+		h->alive = true;
+}
+
+bool service_helpers_ended(const struct service *s, uint64_t deadline_ns)
+{
+	const struct timespec nap = { .tv_nsec = HELPER_NAP_NS };
+	struct helpers h = { .group = s->pid };
+
+	/* who has lost his parent is a child of ours */
+	while (each_child(look_at_helper, &h), h.alive) {
+		if (now_ns() >= deadline_ns)
+			return false;
+		(void)nanosleep(&nap, NULL);
+		h.alive = false;
+	}
+	return true;
 }
 
 /* It and what it has started: it leads a session of its own. */

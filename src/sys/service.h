@@ -23,6 +23,8 @@ int MUST_CHECK service_start(
 void service_listen(struct service *s);
 /* Has it ended? Waits at most until deadline_ns. */
 bool service_ended(struct service *s, uint64_t deadline_ns);
+/* Once it has ended: have the processes that it started, too, but for daemons? */
+bool service_helpers_ended(const struct service *s, uint64_t deadline_ns);
 /* SIGTERM, then SIGKILL; waits for its end. */
 void service_stop(struct service *s, uint64_t grace_ns);
 void service_release(struct service *s);

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# timeout: 240
+# Disks in a format of their own: of virtual machines, and compressed ones, with partitions and without.
+# They are opened by another server first, which ends with the mount.
+. "$TOP/tests/e2e/lib.sh"
+need nbdfuse nbdkit qemu-nbd qemu-img sfdisk mkntfs
+
+mkdir mnt mnt2 tree tree/dir
+echo small >tree/small
+seq 20000 >tree/dir/big
+ext4_image plain 24M -d tree
+truncate -s 64M disk
+printf 'size=24M\nsize=24M\n' | sfdisk -q --label gpt disk
+dd if=plain of=disk bs=1M seek=1 conv=notrunc status=none
+truncate -s 24M part2
+mkntfs -F -q part2 >/dev/null 2>&1
+dd if=part2 of=disk bs=1M seek=25 conv=notrunc status=none
+
+for format in qcow2 vmdk vdi; do
+	qemu-img convert -O "$format" plain "d.$format"
+	gives "a file system in $format" 0 um -m "d.$format:mnt" -- \
+		sh -c 'diff -rx lost+found tree mnt && cp -r tree mnt/new && rm mnt/small'
+	is "no word of it" "$OUT" ""
+	qemu-img convert -O raw "d.$format" raw
+	clean_fs raw
+	gives "what was written is in it" 0 um -m raw:mnt -- sh -c 'diff -r tree mnt/new && ! test -e mnt/small'
+done
+nothing_left
+
+qemu-img convert -O qcow2 disk two.qcow2
+gives "two partitions of one disk" 0 um -m two.qcow2:mnt,partition=1 -m two.qcow2:mnt2,partition=2 -- \
+	sh -c 'cp -r mnt/dir mnt2 && echo x >mnt/x && cmp mnt2/dir/big tree/dir/big'
+gives "and again" 0 um -m two.qcow2:mnt2,partition=2 -m two.qcow2:mnt,partition=1 -- \
+	sh -c 'diff -r tree/dir mnt2/dir && cat mnt/x'
+gives "which partition" 125 um -m two.qcow2:mnt -- true
+has "which partition" "$OUT" "$HERE/two.qcow2 is a whole disk with a gpt partition table: choose one with the option partition=N: 1 (ext4, 24 MiB), 2 (ntfs, 24 MiB)"
+nothing_left
+
+# Once umount has returned, all is in the image.
+cat >inside.sh <<'INSIDE'
+set -e
+umctl mount d.qcow2 mnt
+findmnt -no SOURCE,FSTYPE mnt
+echo now >mnt/now
+umctl umount mnt
+umctl ls
+qemu-img convert -O raw d.qcow2 raw
+INSIDE
+gives "umount waits for the disk" 0 um sh inside.sh
+is "how it is shown" "$OUT" "$HERE/d.qcow2 ext4"
+clean_fs raw
+is "what was written" "$(debugfs -R 'cat now' raw 2>/dev/null)" now
+
+gives "read only" 1 um -m d.qcow2:mnt,ro -- touch mnt/x
+has "read only" "$OUT" "Read-only file system"
+chmod a-w d.qcow2
+gives "an image that cannot be written" 1 um -m d.qcow2:mnt -- touch mnt/x
+has "an image that cannot be written" "$OUT" "Read-only file system"
+chmod u+w d.qcow2
+qemu-img convert -O vhdx plain d.vhdx
+gives "vhdx is for reading" 0 um -m d.vhdx:mnt -- sh -c 'diff -rx lost+found tree mnt && ! touch mnt/x 2>/dev/null'
+gives "the disk alone" 0 um -m d.qcow2:mnt,type=qcow2 -- stat -c %s mnt/nbd
+is "its size" "$OUT" $((24 << 20))
+gives "what would be done" 0 um --dry-run -m d.qcow2:mnt -- true
+has "what would be done" "$OUT" "qemu-nbd -f qcow2 $HERE/d.qcow2"
+gives "as root, by mount(8)" 0 um --root -- sh -c 'mount d.qcow2 mnt && cat mnt/now && umount mnt'
+
+# Compressed ones; an archive stays one.
+for program in gzip xz; do
+	$program -c plain >z.$program
+	gives "a disk by $program" 0 um -m "z.$program:mnt" -- diff -rx lost+found tree mnt
+	$program -c disk >z.$program
+	gives "and its second partition" 0 um -m "z.$program:mnt,partition=2" -- ls -A mnt
+	tar -cf - tree | $program >t.$program
+	gives "an archive by $program" 0 um -m "t.$program:mnt" -- diff -r tree mnt/tree
+done
+nothing_left
+
+# An image on a mount is looked into, not copied.
+ext4_image outer 200M
+gives "one within another" 0 um -m outer:mnt -- sh -c '
+	cp --sparse=always d.qcow2 disk mnt &&
+	umctl mount mnt/d.qcow2 mnt2 && cat mnt2/now && umctl umount mnt2 &&
+	umctl mount -o partition=1 mnt/disk mnt2 && diff -rx lost+found tree mnt2 && umctl umount mnt2'
+clean_fs outer
+nothing_left
