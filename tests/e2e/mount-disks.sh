@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 240
+# sanitize: asan
 # Disks in a format of their own: of virtual machines, and compressed ones, with partitions and without.
 # They are opened by another server first, which ends with the mount.
 . "$TOP/tests/e2e/lib.sh"
