@@ -226,9 +226,27 @@ static int resolve_empty(struct walk *w, int dirfd)
 		place_set_virtual(&w->at, mnt, ino);
 		return WALK_END;
 	}
-	if ((w->flags & PATH_LOOK) || !walk_seen_through_file(w, w->start_link))
-		return WALK_NATIVE;
-	return walk_run(w);
+	if (!(w->flags & PATH_LOOK) && walk_seen_through_file(w, w->start_link))
+		return walk_run(w);
+	return WALK_NATIVE;
+}
+
+/* Where a walk may not leave its start, or its mount, that start is where it is in the view: on the mount that is seen
+ * through, if one covers it. */
+static int start_on_mount(struct walk *w)
+{
+	const unsigned flags = w->flags & ~(unsigned)(PATH_LOOK | PATH_LOOK_FILE);
+	const char *rest = w->rest;
+	int r;
+
+	if (w->at.mnt || w->root_fd >= 0 || !atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
+		return 0;
+	w->flags = flags & ~(unsigned)(PATH_NO_XDEV | PATH_BENEATH | PATH_IN_ROOT);
+	w->rest = ".";
+	r = walk_run(w);
+	w->rest = rest;
+	w->flags = flags;
+	return r < 0 ? r : 0;
 }
 
 static int resolve(struct walk *w, int dirfd, const char *word)
@@ -252,6 +270,11 @@ static int resolve(struct walk *w, int dirfd, const char *word)
 	}
 	if (scoped && w->root_fd >= 0 && !w->at.mnt)
 		return WALK_NATIVE;
+	if (w->flags & (PATH_NO_XDEV | PATH_BENEATH | PATH_IN_ROOT)) {
+		err = start_on_mount(w);
+		if (err < 0)
+			return err;
+	}
 	if (scoped) {
 		w->root = malloc(sizeof(*w->root));
 		if (!w->root)

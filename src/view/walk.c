@@ -74,7 +74,7 @@ static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 	if (mnt->fs->unchanged && inode_type(ino) == S_IFDIR && leave_outside(w, ino)) {
 		mount_put(mnt);
 		inode_put(ino);
-		return WALK_MORE;
+		return w->flags & PATH_NO_XDEV ? -EXDEV : WALK_MORE;
 	}
 	place_set_virtual(&w->at, mnt, ino);
 	while ((m = view_mount_on(w->v, w->ns, w->at.mnt, w->at.ino, !(w->flags & PATH_NO_RULES)))) {

@@ -322,7 +322,7 @@ static int run_seen_through(struct walk *w, const struct run *r, bool *crossed)
 
 	*crossed = false;
 	/* by a descriptor to what has no name (any more): that itself */
-	if ((w->flags & PATH_NO_XDEV) || (r->n == 0 && w->at.fd >= 0))
+	if (r->n == 0 && w->at.fd >= 0)
 		return 0;
 	m = view_seen_through(w->v, w->full, &free_way);
 	if (!m)
@@ -487,6 +487,21 @@ static int run_end_touched(struct walk *w, const struct run *r)
 	return end_real(w, r, take_fd(&fd));
 }
 
+/* The walk has come to its end: what it stands at is the result. */
+static int run_end_here(struct walk *w, const struct run *r)
+{
+	int fd = r->dir ? run_open(w, r, r->len, O_DIRECTORY) : -1;
+
+	if (r->dir && fd < 0)
+		return use_start(w, fd) ? WALK_MORE : fd;
+	if (fd >= 0)
+		close(fd);
+	w->rest = r->next;
+	if (r->dot)
+		walk_no_last(w, true);
+	return WALK_END;
+}
+
 int walk_real(struct walk *w)
 {
 	bool crossed;
@@ -505,12 +520,10 @@ int walk_real(struct walk *w)
 		return run_dotdot(w, &r);
 	if (r.stop == RUN_SELF)
 		return run_self(w, &r);
-	if (r.n == 0) {
-		w->rest = r.next;
-		if (r.dot)
-			walk_no_last(w, true);
-		return w->touched ? WALK_END : WALK_NATIVE;
-	}
+	if (r.n == 0 && !w->touched)
+		return WALK_NATIVE;
+	if (r.n == 0)
+		return run_end_here(w, &r);
 	if (r.dot && w->touched) {
 		/* "dir/.": the directory itself, without a name */
 		err = run_open(w, &r, r.len, O_DIRECTORY);
