@@ -191,6 +191,12 @@ int guest_read_iov(
 	for (uint64_t i = 0; i < count; i++) {
 		if ((ssize_t)v[i].iov_len < 0)
 			return -EINVAL;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		gaddr_t at = { (uint64_t)(uintptr_t)v[i].iov_base };
+
+		if (!guest_range_ok(at, v[i].iov_len))
+			return -EFAULT;
 		if (v[i].iov_len > MAX_RW_COUNT - total)
 			v[i].iov_len = MAX_RW_COUNT - total;
 		total += v[i].iov_len;

@@ -37,12 +37,22 @@ ssize_t MUST_CHECK guest_read_str(struct call *c, gaddr_t src, char *dst, size_t
  * call_alive() was asked nothing but CONTINUE or an error may follow from it, and no server hear of it. */
 ssize_t MUST_CHECK guest_read_word(struct call *c, gaddr_t src, char *dst, size_t size);
 
+/* Does this end below where the kernel's own addresses begin? What does not is refused before a byte of it is read or
+ * written (access_ok()). */
+static inline bool guest_range_ok(gaddr_t at, uint64_t len)
+{
+	const uint64_t end = (1ull << 56) - 4096; /* with five levels of page tables; with four nothing lies between */
+
+	return at.v <= end && len <= end - at.v;
+}
+
 /* Is there memory that the guest may read, though we have been told -EFAULT (a device's, secret memory, all
  * of it where we are blind)? */
 bool guest_has(struct call *c, gaddr_t at);
 
 /* The guest's struct iovec array: at most IOV_MAX entries, malloc'ed; their lengths summed
- * (capped at MAX_RW_COUNT as the kernel does). -EINVAL, -EFAULT, -ENOMEM. */
+ * (capped at MAX_RW_COUNT as the kernel does). -EINVAL, -EFAULT (also where one does not pass
+ * guest_range_ok()), -ENOMEM. */
 int MUST_CHECK guest_read_iov(
 	struct call *c, gaddr_t iov, uint64_t count, struct iovec **ret, size_t *ret_total);
 

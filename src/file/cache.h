@@ -9,8 +9,14 @@
 #ifndef UM_FILE_CACHE_H
 #define UM_FILE_CACHE_H
 
+#include <sys/uio.h>
+
 #include "file/files.h"
 #include "file/ranges.h"
+
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20
+#endif
 
 #define SMALL_FILE (1u << 20)	   /* filled at open */
 #define PLACE_DISK_MIN (64u << 20) /* placeholders of this size lie on disk */

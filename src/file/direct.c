@@ -65,7 +65,7 @@ ssize_t direct_read(struct filecache *c, const struct fs_req *req, int fd, void 
 }
 
 off_t direct_write_pos(
-	struct filecache *c, const struct fs_req *req, int fd, off_t off, bool append)
+	struct filecache *c, const struct fs_req *req, int fd, off_t off, int rwf)
 {
 	int fl = fcntl(fd, F_GETFL), r;
 	struct fs_attr attr;
@@ -73,7 +73,7 @@ off_t direct_write_pos(
 
 	if (off >= 0 && !seekable(c))
 		return -ESPIPE;
-	if ((fl & O_APPEND) || append) {
+	if (((fl & O_APPEND) && !(rwf & RWF_NOAPPEND)) || (rwf & RWF_APPEND)) {
 		r = inode_getattr(c->ino, req, true, &attr);
 		return r < 0 ? r : (off_t)attr.size;
 	}

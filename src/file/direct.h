@@ -8,9 +8,9 @@
 /* `fd`: our dup of the guest's open file, which has the position that off < 0 means. */
 ssize_t MUST_CHECK direct_read(struct filecache *c, const struct fs_req *req, int fd, void *buf,
 	size_t len, off_t off);
-/* Where a write goes: -ESPIPE and the like. append: RWF_APPEND. */
+/* Where a write goes: -ESPIPE and the like. rwf: RWF_APPEND, RWF_NOAPPEND. */
 off_t MUST_CHECK direct_write_pos(
-	struct filecache *c, const struct fs_req *req, int fd, off_t off, bool append);
+	struct filecache *c, const struct fs_req *req, int fd, off_t off, int rwf);
 /* moves: the position follows. */
 ssize_t MUST_CHECK direct_write(struct filecache *c, const struct fs_req *req, int fd,
 	const void *buf, size_t len, off_t pos, bool moves);

@@ -10,10 +10,6 @@
 #include "base/log.h"
 #include "view/watch.h"
 
-#ifndef RWF_NOAPPEND
-#define RWF_NOAPPEND 0x20
-#endif
-
 #define DIRTY_START (2u << 20) /* a background thread begins to write back */
 
 struct write_at {
@@ -46,9 +42,10 @@ static ssize_t write_through(
 	ssize_t n;
 
 	if (!w->append) {
-		n = pwrite(fd, buf, len, w->pos);
-		if (n < 0 && errno == ESPIPE)
-			return -ESPIPE;
+		/* O_APPEND may be set all the same, and then pwrite(2) appends (before Linux 6.9 it does) */
+		n = pwritev2(fd, &iov, 1, w->pos, RWF_NOAPPEND);
+		if (n < 0 && errno == EOPNOTSUPP)
+			n = pwrite(fd, buf, len, w->pos);
 		if (n < 0)
 			return -errno;
 		if (off < 0 && lseek(fd, w->pos + n, SEEK_SET) < 0)

@@ -137,7 +137,7 @@ static ssize_t write_direct(
 	struct vfd *v, const void *buf, size_t len, off_t off, int rwf, uint64_t limit)
 {
 	struct filecache *c = v->vf->cache;
-	off_t pos = direct_write_pos(c, &v->req, v->fd, off, rwf & RWF_APPEND);
+	off_t pos = direct_write_pos(c, &v->req, v->fd, off, rwf);
 
 	if (pos < 0 || len == 0)
 		return pos < 0 ? pos : 0;
@@ -168,7 +168,8 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 		}
 		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit);
 	}
-	return n == -EFBIG ? vfd_too_large(c) : n;
+	/* a position that no file can have is told without the signal */
+	return n == -EFBIG && limit != RLIM_INFINITY ? vfd_too_large(c) : n;
 }
 
 int vfd_written(struct vfd *v, int rwf)

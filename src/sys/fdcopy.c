@@ -16,6 +16,8 @@
 #include "sys/fd.h"
 
 #define COPY_MAX (128u << 20) /* of one call */
+#define RW_MAX 0x7ffff000u    /* the kernel's, of one call */
+#define SPLICE_FLAGS (SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT)
 
 /* One end of a copy. */
 struct end {
@@ -90,11 +92,16 @@ static bool never_blocks(const struct end *e)
 	return !e->v.vf && (fcntl(e->fd, F_GETFL) & O_NONBLOCK);
 }
 
-static bool is_file(const struct end *e)
+static mode_t type_of(const struct end *e)
 {
 	struct stat st;
 
-	return fstat(e->fd, &st) == 0 && S_ISREG(st.st_mode);
+	return fstat(e->fd, &st) < 0 ? 0 : st.st_mode & S_IFMT;
+}
+
+static bool is_file(const struct end *e)
+{
+	return type_of(e) == S_IFREG;
 }
 
 /* From where somebody else may take what poll(2) has seen. */
@@ -255,12 +262,36 @@ static enum verdict native(struct call *c, struct end *in, size_t len)
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
+static bool can(const struct end *e, int not)
+{
+	int fl = e->v.vf ? e->v.fl : fcntl(e->fd, F_GETFL);
+
+	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not;
+}
+
+/* do_sendfile(): what comes from nothing that has positions is refused, so that it is not lost. */
+static int sendfile_check(const struct end *in, const struct end *out)
+{
+	bool seeks = lseek(in->fd, 0, SEEK_CUR) >= 0;
+
+	if (!can(in, O_WRONLY))
+		return -EBADF;
+	if (in->offp.v && !seeks)
+		return -ESPIPE;
+	if (!can(out, O_RDONLY))
+		return -EBADF;
+	if ((is_reg(out) && (out->v.fl & O_APPEND)) || !seeks || type_of(in) == S_IFDIR)
+		return -EINVAL;
+	return 0;
+}
+
 enum verdict sys_sendfile(struct call *c)
 {
 	_cleanup_end_ struct end out = END_INIT, in = END_INIT;
-	size_t len = c->args[3] < 0x7ffff000 ? c->args[3] : 0x7ffff000;
+	size_t len = c->args[3] < RW_MAX ? c->args[3] : RW_MAX;
+	int r;
 
-	if (!files_any(c->um->files))
+	if (!files_any(c->um->files) || (int64_t)c->args[3] < 0)
 		return CONTINUE;
 	if (end_get(&in, c, call_fd(c, 1), c->args[2]) < 0 ||
 		end_get(&out, c, call_fd(c, 0), 0) < 0)
@@ -269,18 +300,8 @@ enum verdict sys_sendfile(struct call *c)
 		return native(c, &in, len);
 	if (!is_reg(&out) && !is_reg(&in))
 		return CONTINUE;
-	if ((is_reg(&in) && !vfd_can_read(&in.v)) || (is_reg(&out) && !vfd_can_write(&out.v)))
-		return call_return(c, -EBADF);
-	if (is_reg(&out) && (out.v.fl & O_APPEND))
-		return call_return(c, -EINVAL);
-	return finish(c, &in, &out, copy(&in, &out, c, len, false, false));
-}
-
-static bool can(const struct end *e, int not)
-{
-	int fl = e->v.vf ? e->v.fl : fcntl(e->fd, F_GETFL);
-
-	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not;
+	r = sendfile_check(&in, &out);
+	return r < 0 ? call_return(c, r) : finish(c, &in, &out, copy(&in, &out, c, len, false, false));
 }
 
 /* A device that knows nothing of splice(2), as its kernel's file does not. Its placeholder would. */
@@ -292,13 +313,26 @@ static enum verdict splice_device(
 	return call_return(c, can(in, O_WRONLY) && can(out, O_RDONLY) ? -EINVAL : -EBADF);
 }
 
+/* do_splice(): one side has to be a pipe. */
+static int splice_check(const struct end *in, const struct end *out)
+{
+	bool from_pipe = type_of(in) == S_IFIFO, to_pipe = type_of(out) == S_IFIFO;
+
+	if ((from_pipe && in->offp.v) || (to_pipe && out->offp.v))
+		return -ESPIPE;
+	if (!can(in, O_WRONLY) || !can(out, O_RDONLY))
+		return -EBADF;
+	return (!from_pipe && !to_pipe) || (is_reg(out) && (out->v.fl & O_APPEND)) ? -EINVAL : 0;
+}
+
 enum verdict sys_splice(struct call *c)
 {
+	int r;
 	_cleanup_end_ struct end in = END_INIT, out = END_INIT;
 	bool nonblock = c->args[5] & SPLICE_F_NONBLOCK;
-	size_t len = c->args[4] < 0x7ffff000 ? c->args[4] : 0x7ffff000;
+	size_t len = c->args[4] < RW_MAX ? c->args[4] : RW_MAX;
 
-	if (!files_any(c->um->files) || len == 0)
+	if (!files_any(c->um->files) || len == 0 || (c->args[5] & ~SPLICE_FLAGS))
 		return CONTINUE;
 	if (end_get(&in, c, call_fd(c, 0), c->args[1]) < 0 ||
 		end_get(&out, c, call_fd(c, 2), c->args[3]) < 0)
@@ -309,14 +343,9 @@ enum verdict sys_splice(struct call *c)
 		return native(c, &in, len < (1u << 20) ? len : 1u << 20);
 	if (!is_reg(&out) && !is_reg(&in))
 		return CONTINUE;
-	if (is_reg(&out) && (out.v.fl & O_APPEND))
-		return call_return(c, -EINVAL);
-	if ((is_reg(&in) && !vfd_can_read(&in.v)) || (is_reg(&out) && !vfd_can_write(&out.v)))
-		return call_return(c, -EBADF);
-	/* one side has to be a pipe: what it holds now is copied, as by the kernel */
-	if (is_reg(&in) && is_reg(&out))
-		return call_return(c, -EINVAL);
-	return finish(c, &in, &out, copy(&in, &out, c, len, nonblock, true));
+	r = splice_check(&in, &out);
+	/* what the pipe holds now is copied, as by the kernel */
+	return r < 0 ? call_return(c, r) : finish(c, &in, &out, copy(&in, &out, c, len, nonblock, true));
 }
 
 /* ---- copy_file_range ---- */
@@ -343,26 +372,51 @@ static off_t place_of(const struct end *e)
 	return e->off >= 0 ? e->off : lseek(e->fd, 0, SEEK_CUR);
 }
 
-/* No more than the guest may write: unlike write(2) it is told so before the first byte. */
-static int range_limit(const struct end *out, struct call *c, size_t *len)
+/* i_size_read() */
+static int size_of(const struct end *e, uint64_t *ret)
 {
-	uint64_t limit = is_reg(out) ? vfd_limit(c) : UINT64_MAX, to = (uint64_t)place_of(out);
+	struct fs_attr attr;
+	struct stat st;
+	int r;
 
-	if (*len && to >= limit)
-		return vfd_too_large(c);
-	if (*len > limit - to)
-		*len = (size_t)(limit - to);
+	if (is_reg(e)) {
+		r = vfile_getattr(e->v.vf, &e->v.req, &attr);
+		if (r == 0)
+			*ret = attr.size;
+		return r;
+	}
+	if (fstat(e->fd, &st) < 0)
+		return -errno;
+	*ret = (uint64_t)st.st_size;
 	return 0;
 }
 
-/* One file's ranges must not overlap. */
-static bool overlaps(const struct end *in, const struct end *out, size_t len)
+/* The rest of generic_copy_file_checks(): how much of `len` is copied. What is behind the end of the file is no part
+ * of the ranges; a limit is told before the first byte, unlike write(2)'s; one file's ranges must not overlap. */
+static int range_fit(const struct end *in, const struct end *out, struct call *c, size_t *len)
 {
-	off_t a = place_of(in), b = place_of(out);
+	uint64_t limit = is_reg(out) ? vfd_limit(c) : RLIM_INFINITY, size = 0;
+	uint64_t from = (uint64_t)place_of(in), to = (uint64_t)place_of(out);
+	int r;
 
-	if (!is_reg(in) || !is_reg(out) || in->v.vf->inode != out->v.vf->inode)
-		return false;
-	return a < b + (off_t)len && b < a + (off_t)len;
+	if (from + *len < from || to + *len < to)
+		return -EOVERFLOW;
+	r = size_of(in, &size);
+	if (r < 0)
+		return r;
+	size = from < size ? size - from : 0;
+	if (*len > size)
+		*len = size;
+	if (to >= limit)
+		return vfd_too_large(c);
+	if (*len > limit - to)
+		*len = limit - to;
+	if (to > (uint64_t)INT64_MAX - *len)
+		return -EFBIG;
+	return is_reg(in) && is_reg(out) && in->v.vf->inode == out->v.vf->inode && to + *len > from &&
+			       to < from + *len ?
+		       -EINVAL :
+		       0;
 }
 
 static void moved(struct end *e, ssize_t n)
@@ -442,7 +496,7 @@ static ssize_t copy_out(struct end *in, struct end *out, struct call *c, size_t 
 enum verdict sys_copy_file_range(struct call *c)
 {
 	_cleanup_end_ struct end in = END_INIT, out = END_INIT;
-	size_t len = c->args[4] < 0x7ffff000 ? c->args[4] : 0x7ffff000;
+	size_t len = c->args[4];
 	ssize_t n;
 
 	if (!files_any(c->um->files) || c->args[5])
@@ -454,13 +508,11 @@ enum verdict sys_copy_file_range(struct call *c)
 		return CONTINUE;
 	n = range_check(&in, &out);
 	if (n == 0)
-		n = range_limit(&out, c, &len);
-	if (n == 0 && overlaps(&in, &out, len))
-		n = -EINVAL;
-	if (n < 0)
+		n = range_fit(&in, &out, c, &len);
+	if (n < 0 || len == 0)
 		return call_return(c, n);
-	if (len == 0)
-		return call_return(c, 0);
+	if (len > RW_MAX)
+		len = RW_MAX;
 	if (!is_reg(&out))
 		return finish(c, &in, &out, copy_out(&in, &out, c, len));
 	n = copy_by_server(&in, &out, len);

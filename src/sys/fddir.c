@@ -131,6 +131,8 @@ static enum verdict do_getdents(struct call *c, enum dirent_form form)
 		return CONTINUE;
 	if (v.fl & O_PATH)
 		return call_return(c, -EBADF);
+	if (atomic_load(&v.vf->inode->deleted))
+		return call_return(c, -ENOENT);
 	buf = malloc(size ? size : 1);
 	if (!buf)
 		return call_return(c, -ENOMEM);
@@ -198,6 +200,8 @@ enum verdict sys32_readdir(struct call *c)
 		return CONTINUE;
 	if (v.fl & O_PATH)
 		return call_return(c, -EBADF);
+	if (atomic_load(&v.vf->inode->deleted))
+		return call_return(c, -ENOENT);
 	r = vfd_dir_pos(&v, c, &pos);
 	if (r < 0)
 		return call_return(c, r);

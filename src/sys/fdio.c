@@ -14,9 +14,6 @@
 #ifndef RWF_HIPRI
 #define RWF_HIPRI 1
 #endif
-#ifndef RWF_NOAPPEND
-#define RWF_NOAPPEND 0x20
-#endif
 #define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND)
 
 /* What a call reads into or writes from. */
@@ -72,6 +69,14 @@ static enum verdict move_natively(struct vfd *v, struct call *c)
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
+/* kiocb_set_rw_flags() */
+static int rwf_check(int rwf)
+{
+	if (rwf & ~RWF_KNOWN)
+		return -EOPNOTSUPP;
+	return (rwf & RWF_APPEND) && (rwf & RWF_NOAPPEND) ? -EINVAL : 0;
+}
+
 /* ---- reading ---- */
 
 static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
@@ -115,22 +120,17 @@ static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
 		return v->vf->ops->read ? v->vf->ops->read(v->vf, c, v->fd) : CONTINUE;
 	if (v->vf->kind != VFILE_REG || !vfd_can_read(v))
 		return CONTINUE;
-	if (vfd_direct(v) && (io->rwf & ~RWF_KNOWN))
-		return call_return(c, -EOPNOTSUPP);
-	if (vfd_direct(v))
-		return read_direct(v, c, io);
 	if (io->total == 0)
 		return CONTINUE;
+	if (vfd_direct(v)) {
+		r = rwf_check(io->rwf);
+		return r < 0 ? call_return(c, r) : read_direct(v, c, io);
+	}
 	r = vfd_fill(v, io->off, io->total);
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
 /* ---- writing ---- */
-
-static enum verdict write_zero(struct vfd *v, struct call *c)
-{
-	return call_return(c, vfd_can_write(v) ? 0 : -EBADF);
-}
 
 static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
 {
@@ -173,15 +173,18 @@ static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
 
 static enum verdict do_write(struct vfd *v, struct call *c, struct io *io)
 {
+	int r;
+
 	if (v->vf->kind == VFILE_DEVICE)
 		return v->vf->ops->write ? v->vf->ops->write(v->vf, c, v->fd) : CONTINUE;
 	if (v->vf->kind != VFILE_REG)
 		return CONTINUE;
 	if (!vfd_can_write(v))
 		return call_return(c, -EBADF);
-	if (io->rwf & ~RWF_KNOWN)
-		return call_return(c, -EOPNOTSUPP);
-	return io->total ? write_pieces(v, c, io) : write_zero(v, c);
+	if (!io->total)
+		return call_return(c, 0);
+	r = rwf_check(io->rwf);
+	return r < 0 ? call_return(c, r) : write_pieces(v, c, io);
 }
 
 /* ---- the calls: what they have in common ---- */
@@ -194,7 +197,7 @@ static enum verdict one_buffer(struct call *c, off_t off, io_fn *fn)
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	struct io io = {};
 
-	if (!vfd_get(&v, c, call_fd(c, 0)))
+	if (!vfd_get(&v, c, call_fd(c, 0)) || !guest_range_ok(call_addr(c, 1), c->args[2]))
 		return CONTINUE;
 	io_single(&io, c);
 	io.off = off;

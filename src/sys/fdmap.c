@@ -157,7 +157,8 @@ enum verdict sys_fadvise64(struct call *c)
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	uint64_t len = c->args[2] ? c->args[2] : UINT64_MAX;
 
-	if (!vfd_get(&v, c, call_fd(c, 0)) || !vfd_cached(&v) || (int64_t)c->args[1] < 0)
+	if (!vfd_get(&v, c, call_fd(c, 0)) || !vfd_cached(&v) || (int64_t)c->args[1] < 0 ||
+		(int64_t)c->args[2] < 0)
 		return CONTINUE;
 	switch ((int)c->args[3]) {
 	case POSIX_FADV_WILLNEED:

@@ -55,7 +55,8 @@ enum verdict sys_sync_file_range(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 
-	if ((int64_t)c->args[1] < 0 || (int64_t)c->args[2] < 0 || (c->args[3] & ~7ull) ||
+	if ((int64_t)c->args[1] < 0 || (int64_t)c->args[2] < 0 ||
+		(int64_t)(c->args[1] + c->args[2]) < 0 || (c->args[3] & ~7ull) ||
 		!vfd_get(&v, c, call_fd(c, 0)) || !vfd_cached(&v) || (v.fl & O_PATH))
 		return CONTINUE;
 	return call_return(c, cache_writeback(v.vf->cache, &v.req));
