@@ -123,7 +123,7 @@ static enum verdict do_chown(struct call *c, int dirfd, int arg, uid_t uid, gid_
 					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
 	chown_set(&set, uid, gid);
-	return call_return(c, attrs_change(a.p.mnt, a.p.inode, &a.req, &set, 0));
+	return call_return(c, attrs_change(a.p.mnt, a.p.inode, &a.req, &set, ATTRS_CHOWN));
 }
 
 enum verdict sys_chown(struct call *c)
@@ -162,7 +162,7 @@ enum verdict sys_fchown(struct call *c)
 	if (fchown_is_noop(c, call_fd(c, 0)))
 		return call_return(c, 0);
 	chown_set(&set, (uid_t)c->args[1], (gid_t)c->args[2]);
-	return change_fd(c, call_fd(c, 0), false, &set, 0);
+	return change_fd(c, call_fd(c, 0), false, &set, ATTRS_CHOWN);
 }
 
 /* ---- times ---- */
@@ -201,11 +201,19 @@ static bool nsec_valid(long nsec)
 	return nsec == UTIME_OMIT || nsec == UTIME_NOW || (nsec >= 0 && nsec < 1000000000);
 }
 
+/* Looked at once the file is found. */
+static bool times_valid(const struct timespec *ts)
+{
+	return !ts || (nsec_valid(ts[0].tv_nsec) && nsec_valid(ts[1].tv_nsec));
+}
+
 static enum verdict times_fd(struct call *c, int fd, const struct timespec *ts)
 {
 	struct fs_setattr set;
 	unsigned how = times_set(&set, ts);
 
+	if (!times_valid(ts))
+		return CONTINUE; /* EINVAL, or what is wrong with the descriptor */
 	return change_fd(c, fd, false, &set, how);
 }
 
@@ -223,6 +231,8 @@ static enum verdict times_path(
 		return real_leave(&a, utimensat(a.dirfd, a.name, ts,
 					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
+	if (!times_valid(ts))
+		return call_return(c, -EINVAL);
 	how = times_set(&set, ts);
 	return call_return(c, change(a.p.mnt, a.p.inode, &a.req, &set, how));
 }
@@ -241,8 +251,6 @@ enum verdict sys_utimensat(struct call *c)
 			return call_return(c, r);
 		if (ts[0].tv_nsec == UTIME_OMIT && ts[1].tv_nsec == UTIME_OMIT)
 			return call_return(c, 0);
-		if (!nsec_valid(ts[0].tv_nsec) || !nsec_valid(ts[1].tv_nsec))
-			return call_return(c, -EINVAL);
 	}
 	if (!c->args[1])
 		return flags ? call_return(c, -EINVAL) : times_fd(c, dirfd, c->args[2] ? ts : NULL);

@@ -168,22 +168,25 @@ static int change_allowed(const struct inode *ino, const struct fs_req *req,
 	return 0;
 }
 
-/* chown(2) takes the right to run as another away, from root's files too. */
-static void chown_drops(
-	const struct fs_req *req, const struct fs_attr *attr, struct fs_setattr *set)
+/* chown(2) takes the right to run as another away, from root's files too: only the owner may do that. */
+static int chown_drops(const struct inode *ino, const struct fs_req *req, const struct fs_attr *attr,
+	struct fs_setattr *set)
 {
 	mode_t mode = attr->mode & 07777;
 
-	if (S_ISDIR(attr->mode) || (set->set & FS_SET_MODE))
-		return;
+	if (S_ISDIR(attr->mode))
+		return 0;
 	mode &= ~(mode_t)S_ISUID;
 	if ((mode & S_ISGID) &&
 		((mode & S_IXGRP) || (req->uid != 0 && !fs_req_in_group(req, attr->gid))))
 		mode &= ~(mode_t)S_ISGID;
-	if (mode != (attr->mode & 07777)) {
-		set->set |= FS_SET_MODE;
-		set->mode = (attr->mode & S_IFMT) | mode;
-	}
+	if (mode == (attr->mode & 07777))
+		return 0;
+	if ((ino->fs->flags & FS_DEFAULT_PERMISSIONS) && !attrs_owner(req, attr))
+		return -EPERM;
+	set->set |= FS_SET_MODE;
+	set->mode = (attr->mode & S_IFMT) | mode;
+	return 0;
 }
 
 /* The server has no chmod(2) or chown(2), or none that can leave one of the ids (exfat-fuse). Those of
@@ -203,7 +206,7 @@ static int not_kept(const struct mount *m, const struct fs_attr *attr, const str
 int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	struct fs_setattr *set, unsigned how)
 {
-	bool chown = set->set & (FS_SET_UID | FS_SET_GID);
+	bool chown = how & ATTRS_CHOWN;
 	struct fs_attr attr;
 	int r;
 
@@ -221,12 +224,10 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	if (set->set & FS_SET_MODE)
 		set->mode = (attr.mode & S_IFMT) | (set->mode & 07777);
 	r = change_allowed(ino, req, &attr, set, how);
-	if (r < 0)
+	if (r == 0 && chown)
+		r = chown_drops(ino, req, &attr, set);
+	if (r < 0 || !set->set)
 		return r;
-	if (chown)
-		chown_drops(req, &attr, set);
-	if (!set->set)
-		return 0;
 	r = inode_setattr(ino, req, NULL, set);
 	if (r == 0 && (set->set & FS_SET_MODE) && ((set->mode ^ attr.mode) & 0777))
 		r = inode_acl_chmod(ino, req, set->mode);

@@ -36,9 +36,9 @@ int MUST_CHECK attrs_may_delete(
 /*
  * notify_change(): checks the change and makes it. `touch`: utimes(NULL), for which write
  * permission suffices; `times_set`: explicit times, even where UTIME_NOW or UTIME_OMIT stand in
- * them. A change of owner drops set-user-id and set-group-id bits.
+ * them; `chown`, even of neither id, drops set-user-id and set-group-id bits.
  */
-enum attrs_how { ATTRS_TOUCH = 1 << 0, ATTRS_TIMES_SET = 1 << 1 };
+enum attrs_how { ATTRS_TOUCH = 1 << 0, ATTRS_TIMES_SET = 1 << 1, ATTRS_CHOWN = 1 << 2 };
 int MUST_CHECK attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	struct fs_setattr *set, unsigned how);
 

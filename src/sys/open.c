@@ -128,7 +128,7 @@ static int open_create(struct at *a, const struct want *w, struct fs_handle *han
 	return r < 0 ? r : 1;
 }
 
-/* O_CREAT of a file that exists: EEXIST, EISDIR, and may_create_in_sticky()'s shield. */
+/* O_CREAT of a file that exists. */
 static int open_existing(const struct at *a, const struct want *w)
 {
 	mode_t type = inode_type(a->p.inode);
@@ -215,6 +215,8 @@ static enum verdict open_real(struct at *a, const struct want *w, bool *again)
 
 	if (w->flags & O_PATH)
 		return opath_real(a, w->flags);
+	if ((w->flags & O_CREAT) && a->p.slash && !a->p.last_dot)
+		return call_return(a->c, -EISDIR); /* of a pinned one no name is left that ends so */
 	if (shut && !(w->flags & O_CREAT))
 		return call_return(a->c, -ENOENT);
 	if ((w->flags & O_CREAT) && !guestfd_room(a->c))

@@ -68,6 +68,19 @@ static struct mount *side_mount(const struct side *s)
 	return s->a.p.parent || s->a.p.last_dot ? s->a.p.mnt : s->a.p.mnt->parent;
 }
 
+/* AT_EMPTY_PATH: the file of a descriptor, by a name of it. */
+static int side_resolve_fd(struct side *s, struct call *c, unsigned flags, bool *native)
+{
+	int r;
+
+	if (s->dirfd == AT_FDCWD)
+		strcpy(s->word, ".");
+	else
+		snprintf(s->word, sizeof(s->word), "/proc/self/fd/%d", s->dirfd);
+	r = side_resolve(s, c, flags | PATH_FOLLOW | PATH_REALIZE, native);
+	return r == -ENOENT ? -EBADF : r;
+}
+
 /*
  * Resolves both. True when the call is the kernel's. Otherwise neither is native any more: what
  * was is given as a real place.
@@ -88,7 +101,9 @@ static int sides_resolve(struct side *from, unsigned from_flags, struct side *to
 	*ret_native = from_native && to_native;
 	if (*ret_native)
 		return 0;
-	if (from_native)
+	if (from_native && !from->word[0])
+		r = side_resolve_fd(from, c, from_flags, &from_native);
+	else if (from_native)
 		r = side_resolve(from, c, from_flags | PATH_REALIZE, &from_native);
 	if (r == 0 && to_native)
 		r = side_resolve(to, c, to_flags | PATH_REALIZE, &to_native);

@@ -136,28 +136,37 @@ static ssize_t list_virtual(struct xcall *x, struct inode *ino, const struct fs_
 	return n;
 }
 
+/* xattr_resolve_name(), with the handlers of the kernel's file systems of disks. ACLs do not come here. */
+static int name_check(const struct mount *m, const char *name)
+{
+	static const char *const spaces[] = { "user.", "trusted.", "security." };
+
+	for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
+		if (!strncmp(name, spaces[i], strlen(spaces[i])))
+			return name[strlen(spaces[i])] ? 0 : -EINVAL;
+	}
+	/* NTFS has some of its own */
+	return strncmp(name, "system.", 7) || !strncmp(m->type, "ext", 3) ? -EOPNOTSUPP : 0;
+}
+
 /*
  * What the kernel's own file systems see to and some servers do not: fuse2fs takes any name, which
  * e2fsck then calls corrupt, and neither XATTR_CREATE, XATTR_REPLACE nor a removal looks whether
  * the name is there.
  */
-static int set_check(const struct xcall *x, struct inode *ino, const struct fs_req *req)
+static int kernel_check(
+	const struct xcall *x, const struct mount *m, struct inode *ino, const struct fs_req *req)
 {
-	static const char *const spaces[] = { "user.", "trusted.", "security.", "system." };
 	const struct fs_node_ops *ops = ino->fs->node;
-	bool known = false;
+	int r = name_check(m, x->name);
 	ssize_t n;
 
-	for (size_t i = 0; i < ARRAY_SIZE(spaces); i++)
-		known |= !strncmp(x->name, spaces[i], strlen(spaces[i]));
-	if (!known)
-		return -EOPNOTSUPP;
-	if ((x->op == XSET && !x->flags) || !ops->getxattr)
-		return 0;
+	if (r < 0 || x->op == XGET || (x->op == XSET && !x->flags) || !ops->getxattr)
+		return r;
 	n = ops->getxattr(ino->fs, req, ino->nodeid, x->name, NULL, 0);
-	if (x->op == XREMOVE || (x->flags & XATTR_REPLACE))
-		return n < 0 ? (int)n : 0;
-	return n >= 0 ? -EEXIST : n == -ENODATA ? 0 : (int)n;
+	if (n >= 0)
+		return x->flags & XATTR_CREATE ? -EEXIST : 0;
+	return n == -ENODATA && x->op == XSET && !(x->flags & XATTR_REPLACE) ? 0 : (int)n;
 }
 
 /*
@@ -221,8 +230,8 @@ static ssize_t xattr_virtual(
 	r = xattr_may(x, m, ino, req);
 	if (r < 0)
 		return r;
-	if (x->op != XGET && attrs_kernel_type(m)) {
-		r = set_check(x, ino, req);
+	if (attrs_kernel_type(m)) {
+		r = kernel_check(x, m, ino, req);
 		if (r < 0)
 			return r;
 	}
