@@ -295,7 +295,6 @@ static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
 		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of, l->upper ? ",upperdir=" : "",
 			l->upper ? l->upper : "");
 		rq.options = options;
-		rq.flags = MS_NODEV;
 		r = options ? um_attach_overlay(um, l, &rq, &message, &m) : -ENOMEM;
 	}
 	while (n > 0)

@@ -9,6 +9,7 @@
 #include "engine/blocking.h"
 #include "file/direct.h"
 #include "file/fifo.h"
+#include "file/hostdev.h"
 #include "view/hostids.h"
 #include "view/opened.h"
 
@@ -286,16 +287,36 @@ static int check_opendir(struct inode *ino, const struct fs_req *req)
 	return r == -ENOSYS ? 0 : r;
 }
 
+/* What is to be opened for a file of the host's: itself, but for a device that it only stands for. */
+static int host_path(const struct opening *o, char path[HOSTDEV_PATH_MAX])
+{
+	mode_t type = inode_type(o->ino);
+	struct fs_attr attr;
+	struct stat st;
+	int r;
+
+	if (type == S_IFCHR || type == S_IFBLK) {
+		r = fstat(inode_host_fd(o->ino), &st) < 0 ? -errno : inode_getattr(o->ino, o->req, false, &attr);
+		if (r < 0)
+			return r;
+		if ((st.st_mode & S_IFMT) != type)
+			return hostdev_path(type, (dev_t)attr.rdev, path);
+	}
+	r = inode_host_prepare(o->ino, o->req, o->flags & ~O_CREAT);
+	if (r == 0)
+		fd_path(path, inode_host_fd(o->ino));
+	return r;
+}
+
 static int open_host_once(struct opening *o)
 {
 	const int ours = O_CREAT | O_EXCL | O_NOFOLLOW;
-	char path[FD_PATH_MAX];
+	char path[HOSTDEV_PATH_MAX];
 	bool ids;
-	int fd = inode_host_prepare(o->ino, o->req, o->flags & ~O_CREAT);
+	int fd = host_path(o, path);
 
 	if (fd < 0)
 		return fd;
-	fd_path(path, inode_host_fd(o->ino));
 	ids = hostids_enter(o->req->call);
 	/* a terminal must not become the supervisor's */
 	fd = open(path, (o->flags & ~ours) | O_NOCTTY);
