@@ -90,6 +90,12 @@ closed
 12:34
 www-data:adm:640
 5"
+root_sh "devices that are made" 'mknod n c 1 3; echo x >n; cat n; mknod z c 1 5; chmod 666 z; su -s /bin/sh daemon -c "head -c 2 z" | od -An -tx1
+	su -s /bin/sh daemon -c "echo >n" 2>/dev/null || echo closed; mknod none c 99 99; cat none 2>&1 | sed "s/.*: //"; cp -a z zz; head -c 1 zz | od -An -tx1; rm n z zz none'
+is "devices that are made" "$OUT" " 00 00
+closed
+No such device or address
+ 00"
 if command -v setcap >/dev/null && command -v setfattr >/dev/null; then
 	root_sh "attributes that are root's" 'cp /bin/true p; setcap cap_net_raw+ep p; getcap p; setfattr -n trusted.one -v 1 p; cp -a p q; getcap q
 		getfattr --only-values -n trusted.one q; echo; getfattr -d -m - q | grep -c ^user || true; su -s /bin/sh daemon -c "getfattr -m - p" | grep -c trusted || true
