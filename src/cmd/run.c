@@ -41,6 +41,7 @@ struct run {
 	struct cow cow;
 	FILE *plan; /* --dry-run: where it is printed */
 	struct json_object *planned; /* the mounts of it, with --json */
+	enum net_stack stack; /* of --net */
 	int trace_fd;
 	int status; /* of the command, once it ended */
 	bool command_ended;
@@ -133,6 +134,17 @@ static int check_limits(void)
 	return -EMFILE;
 }
 
+/* Before the filter is built, which it decides about. */
+static int choose_stack(struct run *r)
+{
+	_cleanup_free_ char *message = NULL;
+	int err = r->o->nets ? net_choose_stack(r->o->nets, &r->stack, &message) : 0;
+
+	if (message)
+		log_user("%s", message);
+	return err;
+}
+
 static int set_up(struct run *r)
 {
 	struct engine_options eo = { .rows = sys_table,
@@ -142,6 +154,7 @@ static int set_up(struct run *r)
 		.unknown = sys_unknown,
 		.um = &r->um,
 		.all_fstat = r->o->cows && r->o->cows[0],
+		.stack = r->stack == NET_STACK_LWIP,
 		.identity = r->o->root, .ignored = r->link->ignored, .before = trace_before,
 		.observe = trace_observe };
 	int err = check_limits();
@@ -239,7 +252,7 @@ static int make_net(struct run *r)
 			fprintf(r->plan, "a network interface: %s\n", r->o->nets[i]);
 		return 0;
 	}
-	err = net_start(r->o->nets, &r->um.net, &message);
+	err = net_start(r->o->nets, r->stack, &r->um.net, &message);
 	if (err < 0)
 		log_user("%s", message ? message : strerror(-err));
 	return err;
@@ -530,7 +543,7 @@ static int supervise(void *arg, const struct front_link *link)
 	struct run r = { .o = arg, .link = link, .status = 125 };
 
 	hold_sigchld();
-	if (set_up(&r) == 0 && make_net(&r) == 0 &&
+	if (choose_stack(&r) == 0 && set_up(&r) == 0 && make_net(&r) == 0 &&
 		cow_begin(&r.cow, &r.um, r.o->cows, r.o->dry_run, r.plan) == 0 &&
 		make_mounts(&r) == 0) {
 		if (r.o->dry_run)

@@ -43,6 +43,8 @@ int MUST_CHECK abi_write_ids(struct call *c, gaddr_t to, const uint32_t *ids, si
 
 /* What the pointers in *ret mean are the guest's addresses. */
 int MUST_CHECK abi_read_msghdr(struct call *c, gaddr_t from, struct msghdr *ret);
+/* What recvmsg(2) changes of it. */
+int MUST_CHECK abi_write_msghdr(struct call *c, gaddr_t to, const struct msghdr *msg);
 /* The size of a struct mmsghdr, and where msg_len is in it. */
 size_t abi_mmsghdr_size(const struct call *c);
 size_t abi_mmsghdr_len(const struct call *c);

@@ -34,6 +34,23 @@ int abi_read_msghdr(struct call *c, gaddr_t from, struct msghdr *ret)
 	return r;
 }
 
+int abi_write_msghdr(struct call *c, gaddr_t to, const struct msghdr *msg)
+{
+	const bool is32 = call_is32(c);
+	const uint32_t namelen = msg->msg_namelen, flags = (uint32_t)msg->msg_flags;
+	const uint64_t controllen = msg->msg_controllen;
+	int r = guest_write(c, gaddr_add(to, is32 ? offsetof(struct msghdr32, namelen) : offsetof(struct msghdr, msg_namelen)),
+		&namelen, sizeof(namelen));
+
+	if (r == 0)
+		r = guest_write(c, gaddr_add(to, is32 ? offsetof(struct msghdr32, controllen) : offsetof(struct msghdr, msg_controllen)),
+			&controllen, is32 ? 4 : 8);
+	if (r == 0)
+		r = guest_write(c, gaddr_add(to, is32 ? offsetof(struct msghdr32, flags) : offsetof(struct msghdr, msg_flags)),
+			&flags, sizeof(flags));
+	return r;
+}
+
 size_t abi_mmsghdr_size(const struct call *c)
 {
 	return call_is32(c) ? sizeof(struct mmsghdr32) : sizeof(struct mmsghdr);

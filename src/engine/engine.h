@@ -17,6 +17,7 @@ struct engine_options {
 	struct um *um;
 	bool all_fstat; /* as in struct filter_options */
 	bool identity;
+	bool stack; /* as filter_options has it */
 	uint64_t ignored; /* signals that the command ignores from the start: bit n-1 */
 	/* Before and after each call's handler, for --trace and statistics; may be NULL. */
 	void (*before)(struct call *c);

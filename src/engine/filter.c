@@ -31,6 +31,8 @@
 
 #define RLIMIT_LOCKS_ 10 /* hidden by some libc headers */
 
+#define SIOC_FIRST 0x8900 /* linux/sockios.h: up to 0x89ff */
+
 #define X32_BIT 0x40000000u
 
 /* When one call is caught. */
@@ -87,13 +89,21 @@ static int notify_loop(scmp_filter_ctx ctx, int nr)
 	return r;
 }
 
+/* SIOC*: of interfaces. */
+static int notify_interfaces(scmp_filter_ctx ctx, int nr)
+{
+	return notify_if(ctx, nr, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffff00, SIOC_FIRST));
+}
+
 /* i386's one call for all of sockets, by which of them it is. */
-static int notify_socketcall(scmp_filter_ctx ctx, int nr)
+static int notify_socketcall(scmp_filter_ctx ctx, int nr, bool stack)
 {
 	static const unsigned calls[] = { SYS_SOCKET, SYS_SOCKETPAIR, SYS_BIND, SYS_CONNECT, SYS_GETSOCKNAME, SYS_GETPEERNAME,
 		SYS_SENDTO, SYS_SENDMSG, SYS_SENDMMSG };
 	int r = 0;
 
+	if (stack)
+		return notify(ctx, nr, 0, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(calls) && r == 0; i++)
 		r = notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_EQ, calls[i]));
 	return r;
@@ -107,7 +117,7 @@ static int add_special(scmp_filter_ctx ctx, const struct rule *t, const struct f
 	case __NR_clone:
 		return notify_clone(ctx, t->nr);
 	case __NR_sendmsg:
-		return notify_socketcall(ctx, t->nr);
+		return notify_socketcall(ctx, t->nr, o->stack);
 	default:
 		return o->identity ? notify(ctx, t->nr, 0, NULL) : 0;
 	}
@@ -134,6 +144,8 @@ static int add_low(scmp_filter_ctx ctx, const struct rule *t, const struct filte
 	r = notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_LE, 2));
 	if (r == 0 && t->base == __NR_ioctl)
 		r = notify_loop(ctx, t->nr);
+	if (r == 0 && t->base == __NR_ioctl && o->stack)
+		r = notify_interfaces(ctx, t->nr);
 	return r < 0 ? r : notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
 }
 
@@ -166,6 +178,10 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filt
 	}
 	case TRAP_ADDR4:
 		return notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0));
+	case TRAP_STACK:
+		return o->stack ? notify(ctx, nr, 0, NULL) : 0;
+	case TRAP_STACK_ADDR4:
+		return o->stack ? notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0)) : 0;
 	case TRAP_PRLIMIT:
 		if (t->base == __NR_prlimit64)
 			return notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
@@ -250,6 +266,8 @@ static int add_rows32(scmp_filter_ctx ctx, const struct filter_options *o, int *
 		/* its rule is one for socketcall(2) as well, whose arguments are in memory */
 		if (t.trap == TRAP_ADDR4)
 			t.trap = TRAP_ALWAYS;
+		if (t.trap == TRAP_STACK_ADDR4)
+			t.trap = TRAP_STACK;
 		if (t.nr != __NR_SCMP_ERROR)
 			r = add_rule(ctx, &t, o);
 		else if (row->nr <= *known)

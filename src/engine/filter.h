@@ -13,6 +13,7 @@ struct filter_options {
 	const struct sysrow32 *rows32;
 	size_t nrows32;
 	bool all_fstat; /* --cow: owners and numbers of ordinary open files may be others than the kernel's */
+	bool stack;    /* sockets are answered by us: --net ...,stack=lwip */
 	bool identity; /* --root: the calls about uids, gids and capabilities are trapped too */
 };
 

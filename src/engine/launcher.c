@@ -69,6 +69,7 @@ static int load_filter(const struct engine *e)
 		.rows32 = e->o.rows32,
 		.nrows32 = e->o.nrows32,
 		.all_fstat = e->o.all_fstat,
+		.stack = e->o.stack,
 		.identity = e->o.identity };
 	struct sock_fprog prog = { 0 };
 	unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;

@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "net/fdmsg.h"
 #include "net/netd.h"
@@ -28,12 +30,14 @@ struct net {
 	atomic_int refs;
 	struct netd *netd;
 	uint32_t number; /* there */
-	ino_t ino;       /* of the namespace; 0: not known */
+	ino_t ino;       /* of the namespace; 0: not known, or none */
+	enum net_stack stack;
 	bool abstract_private;
 	char *resolv;
 	char *const *specs; /* the caller's */
-	pthread_mutex_t lock; /* guards ready; a leaf */
+	pthread_mutex_t lock; /* guards what follows; a leaf */
 	struct ready ready[KINDS];
+	struct stack_conn *idle; /* connections that nobody uses */
 };
 
 /* What the specs say to us. */
@@ -85,7 +89,7 @@ static struct net *net_alloc(void)
 	return n;
 }
 
-int net_start(char *const specs[], struct net **ret, char **ret_message)
+int net_start(char *const specs[], enum net_stack stack, struct net **ret, char **ret_message)
 {
 	struct net *n = net_alloc();
 	int r;
@@ -93,10 +97,11 @@ int net_start(char *const specs[], struct net **ret, char **ret_message)
 	*ret_message = NULL;
 	if (!n)
 		return -ENOMEM;
+	n->stack = stack;
 	r = read_specs(n, specs, ret_message);
 	if (r == 0)
-		r = netd_start(specs, &n->netd, ret_message);
-	if (r == 0)
+		r = netd_start(specs, stack, &n->netd, ret_message);
+	if (r == 0 && stack == NET_STACK_KERNEL)
 		r = find_number(n);
 	if (r < 0) {
 		net_put(n);
@@ -116,6 +121,7 @@ int net_new_beside(struct net *of, struct net **ret)
 	if (!n)
 		return -ENOMEM;
 	n->specs = none;
+	n->stack = of->stack;
 	n->abstract_private = true;
 	r = netd_ask(of->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, &n->number);
 	if (r == 0) {
@@ -150,6 +156,13 @@ void net_put(struct net *n)
 		return;
 	for (int i = 0; i < KINDS; i++)
 		drop_ready(&n->ready[i]);
+	while (n->idle) {
+		struct stack_conn *s = n->idle;
+
+		n->idle = s->next;
+		close(s->fd);
+		free(s);
+	}
 	if (n->netd && n->number && netd_ask(n->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, NULL) < 0) {
 		/* it has ended, and the namespace with it */
 	}
@@ -281,4 +294,118 @@ const char *net_resolv(const struct net *n)
 char *const *net_specs(const struct net *n)
 {
 	return n->specs;
+}
+
+/* ---- the other stack ---- */
+
+/* Can a user have a network namespace here? Tried by a child; a reason, or 0. */
+static int namespaces_refused(void)
+{
+	int status, err;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		err = unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 ? errno : 0;
+		_exit(err < 255 ? err : 255);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 0; /* umview-net will say what is wrong */
+	return WEXITSTATUS(status);
+}
+
+int net_choose_stack(char *const specs[], enum net_stack *ret, char **ret_message)
+{
+	enum net_stack stack = NET_STACK_AUTO;
+	struct net_spec s;
+	int refused;
+
+	*ret_message = NULL;
+	for (int i = 0; specs[i]; i++) {
+		int r = net_spec_parse(specs[i], i, &s, ret_message);
+
+		if (r < 0)
+			return r;
+		if (s.stack == NET_STACK_AUTO || s.stack == stack)
+			continue;
+		if (stack != NET_STACK_AUTO) {
+			*ret_message = str_printf("--net %s: a view has one stack, and another --net asks for the other", specs[i]);
+			return -EINVAL;
+		}
+		stack = s.stack;
+	}
+	if (stack == NET_STACK_AUTO) {
+		refused = namespaces_refused();
+		stack = refused ? NET_STACK_LWIP : NET_STACK_KERNEL;
+		if (refused)
+			*ret_message = str_printf("--net: user namespaces are refused here (%s): the network's stack is lwIP's "
+						  "(stack=lwip)",
+				strerror(refused));
+	}
+	*ret = stack;
+	return 0;
+}
+
+enum net_stack net_stack(const struct net *n)
+{
+	return n->stack;
+}
+
+static struct stack_conn *new_connection(struct net *n)
+{
+	const struct net_request rq = { .op = NET_OP_STACK };
+	struct stack_conn *s = calloc(1, sizeof(*s));
+	int pair[2], r;
+
+	if (!s || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		free(s);
+		return NULL;
+	}
+	s->fd = pair[0];
+	r = netd_connect(n->netd, &rq, offsetof(struct net_request, path) + 1, pair[1]);
+	close(pair[1]);
+	if (r == 0)
+		return s;
+	close(s->fd);
+	free(s);
+	return NULL;
+}
+
+struct stack_conn *net_stack_begin(struct net *n)
+{
+	struct stack_conn *s;
+
+	pthread_mutex_lock(&n->lock);
+	s = n->idle;
+	if (s)
+		n->idle = s->next;
+	pthread_mutex_unlock(&n->lock);
+	return s ? s : new_connection(n);
+}
+
+void net_stack_end(struct net *n, struct stack_conn *s)
+{
+	if (s->broken) {
+		close(s->fd);
+		free(s);
+		return;
+	}
+	pthread_mutex_lock(&n->lock);
+	s->next = n->idle;
+	n->idle = s;
+	pthread_mutex_unlock(&n->lock);
+}
+
+int net_stack_ask(struct stack_conn *s)
+{
+	ssize_t n;
+
+	if (send(s->fd, &s->msg, stack_msg_size(&s->msg), MSG_NOSIGNAL) >= 0) {
+		do {
+			n = recv(s->fd, &s->msg, sizeof(s->msg), 0);
+		} while (n < 0 && errno == EINTR);
+		if (n >= (ssize_t)offsetof(struct stack_msg, data) && (size_t)n >= stack_msg_size(&s->msg))
+			return s->msg.ret;
+	}
+	s->broken = true;
+	return -ENETDOWN;
 }

@@ -11,13 +11,22 @@
 
 #include "base/util.h"
 
+#include "net/spec.h"
+#include "net/stackproto.h"
+
 struct net;
+
+/*
+ * Which stack the specs ask for. It is AUTO of none of them: what the kernel refuses is lwIP's, and *ret_message
+ * (malloc'ed; NULL where there is nothing to say) tells the user. 0 or -errno and a message.
+ */
+int MUST_CHECK net_choose_stack(char *const specs[], enum net_stack *ret, char **ret_message);
 
 /*
  * Starts one with the interfaces of the specs (net/spec.h; NULL-terminated). 0 and a reference; or -errno and
  * *ret_message (malloc'ed, may be NULL): what the user is to know.
  */
-int MUST_CHECK net_start(char *const specs[], struct net **ret, char **ret_message);
+int MUST_CHECK net_start(char *const specs[], enum net_stack stack, struct net **ret, char **ret_message);
 /* A network of kind "none" in the same process, whose interfaces can be moved to and from those there. */
 int MUST_CHECK net_new_beside(struct net *of, struct net **ret);
 struct net *net_get(struct net *n);
@@ -39,6 +48,22 @@ int MUST_CHECK net_socket(struct net *n, int domain, int type, int protocol);
 int MUST_CHECK net_socketpair(struct net *n, int domain, int type, int protocol, int ret[2]);
 /* open(2) there of a file that a network has: below /proc/net, /proc/sys/net, /sys; /proc/self/ns/net. */
 int MUST_CHECK net_open(struct net *n, const char *path, int flags);
+
+/* ---- where the stack is a process of its own (net/lwip/) ---- */
+
+enum net_stack net_stack(const struct net *n);
+
+/* A connection with that process, the caller's alone until stack_end(): NULL when the process is gone. */
+struct stack_conn {
+	int fd;
+	bool broken;
+	struct stack_conn *next;
+	struct stack_msg msg;
+};
+struct stack_conn *net_stack_begin(struct net *n);
+void net_stack_end(struct net *n, struct stack_conn *s);
+/* Sends s->msg and takes the answer, which is there at once: s->msg.ret, or -ENETDOWN. */
+int net_stack_ask(struct stack_conn *s);
 
 /* Are abstract AF_UNIX names the view's own: do such sockets come from there as well? */
 bool net_abstract_private(const struct net *n);

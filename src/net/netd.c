@@ -20,24 +20,25 @@
 
 struct netd {
 	atomic_int refs;
+	const char *program;
 	int ctl;
 	pid_t pid;
 };
 
-/* umview-net beside this program, as in a build folder, or where it is installed. */
-static void program_path(char *buf, size_t size)
+/* The program beside this one, as in a build folder, or where it is installed. */
+static void program_path(const char *name, char *buf, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
 	char *slash;
 
 	buf[n > 0 ? n : 0] = '\0';
 	slash = strrchr(buf, '/');
-	if (slash && (size_t)(slash - buf) + sizeof("/umview-net") <= size) {
-		strcpy(slash, "/umview-net");
+	if (slash && (size_t)(slash - buf) + strlen(name) + 2 <= size) {
+		strcpy(slash + 1, name);
 		if (access(buf, X_OK) == 0)
 			return;
 	}
-	snprintf(buf, size, "%s/umview-net", UM_LIBEXECDIR);
+	snprintf(buf, size, "%s/%s", UM_LIBEXECDIR, name);
 }
 
 /* In the child, which has one thread of a program with several: system calls alone. */
@@ -66,9 +67,9 @@ static int start_program(struct netd *d, int ctl, char *const specs[])
 	argv = calloc(count + 2, sizeof(*argv));
 	if (!argv)
 		return -ENOMEM;
-	argv[0] = (char *)"umview-net";
+	argv[0] = (char *)(uintptr_t)d->program;
 	memcpy(argv + 1, specs, count * sizeof(*argv));
-	program_path(path, sizeof(path));
+	program_path(d->program, path, sizeof(path));
 	d->pid = fork();
 	if (d->pid == 0)
 		run_child(ctl, path, argv);
@@ -82,8 +83,9 @@ static int wait_ready(struct netd *d, char **ret_message)
 	ssize_t len = poll(&p, 1, READY_MS) == 1 ? recv(d->ctl, &ready, sizeof(ready), 0) : -1;
 
 	if (len < (ssize_t)offsetof(struct net_ready, text)) {
-		*ret_message = str_printf(len == 0 ? "umview-net could not be run, or has ended: is it installed?" :
-						     "umview-net does not answer");
+		*ret_message = str_printf(len == 0 ? "%s could not be run, or has ended: is it installed?" :
+						     "%s does not answer",
+			d->program);
 		return -EIO;
 	}
 	ready.text[sizeof(ready.text) - 1] = '\0';
@@ -92,7 +94,7 @@ static int wait_ready(struct netd *d, char **ret_message)
 	return ready.err;
 }
 
-int netd_start(char *const specs[], struct netd **ret, char **ret_message)
+int netd_start(char *const specs[], enum net_stack stack, struct netd **ret, char **ret_message)
 {
 	struct netd *d = calloc(1, sizeof(*d));
 	int ctl[2], r;
@@ -101,6 +103,7 @@ int netd_start(char *const specs[], struct netd **ret, char **ret_message)
 		return -ENOMEM;
 	atomic_init(&d->refs, 1);
 	d->ctl = -1;
+	d->program = stack == NET_STACK_LWIP ? "umview-lwip" : "umview-net";
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ctl) < 0) {
 		r = -errno;
 		netd_put(d);
@@ -165,4 +168,9 @@ int netd_ask(struct netd *d, const struct net_request *rq, size_t len, int fds[]
 	if (ret_value && reply.err == 0)
 		*ret_value = reply.value;
 	return reply.err;
+}
+
+int netd_connect(struct netd *d, const struct net_request *rq, size_t len, int fd)
+{
+	return fdmsg_send(d->ctl, rq, len, &fd, 1);
 }

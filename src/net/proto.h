@@ -18,6 +18,7 @@ enum net_op {
 	NET_OP_OPEN,	   /* open(path, a): one */
 	NET_OP_NEW,	   /* a network with loopback alone: its number is the answer's value */
 	NET_OP_DROP,	   /* nobody will ask for network `net` any more */
+	NET_OP_STACK,	   /* umview-lwip: the socket that came along is a connection (net/stackproto.h) */
 };
 
 struct net_request {

@@ -186,8 +186,9 @@ static int parse_option(const char *key, const char *value, struct net_spec *s, 
 		return s->abstract_private || strcmp(value, "shared") == 0 ? 0 : -EINVAL;
 	}
 	if (strcmp(key, "stack") == 0) {
-		*hint = "kernel, which is the one stack that there is yet";
-		return strcmp(value, "kernel") == 0 ? 0 : -EINVAL;
+		*hint = "kernel or lwip";
+		s->stack = strcmp(value, "lwip") == 0 ? NET_STACK_LWIP : NET_STACK_KERNEL;
+		return s->stack == NET_STACK_LWIP || strcmp(value, "kernel") == 0 ? 0 : -EINVAL;
 	}
 	*hint = NULL;
 	return -ENOENT;

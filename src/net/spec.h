@@ -18,6 +18,13 @@ enum net_link_kind {
 	NET_PAIR,  /* a wire with other views of the user */
 };
 
+/* Whose sockets the view's are. */
+enum net_stack {
+	NET_STACK_AUTO, /* the kernel's where it lets users have network namespaces, else lwIP's */
+	NET_STACK_KERNEL,
+	NET_STACK_LWIP, /* of a process (liblwip), without any namespace */
+};
+
 #define NET_MAX_ADDRS 8
 #define NET_MAX_PORTS 32
 #define NET_MAX_LINKS 8
@@ -41,6 +48,7 @@ struct net_port {
 
 struct net_spec {
 	enum net_link_kind link;
+	enum net_stack stack;
 	char where[256];      /* what follows "=": a URL, the name of a tap or of a wire */
 	char name[IFNAMSIZ];  /* of the interface in the view */
 	struct net_addr ip[NET_MAX_ADDRS], gateway[NET_MAX_ADDRS], dns[NET_MAX_ADDRS];

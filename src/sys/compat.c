@@ -56,6 +56,15 @@ enum verdict sys32_socketcall(struct call *c)
 		[SYS_SENDTO] = { 6, sys_sendto, __NR_sendto },
 		[SYS_SENDMSG] = { 3, sys_sendmsg, __NR_sendmsg },
 		[SYS_SENDMMSG] = { 4, sys_sendmmsg, __NR_sendmmsg },
+		[SYS_LISTEN] = { 2, sys_listen, __NR_listen },
+		[SYS_ACCEPT] = { 3, sys_accept, __NR_accept },
+		[SYS_ACCEPT4] = { 4, sys_accept4, __NR_accept4 },
+		[SYS_SHUTDOWN] = { 2, sys_shutdown, __NR_shutdown },
+		[SYS_SETSOCKOPT] = { 5, sys_setsockopt, __NR_setsockopt },
+		[SYS_GETSOCKOPT] = { 5, sys_getsockopt, __NR_getsockopt },
+		[SYS_RECVFROM] = { 6, sys_recvfrom, __NR_recvfrom },
+		[SYS_RECVMSG] = { 3, sys_recvmsg, __NR_recvmsg },
+		[SYS_RECVMMSG] = { 5, sys_recvmmsg, __NR_recvmmsg },
 	};
 	uint64_t which = c->args[0];
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
+#include "sys/stack.h"
 #include "sys/carry.h"
 #include "file/locks.h"
 #include "sys/fd.h"
@@ -337,7 +338,10 @@ enum verdict sys_ioctl(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	unsigned cmd = (unsigned)c->args[1];
+	enum verdict verdict;
 
+	if (stack_call(c, &verdict))
+		return verdict;
 	if (!vfd_get(&v, c, call_fd(c, 0))) {
 		if (cmd == LOOP_SET_FD || cmd == LOOP_CHANGE_FD || cmd == LOOP_CONFIGURE)
 			return loop_backing(c, cmd);

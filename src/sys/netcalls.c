@@ -34,6 +34,11 @@ bool net_capable(struct call *c, int cap)
 	return req.uid == geteuid();
 }
 
+bool net_privileged(struct call *c)
+{
+	return net_capable(c, CAP_NET_ADMIN);
+}
+
 /* Is a process of the view in our network namespace, as far as the kernel knows: the one to be replaced? */
 static bool in_our_namespace(struct call *c, pid_t pid)
 {
@@ -57,6 +62,9 @@ static int socket_source(struct call *c, int domain, int type, struct net **ret)
 	if (r < 0 || !*ret)
 		return r;
 	if (domain == AF_UNIX && !net_abstract_private(*ret))
+		return 0;
+	/* names of a stack that is no namespace are the host's */
+	if (net_stack(*ret) == NET_STACK_LWIP && (domain == AF_UNIX || domain == AF_ALG))
 		return 0;
 	switch (domain) {
 	case AF_UNIX:

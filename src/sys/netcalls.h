@@ -20,6 +20,9 @@ char *netfile_resolv(struct call *c);
 /* Does the guest have what root has in the view's networks? The user who started the view does. */
 bool net_capable(struct call *c, int cap);
 
+/* May the guest change the view's network, and use raw sockets there? */
+bool net_privileged(struct call *c);
+
 /* Is this the socket of a resolver of the host, which would look names up by the host's network? */
 bool net_hides_socket(struct call *c, const char *path);
 

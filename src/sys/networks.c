@@ -215,7 +215,7 @@ static int base_of(struct um *um, pid_t pid, struct net **ret)
 		return r;
 	there = atomic_load(&ns->base);
 	if (!there) {
-		r = net_start(none, &made, &message);
+		r = net_start(none, NET_STACK_KERNEL, &made, &message);
 		if (r < 0)
 			return r;
 		if (atomic_compare_exchange_strong(&ns->base, &there, made))

@@ -28,6 +28,7 @@
 #include "sys/netcalls.h"
 #include "sys/networks.h"
 #include "sys/sockname.h"
+#include "sys/stack.h"
 #include "sys/table.h"
 
 #define CONTROL_MAX 20480 /* net.core.optmem_max of old; the kernel gives ENOBUFS above it */
@@ -171,7 +172,10 @@ enum verdict sys_bind(struct call *c)
 	_cleanup_fd_ int fd = -1;
 	char word[PATH_MAX];
 	ssize_t n;
+	enum verdict v;
 
+	if (stack_call(c, &v))
+		return v;
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	n = addr_read(c, call_addr(c, 1), c->args[2], word);
@@ -238,7 +242,10 @@ enum verdict sys_connect(struct call *c)
 	ssize_t n;
 	int err;
 	long r;
+	enum verdict v;
 
+	if (stack_call(c, &v))
+		return v;
 	if (!view_has_mounts(&c->um->view) && !networks_any(c->um))
 		return CONTINUE;
 	n = addr_read(c, call_addr(c, 1), c->args[2], word);
@@ -424,7 +431,10 @@ enum verdict sys_sendmsg(struct call *c)
 	_cleanup_dest_ struct dest d = DEST_INIT;
 	struct msghdr msg;
 	int r;
+	enum verdict v;
 
+	if (stack_call(c, &v))
+		return v;
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	r = abi_read_msghdr(c, call_addr(c, 1), &msg);
@@ -451,7 +461,10 @@ enum verdict sys_sendto(struct call *c)
 	char word[PATH_MAX];
 	ssize_t n;
 	int err, r;
+	enum verdict v;
 
+	if (stack_call(c, &v))
+		return v;
 	if (!view_has_mounts(&c->um->view) || !c->args[4])
 		return CONTINUE;
 	n = addr_read(c, call_addr(c, 4), c->args[5], word);
@@ -509,7 +522,10 @@ enum verdict sys_sendmmsg(struct call *c)
 	unsigned count = (unsigned)c->args[2], sent;
 	struct msghdr m;
 	long r;
+	enum verdict v;
 
+	if (stack_call(c, &v))
+		return v;
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	r = messages_check(c, vec, count > 1024 ? 1024 : count);

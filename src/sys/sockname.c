@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "sys/sockname.h"
+#include "sys/stack.h"
 #include "sys/um.h"
 
 /* The link of a socket's real name; false: that is none of ours. */
@@ -49,9 +50,12 @@ static enum verdict tell_name(struct call *c, int (*name)(int, struct sockaddr *
 	socklen_t len = sizeof(a.sun);
 	_cleanup_fd_ int fd = -1;
 	char path[PATH_MAX];
+	enum verdict v;
 	ssize_t n;
 	int room, r;
 
+	if (stack_call(c, &v))
+		return v;
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	fd = guestfd_get(c, call_fd(c, 0));

@@ -172,7 +172,7 @@ until_true 20 no_network
 
 # wrong usage
 for bad in "" nothing slirp=1 pair none,ip=10.0.0.1 none,ip=10.0.0.1/33 vde=x,publish=1:2 none,mac=01:00:00:00:00:00 \
-	none,mtu=5 none,name=a/b none,bad=1 slirp,publish=80 slirp,publish=1:99999 none,stack=lwip none,abstract=x; do
+	none,mtu=5 none,name=a/b none,bad=1 slirp,publish=80 slirp,publish=1:99999 none,stack=x none,abstract=x; do
 	gives "--net '$bad'" 125 um --net "$bad" -- true
 	has "--net '$bad'" "$OUT" "umview: --net"
 done

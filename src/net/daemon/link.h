@@ -2,7 +2,7 @@
 /*
  * Links: where the frames of an interface go. A driver is one folder of src/net/ and one row of link_table
  * (main.c). It runs in a thread of its own, in the host's network namespace, and has the other end of the
- * view's interface as a packet socket (packet(7)).
+ * view's interface: a packet socket (packet(7)), or where the view's stack is a process one of a pair with that.
  */
 #ifndef UM_NET_LINK_H
 #define UM_NET_LINK_H
@@ -14,8 +14,8 @@
 struct link {
 	const struct net_spec *spec;
 	const struct link_ops *ops;
-	int frames;  /* packet socket: whole frames, without waiting; bound to peer's index */
-	int control; /* any socket of the view's namespace, for ioctls on peer */
+	int frames;  /* whole frames, without waiting: a packet socket bound to peer's index, or one of a pair */
+	int control; /* any socket of the view's namespace, for ioctls on peer; -1: the stack is a process */
 	char peer[IFNAMSIZ];
 	void *priv;  /* the driver's */
 };
@@ -30,11 +30,16 @@ struct link_ops {
 };
 
 extern const struct link_ops slirp_link, vde_link, tap_link;
+extern const struct link_ops wire_link; /* umview-lwip's alone: net/pair/ is the kernel's */
+
+/* What a stack that is a process is told of the carrier: a frame of this one byte. */
+#define FRAME_CARRIER_OFF 0
+#define FRAME_CARRIER_ON 1
 
 /* The carrier of the view's interface: what its peer being up or down makes of it. */
 void link_carrier(struct link *l, bool on);
 
-/* Sends a frame to the view; one that finds no room is lost, as on a wire. */
+/* Sends a frame to the view; one that finds no room is lost, as on a wire, or waits for a stack that is a process. */
 void link_to_view(struct link *l, const void *frame, size_t len);
 
 /*

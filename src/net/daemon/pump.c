@@ -11,8 +11,13 @@
 
 void link_carrier(struct link *l, bool on)
 {
+	const uint8_t said = on ? FRAME_CARRIER_ON : FRAME_CARRIER_OFF;
 	struct ifreq ifr = { 0 };
 
+	if (l->control < 0) {
+		(void)send(l->frames, &said, sizeof(said), 0);
+		return;
+	}
 	memcpy(ifr.ifr_name, l->peer, IFNAMSIZ);
 	if (ioctl(l->control, SIOCGIFFLAGS, &ifr) < 0)
 		return;
@@ -25,7 +30,7 @@ void link_carrier(struct link *l, bool on)
 
 void link_to_view(struct link *l, const void *frame, size_t len)
 {
-	(void)send(l->frames, frame, len, MSG_DONTWAIT);
+	(void)send(l->frames, frame, len, l->control < 0 ? 0 : MSG_DONTWAIT);
 }
 
 /* False: that side has ended. */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Addresses of sockets: as the guest has them and as lwIP does, and who has which port. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include <lwip/priv/tcp_priv.h>
+
+#include "net/lwip/endpoint.h"
+
+#define PORT_FIRST 32768 /* as ip_local_port_range has them */
+#define PORT_LAST 60999
+
+void address_any(const struct endpoint *ep, ip_addr_t *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (ep->domain == AF_INET)
+		IP_SET_TYPE_VAL(*ret, IPADDR_TYPE_V4);
+	else
+		IP_SET_TYPE_VAL(*ret, ep->opt.v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY);
+}
+
+static int read_v6(const struct endpoint *ep, const struct sockaddr_in6 *sin6, ip_addr_t *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+		uint32_t v4;
+
+		if (ep->opt.v6only)
+			return -ENETUNREACH;
+		memcpy(&v4, &sin6->sin6_addr.s6_addr[12], sizeof(v4));
+		ip_addr_set_ip4_u32_val(*ret, v4);
+		return 0;
+	}
+	IP_SET_TYPE_VAL(*ret, IPADDR_TYPE_V6);
+	memcpy(ip_2_ip6(ret)->addr, &sin6->sin6_addr, 16);
+	if (ip6_addr_islinklocal(ip_2_ip6(ret)) || ip6_addr_ismulticast_linklocal(ip_2_ip6(ret))) {
+		int scope = (int)sin6->sin6_scope_id;
+
+		if (!scope && ep->bound_if)
+			scope = iface_index(ep->bound_if);
+		if (scope && !iface_by_index(ep->st, scope))
+			return -ENODEV;
+		ip6_addr_set_zone(ip_2_ip6(ret), (u8_t)scope);
+	}
+	return 0;
+}
+
+int address_read(const struct endpoint *ep, const struct sockaddr_storage *name, size_t len, ip_addr_t *ret, uint16_t *ret_port)
+{
+	const struct sockaddr_in *sin = (const void *)name;
+	const struct sockaddr_in6 *sin6 = (const void *)name;
+
+	if (len < sizeof(name->ss_family))
+		return -EINVAL;
+	if (ep->domain == AF_INET) {
+		if (len < sizeof(*sin))
+			return -EINVAL;
+		if (sin->sin_family != AF_INET && (sin->sin_family != AF_UNSPEC || sin->sin_addr.s_addr))
+			return -EAFNOSUPPORT;
+		ip_addr_set_ip4_u32_val(*ret, sin->sin_addr.s_addr);
+		*ret_port = ntohs(sin->sin_port);
+		return 0;
+	}
+	if (name->ss_family == AF_INET && len >= sizeof(*sin) && !ep->opt.v6only) {
+		ip_addr_set_ip4_u32_val(*ret, sin->sin_addr.s_addr);
+		*ret_port = ntohs(sin->sin_port);
+		return 0;
+	}
+	if (len < offsetof(struct sockaddr_in6, sin6_scope_id))
+		return -EINVAL;
+	if (sin6->sin6_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	*ret_port = ntohs(sin6->sin6_port);
+	return read_v6(ep, sin6, ret);
+}
+
+uint32_t address_write(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *sin = (void *)ret;
+	struct sockaddr_in6 *sin6 = (void *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	if (ep->domain == AF_INET) {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons(port);
+		sin->sin_addr.s_addr = ip_2_ip4(ip)->addr;
+		return sizeof(*sin);
+	}
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons(port);
+	if (IP_IS_V4_VAL(*ip) && !IP_IS_ANY_TYPE_VAL(*ip)) {
+		sin6->sin6_addr.s6_addr[10] = sin6->sin6_addr.s6_addr[11] = 0xff;
+		memcpy(&sin6->sin6_addr.s6_addr[12], &ip_2_ip4(ip)->addr, 4);
+	} else {
+		memcpy(&sin6->sin6_addr, ip_2_ip6(ip)->addr, 16);
+		if (ip6_addr_islinklocal(ip_2_ip6(ip)))
+			sin6->sin6_scope_id = ip6_addr_zone(ip_2_ip6(ip));
+	}
+	return sizeof(*sin6);
+}
+
+/* ---- ports ---- */
+
+static bool overlap(const ip_addr_t *a, const ip_addr_t *b)
+{
+	if (ip_addr_isany(a) || ip_addr_isany(b))
+		return IP_IS_ANY_TYPE_VAL(*a) || IP_IS_ANY_TYPE_VAL(*b) || IP_GET_TYPE(a) == IP_GET_TYPE(b);
+	return ip_addr_cmp(a, b);
+}
+
+struct claim {
+	const struct endpoint *ep;
+	uint16_t port;
+};
+
+static bool conflicts(struct endpoint *other, void *arg)
+{
+	const struct claim *c = arg;
+	const struct endpoint *ep = c->ep;
+
+	if (other == ep || other->ops != ep->ops || other->local_port != c->port || !overlap(&other->local, &ep->local))
+		return false;
+	if (other->protocol != ep->protocol)
+		return false;
+	if (ep->bound_if && other->bound_if && ep->bound_if != other->bound_if)
+		return false;
+	if (ep->opt.reuseport && other->opt.reuseport)
+		return false;
+	return !(ep->opt.reuseaddr && other->opt.reuseaddr && other->state != EP_LISTENING);
+}
+
+/* Connections that no socket has any more keep their port for a while (TIME_WAIT). */
+static bool left_behind(const struct endpoint *ep, uint16_t port)
+{
+	if (ep->ops != &tcp_endpoint || ep->opt.reuseaddr)
+		return false;
+	for (const struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next) {
+		if (p->local_port == port && overlap(&p->local_ip, &ep->local))
+			return true;
+	}
+	for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
+		if (!p->callback_arg && p->local_port == port && overlap(&p->local_ip, &ep->local))
+			return true;
+	}
+	return false;
+}
+
+static bool port_free(const struct endpoint *ep, uint16_t port)
+{
+	struct claim c = { ep, port };
+
+	return !endpoints_each(ep->st, conflicts, &c) && !left_behind(ep, port);
+}
+
+/* Of the range for nobody's in particular, from a place that is not guessed. */
+static int choose_port(const struct endpoint *ep)
+{
+	const unsigned range = PORT_LAST - PORT_FIRST + 1, start = (unsigned)rand() % range;
+
+	for (unsigned i = 0; i < range; i++) {
+		uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % range);
+
+		if (port_free(ep, port))
+			return port;
+	}
+	return -EADDRINUSE;
+}
+
+int address_take_port(struct endpoint *ep, uint16_t port)
+{
+	int r = port;
+
+	if (port == 0)
+		r = choose_port(ep);
+	else if (!port_free(ep, port))
+		r = -EADDRINUSE;
+	if (r < 0)
+		return r;
+	ep->local_port = (uint16_t)r;
+	return 0;
+}
+
+void address_drop_port(struct endpoint *ep)
+{
+	ep->local_port = 0;
+}
+
+int address_bind(struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged)
+{
+	ip_addr_t ip, before = ep->local;
+	uint16_t port;
+	int r = address_read(ep, name, len, &ip, &port);
+
+	if (r < 0)
+		return r == -ENETUNREACH ? -EINVAL : r;
+	if (ep->bound || ep->local_port)
+		return -EINVAL;
+	if (ip_addr_isany(&ip)) {
+		bool v4 = ep->domain == AF_INET6 && IP_IS_V4_VAL(ip);
+
+		address_any(ep, &ep->local);
+		if (v4)
+			IP_SET_TYPE_VAL(ep->local, IPADDR_TYPE_V4);
+	} else if (addr_is_local(ep->st, &ip) || (ep->type != SOCK_STREAM && ip_addr_ismulticast(&ip)) ||
+		   (ep->opt.freebind && privileged)) {
+		ep->local = ip;
+	} else {
+		return -EADDRNOTAVAIL;
+	}
+	r = address_take_port(ep, port);
+	if (r < 0)
+		ep->local = before;
+	else
+		ep->bound = true;
+	return r;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/lwip/endpoint.h"
+
+#include <fcntl.h>
+#include <net/if_arp.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "net/fdmsg.h"
+#include "net/lwip/ioctl.h"
+
+/* Of the guest's end of a stream; the kernel doubles it. It is writable (unix_writable()) with a quarter of that
+ * waiting and less. The longest piece that the kernel queues, of which the kept byte (tcp.c) may be the last, is
+ * less than that quarter; JUNK_BYTES, with which a socket that is not connected is not writable, are more. */
+#define STREAM_SNDBUF 106496
+#define JUNK_BYTES 60000
+#define DGRAM_SNDBUF 32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
+
+static struct endpoint **bucket(struct stack *st, uint64_t ino)
+{
+	return &st->endpoints[ino % STACK_BUCKETS];
+}
+
+struct endpoint *endpoint_find(struct stack *st, uint64_t ino)
+{
+	struct endpoint *ep = *bucket(st, ino);
+
+	while (ep && ep->ino != ino)
+		ep = ep->next;
+	return ep;
+}
+
+bool endpoints_each(struct stack *st, bool (*fn)(struct endpoint *ep, void *arg), void *arg)
+{
+	for (size_t i = 0; i < STACK_BUCKETS; i++) {
+		for (struct endpoint *ep = st->endpoints[i], *next; ep; ep = next) {
+			next = ep->next;
+			if (fn(ep, arg))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void source_ready(struct source *s, uint32_t events)
+{
+	struct endpoint *ep = container_of_(s, struct endpoint, source);
+
+	ep->ops->ready(ep, events);
+}
+
+/* The pair, with its buffers. */
+static int make_pair(int type, int ret[2])
+{
+	int bytes = type == SOCK_STREAM ? STREAM_SNDBUF : DGRAM_SNDBUF;
+
+	if (socketpair(AF_UNIX, (type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0, ret) < 0)
+		return -errno;
+	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	return fcntl(ret[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int endpoint_new(struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest)
+{
+	struct endpoint *ep = calloc(1, sizeof(*ep));
+	int pair[2] = { -1, -1 }, r = ep ? make_pair(type, pair) : -ENOMEM;
+	struct stat stat;
+
+	if (r == 0 && fstat(pair[1], &stat) < 0)
+		r = -errno;
+	if (r < 0) {
+		um_cleanup_fd(&pair[0]);
+		um_cleanup_fd(&pair[1]);
+		free(ep);
+		return r;
+	}
+	ep->source = (struct source){ .fd = pair[0], .ready = source_ready };
+	ep->st = st;
+	ep->ino = stat.st_ino;
+	ep->domain = domain;
+	ep->type = type;
+	ep->protocol = protocol;
+	ep->head_fd = -1;
+	options_init(ep);
+	address_any(ep, &ep->local);
+	address_any(ep, &ep->peer);
+	ep->next = *bucket(st, ep->ino);
+	*bucket(st, ep->ino) = ep;
+	*ret = ep;
+	*ret_guest = pair[1];
+	return 0;
+}
+
+void endpoint_close(struct endpoint *ep)
+{
+	struct endpoint **p = bucket(ep->st, ep->ino);
+
+	if (ep->source.fd < 0)
+		return;
+	ep->ops->release(ep);
+	address_drop_port(ep);
+	source_close(ep->st, &ep->source);
+	um_cleanup_fd(&ep->head_fd);
+	if (ep->rx)
+		pbuf_free(take_ptr(&ep->rx));
+	free(take_ptr(&ep->tx));
+	while (*p && *p != ep)
+		p = &(*p)->next;
+	if (*p)
+		*p = ep->next;
+	ep->next = ep->st->dead;
+	ep->st->dead = ep;
+}
+
+void endpoints_free_dead(struct stack *st)
+{
+	struct endpoint *ep;
+
+	while ((ep = st->dead)) {
+		st->dead = ep->next;
+		free(ep);
+	}
+}
+
+/* ---- socket(2) ---- */
+
+static const struct endpoint_ops *find_ops(int domain, int type, int *protocol, int *err)
+{
+	const bool v6 = domain == AF_INET6;
+
+	*err = -EPROTONOSUPPORT;
+	switch (type) {
+	case SOCK_STREAM:
+		if (*protocol == 0)
+			*protocol = IPPROTO_TCP;
+		return *protocol == IPPROTO_TCP ? &tcp_endpoint : NULL;
+	case SOCK_DGRAM:
+		if (*protocol == 0)
+			*protocol = IPPROTO_UDP;
+		if (*protocol == IPPROTO_UDP || *protocol == IPPROTO_UDPLITE)
+			return &udp_endpoint;
+		return *protocol == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) ? &raw_endpoint : NULL;
+	case SOCK_RAW:
+		return *protocol > 0 && *protocol <= 255 ? &raw_endpoint : NULL;
+	default:
+		*err = -ESOCKTNOSUPPORT;
+		return NULL;
+	}
+}
+
+int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest)
+{
+	const struct endpoint_ops *ops;
+	_cleanup_free_ char *junk = NULL;
+	_cleanup_fd_ int guest = -1;
+	struct endpoint *ep;
+	int r;
+
+	if (domain != AF_INET && domain != AF_INET6)
+		return -EAFNOSUPPORT;
+	ops = find_ops(domain, type & 0xf, &protocol, &r);
+	if (!ops)
+		return r;
+	r = endpoint_new(st, domain, type & 0xf, protocol, &ep, &guest);
+	if (r < 0)
+		return r;
+	ep->ops = ops;
+	if (type & SOCK_NONBLOCK && fcntl(guest, F_SETFL, O_NONBLOCK) < 0)
+		r = -errno;
+	if (ops == &tcp_endpoint) {
+		junk = calloc(1, JUNK_BYTES);
+		/* the last one, which stays, is a piece of its own */
+		if (!junk || send(guest, junk, JUNK_BYTES, MSG_DONTWAIT) != JUNK_BYTES || send(guest, junk, 1, MSG_DONTWAIT) != 1)
+			r = -ENOBUFS;
+		ep->junk = JUNK_BYTES + 1;
+	}
+	if (r == 0)
+		r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP | (ops == &tcp_endpoint ? EPOLLET : 0));
+	if (r < 0) {
+		endpoint_close(ep);
+		return r;
+	}
+	*ret_guest = take_fd(&guest);
+	return 0;
+}
+
+/* ---- datagrams to the guest ---- */
+
+/* A file with the head. */
+static int head_file(struct endpoint *ep, const struct stack_head *head)
+{
+	int fd;
+
+	if (ep->head_fd >= 0 && memcmp(&ep->head, head, sizeof(*head)) == 0)
+		return ep->head_fd;
+	fd = memfd_create("head", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write_all(fd, head, sizeof(*head)) < 0) {
+		close(fd);
+		return -ENOBUFS;
+	}
+	um_cleanup_fd(&ep->head_fd);
+	ep->head_fd = fd;
+	ep->head = *head;
+	return fd;
+}
+
+int endpoint_deliver(struct endpoint *ep, const struct stack_head *head, const void *data, size_t len)
+{
+	int fd = head_file(ep, head);
+
+	return fd < 0 ? fd : fdmsg_send(ep->source.fd, data, len, &fd, 1);
+}
+
+/* ---- requests ---- */
+
+static int getname(struct endpoint *ep, struct stack_msg *m)
+{
+	const bool peer = m->op == STACK_GETPEERNAME;
+
+	if (ep->ops->getname) {
+		int r = ep->ops->getname(ep, peer, &m->name);
+
+		if (r >= 0)
+			m->namelen = (uint32_t)r;
+		return r < 0 ? r : 0;
+	}
+	if (peer && ep->state != EP_OPEN)
+		return -ENOTCONN;
+	m->namelen = address_write(ep, peer ? &ep->peer : &ep->local, peer ? ep->peer_port : ep->local_port, &m->name);
+	return 0;
+}
+
+static int getopt_(struct endpoint *ep, struct stack_msg *m)
+{
+	size_t len = m->len < STACK_DATA_MAX ? m->len : STACK_DATA_MAX;
+	int r = option_get(ep, m->a, m->b, m->data, &len);
+
+	m->len = r < 0 ? 0 : (uint32_t)len;
+	return r;
+}
+
+static int dispatch(struct endpoint *ep, struct stack_msg *m)
+{
+	switch (m->op) {
+	case STACK_BIND:
+		return ep->ops->bind(ep, m);
+	case STACK_CONNECT:
+		return ep->ops->connect(ep, m);
+	case STACK_LISTEN:
+		return ep->ops->listen ? ep->ops->listen(ep, m->a) : -EOPNOTSUPP;
+	case STACK_SHUTDOWN:
+		return m->a < 0 || m->a > 2 ? -EINVAL : ep->ops->shutdown(ep, m->a);
+	case STACK_SEND:
+		return ep->ops->send ? ep->ops->send(ep, m) : -EOPNOTSUPP;
+	case STACK_SETSOCKOPT:
+		return option_set(ep, m->a, m->b, m->data, m->len, m->privileged);
+	default:
+		return -EINVAL;
+	}
+}
+
+void endpoint_request(struct stack *st, struct stack_msg *m)
+{
+	struct endpoint *ep = endpoint_find(st, m->socket);
+
+	if (m->op == STACK_IOCTL) { /* of whatever socket */
+		m->ret = interface_ioctl(st, (unsigned)m->a, m->data, &m->len, m->privileged);
+		m->namelen = m->controllen = 0;
+		return;
+	}
+	if (!ep) {
+		m->ret = -ENOTSOCK;
+	} else if (m->op == STACK_GETSOCKNAME || m->op == STACK_GETPEERNAME) {
+		m->ret = getname(ep, m);
+		m->controllen = m->len = 0;
+		return;
+	} else if (m->op == STACK_GETSOCKOPT) {
+		m->ret = getopt_(ep, m);
+		m->namelen = m->controllen = 0;
+		return;
+	} else {
+		m->ret = dispatch(ep, m);
+	}
+	m->namelen = m->controllen = m->len = 0;
+}

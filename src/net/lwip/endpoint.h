@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest's socket, as the stack has it: the other end of its pair (net/stackproto.h). Closed everywhere
+ * by the guests, that end is hung up on, and the socket is at its end.
+ */
+#ifndef UM_NET_LWIP_ENDPOINT_H
+#define UM_NET_LWIP_ENDPOINT_H
+
+#include "net/lwip/stack.h"
+#include "net/stackproto.h"
+
+struct endpoint;
+
+/* What a family or protocol does. All return 0 or more, or -errno; a member may be NULL: EOPNOTSUPP. */
+struct endpoint_ops {
+	int (*bind)(struct endpoint *ep, const struct stack_msg *m);
+	int (*connect)(struct endpoint *ep, const struct stack_msg *m);
+	int (*listen)(struct endpoint *ep, int backlog);
+	int (*shutdown)(struct endpoint *ep, int how);
+	int (*send)(struct endpoint *ep, const struct stack_msg *m);
+	/* Changed: the options of ep->opt; NULL: nothing to do. */
+	void (*options)(struct endpoint *ep);
+	int (*getopt)(struct endpoint *ep, int level, int option, void *ret, size_t *len);
+	int (*getname)(struct endpoint *ep, bool peer, struct sockaddr_storage *ret);
+	/* The pair's events. */
+	void (*ready)(struct endpoint *ep, uint32_t events);
+	/* Lets go of lwIP's side; the pair is closed by the caller. */
+	void (*release)(struct endpoint *ep);
+};
+
+extern const struct endpoint_ops tcp_endpoint, udp_endpoint, raw_endpoint;
+
+/* Options as they were set; what they do is ops->options()'s. */
+struct endpoint_options {
+	int reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute, priority, mark, sndbuf, rcvbuf, rcvlowat;
+	struct linger linger;
+	int timestamp;
+	/* IPPROTO_IP and IPPROTO_IPV6 */
+	int ttl, tos, mcast_ttl, mcast_loop, mcast_if, pktinfo, recvttl, recvtos, recverr, mtu_discover, freebind, hdrincl;
+	int hops, mcast_hops, v6only, recvpktinfo, recvhoplimit, tclass, recvtclass, checksum;
+	/* IPPROTO_TCP */
+	int nodelay, cork, keepidle, keepintvl, keepcnt, syncnt, user_timeout, quickack, defer_accept, maxseg, fastopen;
+};
+
+/* A stream's states; of the others CLOSED and OPEN (connected) alone. */
+enum endpoint_state { EP_CLOSED, EP_CONNECTING, EP_OPEN, EP_LISTENING };
+
+struct endpoint {
+	struct source source;
+	struct endpoint *next;
+	struct stack *st;
+	const struct endpoint_ops *ops;
+	uint64_t ino;
+	int domain, type, protocol;
+	enum endpoint_state state;
+	int error; /* SO_ERROR, as -errno */
+	struct iface *bound_if;
+	ip_addr_t local, peer;
+	uint16_t local_port, peer_port;
+	bool bound;	 /* by bind(2), which is possible once */
+	struct endpoint_options opt;
+	/* of datagrams: the file that goes with each, while it is the same (it is mostly) */
+	int head_fd;
+	struct stack_head head;
+	union {
+		struct tcp_pcb *tcp;
+		struct udp_pcb *udp;
+		struct raw_pcb *raw;
+		void *pcb;
+	};
+	/* streams: see tcp.c */
+	struct pbuf *rx;
+	uint8_t *tx;
+	size_t tx_len, tx_done, junk;
+	bool kept, fin_in, fin_wanted, fin_out, hung_up, waits_out;
+	int backlog;
+	uint32_t record; /* what one waiting connection takes in a listener's buffer */
+	uint16_t filter_port; /* raw and ping: the echo's identifier */
+	uint32_t icmp_filter;
+};
+
+/* A new one and the guest's end of its pair, which is the caller's. */
+int MUST_CHECK endpoint_new(struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest);
+/* Which protocol this is: EP's ops, or -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT. */
+int MUST_CHECK endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest);
+/* At its end: taken out at once, freed after the events at hand. */
+void endpoint_close(struct endpoint *ep);
+void endpoints_free_dead(struct stack *st);
+struct endpoint *endpoint_find(struct stack *st, uint64_t ino);
+
+/* Answers m in place. */
+void endpoint_request(struct stack *st, struct stack_msg *m);
+
+/* Sends a datagram to the guest with its head; one that finds no room is lost. 0 or -errno. */
+int endpoint_deliver(struct endpoint *ep, const struct stack_head *head, const void *data, size_t len);
+
+/* Each endpoint, until fn returns true. */
+bool endpoints_each(struct stack *st, bool (*fn)(struct endpoint *ep, void *arg), void *arg);
+
+/* ---- address.c ---- */
+
+/* A name of the endpoint's family: 0, -EINVAL, -EAFNOSUPPORT. */
+int MUST_CHECK address_read(const struct endpoint *ep, const struct sockaddr_storage *name, size_t len, ip_addr_t *ret,
+	uint16_t *ret_port);
+/* Its length. */
+uint32_t address_write(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, struct sockaddr_storage *ret);
+/* The any-address that a socket is bound to at first. */
+void address_any(const struct endpoint *ep, ip_addr_t *ret);
+/* bind(2) as far as it is the same for all: takes the port (0: chooses one). */
+int MUST_CHECK address_bind(struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged);
+int MUST_CHECK address_take_port(struct endpoint *ep, uint16_t port);
+void address_drop_port(struct endpoint *ep);
+
+/* ---- option.c ---- */
+
+void options_init(struct endpoint *ep);
+int MUST_CHECK option_set(struct endpoint *ep, int level, int option, const void *value, size_t len, bool privileged);
+/* *len: the room, then what there is. */
+int MUST_CHECK option_get(struct endpoint *ep, int level, int option, void *ret, size_t *len);
+
+/* ---- control.c ---- */
+
+/* Of the packet at hand. */
+void control_fill(const struct endpoint *ep, struct stack_head *head);
+
+/* What sendmsg(2) was given: IP_PKTINFO, IP_TTL ... 0 or -EINVAL. */
+struct control {
+	ip_addr_t source; /* any: not said */
+	struct iface *iface;
+	int ttl, tos; /* -1 */
+};
+int MUST_CHECK control_parse(const struct endpoint *ep, const struct stack_msg *m, struct control *ret);
+
+#endif

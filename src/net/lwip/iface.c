@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Interfaces: lwIP's netifs, whose frames a link's thread carries, and the loopback. */
+#include "net/lwip/stack.h"
+
+#include <lwip/etharp.h>
+#include <lwip/ethip6.h>
+#include <lwip/prot/ethernet.h>
+#include <lwip/prot/ip4.h>
+#include <netif/ethernet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "net/daemon/link.h"
+
+#define BATCH 64
+#define OUT_MAX 512  /* frames kept for a link that is slow; further ones are lost */
+#define LOOP_MAX 8192
+
+static struct iface *iface_of(struct netif *n)
+{
+	return container_of_(n, struct iface, netif);
+}
+
+/* ---- loopback ---- */
+
+/* Takes the place of liblwip's own, which needs its thread. */
+err_t netif_loop_output(struct netif *netif, struct pbuf *p)
+{
+	struct stack *st = the_stack;
+	struct queued *q = st->loop.count < LOOP_MAX ? malloc(sizeof(*q)) : NULL;
+
+	if (!q)
+		return ERR_MEM;
+	/* what is sent may be sent again, and is not the receiver's */
+	*q = (struct queued){ .netif = netif, .p = pbuf_clone(PBUF_LINK, PBUF_RAM, p) };
+	if (!q->p) {
+		free(q);
+		return ERR_MEM;
+	}
+	*st->loop.last = q;
+	st->loop.last = &q->next;
+	st->loop.count++;
+	return ERR_OK;
+}
+
+static err_t loop_ip4(struct netif *n, struct pbuf *p, UNUSED const ip4_addr_t *dst)
+{
+	return netif_loop_output(n, p);
+}
+
+static err_t loop_ip6(struct netif *n, struct pbuf *p, UNUSED const ip6_addr_t *dst)
+{
+	return netif_loop_output(n, p);
+}
+
+void loop_deliver(struct stack *st)
+{
+	struct iface *lo = st->ifaces;
+	struct queued *q;
+
+	while ((q = st->loop.first)) {
+		st->loop.first = q->next;
+		if (!q->next)
+			st->loop.last = &st->loop.first;
+		st->loop.count--;
+		lo->rx.packets++;
+		lo->tx.packets++;
+		lo->rx.bytes += q->p->tot_len;
+		lo->tx.bytes += q->p->tot_len;
+		if (!lo->admin_up || ip_input(q->p, q->netif) != ERR_OK)
+			pbuf_free(q->p);
+		free(q);
+	}
+}
+
+static err_t init_loopback(struct netif *n)
+{
+	n->name[0] = 'l';
+	n->name[1] = 'o';
+	n->output = loop_ip4;
+	n->output_ip6 = loop_ip6;
+	n->mtu = 65535;
+	return ERR_OK;
+}
+
+/* ---- frames ---- */
+
+static bool send_now(struct iface *i, const struct pbuf *p)
+{
+	return send(i->frames.fd, p->payload, p->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
+}
+
+static err_t send_frame(struct netif *n, struct pbuf *p)
+{
+	struct iface *i = iface_of(n);
+	struct queued *q;
+
+	if (!i->admin_up || !i->carrier)
+		return ERR_IF;
+	i->tx.packets++;
+	i->tx.bytes += p->tot_len;
+	if (p->next) /* lwIP makes one of them */
+		return ERR_BUF;
+	if (!i->out && send_now(i, p))
+		return ERR_OK;
+	q = i->out_count < OUT_MAX ? malloc(sizeof(*q)) : NULL;
+	if (q)
+		*q = (struct queued){ .p = pbuf_clone(PBUF_RAW, PBUF_RAM, p) };
+	if (!q || !q->p) {
+		free(q);
+		i->tx.dropped++;
+		return ERR_OK; /* as on a wire */
+	}
+	if (!i->out && source_change(i->stack, &i->frames, EPOLLIN | EPOLLOUT) < 0) {
+		pbuf_free(q->p);
+		free(q);
+		return ERR_OK;
+	}
+	*i->out_last = q;
+	i->out_last = &q->next;
+	i->out_count++;
+	return ERR_OK;
+}
+
+static void send_queued(struct iface *i)
+{
+	struct queued *q;
+
+	while ((q = i->out) && send_now(i, q->p)) {
+		i->out = q->next;
+		i->out_count--;
+		pbuf_free(q->p);
+		free(q);
+	}
+	if (!i->out) {
+		i->out_last = &i->out;
+		(void)source_change(i->stack, &i->frames, EPOLLIN);
+	}
+}
+
+/* liblwip is built to be a router; a host is none. */
+static bool is_for_us(struct iface *i, const uint8_t *frame, size_t len)
+{
+	const struct eth_hdr *eth = (const void *)frame;
+	ip_addr_t dst = { .type = IPADDR_TYPE_V4 };
+	struct ip_hdr ip;
+
+	if (len < SIZEOF_ETH_HDR)
+		return false;
+	if (eth->type != PP_HTONS(ETHTYPE_IP))
+		return true;
+	if (len < SIZEOF_ETH_HDR + sizeof(ip))
+		return false;
+	memcpy(&ip, frame + SIZEOF_ETH_HDR, sizeof(ip));
+	ip4_addr_copy(*ip_2_ip4(&dst), ip.dest);
+	return (eth->dest.addr[0] & 1) || ip_addr_ismulticast(&dst) || ip_addr_isbroadcast(&dst, &i->netif) ||
+	       addr_is_local(i->stack, &dst);
+}
+
+static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
+{
+	struct pbuf *p;
+
+	if (len == 1) { /* the link's word on its carrier */
+		i->carrier = frame[0] == FRAME_CARRIER_ON;
+		if (i->carrier)
+			netif_set_link_up(&i->netif);
+		else
+			netif_set_link_down(&i->netif);
+		return;
+	}
+	if (!i->admin_up || len > UINT16_MAX || !is_for_us(i, frame, len)) {
+		i->rx.dropped++;
+		return;
+	}
+	p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
+	if (!p || pbuf_take(p, frame, (u16_t)len) != ERR_OK || i->netif.input(p, &i->netif) != ERR_OK) {
+		i->rx.dropped++;
+		if (p)
+			pbuf_free(p);
+		return;
+	}
+	i->rx.packets++;
+	i->rx.bytes += len;
+}
+
+static void frames_ready(struct source *s, uint32_t events)
+{
+	struct iface *i = container_of_(s, struct iface, frames);
+
+	if (events & EPOLLOUT)
+		send_queued(i);
+	for (int k = 0; k < BATCH; k++) {
+		ssize_t n = recv(s->fd, i->stack->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
+
+		if (n > 0)
+			take_frame(i, i->stack->scratch, (size_t)n);
+		else if (n == 0) {
+			source_close(i->stack, s);
+			netif_set_link_down(&i->netif);
+			i->carrier = false;
+			return;
+		} else {
+			return;
+		}
+	}
+}
+
+/* ---- Ethernet ---- */
+
+static err_t out_ip4(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
+{
+	struct iface *i = iface_of(n);
+	ip_addr_t to;
+
+	ip_addr_copy_from_ip4(to, *dst);
+	return etharp_output(n, p, ip_2_ip4(route_next_hop(i->stack, i, &to)));
+}
+
+static err_t out_ip6(struct netif *n, struct pbuf *p, const ip6_addr_t *dst)
+{
+	struct iface *i = iface_of(n);
+	ip_addr_t to;
+
+	ip_addr_copy_from_ip6(to, *dst);
+	return ethip6_output(n, p, ip_2_ip6(route_next_hop(i->stack, i, &to)));
+}
+
+static err_t init_ethernet(struct netif *n)
+{
+	const struct net_spec *s = iface_of(n)->spec;
+
+	n->name[0] = 'e';
+	n->name[1] = 't';
+	n->output = out_ip4;
+	n->output_ip6 = out_ip6;
+	n->linkoutput = send_frame;
+	n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+	n->hwaddr_len = ETH_HWADDR_LEN;
+	if (s->has_mac) {
+		memcpy(n->hwaddr, s->mac, ETH_HWADDR_LEN);
+	} else if (getrandom(n->hwaddr, ETH_HWADDR_LEN, 0) == ETH_HWADDR_LEN) {
+		n->hwaddr[0] = (u8_t)((n->hwaddr[0] & ~1) | 2); /* one station, locally given */
+	}
+	return ERR_OK;
+}
+
+static struct iface *iface_new(struct stack *st, const char *name)
+{
+	struct iface *i = calloc(1, sizeof(*i)), **last = &st->ifaces;
+
+	if (!i)
+		return NULL;
+	i->stack = st;
+	i->frames = (struct source){ .fd = -1, .ready = frames_ready };
+	i->out_last = &i->out;
+	snprintf(i->name, sizeof(i->name), "%s", name);
+	while (*last)
+		last = &(*last)->next;
+	*last = i;
+	return i;
+}
+
+int iface_add_loopback(struct stack *st)
+{
+	struct iface *lo = iface_new(st, "lo");
+	ip4_addr_t ip, mask;
+
+	if (!lo)
+		return -ENOMEM;
+	IP4_ADDR(&ip, 127, 0, 0, 1);
+	IP4_ADDR(&mask, 255, 0, 0, 0);
+	if (!netif_add(&lo->netif, &ip, &mask, NULL, NULL, init_loopback, ip_input))
+		return -ENOMEM;
+	IP_ADDR6_HOST(&lo->netif.ip6_addr[0], 0, 0, 0, 1);
+	netif_ip6_addr_set_state(&lo->netif, 0, IP6_ADDR_PREFERRED);
+	lo->carrier = true;
+	netif_set_link_up(&lo->netif);
+	iface_set_up(lo, true);
+	return 0;
+}
+
+int iface_add(struct stack *st, const struct net_spec *s, int frames, unsigned mtu)
+{
+	struct iface *i = iface_new(st, s->name);
+
+	if (!i)
+		return -ENOMEM;
+	i->spec = s;
+	i->frames.fd = frames;
+	i->carrier = true;
+	if (!netif_add(&i->netif, NULL, NULL, NULL, NULL, init_ethernet, ethernet_input))
+		return -ENOMEM;
+	i->netif.mtu = i->netif.mtu6 = (u16_t)(s->mtu ? s->mtu : mtu);
+	netif_set_ip6_autoconfig_enabled(&i->netif, 1);
+	netif_set_link_up(&i->netif);
+	iface_set_up(i, true);
+	netif_create_ip6_linklocal_address(&i->netif, 1);
+	netif_ip6_addr_set_state(&i->netif, 0, IP6_ADDR_PREFERRED);
+	return source_add(st, &i->frames, EPOLLIN);
+}
+
+struct iface *iface_by_index(struct stack *st, int index)
+{
+	for (struct iface *i = st->ifaces; i; i = i->next) {
+		if (iface_index(i) == index)
+			return i;
+	}
+	return NULL;
+}
+
+struct iface *iface_by_name(struct stack *st, const char *name)
+{
+	for (struct iface *i = st->ifaces; i; i = i->next) {
+		if (strcmp(i->name, name) == 0)
+			return i;
+	}
+	return NULL;
+}
+
+unsigned iface_flags(const struct iface *i)
+{
+	unsigned flags = i->spec ? IFF_BROADCAST | IFF_MULTICAST : IFF_LOOPBACK;
+
+	if (i->admin_up)
+		flags |= IFF_UP;
+	if (i->admin_up && i->carrier)
+		flags |= IFF_RUNNING;
+	return flags;
+}
+
+void iface_set_up(struct iface *i, bool up)
+{
+	i->admin_up = up;
+	if (up)
+		netif_set_up(&i->netif);
+	else
+		netif_set_down(&i->netif);
+}
+
+/* ---- addresses ---- */
+
+bool addr_is_local(struct stack *st, const ip_addr_t *a)
+{
+	if (IP_IS_V4(a) ? ip4_addr_isloopback(ip_2_ip4(a)) : ip6_addr_isloopback(ip_2_ip6(a)))
+		return true;
+	for (struct iface *i = st->ifaces; i; i = i->next) {
+		if (IP_IS_V4(a) && !ip_addr_isany(a) && ip4_addr_cmp(ip_2_ip4(a), netif_ip4_addr(&i->netif)))
+			return true;
+		for (int k = 0; IP_IS_V6(a) && k < LWIP_IPV6_NUM_ADDRESSES; k++) {
+			if (ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)) &&
+				ip6_addr_cmp_zoneless(ip_2_ip6(a), netif_ip6_addr(&i->netif, k)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int set_ip4(struct iface *i, const struct net_addr *a)
+{
+	ip4_addr_t ip = { a->v4.s_addr }, mask = { a->prefix > 0 ? htonl(~0u << (32 - a->prefix)) : 0 };
+
+	if (ip4_addr_cmp(netif_ip4_addr(&i->netif), &ip))
+		return -EEXIST;
+	/* liblwip has one an interface */
+	if (!ip4_addr_isany(netif_ip4_addr(&i->netif)))
+		return -ENOBUFS;
+	netif_set_addr(&i->netif, &ip, &mask, NULL);
+	return route_add_connected(i, a);
+}
+
+static int set_ip6(struct iface *i, const struct net_addr *a)
+{
+	ip6_addr_t ip;
+	s8_t k;
+
+	memcpy(ip.addr, &a->v6, sizeof(ip.addr));
+	ip6_addr_clear_zone(&ip);
+	ip6_addr_assign_zone(&ip, IP6_UNICAST, &i->netif);
+	if (netif_get_ip6_addr_match(&i->netif, &ip) >= 0)
+		return -EEXIST;
+	if (netif_add_ip6_address(&i->netif, &ip, &k) != ERR_OK)
+		return -ENOBUFS;
+	/* at once: as iface_add_addr() does for the kernel's */
+	netif_ip6_addr_set_state(&i->netif, k, IP6_ADDR_PREFERRED);
+	return route_add_connected(i, a);
+}
+
+int iface_add_ip(struct iface *i, const struct net_addr *a)
+{
+	return a->family == AF_INET ? set_ip4(i, a) : set_ip6(i, a);
+}
+
+int iface_del_ip(struct iface *i, const struct net_addr *a)
+{
+	ip_addr_t source = { .type = IPADDR_TYPE_V4 };
+
+	if (a->family == AF_INET) {
+		ip4_addr_t ip = { a->v4.s_addr };
+
+		if (!ip4_addr_cmp(netif_ip4_addr(&i->netif), &ip))
+			return -EADDRNOTAVAIL;
+		ip_addr_copy_from_ip4(source, ip);
+		netif_set_addr(&i->netif, NULL, NULL, NULL);
+	} else {
+		ip6_addr_t ip;
+		s8_t k;
+
+		memcpy(ip.addr, &a->v6, sizeof(ip.addr));
+		ip6_addr_clear_zone(&ip);
+		ip6_addr_assign_zone(&ip, IP6_UNICAST, &i->netif);
+		k = netif_get_ip6_addr_match(&i->netif, &ip);
+		if (k < 0)
+			return -EADDRNOTAVAIL;
+		ip_addr_copy_from_ip6(source, ip);
+		netif_ip6_addr_set_state(&i->netif, k, IP6_ADDR_INVALID);
+	}
+	route_drop_iface(i->stack, i, &source);
+	return 0;
+}

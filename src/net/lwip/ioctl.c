@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/lwip/ioctl.h"
+
+#include <linux/sockios.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static void put_addr(struct ifreq *ifr, uint32_t addr)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = addr };
+
+	memcpy(&ifr->ifr_addr, &sin, sizeof(sin));
+}
+
+static uint32_t get_addr(const struct ifreq *ifr)
+{
+	struct sockaddr_in sin;
+
+	memcpy(&sin, &ifr->ifr_addr, sizeof(sin));
+	return sin.sin_addr.s_addr;
+}
+
+static int configuration(struct stack *st, void *data, uint32_t *len)
+{
+	struct ifreq *ifr = data;
+	uint32_t room = *len / sizeof(*ifr), n = 0;
+
+	for (struct iface *i = st->ifaces; i && n < room; i = i->next) {
+		if (ip4_addr_isany(netif_ip4_addr(&i->netif)))
+			continue;
+		memset(&ifr[n], 0, sizeof(*ifr));
+		memcpy(ifr[n].ifr_name, i->name, IFNAMSIZ);
+		put_addr(&ifr[n++], netif_ip4_addr(&i->netif)->addr);
+	}
+	*len = n * (uint32_t)sizeof(*ifr);
+	return 0;
+}
+
+static int prefix_of(uint32_t mask)
+{
+	return __builtin_popcount(mask);
+}
+
+static int set_address(struct iface *i, uint32_t addr, int prefix)
+{
+	struct net_addr old = { .family = AF_INET, .v4.s_addr = netif_ip4_addr(&i->netif)->addr };
+	struct net_addr new = { .family = AF_INET, .prefix = prefix, .v4.s_addr = addr };
+
+	if (old.v4.s_addr && iface_del_ip(i, &old) < 0)
+		return -EADDRNOTAVAIL;
+	return addr ? iface_add_ip(i, &new) : 0;
+}
+
+static int class_prefix(uint32_t addr)
+{
+	uint8_t first = (uint8_t)(ntohl(addr) >> 24);
+
+	return first < 128 ? 8 : first < 192 ? 16 : 24;
+}
+
+static int change(struct iface *i, unsigned command, const struct ifreq *ifr)
+{
+	switch (command) {
+	case SIOCSIFFLAGS:
+		iface_set_up(i, ifr->ifr_flags & IFF_UP);
+		return 0;
+	case SIOCSIFADDR:
+		return set_address(i, get_addr(ifr), class_prefix(get_addr(ifr)));
+	case SIOCSIFNETMASK:
+		return set_address(i, netif_ip4_addr(&i->netif)->addr, prefix_of(get_addr(ifr)));
+	case SIOCSIFMTU:
+		if (ifr->ifr_mtu < 68 || ifr->ifr_mtu > 65535)
+			return -EINVAL;
+		i->netif.mtu = i->netif.mtu6 = (u16_t)ifr->ifr_mtu;
+		return 0;
+	case SIOCSIFBRDADDR:
+	case SIOCSIFTXQLEN:
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int ask(const struct iface *i, unsigned command, struct ifreq *ifr)
+{
+	const struct netif *n = &i->netif;
+	const uint32_t ip = netif_ip4_addr(n)->addr, mask = netif_ip4_netmask(n)->addr;
+
+	switch (command) {
+	case SIOCGIFINDEX:
+		ifr->ifr_ifindex = iface_index(i);
+		return 0;
+	case SIOCGIFFLAGS:
+		ifr->ifr_flags = (short)iface_flags(i);
+		return 0;
+	case SIOCGIFADDR:
+	case SIOCGIFDSTADDR:
+	case SIOCGIFNETMASK:
+	case SIOCGIFBRDADDR:
+		if (!ip)
+			return -EADDRNOTAVAIL;
+		put_addr(ifr, command == SIOCGIFNETMASK ? mask : command == SIOCGIFBRDADDR ? i->spec ? ip | ~mask : 0 : ip);
+		return 0;
+	case SIOCGIFMTU:
+		ifr->ifr_mtu = i->spec ? n->mtu : 65536;
+		return 0;
+	case SIOCGIFMETRIC:
+		ifr->ifr_metric = 0;
+		return 0;
+	case SIOCGIFTXQLEN:
+		ifr->ifr_qlen = 1000;
+		return 0;
+	case SIOCGIFHWADDR:
+		memset(&ifr->ifr_hwaddr, 0, sizeof(ifr->ifr_hwaddr));
+		ifr->ifr_hwaddr.sa_family = i->spec ? ARPHRD_ETHER : ARPHRD_LOOPBACK;
+		memcpy(ifr->ifr_hwaddr.sa_data, n->hwaddr, 6);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+int interface_ioctl(struct stack *st, unsigned command, void *data, uint32_t *len, bool privileged)
+{
+	struct ifreq *ifr = data;
+	struct iface *i;
+
+	if (command == SIOCGIFCONF)
+		return configuration(st, data, len);
+	if (*len < sizeof(*ifr))
+		return -EINVAL;
+	*len = sizeof(*ifr);
+	ifr->ifr_name[IFNAMSIZ - 1] = '\0';
+	if (command == SIOCGIFNAME) {
+		i = iface_by_index(st, ifr->ifr_ifindex);
+		if (i)
+			memcpy(ifr->ifr_name, i->name, IFNAMSIZ);
+		return i ? 0 : -ENODEV;
+	}
+	i = iface_by_name(st, ifr->ifr_name);
+	if (!i)
+		return -ENODEV;
+	switch (command) {
+	case SIOCSIFFLAGS:
+	case SIOCSIFADDR:
+	case SIOCSIFNETMASK:
+	case SIOCSIFBRDADDR:
+	case SIOCSIFMTU:
+	case SIOCSIFTXQLEN:
+	case SIOCSIFHWADDR:
+		return privileged ? change(i, command, ifr) : -EPERM;
+	default:
+		return ask(i, command, ifr);
+	}
+}

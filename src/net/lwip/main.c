@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * umview-lwip SPEC...: the network of one view by a stack of its own, which needs no namespace. Started by the
+ * supervisor, which is at descriptor 3 (net/proto.h, net/stackproto.h).
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "net/daemon/link.h"
+#include "net/fdmsg.h"
+#include "net/lwip/endpoint.h"
+#include "net/lwip/procnet.h"
+#include "net/lwip/stack.h"
+#include "net/proto.h"
+
+#define LINK_BUFFER (4 << 20)
+
+static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link, &wire_link };
+
+/* ---- requests ---- */
+
+/* A thread of the supervisor's at a time. */
+struct connection {
+	struct source source;
+	struct stack *st;
+	struct stack_msg msg;
+};
+
+static void connection_ready(struct source *s, UNUSED uint32_t events)
+{
+	struct connection *c = container_of_(s, struct connection, source);
+	ssize_t n = recv(s->fd, &c->msg, sizeof(c->msg), MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n < (ssize_t)offsetof(struct stack_msg, data) || c->msg.namelen > sizeof(c->msg.name) ||
+		c->msg.controllen > STACK_CONTROL_MAX || c->msg.len > STACK_DATA_MAX) {
+		source_close(c->st, s);
+		free(c); /* it is the only event of a descriptor that nobody else has */
+		return;
+	}
+	endpoint_request(c->st, &c->msg);
+	if (send(s->fd, &c->msg, stack_msg_size(&c->msg), MSG_NOSIGNAL) < 0) {
+		/* who asked has been killed: the end of the socket follows */
+	}
+}
+
+static int add_connection(struct stack *st, int fd)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->source = (struct source){ .fd = fd, .ready = connection_ready };
+	c->st = st;
+	r = source_add(st, &c->source, EPOLLIN);
+	if (r < 0)
+		free(c);
+	return r;
+}
+
+struct control_source {
+	struct source source;
+	struct stack *st;
+};
+
+/* Descriptors made, or -errno. */
+static int make_sockets(struct stack *st, const struct net_request *rq, int fds[FDMSG_MAX_FDS])
+{
+	int n = 0, r = 0;
+
+	while (n < (int)rq->count && n < FDMSG_MAX_FDS) {
+		r = endpoint_open(st, rq->a, rq->b, rq->c, &fds[n]);
+		if (r < 0)
+			break;
+		n++;
+	}
+	return n ? n : r;
+}
+
+/* Answers; true: `answer` is kept. */
+static bool serve(struct stack *st, const struct net_request *rq, int answer)
+{
+	struct net_reply reply = { 0 };
+	int fds[FDMSG_MAX_FDS], n = 0;
+
+	switch (rq->op) {
+	case NET_OP_SOCKET:
+		n = make_sockets(st, rq, fds);
+		break;
+	case NET_OP_OPEN:
+		fds[0] = procnet_open(st, rq->path, rq->a);
+		n = fds[0] < 0 ? fds[0] : 1;
+		break;
+	case NET_OP_STACK:
+		return add_connection(st, answer) == 0;
+	default:
+		n = -EOPNOTSUPP;
+		break;
+	}
+	reply.err = n < 0 ? n : 0;
+	if (fdmsg_send(answer, &reply, sizeof(reply), fds, n > 0 ? (size_t)n : 0) < 0) {
+		/* who asked has been killed */
+	}
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+	return false;
+}
+
+static void control_ready(struct source *s, UNUSED uint32_t events)
+{
+	struct stack *st = container_of_(s, struct control_source, source)->st;
+	struct net_request rq;
+	int answer, len = fdmsg_recv(s->fd, &rq, sizeof(rq), &answer, 1);
+
+	if (len == 0 || (len < 0 && len != -EMSGSIZE && len != -EAGAIN)) {
+		close(take_fd(&st->epoll)); /* which ends stack_run() */
+		return;
+	}
+	if (answer < 0)
+		return;
+	rq.path[sizeof(rq.path) - 1] = '\0';
+	if (!serve(st, &rq, answer))
+		close(answer);
+}
+
+/* ---- links ---- */
+
+static void *run_link(void *arg)
+{
+	struct link *l = arg;
+
+	l->ops->run(l);
+	return NULL;
+}
+
+static int start_link(const struct net_spec *s, int frames, char **ret_message, unsigned *ret_mtu)
+{
+	struct link *l = calloc(1, sizeof(*l));
+	pthread_t thread;
+	int r = -EINVAL;
+
+	if (!l)
+		return -ENOMEM;
+	*l = (struct link){ .spec = s, .frames = frames, .control = -1 };
+	for (size_t i = 0; i < ARRAY_SIZE(link_table); i++) {
+		if (link_table[i]->kind == s->link)
+			l->ops = link_table[i];
+	}
+	if (l->ops) {
+		*ret_mtu = l->ops->mtu;
+		r = l->ops->open(l, ret_message);
+	}
+	return r < 0 ? r : -pthread_create(&thread, NULL, run_link, l);
+}
+
+static int add_default_route(struct iface *i, const struct net_addr *gw)
+{
+	struct route r = { .family = gw->family, .iface = i };
+
+	if (gw->family == AF_INET) {
+		ip_addr_set_ip4_u32_val(r.gateway, gw->v4.s_addr);
+		ip_addr_set_ip4_u32_val(r.dst, 0);
+		ip_addr_set_ip4_u32_val(r.source, 0);
+	} else {
+		IP_SET_TYPE_VAL(r.dst, IPADDR_TYPE_V6);
+		IP_SET_TYPE_VAL(r.source, IPADDR_TYPE_V6);
+		IP_SET_TYPE_VAL(r.gateway, IPADDR_TYPE_V6);
+		memcpy(ip_2_ip6(&r.gateway)->addr, &gw->v6, 16);
+		ip6_addr_assign_zone(ip_2_ip6(&r.gateway), IP6_UNICAST, &i->netif);
+	}
+	return route_add(i->stack, &r);
+}
+
+/* What slirp's own DHCP server would say. */
+static int configure_slirp(struct iface *i, const struct net_spec *s)
+{
+	struct net_addr a = { .family = AF_INET }, gw = { .family = AF_INET };
+	struct net_slirp net;
+	int r = 0;
+
+	net_spec_slirp(s, &net);
+	a.v4 = net.guest;
+	a.prefix = net.prefix;
+	gw.v4 = net.host;
+	if (s->nip == 0)
+		r = iface_add_ip(i, &a);
+	if (r == 0 && s->ngateway == 0)
+		r = add_default_route(i, &gw);
+	a = (struct net_addr){ .family = AF_INET6, .prefix = 64, .v6 = net.guest6 };
+	gw = (struct net_addr){ .family = AF_INET6, .v6 = net.host6 };
+	if (r == 0)
+		r = iface_add_ip(i, &a);
+	return r == 0 && s->ngateway == 0 ? add_default_route(i, &gw) : r;
+}
+
+static int add_interface(struct stack *st, const struct net_spec *s, char **ret_message)
+{
+	int pair[2], bytes = LINK_BUFFER, r;
+	struct iface *i;
+	unsigned mtu;
+
+	if (s->link == NET_NONE)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	for (int k = 0; k < 2; k++)
+		(void)setsockopt(pair[k], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	r = start_link(s, pair[1], ret_message, &mtu);
+	if (r == 0)
+		r = iface_add(st, s, pair[0], mtu);
+	i = iface_by_name(st, s->name);
+	for (size_t k = 0; k < s->nip && r == 0; k++)
+		r = iface_add_ip(i, &s->ip[k]);
+	if (r == 0 && s->link == NET_SLIRP)
+		r = configure_slirp(i, s);
+	for (size_t k = 0; k < s->ngateway && r == 0; k++)
+		r = add_default_route(i, &s->gateway[k]);
+	return r;
+}
+
+static int set_up(struct stack *st, const struct net_spec specs[], size_t n, char **ret_message)
+{
+	int r = stack_init(st);
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = add_interface(st, &specs[i], ret_message);
+		if (r < 0 && !*ret_message)
+			*ret_message = str_printf("--net: %s: %s", specs[i].name, strerror(-r));
+	}
+	return r;
+}
+
+/* Each socket of the guests is a descriptor here. */
+static void raise_limit(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_free_ char *message = NULL;
+	struct control_source control = { .source = { .fd = NET_FD, .ready = control_ready } };
+	struct net_spec specs[NET_MAX_LINKS];
+	struct net_ready ready = { 0 };
+	struct stack st;
+	size_t n = 0;
+
+	for (int i = 1; i < argc && n < NET_MAX_LINKS; i++) {
+		_cleanup_free_ char *wrong = NULL;
+
+		if (net_spec_parse(argv[i], i - 1, &specs[n++], &wrong) < 0)
+			return 125; /* the supervisor has said so */
+	}
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return 125;
+	/* ^C is the guests' business */
+	(void)setsid();
+	raise_limit();
+	ready.err = set_up(&st, specs, n, &message);
+	control.st = &st;
+	if (ready.err == 0)
+		ready.err = source_add(&st, &control.source, EPOLLIN);
+	if (ready.err < 0)
+		snprintf(ready.text, sizeof(ready.text), "%s", message ? message : strerror(-ready.err));
+	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
+		return 1;
+	stack_run(&st);
+	return 0;
+}

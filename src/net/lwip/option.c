@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* getsockopt(2) and setsockopt(2): socket(7), ip(7), ipv6(7), tcp(7), udp(7), raw(7). */
+#include <lwip/igmp.h>
+#include <lwip/mld6.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "net/lwip/endpoint.h"
+
+#define BUFFER_MIN 2304
+#define BUFFER_MAX 425984
+#define ICMP_FILTER_ 1
+
+/* Options that are a number which is kept; what it does is the protocol's (endpoint_ops.options). */
+static const struct number {
+	int level, option;
+	size_t offset;
+	int min, max;
+	int family, type; /* which sockets have it; 0: all */
+} numbers[] = {
+#define OPT(level, option, field, min, max, family, type) \
+	{ level, option, offsetof(struct endpoint_options, field), min, max, family, type }
+	OPT(SOL_SOCKET, SO_REUSEADDR, reuseaddr, 0, 1, 0, 0),
+	OPT(SOL_SOCKET, SO_REUSEPORT, reuseport, 0, 1, 0, 0),
+	OPT(SOL_SOCKET, SO_KEEPALIVE, keepalive, 0, 1, 0, 0),
+	OPT(SOL_SOCKET, SO_BROADCAST, broadcast, 0, 1, 0, 0),
+	OPT(SOL_SOCKET, SO_OOBINLINE, oobinline, 0, 1, 0, 0),
+	OPT(SOL_SOCKET, SO_DONTROUTE, dontroute, 0, 1, 0, 0),
+	OPT(SOL_SOCKET, SO_PRIORITY, priority, 0, 6, 0, 0),
+	OPT(SOL_SOCKET, SO_RCVLOWAT, rcvlowat, 1, INT32_MAX, 0, 0),
+	OPT(SOL_SOCKET, SO_TIMESTAMP, timestamp, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_TTL, ttl, -1, 255, 0, 0),
+	OPT(IPPROTO_IP, IP_TOS, tos, 0, 255, 0, 0),
+	OPT(IPPROTO_IP, IP_MULTICAST_TTL, mcast_ttl, -1, 255, 0, 0),
+	OPT(IPPROTO_IP, IP_MULTICAST_LOOP, mcast_loop, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_PKTINFO, pktinfo, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_RECVTTL, recvttl, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_RECVTOS, recvtos, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_RECVERR, recverr, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_MTU_DISCOVER, mtu_discover, 0, 5, 0, 0),
+	OPT(IPPROTO_IP, IP_FREEBIND, freebind, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_HDRINCL, hdrincl, 0, 1, 0, SOCK_RAW),
+	OPT(IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops, -1, 255, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, mcast_hops, -1, 255, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, mcast_loop, 0, 1, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_RECVPKTINFO, recvpktinfo, 0, 1, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, recvhoplimit, 0, 1, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_TCLASS, tclass, -1, 255, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_RECVTCLASS, recvtclass, 0, 1, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_RECVERR, recverr, 0, 1, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_MTU_DISCOVER, mtu_discover, 0, 5, AF_INET6, 0),
+	OPT(IPPROTO_TCP, TCP_NODELAY, nodelay, 0, 1, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_CORK, cork, 0, 1, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_KEEPIDLE, keepidle, 1, 32767, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_KEEPINTVL, keepintvl, 1, 32767, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_KEEPCNT, keepcnt, 1, 127, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_SYNCNT, syncnt, 1, 127, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout, 0, INT32_MAX, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_QUICKACK, quickack, 0, 1, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_DEFER_ACCEPT, defer_accept, 0, INT32_MAX, 0, SOCK_STREAM),
+	OPT(IPPROTO_TCP, TCP_FASTOPEN, fastopen, 0, INT32_MAX, 0, SOCK_STREAM),
+#undef OPT
+};
+
+void options_init(struct endpoint *ep)
+{
+	ep->opt = (struct endpoint_options){ .ttl = 64, .mcast_ttl = 1, .mcast_loop = 1, .hops = -1, .mcast_hops = 1,
+		.keepidle = 7200, .keepintvl = 75, .keepcnt = 9, .syncnt = 6, .quickack = 1, .rcvlowat = 1, .mtu_discover = 1,
+		.sndbuf = ep->type == SOCK_STREAM ? 65535 : 212992, .rcvbuf = ep->type == SOCK_STREAM ? 131072 : 212992 };
+}
+
+static const struct number *find_number(const struct endpoint *ep, int level, int option)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		const struct number *n = &numbers[i];
+
+		if (n->level == level && n->option == option && (!n->family || n->family == ep->domain) &&
+			(!n->type || n->type == ep->type))
+			return n;
+	}
+	return NULL;
+}
+
+static int *number_of(struct endpoint *ep, const struct number *n)
+{
+	return (int *)((char *)&ep->opt + n->offset);
+}
+
+/* Most take an int; IP's also a byte. */
+static int read_int(int level, const void *value, size_t len, int *ret)
+{
+	if (len >= sizeof(int))
+		memcpy(ret, value, sizeof(int));
+	else if (level == IPPROTO_IP && len >= 1)
+		*ret = *(const uint8_t *)value;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_number(struct endpoint *ep, const struct number *n, const void *value, size_t len)
+{
+	int v, r = read_int(n->level, value, len, &v);
+
+	if (r < 0)
+		return r;
+	if (n->max == 1)
+		v = v != 0;
+	if (v < n->min || v > n->max)
+		return n->level == SOL_SOCKET && n->option == SO_PRIORITY ? -EPERM : -EINVAL;
+	if (v < 0) /* the usual one */
+		v = n->option == IP_TTL && n->level == IPPROTO_IP ? 64 : n->option == IPV6_UNICAST_HOPS ? -1 : n->option == IPV6_TCLASS ? 0 : 1;
+	*number_of(ep, n) = v;
+	if (ep->ops->options)
+		ep->ops->options(ep);
+	return 0;
+}
+
+static int set_buffer(int *buffer, const void *value, size_t len)
+{
+	int v, r = read_int(SOL_SOCKET, value, len, &v);
+
+	if (r < 0)
+		return r;
+	v = v > BUFFER_MAX / 2 ? BUFFER_MAX : 2 * v; /* as the kernel counts */
+	*buffer = v < BUFFER_MIN ? BUFFER_MIN : v;
+	return 0;
+}
+
+static int bind_to_device(struct endpoint *ep, const void *value, size_t len)
+{
+	char name[IFNAMSIZ] = "";
+
+	memcpy(name, value, len < IFNAMSIZ - 1 ? len : IFNAMSIZ - 1);
+	ep->bound_if = name[0] ? iface_by_name(ep->st, name) : NULL;
+	if (name[0] && !ep->bound_if)
+		return -ENODEV;
+	if (ep->ops->options)
+		ep->ops->options(ep);
+	return 0;
+}
+
+static int set_socket(struct endpoint *ep, int option, const void *value, size_t len)
+{
+	switch (option) {
+	case SO_SNDBUF:
+	case SO_SNDBUFFORCE:
+		return set_buffer(&ep->opt.sndbuf, value, len);
+	case SO_RCVBUF:
+	case SO_RCVBUFFORCE:
+		return set_buffer(&ep->opt.rcvbuf, value, len);
+	case SO_LINGER:
+		if (len < sizeof(ep->opt.linger))
+			return -EINVAL;
+		memcpy(&ep->opt.linger, value, sizeof(ep->opt.linger));
+		return 0;
+	case SO_BINDTODEVICE:
+		return bind_to_device(ep, value, len);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* ---- groups ---- */
+
+static struct iface *group_iface(struct endpoint *ep, int index, const struct in_addr *by)
+{
+	ip_addr_t a;
+
+	if (index)
+		return iface_by_index(ep->st, index);
+	if (by && by->s_addr) {
+		for (struct iface *i = ep->st->ifaces; i; i = i->next) {
+			if (netif_ip4_addr(&i->netif)->addr == by->s_addr)
+				return i;
+		}
+		return NULL;
+	}
+	ip_addr_set_ip4_u32_val(a, PP_HTONL(0xe0000001));
+	return ep->st->ifaces->next ? ep->st->ifaces->next : ep->st->ifaces;
+}
+
+static int change_group4(struct endpoint *ep, bool join, const void *value, size_t len)
+{
+	struct ip_mreqn m = { .imr_ifindex = 0 };
+	ip4_addr_t group;
+	struct iface *i;
+	err_t e;
+
+	if (len < sizeof(struct ip_mreq))
+		return -EINVAL;
+	memcpy(&m, value, len < sizeof(m) ? len : sizeof(m));
+	group.addr = m.imr_multiaddr.s_addr;
+	if (!ip4_addr_ismulticast(&group))
+		return -EINVAL;
+	i = group_iface(ep, m.imr_ifindex, &m.imr_address);
+	if (!i)
+		return -ENODEV;
+	if (i == ep->st->ifaces)
+		return 0; /* loopback needs no telling */
+	e = join ? igmp_joingroup_netif(&i->netif, &group) : igmp_leavegroup_netif(&i->netif, &group);
+	return e == ERR_OK ? 0 : join ? -ENOBUFS : -EADDRNOTAVAIL;
+}
+
+static int change_group6(struct endpoint *ep, bool join, const void *value, size_t len)
+{
+	struct ipv6_mreq m;
+	ip6_addr_t group;
+	struct iface *i;
+	err_t e;
+
+	if (len < sizeof(m))
+		return -EINVAL;
+	memcpy(&m, value, sizeof(m));
+	memcpy(group.addr, &m.ipv6mr_multiaddr, sizeof(group.addr));
+	ip6_addr_clear_zone(&group);
+	if (!ip6_addr_ismulticast(&group))
+		return -EINVAL;
+	i = group_iface(ep, (int)m.ipv6mr_interface, NULL);
+	if (!i)
+		return -ENODEV;
+	if (i == ep->st->ifaces)
+		return 0;
+	ip6_addr_assign_zone(&group, IP6_MULTICAST, &i->netif);
+	e = join ? mld6_joingroup_netif(&i->netif, &group) : mld6_leavegroup_netif(&i->netif, &group);
+	return e == ERR_OK ? 0 : join ? -ENOBUFS : -EADDRNOTAVAIL;
+}
+
+static int set_mcast_if(struct endpoint *ep, int level, const void *value, size_t len)
+{
+	struct ip_mreqn m = { .imr_ifindex = 0 };
+	struct iface *i;
+	int index;
+
+	if (level == IPPROTO_IPV6 || len == sizeof(struct in_addr)) {
+		if (len < sizeof(index))
+			return -EINVAL;
+		memcpy(&index, value, sizeof(index));
+		if (level == IPPROTO_IP)
+			m.imr_address.s_addr = (in_addr_t)index;
+		else
+			m.imr_ifindex = index;
+	} else if (len >= sizeof(struct ip_mreq)) {
+		memcpy(&m, value, len < sizeof(m) ? len : sizeof(m));
+	} else {
+		return -EINVAL;
+	}
+	i = m.imr_ifindex || m.imr_address.s_addr ? group_iface(ep, m.imr_ifindex, &m.imr_address) : NULL;
+	if (!i && (m.imr_ifindex || m.imr_address.s_addr))
+		return -EADDRNOTAVAIL;
+	ep->opt.mcast_if = i ? iface_index(i) : 0;
+	if (ep->ops->options)
+		ep->ops->options(ep);
+	return 0;
+}
+
+static int set_v6only(struct endpoint *ep, const void *value, size_t len)
+{
+	int v, r = read_int(IPPROTO_IPV6, value, len, &v);
+
+	if (r < 0)
+		return r;
+	if (ep->bound || ep->local_port)
+		return -EINVAL;
+	ep->opt.v6only = v != 0;
+	address_any(ep, &ep->local);
+	return 0;
+}
+
+static int set_protocol(struct endpoint *ep, int level, int option, const void *value, size_t len)
+{
+	if (level == IPPROTO_IP) {
+		switch (option) {
+		case IP_ADD_MEMBERSHIP:
+		case IP_DROP_MEMBERSHIP:
+			return ep->type == SOCK_STREAM ? -EPROTO : change_group4(ep, option == IP_ADD_MEMBERSHIP, value, len);
+		case IP_MULTICAST_IF:
+			return set_mcast_if(ep, level, value, len);
+		case IP_OPTIONS:
+		case IP_MULTICAST_ALL:
+		case IP_BIND_ADDRESS_NO_PORT:
+			return 0;
+		}
+	}
+	if (level == IPPROTO_IPV6 && ep->domain == AF_INET6) {
+		switch (option) {
+		case IPV6_V6ONLY:
+			return set_v6only(ep, value, len);
+		case IPV6_ADD_MEMBERSHIP:
+		case IPV6_DROP_MEMBERSHIP:
+			return ep->type == SOCK_STREAM ? -EPROTO : change_group6(ep, option == IPV6_ADD_MEMBERSHIP, value, len);
+		case IPV6_MULTICAST_IF:
+			return set_mcast_if(ep, level, value, len);
+		case IPV6_MULTICAST_ALL:
+		case IPV6_CHECKSUM:
+			return 0;
+		}
+	}
+	if (level == IPPROTO_TCP && ep->type == SOCK_STREAM && (option == TCP_MAXSEG || option == TCP_WINDOW_CLAMP || option == TCP_LINGER2))
+		return 0;
+	if (level == IPPROTO_RAW || level == IPPROTO_ICMPV6 || (level == SOL_RAW && option == ICMP_FILTER_)) {
+		if (ep->type != SOCK_RAW)
+			return -ENOPROTOOPT;
+		if (level == SOL_RAW && len >= sizeof(ep->icmp_filter))
+			memcpy(&ep->icmp_filter, value, sizeof(ep->icmp_filter));
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+int option_set(struct endpoint *ep, int level, int option, const void *value, size_t len, UNUSED bool privileged)
+{
+	const struct number *n = find_number(ep, level, option);
+
+	if (n)
+		return set_number(ep, n, value, len);
+	return level == SOL_SOCKET ? set_socket(ep, option, value, len) : set_protocol(ep, level, option, value, len);
+}
+
+/* ---- asked ---- */
+
+static int give(void *ret, size_t *len, const void *value, size_t size)
+{
+	*len = *len < size ? *len : size;
+	memcpy(ret, value, *len);
+	return 0;
+}
+
+static int give_int(void *ret, size_t *len, int value)
+{
+	return give(ret, len, &value, sizeof(value));
+}
+
+static int take_error(struct endpoint *ep)
+{
+	int e = -ep->error;
+
+	ep->error = 0;
+	return e;
+}
+
+static int get_socket(struct endpoint *ep, int option, void *ret, size_t *len)
+{
+	switch (option) {
+	case SO_TYPE:
+		return give_int(ret, len, ep->type);
+	case SO_DOMAIN:
+		return give_int(ret, len, ep->domain);
+	case SO_PROTOCOL:
+		return give_int(ret, len, ep->protocol);
+	case SO_ACCEPTCONN:
+		return give_int(ret, len, ep->state == EP_LISTENING);
+	case SO_ERROR:
+		return give_int(ret, len, take_error(ep));
+	case SO_SNDBUF:
+		return give_int(ret, len, ep->opt.sndbuf);
+	case SO_RCVBUF:
+		return give_int(ret, len, ep->opt.rcvbuf);
+	case SO_SNDLOWAT:
+		return give_int(ret, len, 1);
+	case SO_LINGER:
+		return give(ret, len, &ep->opt.linger, sizeof(ep->opt.linger));
+	case SO_BINDTODEVICE:
+		return ep->bound_if ? give(ret, len, ep->bound_if->name, strlen(ep->bound_if->name) + 1) : give(ret, len, "", 0);
+	case SO_MARK:
+	case SO_BUSY_POLL:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMPING:
+	case SO_NO_CHECK:
+		return give_int(ret, len, 0);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_mtu(struct endpoint *ep, void *ret, size_t *len)
+{
+	ip_addr_t source;
+	struct iface *i;
+
+	if (ep->state != EP_OPEN || route_source(ep->st, &ep->peer, ep->bound_if, &i, &source) < 0)
+		return -ENOTCONN;
+	return give_int(ret, len, i->netif.mtu);
+}
+
+int option_get(struct endpoint *ep, int level, int option, void *ret, size_t *len)
+{
+	const struct number *n = find_number(ep, level, option);
+	struct in_addr none = { 0 };
+
+	if (n)
+		return give_int(ret, len, *number_of(ep, n) < 0 ? 64 : *number_of(ep, n));
+	if (level == SOL_SOCKET)
+		return get_socket(ep, option, ret, len);
+	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && ep->domain == AF_INET6)
+		return give_int(ret, len, ep->opt.v6only);
+	if (level == IPPROTO_IPV6 && option == IPV6_MULTICAST_IF && ep->domain == AF_INET6)
+		return give_int(ret, len, ep->opt.mcast_if);
+	if (level == IPPROTO_IP && option == IP_MULTICAST_IF)
+		return give(ret, len, &none, sizeof(none));
+	if (level == IPPROTO_IP && option == IP_OPTIONS)
+		return give(ret, len, "", 0);
+	if ((level == IPPROTO_IP && option == IP_MTU) || (level == IPPROTO_IPV6 && option == IPV6_MTU))
+		return get_mtu(ep, ret, len);
+	if (level == IPPROTO_TCP && option == TCP_CONGESTION && ep->type == SOCK_STREAM)
+		return give(ret, len, "reno\0\0\0\0\0\0\0\0\0\0\0", 16);
+	if ((level == IPPROTO_TCP && ep->type != SOCK_STREAM) || (level == IPPROTO_IPV6 && ep->domain != AF_INET6))
+		return -EOPNOTSUPP;
+	return ep->ops->getopt ? ep->ops->getopt(ep, level, option, ret, len) : -ENOPROTOOPT;
+}

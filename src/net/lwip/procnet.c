@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/lwip/procnet.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "net/lwip/endpoint.h"
+
+static void show_dev(struct stack *st, FILE *f)
+{
+	fputs("Inter-|   Receive                                                |  Transmit\n"
+	      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n",
+		f);
+	for (const struct iface *i = st->ifaces; i; i = i->next)
+		fprintf(f, "%6s: %7llu %7llu    0 %4llu    0     0          0         0 %8llu %7llu    0 %4llu    0     0       0          0\n",
+			i->name, (unsigned long long)i->rx.bytes, (unsigned long long)i->rx.packets,
+			(unsigned long long)i->rx.dropped, (unsigned long long)i->tx.bytes,
+			(unsigned long long)i->tx.packets, (unsigned long long)i->tx.dropped);
+}
+
+static void show_route(struct stack *st, FILE *f)
+{
+	fprintf(f, "%-127s\n", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+	for (size_t k = 0; k < st->nroutes; k++) {
+		const struct route *r = &st->routes[k];
+		const uint32_t gateway = ip_2_ip4(&r->gateway)->addr;
+		char line[128];
+
+		if (r->family != AF_INET)
+			continue;
+		snprintf(line, sizeof(line), "%s\t%08X\t%08X\t%04X\t0\t0\t%u\t%08X\t0\t0\t0", r->iface->name,
+			ip_2_ip4(&r->dst)->addr, gateway, gateway ? 3u : 1u, r->metric,
+			r->prefix ? htonl(~0u << (32 - r->prefix)) : 0);
+		fprintf(f, "%-127s\n", line);
+	}
+}
+
+static unsigned prefix_of(const struct stack *st, const struct iface *i, const ip6_addr_t *a)
+{
+	for (size_t k = 0; k < st->nroutes; k++) {
+		const struct route *r = &st->routes[k];
+
+		if (r->family == AF_INET6 && r->iface == i && ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
+			return r->prefix;
+	}
+	return i->spec ? 64 : 128;
+}
+
+static void show_inet6(struct stack *st, FILE *f)
+{
+	for (const struct iface *i = st->ifaces; i; i = i->next) {
+		for (int k = 0; k < LWIP_IPV6_NUM_ADDRESSES; k++) {
+			const ip6_addr_t *a = netif_ip6_addr(&i->netif, k);
+			const uint8_t *b = (const void *)a->addr;
+
+			if (!ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)))
+				continue;
+			for (int n = 0; n < 16; n++)
+				fprintf(f, "%02x", b[n]);
+			fprintf(f, " %02x %02x %02x %02x %8s\n", (unsigned)iface_index(i), prefix_of(st, i, a),
+				ip6_addr_isloopback(a) ? 0x10u : ip6_addr_islinklocal(a) ? 0x20u : 0u, 0x80u, i->name);
+		}
+	}
+}
+
+static void show_arp(UNUSED struct stack *st, FILE *f)
+{
+	fputs("IP address       HW type     Flags       HW address            Mask     Device\n", f);
+}
+
+/* ---- sockets ---- */
+
+struct table {
+	FILE *f;
+	const struct endpoint_ops *ops;
+	int domain, type;
+	unsigned n;
+};
+
+static void show_addr(FILE *f, const struct endpoint *ep, const ip_addr_t *a, unsigned port)
+{
+	struct sockaddr_storage name;
+	const struct sockaddr_in6 *sin6 = (const void *)&name;
+
+	(void)address_write(ep, a, (uint16_t)port, &name);
+	if (ep->domain == AF_INET) {
+		fprintf(f, "%08X:%04X ", ((const struct sockaddr_in *)&name)->sin_addr.s_addr, port);
+		return;
+	}
+	for (int i = 0; i < 4; i++)
+		fprintf(f, "%08X", sin6->sin6_addr.s6_addr32[i]);
+	fprintf(f, ":%04X ", port);
+}
+
+static unsigned state_of(const struct endpoint *ep)
+{
+	struct tcp_info info;
+	size_t len = sizeof(info);
+
+	if (ep->ops->getopt && ep->ops->getopt((struct endpoint *)(uintptr_t)ep, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+		return info.tcpi_state;
+	return ep->state == EP_OPEN ? TCP_ESTABLISHED : TCP_CLOSE;
+}
+
+static bool show_socket(struct endpoint *ep, void *arg)
+{
+	struct table *t = arg;
+
+	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type || (!ep->local_port && !ep->bound))
+		return false;
+	fprintf(t->f, "%4u: ", t->n++);
+	show_addr(t->f, ep, &ep->local, ep->local_port);
+	show_addr(t->f, ep, &ep->peer, ep->peer_port);
+	fprintf(t->f, "%02X 00000000:00000000 00:00000000 00000000 %5u        0 %llu 1 0000000000000000\n", state_of(ep),
+		getuid(), (unsigned long long)ep->ino);
+	return false;
+}
+
+static void show_sockets(struct stack *st, FILE *f, const struct endpoint_ops *ops, int domain, int type)
+{
+	struct table t = { f, ops, domain, type, 0 };
+
+	fprintf(f, "  sl  local_address %sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n",
+		domain == AF_INET ? "rem_address   " : "                        remote_address                        ");
+	(void)endpoints_each(st, show_socket, &t);
+}
+
+static void show_tcp(struct stack *st, FILE *f)
+{
+	show_sockets(st, f, &tcp_endpoint, AF_INET, SOCK_STREAM);
+}
+
+static void show_tcp6(struct stack *st, FILE *f)
+{
+	show_sockets(st, f, &tcp_endpoint, AF_INET6, SOCK_STREAM);
+}
+
+static void show_udp(struct stack *st, FILE *f)
+{
+	show_sockets(st, f, &udp_endpoint, AF_INET, SOCK_DGRAM);
+}
+
+static void show_udp6(struct stack *st, FILE *f)
+{
+	show_sockets(st, f, &udp_endpoint, AF_INET6, SOCK_DGRAM);
+}
+
+static void show_raw(struct stack *st, FILE *f)
+{
+	show_sockets(st, f, &raw_endpoint, AF_INET, SOCK_RAW);
+}
+
+static void show_raw6(struct stack *st, FILE *f)
+{
+	show_sockets(st, f, &raw_endpoint, AF_INET6, SOCK_RAW);
+}
+
+static void show_icmp(struct stack *st, FILE *f)
+{
+	show_sockets(st, f, &raw_endpoint, AF_INET, SOCK_DGRAM);
+}
+
+static const struct {
+	const char *name;
+	void (*show)(struct stack *st, FILE *f);
+} files[] = {
+	{ "dev", show_dev },
+	{ "route", show_route },
+	{ "if_inet6", show_inet6 },
+	{ "arp", show_arp },
+	{ "tcp", show_tcp },
+	{ "tcp6", show_tcp6 },
+	{ "udp", show_udp },
+	{ "udp6", show_udp6 },
+	{ "raw", show_raw },
+	{ "raw6", show_raw6 },
+	{ "icmp", show_icmp },
+};
+
+int procnet_open(struct stack *st, const char *path, int flags)
+{
+	static const char folder[] = "/proc/self/net/";
+	_cleanup_fd_ int fd = -1;
+	char name[FD_PATH_MAX];
+	FILE *f;
+
+	if (strncmp(path, folder, strlen(folder)) != 0)
+		return -ENOENT;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (strcmp(files[i].name, path + strlen(folder)) != 0)
+			continue;
+		if ((flags & O_ACCMODE) != O_RDONLY)
+			return -EACCES;
+		fd = memfd_create(files[i].name, MFD_CLOEXEC);
+		f = fd < 0 ? NULL : fdopen(dup(fd), "w");
+		if (!f)
+			return -ENOMEM;
+		files[i].show(st, f);
+		if (fclose(f) != 0)
+			return -ENOMEM;
+		return open(fd_path(name, fd), O_RDONLY | O_CLOEXEC);
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Routes. liblwip has a default interface and a gateway for each; a host has a table. ip4_route() and
+ * ip6_route() here take the place of liblwip's own, and an interface's output asks for the next hop.
+ */
+#include "net/lwip/stack.h"
+
+#include <lwip/ip4.h>
+#include <lwip/ip6.h>
+#include <string.h>
+
+static const uint8_t *addr_bytes(const ip_addr_t *a)
+{
+	return IP_IS_V4(a) ? (const void *)&ip_2_ip4(a)->addr : (const void *)ip_2_ip6(a)->addr;
+}
+
+static bool prefix_matches(const ip_addr_t *net, const ip_addr_t *a, unsigned bits)
+{
+	const uint8_t *x = addr_bytes(net), *y = addr_bytes(a);
+
+	if (IP_GET_TYPE(net) != IP_GET_TYPE(a))
+		return false;
+	return memcmp(x, y, bits / 8) == 0 &&
+	       (bits % 8 == 0 || ((x[bits / 8] ^ y[bits / 8]) >> (8 - bits % 8)) == 0);
+}
+
+static bool usable(const struct iface *i)
+{
+	return i->admin_up;
+}
+
+static bool same_route(const struct route *a, const struct route *b)
+{
+	return a->family == b->family && a->prefix == b->prefix && a->metric == b->metric && a->table == b->table &&
+	       prefix_matches(&a->dst, &b->dst, a->prefix);
+}
+
+int route_add(struct stack *st, const struct route *r)
+{
+	struct route *grown;
+
+	for (size_t i = 0; i < st->nroutes; i++) {
+		if (same_route(&st->routes[i], r) && st->routes[i].iface == r->iface)
+			return -EEXIST;
+	}
+	if (st->nroutes >= ROUTES_MAX)
+		return -ENOBUFS;
+	grown = realloc(st->routes, (st->nroutes + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	st->routes = grown;
+	st->routes[st->nroutes++] = *r;
+	return 0;
+}
+
+static void remove_at(struct stack *st, size_t i)
+{
+	memmove(&st->routes[i], &st->routes[i + 1], (--st->nroutes - i) * sizeof(*st->routes));
+}
+
+int route_del(struct stack *st, const struct route *r)
+{
+	for (size_t i = 0; i < st->nroutes; i++) {
+		const struct route *have = &st->routes[i];
+
+		if (have->family != r->family || have->prefix != r->prefix || !prefix_matches(&have->dst, &r->dst, r->prefix) ||
+			(r->iface && have->iface != r->iface) || (r->metric && have->metric != r->metric) ||
+			(!ip_addr_isany(&r->gateway) && !ip_addr_cmp(&have->gateway, &r->gateway)))
+			continue;
+		remove_at(st, i);
+		return 0;
+	}
+	return -ESRCH;
+}
+
+void route_drop_iface(struct stack *st, const struct iface *i, const ip_addr_t *source)
+{
+	for (size_t k = st->nroutes; k-- > 0;) {
+		if (st->routes[k].iface == i && (!source || ip_addr_cmp(&st->routes[k].source, source)))
+			remove_at(st, k);
+	}
+}
+
+const struct route *route_find(struct stack *st, const ip_addr_t *dst, const struct iface *bound)
+{
+	const struct route *best = NULL;
+
+	for (size_t i = 0; i < st->nroutes; i++) {
+		const struct route *r = &st->routes[i];
+
+		if (!usable(r->iface) || (bound && r->iface != bound) || !prefix_matches(&r->dst, dst, r->prefix))
+			continue;
+		if (!best || r->prefix > best->prefix || (r->prefix == best->prefix && r->metric < best->metric))
+			best = r;
+	}
+	return best;
+}
+
+/* Where no route says: what never leaves the wire goes to the first one. */
+static struct iface *first_wire(struct stack *st)
+{
+	for (struct iface *i = st->ifaces ? st->ifaces->next : NULL; i; i = i->next) {
+		if (usable(i))
+			return i;
+	}
+	return NULL;
+}
+
+static bool stays_on_wire(const ip_addr_t *dst)
+{
+	if (IP_IS_V4(dst))
+		return ip_addr_ismulticast(dst) || ip_2_ip4(dst)->addr == IPADDR_BROADCAST;
+	return ip_addr_ismulticast(dst) || ip6_addr_islinklocal(ip_2_ip6(dst));
+}
+
+static struct iface *out_iface(struct stack *st, const ip_addr_t *dst, struct iface *bound)
+{
+	const struct route *r;
+
+	if (addr_is_local(st, dst))
+		return st->ifaces;
+	if (stays_on_wire(dst)) {
+		if (IP_IS_V6(dst) && ip6_addr_has_zone(ip_2_ip6(dst)))
+			return iface_by_index(st, ip6_addr_zone(ip_2_ip6(dst)));
+		if (bound)
+			return bound;
+		r = route_find(st, dst, NULL);
+		return r ? r->iface : first_wire(st);
+	}
+	r = route_find(st, dst, bound);
+	return r ? r->iface : bound;
+}
+
+int route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bound, struct iface **ret, ip_addr_t *ret_source)
+{
+	struct iface *i = out_iface(st, dst, (struct iface *)(uintptr_t)bound);
+	const ip_addr_t *source;
+
+	if (!i)
+		return -ENETUNREACH;
+	*ret = i;
+	if (i == st->ifaces && !ip_addr_ismulticast(dst)) {
+		if (IP_IS_V4(dst) && ip4_addr_isloopback(ip_2_ip4(dst)))
+			ip_addr_copy_from_ip4(*ret_source, *netif_ip4_addr(&i->netif));
+		else
+			ip_addr_copy(*ret_source, *dst);
+		return 0;
+	}
+	if (IP_IS_V4(dst)) {
+		const struct route *r = route_find(st, dst, i);
+
+		if (r && !ip_addr_isany(&r->source))
+			ip_addr_copy(*ret_source, r->source);
+		else
+			ip_addr_copy_from_ip4(*ret_source, *netif_ip4_addr(&i->netif));
+		return 0;
+	}
+	source = ip6_select_source_address(&i->netif, ip_2_ip6(dst));
+	if (!source)
+		return -EADDRNOTAVAIL;
+	ip_addr_copy(*ret_source, *source);
+	return 0;
+}
+
+const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const ip_addr_t *dst)
+{
+	const struct route *r;
+
+	if (stays_on_wire(dst) || (IP_IS_V4(dst) && ip_addr_isbroadcast(dst, &i->netif)))
+		return dst;
+	r = route_find(st, dst, i);
+	return r && !ip_addr_isany(&r->gateway) ? &r->gateway : dst;
+}
+
+int route_add_connected(struct iface *i, const struct net_addr *a)
+{
+	struct route r = { .family = a->family, .prefix = (uint8_t)a->prefix, .iface = i };
+
+	if (a->family == AF_INET) {
+		ip_addr_set_ip4_u32_val(r.dst, a->v4.s_addr);
+		ip_addr_set_ip4_u32_val(r.gateway, 0);
+	} else {
+		IP_SET_TYPE_VAL(r.dst, IPADDR_TYPE_V6);
+		IP_SET_TYPE_VAL(r.gateway, IPADDR_TYPE_V6);
+		memcpy(ip_2_ip6(&r.dst)->addr, &a->v6, 16);
+	}
+	r.source = r.dst;
+	return route_add(i->stack, &r);
+}
+
+/* ---- what liblwip asks ---- */
+
+struct netif *ip4_route(const ip4_addr_t *dst)
+{
+	struct iface *i;
+	ip_addr_t to;
+
+	ip_addr_copy_from_ip4(to, *dst);
+	i = out_iface(the_stack, &to, NULL);
+	return i ? &i->netif : NULL;
+}
+
+struct netif *ip6_route(const ip6_addr_t *src, const ip6_addr_t *dst)
+{
+	struct iface *i;
+	ip_addr_t to;
+
+	ip_addr_copy_from_ip6(to, *dst);
+	if (!ip6_addr_has_zone(dst) && ip6_addr_has_zone(src) && stays_on_wire(&to))
+		ip6_addr_set_zone(ip_2_ip6(&to), ip6_addr_zone(src));
+	i = out_iface(the_stack, &to, NULL);
+	return i ? &i->netif : NULL;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * umview-lwip: a TCP/IP stack in a process (liblwip), for one view. One thread runs all of it but the links
+ * (net/daemon/link.h), whose threads exchange frames with it over socket pairs.
+ */
+#ifndef UM_NET_LWIP_STACK_H
+#define UM_NET_LWIP_STACK_H
+
+#include <sys/epoll.h>
+
+#include "net/spec.h"
+
+#include <lwip/ip.h>
+#include <lwip/netif.h>
+#include <lwip/pbuf.h>
+
+struct stack;
+
+/* A descriptor that is waited for. */
+struct source {
+	int fd;
+	void (*ready)(struct source *s, uint32_t events);
+};
+
+int MUST_CHECK source_add(struct stack *st, struct source *s, uint32_t events);
+int source_change(struct stack *st, struct source *s, uint32_t events);
+/* Takes it out and closes it; events that were seen already find a source without a descriptor. */
+void source_close(struct stack *st, struct source *s);
+
+struct iface;
+struct endpoint;
+struct route;
+
+#define STACK_BUCKETS 1024
+#define ROUTES_MAX 64
+
+struct stack {
+	int epoll;
+	struct iface *ifaces; /* the first one is lo */
+	struct endpoint *endpoints[STACK_BUCKETS];
+	struct endpoint *dead; /* freed when no event can name them any more */
+	struct route *routes;
+	size_t nroutes;
+	struct pbuf_list {
+		struct queued *first, **last;
+		size_t count;
+	} loop; /* packets that this host has sent to itself */
+	uint8_t *scratch; /* FRAME_MAX and more, for what is used at once */
+};
+
+#define SCRATCH_BYTES (128 << 10)
+
+/* lwIP calls back without a handle of ours where it looks for a route: the one stack of this process. */
+extern struct stack *the_stack;
+
+/* ---- loop.c ---- */
+
+int MUST_CHECK stack_init(struct stack *st);
+/* Serves until the supervisor is gone. */
+void stack_run(struct stack *st);
+
+/* ---- iface.c ---- */
+
+struct iface_counters {
+	uint64_t packets, bytes, dropped;
+};
+
+struct iface {
+	struct netif netif; /* lwIP's */
+	struct iface *next;
+	struct stack *stack;
+	const struct net_spec *spec; /* NULL: lo */
+	struct source frames;	     /* the link's thread is at the other end */
+	struct queued *out, **out_last; /* frames for which that had no room */
+	size_t out_count;
+	char name[IFNAMSIZ];
+	bool admin_up, carrier;
+	struct iface_counters rx, tx;
+};
+
+struct queued {
+	struct queued *next;
+	struct netif *netif; /* of a packet to this host: where it comes in */
+	struct pbuf *p;
+};
+
+int MUST_CHECK iface_add_loopback(struct stack *st);
+/* frames: the stack's end of the pair with the link. */
+int MUST_CHECK iface_add(struct stack *st, const struct net_spec *s, int frames, unsigned mtu);
+struct iface *iface_by_index(struct stack *st, int index);
+struct iface *iface_by_name(struct stack *st, const char *name);
+static inline int iface_index(const struct iface *i)
+{
+	return netif_get_index(&i->netif);
+}
+/* IFF_UP and the like. */
+unsigned iface_flags(const struct iface *i);
+void iface_set_up(struct iface *i, bool up);
+int MUST_CHECK iface_add_ip(struct iface *i, const struct net_addr *a);
+int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a);
+/* Gives this host the packets that it sent to itself. */
+void loop_deliver(struct stack *st);
+/* Is it an address of this host? */
+bool addr_is_local(struct stack *st, const ip_addr_t *a);
+
+/* ---- route.c ---- */
+
+struct route {
+	int family;
+	uint8_t prefix;
+	uint8_t protocol, scope, type, table;
+	uint32_t metric;
+	struct iface *iface;
+	ip_addr_t dst, gateway; /* a gateway of any: directly reachable */
+	ip_addr_t source;	/* preferred; any: the interface's */
+};
+
+int MUST_CHECK route_add(struct stack *st, const struct route *r);
+int MUST_CHECK route_del(struct stack *st, const struct route *r);
+/* NULL: unreachable. */
+const struct route *route_find(struct stack *st, const ip_addr_t *dst, const struct iface *bound);
+/* The interface and the address to send from; 0 or -ENETUNREACH, -EADDRNOTAVAIL. */
+int MUST_CHECK route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bound, struct iface **ret,
+	ip_addr_t *ret_source);
+/* Where a packet for dst goes on the wire of this interface. */
+const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const ip_addr_t *dst);
+/* A way to each address of the interface's own networks. */
+int MUST_CHECK route_add_connected(struct iface *i, const struct net_addr *a);
+void route_drop_iface(struct stack *st, const struct iface *i, const ip_addr_t *source);
+
+#endif

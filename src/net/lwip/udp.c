@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * UDP and UDP-Lite. What the guest writes into the pair is for the host that it is connected to; what has an address is
+ * asked for (STACK_SEND). What comes goes into the pair with a file that says from where.
+ */
+#include <lwip/udp.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "net/lwip/endpoint.h"
+
+static int error_of(err_t e)
+{
+	switch (e) {
+	case ERR_OK:
+		return 0;
+	case ERR_RTE:
+		return -ENETUNREACH;
+	case ERR_MEM:
+	case ERR_BUF:
+		return -ENOBUFS;
+	default:
+		return -err_to_errno(e);
+	}
+}
+
+static void on_recv(void *arg, UNUSED struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port)
+{
+	struct endpoint *ep = arg;
+	struct stack_head head = { 0 };
+	const uint8_t *data = p->payload;
+
+	if (p->next) {
+		pbuf_copy_partial(p, ep->st->scratch, p->tot_len, 0);
+		data = ep->st->scratch;
+	}
+	head.namelen = address_write(ep, addr, port, &head.name);
+	control_fill(ep, &head);
+	(void)endpoint_deliver(ep, &head, data, p->tot_len);
+	pbuf_free(p);
+}
+
+static void apply_options(struct endpoint *ep)
+{
+	struct udp_pcb *pcb = ep->udp;
+	const struct endpoint_options *o = &ep->opt;
+	const bool v6 = ep->domain == AF_INET6;
+
+	if (!pcb)
+		return;
+	pcb->ttl = (u8_t)(v6 && o->hops >= 0 ? o->hops : o->ttl);
+	pcb->tos = (u8_t)(v6 ? o->tclass : o->tos);
+	pcb->mcast_ttl = (u8_t)(v6 ? o->mcast_hops : o->mcast_ttl);
+	pcb->mcast_ifindex = (u8_t)o->mcast_if;
+	pcb->so_options = SOF_REUSEADDR | SOF_BROADCAST;
+	pcb->flags = (u8_t)(o->mcast_loop ? pcb->flags | UDP_FLAGS_MULTICAST_LOOP : pcb->flags & ~UDP_FLAGS_MULTICAST_LOOP);
+	pcb->netif_idx = ep->bound_if ? netif_get_index(&ep->bound_if->netif) : NETIF_NO_INDEX;
+}
+
+/* lwIP's side, which begins with the port. */
+static int begin(struct endpoint *ep)
+{
+	int r = ep->local_port ? 0 : address_take_port(ep, 0);
+
+	if (r < 0)
+		return r == -EADDRINUSE ? -EAGAIN : r;
+	if (ep->udp)
+		return 0;
+	ep->udp = udp_new_ip_type(IP_GET_TYPE(&ep->local));
+	if (!ep->udp)
+		return -ENOMEM;
+	apply_options(ep);
+	if (ep->protocol == IPPROTO_UDPLITE)
+		udp_setflags(ep->udp, UDP_FLAGS_UDPLITE);
+	r = error_of(udp_bind(ep->udp, &ep->local, ep->local_port));
+	if (r < 0) {
+		udp_remove(take_ptr(&ep->udp));
+		return r;
+	}
+	udp_recv(ep->udp, on_recv, ep);
+	return 0;
+}
+
+static int udp_bind_(struct endpoint *ep, const struct stack_msg *m)
+{
+	int r = address_bind(ep, &m->name, m->namelen, m->privileged);
+
+	return r < 0 ? r : begin(ep);
+}
+
+static int disconnect(struct endpoint *ep)
+{
+	if (ep->udp)
+		udp_disconnect(ep->udp);
+	ep->state = EP_CLOSED;
+	address_any(ep, &ep->peer);
+	ep->peer_port = 0;
+	if (!ep->bound) {
+		address_any(ep, &ep->local);
+		if (ep->udp)
+			ep->udp->local_ip = ep->local;
+	}
+	return 0;
+}
+
+static int may_send_to(const struct endpoint *ep, const ip_addr_t *ip, const struct iface *i)
+{
+	if (IP_IS_V4(ip) && !ep->opt.broadcast && ip_addr_isbroadcast(ip, &i->netif))
+		return -EACCES;
+	return 0;
+}
+
+static void any_is_here(ip_addr_t *ip)
+{
+	if (!ip_addr_isany(ip))
+		return;
+	if (IP_IS_V6(ip))
+		IP_ADDR6_HOST(ip, 0, 0, 0, PP_HTONL(1));
+	else
+		ip_addr_set_loopback(false, ip);
+}
+
+static int udp_connect_(struct endpoint *ep, const struct stack_msg *m)
+{
+	ip_addr_t ip, source;
+	struct iface *i;
+	uint16_t port;
+	int r;
+
+	if (m->namelen >= sizeof(sa_family_t) && m->name.ss_family == AF_UNSPEC)
+		return disconnect(ep);
+	r = address_read(ep, &m->name, m->namelen, &ip, &port);
+	if (r < 0)
+		return r;
+	any_is_here(&ip);
+	r = route_source(ep->st, &ip, ep->bound_if, &i, &source);
+	if (r == 0)
+		r = may_send_to(ep, &ip, i);
+	if (r == 0)
+		r = begin(ep);
+	if (r < 0)
+		return r;
+	if (ip_addr_isany(&ep->local)) {
+		ep->local = source;
+		ep->udp->local_ip = source;
+	}
+	ep->peer = ip;
+	ep->peer_port = port;
+	ep->state = EP_OPEN;
+	r = error_of(udp_connect(ep->udp, &ip, port));
+	ep->udp->local_ip = ep->local; /* which it has changed */
+	return r;
+}
+
+struct target {
+	ip_addr_t ip, source;
+	uint16_t port;
+	struct iface *iface;
+};
+
+static int send_to(struct endpoint *ep, const struct target *t, const struct control *control, const uint8_t *data, size_t len)
+{
+	const u8_t ttl = ep->udp->ttl, tos = ep->udp->tos, mcast_ttl = ep->udp->mcast_ttl;
+	struct pbuf *p;
+	int r;
+
+	if (len > UINT16_MAX - 28)
+		return -EMSGSIZE;
+	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
+	if (!p)
+		return -ENOBUFS;
+	if (len)
+		memcpy(p->payload, data, len);
+	if (control->ttl >= 0)
+		ep->udp->ttl = ep->udp->mcast_ttl = (u8_t)control->ttl;
+	if (control->tos >= 0)
+		ep->udp->tos = (u8_t)control->tos;
+	r = error_of(udp_sendto_if_src(ep->udp, p, &t->ip, t->port, &t->iface->netif, &t->source));
+	ep->udp->ttl = ttl;
+	ep->udp->tos = tos;
+	ep->udp->mcast_ttl = mcast_ttl;
+	pbuf_free(p);
+	return r < 0 ? r : (int)len;
+}
+
+static struct iface *chosen_iface(const struct endpoint *ep, const struct control *control, const ip_addr_t *ip)
+{
+	if (control->iface)
+		return control->iface;
+	if (ip_addr_ismulticast(ip) && ep->opt.mcast_if)
+		return iface_by_index(ep->st, ep->opt.mcast_if);
+	return ep->bound_if;
+}
+
+static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
+{
+	struct target t = { .ip = ep->peer, .port = ep->peer_port };
+	struct control control;
+	int r = control_parse(ep, m, &control);
+
+	if (ep->error && !r) {
+		r = ep->error;
+		ep->error = 0;
+	}
+	if (r == 0 && m->namelen)
+		r = address_read(ep, &m->name, m->namelen, &t.ip, &t.port);
+	else if (r == 0 && ep->state != EP_OPEN)
+		r = -EDESTADDRREQ;
+	if (r == 0 && t.port == 0)
+		r = -EINVAL;
+	if (r == 0)
+		r = begin(ep);
+	if (r < 0)
+		return r;
+	any_is_here(&t.ip);
+	r = route_source(ep->st, &t.ip, chosen_iface(ep, &control, &t.ip), &t.iface, &t.source);
+	if (r == 0)
+		r = may_send_to(ep, &t.ip, t.iface);
+	if (r < 0)
+		return r;
+	if (!ip_addr_isany(&ep->local) && !ip_addr_ismulticast(&ep->local))
+		t.source = ep->local;
+	if (!ip_addr_isany(&control.source))
+		t.source = control.source;
+	return send_to(ep, &t, &control, m->data + m->controllen, m->len);
+}
+
+/* What was written to a connected socket. */
+static void udp_ready(struct endpoint *ep, uint32_t events)
+{
+	const struct control none = { .ttl = -1, .tos = -1 };
+	struct target t = { .ip = ep->peer, .port = ep->peer_port };
+	ssize_t n;
+
+	while ((n = recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT)) >= 0) {
+		if (n == 0 && events & EPOLLRDHUP)
+			break;
+		if (ep->state != EP_OPEN || !ep->udp || route_source(ep->st, &t.ip, ep->bound_if, &t.iface, &t.source) < 0)
+			continue;
+		t.source = ep->local;
+		(void)send_to(ep, &t, &none, ep->st->scratch, (size_t)n);
+	}
+	if (n == 0 && !(events & EPOLLHUP)) /* the guest has shut down this way: its end alone is still waited for */
+		(void)source_change(ep->st, &ep->source, 0);
+	if (events & EPOLLHUP)
+		endpoint_close(ep);
+}
+
+static int udp_shutdown(struct endpoint *ep, UNUSED int how)
+{
+	return ep->state == EP_OPEN ? 0 : -ENOTCONN;
+}
+
+static void udp_release(struct endpoint *ep)
+{
+	if (ep->udp)
+		udp_remove(take_ptr(&ep->udp));
+}
+
+const struct endpoint_ops udp_endpoint = {
+	.bind = udp_bind_,
+	.connect = udp_connect_,
+	.shutdown = udp_shutdown,
+	.send = udp_send_,
+	.options = apply_options,
+	.ready = udp_ready,
+	.release = udp_release,
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Between the supervisor and umview-lwip, beside net/proto.h: what is asked about a guest's socket. Such a
+ * socket is one end of a pair (unix(7)) of which umview-lwip has the other and by whose inode number it is named.
+ *
+ * A connection is one end of a SOCK_SEQPACKET pair that came with NET_OP_STACK. One request is under way on it at a
+ * time, and is answered at once: who has to wait waits on the socket itself. Request and answer are a struct
+ * stack_msg, of which `control` and then `len` bytes of data are sent.
+ *
+ * Of a stream the bytes are those of the connection, and of a listening socket each message is a connection: its
+ * descriptor, and a struct stack_head with the address it comes from. A datagram comes with a descriptor of a file with
+ * its struct stack_head, whose reader needs no position.
+ */
+#ifndef UM_NET_STACKPROTO_H
+#define UM_NET_STACKPROTO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum stack_op {
+	STACK_BIND,	   /* name */
+	STACK_CONNECT,	   /* name; -EINPROGRESS: writable when it is done, then SO_ERROR */
+	STACK_LISTEN,	   /* a: backlog */
+	STACK_GETSOCKNAME, /* answer: name */
+	STACK_GETPEERNAME,
+	STACK_SETSOCKOPT, /* a: level, b: option, data */
+	STACK_GETSOCKOPT, /* a: level, b: option, len: room; answer: data */
+	STACK_SHUTDOWN,	  /* a: how; 0: the pair is to be shut down as well */
+	STACK_SEND,	  /* a: flags; name, control and data of a datagram */
+	STACK_IOCTL,	  /* a: command, data: its argument, also in the answer */
+};
+
+#define STACK_CONTROL_MAX 1024
+#define STACK_DATA_MAX 65536
+
+struct stack_msg {
+	uint32_t op;
+	int32_t ret; /* of the answer: 0 or more, or -errno */
+	int32_t a, b;
+	uint64_t socket;
+	uint32_t privileged; /* has the guest what CAP_NET_ADMIN and CAP_NET_RAW give? */
+	uint32_t namelen, controllen, len;
+	struct sockaddr_storage name;
+	uint8_t data[STACK_CONTROL_MAX + STACK_DATA_MAX]; /* control, then data */
+};
+
+static inline size_t stack_msg_size(const struct stack_msg *m)
+{
+	return offsetof(struct stack_msg, data) + m->controllen + m->len;
+}
+
+/* What recvmsg(2) tells beside the data. */
+struct stack_head {
+	int32_t error; /* 0, or -errno: it is none but an error to be told */
+	uint32_t namelen, controllen;
+	struct sockaddr_storage name;
+	uint8_t control[256]; /* as recvmsg(2) has it */
+};
+
+#endif

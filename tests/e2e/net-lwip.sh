@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A view whose TCP/IP stack is a process of its own: no namespace is needed. What its sockets do is what the kernel's do.
+# sanitize: asan
+. "$TOP/tests/e2e/lib.sh"
+lwip=$(dirname "$(command -v umview)")/umview-lwip
+[ -x "$lwip" ] || skip "built without liblwip"
+
+# the kernel's answers, and the stack's
+"$PYTHON" "$TOP/tests/lib/sockets.py" >kernel
+um --net none,stack=lwip -- "$PYTHON" "$TOP/tests/lib/sockets.py" >lwip || fail "sockets.py: $(tail -n 5 lwip)"
+diff kernel lwip || fail "sockets differ from the kernel's"
+echo "ok: sockets as the kernel's"
+
+# a server of the host on loopback, at a port that is free
+mkdir -p www
+echo hello >www/file
+head -c 20000000 /dev/urandom >www/big
+"$PYTHON" -u -c '
+import functools, http.server
+h = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), h)
+print(s.server_port, flush=True)
+s.serve_forever()' >port 2>/dev/null &
+server=$!
+trap 'kill $server 2>/dev/null' EXIT
+until_true 20 test -s port
+port=$(cat port)
+gives "none: the host's loopback is another" 7 um --net none,stack=lwip -- curl -sS -m 5 "http://127.0.0.1:$port/file"
+gives "slirp" 0 um --net slirp,stack=lwip -- curl -sS -m 20 "http://10.0.2.2:$port/file"
+is "slirp" "$OUT" hello
+gives "slirp, much" 0 um --net slirp,stack=lwip -- curl -sS -m 60 -o "$HERE/big" "http://10.0.2.2:$port/big"
+cmp -s big www/big || fail "what came through slirp differs"
+gives "refused by the host" 7 um --net slirp,stack=lwip -- curl -sS -m 20 http://10.0.2.2:1/
+free=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+um --net "slirp,stack=lwip,publish=$free:80" -- "$PYTHON" -c '
+import socket
+s = socket.create_server(("", 80))
+open("up", "w").close()
+s.settimeout(30)
+s.accept()[0].sendall(b"from the view")' &
+view=$!
+until_true 20 test -e up
+gives "a published port" 0 "$PYTHON" -c "
+import socket
+print(socket.create_connection(('127.0.0.1', $free), 10).recv(99).decode())"
+is "a published port" "$OUT" "from the view"
+wait $view || fail "the view with a published port ended badly"
+
+# two views on one wire, and a third that begins when the first is gone
+talk='
+import socket, sys
+s = socket.create_connection((sys.argv[1], 7), 20)
+s.sendall(b"over the wire")
+print(s.recv(99).decode())'
+for round in 1 2; do
+	rm -f wire-up
+	um --net "pair=w$$,ip=10.9.0.1/24,ip=fd09::1/64,stack=lwip" -- "$PYTHON" -c '
+import socket
+s = socket.create_server(("::", 7), family=socket.AF_INET6, dualstack_ipv6=True)
+open("wire-up", "w").close()
+for i in range(2):
+    c = s.accept()[0]
+    c.sendall(c.recv(99).upper())
+    c.close()' &
+	first=$!
+	until_true 20 test -e wire-up
+	gives "a wire, IPv4" 0 um --net "pair=w$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" -c "$talk" 10.9.0.1
+	is "a wire, IPv4" "$OUT" "OVER THE WIRE"
+	gives "another wire" 1 um --net "pair=v$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" -c "
+import socket
+socket.create_connection(('10.9.0.1', 7), 2)"
+	gives "a wire, IPv6" 0 um --net "pair=w$$,ip=fd09::2/64,stack=lwip" -- "$PYTHON" -c "$talk" fd09::1
+	is "a wire, IPv6" "$OUT" "OVER THE WIRE"
+	wait $first || fail "the first view on the wire ended badly"
+done
+
+# where namespaces are refused it is chosen without being asked for, and says so
+if unshare -Ur true 2>/dev/null; then
+	gives "no namespaces" 0 unshare -Ur sh -ec '
+		echo 0 >/proc/sys/user/max_user_namespaces
+		umview --net none -- "$PYTHON" -c "import socket; print(socket.create_server((\"127.0.0.1\", 80)).getsockname())"'
+	has "no namespaces" "$OUT" "user namespaces are refused here"
+	has "no namespaces" "$OUT" "('127.0.0.1', 80)"
+	gives "no namespaces, the kernel's stack" 125 unshare -Ur sh -ec '
+		echo 0 >/proc/sys/user/max_user_namespaces; umview --net none,stack=kernel -- true'
+fi
+gives "two stacks" 125 um --net none,stack=lwip --net slirp,stack=kernel -- true
+has "two stacks" "$OUT" "one stack"
+
+# the stack is killed: nothing hangs
+gives "the stack is killed" 0 um --net "none,stack=lwip,name=k$$" -- sh -c '
+	exec "$PYTHON" -c "
+import errno, os, socket
+s = socket.create_server((\"127.0.0.1\", 0))
+a = socket.create_connection(s.getsockname())
+b = s.accept()[0]
+os.system(\"pkill -9 -f ^umview-lwip.*name=k$0\")
+for fn in a.recv, s.accept, socket.socket:
+    try:
+        fn(*([9] if fn == a.recv else []))
+        print(\"?\")
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+"' $$
+is "the stack is killed" "$OUT" "ECONNRESET
+EINVAL
+ENETDOWN"
+kill "$server"
+trap - EXIT
+nothing_left

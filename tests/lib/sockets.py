@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Socket calls on loopback, one line a result, without what differs from run to run: the output of a view whose
+stack is a process must be that of the kernel's."""
+import errno
+import os
+import select
+import socket
+import struct
+import sys
+import threading
+
+LO, LO6 = "127.0.0.1", "::1"
+
+
+def say(*what):
+    print(*what, flush=True)
+
+
+def tries(what, fn, *args):
+    try:
+        r = fn(*args)
+        say(what, "ok" if r is None else r)
+    except socket.timeout:
+        say(what, "timeout")
+    except OSError as e:
+        say(what, errno.errorcode.get(e.errno, e))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind((LO, 0))
+        return s.getsockname()[1]
+
+
+def pair(family=socket.AF_INET, host=LO):
+    with socket.create_server((host, 0), family=family) as server:
+        a = socket.create_connection(server.getsockname()[:2])
+        b, _ = server.accept()
+        return a, b
+
+
+def stream():
+    a, b = pair()
+    tries("names", lambda: a.getsockname() == b.getpeername() and b.getsockname() == a.getpeername())
+    a.sendall(b"one")
+    tries("peek", b.recv, 2, socket.MSG_PEEK)
+    tries("recv", b.recv, 9)
+    tries("recvfrom", lambda: (a.sendall(b"two"), b.recvfrom(9))[1])
+    tries("recvmsg", lambda: (a.sendmsg([b"th", b"ree"]), b.recvmsg(9))[1])
+    tries("sendto", lambda: (a.sendto(b"four", b.getsockname()), b.recv(9))[1])
+    tries("nothing there", b.recv, 9, socket.MSG_DONTWAIT)
+    tries("connect again", a.connect, b.getsockname())
+    tries("bind again", a.bind, (LO, 0))
+    tries("half close", a.shutdown, socket.SHUT_WR)
+    tries("its end", b.recv, 9)
+    tries("the other half", lambda: (b.sendall(b"still"), a.recv(9))[1])
+    tries("write after shutdown", a.send, b"x")
+    b.close()
+    tries("both closed", a.recv, 9)
+    a.close()
+
+
+def resets():
+    a, b = pair()
+    a.sendall(b"unread")
+    select.select([b], [], [], 10)
+    b.close()
+    select.select([a], [], [], 10)
+    tries("closed with something unread", a.recv, 9)
+    tries("after that", a.send, b"x")
+    a, b = pair()
+    b.sendall(b"last words")
+    select.select([a], [], [], 10)
+    b.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    b.close()
+    p = select.poll()
+    p.register(a, 0)
+    p.poll(10000)
+    tries("reset: what came before", a.recv, 99)
+    tries("reset", a.recv, 99)
+
+
+def connecting():
+    port = free_port()
+    s = socket.socket()
+    tries("refused", s.connect, (LO, port))
+    s.close()
+    s = socket.socket()
+    s.setblocking(False)
+    say("connect_ex", errno.errorcode.get(s.connect_ex((LO, port))))
+    select.select([], [s], [], 10)
+    say("SO_ERROR", errno.errorcode.get(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)))
+    say("SO_ERROR again", s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+    s.close()
+    server = socket.create_server((LO, 0))
+    s = socket.socket()
+    s.setblocking(False)
+    say("connect_ex", errno.errorcode.get(s.connect_ex(server.getsockname())))
+    say("writable", bool(select.select([], [s], [], 10)[1]))
+    say("SO_ERROR", s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+    say("acceptable", bool(select.select([server], [], [], 10)[0]))
+    c, addr = server.accept()
+    say("address", addr == s.getsockname())
+    server.setblocking(False)
+    tries("nobody", server.accept)
+    server.settimeout(0.01)
+    tries("nobody comes", server.accept)
+    tries("a listener connects", server.connect, (LO, port))
+    tries("listen twice", server.listen, 5)
+    e = select.epoll()
+    e.register(server, select.EPOLLIN)
+    say("epoll", e.poll(0))
+    t = socket.create_connection(server.getsockname())
+    say("epoll", [x[1] for x in e.poll(10)])
+    for x in (c, s, server, t):
+        x.close()
+
+
+def names():
+    s = socket.socket()
+    say("unbound", s.getsockname())
+    tries("peer of none", s.getpeername)
+    tries("shutdown of none", s.shutdown, socket.SHUT_RDWR)
+    tries("accept of none", s.accept)
+    tries("a foreign address", s.bind, ("192.0.2.1", 0))
+    tries("bind", s.bind, (LO, 0))
+    tries("twice", s.bind, (LO, 0))
+    port = s.getsockname()[1]
+    t = socket.socket()
+    tries("taken", t.bind, (LO, port))
+    tries("taken by any", t.bind, ("", port))
+    t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    tries("taken, with SO_REUSEADDR", t.bind, (LO, port))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    tries("both", t.bind, (LO, port))
+    s.close()
+    t.close()
+    s = socket.socket()
+    s.bind((LO, 0))
+    s.listen()
+    t = socket.socket()
+    t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    tries("of a listener", t.bind, s.getsockname())
+    tries("datagrams have their own", socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind, s.getsockname())
+    six = socket.socket(socket.AF_INET6)
+    tries("another family's name", six.bind, (LO6, 0))
+    tries("IPv6 from IPv4", t.connect, (LO, s.getsockname()[1]))
+
+
+def datagrams(family, host):
+    a = socket.socket(family, socket.SOCK_DGRAM)
+    b = socket.socket(family, socket.SOCK_DGRAM)
+    a.bind((host, 0))
+    there = a.getsockname()
+    tries("no address", b.sendmsg, [b"x"])
+    tries("peer of none", b.getpeername)
+    tries("sendto", b.sendto, b"hello", there)
+    data, addr = a.recvfrom(3)
+    say("cut", data, addr[0])
+    tries("sendto", b.sendto, b"hello", there)
+    say("MSG_TRUNC", a.recv_into(bytearray(3), 3, socket.MSG_TRUNC | socket.MSG_PEEK))
+    data, _, flags, _ = a.recvmsg(3)
+    say("recvmsg", data, flags == socket.MSG_TRUNC)
+    tries("empty", b.sendto, b"", there)
+    say("empty", a.recvfrom(9)[0])
+    tries("none", a.recv, 9, socket.MSG_DONTWAIT)
+    tries("too long", b.sendto, b"x" * 70000, there)
+    tries("connect", b.connect, there)
+    say("peer", b.getpeername() == there, b.getsockname()[0])
+    tries("send", b.send, b"natively")
+    tries("write", lambda: os.write(b.fileno(), b"written"))
+    say("read", os.read(a.fileno(), 99), os.read(a.fileno(), 99))
+    c = socket.socket(family, socket.SOCK_DGRAM)
+    c.bind((host, 0))
+    c.sendto(b"from another", b.getsockname())
+    a.sendto(b"from the right one", b.getsockname())
+    say("connected: heard from", b.recv(99))
+    a.settimeout(0.01)
+    tries("timeout", a.recvfrom, 9)
+
+
+def options():
+    s = socket.socket()
+    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    six = socket.socket(socket.AF_INET6)
+    for name, sock, level, opt in (
+            ("type", s, socket.SOL_SOCKET, socket.SO_TYPE), ("type", u, socket.SOL_SOCKET, socket.SO_TYPE),
+            ("domain", six, socket.SOL_SOCKET, socket.SO_DOMAIN), ("protocol", u, socket.SOL_SOCKET, socket.SO_PROTOCOL),
+            ("acceptconn", s, socket.SOL_SOCKET, socket.SO_ACCEPTCONN), ("reuse", s, socket.SOL_SOCKET, socket.SO_REUSEADDR),
+            ("nodelay", s, socket.IPPROTO_TCP, socket.TCP_NODELAY), ("idle", s, socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+            ("ttl", s, socket.IPPROTO_IP, socket.IP_TTL), ("hops", six, socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS),
+            ("v6only", six, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY), ("of TCP", u, socket.IPPROTO_TCP, socket.TCP_NODELAY),
+            ("of IPv6", s, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY), ("nonsense", s, socket.SOL_SOCKET, 9999)):
+        tries(name, sock.getsockopt, level, opt)
+    for name, level, opt, value in (
+            ("nodelay", socket.IPPROTO_TCP, socket.TCP_NODELAY, 7), ("keepalive", socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+            ("count", socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3), ("count", socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 1000),
+            ("ttl", socket.IPPROTO_IP, socket.IP_TTL, 3), ("ttl", socket.IPPROTO_IP, socket.IP_TTL, 300)):
+        tries(name, s.setsockopt, level, opt, value)
+        tries(name, s.getsockopt, level, opt)
+    tries("short", s.setsockopt, socket.SOL_SOCKET, socket.SO_KEEPALIVE, b"x")
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 10000))
+    tries("no family", socket.socket, 77)
+    tries("no protocol", socket.socket, socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_UDP)
+    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    six.bind(("::", 0))
+    tries("v6only, later", six.setsockopt, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    six.listen()
+    tries("IPv4 to v6only", socket.create_connection, (LO, six.getsockname()[1]))
+
+
+def processes():
+    """Inherited, passed on, accepted by several."""
+    server = socket.create_server((LO, 0))
+    pids = []
+    for _ in range(3):
+        pid = os.fork()
+        if pid == 0:
+            while True:
+                c, _ = server.accept()
+                word = c.recv(9)
+                if word == b"end":
+                    os._exit(0)
+                c.sendall(word.upper())
+                c.close()
+        pids.append(pid)
+    say("served", {socket.create_connection(server.getsockname()).makefile("rwb", 0).write(b"x") for _ in range(9)})
+    got = []
+    for _ in range(20):
+        with socket.create_connection(server.getsockname()) as c:
+            c.sendall(b"word")
+            got.append(c.recv(9))
+    say("served", set(got))
+    for _ in pids:
+        socket.create_connection(server.getsockname()).sendall(b"end")
+    for pid in pids:
+        os.waitpid(pid, 0)
+    one, other = socket.socketpair()
+    a, b = pair()
+    socket.send_fds(one, [b"x"], [a.fileno()])
+    _, fds, _, _ = socket.recv_fds(other, 9, 1)
+    passed = socket.socket(fileno=fds[0])
+    a.close()
+    passed.sendall(b"passed on")
+    say("passed on", b.recv(99), passed.getpeername() == b.getsockname())
+    pid = os.fork()
+    if pid == 0:
+        passed.sendall(b"from a child")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    passed.close()
+    say("a child's", b.recv(99), b.recv(99))
+
+
+def much():
+    a, b = pair(socket.AF_INET6, LO6)
+    data = os.urandom(1 << 20)
+    t = threading.Thread(target=lambda: [a.sendall(data) for _ in range(20)] and a.shutdown(socket.SHUT_WR))
+    t.start()
+    got = bytearray()
+    while True:
+        part = b.recv(100000)
+        if not part:
+            break
+        got += part
+    t.join()
+    say("much", bytes(got) == data * 20)
+    a, b = pair()
+    a.setblocking(False)
+    n = 0
+    try:
+        while True:
+            n += a.send(data)
+    except BlockingIOError:
+        pass
+    say("full", n > 10000, select.select([], [a], [], 0)[1])
+    left = n
+    while left:
+        left -= len(b.recv(100000))
+    say("room again", bool(select.select([], [a], [], 10)[1]))
+
+
+for test in (stream, resets, connecting, names, options, processes, much):
+    say("#", test.__name__)
+    test()
+say("# datagrams")
+datagrams(socket.AF_INET, LO)
+datagrams(socket.AF_INET6, LO6)
+sys.exit(0)
