@@ -6,11 +6,12 @@
 
 SECONDS_=${UMVIEW_SOAK:-12}
 export UM_TIMEOUT=$((SECONDS_ + 240))
+# what it writes to is a pipe: a file it would make 8 TiB long
 ext4_image img 8M
 mkdir mnt
 um --log log --root -- sh -c '
-	"$TOP/build-check/tests/fuzz-hostile-root" "$@" | cat >words
-	echo "status $?"
+	{ "$TOP/build-check/tests/fuzz-hostile-root" "$@"; echo $? >ended; } 2>&1 | cat >words
+	echo "status $(cat ended)"
 	umctl ls >/dev/null && echo check' sh "$SECONDS_" "${UMVIEW_SEED:-1}" >out.txt 2>&1 || {
 	cat out.txt
 	fail "the view ended"
