@@ -187,6 +187,15 @@ int MUST_CHECK cache_after_write(struct filecache *c, const struct fs_req *req, 
 bool space_low(struct filecache *c, const struct fs_req *req, uint64_t dirty);
 /* A write-back ended with err, maybe for want of space. */
 void space_failed(struct filecache *c, int err);
+/* orphan.c. Before the last name of a file goes: where guests have it open, and the server would only hide
+ * it, it is made one that the server has nothing to do with any more. */
+void cache_detach(struct filecache *c, const struct fs_req *req);
+/* The name is still there: as before. */
+void cache_attach(struct filecache *c);
+/* Of an orphan: the time of the last write is that of the file. */
+void cache_orphan_times(struct filecache *c);
+/* With c->lock held: nothing of it is to be written back. */
+void cache_forget_dirty(struct filecache *c);
 /* A shared writable mapping of [off, off + len). */
 int MUST_CHECK cache_map_shared(
 	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);

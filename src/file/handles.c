@@ -128,7 +128,7 @@ int cache_handle(struct filecache *c, const struct fs_req *req, bool write, stru
 		pthread_mutex_unlock(&c->lock);
 		if (r == 0 && i > 8)
 			r = -EIO;
-		if (r == 0 && fs->file && fs->file->open)
+		if (r == 0 && fs->file && fs->file->open && !atomic_load(&c->ino->orphan))
 			r = fs->file->open(fs, req, c->ino->nodeid, h.oflags, &h);
 		if (r == -ENOSYS)
 			r = 0;

@@ -38,7 +38,7 @@ struct locker {
 bool locks_served(const struct filecache *c, bool flock)
 {
 	return c->ino->fs->flags & (flock ? FS_FLOCK_LOCKS : FS_POSIX_LOCKS) &&
-	       c->ino->fs->file && c->ino->fs->file->setlk;
+	       !atomic_load(&c->ino->orphan) && c->ino->fs->file && c->ino->fs->file->setlk;
 }
 
 bool locks_any(const struct filecache *c)

@@ -65,7 +65,7 @@ static int server_open(struct inode *ino, const struct fs_req *req, int flags, s
 	int r = -ENOSYS;
 
 	*h = (struct fs_handle){ .flags = FS_OPEN_NONE, .oflags = flags & ~SERVER_STRIPS };
-	if (fs->file && fs->file->open)
+	if (fs->file && fs->file->open && !atomic_load(&ino->orphan))
 		r = fs->file->open(fs, req, ino->nodeid, flags & ~SERVER_STRIPS, h);
 	return r == -ENOSYS ? 0 : r;
 }

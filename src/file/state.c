@@ -46,7 +46,7 @@ void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 		return;
 	pthread_mutex_lock(&c->lock);
 	cache_native(c);
-	if (c->vf && cache_is_dirty(c)) {
+	if (c->vf && (cache_is_dirty(c) || atomic_load(&ino->orphan))) {
 		attr->size = c->size;
 		if (c->mtime.tv_sec) {
 			attr->mtime = attr->ctime = c->mtime;
@@ -91,8 +91,8 @@ void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
 {
 	struct range r;
 
-	/* What guests may be changing unseen is theirs. */
-	if (c->low || start >= end)
+	/* What guests may be changing unseen is theirs; of what has no name there is nothing else. */
+	if (c->low || start >= end || atomic_load(&c->ino->orphan))
 		return;
 	c->wseq++;
 	c->inval++;
@@ -142,7 +142,8 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	bool same;
 
 	cache_native(c);
-	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low)
+	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low || atomic_load(&c->ino->orphan) ||
+		atomic_load(&c->ino->unknown))
 		return false;
 	same = unchanged(c, attr);
 	if (!same) {

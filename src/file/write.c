@@ -221,7 +221,7 @@ int file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync)
 	r = cache_tell(c, cache_writeback(c, req));
 	if (r < 0)
 		return r;
-	if (!fs->file || !fs->file->fsync || (fs->flags & FS_READ_ONLY))
+	if (!fs->file || !fs->file->fsync || (fs->flags & FS_READ_ONLY) || atomic_load(&ino->orphan))
 		return 0;
 	pthread_mutex_lock(&c->lock);
 	e = c->have[HANDLE_WR] || c->have[HANDLE_RDWR];
@@ -244,6 +244,7 @@ int file_before_times(struct inode *ino, const struct fs_req *req)
 	pthread_mutex_lock(&c->lock);
 	c->mtime_shown = false; /* the new times are to stay, not those of the write */
 	pthread_mutex_unlock(&c->lock);
+	cache_orphan_times(c);
 	r = cache_writeback(c, req);
 	pthread_mutex_lock(&c->lock);
 	if (r < 0 && r != -EINTR)
@@ -291,6 +292,7 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 	 * an open and close just now) would wait for us. */
 	if (unused)
 		cache_evict(c);
+	cache_detach(c, req);
 	pthread_mutex_lock(&c->lock);
 	while (c->releasing && cache_wait(c, req) == 0)
 		;
@@ -306,6 +308,7 @@ void file_settled(struct inode *ino, bool held)
 
 	if (!c)
 		return;
+	cache_attach(c);
 	pthread_mutex_lock(&c->lock);
 	c->removing--;
 	pthread_cond_broadcast(&c->changed);
@@ -421,7 +424,10 @@ int cache_fallocate(
 		r = cache_handle(c, req, true, &h);
 	if (r < 0)
 		return r;
-	r = fs->file->fallocate(fs, req, c->ino->nodeid, &h, mode, off, len);
+	if (!atomic_load(&c->ino->orphan))
+		r = fs->file->fallocate(fs, req, c->ino->nodeid, &h, mode, off, len);
+	else if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		r = -EOPNOTSUPP;
 	cache_handle_put(c);
 	if (r < 0)
 		return r;

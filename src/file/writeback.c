@@ -317,7 +317,10 @@ int cache_writeback(struct filecache *c, const struct fs_req *req)
 		pthread_mutex_unlock(&c->lock);
 		return r;
 	}
-	r = c->vf ? find_unseen(c) : 0;
+	if (atomic_load(&c->ino->orphan))
+		cache_forget_dirty(c);
+	else
+		r = c->vf ? find_unseen(c) : 0;
 	if (r == 0 && !ranges_empty(&c->dirty))
 		r = c->dead ? -ENOTCONN : write_dirty(c, req);
 	cache_clear_busy(c);

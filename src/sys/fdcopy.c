@@ -439,7 +439,8 @@ static ssize_t copy_by_server(struct end *in, struct end *out, size_t len)
 	if (!is_reg(in) || !is_reg(out) || !vfd_cached(&in->v) || !vfd_cached(&out->v))
 		return -EOPNOTSUPP;
 	fs = in->v.vf->inode->fs;
-	if (out->v.vf->inode->fs != fs || !fs->file->copy_range)
+	if (out->v.vf->inode->fs != fs || !fs->file->copy_range ||
+		atomic_load(&in->v.vf->inode->orphan) || atomic_load(&out->v.vf->inode->orphan))
 		return -EOPNOTSUPP;
 	ci = in->v.vf->cache;
 	co = out->v.vf->cache;

@@ -287,7 +287,7 @@ static int server_ioctl(struct vfd *v, struct call *c)
 	struct fs_handle h = { .flags = FS_OPEN_NONE };
 	int r, result = 0;
 
-	if (!fs->file || !fs->file->ioctl)
+	if (!fs->file || !fs->file->ioctl || atomic_load(&v->vf->inode->orphan))
 		return -ENOTTY;
 	if (_IOC_DIR(cmd) & _IOC_WRITE) {
 		r = guest_read(c, call_addr(c, 2), in, size);

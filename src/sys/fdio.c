@@ -285,6 +285,10 @@ static off_t seek_data(struct vfd *v, off_t off, int whence)
 
 	if (off < 0)
 		return -ENXIO;
+	if (atomic_load(&v->vf->inode->orphan)) {
+		r = lseek(v->fd, off, whence);
+		return r < 0 ? -errno : r;
+	}
 	r = cache_writeback(c, &v->req);
 	if (r < 0)
 		return r;

@@ -223,6 +223,8 @@ static ssize_t xattr_virtual(
 	int type = acl_type_of(x->name);
 	ssize_t r;
 
+	if (atomic_load(&ino->orphan)) /* what it had is not kept */
+		return x->op == XLIST ? 0 : x->op == XSET ? -EOPNOTSUPP : -ENODATA;
 	if (x->op == XLIST)
 		return list_virtual(x, ino, req);
 	if (type >= 0)

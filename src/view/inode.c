@@ -363,6 +363,7 @@ int inode_enter_locked(struct itable *t, const struct fs_entry *e, struct inode 
 			err = inode_place(ino, parent, name, &drop[1]);
 		if (err == 0 && !stale) {
 			atomic_store(&ino->deleted, false);
+			atomic_store(&ino->orphan, false);
 			name_set(t, parent, name, ino,
 				valid_until(t->fs, e->entry_valid_ns, SOLE_NAMES_NS));
 		}

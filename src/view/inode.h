@@ -40,6 +40,11 @@ struct inode {
 	struct inode *parent; /* referenced; NULL for a root */
 	char *name;
 	atomic_bool deleted; /* its last name was removed */
+	/* The last name of an open file was taken from a server that would only have hidden it: what is left of
+	 * it is here (file/orphan.c), and the server is asked for nothing. */
+	atomic_bool orphan;
+	atomic_bool unnamed; /* a name of it was removed, */
+	atomic_bool unknown; /* and its server, which works by names, does not find it any more */
 	atomic_bool linkable; /* of O_TMPFILE: may get a name though it is deleted */
 	/* It has or had several names: libfuse's high level makes a node of each, so that the content of
 	 * one changes by the others, unseen. */

@@ -43,6 +43,8 @@ static int acl_ask(struct inode *ino, const struct fs_req *req, enum acl_type ty
 
 	*ret = NULL;
 	*ret_n = 0;
+	if (atomic_load(&ino->orphan))
+		return 0;
 	if (!value)
 		return -ENOMEM;
 	n = fs->node->getxattr ? fs->node->getxattr(
@@ -94,6 +96,8 @@ static int put_acl(struct inode *ino, const struct fs_req *req, enum acl_type ty
 	const struct fs_node_ops *ops = ino->fs->node;
 	int r = -EOPNOTSUPP;
 
+	if (atomic_load(&ino->orphan))
+		return acl ? r : 0;
 	if (acl && ops->setxattr)
 		r = ops->setxattr(
 			ino->fs, req, ino->nodeid, acl_name(type), acl, acl_size(n), flags);

@@ -71,16 +71,44 @@ static void inode_make_bad(struct inode *ino)
 
 /* A server that works by names knows nothing of what was removed; an open file or a working
  * directory has its attributes still. */
-static bool attr_of_deleted(struct inode *ino, struct fs_attr *ret)
+static bool attr_of_unnamed(struct inode *ino, struct fs_attr *ret)
 {
-	if (!atomic_load(&ino->deleted))
+	if (!atomic_load(&ino->unnamed))
 		return false;
 	pthread_mutex_lock(&ino->lock);
 	*ret = ino->attr;
 	pthread_mutex_unlock(&ino->lock);
-	ret->nlink = 0;
+	if (atomic_load(&ino->deleted))
+		ret->nlink = 0;
 	ret->valid_ns = NSEC_PER_SEC;
 	return true;
+}
+
+/* What the server was not asked, since it knows nothing of the inode any more. */
+static int set_orphan(struct inode *ino, const struct fs_setattr *set)
+{
+	struct fs_attr *attr = &ino->attr;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	pthread_mutex_lock(&ino->lock);
+	if (set->set & FS_SET_MODE)
+		attr->mode = (attr->mode & S_IFMT) | (set->mode & ~(mode_t)S_IFMT);
+	if (set->set & FS_SET_UID)
+		attr->uid = set->uid;
+	if (set->set & FS_SET_GID)
+		attr->gid = set->gid;
+	if (set->set & FS_SET_SIZE)
+		attr->size = set->size;
+	if (set->set & (FS_SET_ATIME | FS_SET_ATIME_NOW))
+		attr->atime = set->set & FS_SET_ATIME_NOW ? now : set->atime;
+	if (set->set & (FS_SET_MTIME | FS_SET_MTIME_NOW))
+		attr->mtime = set->set & FS_SET_MTIME_NOW ? now : set->mtime;
+	else if (set->set & FS_SET_SIZE)
+		attr->mtime = now;
+	attr->ctime = now;
+	pthread_mutex_unlock(&ino->lock);
+	return 0;
 }
 
 int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret)
@@ -92,7 +120,9 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 
 	if (atomic_load(&ino->bad))
 		return -EIO;
-	if (!force) {
+	if (atomic_load(&ino->orphan)) {
+		valid = attr_of_unnamed(ino, &attr);
+	} else if (!force) {
 		pthread_mutex_lock(&ino->lock);
 		valid = ino->attr_until && now_ns() < ino->attr_until;
 		if (valid)
@@ -104,8 +134,10 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 		int err = fs->node->getattr ?
 			fs->node->getattr(fs, req, ino->nodeid, NULL, &attr) : -ENOSYS;
 
-		if ((err == -ENOENT || err == -ESTALE) && attr_of_deleted(ino, &attr))
+		if ((err == -ENOENT || err == -ESTALE) && attr_of_unnamed(ino, &attr)) {
+			atomic_store(&ino->unknown, true);
 			err = 0;
+		}
 		if (err < 0)
 			return err;
 		if ((attr.mode & S_IFMT) != ino->type) {
@@ -155,6 +187,8 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		return -EIO;
 	if (fs->flags & FS_READ_ONLY)
 		return -EROFS;
+	if (atomic_load(&ino->orphan))
+		return set_orphan(ino, set);
 	if (!fs->node->setattr)
 		return -EPERM;
 	/* what was asked before may show the old state, what is asked until the reply too */

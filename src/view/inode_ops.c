@@ -281,7 +281,14 @@ int inode_link(
 		changed_unknown(dir, name);
 		return err;
 	}
-	return entered(dir, name, version, ino->type, &e, &made);
+	err = entered(dir, name, version, ino->type, &e, &made);
+	/* where the new name is another node, nobody says how many names this one has */
+	if (err == 0 && made != ino) {
+		pthread_mutex_lock(&ino->lock);
+		ino->attr.nlink++;
+		pthread_mutex_unlock(&ino->lock);
+	}
+	return err;
 }
 
 int inode_create(struct inode *dir, const struct fs_req *req, const char *name, mode_t mode,
@@ -357,6 +364,7 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 		return err;
 	/* no name leads to it; a link gives it one */
 	atomic_store(&ino->deleted, true);
+	atomic_store(&ino->unnamed, true);
 	atomic_store(&ino->linkable, !(flags & O_EXCL));
 	*ret = take_ptr(&ino);
 	*ret_h = h;
@@ -405,6 +413,7 @@ static void lost_name(struct inode *ino)
 	pthread_mutex_unlock(&ino->lock);
 	if (last)
 		atomic_store(&ino->deleted, true);
+	atomic_store(&ino->unnamed, true);
 	inode_invalidate_attr(ino);
 }
 
