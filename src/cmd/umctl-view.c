@@ -8,6 +8,7 @@
 #include "base/rundir.h"
 #include "cmd/umctl.h"
 #include "ctl/ctl.h"
+#include "net/fdmsg.h"
 
 /* The run directory of the view that is meant, malloc'ed, or NULL after a message. */
 static char *find_view(const struct options *o)
@@ -148,6 +149,56 @@ static int ask(const struct command *cmd, const struct options *o, const char *r
 		status = show_answer(cmd, o, line);
 	fclose(in);
 	return status;
+}
+
+/* The answer's line, malloc'ed, or NULL; *fd is taken. A descriptor comes with its first byte. */
+static char *read_answer(int *fd, int *ret_with)
+{
+	_cleanup_free_ char *rest = NULL;
+	char first[2] = "";
+	size_t size = 0;
+	FILE *in;
+	int r = fdmsg_recv(*fd, first, 1, ret_with, 1);
+
+	in = r == 1 ? fdopen(*fd, "r") : NULL;
+	if (!in)
+		return NULL;
+	*fd = -1;
+	r = getline(&rest, &size, in) > 0;
+	fclose(in);
+	return r ? str_printf("%s%.*s", first, (int)strcspn(rest, "\n"), rest) : NULL;
+}
+
+struct json_object *view_ask(const struct options *o, struct json_object *rq, int *ret_fd)
+{
+	_cleanup_free_ char *rundir = find_view(o), *text = NULL;
+	struct json_object *answer;
+	_cleanup_fd_ int fd = -1, with = -1;
+
+	fd = rundir ? connect_to(rundir) : -1;
+	if (fd >= 0)
+		send_request(fd, rq);
+	else if (rundir)
+		complain(o, fd, "%s/" CTL_SOCKET ": %s: the view has ended, or is another user's", rundir,
+			strerror(-fd));
+	json_object_put(rq);
+	if (fd < 0)
+		return NULL;
+	text = read_answer(&fd, &with);
+	answer = text ? json_tokener_parse(text) : NULL;
+	if (!answer)
+		complain(o, -ECONNRESET, "the view ended before it answered");
+	else if (!truth_of(answer, "ok") && o->json)
+		printf("%s\n", text);
+	else if (!truth_of(answer, "ok"))
+		complain(o, -EIO, "%s", get(answer, "error"));
+	if (answer && !truth_of(answer, "ok")) {
+		json_object_put(answer);
+		return NULL;
+	}
+	if (ret_fd)
+		*ret_fd = take_fd(&with);
+	return answer;
 }
 
 /* Has the view time its calls for a while: waits until it has, or says why it does not. */

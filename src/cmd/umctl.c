@@ -25,6 +25,11 @@ static const char usage_text[] =
 	"                                       are spent from now on, for 1 second\n"
 	"  trace                                one line a decision, until interrupted\n"
 	"  log-level [error|warn|info|debug]    show or set it\n"
+	"  net ls                               the networks of the view, and their counters\n"
+	"  net add NAME LINK[,OPTION...]...     one more, as umview --net\n"
+	"  net use NAME [--] COMMAND...         in the view: runs it in that network\n"
+	"  net rm NAME\n"
+	"  net capture [-c COUNT] NAME FILE     its frames as pcapng, until interrupted\n"
 	"\n"
 	"Commands that need no view (umview-layers(7)):\n"
 	"  layers                               the layers that are kept\n"
@@ -149,6 +154,7 @@ static const struct local {
 	{ "discard", cmd_discard },
 	{ "layer", cmd_layer },
 	{ "layers", cmd_layers },
+	{ "net", cmd_net },
 };
 
 static const struct local *find_local(const char *name)
@@ -156,36 +162,6 @@ static const struct local *find_local(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(locals); i++) {
 		if (strcmp(name, locals[i].name) == 0)
 			return &locals[i];
-	}
-	return NULL;
-}
-
-/* The commands that parse their own arguments. They must be the first word. */
-static bool run_local(const struct options *o, int argc, char **argv, int *ret)
-{
-	const struct local *cmd;
-	int first = 1, n = 0;
-
-	while (first < argc && strcmp(argv[first], "--json") == 0)
-		first++;
-	cmd = first < argc ? find_local(argv[first]) : NULL;
-	if (!cmd)
-		return false;
-	argv += first;
-	for (int i = 0; i < argc - first; i++) {
-		if (strcmp(argv[i], "--json") != 0)
-			argv[n++] = argv[i];
-	}
-	argv[n] = NULL;
-	*ret = cmd->run(o, n, argv);
-	return true;
-}
-
-static const struct command *find_command(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(name, commands[i].name) == 0)
-			return &commands[i];
 	}
 	return NULL;
 }
@@ -202,6 +178,44 @@ static const char *value_of(char **argv, int *i, const char *brief, const char *
 		return argv[*i] + len + 1;
 	if (strncmp(argv[*i], brief, 2) == 0 && argv[*i][1] != '-')
 		return argv[*i] + 2;
+	return NULL;
+}
+
+/* The commands that parse their own arguments. They must be the first word behind the options. */
+static bool run_local(struct options *o, int argc, char **argv, int *ret)
+{
+	const struct local *cmd;
+	bool words = false; /* a command's, whose options are its own */
+	int first = 1, n = 0;
+
+	for (; first < argc && argv[first][0] == '-'; first++) {
+		const char *value = value_of(argv, &first, "-n", "--name");
+
+		if (value)
+			o->name = value;
+		else if (strcmp(argv[first], "--json") != 0)
+			return false;
+	}
+	cmd = first < argc ? find_local(argv[first]) : NULL;
+	if (!cmd)
+		return false;
+	argv += first;
+	for (int i = 0; i < argc - first; i++) {
+		words = words || (i > 1 && strcmp(argv[0], "net") == 0 && strcmp(argv[1], "use") == 0);
+		if (words || strcmp(argv[i], "--json") != 0)
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	*ret = cmd->run(o, n, argv);
+	return true;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	}
 	return NULL;
 }
 

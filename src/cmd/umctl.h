@@ -34,6 +34,7 @@ void show_export(struct json_object *answer);
 void show_df(struct json_object *answer);
 void show_cache(struct json_object *answer);
 void show_level(struct json_object *answer);
+void show_networks(struct json_object *answer);
 
 /* umctl-view.c: a command that a running view answers. */
 struct command {
@@ -45,13 +46,17 @@ struct command {
 };
 /* Finds the view, asks it, shows the answer: the exit status. */
 int view_run(const struct command *cmd, const struct options *o);
+/* Sends a request (taken) to the view: its answer, with the descriptor that came along in *ret_fd (-1: none; NULL: none
+ * is wanted); NULL when it failed, which has been told. */
+struct json_object *view_ask(const struct options *o, struct json_object *rq, int *ret_fd);
 
-/* Commands that need no running view, one file each. argv[0] is the command; --json has been taken
+/* Commands that parse their own arguments, one file each; but for net they need no running view. argv[0] is the command; --json has been taken
  * out. They return the exit status. */
 int cmd_layers(const struct options *o, int argc, char **argv);
 int cmd_layer(const struct options *o, int argc, char **argv);
 int cmd_commit(const struct options *o, int argc, char **argv);
 int cmd_diff(const struct options *o, int argc, char **argv);
+int cmd_net(const struct options *o, int argc, char **argv);
 int cmd_discard(const struct options *o, int argc, char **argv);
 
 #endif

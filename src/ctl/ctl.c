@@ -18,6 +18,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "net/fdmsg.h"
 #include "base/rundir.h"
 #include "sys/trace.h"
 #include "sys/um.h"
@@ -75,10 +76,15 @@ static int send_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
-static int send_object(int fd, struct json_object *o)
+/* with: a descriptor that goes with the first byte, or -1. */
+static int send_object(int fd, struct json_object *o, int with)
 {
 	const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
 
+	if (with >= 0 && text && fdmsg_send(fd, text, 1, &with, 1) == 0)
+		text++;
+	else if (with >= 0)
+		return -EPIPE;
 	if (!text || send_all(fd, text, strlen(text)) < 0)
 		return -EPIPE;
 	return send_all(fd, "\n", 1);
@@ -117,11 +123,12 @@ static struct json_object *parse(const char *line, size_t len)
 static int serve_line(struct conn *cn, const char *line, size_t len)
 {
 	struct json_object *rq = parse(line, len), *what = NULL, *answer;
+	_cleanup_fd_ int with = -1;
 	int ret;
 
 	if (!rq) {
 		answer = ctl_failure(-EINVAL, "a request is a JSON object on one line");
-		ret = send_object(cn->fd, answer);
+		ret = send_object(cn->fd, answer, -1);
 		json_object_put(answer);
 		return ret;
 	}
@@ -132,8 +139,8 @@ static int serve_line(struct conn *cn, const char *line, size_t len)
 		stream_trace(cn);
 		return -EPIPE;
 	}
-	answer = ctl_answer(cn->ctl->um, rq);
-	ret = answer ? send_object(cn->fd, answer) : -EPIPE;
+	answer = ctl_answer(cn->ctl->um, rq, &with);
+	ret = answer ? send_object(cn->fd, answer, with) : -EPIPE;
 	json_object_put(answer);
 	json_object_put(rq);
 	return ret;

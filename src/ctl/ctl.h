@@ -24,8 +24,9 @@ int MUST_CHECK ctl_start(struct um *um, struct ctl **ret);
 /* Ends all connections, requests in hand first, and removes the socket. */
 void ctl_stop(struct ctl *ctl);
 
-/* ctl/ops.c: answers one request (borrowed): a new object, or NULL when out of memory. */
-struct json_object *ctl_answer(struct um *um, struct json_object *request);
+/* ctl/ops.c: answers one request (borrowed): a new object, or NULL when out of memory. *ret_fd, if it is set: a
+ * descriptor that goes with it. */
+struct json_object *ctl_answer(struct um *um, struct json_object *request, int *ret_fd);
 
 struct mount;
 /* ctl/fsinfo.c: a JSON array, a mount each. target: canonical, that mount alone. -EINVAL: none is there;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "ctl/ctl.h"
+#include "ctl/ops.h"
 #include "engine/engine.h"
 #include "sys/mountsrv.h"
 #include "sys/trace.h"
@@ -16,7 +17,7 @@
 
 #define PROFILE_MAX_MS (3600 * 1000)
 
-static const char *text_of(struct json_object *rq, const char *key)
+const char *ops_text(struct json_object *rq, const char *key)
 {
 	struct json_object *o = NULL;
 
@@ -45,7 +46,7 @@ static void add_number(struct json_object *o, const char *key, int64_t value)
 	json_object_object_add(o, key, json_object_new_int64(value));
 }
 
-static struct json_object *success(void)
+struct json_object *ops_success(void)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -56,7 +57,7 @@ static struct json_object *success(void)
 
 static struct json_object *op_hello(struct um *um, UNUSED struct json_object *rq)
 {
-	struct json_object *o = success();
+	struct json_object *o = ops_success();
 
 	add_text(o, "version", UM_VERSION);
 	add_text(o, "name", um->name);
@@ -86,7 +87,7 @@ static void add_mount(struct mount *m, void *arg)
 
 static struct json_object *op_ls(struct um *um, UNUSED struct json_object *rq)
 {
-	struct json_object *o = success(), *list = json_object_new_array();
+	struct json_object *o = ops_success(), *list = json_object_new_array();
 
 	view_each_mount(&um->view, add_mount, list);
 	json_object_object_add(o, "mounts", list);
@@ -220,7 +221,7 @@ static struct json_object *op_ps(struct um *um, UNUSED struct json_object *rq)
 				in[i] = more = true;
 		}
 	}
-	o = success();
+	o = ops_success();
 	list = json_object_new_array();
 	for (size_t i = 0; i < n; i++) {
 		if (in[i] && all[i].pid != engine_launcher_pid(um->engine))
@@ -233,11 +234,11 @@ static struct json_object *op_ps(struct um *um, UNUSED struct json_object *rq)
 static struct json_object *op_mount(struct um *um, struct json_object *rq)
 {
 	struct mount_request mr = {
-		.source = text_of(rq, "source"),
-		.target = text_of(rq, "target"),
-		.type = text_of(rq, "type"),
-		.options = text_of(rq, "options"),
-		.cwd = text_of(rq, "cwd"),
+		.source = ops_text(rq, "source"),
+		.target = ops_text(rq, "target"),
+		.type = ops_text(rq, "type"),
+		.options = ops_text(rq, "options"),
+		.cwd = ops_text(rq, "cwd"),
 	};
 	_cleanup_free_ char *message = NULL;
 	int err;
@@ -247,7 +248,7 @@ static struct json_object *op_mount(struct um *um, struct json_object *rq)
 	err = um_mount(um, NULL, &mr, &message);
 	if (err < 0)
 		return ctl_failure(err, "%s", message ? message : strerror(-err));
-	return success();
+	return ops_success();
 }
 
 /* The canonical path of a mount point, malloc'ed. Where a dead server makes it impossible to
@@ -272,13 +273,13 @@ static struct json_object *no_mount(const char *target)
 
 static struct json_object *op_umount(struct um *um, struct json_object *rq)
 {
-	const char *target = text_of(rq, "target");
+	const char *target = ops_text(rq, "target");
 	_cleanup_free_ char *path = NULL;
 	int err;
 
 	if (!target)
 		return ctl_failure(-EINVAL, "umount needs \"target\"");
-	path = canonical(um, text_of(rq, "cwd"), target);
+	path = canonical(um, ops_text(rq, "cwd"), target);
 	if (!path)
 		return ctl_failure(-ENOMEM, "out of memory");
 	err = um_umount(um, NULL, path, flag_of(rq, "lazy") ? MNT_DETACH : 0);
@@ -288,7 +289,7 @@ static struct json_object *op_umount(struct um *um, struct json_object *rq)
 		return no_mount(target);
 	if (err < 0)
 		return ctl_failure(err, "%s: %s", target, strerror(-err));
-	return success();
+	return ops_success();
 }
 
 static void add_stat(const struct trace_stat *s, void *arg)
@@ -340,12 +341,12 @@ static struct json_object *op_profile(struct um *um, struct json_object *rq)
 	if (n <= 0 || n > PROFILE_MAX_MS || !um->trace)
 		return ctl_failure(-EINVAL, "profile needs \"ms\", for how long: an hour at most");
 	trace_profile_start(um->trace, um->engine, (uint64_t)n * 1000000);
-	return success();
+	return ops_success();
 }
 
 static struct json_object *op_df(struct um *um, UNUSED struct json_object *rq)
 {
-	struct json_object *o = success();
+	struct json_object *o = ops_success();
 
 	json_object_object_add(o, "mounts", ctl_df(um));
 	return o;
@@ -353,8 +354,8 @@ static struct json_object *op_df(struct um *um, UNUSED struct json_object *rq)
 
 static struct json_object *op_cache(struct um *um, struct json_object *rq)
 {
-	const char *target = text_of(rq, "target");
-	_cleanup_free_ char *path = target ? canonical(um, text_of(rq, "cwd"), target) : NULL;
+	const char *target = ops_text(rq, "target");
+	_cleanup_free_ char *path = target ? canonical(um, ops_text(rq, "cwd"), target) : NULL;
 	struct json_object *o, *list = NULL;
 	int err = ctl_cache(um, path, flag_of(rq, "drop"), &list);
 
@@ -362,7 +363,7 @@ static struct json_object *op_cache(struct um *um, struct json_object *rq)
 		return no_mount(target);
 	if (err < 0)
 		return ctl_failure(err, "write-back: %s", strerror(-err));
-	o = success();
+	o = ops_success();
 	json_object_object_add(o, "mounts", list);
 	return o;
 }
@@ -377,7 +378,7 @@ static struct json_object *mount_stat(struct um *um, const char *target, const c
 	for (size_t i = 0; path && i < json_object_array_length(all); i++) {
 		struct json_object *m = json_object_array_get_idx(all, i);
 
-		if (strcmp(text_of(m, "target"), path) == 0)
+		if (strcmp(ops_text(m, "target"), path) == 0)
 			json_object_array_add(list, json_object_get(m));
 	}
 	json_object_put(all);
@@ -385,7 +386,7 @@ static struct json_object *mount_stat(struct um *um, const char *target, const c
 		json_object_put(list);
 		return no_mount(target);
 	}
-	o = success();
+	o = ops_success();
 	json_object_object_add(o, "mounts", list);
 	return o;
 }
@@ -395,9 +396,9 @@ static struct json_object *op_stat(struct um *um, struct json_object *rq)
 	struct json_object *o, *list;
 	int alive = 0, idle = 0;
 
-	if (text_of(rq, "mount"))
-		return mount_stat(um, text_of(rq, "mount"), text_of(rq, "cwd"));
-	o = success();
+	if (ops_text(rq, "mount"))
+		return mount_stat(um, ops_text(rq, "mount"), ops_text(rq, "cwd"));
+	o = ops_success();
 	list = json_object_new_array();
 	if (um->trace)
 		trace_each(um->trace, add_stat, list);
@@ -406,6 +407,7 @@ static struct json_object *op_stat(struct um *um, struct json_object *rq)
 	list = json_object_new_array();
 	view_each_mount(&um->view, ctl_add_mount_stat, list);
 	json_object_object_add(o, "mounts", list);
+	json_object_object_add(o, "networks", ctl_networks(um));
 	add_number(o, "workers", alive);
 	add_number(o, "idle", idle);
 	if (um->trace)
@@ -415,7 +417,7 @@ static struct json_object *op_stat(struct um *um, struct json_object *rq)
 
 static struct json_object *op_log_level(UNUSED struct um *um, struct json_object *rq)
 {
-	const char *name = text_of(rq, "level");
+	const char *name = ops_text(rq, "level");
 	enum log_level level;
 	struct json_object *o;
 
@@ -423,7 +425,7 @@ static struct json_object *op_log_level(UNUSED struct um *um, struct json_object
 		return ctl_failure(-EINVAL, "no log level %s: error, warn, info or debug", name);
 	if (name)
 		log_set_level(level);
-	o = success();
+	o = ops_success();
 	add_text(o, "level", log_level_name(log_get_level()));
 	return o;
 }
@@ -439,16 +441,22 @@ static const struct {
 	{ "log-level", op_log_level },
 	{ "ls", op_ls },
 	{ "mount", op_mount },
+	{ "net-add", op_net_add },
+	{ "net-ls", op_net_ls },
+	{ "net-rm", op_net_rm },
+	{ "net-use", op_net_use },
 	{ "profile", op_profile },
 	{ "ps", op_ps },
 	{ "stat", op_stat },
 	{ "umount", op_umount },
 };
 
-struct json_object *ctl_answer(struct um *um, struct json_object *request)
+struct json_object *ctl_answer(struct um *um, struct json_object *request, int *ret_fd)
 {
-	const char *what = text_of(request, "do");
+	const char *what = ops_text(request, "do");
 
+	if (what && strcmp(what, "net-capture") == 0)
+		return op_net_capture(um, request, ret_fd);
 	for (size_t i = 0; what && i < ARRAY_SIZE(ops); i++) {
 		if (strcmp(what, ops[i].name) == 0)
 			return ops[i].fn(um, request);

@@ -34,7 +34,7 @@ struct net {
 	enum net_stack stack;
 	bool abstract_private;
 	char *resolv;
-	char *const *specs; /* the caller's */
+	char *text; /* its specs */
 	pthread_mutex_t lock; /* guards what follows; a leaf */
 	struct ready ready[KINDS];
 	struct stack_conn *idle; /* connections that nobody uses */
@@ -60,7 +60,19 @@ static int read_specs(struct net *n, char *const specs[], char **ret_message)
 				return -ENOMEM;
 		}
 	}
-	n->specs = specs;
+	return 0;
+}
+
+static int keep_text(struct net *n, char *const specs[])
+{
+	for (int i = 0; specs[i]; i++) {
+		char *more = str_printf("%s%s%s", n->text ? n->text : "", n->text ? " " : "", specs[i]);
+
+		if (!more)
+			return -ENOMEM;
+		free(n->text);
+		n->text = more;
+	}
 	return 0;
 }
 
@@ -100,6 +112,8 @@ int net_start(char *const specs[], enum net_stack stack, struct net **ret, char 
 	n->stack = stack;
 	r = read_specs(n, specs, ret_message);
 	if (r == 0)
+		r = keep_text(n, specs);
+	if (r == 0)
 		r = netd_start(specs, stack, &n->netd, ret_message);
 	if (r == 0 && stack == NET_STACK_KERNEL)
 		r = find_number(n);
@@ -113,17 +127,18 @@ int net_start(char *const specs[], enum net_stack stack, struct net **ret, char 
 
 int net_new_beside(struct net *of, struct net **ret)
 {
-	static char *const none[] = { NULL };
 	const struct net_request rq = { .op = NET_OP_NEW };
 	struct net *n = net_alloc();
 	int r;
 
 	if (!n)
 		return -ENOMEM;
-	n->specs = none;
 	n->stack = of->stack;
 	n->abstract_private = true;
-	r = netd_ask(of->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, &n->number);
+	n->text = strdup("none");
+	r = n->text ? 0 : -ENOMEM;
+	if (r == 0)
+		r = netd_ask(of->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, &n->number);
 	if (r == 0) {
 		n->netd = netd_get(of->netd);
 		r = find_number(n);
@@ -168,6 +183,7 @@ void net_put(struct net *n)
 	}
 	netd_put(n->netd);
 	free(n->resolv);
+	free(n->text);
 	free(n);
 }
 
@@ -291,9 +307,9 @@ const char *net_resolv(const struct net *n)
 	return n->resolv && *n->resolv ? n->resolv : NULL;
 }
 
-char *const *net_specs(const struct net *n)
+const char *net_text(const struct net *n)
 {
-	return n->specs;
+	return n->text;
 }
 
 /* ---- the other stack ---- */

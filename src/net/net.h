@@ -69,7 +69,7 @@ int net_stack_ask(struct stack_conn *s);
 bool net_abstract_private(const struct net *n);
 /* resolv.conf of the view, or NULL: the host's. */
 const char *net_resolv(const struct net *n);
-/* The specs that it was started with. */
-char *const *net_specs(const struct net *n);
+/* The specs that it was started with, with spaces between them. */
+const char *net_text(const struct net *n);
 
 #endif

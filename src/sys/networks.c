@@ -18,6 +18,7 @@
 
 struct network {
 	struct net *net; /* NULL: the place is free */
+	char *name;	 /* or NULL */
 	bool making;	 /* its first process is not in it yet */
 	bool idle;	 /* nobody was seen to use it, once */
 	bool used;	 /* of a sweep */
@@ -47,8 +48,10 @@ void networks_free(struct networks *ns)
 {
 	if (!ns)
 		return;
-	for (unsigned i = 0; i < ARRAY_SIZE(ns->v); i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(ns->v); i++) {
 		net_put(ns->v[i].net);
+		free(ns->v[i].name);
+	}
 	net_put(atomic_load(&ns->base));
 	pthread_mutex_destroy(&ns->lock);
 	free(ns);
@@ -116,14 +119,36 @@ static void note_files(struct networks *ns, pid_t pid)
 }
 
 /* The lock is held. */
+static bool is_keeper(const struct um *um, pid_t pid)
+{
+	const struct networks *ns = um->networks;
+	const struct net *base = atomic_load(&ns->base);
+	bool found = (um->net && net_pid(um->net) == pid) || (base && net_pid(base) == pid);
+
+	for (unsigned i = 1; i < ARRAY_SIZE(ns->v) && ns->n && !found; i++)
+		found = ns->v[i].net && net_pid(ns->v[i].net) == pid;
+	return found;
+}
+
+/* The lock is held. */
 static void note_used(pid_t pid, const struct task_mark *m, void *arg)
 {
 	const struct um *um = arg;
 
-	if (network_process(um, pid) || network_process(um, process_parent(pid)))
+	if (is_keeper(um, pid) || is_keeper(um, process_parent(pid)))
 		return;
 	um->networks->v[m->network].used = true;
 	note_files(um->networks, pid);
+}
+
+/* The lock is held. */
+static void find_used(struct um *um)
+{
+	struct networks *ns = um->networks;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ns->v); i++)
+		ns->v[i].used = ns->v[i].making || ns->v[i].name;
+	task_mark_each(note_used, um);
 }
 
 /* What is to be put once the lock is not held any more: malloc'ed, NULL-terminated. */
@@ -138,9 +163,7 @@ static struct net **sweep(struct um *um)
 	gone = calloc(ns->n + 1, sizeof(*gone));
 	if (!gone)
 		return NULL;
-	for (unsigned i = 0; i < ARRAY_SIZE(ns->v); i++)
-		ns->v[i].used = ns->v[i].making;
-	task_mark_each(note_used, um);
+	find_used(um);
 	for (unsigned i = 1; i < ARRAY_SIZE(ns->v); i++) {
 		struct network *w = &ns->v[i];
 
@@ -167,8 +190,8 @@ static int set_network(pid_t pid, unsigned number)
 	return r < 0 ? r : task_mark_set(pid, &m);
 }
 
-/* Takes n over: its number, which is to be told by network_made(); or -ENOSPC. */
-static int add_network(struct um *um, struct net *n)
+/* Takes n (and, where it succeeds, name) over: its number, which is to be told by network_made(); or -ENOSPC. */
+static int add_network(struct um *um, struct net *n, char *name)
 {
 	struct networks *ns = um->networks;
 	_cleanup_free_ struct net **gone = NULL;
@@ -181,7 +204,7 @@ static int add_network(struct um *um, struct net *n)
 			number = (int)i;
 	}
 	if (number > 0) {
-		ns->v[number] = (struct network){ .net = n, .making = true };
+		ns->v[number] = (struct network){ .net = n, .name = name, .making = true };
 		ns->n++;
 		atomic_store_explicit(&ns->any, true, memory_order_release);
 	}
@@ -235,7 +258,7 @@ int network_unshare(struct call *c)
 		r = net_new_beside(base, &n);
 	if (r < 0)
 		return r;
-	number = add_network(c->um, n);
+	number = add_network(c->um, n, NULL);
 	if (number < 0)
 		return number;
 	r = set_network(c->tid, (unsigned)number);
@@ -279,7 +302,179 @@ int network_follow(struct call *c, pid_t pid)
 
 bool network_process(const struct um *um, pid_t pid)
 {
-	const struct net *base = um->networks ? atomic_load(&um->networks->base) : NULL;
+	bool found;
 
-	return (um->net && net_pid(um->net) == pid) || (base && net_pid(base) == pid);
+	if (!um->networks)
+		return false;
+	pthread_mutex_lock(&um->networks->lock);
+	found = is_keeper(um, pid);
+	pthread_mutex_unlock(&um->networks->lock);
+	return found;
+}
+
+/* ---- with names ---- */
+
+/* The lock is held. 0: none. */
+static unsigned find_name(const struct networks *ns, const char *name)
+{
+	for (unsigned i = 1; i < ARRAY_SIZE(ns->v); i++) {
+		if (ns->v[i].name && strcmp(ns->v[i].name, name) == 0)
+			return i;
+	}
+	return 0;
+}
+
+static bool name_taken(struct networks *ns, const char *name)
+{
+	bool taken;
+
+	pthread_mutex_lock(&ns->lock);
+	taken = find_name(ns, name) || strcmp(name, NETWORK_OWN) == 0;
+	pthread_mutex_unlock(&ns->lock);
+	return taken;
+}
+
+int network_add(struct um *um, const char *name, char *const specs[], char **ret_message)
+{
+	struct networks *ns = um->networks;
+	_cleanup_free_ char *copy = strdup(name);
+	enum net_stack stack;
+	struct net *n = NULL;
+	int r;
+
+	*ret_message = NULL;
+	if (!copy)
+		return -ENOMEM;
+	if (name_taken(ns, name))
+		return -EEXIST;
+	r = net_choose_stack(specs, &stack, ret_message);
+	/* its calls are caught where the view began with it alone */
+	if (r == 0 && stack == NET_STACK_LWIP && (!um->net || net_stack(um->net) != stack)) {
+		free(*ret_message);
+		*ret_message = str_printf("lwIP's stack (stack=lwip, or where user namespaces are refused) must be that of "
+					  "the view's own network: umview --net %s,stack=lwip", specs[0]);
+		r = -EOPNOTSUPP;
+	}
+	if (r < 0)
+		return r;
+	free(take_ptr(ret_message));
+	r = net_start(specs, stack, &n, ret_message);
+	if (r < 0)
+		return r;
+	r = add_network(um, n, copy);
+	if (r < 0)
+		return r;
+	copy = NULL;
+	pthread_mutex_lock(&ns->lock);
+	/* two at the same time: the one with the lower number stays */
+	if (find_name(ns, name) != (unsigned)r) {
+		copy = take_ptr(&ns->v[r].name);
+		pthread_mutex_unlock(&ns->lock);
+		network_made(ns, r);
+		return -EEXIST;
+	}
+	pthread_mutex_unlock(&ns->lock);
+	network_made(ns, r);
+	return 0;
+}
+
+struct inside {
+	unsigned number;
+	pid_t pid;
+};
+
+static void note_inside(pid_t pid, const struct task_mark *m, void *arg)
+{
+	struct inside *in = arg;
+
+	if (m->network == in->number)
+		in->pid = pid;
+}
+
+int network_remove(struct um *um, const char *name, pid_t *ret_pid)
+{
+	struct networks *ns = um->networks;
+	struct inside in = { 0 };
+	struct network gone = { 0 };
+
+	pthread_mutex_lock(&ns->lock);
+	in.number = find_name(ns, name);
+	if (in.number)
+		task_mark_each(note_inside, &in);
+	if (in.number && !in.pid) {
+		gone = ns->v[in.number];
+		ns->v[in.number] = (struct network){ 0 };
+		ns->n--;
+	}
+	pthread_mutex_unlock(&ns->lock);
+	net_put(gone.net);
+	free(gone.name);
+	*ret_pid = in.pid;
+	return gone.net ? 0 : in.pid ? -EBUSY : -ENOENT;
+}
+
+int network_find(struct um *um, const char *name, struct net **ret)
+{
+	struct networks *ns = um->networks;
+	unsigned number;
+
+	*ret = NULL;
+	if (strcmp(name, NETWORK_OWN) == 0) {
+		*ret = um->net ? net_get(um->net) : NULL;
+		return 0;
+	}
+	pthread_mutex_lock(&ns->lock);
+	number = find_name(ns, name);
+	if (number)
+		*ret = net_get(ns->v[number].net);
+	pthread_mutex_unlock(&ns->lock);
+	return number ? 0 : -ENOENT;
+}
+
+int network_use(struct um *um, const char *name, pid_t pid)
+{
+	struct networks *ns = um->networks;
+	int r = -ENOENT;
+	unsigned number;
+
+	pthread_mutex_lock(&ns->lock);
+	number = find_name(ns, name);
+	if (number || strcmp(name, NETWORK_OWN) == 0)
+		r = set_network(pid, number);
+	pthread_mutex_unlock(&ns->lock);
+	return r;
+}
+
+static void count_inside(UNUSED pid_t pid, const struct task_mark *m, void *arg)
+{
+	((unsigned *)arg)[m->network]++;
+}
+
+int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *arg), void *arg)
+{
+	struct networks *ns = um->networks;
+	_cleanup_free_ unsigned *inside = calloc(ARRAY_SIZE(ns->v), sizeof(*inside));
+
+	if (!inside)
+		return -ENOMEM;
+	task_mark_each(count_inside, inside);
+	pthread_mutex_lock(&ns->lock);
+	find_used(um);
+	pthread_mutex_unlock(&ns->lock);
+	if (um->net)
+		fn(&(struct network_info){ .name = NETWORK_OWN, .net = um->net }, arg);
+	for (unsigned i = 1; i < ARRAY_SIZE(ns->v); i++) {
+		_cleanup_free_ char *name = NULL;
+		_cleanup_net_ struct net *n = NULL;
+
+		pthread_mutex_lock(&ns->lock);
+		if (ns->v[i].net && ns->v[i].used) {
+			n = net_get(ns->v[i].net);
+			name = ns->v[i].name ? strdup(ns->v[i].name) : NULL;
+		}
+		pthread_mutex_unlock(&ns->lock);
+		if (n)
+			fn(&(struct network_info){ .name = name, .number = i, .net = n, .processes = inside[i] }, arg);
+	}
+	return 0;
 }

@@ -30,4 +30,26 @@ int MUST_CHECK network_follow(struct call *c, pid_t pid);
 /* Is it the process of one of them, which is no guest? */
 bool network_process(const struct um *um, pid_t pid);
 
+/* ---- those with a name (umctl net): that of the view itself, where it has one, is NETWORK_OWN ---- */
+
+#define NETWORK_OWN "default"
+
+/* Starts one. -EEXIST, -EINVAL, -errno; *ret_message (malloc'ed, may be NULL): for the user. */
+int MUST_CHECK network_add(struct um *um, const char *name, char *const specs[], char **ret_message);
+/* -ENOENT; -EBUSY: *ret_pid is in it. */
+int MUST_CHECK network_remove(struct um *um, const char *name, pid_t *ret_pid);
+/* 0 and a reference, NULL for the host's; -ENOENT. */
+int MUST_CHECK network_find(struct um *um, const char *name, struct net **ret);
+/* That process of the view goes there: 0; -ENOENT, -ESRCH. */
+int MUST_CHECK network_use(struct um *um, const char *name, pid_t pid);
+
+struct network_info {
+	const char *name; /* NULL: it has none */
+	unsigned number;
+	struct net *net;
+	unsigned processes;
+};
+/* Calls fn for each that has a name or is used, without a lock. -ENOMEM. */
+int MUST_CHECK networks_each(struct um *um, void (*fn)(const struct network_info *i, void *arg), void *arg);
+
 #endif
