@@ -36,7 +36,7 @@ enum trap_rule {
 	TRAP_FD0_HOT,	 /* argument 0 is a descriptor >= VFD_HOT */
 	TRAP_FD1_ANY,	 /* argument 0 or 1 is a descriptor >= VFD_BASE (dup2, dup3) */
 	TRAP_FD02,	 /* argument 0 or 2 is a descriptor >= VFD_BASE (splice, copy_file_range) */
-	TRAP_FD4_HOT,	 /* argument 4 is a descriptor >= VFD_HOT, as 32 bits and not -1 (mmap) */
+	TRAP_FD4_HOT,	 /* argument 4 is a descriptor >= VFD_HOT, or the mapping is shared; of a file (mmap) */
 	TRAP_ADDR4,	 /* argument 4 is an address, not NULL (sendto) */
 	TRAP_STACK,	 /* each call, where the view's sockets are those of a stack of its own */
 	TRAP_STACK_ADDR4, /* the same, and argument 4 is an address */

@@ -149,6 +149,19 @@ static int add_low(scmp_filter_ctx ctx, const struct rule *t, const struct filte
 	return r < 0 ? r : notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
 }
 
+/* A file that is mapped shared may be written to by that, whatever its number. */
+static int add_mmap(scmp_filter_ctx ctx, int nr)
+{
+	const struct scmp_arg_cmp hot[] = {
+		SCMP_A3_32(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0),
+		SCMP_A4_32(SCMP_CMP_GE, VFD_HOT),
+	};
+	int r = notify(ctx, nr, ARRAY_SIZE(hot), hot);
+
+	return r < 0 ? r :
+		       notify_if(ctx, nr, SCMP_A3_32(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_SHARED, MAP_SHARED));
+}
+
 static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
 {
 	int nr = t->nr;
@@ -168,14 +181,8 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filt
 		return notify_either(ctx, nr, SCMP_A1_32(SCMP_CMP_GE, VFD_BASE));
 	case TRAP_FD02:
 		return notify_either(ctx, nr, SCMP_A2_32(SCMP_CMP_GE, VFD_BASE));
-	case TRAP_FD4_HOT: {
-		struct scmp_arg_cmp cmp[] = {
-			SCMP_A3_32(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0),
-			SCMP_A4_32(SCMP_CMP_GE, VFD_HOT),
-		};
-
-		return notify(ctx, nr, 2, cmp);
-	}
+	case TRAP_FD4_HOT:
+		return add_mmap(ctx, nr);
 	case TRAP_ADDR4:
 		return notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0));
 	case TRAP_STACK:

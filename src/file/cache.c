@@ -79,7 +79,7 @@ void cache_free(struct inode *ino)
 	ranges_release(&c->filled);
 	ranges_release(&c->dirty);
 	ranges_release(&c->mapped);
-	free(c->hash);
+	cache_hash_free(c);
 	free(c->locks);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->changed);

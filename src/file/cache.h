@@ -121,6 +121,9 @@ void cache_of_server(struct filecache *c, const struct fs_attr *attr, bool anew)
 /* A new open file of the placeholder, for a guest or for us. */
 int MUST_CHECK cache_open(struct filecache *c, int flags);
 bool cache_is_dirty(const struct filecache *c);
+/* Forgets all hashes, or those from this size on. */
+void cache_hash_free(struct filecache *c);
+void cache_hash_cut(struct filecache *c, uint64_t size);
 /* Takes in what was written natively, as far as the size shows it. */
 void cache_native(struct filecache *c);
 /* Waits a little for `changed`: 0, or -EINTR when the guest waits no longer. Drops the lock. */
@@ -170,6 +173,9 @@ int MUST_CHECK cache_revalidate(
 	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret);
 /* Forgets content in [start, end) that the server is known to have. */
 void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end);
+/* Compares the pages of [start, end) with their hashes: those that are other become dirty (mark), or are as the server
+ * has them. */
+int MUST_CHECK cache_hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mark);
 /* From now on the placeholder may be written natively. The content must be filled. */
 int MUST_CHECK cache_go_low(struct filecache *c, const struct fs_req *req, int oflags);
 

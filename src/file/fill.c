@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define HOLE_MIN (64u << 10)
 #define READ_MIN (128u << 10) /* what a reader that goes on asks for at least */
 #define READ_RANDOM (16u << 10)
 #define READ_MAX (4u << 20)
@@ -24,6 +25,23 @@ static struct fill *fill_over(struct filecache *c, uint64_t start, uint64_t end)
 			first = f;
 	}
 	return first;
+}
+
+static bool is_zero(const char *buf, size_t len)
+{
+	return buf[0] == 0 && memcmp(buf, buf + 1, len - 1) == 0;
+}
+
+/* What is zero takes no room, however large the file is that it is a hole of. */
+static ssize_t put_piece(int fd, const char *buf, size_t len, uint64_t off)
+{
+	const int how = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	ssize_t n;
+
+	if (len >= HOLE_MIN && is_zero(buf, len) && fallocate(fd, how, (off_t)off, (off_t)len) == 0)
+		return (ssize_t)len;
+	n = pwrite(fd, buf, len, (off_t)off);
+	return n < 0 ? -errno : n ? n : -EIO;
 }
 
 /* Puts buf into what of [off, off + len) is still missing. */
@@ -42,10 +60,10 @@ static int place_data(struct filecache *c, const char *buf, uint64_t off, uint64
 		return fd;
 	while (r == 0 && ranges_gap(&c->filled, off, end, &gap)) {
 		size_t n = gap.end - gap.start;
-		ssize_t done = pwrite(fd, buf + (gap.start - off), n, (off_t)gap.start);
+		ssize_t done = put_piece(fd, buf + (gap.start - off), n, gap.start);
 
-		if (done <= 0)
-			r = done < 0 ? -errno : -EIO;
+		if (done < 0)
+			r = (int)done;
 		else
 			r = ranges_add(&c->filled, gap.start, gap.start + (uint64_t)done);
 	}

@@ -109,8 +109,7 @@ static void job_closed(struct vfile *vf)
 	if (c->closed && c->vf == vf && ranges_empty(&c->dirty)) {
 		c->low = c->low_append = c->readers = c->writers = c->untrapped = false;
 		ranges_release(&c->mapped);
-		free(take_ptr(&c->hash));
-		c->nhash = 0;
+		cache_hash_free(c);
 		cache_writers_remove(c);
 		if (!gone)
 			cache_lru_add(c);

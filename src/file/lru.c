@@ -68,8 +68,7 @@ void cache_evict(struct filecache *c)
 	c->vf = NULL;
 	ranges_release(&c->filled);
 	ranges_release(&c->mapped);
-	free(take_ptr(&c->hash));
-	c->nhash = 0;
+	cache_hash_free(c);
 	pthread_mutex_unlock(&c->lock);
 	cache_handles_release(c, h, n);
 	files_remove(vf);

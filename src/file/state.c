@@ -78,8 +78,7 @@ int cache_resize(struct filecache *c, uint64_t size)
 	if (size < c->size) {
 		(void)!ranges_sub(&c->filled, size, UINT64_MAX);
 		(void)!ranges_sub(&c->dirty, size, UINT64_MAX);
-		for (size_t i = size / PAGE_HASH; i < c->nhash; i++)
-			c->hash[i] = 0;
+		cache_hash_cut(c, size);
 	}
 	c->size = size;
 	c->wseq++;

@@ -2,9 +2,6 @@
 /*
  * From placeholders to the server. A write-back takes the dirty ranges first and reads the
  * placeholder then: what a guest writes in between is dirty again, and goes a second time at worst.
- *
- * Pages that may be written without our seeing it (shared mappings, descriptors below VFD_BASE) are
- * compared by a 64-bit hash with what the server was last given or gave.
  */
 #include "file/cache.h"
 
@@ -16,102 +13,6 @@
 
 #define WRITE_PIECE (128u << 10)
 #define MTIME_SLACK_NS 100000000ll /* a server's own time that differs less is as good as ours */
-
-static uint64_t hash_page(const unsigned char *p, size_t len)
-{
-	const uint64_t k = 0x9e3779b97f4a7c15ull;
-	uint64_t h[4] = { k, k * 3, k * 5, k * 7 }, w[4];
-	size_t i;
-
-	for (i = 0; i + 32 <= len; i += 32) {
-		memcpy(w, p + i, 32);
-		for (int j = 0; j < 4; j++) {
-			h[j] = (h[j] ^ w[j]) * k;
-			h[j] ^= h[j] >> 29;
-		}
-	}
-	for (; i < len; i++)
-		h[0] = (h[0] ^ p[i]) * k;
-	for (int j = 1; j < 4; j++) {
-		h[0] = (h[0] ^ h[j]) * k;
-		h[0] ^= h[0] >> 32;
-	}
-	h[0] ^= len;
-	return h[0] ? h[0] : 1;
-}
-
-static int hash_room(struct filecache *c, uint64_t end)
-{
-	size_t n = (size_t)((end + PAGE_HASH - 1) / PAGE_HASH);
-	uint64_t *more;
-
-	if (n <= c->nhash)
-		return 0;
-	more = reallocarray(c->hash, n, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	memset(more + c->nhash, 0, (n - c->nhash) * sizeof(*more));
-	c->hash = more;
-	c->nhash = n;
-	return 0;
-}
-
-/* Compares the pages of buf, the placeholder's content from off on; with the lock. Pages of which
- * the hash is another become dirty when `mark`, else they are as the server has them. */
-static int hash_piece(
-	struct filecache *c, const unsigned char *buf, uint64_t off, size_t len, bool mark)
-{
-	int r = hash_room(c, off + len);
-
-	for (size_t at = 0; r == 0 && at < len; at += PAGE_HASH) {
-		size_t n = len - at < PAGE_HASH ? len - at : PAGE_HASH;
-		size_t page = (size_t)((off + at) / PAGE_HASH);
-		uint64_t h = hash_page(buf + at, n);
-
-		if (c->hash[page] == h)
-			continue;
-		if (mark) {
-			uint64_t start = off + at, end = start + n;
-
-			if (end > c->size)
-				end = c->size;
-			r = ranges_reserve(&c->filled, 1);
-			if (r == 0)
-				r = ranges_add(&c->dirty, start, end);
-			if (r == 0)
-				r = ranges_add(&c->filled, start, end);
-		}
-		if (r == 0)
-			c->hash[page] = h;
-	}
-	return r;
-}
-
-/* The pages of [start, end); without the lock, which is taken for each piece. */
-static int hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mark)
-{
-	unsigned char *buf = files_buf_get(c->files);
-	int r = buf ? 0 : -ENOMEM;
-
-	start &= ~(uint64_t)(PAGE_HASH - 1);
-	while (r == 0 && start < end) {
-		size_t want = end - start < BUF_SIZE ? (size_t)(end - start) : BUF_SIZE;
-		ssize_t n = pread(c->vf->place, buf, want, (off_t)start);
-
-		if (n <= 0) {
-			r = n < 0 ? -errno : 0;
-			break;
-		}
-		pthread_mutex_lock(&c->lock);
-		r = hash_piece(c, buf, start, (size_t)n, mark);
-		pthread_mutex_unlock(&c->lock);
-		start += (uint64_t)n;
-		if (start % PAGE_HASH)
-			break; /* the end of the file */
-	}
-	files_buf_put(c->files, buf);
-	return r;
-}
 
 /* Finds unseen writes. Busy; the lock is held, and dropped meanwhile. */
 static int find_unseen(struct filecache *c)
@@ -141,7 +42,7 @@ static int find_unseen(struct filecache *c)
 			c->mapped.v[i].end < c->size ? c->mapped.v[i].end : c->size);
 	pthread_mutex_unlock(&c->lock);
 	for (uint64_t at = 0; r == 0 && ranges_part(&maps, at, UINT64_MAX, &part); at = part.end)
-		r = hash_range(c, part.start, part.end, true);
+		r = cache_hash_range(c, part.start, part.end, true);
 	ranges_release(&maps);
 	pthread_mutex_lock(&c->lock);
 	return r;
@@ -335,18 +236,20 @@ int cache_map_shared(
 	struct range gap;
 	int r = cache_fill(c, req, off, len);
 
-	/* What the server has not yet is hashed as if it had: its ranges are dirty anyway. */
+	/* What the server has not yet is hashed as if it had: its ranges are dirty anyway. But for what may have
+	 * been written unseen: that is found so. */
 	while (r == 0) {
+		bool more, unseen;
 		uint64_t size;
-		bool more;
 
 		pthread_mutex_lock(&c->lock);
 		size = c->size;
+		unseen = c->low && !c->low_append;
 		more = ranges_gap(&c->mapped, at, end < size ? end : size, &gap);
 		pthread_mutex_unlock(&c->lock);
 		if (!more)
 			break;
-		r = hash_range(c, gap.start, gap.end, false);
+		r = cache_hash_range(c, gap.start, gap.end, unseen);
 		at = gap.end;
 	}
 	if (r < 0)
@@ -376,7 +279,7 @@ int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
 	hashed = append || (c->low && !c->low_append);
 	pthread_mutex_unlock(&c->lock);
 	if (!hashed)
-		r = hash_range(c, 0, UINT64_MAX, false);
+		r = cache_hash_range(c, 0, UINT64_MAX, false);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&c->lock);

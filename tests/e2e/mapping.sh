@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A mapping of a part of a big file that grows (mremap) over what nobody has read yet; msync(2) tells of its own file.
+# A mapping of a part of a big file that grows (mremap) over what nobody has read yet; msync(2) tells of its own file; what
+# is written by a mapping whose descriptor has a low number reaches the server; a hole is not written to it.
 . "$TOP/tests/e2e/lib.sh"
 
 need mke2fs gcc
@@ -53,5 +54,41 @@ EOF
 gives "a file that fits and one that does not are mapped" 0 um -m "fs.img:$M" -- sh -c "cd '$M' && python3 '$HERE/msync.py'"
 is "msync(2) tells of the file that is mapped there" "$OUT" "written
 No space left on device"
+cat >low.c <<'EOF'
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The number is one whose calls are not caught. What is written last is written long after all that came before was. */
+int main(int argc, char **argv)
+{
+	int fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0644);
+	char *p;
+
+	if (argc < 2 || ftruncate(fd, 8192) < 0 || dup2(fd, 5) < 0 || close(fd) < 0)
+		return 1;
+	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, 5, 0);
+	if (p == MAP_FAILED)
+		return 1;
+	p[0] = 'A';
+	for (int i = 0; i < 2; i++) {
+		usleep(50000);
+		if (fsync(5) < 0)
+			return 1;
+	}
+	p[1] = 'B';
+	p[4096] = 'C';
+	return munmap(p, 8192) < 0 || close(5) < 0;
+}
+EOF
+gcc -o low low.c
+gives "a mapping of a descriptor with a low number" 0 um -m "fs.img:$M" -- ./low "$M/low"
+gives "what it wrote is read" 0 um -m "fs.img:$M" -- sh -c "tr -d '\\0' <'$M/low'"
+is "in another view" "$OUT" "ABC"
+gives "a byte in a hole of 8 GiB" 0 um -m "fs.img:$M" -- sh -c \
+	"truncate -s 8G '$M/hole' && echo x | dd of='$M/hole' conv=notrunc bs=1 count=1 seek=4G status=none"
+gives "is all that the server has of it" 0 um -m "fs.img:$M" -- sh -c "stat -c '%s %b' '$M/hole'; rm '$M/hole'"
+is "the size and the blocks" "$OUT" "8589934592 8"
 clean_fs fs.img
 nothing_left

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pages that may be written without our seeing it (shared mappings, descriptors below VFD_BASE) are
+ * compared by a 64-bit hash with what the server was last given or gave.
+ */
+#include "file/cache.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* The table is mapped, so that what belongs to the holes of a large file costs nothing. */
+#define HASH_STEP ((size_t)4096)
+
+static uint64_t hash_page(const unsigned char *p, size_t len)
+{
+	const uint64_t k = 0x9e3779b97f4a7c15ull;
+	uint64_t h[4] = { k, k * 3, k * 5, k * 7 }, w[4];
+	size_t i;
+
+	for (i = 0; i + 32 <= len; i += 32) {
+		memcpy(w, p + i, 32);
+		for (int j = 0; j < 4; j++) {
+			h[j] = (h[j] ^ w[j]) * k;
+			h[j] ^= h[j] >> 29;
+		}
+	}
+	for (; i < len; i++)
+		h[0] = (h[0] ^ p[i]) * k;
+	for (int j = 1; j < 4; j++) {
+		h[0] = (h[0] ^ h[j]) * k;
+		h[0] ^= h[0] >> 32;
+	}
+	h[0] ^= len;
+	return h[0] ? h[0] : 1;
+}
+
+static int hash_room(struct filecache *c, uint64_t end)
+{
+	const size_t old = c->nhash * sizeof(*c->hash), step = HASH_STEP;
+	size_t n = (size_t)((end + PAGE_HASH - 1) / PAGE_HASH), size = (n * sizeof(*c->hash) + step - 1) & ~(step - 1);
+	void *more;
+
+	if (n <= c->nhash)
+		return 0;
+	more = c->hash ? mremap(c->hash, old, size, MREMAP_MAYMOVE) :
+			 mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (more == MAP_FAILED)
+		return -ENOMEM;
+	c->hash = more;
+	c->nhash = size / sizeof(*c->hash);
+	return 0;
+}
+
+void cache_hash_free(struct filecache *c)
+{
+	if (c->hash)
+		munmap(c->hash, c->nhash * sizeof(*c->hash));
+	c->hash = NULL;
+	c->nhash = 0;
+}
+
+void cache_hash_cut(struct filecache *c, uint64_t size)
+{
+	const size_t first = size / PAGE_HASH, step = HASH_STEP / sizeof(*c->hash);
+	size_t whole = (first + step - 1) / step * step;
+
+	for (size_t i = first; i < whole && i < c->nhash; i++)
+		c->hash[i] = 0;
+	if (whole < c->nhash)
+		(void)madvise(c->hash + whole, (c->nhash - whole) * sizeof(*c->hash), MADV_DONTNEED);
+}
+
+/* Compares the pages of buf, the placeholder's content from off on; with the lock. Pages of which
+ * the hash is another become dirty when `mark`, else they are as the server has them. */
+static int hash_piece(
+	struct filecache *c, const unsigned char *buf, uint64_t off, size_t len, bool mark)
+{
+	int r = hash_room(c, off + len);
+
+	for (size_t at = 0; r == 0 && at < len; at += PAGE_HASH) {
+		size_t n = len - at < PAGE_HASH ? len - at : PAGE_HASH;
+		size_t page = (size_t)((off + at) / PAGE_HASH);
+		uint64_t h = hash_page(buf + at, n);
+
+		if (c->hash[page] == h)
+			continue;
+		if (mark) {
+			uint64_t start = off + at, end = start + n;
+
+			if (end > c->size)
+				end = c->size;
+			r = ranges_reserve(&c->filled, 1);
+			if (r == 0)
+				r = ranges_add(&c->dirty, start, end);
+			if (r == 0)
+				r = ranges_add(&c->filled, start, end);
+		}
+		if (r == 0)
+			c->hash[page] = h;
+	}
+	return r;
+}
+
+/* What of [start, end) is no hole, and begins first: up to *ret_end. What is a hole has never been written to, seen or
+ * unseen. False: nothing. */
+static bool next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64_t *ret_end)
+{
+	off_t at = *start <= INT64_MAX ? lseek(c->vf->place, (off_t)*start, SEEK_DATA) : -1, hole;
+
+	if (at < 0 || (uint64_t)at >= end)
+		return false;
+	hole = lseek(c->vf->place, at, SEEK_HOLE);
+	*start = (uint64_t)at & ~(uint64_t)(PAGE_HASH - 1);
+	*ret_end = hole < 0 ? end : ((uint64_t)hole + PAGE_HASH - 1) & ~(uint64_t)(PAGE_HASH - 1);
+	if (*ret_end > end)
+		*ret_end = end;
+	return true;
+}
+
+int cache_hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mark)
+{
+	unsigned char *buf = files_buf_get(c->files);
+	int r = buf ? 0 : -ENOMEM;
+	uint64_t to;
+
+	start &= ~(uint64_t)(PAGE_HASH - 1);
+	while (r == 0 && start < end && next_data(c, &start, end, &to)) {
+		size_t want = to - start < BUF_SIZE ? (size_t)(to - start) : BUF_SIZE;
+		ssize_t n = pread(c->vf->place, buf, want, (off_t)start);
+
+		if (n <= 0) {
+			r = n < 0 ? -errno : 0;
+			break;
+		}
+		pthread_mutex_lock(&c->lock);
+		r = hash_piece(c, buf, start, (size_t)n, mark);
+		pthread_mutex_unlock(&c->lock);
+		start += (uint64_t)n;
+		if (start % PAGE_HASH)
+			break; /* the end of the file */
+	}
+	files_buf_put(c->files, buf);
+	return r;
+}
