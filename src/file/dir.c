@@ -134,6 +134,8 @@ struct reading {
 	struct stat st;
 };
 
+#define UNKNOWN_INO 0xffffffffu /* libfuse's, where a program does not say */
+
 static bool is_dots(const char *name, size_t len)
 {
 	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
@@ -142,6 +144,10 @@ static bool is_dots(const char *name, size_t len)
 static int take_entry(void *arg, const struct fs_dirent *ent)
 {
 	struct reading *r = arg;
+	char name[NAME_MAX + 1];
+	uint64_t number = ent->ino;
+	unsigned type = ent->type;
+	mode_t mode;
 
 	r->got++;
 	if (r->hides && view_hides(r->vf->mnt->view, r->host ? &r->st : NULL, r->vf->inode, ent->name,
@@ -151,20 +157,21 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 		pthread_mutex_unlock(&r->d->lock);
 		return 0;
 	}
+	memcpy(name, ent->name, ent->namelen);
+	name[ent->namelen] = '\0';
 	if (ent->entry && ent->entry->nodeid && !is_dots(ent->name, ent->namelen)) {
-		char name[NAME_MAX + 1];
 		struct inode *ino;
 
-		memcpy(name, ent->name, ent->namelen);
-		name[ent->namelen] = '\0';
 		if (inode_from_entry_at(r->vf->inode->fs, ent->entry, r->vf->inode, name,
 			    r->version, &ino) == 0)
 			inode_put(ino);
 	}
 	if (r->err)
 		return 0;
+	if (number == UNKNOWN_INO && inode_known(r->vf->inode, name, &number, &mode))
+		type = IFTODT(mode);
 	pthread_mutex_lock(&r->d->lock);
-	r->err = snap_add(r->d, ent->ino, ent->type, ent->name, ent->namelen);
+	r->err = snap_add(r->d, number, type, ent->name, ent->namelen);
 	r->d->cookie = ent->off;
 	pthread_mutex_unlock(&r->d->lock);
 	return 0;

@@ -117,6 +117,8 @@ int MUST_CHECK inode_from_entry_at(struct fs *fs, const struct fs_entry *e, stru
 /* A name in a directory. -ENOENT; positive results are referenced. Uses and fills the cache. */
 int MUST_CHECK inode_lookup(struct inode *dir, const struct fs_req *req, const char *name,
 	struct inode **ret);
+/* Number and type of what a name led to when the server was asked for it last; "." too. False: it never was. */
+bool inode_known(struct inode *dir, const char *name, uint64_t *ret_ino, mode_t *ret_type);
 /* Attributes, asked for where they are not valid, corrected by the attr hook. force: ask. */
 int MUST_CHECK inode_getattr(
 	struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret);

@@ -143,6 +143,19 @@ static struct inode *known(struct inode *dir, const char *name)
 	return ino;
 }
 
+bool inode_known(struct inode *dir, const char *name, uint64_t *ret_ino, mode_t *ret_type)
+{
+	_cleanup_inode_ struct inode *ino = strcmp(name, ".") == 0 ? inode_get(dir) : known(dir, name);
+
+	if (!ino)
+		return false;
+	pthread_mutex_lock(&ino->lock);
+	*ret_ino = ino->attr.ino;
+	pthread_mutex_unlock(&ino->lock);
+	*ret_type = ino->type;
+	return *ret_ino != 0;
+}
+
 /* An op that changed nothing may have: the name is asked for again. */
 static void changed_unknown(struct inode *dir, const char *name)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mkdir, mknod, link, symlink, unlink, rmdir, rename and their *at forms. */
+#include <dirent.h>
 #include <linux/fs.h>
 #include <sys/sysmacros.h>
 
@@ -353,8 +354,34 @@ static void rmdir_after_close(void)
 	tap_check(&t, failed == 0, "a directory goes after the last close of what was in it");
 }
 
+/* What a folder says of names just made is what stat(2) says. */
+static void numbers(void)
+{
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	mkdir("numbers", 0755);
+	mkdir("numbers/dir", 0755);
+	make("numbers/file", "x");
+	R(symlink("file", "numbers/link"));
+	d = opendir("numbers");
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "dir", "file", "link" };
+
+		rewinddir(d);
+		while ((e = readdir(d)) && strcmp(e->d_name, names[i]) != 0)
+			;
+		R(fstatat(dirfd(d), names[i], &st, AT_SYMLINK_NOFOLLOW));
+		tap_check(&t, e != NULL, "%s: the number is that of stat(2): %d, the type: %d", names[i],
+			e && e->d_ino == st.st_ino, e && DTTOIF(e->d_type) == (st.st_mode & S_IFMT));
+	}
+	closedir(d);
+}
+
 int main(void)
 {
+	numbers();
 	umask(022);
 	mkdirs();
 	rmdirs();
