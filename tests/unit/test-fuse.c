@@ -267,6 +267,14 @@ static int list(struct fs *fs, uint64_t fh, struct list *l)
 	return r;
 }
 
+/* They are sent soon, and not any more once it is unmounted. */
+static unsigned long long forgotten(struct srv *s, unsigned long long wanted)
+{
+	for (int i = 0; i < 1000 && s->forgotten < wanted; i++)
+		usleep(5000);
+	return s->forgotten;
+}
+
 static void test_readdir(bool plus)
 {
 	struct srv *s = new_srv(SRV_GOOD);
@@ -290,8 +298,8 @@ static void test_readdir(bool plus)
 		r = list(fs, fh, &bad);
 		ok(r == -EIO, "readdir%s: bad name %d", plus ? "plus" : "", (int)fh);
 	}
+	ok(!want || forgotten(s, 1) > 0, "readdir%s: forgets", plus ? "plus" : "");
 	fs->unmount(fs, now_ns() + 5 * NSEC_PER_SEC);
-	ok(!want || s->forgotten > 0, "readdir%s: forgets", plus ? "plus" : "");
 	fs->free(fs);
 	srv_join(s);
 	free(s);
@@ -445,8 +453,10 @@ static void test_parallel(enum srv_manner manner)
 		errors += w[i].errors;
 	}
 	ok(errors == 0, "eight threads%s", manner == SRV_REORDER ? ", answers out of order" : "");
+	ok(forgotten(s, 1600) == 1600, "all forgets arrive");
+	fs->node->forget(fs, 5, 1);
 	fs->unmount(fs, now_ns() + 5 * NSEC_PER_SEC);
-	ok(s->forgotten == 1600, "all forgets arrive");
+	ok(s->forgotten == 1600, "none is sent when all goes");
 	ok(s->count[FUSE_DESTROY] == 1, "DESTROY at the end");
 	fs->free(fs);
 	srv_join(s);
@@ -533,14 +543,11 @@ static void test_forget_waits(void)
 	wait_for(&s->count[FUSE_RELEASE], 1);
 	fs->node->forget(fs, 2, 3);
 	fs->node->forget(fs, 5, 1);
-	for (int i = 0; i < 1000 && s->forgotten == 0; i++)
-		usleep(5000);
+	(void)forgotten(s, 1);
 	usleep(200000);
 	ok(s->forgotten == 1, "what nobody works on is forgotten: %llu", s->forgotten);
 	srv_reply(s, s->held, 0, NULL, 0);
-	for (int i = 0; i < 1000 && s->forgotten < 4; i++)
-		usleep(5000);
-	ok(s->forgotten == 4, "after the RELEASE its node is too: %llu", s->forgotten);
+	ok(forgotten(s, 4) == 4, "after the RELEASE its node is too: %llu", s->forgotten);
 	stop(fs, s);
 }
 

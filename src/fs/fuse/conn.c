@@ -324,6 +324,12 @@ static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 		struct fuse_req r;
 		int err;
 
+		/* As the kernel: a server of several threads would look into its nodes while another of
+		 * them frees all at DESTROY (passthrough_ll). */
+		pthread_mutex_lock(&fc->lock);
+		fc->ending = true;
+		fc->nforgets = 0;
+		pthread_mutex_unlock(&fc->lock);
 		drain(fc, deadline_ns);
 		fuse_req_init(&r, FUSE_DESTROY, 0, NULL);
 		r.deadline = deadline_ns;

@@ -126,6 +126,7 @@ struct fuse_conn {
 	struct fuse_req *outq, **outq_tail; /* posted ones that did not go out at once */
 	struct fuse_forget_one *forgets;
 	size_t nforgets, forgets_size;
+	bool ending; /* DESTROY is next: nothing is forgotten any more */
 	struct fuse_stats stats;
 	/* the reader's: */
 	char *scratch;

@@ -20,7 +20,7 @@
 #define FORGETS_SOON 64
 #define FORGETS_A_MESSAGE 256
 #define BUSY_MAX 256
-#define FORGET_DELAY_MS 200
+#define FORGET_DELAY_MS 5
 #define RELEASE_PATIENCE_MS 5000
 #define NSEC_PER_MSEC 1000000ull
 
@@ -39,7 +39,7 @@ void fuse_wake_keeper(struct fuse_conn *fc)
 void fuse_queue_forget(struct fuse_conn *fc, uint64_t node, uint64_t n)
 {
 	pthread_mutex_lock(&fc->lock);
-	if (atomic_load(&fc->state) == FUSE_DEAD)
+	if (atomic_load(&fc->state) == FUSE_DEAD || fc->ending)
 		goto out;
 	if (fc->nforgets == fc->forgets_size) {
 		size_t size = fc->forgets_size ? fc->forgets_size * 2 : FORGETS_SOON;
