@@ -110,6 +110,13 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 	return n;
 }
 
+/* Is what is written the server's at once? The kernel keeps it back for those that asked for that
+ * (FUSE_WRITEBACK_CACHE); we do as well for an image that is ours alone. */
+static bool writes_through(const struct filecache *c)
+{
+	return !(c->ino->fs->flags & (FS_WRITEBACK_CACHE | FS_SOLE_CLIENT));
+}
+
 int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
 {
 	uint64_t dirty;
@@ -126,7 +133,7 @@ int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
 	pthread_mutex_unlock(&c->lock);
 	if (e < 0)
 		return e;
-	if (sync || dirty > DIRTY_MAX)
+	if (sync || dirty > DIRTY_MAX || writes_through(c))
 		return cache_writeback(c, req);
 	if (dirty > DIRTY_START && vf)
 		files_job(vf, JOB_WRITEBACK); /* open by the guest that writes: it stays */

@@ -127,6 +127,7 @@ struct fuse_conn {
 	struct fuse_forget_one *forgets;
 	size_t nforgets, forgets_size;
 	bool ending; /* DESTROY is next: nothing is forgotten any more */
+	uint64_t forgot_ns; /* when the last ones were sent */
 	struct fuse_stats stats;
 	/* the reader's: */
 	char *scratch;

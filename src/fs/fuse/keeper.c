@@ -20,7 +20,7 @@
 #define FORGETS_SOON 64
 #define FORGETS_A_MESSAGE 256
 #define BUSY_MAX 256
-#define FORGET_DELAY_MS 5
+#define FORGET_DELAY_MS 50
 #define RELEASE_PATIENCE_MS 5000
 #define NSEC_PER_MSEC 1000000ull
 
@@ -70,6 +70,7 @@ static ssize_t send_forgets(struct fuse_conn *fc, const struct fuse_forget_one *
 	pthread_mutex_lock(&fc->lock);
 	fc->next_unique += 2;
 	in.unique = fc->next_unique;
+	fc->forgot_ns = now_ns();
 	pthread_mutex_unlock(&fc->lock);
 	if (n == 1 || fc->minor < 16) {
 		in.opcode = FUSE_FORGET;
