@@ -3,6 +3,8 @@
 
     overlayops.py make DIR        two lower folders, DIR/l1 and DIR/l2
     overlayops.py run SEED COUNT  changes and looks; each call and what came of it is printed
+    overlayops.py together SEED COUNT N  the same by N processes by turns, which also keep files open and have working
+                                  directories of their own, that the others rename and remove
     overlayops.py show            the tree as it is: types, modes, links, contents, targets, attributes
 """
 import errno
@@ -138,21 +140,154 @@ class Changes:
         return os.access(self.path(), self.rng.choice([os.R_OK, os.W_OK, os.X_OK]))
 
 
+class Together(Changes):
+    """One of several processes."""
+    def __init__(self, seed):
+        super().__init__(seed)
+        self._top = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+        self._name = os.getcwd()
+        self._open = []
+
+    def _kept(self):
+        if not self._open:
+            raise OSError(errno.EBADF, "none is open")
+        return self.rng.choice(self._open)
+
+    def keep(self):
+        flags = self.rng.choice([os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_RDWR | os.O_CREAT | os.O_TRUNC,
+                                 os.O_RDWR | os.O_APPEND, os.O_RDWR | os.O_CREAT | os.O_EXCL])
+        path = self.path()
+        if len(self._open) >= 6:
+            os.close(self._open.pop(self.rng.randrange(6)))
+        fd = os.open(path, flags | os.O_NONBLOCK, 0o640)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            return "no file"
+        self._open.append(fd)
+        return "kept"
+
+    def pwrite(self):
+        return os.pwrite(self._kept(), b"%d" % self.rng.randrange(10 ** 9), self.rng.randrange(2000))
+
+    def append(self):
+        return os.write(self._kept(), b"%d" % self.rng.randrange(10 ** 9))
+
+    def pread(self):
+        return os.pread(self._kept(), 50, self.rng.randrange(2000))
+
+    def fstat(self):
+        st = os.fstat(self._kept())
+        return stat.filemode(st.st_mode), st.st_size, st.st_nlink
+
+    def ftruncate(self):
+        return os.ftruncate(self._kept(), self.rng.randrange(3000))
+
+    def fchmod(self):
+        return os.fchmod(self._kept(), self.rng.choice([0o644, 0o600, 0o755, 0o444]))
+
+    def fsetxattr(self):
+        return os.setxattr(self._kept(), "user.x" + self.rng.choice(NAMES), b"f")
+
+    def close(self):
+        fd = self._kept()
+        self._open.remove(fd)
+        return os.close(fd)
+
+    def back(self):
+        return os.fchdir(self._top)
+
+    def mend(self):
+        """Else all ends in folders that are closed, or gone."""
+        done = 0
+        for name in self.rng.sample(NAMES, 3):
+            try:
+                if not stat.S_ISDIR(os.stat(name, dir_fd=self._top, follow_symlinks=False).st_mode):
+                    continue
+                os.chmod(name, 0o755, dir_fd=self._top)
+                os.mkdir(f"{name}/{self.rng.choice(NAMES)}", dir_fd=self._top)
+                done += 1
+            except OSError:
+                pass
+        return done
+
+    def chdir(self):
+        return os.chdir(self.rng.choice([self.path(), ".."] if os.getcwd() != self._name else [self.path()]))
+
+    def getcwd(self):
+        name = os.getcwd()
+        return name[len(self._name):] if name.startswith(self._name) else "elsewhere"
+
+    def cwd_stat(self):
+        st = os.stat(".")
+        return stat.filemode(st.st_mode), st.st_nlink == 0
+
+    def cwd_list(self):
+        return sorted(os.listdir("."))
+
+
+def step(changes, kinds, i):
+    kind = changes.rng.choice(kinds)
+    state = changes.rng.getrandbits(32)
+    changes.rng.seed(state)
+    try:
+        result = kind()
+    except OSError as e:
+        result = errno.errorcode[e.errno]
+    changes.rng.seed(state)
+    words = [changes.path(), changes.path()]
+    changes.rng.seed(state + i)
+    return f"{i} {kind.__name__} {words[0]} {words[1]} {result}"
+
+
+def kinds_of(changes):
+    classes = [c for c in reversed(type(changes).__mro__) if c is not object]
+    names = {k for c in classes for k in vars(c) if k != "path" and k[0] != "_"}
+    often = {"keep": 4, "mkdir": 3, "write": 2, "back": 4, "mend": 3}
+    return [getattr(changes, k) for k in sorted(names) for _ in range(often.get(k, 1) if len(classes) > 1 else 1)]
+
+
 def run(seed, count):
     changes = Changes(seed)
-    kinds = [getattr(changes, k) for k in sorted(vars(Changes)) if k not in ("path",) and k[0] != "_"]
+    kinds = kinds_of(changes)
     for i in range(count):
-        kind = changes.rng.choice(kinds)
-        state = changes.rng.getrandbits(32)
-        changes.rng.seed(state)
-        try:
-            result = kind()
-        except OSError as e:
-            result = errno.errorcode[e.errno]
-        changes.rng.seed(state)
-        words = [changes.path(), changes.path()]
-        changes.rng.seed(state + i)
-        print(i, kind.__name__, *words, result)
+        print(step(changes, kinds, i))
+
+
+def serve(seed, orders, answers):
+    changes = Together(seed)
+    kinds = kinds_of(changes)
+    for line in orders:
+        answers.write(step(changes, kinds, int(line)) + "\n")
+        answers.flush()
+    os._exit(0)
+
+
+def together(seed, count, n):
+    workers = []
+    for k in range(n):
+        order_r, order_w = os.pipe()
+        answer_r, answer_w = os.pipe()
+        if os.fork() == 0:
+            for orders, answers in workers:
+                orders.close()
+                answers.close()
+            os.close(order_w)
+            os.close(answer_r)
+            serve(seed * 100 + k, os.fdopen(order_r), os.fdopen(answer_w, "w"))
+        os.close(order_r)
+        os.close(answer_w)
+        workers.append((os.fdopen(order_w, "w"), os.fdopen(answer_r)))
+    rng = random.Random(seed)
+    for i in range(count):
+        k = rng.randrange(n)
+        orders, answers = workers[k]
+        orders.write(f"{i}\n")
+        orders.flush()
+        print(k, answers.readline(), end="")
+    for orders, _ in workers:
+        orders.close()
+    for _ in workers:
+        os.wait()
 
 
 os.umask(0o022)
@@ -160,5 +295,7 @@ if sys.argv[1] == "make":
     make(sys.argv[2])
 elif sys.argv[1] == "run":
     run(int(sys.argv[2]), int(sys.argv[3]))
+elif sys.argv[1] == "together":
+    together(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
 else:
     show()

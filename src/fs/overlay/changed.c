@@ -9,8 +9,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "fs/overlay/internal.h"
+#include "view/inode.h"
 
 #define DEPTH_MAX 1000
 
@@ -132,6 +134,26 @@ bool ovl_unchanged(struct fs *fs, const char *path)
 	return unchanged && !ovl_hardlink_changed(ovl_of(fs), whole);
 }
 
+/* May others search a folder than may do so below? */
+static bool is_searched_alike(struct ovl *o, int fd, const char *path)
+{
+	char self[FD_PATH_MAX], acl[4];
+	struct stat st, below;
+	struct fs_attr attr;
+
+	while (*path == '/')
+		path++;
+	if (fstat(fd, &st) < 0 ||
+		fstatat(o->layers[o->nlayers - 1].root, path, &below,
+			AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		return true; /* there is none */
+	fs_attr_of_stat(&st, &attr);
+	if (o->owners)
+		(void)ovl_override_get(fd_path(self, fd), &attr); /* else it has its own */
+	return attr.uid == below.st_uid && attr.gid == below.st_gid && attr.mode == below.st_mode &&
+	       getxattr(fd_path(self, fd), "system.posix_acl_access", acl, 0) < 0;
+}
+
 /* All that a layer holds already, from the folder on. */
 static int scan(struct ovl *o, int at, const char *path, int depth)
 {
@@ -160,6 +182,7 @@ static int scan(struct ovl *o, int at, const char *path, int depth)
 		else if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN)
 			sub = openat(dirfd(list), d->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (r == 0 && (sub < 0 || depth >= DEPTH_MAX || ovl_opaque(sub) == 'y' ||
+				      !is_searched_alike(o, sub, below) ||
 				      ovl_getxattr(sub, XATTR_OVERLAY "redirect", redirect, sizeof(redirect)) != -ENODATA))
 			r = note_path(o->changed, below, true);
 		else if (r == 0)
@@ -184,7 +207,9 @@ int ovl_changed_new(struct ovl *o)
 	o->changed = c;
 	if (!c->v)
 		return -ENOMEM;
-	if (ovl_upper(o->root) >= 0)
+	if (!is_searched_alike(o, ovl_top(o->root), ""))
+		r = note_path(c, "", true);
+	if (r == 0 && ovl_upper(o->root) >= 0)
 		r = scan(o, ovl_upper(o->root), "", 0);
 	for (unsigned i = 0; r == 0 && i + 1 < o->nlayers; i++)
 		r = scan(o, o->layers[i].root, "", 0);

@@ -9,6 +9,8 @@
 #include "fs/overlay/internal.h"
 #include "view/inode.h"
 
+#define ACL "system.posix_acl_access"
+
 int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 {
 	int upper = ovl_upper(n), fd = upper >= 0 ? upper : n->lower[0].fd;
@@ -61,20 +63,29 @@ static struct timespec time_of(const struct fs_setattr *set, unsigned given, uns
 	return set->set & given ? *t : (struct timespec){ .tv_nsec = UTIME_OMIT };
 }
 
+/* Who may search a folder is another: what is in it is not left to the kernel, which asks the folder below. */
+static int search_changes(struct ovl *o, struct ovl_node *n)
+{
+	return n->type == S_IFDIR ? ovl_changed_note(o, n, "", true) : 0;
+}
+
 static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr *set)
 {
-	struct fs_attr attr;
+	struct fs_attr attr, old;
 	int r = ovl_getattr_fd(o, n, &attr);
 
 	if (r < 0)
 		return r;
+	old = attr;
 	if (set->set & FS_SET_UID)
 		attr.uid = set->uid;
 	if (set->set & FS_SET_GID)
 		attr.gid = set->gid;
 	if (set->set & FS_SET_MODE)
 		attr.mode = (attr.mode & S_IFMT) | (set->mode & 07777);
-	return ovl_owner_set(o, ovl_upper(n), &attr);
+	if (attr.uid != old.uid || attr.gid != old.gid || attr.mode != old.mode)
+		r = search_changes(o, n);
+	return r < 0 ? r : ovl_owner_set(o, ovl_upper(n), &attr);
 }
 
 static int ovl_setattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
@@ -220,6 +231,8 @@ static int ovl_setxattr_op(struct fs *fs, UNUSED const struct fs_req *req, uint6
 	if (is_own(name))
 		return -EPERM;
 	r = ovl_copy_up(ovl_of(fs), n, 0);
+	if (r == 0 && strcmp(name, ACL) == 0)
+		r = search_changes(ovl_of(fs), n);
 	if (r < 0)
 		return r;
 	return ovl_xattr_set(ovl_of(fs), fd_path(path, ovl_upper(n)), name, value, size, flags);
@@ -241,6 +254,8 @@ static int ovl_removexattr(
 	if (there < 0)
 		return (int)there;
 	r = ovl_copy_up(ovl_of(fs), n, 0);
+	if (r == 0 && strcmp(name, ACL) == 0)
+		r = search_changes(ovl_of(fs), n);
 	if (r < 0)
 		return r;
 	return removexattr(fd_path(path, ovl_upper(n)), kept ? kept : name) < 0 ? -errno : 0;
