@@ -144,11 +144,13 @@ static int open_by(struct mount_job *j, const char *type)
 	struct mount_request rq = { .source = j->source, .target = place, .type = type,
 		.options = j->o.flags & MS_RDONLY ? "ro" : "rw", .from_host = j->rq->from_host && !j->disks[0],
 		.disk = &j->part, .dry_run = j->rq->dry_run };
-	char **slot = j->disks[0] ? &j->disks[1] : &j->disks[0];
+	size_t n = 0;
 	int r;
 
-	if (!place)
-		return -ENOENT;
+	while (n < MOUNT_DISKS && j->disks[n])
+		n++;
+	if (!place || n == MOUNT_DISKS)
+		return place ? -ELOOP : -ENOENT;
 	r = um_mount(j->um, j->c, &rq, &message);
 	if (r < 0 || rq.dry_run) {
 		(void)rmdir(place);
@@ -161,7 +163,7 @@ static int open_by(struct mount_job *j, const char *type)
 		j->shown = take_ptr(&j->source);
 	free(j->source);
 	j->source = str_printf("%s/" DISK_NAME, place);
-	*slot = take_ptr(&place);
+	j->disks[n] = take_ptr(&place);
 	image_file_release(&j->image);
 	j->part = (struct image_part){ 0 };
 	r = j->source ? mount_open_source(j) : -ENOMEM;
@@ -178,6 +180,11 @@ int mount_open_disk(struct mount_job *j)
 		return 0;
 	type = disk_type(j);
 	return type ? open_by(j, type) : 0;
+}
+
+int mount_open_url(struct mount_job *j, const char *type)
+{
+	return open_by(j, type);
 }
 
 int mount_open_part(struct mount_job *j)

@@ -58,6 +58,8 @@ int MUST_CHECK mount_server_argv(struct mount_job *j, char ***ret);
  * mount ends with this one. */
 /* Where the source is such a one: opens it. 1: a dry run, whose plan was said. */
 int MUST_CHECK mount_open_disk(struct mount_job *j);
+/* The same for a URL, by a type of the table. */
+int MUST_CHECK mount_open_url(struct mount_job *j, const char *type);
 /* The same for the part of the source that is wanted. */
 int MUST_CHECK mount_open_part(struct mount_job *j);
 /* Takes down what these put up. */

@@ -11,12 +11,27 @@ struct image_part {
 	uint64_t offset, size;
 };
 
+/* ---- url.c ---- */
+
+struct url {
+	char *scheme;
+	char *user;	 /* with its "@", or "" */
+	char *authority; /* host and port */
+	char *host, *port; /* "" where there is none */
+	char *path;	 /* from its "/" on; below "/~/" without that */
+};
+/* "SCHEME://[USER@]HOST[:PORT][PATH]". Release with url_release(). -EINVAL: it is no URL; -ENOMEM. */
+int MUST_CHECK url_parse(const char *s, struct url *ret);
+void url_release(struct url *u);
+
 /* ---- servers.c: which program serves which type ---- */
 
 struct server {
 	char *type;
 	/* template: %s source, %m mount point, %o options, never empty, %w the same with "rw+" for "rw",
-	 * %f where in the source it begins, %z how long it is, %r "-r" for reading only (no word, else) */
+	 * %f where in the source it begins, %z how long it is, %r "-r" for reading only (no word, else);
+	 * of a URL %U user, %H host, %N port (a word that has it is left out where there is none), %A host and port,
+	 * %P path */
 	char *command;
 	char *package; /* Debian's, or several with commas */
 };
@@ -31,6 +46,7 @@ void server_release(struct server *s);
 struct server_places {
 	const char *source, *mountpoint, *options;
 	struct image_part part;
+	const struct url *url; /* of the source; NULL: it is none */
 };
 int MUST_CHECK server_argv(const char *command, const struct server_places *places, char ***ret);
 void strv_free(char **v);
@@ -91,8 +107,8 @@ void mount_options_release(struct mount_options *o);
 
 /* ---- mountsrv.c ---- */
 
-/* Servers between an image and the file system in it, at most: of the disk's format, and of a part of it. */
-#define MOUNT_DISKS 2
+/* Servers between an image and the file system in it, at most: of where it is, of its format, of a part. */
+#define MOUNT_DISKS 3
 
 /* A mount that is being made, or one whose server we started. */
 struct mount_pending {

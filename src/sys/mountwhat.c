@@ -19,9 +19,46 @@ static int split_fuse_source(struct mount_job *j)
 		return 0;
 	j->type = str_printf("fuse.%.*s", (int)(hash - s), s);
 	j->source = strdup(hash + 1);
-	return j->type && j->source ? 1 : -ENOMEM;
+	return j->type && j->source ? 0 : -ENOMEM;
 }
 
+/* Is there a line in the table for what the URL's scheme is, with this word before it? 1, 0, -ENOMEM. */
+static int find_scheme(struct mount_job *j, const char *kind, const struct url *u, char **ret_type)
+{
+	_cleanup_free_ char *type = str_printf("%s:%s", kind, u->scheme);
+	int r = type ? server_find(j->um->servers, type, &j->server) : -ENOMEM;
+
+	if (r == 0)
+		*ret_type = take_ptr(&type);
+	return r == -ENODEV ? 0 : r < 0 ? r : 1;
+}
+
+/* A URL: of files, whose type is the program that serves them, or of a disk, which is opened. 1: a dry run. */
+static int split_url(struct mount_job *j)
+{
+	_cleanup_(url_release) struct url u = { 0 };
+	_cleanup_free_ char *type = NULL;
+	int r = j->source ? -EINVAL : url_parse(j->rq->source, &u);
+
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	j->source = strdup(j->rq->source);
+	r = j->source ? find_scheme(j, "url", &u, &type) : -ENOMEM;
+	if (r > 0) {
+		j->type = str_printf("fuse.%.*s", (int)strcspn(j->server.command, " "), j->server.command);
+		return j->type ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		r = find_scheme(j, "disk", &u, &type);
+	if (r > 0) {
+		server_release(&j->server);
+		return mount_open_url(j, type);
+	}
+	if (r == 0)
+		r = mount_job_fail(j, -EINVAL, "%s: no server is known for URLs of %s: name one with the option "
+					       "server=COMMAND or in ~/.config/umview/servers", j->source, u.scheme);
+	return r;
+}
 
 static int PRINTF(2, 3) add_option(struct mount_job *j, const char *fmt, ...)
 {
@@ -115,6 +152,7 @@ bool mount_type_read_only(const char *type)
 {
 	static const char *const types[] = { "iso9660", "squashfs", "erofs", "tar", "7z", "rar",
 		"cpio", "rpm", "deb", "xar", "cab", "gzip", "bzip2", "xz", "zstd", "gzip-disk", "xz-disk",
+		"disk:http", "disk:https",
 		"vhdx" /* qemu-nbd writes whole sectors of it, nbdfuse does not */ };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -155,18 +193,25 @@ int mount_find_type(struct mount_job *j)
 	const char *asked = j->o.type ? j->o.type : j->rq->type;
 	int r = split_fuse_source(j);
 
-	if (r < 0)
+	if (r == 0 && !j->rq->disk && !j->o.server && !(asked && strncmp(asked, "fuse.", 5) == 0))
+		r = split_url(j);
+	if (r != 0)
 		return r;
-	if (r == 0) {
+	if (!j->source)
 		j->source = strdup(j->rq->source);
-		if (asked && strcmp(asked, "auto") != 0)
-			j->type = strdup(asked);
-		if (!j->source || (asked && strcmp(asked, "auto") != 0 && !j->type))
+	if (asked && strcmp(asked, "auto") != 0 && !j->type) {
+		j->type = strdup(asked);
+		if (!j->type)
 			return -ENOMEM;
 	}
-	r = mount_open_source(j);
-	if (r < 0 && !mount_job_is_fuse(j))
-		return mount_job_fail(j, r, "%s: %s", j->source, strerror(-r));
+	if (!j->source)
+		return -ENOMEM;
+	/* a disk elsewhere is no file here */
+	if (!j->rq->disk || strncmp(j->type, "disk:", 5) != 0) {
+		r = j->disks[0] ? 0 : mount_open_source(j);
+		if (r < 0 && !mount_job_is_fuse(j))
+			return mount_job_fail(j, r, "%s: %s", j->source, strerror(-r));
+	}
 	if (j->rq->disk) {
 		j->part = *j->rq->disk;
 		return 0;
@@ -191,6 +236,8 @@ int mount_find_server(struct mount_job *j)
 {
 	int r;
 
+	if (j->server.command) /* of a URL */
+		return 0;
 	if (j->o.server) {
 		j->server.command = server_command(j->o.server);
 		return j->server.command ? 0 : -ENOMEM;
@@ -246,6 +293,7 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 		.mountpoint = j->p->mountpoint ? j->p->mountpoint : j->where.name,
 		.part = j->part,
 	};
+	_cleanup_(url_release) struct url url = { 0 };
 	_cleanup_free_ char *options = NULL;
 	const char *program;
 	int r = place_part(j);
@@ -257,6 +305,11 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 	if (!options)
 		return -ENOMEM;
 	places.options = options;
+	r = url_parse(mount_job_source(j), &url);
+	if (r == 0)
+		places.url = &url;
+	else if (r != -EINVAL)
+		return r;
 	r = server_argv(j->server.command, &places, ret);
 	if (r == -EINVAL)
 		return mount_job_fail(j, r, "the server command \"%s\" is empty or has an open quote",

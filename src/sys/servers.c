@@ -156,6 +156,21 @@ static void put_place(FILE *out, char which, const struct server_places *at)
 	case 'z':
 		fprintf(out, "%llu", (unsigned long long)at->part.size);
 		break;
+	case 'U':
+		fputs(at->url ? at->url->user : "", out);
+		break;
+	case 'H':
+		fputs(at->url ? at->url->host : "", out);
+		break;
+	case 'N':
+		fputs(at->url ? at->url->port : "", out);
+		break;
+	case 'A':
+		fputs(at->url ? at->url->authority : "", out);
+		break;
+	case 'P':
+		fputs(at->url ? at->url->path : "", out);
+		break;
 	case 'r':
 		fputs(strncmp(at->options, "ro", 2) == 0 ? "-r" : "", out);
 		break;
@@ -164,17 +179,19 @@ static void put_place(FILE *out, char which, const struct server_places *at)
 	}
 }
 
-/* One word of a template, with its places filled in and its quotes taken away. */
-static int expand_word(FILE *out, const char **p, const struct server_places *at)
+/* One word of a template, with its places filled in and its quotes taken away. *drop: it is left out. */
+static int expand_word(FILE *out, const char **p, const struct server_places *at, bool *drop)
 {
 	char quote = 0;
 
+	*drop = false;
 	for (; **p && (quote || (**p != ' ' && **p != '\t')); (*p)++) {
 		char ch = **p;
 
 		if (quote ? ch == quote : ch == '"' || ch == '\'') {
 			quote = quote ? 0 : ch;
-		} else if (ch == '%' && (*p)[1] && strchr("smowfzr%", (*p)[1])) {
+		} else if (ch == '%' && (*p)[1] && strchr("smowfzrUHNAP%", (*p)[1])) {
+			*drop = *drop || ((*p)[1] == 'N' && (!at->url || !at->url->port[0]));
 			put_place(out, *++*p, at);
 		} else {
 			fputc(ch, out);
@@ -198,6 +215,7 @@ int server_argv(const char *command, const struct server_places *places, char **
 
 	for (;;) {
 		char *word = NULL, **bigger;
+		bool drop = false;
 		size_t len;
 		FILE *out;
 
@@ -216,10 +234,10 @@ int server_argv(const char *command, const struct server_places *places, char **
 			r = -ENOMEM;
 			break;
 		}
-		r = expand_word(out, &command, places);
+		r = expand_word(out, &command, places, &drop);
 		if (fclose(out) != 0 && r == 0)
 			r = -ENOMEM;
-		if (r == 0 && len == 0) { /* a %r that says nothing */
+		if (r == 0 && (drop || len == 0)) { /* a %r that says nothing */
 			free(word);
 			continue;
 		}

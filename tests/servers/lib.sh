@@ -137,6 +137,11 @@ server_ended() {
 	[ -z "$(server_pid)" ]
 }
 
+not_connected() {
+	ls mnt >"$TMPDIR/ls" 2>&1 || true
+	grep -q "not connected" "$TMPDIR/ls"
+}
+
 gone() {
 	! mounted || fail "$1: still mounted"
 	is "$1" "$(ls -A mnt)" ""
@@ -166,7 +171,7 @@ in_view_by_hand() {
 	start
 	cat "mnt$sub/big" >/dev/null
 	for pid in $(server_pid); do kill -9 "$pid" 2>/dev/null || true; done
-	until_true 10 grep -q "not connected" <(ls mnt 2>&1)
+	until_true 10 not_connected
 	fusermount -u mnt
 	gone "fusermount -u after the server was killed"
 }
