@@ -8,6 +8,7 @@
 
 #include "base/rundir.h"
 #include "cmd/fstab.h"
+#include "net/family.h"
 #include "net/spec.h"
 
 static const char help_text[] =
@@ -51,6 +52,9 @@ static const char help_text[] =
 	"                     pair=NAME (a wire with other views), vde=URL, tap=NAME; may be repeated.\n"
 	"                     Options: ip=ADDR/N, gw=ADDR, dns=ADDR, mac=, mtu=, name=, abstract=private,\n"
 	"                     and of slirp publish=[ADDR:]HOSTPORT:PORT[/udp], restrict\n"
+	"      --net-family FAMILY=none|host|view|NAME[,...]\n"
+	"                     who serves inet, inet6, netlink, packet, vsock, other ...: nobody, the kernel as\n"
+	"                     without --net, the network that the process is in, or one of umctl net\n"
 	"      --root         be root in the view: mount(8) and chown(1) work on what the view owns\n"
 	"      --name NAME    a name for umctl -n\n"
 	"      --dry-run      say what would be set up, or why it cannot be; run nothing\n"
@@ -82,6 +86,7 @@ enum id {
 	OPT_COW,
 	OPT_OPTION,
 	OPT_NET,
+	OPT_NET_FAMILY,
 	OPT_ROOT,
 	OPT_NAME,
 	OPT_DRY_RUN,
@@ -119,6 +124,7 @@ static const struct known {
 	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
 	{ OPT_NET, 0, "net", VALUE, "none, slirp, pair=NAME, vde=URL or tap=NAME" },
+	{ OPT_NET_FAMILY, 0, "net-family", VALUE, "FAMILY=none, host, view or the name of a network" },
 	{ OPT_ROOT, 0, "root", NOTHING, NULL },
 	{ OPT_NAME, 0, "name", VALUE, "a name" },
 	{ OPT_DRY_RUN, 0, "dry-run", NOTHING, NULL },
@@ -237,6 +243,16 @@ static int set_server(struct options *o, const char *value)
 	return append(&o->servers, &o->nservers, type);
 }
 
+static int add_families(struct options *o, const char *value)
+{
+	_cleanup_free_ char *message = NULL;
+	int r = families_parse(&o->families, value, &message);
+
+	if (r < 0)
+		log_user("%s", message ? message : strerror(-r));
+	return r;
+}
+
 static int add_net(struct options *o, const char *value)
 {
 	_cleanup_free_ char *message = NULL;
@@ -299,6 +315,8 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		return set_server(o, value);
 	case OPT_NET:
 		return add_net(o, value);
+	case OPT_NET_FAMILY:
+		return add_families(o, value);
 	case OPT_ROOT:
 		o->run.root = true;
 		return 0;
@@ -443,6 +461,7 @@ int options_parse(struct options *o, char **argv)
 	o->run.mounts = o->mounts;
 	o->run.servers = o->servers;
 	o->run.nets = o->nets;
+	o->run.families = o->families;
 	o->run.cows = o->cows;
 	if (argv[i]) {
 		o->run.argv = argv + i;
@@ -463,6 +482,7 @@ void options_release(struct options *o)
 	free(o->mounts);
 	free(o->servers);
 	free(o->nets);
+	families_free(o->families);
 	free(o->cows);
 }
 

@@ -16,6 +16,7 @@ struct options {
 	char **made; /* of --bind and -F; owned, with its strings */
 	size_t nmade;
 	char **nets; /* run.nets */
+	struct families *families; /* run.families */
 	size_t nnets;
 	bool host_basics; /* --host-basics */
 	char **cows; /* run.cows */

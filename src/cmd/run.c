@@ -168,6 +168,7 @@ static int set_up(struct run *r)
 	if (err < 0)
 		return err;
 	r->um.servers = r->o->servers;
+	r->um.families = r->o->families;
 	err = engine_new(&eo, &r->um.engine);
 	/* The launcher, from which all guests come, has kept the user's limits and umask. */
 	prepare_process();

@@ -13,6 +13,7 @@ struct run_options {
 	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
 	char *const *cows;    /* each "[NAME][,of=DIR][,ro]" (--cow), NULL-terminated; or NULL */
 	char *const *servers; /* each "TYPE=COMMAND" (-o server=), NULL-terminated; or NULL */
+	const struct families *families; /* --net-family (net/family.h), or NULL */
 	char *const *nets;    /* each a network interface (--net: net/spec.h), NULL-terminated; or NULL */
 	const char *trace;    /* file, "-" for standard error, NULL: none */
 	bool dry_run;	      /* say what would be set up, run nothing */

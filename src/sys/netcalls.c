@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "engine/engine.h"
+#include "net/family.h"
 #include "net/net.h"
 #include "sys/ids.h"
 #include "sys/networks.h"
@@ -51,14 +52,32 @@ static bool in_our_namespace(struct call *c, pid_t pid)
 	return stat("/proc/self/ns/net", &ours) < 0 || stat(path, &its) < 0 || ours.st_ino == its.st_ino;
 }
 
+/* The network that the caller's sockets of a family are in: 0 and a reference, NULL for the host's; -EAFNOSUPPORT. Where a
+ * family goes is the choice of the view's own network, not of one that was made in it; that there be none is of all. */
+static int chosen_network(struct call *c, int domain, struct net **ret)
+{
+	const char *name = NULL;
+	enum family_who who = families_of(c->um->families, domain, &name);
+	int r = who == FAMILY_NONE ? -EAFNOSUPPORT : network_of(c->um, c->tid, ret);
+
+	if (r < 0 || who == FAMILY_VIEW || *ret != c->um->net)
+		return r;
+	net_put(take_ptr(ret));
+	if (who == FAMILY_HOST)
+		return 0;
+	return network_find(c->um, name, ret) < 0 ? -ENETDOWN : 0;
+}
+
 /* The network that a socket comes from: 1 and a reference; 0: from the kernel as the guest asks; -errno. */
 static int socket_source(struct call *c, int domain, int type, struct net **ret)
 {
 	int r;
 
-	if (!networks_any(c->um) || !in_our_namespace(c, c->tid))
+	if (!c->um->families && !networks_any(c->um))
 		return 0;
-	r = network_of(c->um, c->tid, ret);
+	if (!in_our_namespace(c, c->tid))
+		return 0;
+	r = chosen_network(c, domain, ret);
 	if (r < 0 || !*ret)
 		return r;
 	if (domain == AF_UNIX && !net_abstract_private(*ret))

@@ -68,6 +68,42 @@ gone() {
 }
 until_true 20 gone
 
+# by protocol family
+families="$PYTHON -c '
+import errno, socket
+for name, family, kind in (\"inet\", 2, 1), (\"inet6\", 10, 1), (\"netlink\", 16, 3), (\"vsock\", 40, 1), (\"unix\", 1, 1), (\"no\", 250, 1):
+    try:
+        with socket.socket(family, kind) as s:
+            here = \"\"
+            if family in (2, 10):
+                here = \"reached\" if s.connect_ex((\"127.0.0.1\" if family == 2 else \"::1\", $port)) == 0 else \"\"
+            print(name, \"made\", here)
+    except OSError as e:
+        print(name, errno.errorcode[e.errno])'"
+gives "inet6=none" 0 um --net-family inet6=none -- sh -c "$families"
+has "inet6=none" "$OUT" "inet made reached
+inet6 EAFNOSUPPORT
+netlink made"
+gives "inet=host beside none" 0 um --net none --net-family inet=host,netlink=none -- sh -c "$families; exec unshare -n $families"
+has "inet=host beside none" "$OUT" "inet made reached
+inet6 made 
+netlink EAFNOSUPPORT
+vsock EAFNOSUPPORT"
+has "inet=host, not in a network of one's own" "$OUT" "no EAFNOSUPPORT
+inet made 
+inet6 made 
+netlink EAFNOSUPPORT"
+gives "other=host" 0 um --net none --net-family other=host,unix=none -- sh -c "$families"
+has "other=host" "$OUT" "unix EAFNOSUPPORT"
+is "other=host: vsock is the kernel's" "$(grep vsock <<<"$OUT")" "$(sh -c "$families" | grep vsock)"
+gives "inet by name" 0 um --net none --net-family inet=home -- sh -ec 'umctl net add home slirp
+	curl -sS -m 20 "http://10.0.2.2:$1/page"' sh "$port"
+is "inet by name" "$OUT" "a page"
+for bad in "" inet inet= nosuch=none 0=none 256=none; do
+	gives "--net-family '$bad'" 125 um --net-family "$bad" -- true
+	has "--net-family '$bad'" "$OUT" "umview: --net-family"
+done
+
 # what is wrong is said, as text and as JSON
 gives "no such network" 1 umctl -n ctl$$ net rm nosuch
 has "no such network" "$OUT" "there is no network nosuch in this view (umctl net ls lists them)"
