@@ -7,6 +7,7 @@
 
 #define MTU_MIN 68
 #define MTU_MAX 65521
+#define DELAY_MAX_NS 10e9
 
 static const struct {
 	const char *name;
@@ -135,6 +136,59 @@ static int parse_mtu(const char *value, struct net_spec *s)
 	return 0;
 }
 
+/* "5%", "0.5": in millionths. */
+static int parse_share(const char *value, uint32_t *ret)
+{
+	char *end;
+	double n = strtod(value, &end);
+
+	if (end == value || (*end && strcmp(end, "%") != 0) || !(n >= 0 && n <= 100))
+		return -EINVAL;
+	*ret = (uint32_t)(n * 10000 + 0.5);
+	return 0;
+}
+
+/* "10", "10ms", "500us", "1s" */
+static int parse_delay(const char *value, uint64_t *ret)
+{
+	char *end;
+	double n = strtod(value, &end);
+	double ns = !*end || strcmp(end, "ms") == 0 ? 1e6 : strcmp(end, "us") == 0 ? 1e3 : strcmp(end, "s") == 0 ? 1e9 : 0;
+
+	if (end == value || ns == 0 || !(n >= 0 && n * ns <= DELAY_MAX_NS))
+		return -EINVAL;
+	*ret = (uint64_t)(n * ns);
+	return 0;
+}
+
+/* The options of a bad wire; -ENOENT: it is none. */
+static int parse_impair(const char *key, const char *value, struct net_spec *s, const char **hint)
+{
+	struct net_impair *i = &s->impair;
+	bool frames = s->link == NET_PAIR || s->link == NET_VDE || s->link == NET_TAP;
+	char *end;
+	int r;
+
+	*hint = "of pair, vde and tap: how many of a hundred frames, as loss=5% or dup=0.5%";
+	if (strcmp(key, "loss") == 0)
+		r = parse_share(value, &i->loss);
+	else if (strcmp(key, "dup") == 0)
+		r = parse_share(value, &i->dup);
+	else if (strcmp(key, "reorder") == 0)
+		r = parse_share(value, &i->reorder);
+	else if (strcmp(key, "delay") == 0) {
+		*hint = "of pair, vde and tap: a time of at most 10 s, as delay=10ms";
+		r = parse_delay(value, &i->delay_ns);
+	} else if (strcmp(key, "seed") == 0) {
+		*hint = "a number, with which the same frames are lost again";
+		i->seed = (uint32_t)strtoul(value, &end, 10);
+		r = *value && !*end ? 0 : -EINVAL;
+	} else {
+		return -ENOENT;
+	}
+	return r == 0 && frames ? 0 : -EINVAL;
+}
+
 static bool valid_name(const char *name)
 {
 	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n") && strcmp(name, ".") != 0 &&
@@ -144,6 +198,8 @@ static bool valid_name(const char *name)
 /* One KEY=VALUE (value "" for a mere word). *hint: what it must look like. */
 static int parse_option(const char *key, const char *value, struct net_spec *s, const char **hint)
 {
+	int r;
+
 	if (strcmp(key, "ip") == 0) {
 		*hint = "an address and its prefix, as ip=10.0.0.7/24 or ip=fd00::7/64";
 		return add_addr(value, true, s->ip, &s->nip) < 0 || s->ip[s->nip - 1].prefix < 0 ? -EINVAL : 0;
@@ -190,8 +246,10 @@ static int parse_option(const char *key, const char *value, struct net_spec *s, 
 		s->stack = strcmp(value, "lwip") == 0 ? NET_STACK_LWIP : NET_STACK_KERNEL;
 		return s->stack == NET_STACK_LWIP || strcmp(value, "kernel") == 0 ? 0 : -EINVAL;
 	}
-	*hint = NULL;
-	return -ENOENT;
+	r = parse_impair(key, value, s, hint);
+	if (r == -ENOENT)
+		*hint = NULL;
+	return r;
 }
 
 static int parse_link(char *word, struct net_spec *s, char **ret_message)
@@ -246,7 +304,7 @@ int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret
 			*ret_message = hint ? str_printf("--net %s: %s=%s: it is %s", text, word,
 						      value ? value : "", hint) :
 					      str_printf("--net %s: no option %s; there are ip, gw, dns, mac, mtu, "
-							 "name, publish, restrict, abstract and stack",
+							 "name, publish, restrict, loss, delay, reorder, dup, seed, abstract and stack",
 						      text, word);
 	}
 	if (r < 0)

@@ -46,6 +46,13 @@ struct net_port {
 	bool udp;
 };
 
+/* What happens to frames of each direction: in millionths. */
+struct net_impair {
+	uint32_t loss, dup, reorder;
+	uint64_t delay_ns;
+	uint32_t seed;
+};
+
 struct net_spec {
 	enum net_link_kind link;
 	enum net_stack stack;
@@ -58,6 +65,7 @@ struct net_spec {
 	uint8_t mac[6];
 	bool has_mac;
 	unsigned mtu;	       /* 0: the link's own */
+	struct net_impair impair;
 	bool restricted;       /* slirp: nothing but the published ports */
 	bool abstract_private; /* abstract AF_UNIX names are the view's own */
 };
@@ -65,6 +73,12 @@ struct net_spec {
 /* Parses; index numbers the interface (eth0, eth1 ...). 0; or -EINVAL and *ret_message (malloc'ed): what is
  * wrong and what can be said instead. */
 int MUST_CHECK net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret_message);
+
+/* Is the wire to be a bad one? */
+static inline bool net_spec_impaired(const struct net_spec *s)
+{
+	return s->impair.loss || s->impair.dup || s->impair.reorder || s->impair.delay_ns;
+}
 
 /* What the view's resolv.conf says, malloc'ed; NULL: the host's holds (or out of memory). */
 char *net_spec_resolv(const struct net_spec *s);

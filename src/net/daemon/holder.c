@@ -34,7 +34,8 @@ static unsigned link_mtu(const struct net_spec *s)
 
 static bool has_frames(const struct net_spec *s)
 {
-	return s->link == NET_SLIRP || s->link == NET_VDE || s->link == NET_TAP;
+	return s->link == NET_SLIRP || s->link == NET_VDE || s->link == NET_TAP ||
+	       (s->link == NET_PAIR && net_spec_impaired(s));
 }
 
 /* The namespaces that the interfaces are made in, as descriptors. */
@@ -66,10 +67,23 @@ static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
 	return 0;
 }
 
+/* A wire whose frames go through the link's thread: the socket at its other end. */
+static int open_far(struct wire *w, const struct net_spec *s, int *ret)
+{
+	static const char name[] = "far";
+	int r = wire_join(w, &(struct net_spec){ .name = "far", .impair = s->impair });
+
+	if (r == 0)
+		r = iface_no_offload(name);
+	if (r == 0)
+		r = iface_prepare(name, &(struct net_spec){ .mtu = s->mtu }, link_mtu(s));
+	return r == 0 ? iface_packet_socket(name, ret) : r;
+}
+
 static int make_frames(const struct net_spec *s, int32_t index, const struct places *p, int links)
 {
 	char peer[IFNAMSIZ];
-	int fds[2], r;
+	int fds[3] = { -1, -1, -1 }, r;
 
 	holder_peer_name(index, peer);
 	r = iface_add_pair(s->name, peer, p->outer);
@@ -80,13 +94,17 @@ static int make_frames(const struct net_spec *s, int32_t index, const struct pla
 	if (setns(p->outer, CLONE_NEWNET) < 0)
 		return -errno;
 	r = open_peer(peer, s, fds);
+	if (r == 0 && s->link == NET_PAIR)
+		r = open_far(p->wire, s, &fds[2]);
 	if (setns(space_fd(p->spaces, 0), CLONE_NEWNET) < 0)
 		return -errno;
 	if (r < 0)
 		return r;
-	r = fdmsg_send(links, &index, sizeof(index), fds, 2);
-	close(fds[0]);
-	close(fds[1]);
+	r = fdmsg_send(links, &index, sizeof(index), fds, fds[2] >= 0 ? 3 : 2);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
 	return r;
 }
 

@@ -7,7 +7,7 @@
 
 /*
  * Runs until the supervisor is gone. For each link that carries frames a message goes to `links` with the index of
- * its spec (int32_t) and two descriptors: the packet socket and one for ioctls; then one of index -1. It then
+ * its spec (int32_t) and two descriptors, the packet socket and one for ioctls, or three: that at the far end of a wire; then one of index -1. It then
  * waits for an int32_t (0, or -errno with a text for the user behind it: struct net_ready) before it tells the
  * supervisor. The exit status.
  */

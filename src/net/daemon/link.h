@@ -15,6 +15,7 @@ struct link {
 	const struct net_spec *spec;
 	const struct link_ops *ops;
 	int frames;  /* whole frames, without waiting: a packet socket bound to peer's index, or one of a pair */
+	int far;     /* the packet socket at the other end of a wire that goes through us; else -1 */
 	int control; /* any socket of the view's namespace, for ioctls on peer; -1: the stack is a process */
 	char peer[IFNAMSIZ];
 	void *priv;  /* the driver's */
@@ -29,7 +30,7 @@ struct link_ops {
 	void (*run)(struct link *l);
 };
 
-extern const struct link_ops slirp_link, vde_link, tap_link;
+extern const struct link_ops slirp_link, vde_link, tap_link, far_link;
 extern const struct link_ops wire_link; /* umview-lwip's alone: net/pair/ is the kernel's */
 
 /* What a stack that is a process is told of the carrier: a frame of this one byte. */
@@ -43,7 +44,7 @@ void link_carrier(struct link *l, bool on);
 void link_to_view(struct link *l, const void *frame, size_t len);
 
 /*
- * Carries frames between the view and a descriptor of which each read is a frame, until that is at its end.
+ * Carries frames, with what the spec says of a bad wire, between the view and a descriptor of which each read is a frame, until that is at its end.
  * recv and send as read(2) and write(2), of l->priv.
  */
 struct pump {

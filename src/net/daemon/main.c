@@ -18,7 +18,7 @@
 #include "net/fdmsg.h"
 #include "net/proto.h"
 
-static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link };
+static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link, &far_link };
 
 static void *run_link(void *arg)
 {
@@ -37,7 +37,7 @@ static const struct link_ops *find_ops(enum net_link_kind kind)
 	return NULL;
 }
 
-static int start_link(const struct net_spec *s, int32_t index, const int fds[2], char **ret_message)
+static int start_link(const struct net_spec *s, int32_t index, const int fds[3], char **ret_message)
 {
 	struct link *l = calloc(1, sizeof(*l));
 	pthread_t thread;
@@ -45,7 +45,8 @@ static int start_link(const struct net_spec *s, int32_t index, const int fds[2],
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct link){ .spec = s, .ops = find_ops(s->link), .frames = fds[0], .control = fds[1] };
+	*l = (struct link){ .spec = s, .ops = find_ops(s->link), .frames = fds[0], .control = fds[1],
+		.far = fds[2] };
 	holder_peer_name(index, l->peer);
 	r = l->ops ? l->ops->open(l, ret_message) : -EINVAL;
 	return r < 0 ? r : -pthread_create(&thread, NULL, run_link, l);
@@ -56,7 +57,7 @@ static int start_links(const struct net_spec specs[], size_t n, int holder, char
 {
 	for (;;) {
 		int32_t index;
-		int fds[2], r = fdmsg_recv(holder, &index, sizeof(index), fds, 2);
+		int fds[3], r = fdmsg_recv(holder, &index, sizeof(index), fds, 3);
 
 		if (r < (int)sizeof(index))
 			return r < 0 ? r : -EPIPE;

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "net/daemon/impair.h"
 #include "net/daemon/link.h"
 
 #define BATCH 64 /* frames of one side before the other has its turn */
@@ -33,52 +34,116 @@ void link_to_view(struct link *l, const void *frame, size_t len)
 	(void)send(l->frames, frame, len, l->control < 0 ? 0 : MSG_DONTWAIT);
 }
 
-/* False: that side has ended. */
-static bool from_link(struct link *l, const struct pump *p, char *buf)
-{
-	for (int i = 0; i < BATCH; i++) {
-		ssize_t n = p->recv(l->priv, buf, FRAME_MAX);
+/* What is under way in link_pump(). */
+struct flow {
+	struct link *l;
+	const struct pump *p;
+	struct impair *in, *out; /* to and from the view; NULL: the wire is a good one */
+	char *buf;
+};
 
-		if (n > 0)
-			link_to_view(l, buf, (size_t)n);
-		else
-			return n < 0 && (errno == EAGAIN || errno == EINTR);
-	}
-	return true;
+/* False: that side has ended. */
+static bool send_out(struct flow *f, const void *frame, size_t len)
+{
+	return f->p->send(f->l->priv, frame, len) >= 0 || (errno != EPIPE && errno != ECONNRESET);
 }
 
-static bool from_view(struct link *l, const struct pump *p, char *buf)
+/* Sends what is due. False: the link has ended. */
+static bool send_due(struct flow *f)
 {
-	for (int i = 0; i < BATCH; i++) {
-		ssize_t n = recv(l->frames, buf, FRAME_MAX, MSG_DONTWAIT);
+	uint64_t now = now_ns();
+	const void *frame;
+	size_t len;
 
-		if (n <= 0)
-			break; /* ENETDOWN: the interface was set down; it comes back */
-		if (p->send(l->priv, buf, (size_t)n) < 0 && (errno == EPIPE || errno == ECONNRESET))
+	while (f->in && (frame = impair_pop(f->in, now, &len)))
+		link_to_view(f->l, frame, len);
+	while (f->out && (frame = impair_pop(f->out, now, &len))) {
+		if (!send_out(f, frame, len))
 			return false;
 	}
 	return true;
 }
 
-void link_pump(struct link *l, const struct pump *p)
+static bool from_link(struct flow *f)
 {
-	_cleanup_free_ char *buf = malloc(FRAME_MAX);
-	bool on = buf;
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t n = f->p->recv(f->l->priv, f->buf, FRAME_MAX);
+
+		if (n <= 0)
+			return n < 0 && (errno == EAGAIN || errno == EINTR);
+		if (f->in)
+			impair_push(f->in, f->buf, (size_t)n, now_ns());
+		else
+			link_to_view(f->l, f->buf, (size_t)n);
+	}
+	return true;
+}
+
+static bool from_view(struct flow *f)
+{
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t n = recv(f->l->frames, f->buf, FRAME_MAX, MSG_DONTWAIT);
+
+		if (n <= 0)
+			break; /* ENETDOWN: the interface was set down; it comes back */
+		if (f->out)
+			impair_push(f->out, f->buf, (size_t)n, now_ns());
+		else if (!send_out(f, f->buf, (size_t)n))
+			return false;
+	}
+	return true;
+}
+
+/* How long to wait; NULL: until something comes. */
+static const struct timespec *wait_time(const struct flow *f, struct timespec *ts)
+{
+	uint64_t now = now_ns(), due = f->in ? impair_due(f->in) : UINT64_MAX;
+
+	if (f->out && impair_due(f->out) < due)
+		due = impair_due(f->out);
+	if (due == UINT64_MAX)
+		return NULL;
+	due = due > now ? due - now : 0;
+	*ts = (struct timespec){ (time_t)(due / NSEC_PER_SEC), (long)(due % NSEC_PER_SEC) };
+	return ts;
+}
+
+static void carry(struct flow *f)
+{
+	bool on = true;
 
 	while (on) {
 		struct pollfd fds[] = {
-			{ .fd = l->frames, .events = POLLIN },
-			{ .fd = p->fd, .events = POLLIN },
-			{ .fd = p->watch, .events = POLLIN },
+			{ .fd = f->l->frames, .events = POLLIN },
+			{ .fd = f->p->fd, .events = POLLIN },
+			{ .fd = f->p->watch, .events = POLLIN },
 		};
+		struct timespec ts;
 
-		if (poll(fds, 3, -1) < 0)
+		if (ppoll(fds, 3, wait_time(f, &ts), NULL) < 0)
 			continue;
 		if (fds[0].revents)
-			on = from_view(l, p, buf);
+			on = from_view(f);
 		if (on && fds[1].revents)
-			on = from_link(l, p, buf) && !(fds[1].revents & POLLNVAL);
+			on = from_link(f) && !(fds[1].revents & POLLNVAL);
 		if (fds[2].revents)
 			on = false;
+		on = on && send_due(f);
 	}
+}
+
+void link_pump(struct link *l, const struct pump *p)
+{
+	const struct net_impair *bad = net_spec_impaired(l->spec) ? &l->spec->impair : NULL;
+	struct flow f = { .l = l, .p = p, .buf = malloc(FRAME_MAX) };
+
+	if (bad) {
+		f.in = impair_new(bad, 0);
+		f.out = impair_new(bad, 1);
+	}
+	if (f.buf && (!bad || (f.in && f.out)))
+		carry(&f);
+	impair_free(f.in);
+	impair_free(f.out);
+	free(f.buf);
 }

@@ -148,7 +148,7 @@ static int start_link(const struct net_spec *s, int frames, char **ret_message, 
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct link){ .spec = s, .frames = frames, .control = -1 };
+	*l = (struct link){ .spec = s, .frames = frames, .far = -1, .control = -1 };
 	for (size_t i = 0; i < ARRAY_SIZE(link_table); i++) {
 		if (link_table[i]->kind == s->link)
 			l->ops = link_table[i];

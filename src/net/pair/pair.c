@@ -146,6 +146,9 @@ int wire_join(struct wire *w, const struct net_spec *s)
 	if (setns(w->ns, CLONE_NEWNET) < 0)
 		return -errno;
 	r = iface_join_bridge(peer, BRIDGE);
+	/* a process reads what comes out of it */
+	if (r == 0 && net_spec_impaired(s))
+		r = iface_no_offload(peer);
 	if (setns(own, CLONE_NEWNET) < 0)
 		return -errno;
 	return r;

@@ -132,6 +132,12 @@ static int link_wire_open(struct link *l, char **ret_message)
 
 	if (r == -EINVAL)
 		*ret_message = str_printf("--net pair=%s: a wire's name is made of letters, digits and \"_.-\"", name);
+	if (r == 0 && net_spec_impaired(l->spec)) {
+		*ret_message = str_printf("--net pair=%s: loss=, delay=, reorder= and dup= are of the kernel's stack alone: "
+					  "stack=kernel",
+			name);
+		r = -EINVAL;
+	}
 	if (r < 0) {
 		free(w);
 		return r;
