@@ -161,6 +161,8 @@ uint64_t cache_size(struct filecache *c);
 /* Makes [off, off + len) of the placeholder the file's content. */
 int MUST_CHECK cache_fill(
 	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);
+/* Between the pieces of a long one: 0, or -EINTR when the guest has a signal. */
+int MUST_CHECK cache_fill_on(const struct fs_req *req);
 /* The same for a read of a guest, with read-ahead. */
 int MUST_CHECK cache_fill_read(
 	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define FILL_MAX (256u << 20) /* of what is said to be shorter */
+
 static bool seekable(struct filecache *c)
 {
 	return !(atomic_load(&c->mode) & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM));
@@ -126,13 +128,18 @@ int direct_fill(struct filecache *c, const struct fs_req *req)
 {
 	struct fs *fs = c->ino->fs;
 	struct fs_handle h;
-	uint64_t at = 0;
+	struct fs_attr attr;
+	uint64_t at = 0, max = FILL_MAX;
 	char *buf;
 	int r;
 
 	if (!fs->file || !fs->file->read)
 		return -EINVAL;
-	r = settle(c, req);
+	r = inode_getattr(c->ino, req, false, &attr);
+	if (r == 0 && attr.size > max)
+		max = attr.size;
+	if (r == 0)
+		r = settle(c, req);
 	if (r == 0)
 		r = cache_handle(c, req, false, &h);
 	if (r < 0)
@@ -140,15 +147,18 @@ int direct_fill(struct filecache *c, const struct fs_req *req)
 	buf = files_buf_get(c->files);
 	if (!buf)
 		r = -ENOMEM;
-	while (r == 0 && at < INT64_MAX / 2) {
+	while (r == 0) {
 		ssize_t n = fs->file->read(fs, req, c->ino->nodeid, &h, buf, BUF_SIZE, at);
 
 		if (n <= 0) {
 			r = (int)n;
 			break;
 		}
-		r = take(c, buf, (size_t)n, at);
 		at += (uint64_t)n;
+		/* one that has no end would take all memory */
+		r = at > max ? -EFBIG : take(c, buf, (size_t)n, at - (uint64_t)n);
+		if (r == 0)
+			r = cache_fill_on(req);
 	}
 	files_buf_put(c->files, buf);
 	cache_handle_put(c);

@@ -17,7 +17,8 @@ ssize_t MUST_CHECK direct_write(struct filecache *c, const struct fs_req *req, i
 /* Do guests write to it unseen, or has it data that the server has not? Then writes go by way of
  * the placeholder. */
 bool direct_shared(struct filecache *c);
-/* Puts all that the server has, up to its end wherever that is said to be, into the placeholder. */
+/* Puts all that the server has, up to its end wherever that is said to be, into the placeholder. -EFBIG: there seems to be
+ * none. */
 int MUST_CHECK direct_fill(struct filecache *c, const struct fs_req *req);
 
 #endif

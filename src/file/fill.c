@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define HOLE_MIN (64u << 10)
+#define EXTEND_MAX (1u << 30) /* what a file grows by at once, read by those whom we do not see */
 #define READ_MIN (128u << 10) /* what a reader that goes on asks for at least */
 #define READ_RANDOM (16u << 10)
 #define READ_MAX (4u << 20)
@@ -163,15 +164,20 @@ static int fill_one(struct filecache *c, const struct fs_req *req, uint64_t star
 	return n < 0 ? (int)n : 0;
 }
 
+/* Each answer may be quick, and the last never come. */
+int cache_fill_on(const struct fs_req *req)
+{
+	return req->call && call_interrupted(req->call) ? -EINTR : 0;
+}
+
 /* With the lock: [off, end) is there when 0 is returned; up to `ahead` is asked for with it. */
 static int fill_range(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t end,
 	uint64_t ahead)
 {
-	for (;;) {
+	for (int r = 0;; r = 0) {
 		struct range gap;
 		struct fill *other;
 		uint64_t to;
-		int r;
 
 		if (!c->vf)
 			return -EIO;
@@ -195,7 +201,13 @@ static int fill_range(struct filecache *c, const struct fs_req *req, uint64_t of
 		} else {
 			if (other)
 				gap.end = other->start;
-			r = fill_one(c, req, gap.start, gap.end);
+			if (gap.start > off) {
+				pthread_mutex_unlock(&c->lock);
+				r = cache_fill_on(req);
+				pthread_mutex_lock(&c->lock);
+			}
+			if (r == 0)
+				r = fill_one(c, req, gap.start, gap.end);
 		}
 		if (r < 0)
 			return r;
@@ -335,6 +347,8 @@ int cache_extend(struct filecache *c, const struct fs_req *req, uint64_t size)
 	uint64_t at = cache_size(c);
 	int r = buf ? 0 : -ENOMEM;
 
+	if (r == 0 && size > at && size - at > EXTEND_MAX)
+		r = -EFBIG;
 	while (r == 0 && at < size) {
 		size_t want = size - at < BUF_SIZE ? (size_t)(size - at) : BUF_SIZE;
 		struct fs_handle h;
@@ -354,6 +368,8 @@ int cache_extend(struct filecache *c, const struct fs_req *req, uint64_t size)
 		r = append_piece(c, buf, (size_t)n, at);
 		pthread_mutex_unlock(&c->lock);
 		at += (uint64_t)n;
+		if (r == 0)
+			r = cache_fill_on(req);
 	}
 	files_buf_put(c->files, buf);
 	return r;

@@ -334,6 +334,7 @@ enum verdict sys_lseek(struct call *c)
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	int whence = (int)c->args[2], r;
 	struct fs_attr attr;
+	off_t end;
 
 	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
@@ -351,11 +352,10 @@ enum verdict sys_lseek(struct call *c)
 		if (vfd_cached(&v))
 			return CONTINUE;
 		/* the placeholder of a direct file is empty */
-		if ((int64_t)attr.size + (int64_t)c->args[1] < 0)
+		end = (off_t)(attr.size + c->args[1]);
+		if (end < 0)
 			return call_return(c, -EINVAL);
-		r = lseek(v.fd, (off_t)attr.size + (off_t)c->args[1], SEEK_SET) < 0 ? -errno : 0;
-		return call_return(
-			c, r < 0 ? r : (int64_t)attr.size + (int64_t)c->args[1]);
+		return call_return(c, lseek(v.fd, end, SEEK_SET) < 0 ? -errno : end);
 	case SEEK_DATA:
 	case SEEK_HOLE:
 		return call_return(c, seek_data(&v, (off_t)c->args[1], whence));

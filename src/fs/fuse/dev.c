@@ -344,11 +344,16 @@ static void dev_hang_up(void *arg, pid_t pid, int fd)
 	struct fuse_dev *d = arg;
 	_cleanup_fd_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	_cleanup_fd_ int theirs = -1;
+	struct stat st;
+	bool it = false;
 
 	if (pidfd >= 0)
 		theirs = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	/* a thread beside those may have closed it, and opened something else */
+	if (theirs >= 0)
+		it = fstat(theirs, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == d->ino;
 	/* More than one: a reader of ours that the end has surprised may still take one. */
-	for (int i = 0; theirs >= 0 && i < 4; i++)
+	for (int i = 0; it && i < 4; i++)
 		(void)!send(theirs, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(d->sock);
 	d->sock = -1;
