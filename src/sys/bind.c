@@ -120,8 +120,23 @@ int um_bind_as(struct um *um, const struct path *from, const struct path *where,
 	return r;
 }
 
+/* What the kernel shows to each process as that process's own, and its devices. */
+static bool is_kernels(const char *name)
+{
+	static const char *const tops[] = { "/proc", "/sys", "/dev" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tops); i++) {
+		if (path_below(name, tops[i]))
+			return true;
+	}
+	return false;
+}
+
 int um_bind(struct um *um, const struct path *from, const struct path *where, unsigned long flags,
 	struct mount **ret)
 {
-	return um_bind_as(um, from, where, flags, NULL, ret);
+	const struct mount_as leads = { .rule = RULE_HOST, .leads = from->name, .guests = true };
+	bool is_host = from->kind == PATH_REAL && is_kernels(from->name);
+
+	return um_bind_as(um, from, where, flags, is_host ? &leads : NULL, ret);
 }

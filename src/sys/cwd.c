@@ -13,11 +13,13 @@
 
 #include "engine/inject.h"
 #include "engine/nr.h"
+#include "sys/chroot.h"
 #include "sys/fd.h"
 #include "sys/hop.h"
 #include "sys/ids.h"
 #include "sys/table.h"
 #include "view/elsewhere.h"
+#include "view/root.h"
 
 /* The same by a descriptor. */
 static enum verdict enter_by_fd(struct call *c, int fd)
@@ -148,13 +150,15 @@ enum verdict sys_getcwd(struct call *c)
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	vf = virtual_cwd(c);
-	if (!vf)
+	if (!vf && !atomic_load(&c->um->view.roots))
 		return CONTINUE;
-	if (vf->inode->deleted)
+	if (vf && vf->inode->deleted)
 		return call_return(c, -ENOENT);
 	r = path_of_cwd(c, &c->um->view, c->tid, &name);
 	if (r < 0)
 		return call_return(c, r);
+	if (!root_strip(&c->um->view, c, name))
+		return call_return(c, -ENOENT);
 	len = strlen(name) + 1;
 	if (len > PATH_MAX)
 		return call_return(c, -ENAMETOOLONG);
@@ -185,6 +189,8 @@ enum verdict sys_chroot(struct call *c)
 	struct fs_req req;
 	int r;
 
+	if (!may && chroot_is_virtual(c, CAP_SYS_CHROOT))
+		return chroot_virtual(c);
 	if (!may && !view_has_mounts(&c->um->view))
 		return CONTINUE; /* EPERM, or what is wrong with the path */
 	r = path_resolve_arg(c, &c->um->view, AT_FDCWD, call_addr(c, 0),

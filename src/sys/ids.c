@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "engine/engine.h"
 #include "engine/nr.h"
+#include "view/root.h"
 
 #define MAX_IDENTITIES 65536
 #define STATUS_MAX 65536
@@ -40,6 +42,7 @@ static uint64_t identity_hash(const struct identity *id)
 	h = hash_bytes(h, id->gid, sizeof(id->gid));
 	h = hash_bytes(h, &id->inh, 5 * sizeof(uint64_t));
 	h = hash_bytes(h, &id->securebits, sizeof(id->securebits));
+	h = hash_bytes(h, &id->root, sizeof(id->root));
 	return hash_bytes(h, id->groups, id->ngroups * sizeof(gid_t));
 }
 
@@ -48,7 +51,7 @@ static bool identity_equal(const struct identity *a, const struct identity *b)
 	return memcmp(a->uid, b->uid, sizeof(a->uid)) == 0 &&
 	       memcmp(a->gid, b->gid, sizeof(a->gid)) == 0 && a->inh == b->inh &&
 	       a->prm == b->prm && a->eff == b->eff && a->bnd == b->bnd && a->amb == b->amb &&
-	       a->securebits == b->securebits && a->ngroups == b->ngroups &&
+	       a->securebits == b->securebits && a->root == b->root && a->ngroups == b->ngroups &&
 	       memcmp(a->groups, b->groups, a->ngroups * sizeof(gid_t)) == 0;
 }
 
@@ -160,6 +163,53 @@ int ids_change(struct call *c, int (*fn)(struct identity *id, void *arg), void *
 	}
 	pthread_mutex_unlock(&ids->lock);
 	return r < 0 ? r : 0;
+}
+
+struct new_root {
+	struct ids *ids;
+	unsigned from, to;
+	uint16_t space;
+};
+
+static void move_root(pid_t pid, const struct task_mark *mark, void *arg)
+{
+	const struct new_root *new = arg;
+	const struct identity *old;
+	struct identity id;
+	struct task_mark m;
+	int r;
+
+	if (mark->service || mark->space != new->space || !task_is_ours(pid))
+		return;
+	pthread_mutex_lock(&new->ids->lock);
+	r = lookup(new->ids, pid, &m, &old);
+	if (r == 0 && old->root == new->from) {
+		id = *old;
+		id.root = new->to;
+		r = intern(new->ids, &id);
+		m.identity = r < 0 ? m.identity : (uint32_t)r;
+		r = r < 0 ? r : task_mark_set(pid, &m);
+	}
+	pthread_mutex_unlock(&new->ids->lock);
+	if (r < 0)
+		log_info("process %d keeps its root: %s", pid, strerror(-r));
+}
+
+int ids_move_root(struct call *c, unsigned root)
+{
+	struct new_root new = { .ids = c->um->ids, .to = root };
+	const struct identity *id;
+	struct task_mark m;
+	int r = ids_of(new.ids, c->tid, &id);
+
+	if (r == 0)
+		r = task_mark_get(c->tid, &m);
+	if (r < 0)
+		return r;
+	new.from = id->root;
+	new.space = m.space;
+	task_mark_each(move_root, &new);
+	return 0;
 }
 
 bool ids_capable(struct call *c, int cap)
@@ -324,6 +374,13 @@ static void cred_hook(struct call *c, struct fs_req *req)
 	req->rgid = id->gid[ID_REAL];
 }
 
+static unsigned root_hook(struct call *c)
+{
+	const struct identity *id;
+
+	return c->um->ids && ids_of(c->um->ids, c->tid, &id) == 0 ? id->root : 0;
+}
+
 static bool group_hook(struct call *c, gid_t gid, bool *ret)
 {
 	const struct identity *id;
@@ -339,4 +396,5 @@ static bool group_hook(struct call *c, gid_t gid, bool *ret)
 void ids_install(UNUSED struct ids *ids)
 {
 	path_set_cred_hook(cred_hook, group_hook);
+	root_set_hook(root_hook);
 }

@@ -26,6 +26,7 @@ struct identity {
 	gid_t gid[ID_KINDS];
 	uint64_t inh, prm, eff, bnd, amb;
 	unsigned securebits; /* SECBIT_KEEP_CAPS is keepcaps */
+	unsigned root;	     /* view/root.h */
 	uint32_t ngroups;
 	const gid_t *groups;
 };
@@ -39,6 +40,9 @@ int MUST_CHECK ids_of(struct ids *ids, pid_t pid, const struct identity **ret);
 /* Changes that of the caller: fn edits a copy (groups: may be pointed elsewhere) and returns 0, or
  * -errno for no change. What it returned; -EAGAIN, -ENOMEM. */
 int MUST_CHECK ids_change(struct call *c, int (*fn)(struct identity *id, void *arg), void *arg);
+
+/* All processes that have the caller's root, in its mount namespace of the view, get this one (view/root.h). */
+int MUST_CHECK ids_move_root(struct call *c, unsigned root);
 
 /* Has the caller this capability? Without --root: false. */
 bool ids_capable(struct call *c, int cap);

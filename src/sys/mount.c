@@ -20,6 +20,7 @@
 #include "sys/netns.h"
 #include "sys/table.h"
 #include "view/elsewhere.h"
+#include "view/root.h"
 #include "view/space.h"
 
 #define MOUNT_DATA_MAX 4096
@@ -364,6 +365,18 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 	return true;
 }
 
+/* By a guest with a root of its own: what its word leads to, as the view names it. What leads nowhere stays a word. */
+static int name_from_root(struct call *c, const char *word, const char **ret, char **ret_owned)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+
+	if (!atomic_load(&c->um->view.roots) ||
+		path_resolve(c, &c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_REALIZE, &p) < 0 || !p.name)
+		return 0;
+	*ret = *ret_owned = take_ptr(&p.name);
+	return 0;
+}
+
 /* A file system of the kernel's own kind. */
 static enum verdict mount_served(struct call *c, const char *source, const char *target,
 	const char *type, const char *data, unsigned long flags)
@@ -371,10 +384,14 @@ static enum verdict mount_served(struct call *c, const char *source, const char 
 	_cleanup_free_ char *message = NULL, *cwd = NULL;
 	struct mount_request rq = { .source = source, .target = target, .type = type,
 		.options = data, .flags = flags & MOUNT_FLAGS };
+	_cleanup_free_ char *from = NULL;
 	int r = path_of_cwd(c, &c->um->view, c->tid, &cwd);
 
+	if (r == 0)
+		r = name_from_root(c, source, &rq.source, &from);
 	if (r < 0)
 		return call_return(c, r);
+	(void)root_strip(&c->um->view, c, cwd); /* the target is looked for from there, and may not be found */
 	rq.cwd = cwd;
 	r = um_mount(c->um, c, &rq, &message);
 	if (r < 0)
@@ -394,6 +411,36 @@ bool mount_type_is_kernels(const char *type)
 			return true;
 	}
 	return false;
+}
+
+/* Where the host has what a virtual root mounts of the kernel's own; NULL: it may not. */
+static const char *place_of_type(const char *type)
+{
+	static const struct {
+		const char *type, *place;
+	} types[] = { { "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "devpts", "/dev/pts" },
+		{ "mqueue", "/dev/mqueue" }, { "cgroup2", "/sys/fs/cgroup" }, { "hugetlbfs", "/dev/hugepages" },
+		{ "debugfs", "/sys/kernel/debug" }, { "tracefs", "/sys/kernel/tracing" },
+		{ "securityfs", "/sys/kernel/security" }, { "binfmt_misc", "/proc/sys/fs/binfmt_misc" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		if (strcmp(type, types[i].type) == 0)
+			return types[i].place;
+	}
+	return NULL;
+}
+
+/* mount -t proc by the view's root shows there what the host has. */
+static int mount_kernels(struct call *c, const char *place, const char *target, unsigned long flags)
+{
+	_cleanup_path_ struct path from = PATH_INIT;
+
+	from.kind = PATH_REAL;
+	from.dirfd = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	from.name = from.dirfd < 0 ? NULL : strdup(place);
+	if (!from.name)
+		return from.dirfd < 0 ? -ENODEV : -ENOMEM;
+	return do_bind(c, &from, target, flags);
 }
 
 bool mount_type_is_memory(const char *type)
@@ -445,6 +492,9 @@ enum verdict sys_mount(struct call *c)
 	if (!mount_type_is_fuse(type)) {
 		bool served = type[0] && (!mount_type_is_kernels(type) || mount_type_is_ours(type));
 
+		if (!served && place_of_type(type) && ids_capable(c, CAP_SYS_ADMIN) &&
+			!ids_kernel_capable(c, CAP_SYS_ADMIN))
+			return call_return(c, mount_kernels(c, place_of_type(type), target, flags));
 		if (served && ids_capable(c, CAP_SYS_ADMIN))
 			return mount_served(c, source, target, type, data, flags);
 		r = target_is_virtual(c, target);

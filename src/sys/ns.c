@@ -18,6 +18,7 @@
 #include "engine/guestfd.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
+#include "sys/chroot.h"
 #include "sys/ids.h"
 #include "sys/mountsrv.h"
 #include "sys/netcalls.h"
@@ -139,6 +140,8 @@ enum verdict sys_setns(struct call *c)
 
 enum verdict sys_pivot_root(struct call *c)
 {
+	if (chroot_is_virtual(c, CAP_SYS_ADMIN))
+		return pivot_virtual(c);
 	atomic_store(&c->um->view.exotic, true);
 	return CONTINUE;
 }

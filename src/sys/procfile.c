@@ -24,6 +24,7 @@
 #include "sys/runmount.h"
 #include "sys/shadow.h"
 #include "view/elsewhere.h"
+#include "view/root.h"
 
 #define FDINFO_MAX (1u << 20)
 
@@ -320,6 +321,8 @@ static int link_target(struct call *c, const struct special *s, char **ret)
 		return *ret ? 1 : -ENOMEM;
 	}
 	*ret = elsewhere_path(v, c->tid, mnt, ino);
+	if (*ret)
+		(void)root_strip(v, c, *ret); /* what is not below its root has its whole name */
 	if (!*ret)
 		return -ENOMEM;
 	if (ino->deleted) {

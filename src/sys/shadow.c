@@ -77,8 +77,11 @@ bool shadow_wanted(struct call *c, const char *path)
 		return false;
 	if (path_resolve(c, &c->um->view, AT_FDCWD, path, PATH_FOLLOW | PATH_LOOK, &p) < 0)
 		return false;
-	if (p.kind != PATH_VIRTUAL)
+	if (p.kind == PATH_NATIVE)
 		return true;
-	return p.mnt->fs->host_fd && fstat(inode_host_fd(p.inode), &st) == 0 && st.st_ino == host.st_ino &&
-	       st.st_dev == host.st_dev;
+	if (p.kind == PATH_VIRTUAL && (!p.mnt->fs->host_fd || fstat(inode_host_fd(p.inode), &st) < 0))
+		return false;
+	if (p.kind == PATH_REAL && fstatat(p.dirfd, p.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return st.st_ino == host.st_ino && st.st_dev == host.st_dev;
 }

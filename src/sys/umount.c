@@ -273,8 +273,8 @@ static int take_down(struct um *um, struct call *c, struct mount *m, int flags)
 {
 	int r;
 
-	if (m->rule || m->target_len == 1) { /* it holds as long as the view does */
-		r = m->rule ? -EPERM : -EBUSY;
+	if ((m->rule && !m->guests) || m->target_len == 1) { /* it holds as long as the view does */
+		r = m->rule && !m->guests ? -EPERM : -EBUSY;
 		mount_put(m);
 		return r;
 	}
@@ -350,12 +350,22 @@ static struct mount *mount_by_words(struct call *c, const char *word)
 	size_t n = strlen(word);
 	_cleanup_free_ char *trimmed = NULL;
 
-	if (word[0] != '/')
+	if (word[0] != '/' || atomic_load(&c->um->view.roots))
 		return NULL;
 	while (n > 1 && word[n - 1] == '/')
 		n--;
 	trimmed = strndup(word, n);
 	return trimmed ? view_mount_at(&c->um->view, space_of(&c->um->view, c->tid), trimmed) : NULL;
+}
+
+/* One of which the way leads on to the host's tree, or that is named from a root of the guest's own. */
+static struct mount *mount_by_place(struct call *c, const char *word)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+
+	if (path_resolve(c, &c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_REALIZE | PATH_MOUNTPOINT, &p) < 0 || !p.name)
+		return NULL;
+	return view_mount_at(&c->um->view, space_of(&c->um->view, c->tid), p.name);
 }
 
 /* What is no mount of the view. Its root, who has no right over the host's mounts, sees them as a
@@ -389,11 +399,9 @@ enum verdict sys_umount2(struct call *c)
 		if (p.name && mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
 			    p.kind == PATH_VIRTUAL ? p.mnt : NULL))
 			return call_return(c, 0);
-		if (p.kind != PATH_VIRTUAL)
-			return umount_real(c);
-		if (!path_is_mount_root(&p))
-			return call_return(c, -EINVAL);
-		m = mount_get(p.mnt);
+		m = p.kind == PATH_VIRTUAL && path_is_mount_root(&p) ? mount_get(p.mnt) : mount_by_place(c, word);
+		if (!m)
+			return p.kind != PATH_VIRTUAL ? umount_real(c) : call_return(c, -EINVAL);
 		path_release(&p);
 		p = (struct path)PATH_INIT;
 	} else if (mountsrv_is_late(um->mountsrv, m->target, mount_server_of(c), m)) {

@@ -16,6 +16,7 @@
 #include "view/mountinfo.h"
 #include "view/opened.h"
 #include "view/path.h"
+#include "view/root.h"
 #include "view/space.h"
 #include "view/watch.h"
 
@@ -47,6 +48,7 @@ void view_release(struct view *v)
 {
 	struct mount *m;
 
+	roots_free(v);
 	while ((m = view_last_mount(v))) {
 		if (view_detach(v, m, MNT_DETACH) < 0) {
 			mount_put(m);

@@ -11,6 +11,7 @@
 
 #include "view/elsewhere.h"
 #include "view/opened.h"
+#include "view/root.h"
 #include "view/walk.h"
 
 void path_release(struct path *p)
@@ -68,6 +69,7 @@ static void walk_init(
 	w->req = req;
 	place_init(&w->at);
 	w->root = NULL;
+	w->rooted = false;
 	w->root_fd = -1;
 	w->ns = 0;
 	w->start_link[0] = '\0';
@@ -276,7 +278,11 @@ static int resolve(struct walk *w, int dirfd, const char *word)
 			return err;
 	}
 	if (scoped) {
-		w->root = malloc(sizeof(*w->root));
+		if (w->root)
+			place_release(w->root);
+		else
+			w->root = malloc(sizeof(*w->root));
+		w->rooted = false;
 		if (!w->root)
 			return -ENOMEM;
 		err = place_copy(w->root, &w->at);
@@ -299,7 +305,11 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	}
 	walk_init(&w, c, v, NULL, flags);
 	r = walk_elsewhere_begin(&w);
-	r = walk_result(&w, r < 0 ? WALK_NATIVE : resolve(&w, dirfd, word), ret);
+	if (r < 0)
+		r = WALK_NATIVE;
+	else
+		r = root_begin(&w);
+	r = walk_result(&w, r ? r : resolve(&w, dirfd, word), ret);
 	walk_release(&w);
 	part_end(c, PART_RESOLVE, began);
 	return r;

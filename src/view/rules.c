@@ -18,6 +18,7 @@ int rule_set(struct mount *m, const struct mount_as *as, const struct path *wher
 	struct stat st;
 
 	m->rule = as->rule;
+	m->guests = as->guests;
 	m->locked_ro = as->locked_ro || as->rule == RULE_RO || as->rule == RULE_EMPTY;
 	if (m->rule == RULE_NONE)
 		return 0;

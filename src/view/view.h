@@ -65,6 +65,7 @@ struct mount {
 	char *leads;	      /* RULE_RW on the host's tree, RULE_HOST: to this place of the host */
 	char *in_name;	      /* and its name there (or in the folder of m->covers) */
 	bool locked_ro;	      /* no remount makes it writable */
+	bool guests;	      /* a rule that can be unmounted */
 	_Atomic pid_t server; /* the service task that serves it, 0 when not known */
 	struct cds_list_head node; /* view->mounts, newest last */
 };
@@ -90,6 +91,7 @@ struct view {
 	unsigned noutside;
 	struct watches *watches; /* inotify on served files; NULL: none */
 	struct spaces *spaces; /* view/space.h */
+	struct roots *_Atomic roots; /* view/root.h; NULL: nobody has one of its own */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
 	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
 	atomic_bool exotic;
@@ -106,7 +108,8 @@ void view_release(struct view *v);
 
 static inline bool view_has_mounts(const struct view *v)
 {
-	return atomic_load_explicit(&v->nmounts, memory_order_acquire) != 0;
+	return atomic_load_explicit(&v->nmounts, memory_order_acquire) != 0 ||
+	       atomic_load_explicit(&v->roots, memory_order_acquire);
 }
 
 struct mount *mount_get(struct mount *m);
@@ -153,6 +156,7 @@ struct mount_as {
 	enum mount_rule rule;
 	const char *leads; /* RULE_HOST */
 	bool locked_ro;
+	bool guests; /* a guest asked for it, and may end it; else a rule holds as long as the view */
 };
 int MUST_CHECK view_mount_as(struct view *v, struct fs *fs, struct inode *root,
 	const struct path *where, const char *source, const char *type, const char *options,

@@ -40,7 +40,7 @@ static int leave_to_host(struct walk *w, struct mount *m)
 	place_set_real(&w->at, m->leads, strlen(m->leads), -1);
 	walk_no_last(w, false);
 	w->touched = true;
-	if (!w->rest_buf && !(w->flags & PATH_REALIZE) && w->root_fd < 0 && w->c && w->rest == w->word + n &&
+	if (!w->rest_buf && !w->root && !(w->flags & PATH_REALIZE) && w->root_fd < 0 && w->c && w->rest == w->word + n &&
 		memcmp(w->word, m->target, n) == 0 && strcmp(m->target, m->leads) == 0)
 		w->touched = false;
 	mount_put(m);
@@ -131,6 +131,7 @@ int walk_to_root(struct walk *w)
 	if (w->flags & PATH_BENEATH)
 		return -EXDEV;
 	if (w->root) {
+		w->touched |= w->rooted;
 		place_release(&w->at);
 		return place_copy(&w->at, w->root);
 	}

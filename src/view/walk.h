@@ -46,7 +46,8 @@ struct walk {
 	const struct fs_req *req; /* NULL until needed: walk_req() */
 	struct fs_req reqbuf;
 	struct place at;
-	struct place *root;   /* PATH_BENEATH, PATH_IN_ROOT: where ".." and "/" end */
+	struct place *root;   /* where ".." and "/" end: PATH_BENEATH, PATH_IN_ROOT; or the task's (view/root.h) */
+	bool rooted;	      /* it is the task's */
 	int root_fd;	      /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
 	ino_t ns;	      /* its mount namespace, then; or view/space.h's */
 	char start_link[40];  /* where `at` came from, while it is the start and only a name */

@@ -95,7 +95,7 @@ int walk_follow_magic(struct walk *w, size_t len)
 
 	if (w->flags & (PATH_NO_MAGIC | PATH_NO_SYMLINKS) || ++w->links > WALK_MAX_LINKS)
 		return walk_real_error(w, -ELOOP);
-	if (w->root)
+	if (w->root && !w->rooted)
 		return walk_real_error(w, -EXDEV);
 	memcpy(path, w->full, len);
 	path[len] = '\0';

@@ -16,6 +16,7 @@
 
 #include "engine/nr.h"
 #include "view/opened.h"
+#include "view/root.h"
 #include "view/walk.h"
 
 enum run_stop { RUN_END, RUN_DOTDOT, RUN_SELF, RUN_TOO_LONG };
@@ -396,6 +397,16 @@ static int end_real(struct walk *w, const struct run *r, int dirfd)
 	return WALK_END_REAL;
 }
 
+/* What a link of /proc says, where the guest has a root of its own; NULL: it has no path. */
+static char *rooted_link(struct walk *w)
+{
+	const char *last = strrchr(w->full, '/');
+
+	if (strcmp(last, "/root") == 0)
+		return strdup("/");
+	return read_link(AT_FDCWD, w->full, w->body, sizeof(w->body)) > 0 && w->body[0] == '/' ? strdup(w->body) : NULL;
+}
+
 /* A link of /proc that is not followed, and leads to something on a mount? Then its body is not
  * what the kernel would give. */
 static int end_magic(struct walk *w, const struct run *r)
@@ -408,6 +419,8 @@ static int end_magic(struct walk *w, const struct run *r)
 	w->alive = false;
 	if (walk_is_magic_file(w->full) && !place_is_placeholder(w->v, w->full, &mnt, &ino))
 		w->link = view_opened_name(w->v, w->full);
+	if (!ino && !w->link && w->rooted && walk_is_magic_file(w->full))
+		w->link = rooted_link(w);
 	if (!ino && !w->link)
 		return w->touched ? WALK_MORE : WALK_NATIVE;
 	if (ino) {
@@ -415,6 +428,8 @@ static int end_magic(struct walk *w, const struct run *r)
 		w->link = path ? str_printf("%s%s", path, atomic_load(&ino->deleted) ? " (deleted)" : "") :
 				 NULL;
 	}
+	if (w->link)
+		(void)root_strip(w->v, w->c, w->link); /* what is not below it has its whole name */
 	dirfd = w->link ? run_open(w, r, r->last, O_DIRECTORY) : -ENOMEM;
 	return dirfd < 0 ? dirfd : end_real(w, r, dirfd);
 }
@@ -544,8 +559,10 @@ int walk_real_dotdot(struct walk *w)
 	char *name = w->at.name, self[FD_PATH_MAX];
 	size_t len = strlen(name);
 
-	if (w->root && !w->root->mnt && strcmp(w->root->name, name) == 0)
+	if (w->root && !w->root->mnt && strcmp(w->root->name, name) == 0) {
+		w->touched |= w->rooted;
 		return w->flags & PATH_BENEATH ? -EXDEV : WALK_MORE;
+	}
 	if (w->at.fd >= 0) {
 		_cleanup_fd_ int fd = openat(w->at.fd, "..", O_PATH | O_CLOEXEC | O_DIRECTORY);
 		ssize_t n;

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# chroot(2) and pivot_root(2) of a virtual root, on the host's tree, in --cow and on mounts; /proc, /sys and /dev mounted there.
+# timeout: 300
+# sanitize: asan tsan
+. "$TOP/tests/e2e/lib.sh"
+need busybox chroot mount pivot_root
+export XDG_STATE_HOME=$HERE/state
+
+mkdir -p m r/bin r/proc r/dev r/mnt r/old r/sub
+cp "$(command -v busybox)" r/bin/busybox
+for name in sh ls cat pwd mount umount readlink head id chroot mkdir touch stat wc; do ln -s /bin/busybox "r/bin/$name"; done
+printf '#!/bin/sh\necho "a script $0 $*"\n' >r/bin/script
+chmod 755 r/bin/script
+ln -s /sub r/link
+ln -s ../../.. r/sub/up
+echo inside >r/file
+cat >inside.sh <<'S'
+pwd; ls /; cat /file; cd bin; pwd; ls ../..; cat ../../../../file; cd ..; cd ..; pwd; cd /link; pwd; cat up/file; cat /link/up/up/file 2>/dev/null || echo none
+script one; echo made >/sub/made; cat /sub/made; test ! -e /etc; test ! -e /../etc; cd /bin; chroot /bin /busybox ls -d /busybox /bin 2>/dev/null || true
+readlink /proc/self/root; readlink /proc/self/exe; head -n 1 /proc/self/status; echo x >/dev/null; ls -d /dev/null
+mount -t tmpfs none /mnt; echo a >/mnt/a; ls /mnt; umount /mnt; ls /mnt; (cd /; mount -t tmpfs none mnt; ls /mnt; umount mnt)
+mkdir /sub/dir; cd /sub/dir; stat -c %n .; cd ../..; pwd; umount /proc; ls /proc | wc -l; id -u
+S
+cp inside.sh r/
+cat >around.sh <<'S'
+cd "$1"; mount -t proc proc r/proc; mount --rbind /dev r/dev
+chroot r /bin/sh -e /inside.sh
+test -e r/sub/made; rm -r r/sub/made r/sub/dir; umount r/dev; ls r/dev r/proc | wc -l
+chroot r /bin/nothing 2>/dev/null || echo "no such program"
+chroot r/file /bin/sh 2>/dev/null || echo "no folder"
+setpriv --bounding-set -sys_chroot --inh-caps -sys_chroot chroot r /bin/sh 2>/dev/null || echo "not permitted"
+mount --bind r r; cd r; pivot_root . old; cd /; pwd; ls -d bin file old; ls -d /old/etc; umount /old; ls old; cd bin; pwd
+S
+wanted="/
+bin
+dev
+file
+inside.sh
+link
+mnt
+old
+proc
+sub
+inside
+/bin
+bin
+dev
+file
+inside.sh
+link
+mnt
+old
+proc
+sub
+inside
+/
+/link
+inside
+none
+a script /bin/script one
+made
+/busybox
+/
+/bin/busybox
+Name:	head
+/dev/null
+a
+.
+/
+0
+0
+3
+no such program
+no folder
+not permitted
+/
+bin
+file
+old
+/old/etc
+/bin"
+gives "on the host's tree" 0 um --root -- sh -e around.sh "$HERE"
+is "on the host's tree" "$OUT" "$wanted"
+gives "in a copy on write" 0 um --root --cow -- sh -e around.sh "$HERE"
+is "in a copy on write" "$(printf '%s\n' "$OUT" | grep -v ^umview:)" "$wanted"
+gives "on a tmpfs" 0 um --root --tmpfs m -- sh -ec "cp -a r m; sh -e around.sh '$HERE/m'"
+is "on a tmpfs" "$OUT" "$wanted"
+if command -v fuse2fs >/dev/null; then
+	ext4_image fs.img 16M
+	mkdir img
+	gives "on an image" 0 um --root -m fs.img:img -- sh -ec "cp -a r img; sh -e around.sh '$HERE/img'"
+	is "on an image" "$OUT" "$wanted"
+	clean_fs fs.img
+fi
+gives "an ordinary user may not" 125 um -- chroot r /bin/sh
+nothing_left
