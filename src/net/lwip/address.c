@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses of sockets: as the guest has them and as lwIP does, and who has which port. */
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 
 #include <lwip/priv/tcp_priv.h>
@@ -111,11 +112,12 @@ static bool overlap(const ip_addr_t *a, const ip_addr_t *b)
 struct claim {
 	const struct endpoint *ep;
 	uint16_t port;
+	struct endpoint *found;
 };
 
 static bool conflicts(struct endpoint *other, void *arg)
 {
-	const struct claim *c = arg;
+	struct claim *c = arg;
 	const struct endpoint *ep = c->ep;
 
 	if (other == ep || other->ops != ep->ops || other->local_port != c->port || !overlap(&other->local, &ep->local))
@@ -126,7 +128,21 @@ static bool conflicts(struct endpoint *other, void *arg)
 		return false;
 	if (ep->opt.reuseport && other->opt.reuseport)
 		return false;
-	return !(ep->opt.reuseaddr && other->opt.reuseaddr && other->state != EP_LISTENING);
+	if (ep->opt.reuseaddr && other->opt.reuseaddr && other->state != EP_LISTENING)
+		return false;
+	c->found = other;
+	return true;
+}
+
+/* Closed already, which has not been looked at yet. */
+static bool is_over(struct endpoint *ep)
+{
+	struct pollfd p = { .fd = ep->source.fd };
+
+	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLHUP) || ep->hung_up)
+		return false;
+	ep->ops->ready(ep, EPOLLHUP | EPOLLRDHUP | (p.revents & POLLERR ? EPOLLERR : 0));
+	return true;
 }
 
 /* Connections that no socket has any more keep their port for a while (TIME_WAIT). */
@@ -147,9 +163,13 @@ static bool left_behind(const struct endpoint *ep, uint16_t port)
 
 static bool port_free(const struct endpoint *ep, uint16_t port)
 {
-	struct claim c = { ep, port };
+	struct claim c = { .ep = ep, .port = port };
 
-	return !endpoints_each(ep->st, conflicts, &c) && !left_behind(ep, port);
+	while (endpoints_each(ep->st, conflicts, &c)) {
+		if (!is_over(c.found))
+			return false;
+	}
+	return !left_behind(ep, port);
 }
 
 /* Of the range for nobody's in particular, from a place that is not guessed. */

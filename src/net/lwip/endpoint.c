@@ -8,16 +8,18 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include "net/fdmsg.h"
 #include "net/lwip/ioctl.h"
 
 /* Of the guest's end of a stream; the kernel doubles it. It is writable (unix_writable()) with a quarter of that
- * waiting and less. The longest piece that the kernel queues, of which the kept byte (tcp.c) may be the last, is
- * less than that quarter; JUNK_BYTES, with which a socket that is not connected is not writable, are more. */
-#define STREAM_SNDBUF 106496
-#define JUNK_BYTES 60000
+ * waiting and less. The longest piece that the kernel queues (64 KiB by sendfile(2)), of which the kept byte (tcp.c)
+ * may be the last, is less than that quarter; JUNK_BYTES, with which a socket that is not connected is not
+ * writable, are more. */
+#define STREAM_SNDBUF 212992
+#define JUNK_BYTES 120000
 #define DGRAM_SNDBUF 32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
 
 static struct endpoint **bucket(struct stack *st, uint64_t ino)
@@ -56,11 +58,13 @@ static void source_ready(struct source *s, uint32_t events)
 /* The pair, with its buffers. */
 static int make_pair(int type, int ret[2])
 {
-	int bytes = type == SOCK_STREAM ? STREAM_SNDBUF : DGRAM_SNDBUF;
+	int bytes = type == SOCK_STREAM ? STREAM_SNDBUF : DGRAM_SNDBUF, on = 1;
 
 	if (socketpair(AF_UNIX, (type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0, ret) < 0)
 		return -errno;
 	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	/* urgent data is data */
+	(void)setsockopt(ret[0], SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	return fcntl(ret[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
@@ -152,10 +156,34 @@ static const struct endpoint_ops *find_ops(int domain, int type, int *protocol, 
 	}
 }
 
+/* Pages of a file, which are counted as what is written is, and not copied. The last byte, which stays, is a piece of
+ * its own. */
+static int fill(struct stack *st, int guest)
+{
+	off_t at = 0;
+
+	while (at < JUNK_BYTES) {
+		ssize_t n = sendfile(guest, st->junk, &at, (size_t)(JUNK_BYTES - at));
+
+		if (n <= 0)
+			return n < 0 ? -errno : -ENOBUFS;
+	}
+	return send(guest, "", 1, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int endpoint_junk(int *ret)
+{
+	_cleanup_fd_ int fd = memfd_create("junk", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, JUNK_BYTES) < 0)
+		return -errno;
+	*ret = take_fd(&fd);
+	return 0;
+}
+
 int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest)
 {
 	const struct endpoint_ops *ops;
-	_cleanup_free_ char *junk = NULL;
 	_cleanup_fd_ int guest = -1;
 	struct endpoint *ep;
 	int r;
@@ -169,15 +197,12 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	if (r < 0)
 		return r;
 	ep->ops = ops;
-	if (type & SOCK_NONBLOCK && fcntl(guest, F_SETFL, O_NONBLOCK) < 0)
-		r = -errno;
 	if (ops == &tcp_endpoint) {
-		junk = calloc(1, JUNK_BYTES);
-		/* the last one, which stays, is a piece of its own */
-		if (!junk || send(guest, junk, JUNK_BYTES, MSG_DONTWAIT) != JUNK_BYTES || send(guest, junk, 1, MSG_DONTWAIT) != 1)
-			r = -ENOBUFS;
+		r = fill(st, guest);
 		ep->junk = JUNK_BYTES + 1;
 	}
+	if (r == 0 && type & SOCK_NONBLOCK && fcntl(guest, F_SETFL, O_NONBLOCK) < 0)
+		r = -errno;
 	if (r == 0)
 		r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP | (ops == &tcp_endpoint ? EPOLLET : 0));
 	if (r < 0) {

@@ -51,6 +51,8 @@ int stack_init(struct stack *st)
 	st->loop.last = &st->loop.first;
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;
+	if (endpoint_junk(&st->junk) < 0)
+		return -ENOMEM;
 	srand((unsigned)now_ns() ^ (unsigned)getpid());
 	lwip_init();
 	the_stack = st;

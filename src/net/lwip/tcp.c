@@ -164,6 +164,7 @@ static bool send_some(struct endpoint *ep, bool *ret_empty)
 {
 	uint8_t *buf = ep->st->scratch;
 	size_t have = waiting(ep), n;
+	ssize_t got;
 
 	*ret_empty = have <= 1;
 	if (have <= 1)
@@ -175,9 +176,12 @@ static bool send_some(struct endpoint *ep, bool *ret_empty)
 		n = UINT16_MAX;
 	if (n == 0 || tcp_sndqueuelen(ep->tcp) + QUEUE_ROOM > TCP_SND_QUEUELEN)
 		return false;
-	/* the kept byte and all but the last of these, which is kept from now on */
-	if (recv(ep->source.fd, buf, n, MSG_DONTWAIT) != (ssize_t)n ||
-		recv(ep->source.fd, buf + n, 1, MSG_DONTWAIT | MSG_PEEK) != 1)
+	/* the kept byte and all but the last of these, which is kept from now on; fewer, where urgent data begins */
+	got = recv(ep->source.fd, buf, n, MSG_DONTWAIT);
+	if (got <= 0)
+		return false;
+	n = (size_t)got;
+	if (recv(ep->source.fd, buf + n, 1, MSG_DONTWAIT | MSG_PEEK) != 1)
 		return false;
 	if (tcp_write(ep->tcp, buf + 1, (u16_t)n, TCP_WRITE_FLAG_COPY | (have - 1 > n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
 		return keep_pending(ep, buf + 1, n) && false;
