@@ -74,6 +74,52 @@ socket.create_connection(('10.9.0.1', 7), 2)"
 	wait $first || fail "the first view on the wire ended badly"
 done
 
+# the tools that are used elsewhere, unmodified
+gives "ip(8)" 0 um --net "pair=w$$,ip=10.9.0.1/24,mac=52:54:00:01:02:03,mtu=1400,stack=lwip" -- sh -ec '
+	ip -br link; ip -br -4 addr show eth0; ip route
+	ip addr add 10.9.0.2/24 dev eth0 2>&1 || ip addr del 10.9.0.1/24 dev eth0; ip addr add 10.5.0.1/16 dev eth0
+	ip route add default via 10.5.0.254; ip route; ip route get 1.2.3.4; ip route del default
+	ip route add 7.0.0.0/8 via 9.9.9.9 2>&1 || ip link set eth0 down; ip -br link show eth0; ip link set eth0 mtu 1300 up
+	ip -6 addr add fd00::5/64 dev eth0; hostname -I; cat /proc/net/route | cut -f1-3 | sed "s/ *$//"'
+is "ip(8)" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" 'lo UNKNOWN 00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP>
+eth0 UP 52:54:00:01:02:03 <BROADCAST,MULTICAST,UP,LOWER_UP>
+eth0 UP 10.9.0.1/24
+10.9.0.0/24 dev eth0 proto kernel scope link src 10.9.0.1
+Error: this stack has one IPv4 address an interface.
+10.5.0.0/16 dev eth0 proto kernel scope link src 10.5.0.1
+default via 10.5.0.254 dev eth0
+1.2.3.4 via 10.5.0.254 dev eth0 src 10.5.0.1
+Error: Nexthop has invalid gateway.
+eth0 DOWN 52:54:00:01:02:03 <BROADCAST,MULTICAST>
+10.5.0.1 fd00::5
+Iface	Destination	Gateway
+eth0	0000050A	00000000'
+gives "ip monitor" 0 um --net "pair=w$$,stack=lwip" -- "$PYTHON" -c '
+import select, socket, subprocess
+print(socket.if_nameindex())
+m = subprocess.Popen(["ip", "-o", "monitor", "address"], stdout=subprocess.PIPE, text=True)
+# (it does not say when it listens)
+while m.poll() is None:
+    subprocess.run(["ip", "addr", "add", "fd00::6/64", "dev", "eth0"], check=True)
+    subprocess.run(["ip", "addr", "del", "fd00::6/64", "dev", "eth0"], check=True)
+    if select.select([m.stdout], [], [], 0.1)[0]:
+        print(" ".join(m.stdout.readline().split()[1:4]))
+        break
+m.kill()'
+is "ip monitor" "$OUT" "[(1, 'lo'), (2, 'eth0')]
+eth0 inet6 fd00::6/64"
+gives "ss(8), ping" 0 um --net "pair=w$$,ip=10.9.0.1/24,stack=lwip" -- "$PYTHON" -c '
+import socket, subprocess
+s = socket.create_server(("10.9.0.1", 80))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.1", 53))
+print(subprocess.run("ss -Htunl; busybox ping -c 1 -W 5 10.9.0.1 | grep received; busybox ping -c 1 -W 5 ::1 | grep received",
+                     shell=True, stdout=subprocess.PIPE, text=True).stdout)'
+is "ss(8), ping" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" "udp UNCONN 0 0 127.0.0.1:53 0.0.0.0:*
+tcp LISTEN 0 128 10.9.0.1:80 0.0.0.0:*
+1 packets transmitted, 1 packets received, 0% packet loss
+1 packets transmitted, 1 packets received, 0% packet loss"
+
 # where namespaces are refused it is chosen without being asked for, and says so
 if unshare -Ur true 2>/dev/null; then
 	gives "no namespaces" 0 unshare -Ur sh -ec '

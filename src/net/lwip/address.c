@@ -14,7 +14,7 @@
 void address_any(const struct endpoint *ep, ip_addr_t *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	if (ep->domain == AF_INET)
+	if (ep->domain != AF_INET6)
 		IP_SET_TYPE_VAL(*ret, IPADDR_TYPE_V4);
 	else
 		IP_SET_TYPE_VAL(*ret, ep->opt.v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY);

@@ -13,6 +13,7 @@
 
 #include "net/fdmsg.h"
 #include "net/lwip/ioctl.h"
+#include "net/lwip/netlink.h"
 
 /* Of the guest's end of a stream; the kernel doubles it. It is writable (unix_writable()) with a quarter of that
  * waiting and less. The longest piece that the kernel queues (64 KiB by sendfile(2)), of which the kept byte (tcp.c)
@@ -188,9 +189,14 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	struct endpoint *ep;
 	int r;
 
-	if (domain != AF_INET && domain != AF_INET6)
+	if (domain == AF_NETLINK) {
+		ops = protocol == NETLINK_ROUTE || protocol == NETLINK_SOCK_DIAG ? &netlink_endpoint : NULL;
+		r = -EPROTONOSUPPORT;
+	} else if (domain == AF_INET || domain == AF_INET6) {
+		ops = find_ops(domain, type & 0xf, &protocol, &r);
+	} else {
 		return -EAFNOSUPPORT;
-	ops = find_ops(domain, type & 0xf, &protocol, &r);
+	}
 	if (!ops)
 		return r;
 	r = endpoint_new(st, domain, type & 0xf, protocol, &ep, &guest);

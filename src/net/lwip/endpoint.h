@@ -21,6 +21,8 @@ struct endpoint_ops {
 	/* Changed: the options of ep->opt; NULL: nothing to do. */
 	void (*options)(struct endpoint *ep);
 	int (*getopt)(struct endpoint *ep, int level, int option, void *ret, size_t *len);
+	/* Levels that no other socket has. */
+	int (*setopt)(struct endpoint *ep, int level, int option, const void *value, size_t len);
 	int (*getname)(struct endpoint *ep, bool peer, struct sockaddr_storage *ret);
 	/* The pair's events. */
 	void (*ready)(struct endpoint *ep, uint32_t events);
@@ -77,6 +79,9 @@ struct endpoint {
 	uint32_t record; /* what one waiting connection takes in a listener's buffer */
 	uint16_t filter_port; /* raw and ping: the echo's identifier */
 	uint32_t icmp_filter;
+	/* netlink */
+	uint32_t nl_port, nl_groups;
+	bool nl_cap_ack, nl_ext_ack, nl_privileged;
 };
 
 /* A new one and the guest's end of its pair, which is the caller's. */

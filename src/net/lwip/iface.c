@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "net/daemon/link.h"
+#include "net/lwip/netlink.h"
 
 #define BATCH 64
 #define OUT_MAX 512  /* frames kept for a link that is slow; further ones are lost */
@@ -169,6 +170,7 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 			netif_set_link_up(&i->netif);
 		else
 			netif_set_link_down(&i->netif);
+		rtnl_notify_link(i);
 		return;
 	}
 	if (!i->admin_up || len > UINT16_MAX || !is_for_us(i, frame, len)) {

@@ -305,7 +305,7 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 			memcpy(&ep->icmp_filter, value, sizeof(ep->icmp_filter));
 		return 0;
 	}
-	return -ENOPROTOOPT;
+	return ep->ops->setopt ? ep->ops->setopt(ep, level, option, value, len) : -ENOPROTOOPT;
 }
 
 int option_set(struct endpoint *ep, int level, int option, const void *value, size_t len, UNUSED bool privileged)

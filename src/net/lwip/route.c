@@ -172,9 +172,19 @@ const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const i
 	return r && !ip_addr_isany(&r->gateway) ? &r->gateway : dst;
 }
 
+/* What is behind the prefix is zero. */
+static void mask(ip_addr_t *a, unsigned bits)
+{
+	uint8_t *b = (uint8_t *)(uintptr_t)addr_bytes(a);
+
+	for (unsigned i = bits; i < (IP_IS_V4(a) ? 32u : 128u); i++)
+		b[i / 8] = (uint8_t)(b[i / 8] & ~(0x80 >> i % 8));
+}
+
 int route_add_connected(struct iface *i, const struct net_addr *a)
 {
 	struct route r = { .family = a->family, .prefix = (uint8_t)a->prefix, .iface = i };
+	int err;
 
 	if (a->family == AF_INET) {
 		ip_addr_set_ip4_u32_val(r.dst, a->v4.s_addr);
@@ -185,7 +195,9 @@ int route_add_connected(struct iface *i, const struct net_addr *a)
 		memcpy(ip_2_ip6(&r.dst)->addr, &a->v6, 16);
 	}
 	r.source = r.dst;
-	return route_add(i->stack, &r);
+	mask(&r.dst, r.prefix);
+	err = route_add(i->stack, &r);
+	return err == -EEXIST ? 0 : err; /* another address of the same network */
 }
 
 /* ---- what liblwip asks ---- */
