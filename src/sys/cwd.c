@@ -139,6 +139,26 @@ static struct vfile *virtual_cwd(struct call *c)
 	return files_find(c->um->files, &st);
 }
 
+/* Is it a folder of the host's that was renamed or removed in the view? */
+static bool moved_cwd(struct call *c)
+{
+	_cleanup_free_ char *name = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd", c->tid);
+	name = path_moved_name(&c->um->view, path);
+	return name;
+}
+
+/* A moved one's name that ends so is one that is gone. */
+static bool path_is_deleted(const char *name)
+{
+	static const char mark[] = " (deleted)";
+	size_t n = strlen(name);
+
+	return n >= sizeof(mark) && strcmp(name + n - sizeof(mark) + 1, mark) == 0;
+}
+
 enum verdict sys_getcwd(struct call *c)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
@@ -150,14 +170,14 @@ enum verdict sys_getcwd(struct call *c)
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	vf = virtual_cwd(c);
-	if (!vf && !atomic_load(&c->um->view.roots))
+	if (!vf && !atomic_load(&c->um->view.roots) && !moved_cwd(c))
 		return CONTINUE;
 	if (vf && vf->inode->deleted)
 		return call_return(c, -ENOENT);
 	r = path_of_cwd(c, &c->um->view, c->tid, &name);
 	if (r < 0)
 		return call_return(c, r);
-	if (!root_strip(&c->um->view, c, name))
+	if ((!vf && path_is_deleted(name)) || !root_strip(&c->um->view, c, name))
 		return call_return(c, -ENOENT);
 	len = strlen(name) + 1;
 	if (len > PATH_MAX)

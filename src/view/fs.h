@@ -296,6 +296,9 @@ struct fs {
 	/* Not NULL: a mount of it lies on a folder which it shows where nothing was changed. Is what this path
 	 * (from its root) leads to that folder's own, all the way? Then the kernel may be left to it. */
 	bool (*unchanged)(struct fs *fs, const char *path);
+	/* Then too: where is the folder now that was, and on the host is, at this path? 0: there; 1: *ret, malloc'ed;
+	 * -ENOENT: it was removed. */
+	int (*whereabouts)(struct fs *fs, const char *path, char **ret);
 	/* Where it is made of several folders of the host: that number i, as a descriptor, the topmost first; -1: no
 	 * more. NULL: the root alone. */
 	int (*host_folder)(struct fs *fs, unsigned i);

@@ -182,6 +182,22 @@ static bool set_start_link(struct walk *w, int dirfd)
 	return dirfd == AT_FDCWD || dirfd >= 0;
 }
 
+/* The start is a name that the host has: is it what the guest stands in, or holds? */
+static int start_moved(struct walk *w)
+{
+	struct inode *ino;
+	struct mount *mnt;
+	int r = place_moved(w->v, walk_req(w), w->at.name, &mnt, &ino);
+
+	if (r > 0) {
+		place_set_virtual(&w->at, mnt, ino);
+		return 0;
+	}
+	/* removed: it is there, and nothing is in it */
+	return r < 0 && strcmp(w->word, ".") == 0 && (w->flags & (PATH_LOOK | PATH_LOOK_FILE)) == PATH_LOOK ?
+		WALK_NATIVE : r;
+}
+
 /* Where a relative path begins: 0, or WALK_NATIVE when the kernel knows best. */
 static int walk_start(struct walk *w, int dirfd)
 {
@@ -209,6 +225,9 @@ static int walk_start(struct walk *w, int dirfd)
 		strcpy(name, w->at.name);
 		return walk_by_name(w, name);
 	}
+	err = w->at.mnt || w->at.fd >= 0 ? 0 : start_moved(w);
+	if (err)
+		return err;
 	if (w->at.mnt)
 		w->touched = true;
 	if (w->at.mnt || w->at.fd >= 0)
@@ -344,6 +363,32 @@ int path_resolve_abs(struct view *v, const struct fs_req *req, const char *word,
 	return r;
 }
 
+/* The name in the view of a folder that was renamed there, or the host's with a mark; NULL: it is the host's. */
+static char *moved_name(struct view *v, const char *real)
+{
+	_cleanup_inode_ struct inode *ino = NULL;
+	_cleanup_mount_ struct mount *mnt = NULL;
+	struct fs_req req;
+	int r;
+
+	fs_req_init(&req, NULL);
+	r = place_moved(v, &req, real, &mnt, &ino);
+	if (r == 0)
+		return NULL;
+	return r < 0 ? str_printf("%s (deleted)", real) : path_of_inode(v, mnt, ino);
+}
+
+char *path_moved_name(struct view *v, const char *link)
+{
+	char real[PATH_MAX];
+	struct stat st;
+
+	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed) || stat(link, &st) < 0 ||
+		!S_ISDIR(st.st_mode) || read_link(AT_FDCWD, link, real, sizeof(real)) < 0)
+		return NULL;
+	return moved_name(v, real);
+}
+
 /* The path that a link of /proc/TID leads to, as the view has it. */
 static int path_of_link(struct call *c, struct view *v, const char *link, char **ret)
 {
@@ -363,6 +408,8 @@ static int path_of_link(struct call *c, struct view *v, const char *link, char *
 		if (n < 0)
 			return (int)n;
 		path = view_opened_name(v, link);
+		if (!path)
+			path = path_moved_name(v, link);
 		if (!path)
 			path = strdup(real);
 	}

@@ -85,6 +85,9 @@ int MUST_CHECK path_resolve_arg(struct call *c, struct view *v, int dirfd, gaddr
 int MUST_CHECK path_resolve_abs(
 	struct view *v, const struct fs_req *req, const char *word, unsigned flags, struct path *ret);
 
+/* A link of /proc that leads to a folder which was renamed or removed in the view since, and is where it was on the host: its
+ * name in the view, or with " (deleted)", malloc'ed. NULL: the host's name is right. */
+char *path_moved_name(struct view *v, const char *link);
 /* The canonical path in the view of a task's working directory, root or descriptor, malloc'ed
  * (with " (deleted)" as the kernel has it): -ENOENT, -EBADF, -ESRCH. */
 int MUST_CHECK path_of_cwd(struct call *c, struct view *v, pid_t tid, char **ret);

@@ -109,3 +109,52 @@ int place_of_link(struct view *v, const char *link, struct place *ret)
 	ret->fd = fd;
 	return 0;
 }
+
+/* Who is where needs no right to search the way there. */
+static int inode_at(struct mount *m, const struct fs_req *req, const char *path, struct inode **ret)
+{
+	_cleanup_inode_ struct inode *at = inode_get(m->root);
+	char name[NAME_MAX + 1];
+
+	while (*path) {
+		const char *end = strchrnul(path, '/');
+		struct inode *next;
+		int r;
+
+		if ((size_t)(end - path) > NAME_MAX)
+			return -ENAMETOOLONG;
+		memcpy(name, path, (size_t)(end - path));
+		name[end - path] = '\0';
+		r = inode_lookup(at, req, name, &next);
+		if (r < 0)
+			return r;
+		inode_put(at);
+		at = next;
+		path = end + (*end == '/');
+	}
+	*ret = take_ptr(&at);
+	return 0;
+}
+
+int place_moved(struct view *v, const struct fs_req *req, const char *name, struct mount **ret_mnt,
+	struct inode **ret)
+{
+	_cleanup_mount_ struct mount *m = NULL;
+	_cleanup_free_ char *path = NULL;
+	bool free_way;
+	int r;
+
+	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed))
+		return 0;
+	m = view_seen_through(v, name, &free_way);
+	if (!m || !m->fs->whereabouts)
+		return 0;
+	r = m->fs->whereabouts(m->fs, name + (m->target_len > 1 ? m->target_len : 0), &path);
+	if (r <= 0)
+		return r;
+	r = inode_at(m, req, path, ret);
+	if (r < 0)
+		return -ENOENT;
+	*ret_mnt = take_ptr(&m);
+	return 1;
+}

@@ -31,6 +31,13 @@ int MUST_CHECK place_of_link(struct view *v, const char *link, struct place *ret
 bool place_is_placeholder(
 	struct view *v, const char *link, struct mount **ret_mnt, struct inode **ret);
 
+/*
+ * A directory of the host's by its name, which a guest may have entered while nothing there was changed. 0: it is what its
+ * name says; 1: it is elsewhere in the view, both referenced; -ENOENT: in the view it was removed.
+ */
+int MUST_CHECK place_moved(struct view *v, const struct fs_req *req, const char *name,
+	struct mount **ret_mnt, struct inode **ret);
+
 /* How a step of a walk ended; errors are negative. */
 enum walk_step {
 	WALK_MORE,

@@ -87,8 +87,30 @@ bool walk_seen_through_file(struct walk *w, const char *link)
 	return true;
 }
 
+/* A folder of the host's that is elsewhere in the view: 1, with `at` there; 0: it is none. */
+static int to_moved(struct walk *w, const char *link)
+{
+	struct inode *ino;
+	struct mount *mnt;
+	char real[PATH_MAX];
+	struct stat st;
+	int r;
+
+	if (!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed) || w->root_fd >= 0 ||
+		stat(link, &st) < 0 || !S_ISDIR(st.st_mode) ||
+		read_link(AT_FDCWD, link, real, sizeof(real)) < 0)
+		return 0;
+	r = place_moved(w->v, walk_req(w), real, &mnt, &ino);
+	if (r > 0) {
+		place_set_virtual(&w->at, mnt, ino);
+		w->touched = true;
+	}
+	return r;
+}
+
 int walk_follow_magic(struct walk *w, size_t len)
 {
+	int r;
 	struct inode *ino;
 	struct mount *mnt;
 	char path[PATH_MAX];
@@ -112,6 +134,9 @@ int walk_follow_magic(struct walk *w, size_t len)
 		w->touched = true;
 		return WALK_MORE;
 	}
+	r = to_moved(w, path);
+	if (r)
+		return r < 0 ? r : WALK_MORE;
 	if (!(w->flags & PATH_LOOK) && walk_seen_through_file(w, path))
 		return WALK_MORE;
 	if (view_has_rules(w->v)) {

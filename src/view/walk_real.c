@@ -421,6 +421,8 @@ static int end_magic(struct walk *w, const struct run *r)
 		w->link = view_opened_name(w->v, w->full);
 	if (!ino && !w->link && w->rooted && walk_is_magic_file(w->full))
 		w->link = rooted_link(w);
+	if (!ino && !w->link && walk_is_magic_file(w->full))
+		w->link = path_moved_name(w->v, w->full);
 	if (!ino && !w->link)
 		return w->touched ? WALK_MORE : WALK_NATIVE;
 	if (ino) {

@@ -351,6 +351,8 @@ static int remove_name(
 			r = ovl_changed_note(o, dir, name, true);
 		if (r == 0)
 			r = take_away(o, dir, name, &f);
+		if (r == 0 && isdir)
+			ovl_moved_note(o, f.lower_path, NULL);
 		if (r == 0)
 			lost(o, &f, dir, name);
 		ovl_found_release(&f);

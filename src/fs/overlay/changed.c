@@ -39,6 +39,11 @@ static uint64_t key_of(uint64_t h)
 	return ((h ^ h >> 29) * 0xbf58476d1ce4e5b9ull | 2) & ~WHOLE;
 }
 
+uint64_t ovl_path_key(const char *path, size_t len)
+{
+	return key_of(hash_more(HASH_BEGIN, path, len));
+}
+
 static uint64_t *slot_of(const struct changed *c, uint64_t key)
 {
 	size_t i = (size_t)(key >> 20) & c->mask;

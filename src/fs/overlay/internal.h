@@ -63,6 +63,7 @@ struct ovl_node {
 };
 
 struct changed; /* changed.c */
+struct moved;   /* moved.c */
 struct links;   /* layer/links.h */
 struct numbers; /* number.c */
 
@@ -85,6 +86,7 @@ struct ovl {
 	char *host_root;
 	int (*stand_in)(const char *path, char **ret, size_t *ret_len);
 	struct changed *changed; /* NULL: nobody asks */
+	struct moved *moved; /* moved.c; NULL with changed */
 	pthread_mutex_t records; /* base and links; a leaf */
 	int record_dir; /* of the layer; -1: no layer is kept */
 	int base;	/* open for base_append(); -1: nothing is recorded */
@@ -238,6 +240,15 @@ void ovl_changed_free(struct ovl *o);
 int MUST_CHECK ovl_changed_note(
 	struct ovl *o, struct ovl_node *dir, const char *name, bool whole);
 bool ovl_unchanged(struct fs *fs, const char *path);
+/* The key of a path without a slash at its beginning, by which the above knows it. Never 0. */
+uint64_t ovl_path_key(const char *path, size_t len);
+
+/* ---- moved.c: where folders of the lowest layer are ---- */
+int MUST_CHECK ovl_moved_new(struct ovl *o);
+void ovl_moved_free(struct ovl *o);
+/* What was a folder at lower_path is this node, wherever that is; NULL: it was removed. */
+void ovl_moved_note(struct ovl *o, const char *lower_path, struct ovl_node *n);
+int ovl_whereabouts(struct fs *fs, const char *path, char **ret);
 
 /* ---- change.c, rename.c, dir.c: operations of view/fs.h ---- */
 int ovl_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,

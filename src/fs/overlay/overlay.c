@@ -57,6 +57,7 @@ static void ovl_free(struct fs *fs)
 	free(o->layers);
 	free(o->host_root);
 	ovl_changed_free(o);
+	ovl_moved_free(o);
 	pthread_mutex_destroy(&o->records);
 	if (o->work >= 0)
 		close(o->work);
@@ -280,6 +281,9 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 		r = dress_root(o);
 	if (r == 0 && l->seen_through) {
 		r = ovl_changed_new(o);
+		if (r == 0)
+			r = ovl_moved_new(o);
+		o->fs.whereabouts = ovl_whereabouts;
 		o->fs.unchanged = ovl_unchanged;
 	}
 	ovl_found_release(root);

@@ -164,6 +164,8 @@ static void placed(struct ovl *o, struct ovl_node *n, const struct side *at)
 	ovl_place_set(o, n, at->dir, at->name);
 	if (n->shown.ino != n->ino)
 		ovl_impure_set(at->dir);
+	if (n->type == S_IFDIR)
+		ovl_moved_note(o, n->lower_path, n);
 }
 
 static int exchange(struct ovl *o, struct side *from, struct side *to)
@@ -194,8 +196,11 @@ static int replace(struct ovl *o, struct side *from, struct side *to)
 	if (r == 0)
 		r = move(o, from, to);
 	if (r == 0) {
-		if (to->node && to->node != from->node)
+		if (to->node && to->node != from->node) {
 			ovl_place_set(o, to->node, NULL, NULL);
+			if (to->node->type == S_IFDIR)
+				ovl_moved_note(o, to->node->lower_path, NULL);
+		}
 		placed(o, from->node, to);
 	}
 	return r;
