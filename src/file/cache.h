@@ -131,6 +131,8 @@ int MUST_CHECK cache_wait(struct filecache *c, const struct fs_req *req);
 int MUST_CHECK cache_set_busy(struct filecache *c, const struct fs_req *req);
 void cache_clear_busy(struct filecache *c);
 int MUST_CHECK cache_resize(struct filecache *c, uint64_t size); /* the placeholder */
+/* Before it grows: what a mapping has written behind its end, in the last page, is no part of the file. */
+int MUST_CHECK cache_zero_tail(struct filecache *c);
 /* A descriptor to change the placeholder through; put it back at once. */
 int MUST_CHECK cache_writer(struct filecache *c);
 void cache_writer_put(struct filecache *c, int fd);

@@ -2,6 +2,8 @@
 /* What a cache holds against what the server says: size, times, what is stale. */
 #include "file/cache.h"
 
+#include <fcntl.h>
+
 uint64_t cache_size(struct filecache *c)
 {
 	uint64_t size;
@@ -62,10 +64,29 @@ void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 	pthread_mutex_unlock(&c->lock);
 }
 
+int cache_zero_tail(struct filecache *c)
+{
+	uint64_t end = (c->size + PAGE_HASH - 1) & ~(uint64_t)(PAGE_HASH - 1);
+	int fd, r = 0;
+
+	if (c->size == end || (ranges_empty(&c->mapped) && !c->low))
+		return 0;
+	fd = cache_writer(c);
+	if (fd < 0)
+		return fd;
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)c->size, (off_t)(end - c->size)) < 0)
+		r = -errno;
+	cache_writer_put(c, fd);
+	return r;
+}
+
 int cache_resize(struct filecache *c, uint64_t size)
 {
-	int fd = cache_writer(c), r = 0;
+	int r = size > c->size ? cache_zero_tail(c) : 0, fd;
 
+	if (r < 0)
+		return r;
+	fd = cache_writer(c);
 	if (fd < 0)
 		return fd;
 	if (ranges_reserve(&c->filled, 2) < 0 || ranges_reserve(&c->dirty, 2) < 0)

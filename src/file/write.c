@@ -90,6 +90,8 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 		len = (size_t)(limit - (uint64_t)w.pos);
 	if (n == 0 && (ranges_reserve(&c->filled, 2) < 0 || ranges_reserve(&c->dirty, 1) < 0))
 		n = -ENOMEM;
+	if (n == 0 && (uint64_t)w.pos > c->size)
+		n = cache_zero_tail(c);
 	if (n == 0)
 		n = write_through(fd, &w, buf, len, off, rwf);
 	if (n > 0) {

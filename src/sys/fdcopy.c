@@ -262,9 +262,19 @@ static enum verdict native(struct call *c, struct end *in, size_t len)
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
+static int flags_of(const struct end *e)
+{
+	return e->v.vf ? e->v.fl : fcntl(e->fd, F_GETFL);
+}
+
+static bool is_opath(const struct end *e)
+{
+	return flags_of(e) & O_PATH;
+}
+
 static bool can(const struct end *e, int not)
 {
-	int fl = e->v.vf ? e->v.fl : fcntl(e->fd, F_GETFL);
+	int fl = flags_of(e);
 
 	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not;
 }
@@ -354,6 +364,8 @@ static int range_check(struct end *in, struct end *out)
 {
 	struct stat a, b;
 
+	if (is_opath(in) || is_opath(out))
+		return -EBADF;
 	if (fstat(in->fd, &a) < 0 || fstat(out->fd, &b) < 0)
 		return -errno;
 	if (S_ISDIR(a.st_mode) || S_ISDIR(b.st_mode))
@@ -506,7 +518,7 @@ enum verdict sys_copy_file_range(struct call *c)
 		end_get(&out, c, call_fd(c, 2), c->args[3]) < 0)
 		return CONTINUE;
 	if (!is_reg(&in) && !is_reg(&out))
-		return CONTINUE;
+		return is_opath(&in) || is_opath(&out) ? call_return(c, -EBADF) : CONTINUE;
 	n = range_check(&in, &out);
 	if (n == 0)
 		n = range_fit(&in, &out, c, &len);

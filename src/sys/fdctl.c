@@ -232,9 +232,10 @@ enum verdict sys_fcntl(struct call *c)
 		return fcntl_dup(&v, c, 0);
 	case F_DUPFD_CLOEXEC:
 		return fcntl_dup(&v, c, O_CLOEXEC);
-	case F_ADD_SEALS:
+	case F_ADD_SEALS: /* no file on a mount has them */
+		return call_return(c, vfd_can_write(&v) ? -EINVAL : -EPERM);
 	case F_GET_SEALS:
-		return call_return(c, -EINVAL); /* no file on a mount has them */
+		return call_return(c, -EINVAL);
 	case F_SETLEASE:
 		/* our own opens of the placeholder would break it */
 		return (int)c->args[2] == F_UNLCK ? CONTINUE : call_return(c, -EAGAIN);
@@ -351,7 +352,9 @@ enum verdict sys_ioctl(struct call *c)
 		return carry_ioctl(c);
 	if (v.vf->kind == VFILE_DEVICE)
 		return v.vf->ops->ioctl ? v.vf->ops->ioctl(v.vf, c, v.fd) : CONTINUE;
-	if (v.vf->kind == VFILE_SPECIAL || is_common(cmd) || (v.fl & O_PATH))
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	if (v.vf->kind == VFILE_SPECIAL || is_common(cmd))
 		return CONTINUE;
 	switch (cmd) {
 	case FICLONE:

@@ -116,6 +116,8 @@ static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
 {
 	int r;
 
+	if (v->fl & O_PATH)
+		return call_return(c, -EBADF);
 	if (v->vf->kind == VFILE_DEVICE)
 		return v->vf->ops->read ? v->vf->ops->read(v->vf, c, v->fd) : CONTINUE;
 	if (v->vf->kind != VFILE_REG || !vfd_can_read(v))
@@ -175,6 +177,8 @@ static enum verdict do_write(struct vfd *v, struct call *c, struct io *io)
 {
 	int r;
 
+	if (v->fl & O_PATH)
+		return call_return(c, -EBADF);
 	if (v->vf->kind == VFILE_DEVICE)
 		return v->vf->ops->write ? v->vf->ops->write(v->vf, c, v->fd) : CONTINUE;
 	if (v->vf->kind != VFILE_REG)
@@ -338,9 +342,11 @@ enum verdict sys_lseek(struct call *c)
 
 	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
-	if (v.vf->kind == VFILE_DIR && !(v.fl & O_PATH) && !guestfd_lends(c))
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	if (v.vf->kind == VFILE_DIR && !guestfd_lends(c))
 		return seek_unlent_dir(&v, c);
-	if (v.vf->kind != VFILE_REG || (v.fl & O_PATH))
+	if (v.vf->kind != VFILE_REG)
 		return CONTINUE;
 	if (atomic_load(&v.vf->cache->mode) & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM))
 		return call_return(c, -ESPIPE);

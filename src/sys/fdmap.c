@@ -20,6 +20,8 @@ enum verdict sys_mmap(struct call *c)
 
 	if (!vfd_get(&v, c, call_fd(c, 4)))
 		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
 	if (v.vf->kind != VFILE_REG || !vfd_can_read(&v) || len == 0 || off % 4096)
 		return CONTINUE;
 	if ((c->args[2] & PROT_EXEC) &&
@@ -145,7 +147,11 @@ enum verdict sys_readahead(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 
-	if (!vfd_get(&v, c, call_fd(c, 0)) || !vfd_can_read(&v) || v.vf->kind != VFILE_REG)
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	if (!vfd_can_read(&v) || v.vf->kind != VFILE_REG)
 		return CONTINUE;
 	if (vfd_cached(&v))
 		(void)!cache_fill(v.vf->cache, &v.req, c->args[1], c->args[2]); /* only a hint */
@@ -157,8 +163,11 @@ enum verdict sys_fadvise64(struct call *c)
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	uint64_t len = c->args[2] ? c->args[2] : UINT64_MAX;
 
-	if (!vfd_get(&v, c, call_fd(c, 0)) || !vfd_cached(&v) || (int64_t)c->args[1] < 0 ||
-		(int64_t)c->args[2] < 0)
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	if (!vfd_cached(&v) || (int64_t)c->args[1] < 0 || (int64_t)c->args[2] < 0)
 		return CONTINUE;
 	switch ((int)c->args[3]) {
 	case POSIX_FADV_WILLNEED:

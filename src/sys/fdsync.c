@@ -29,8 +29,10 @@ static enum verdict do_fsync(struct call *c, bool datasync)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 
-	if (!vfd_get(&v, c, call_fd(c, 0)) || (v.fl & O_PATH))
+	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
 	switch (v.vf->kind) {
 	case VFILE_REG:
 		return call_return(c, file_sync_inode(v.vf->inode, &v.req, datasync));
@@ -57,7 +59,11 @@ enum verdict sys_sync_file_range(struct call *c)
 
 	if ((int64_t)c->args[1] < 0 || (int64_t)c->args[2] < 0 ||
 		(int64_t)(c->args[1] + c->args[2]) < 0 || (c->args[3] & ~7ull) ||
-		!vfd_get(&v, c, call_fd(c, 0)) || !vfd_cached(&v) || (v.fl & O_PATH))
+		!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	if (!vfd_cached(&v))
 		return CONTINUE;
 	return call_return(c, cache_writeback(v.vf->cache, &v.req));
 }
@@ -76,8 +82,10 @@ enum verdict sys_syncfs(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 
-	if (!vfd_get(&v, c, call_fd(c, 0)) || (v.fl & O_PATH) || !v.vf->inode)
+	if (!vfd_get(&v, c, call_fd(c, 0)) || !v.vf->inode)
 		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
 	return call_return(c, files_sync(c->um->files, v.vf->inode->fs, &v.req));
 }
 
@@ -102,10 +110,12 @@ enum verdict sys_ftruncate(struct call *c)
 
 	if ((int64_t)c->args[1] < 0 || !vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
 	if (v.vf->kind != VFILE_REG)
 		return CONTINUE;
 	if (!vfd_can_write(&v))
-		return call_return(c, v.fl & O_PATH ? -EBADF : -EINVAL);
+		return call_return(c, -EINVAL);
 	r = check_limit(c, v.vf->inode, &v.req, c->args[1]);
 	if (r == 0)
 		r = file_truncate(v.vf->inode, &v.req, c->args[1]);

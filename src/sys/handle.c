@@ -16,6 +16,9 @@
 #ifndef AT_HANDLE_MNT_ID_UNIQUE
 #define AT_HANDLE_MNT_ID_UNIQUE 0x001
 #endif
+#ifndef AT_HANDLE_CONNECTABLE
+#define AT_HANDLE_CONNECTABLE 0x002
+#endif
 #ifndef MAX_HANDLE_SZ
 #define MAX_HANDLE_SZ 128
 #endif
@@ -57,12 +60,14 @@ enum verdict sys_name_to_handle_at(struct call *c)
 	struct handle h = { 0 };
 	uint32_t room;
 
+	if (flags & ~(HANDLE_FLAGS | AT_HANDLE_CONNECTABLE))
+		return CONTINUE; /* EINVAL, whatever the path is */
 	if (!at_resolve(&a, c, call_fd(c, 0), 1, pflags))
 		return a.verdict;
 	/* a real file's handle would not be opened by the guest either, nor one that leads on */
 	if (a.p.kind == PATH_REAL)
 		return call_return(c, -EOPNOTSUPP);
-	if (flags & ~HANDLE_FLAGS)
+	if (flags & AT_HANDLE_CONNECTABLE)
 		return call_return(c, -EINVAL);
 	r = guest_read(c, call_addr(c, 2), &room, sizeof(room));
 	if (r < 0)

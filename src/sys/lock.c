@@ -110,8 +110,11 @@ enum verdict sys_flock(struct call *c)
 	default:
 		return CONTINUE;
 	}
-	if (!vfd_get(&v, c, call_fd(c, 0)) || v.vf->kind != VFILE_REG || (v.fl & O_PATH) ||
-		!locks_served(v.vf->cache, true))
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	if (v.vf->kind != VFILE_REG || !locks_served(v.vf->cache, true))
 		return CONTINUE;
 	lock.pid = call_tgid(c);
 	r = locks_open_file(v.vf->cache, &v.req, v.fd, v.fl, &lock, !(op & LOCK_NB));

@@ -232,6 +232,8 @@ static enum verdict do_unlink(struct call *c, int dirfd, int arg)
 	if (a.p.kind == PATH_REAL) {
 		if (a.self)
 			return call_return(c, -EISDIR);
+		if (a.p.link) /* of /proc: its task may write to the folder, and that cannot remove */
+			return call_return(c, -EPERM);
 		real_enter(&a);
 		return real_leave(&a, unlinkat(a.dirfd, a.name, 0));
 	}
