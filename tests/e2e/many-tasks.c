@@ -204,20 +204,24 @@ static long of_user(void)
 
 static void explode(_Atomic int *left, _Atomic int *bad)
 {
+	int child = 0;
+
 	while (atomic_fetch_sub(left, 1) > 0) {
 		pid_t pid = fork();
 		struct stat st;
 
-		if (pid == 0)
-			continue;
+		child |= pid == 0;
 		if (stat(file, &st) < 0)
 			atomic_fetch_add(bad, 1);
 		if (pid < 0) { /* as many as may be */
+			atomic_store(bad + 1, 1);
 			atomic_fetch_add(left, 1);
 			break;
 		}
 	}
 	(void)reap();
+	if (child)
+		_exit(0);
 }
 
 static void bomb(int count)
@@ -241,7 +245,7 @@ static void bomb(int count)
 	printf("%d forked", count);
 	fflush(stdout);
 	must(waitpid(first, NULL, 0) == first, "waitpid");
-	printf(", %d failed\n", left[1]);
+	printf(", %d failed, %s\n", left[1], left[2] ? "bounded" : "not bounded");
 }
 
 int main(int argc, char **argv)
