@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sends frames that are garbage: garbage.py INTERFACE COUNT [SEED]. Some are noise, some nearly right ones of ARP, IP,
-IPv6, TCP, DHCP and DNS with bytes changed, cut or repeated."""
+IPv6, TCP, DHCP and DNS with bytes changed, cut or repeated. INTERFACE wire:NAME: to the views with stack=lwip on that
+wire; netlink: requests to the network that this process is in."""
+import os
 import random
 import socket
 import struct
@@ -54,12 +56,52 @@ def mangle(r, frame):
     return bytes(frame)
 
 
+REQUESTS = [struct.pack("=IHHII", 32, kind, flags, 1, 0) + struct.pack("=BxHiII", 0, 1, 2, 1, 1) for kind in range(16, 33)
+            for flags in (1, 0x301, 0x605)] + \
+    [struct.pack("=IHHII", 40, 20, 0x605, 1, 0) + struct.pack("=BBBBi", 2, 24, 0, 0, 2) +
+     struct.pack("=HH4s", 8, 2, b"\x0a\x06\x02\x09") + struct.pack("=HH4s", 8, 1, b"\x0a\x06\x02\x09"),
+     struct.pack("=IHHII", 44, 24, 0x605, 1, 0) + struct.pack("=BBBBBBBBI", 2, 8, 0, 0, 254, 3, 0, 1, 0) +
+     struct.pack("=HH4s", 8, 1, b"\x07\0\0\0") + struct.pack("=HHI", 8, 4, 2)]
+
+
+def wire(name):
+    """A connection with each view on it."""
+    prefix = f"@umview-wire-{os.getuid()}-{name}-"
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
+        names = {line.split()[7] for line in f if len(line.split()) > 7 and line.split()[7].startswith(prefix)}
+    for address in names:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect("\0" + address[1:])
+        yield s
+
+
+def netlink(r, count):
+    for _ in range(count // 100):
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, r.choice((0, 4))) as s:
+            for _ in range(100):
+                # (of what is mangled the header is let be: the length decides what is looked at)
+                one = mangle(r, r.choice(REQUESTS)) if r.random() < 0.8 else r.randbytes(r.randrange(1, 200))
+                try:
+                    s.sendto(one, (0, 0))
+                    while s.recv(65536, socket.MSG_DONTWAIT):
+                        pass
+                except OSError:
+                    pass
+
+
 def main():
     r = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 7)
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
-        s.bind((sys.argv[1], 0))
-        for _ in range(int(sys.argv[2])):
-            frame = r.randbytes(r.randrange(14, 1500)) if r.random() < 0.2 else mangle(r, r.choice(SEEDS))
+    if sys.argv[1] == "netlink":
+        netlink(r, int(sys.argv[2]))
+        return
+    if sys.argv[1].startswith("wire:"):
+        to = list(wire(sys.argv[1][5:]))
+    else:
+        to = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW)]
+        to[0].bind((sys.argv[1], 0))
+    for _ in range(int(sys.argv[2])):
+        frame = r.randbytes(r.randrange(14, 1500)) if r.random() < 0.2 else mangle(r, r.choice(SEEDS))
+        for s in to:
             try:
                 s.send(frame)
             except OSError:

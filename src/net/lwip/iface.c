@@ -70,6 +70,7 @@ void loop_deliver(struct stack *st)
 		lo->tx.packets++;
 		lo->rx.bytes += q->p->tot_len;
 		lo->tx.bytes += q->p->tot_len;
+		tcp_before_input(q->p->payload, q->p->len);
 		if (!lo->admin_up || ip_input(q->p, q->netif) != ERR_OK)
 			pbuf_free(q->p);
 		free(q);
@@ -177,6 +178,7 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 		i->rx.dropped++;
 		return;
 	}
+	tcp_before_input(frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR);
 	p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
 	if (!p || pbuf_take(p, frame, (u16_t)len) != ERR_OK || i->netif.input(p, &i->netif) != ERR_OK) {
 		i->rx.dropped++;

@@ -104,6 +104,12 @@ void loop_deliver(struct stack *st);
 /* Is it an address of this host? */
 bool addr_is_local(struct stack *st, const ip_addr_t *a);
 
+/* ---- tcp.c ---- */
+
+/* Looks at an IP packet that lwIP is going to be given. A new connection may have the ports of one that is over: lwIP
+ * refuses it for two minutes (TIME_WAIT), where the kernel does not. */
+void tcp_before_input(const uint8_t *packet, size_t len);
+
 /* ---- route.c ---- */
 
 struct route {

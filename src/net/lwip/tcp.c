@@ -25,7 +25,7 @@
 #include "net/lwip/endpoint.h"
 
 #define QUEUE_ROOM 24 /* segments that lwIP's queue has room for before more is written */
-#define TIME_WAIT_MAX 4096
+#define TIME_WAIT_MAX 1024
 #define DELIVER_IOV 64
 
 static int error_of(err_t e)
@@ -47,6 +47,39 @@ static void forget_pcb(struct tcp_pcb *pcb)
 	tcp_recv(pcb, NULL);
 	tcp_sent(pcb, NULL);
 	tcp_err(pcb, NULL);
+}
+
+/* ---- before lwIP sees it ---- */
+
+static bool is_of(const struct tcp_pcb *p, const ip_addr_t *src, const ip_addr_t *dst, uint16_t sport, uint16_t dport)
+{
+	return p->remote_port == sport && p->local_port == dport && ip_addr_cmp_zoneless(&p->remote_ip, src) &&
+	       ip_addr_cmp_zoneless(&p->local_ip, dst);
+}
+
+void tcp_before_input(const uint8_t *packet, size_t len)
+{
+	const bool v6 = len > 0 && packet[0] >> 4 == 6;
+	const size_t hlen = v6 ? IP6_HLEN : len > 0 ? 4 * (packet[0] & 15u) : 0;
+	ip_addr_t src = { .type = v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4 }, dst = src;
+	const uint8_t *tcp = packet + hlen;
+
+	if (!tcp_tw_pcbs || hlen < IP_HLEN || len < hlen + TCP_HLEN || packet[v6 ? 6 : 9] != IP_PROTO_TCP ||
+		(tcp[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		return;
+	if (v6) {
+		memcpy(ip_2_ip6(&src)->addr, packet + 8, 16);
+		memcpy(ip_2_ip6(&dst)->addr, packet + 24, 16);
+	} else {
+		memcpy(&ip_2_ip4(&src)->addr, packet + 12, 4);
+		memcpy(&ip_2_ip4(&dst)->addr, packet + 16, 4);
+	}
+	for (struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next) {
+		if (is_of(p, &src, &dst, (uint16_t)(tcp[0] << 8 | tcp[1]), (uint16_t)(tcp[2] << 8 | tcp[3]))) {
+			tcp_abort(p);
+			return;
+		}
+	}
 }
 
 /* ---- from the wire to the guest ---- */
