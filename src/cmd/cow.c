@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/log.h"
 #include "layer/base.h"
@@ -79,6 +80,14 @@ static int say_open(const char *name, int r)
 	else
 		log_user("the layer %s: %s", name ? name : "", strerror(-r));
 	return r;
+}
+
+/* What cannot be kept there is said once. */
+static void say_no_xattrs(const struct cow_layer *c)
+{
+	if (!c->ro && fgetxattr(c->layer.lockfd, "user.overlay.opaque", NULL, 0) < 0 && errno == EOPNOTSUPP)
+		log_user("the layer %s is on a file system without extended attributes: in it folders are moved by "
+			 "copying, devices cannot be made, and attributes not be set", c->layer.name);
 }
 
 /* The layer's folder must be that which it was made for. */
@@ -198,6 +207,8 @@ static int take_spec(struct cow *cow, const char *spec, const char *layers, bool
 	r = open_layer(c, name, dry_run);
 	if (r == 0 && !c->ro && !dry_run)
 		r = layer_set_last(&c->layer);
+	if (r == 0 && !dry_run)
+		say_no_xattrs(c);
 	if (r == 0 && layers)
 		r = take_lowers(cow, cow->n - 1, layers, dry_run);
 	return r;

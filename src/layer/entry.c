@@ -217,6 +217,12 @@ static int read_statx(int dirfd, const char *name, struct entry *e)
 	return 0;
 }
 
+/* Where the file system keeps none, owners of all are beside it. */
+static bool no_attributes(int dirfd)
+{
+	return fgetxattr(dirfd, XATTR_OVERRIDE, NULL, 0) < 0 && errno == EOPNOTSUPP;
+}
+
 int entry_read(int dirfd, const char *name, const struct entry *parent, const struct links *links,
 	struct entry *ret)
 {
@@ -236,7 +242,8 @@ int entry_read(int dirfd, const char *name, const struct entry *parent, const st
 		e.opaque = e.opaque || has_opaque_mark(dirfd, name);
 	if (parent && !parent->xwhiteouts && S_ISREG(e.real.st_mode))
 		e.whiteout = false; /* the attribute counts where the folder says so */
-	if (!S_ISREG(e.real.st_mode) && !S_ISDIR(e.real.st_mode) && !e.whiteout)
+	if ((!S_ISREG(e.real.st_mode) && !S_ISDIR(e.real.st_mode) && !e.whiteout) ||
+		(links && no_attributes(dirfd)))
 		(void)links_apply(links, &e.st); /* most have none */
 	*ret = e;
 	e.redirect = NULL;

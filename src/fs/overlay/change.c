@@ -73,7 +73,7 @@ static int make_at(int dir, const char *name, struct making *m)
 }
 
 /* Made in a folder of upper, or in the work folder under another name. fd: O_PATH. */
-static int make_whole(struct ovl *o, int dir, const char *name, struct making *m, bool opaque, int *ret_fd)
+static int make_whole(struct ovl *o, int dir, const char *name, struct making *m, int *ret_fd)
 {
 	struct fs_attr attr = { .mode = m->mode, .uid = m->req->uid, .gid = m->req->gid, .rdev = m->rdev };
 	int fd, r = make_at(dir, name, m);
@@ -83,14 +83,14 @@ static int make_whole(struct ovl *o, int dir, const char *name, struct making *m
 	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (opaque)
-		r = ovl_setxattr(fd, XATTR_OVERLAY "opaque", "y");
-	if (r == 0 && m->source < 0)
+	if (m->source < 0)
 		r = ovl_owner_set(o, fd, &attr);
-	if (r < 0)
+	if (r < 0) {
 		close(fd);
-	else
+		ovl_remove_all(dir, name);
+	} else {
 		*ret_fd = fd;
+	}
 	return r;
 }
 
@@ -102,7 +102,9 @@ static int make_over(struct ovl *o, struct ovl_node *dir, const char *name, stru
 	int r;
 
 	ovl_work_name(o, made);
-	r = make_whole(o, o->work, made, m, isdir, ret_fd);
+	r = make_whole(o, o->work, made, m, ret_fd);
+	if (r == 0 && isdir)
+		r = ovl_hide_below(dir, name, *ret_fd);
 	if (r == 0) {
 		/* what changes its directory is written to */
 		_cleanup_down_ struct opened_up moves = isdir ? ovl_open_up(*ret_fd) :
@@ -130,7 +132,7 @@ static int make_locked(struct ovl *o, struct ovl_node *dir, const char *name, st
 		r = ovl_changed_note(o, dir, name, true);
 	if (r == 0)
 		r = now.whiteout ? make_over(o, dir, name, m, &fd) :
-				   make_whole(o, ovl_upper(dir), name, m, false, &fd);
+				   make_whole(o, ovl_upper(dir), name, m, &fd);
 	if (r == 0 && fstat(fd, &ret->st) < 0)
 		r = -errno;
 	/* it may have the number that another file had */

@@ -15,57 +15,104 @@
 #include "fs/overlay/internal.h"
 
 #define PIECE (1u << 20)
+#define PROGRESS_FROM (16 << 20) /* less than that is copied before anybody wonders */
 
-static int copy_piece(int from, int to, off_t at, off_t end, char **buf)
+/* Of one file. */
+struct copying {
+	const char *name;
+	int from, to;
+	off_t size;
+	char *buf; /* NULL: the kernel copies */
+	uint64_t next; /* now_ns() when the next line of progress is due; 0: nobody would see it */
+	bool shown;
+};
+
+/* A copy that takes long is the one call that a user waits for without knowing why. */
+static void progress(struct copying *c, off_t done)
+{
+	uint64_t now = c->next ? now_ns() : 0;
+
+	if (now < c->next || !c->next)
+		return;
+	c->next = now + NSEC_PER_SEC / 5;
+	c->shown = true;
+	dprintf(STDERR_FILENO, "\rumview: %s is copied: %d %% ", c->name, (int)((double)done * 100 / (double)c->size));
+}
+
+static int copy_piece(struct copying *c, off_t at, off_t end)
 {
 	while (at < end) {
 		size_t want = (size_t)(end - at) < PIECE ? (size_t)(end - at) : PIECE;
 		loff_t in = at, out = at;
-		ssize_t n = *buf ? -1 : copy_file_range(from, &in, to, &out, want, 0);
+		ssize_t n = c->buf ? -1 : copy_file_range(c->from, &in, c->to, &out, want, 0);
 
 		if (n < 0) {
-			if (!*buf)
-				*buf = malloc(PIECE);
-			if (!*buf)
+			if (!c->buf)
+				c->buf = malloc(PIECE);
+			if (!c->buf)
 				return -ENOMEM;
-			n = pread(from, *buf, want, at);
+			n = pread(c->from, c->buf, want, at);
 			if (n > 0)
-				n = pwrite(to, *buf, (size_t)n, at);
+				n = pwrite(c->to, c->buf, (size_t)n, at);
 		}
 		if (n < 0)
 			return -errno;
 		if (n == 0)
 			return 0; /* it became shorter meanwhile */
 		at += n;
+		progress(c, at);
 	}
 	return 0;
 }
 
-/* What is in the file, holes and all. */
-static int copy_data(int from, int to, off_t size)
+static int copy_pieces(struct copying *c)
 {
-	_cleanup_free_ char *buf = NULL;
 	off_t at = 0;
 
-	if (size == 0 || ioctl(to, FICLONE, from) == 0)
-		return 0;
-	while (at < size) {
-		off_t begin = lseek(from, at, SEEK_DATA), end;
+	while (at < c->size) {
+		off_t begin = lseek(c->from, at, SEEK_DATA), end;
 		int r;
 
 		if (begin < 0 && errno == ENXIO)
 			break;
 		if (begin < 0)
 			begin = at;
-		end = lseek(from, begin, SEEK_HOLE);
-		if (end < 0 || end > size)
-			end = size;
-		r = copy_piece(from, to, begin, end, &buf);
+		end = lseek(c->from, begin, SEEK_HOLE);
+		if (end < 0 || end > c->size)
+			end = c->size;
+		r = copy_piece(c, begin, end);
 		if (r < 0)
 			return r;
 		at = end;
 	}
-	return ftruncate(to, size) < 0 ? -errno : 0;
+	return ftruncate(c->to, c->size) < 0 ? -errno : 0;
+}
+
+/* Names may hold what a terminal would obey. */
+static bool is_printable(const char *name)
+{
+	for (; name && *name; name++) {
+		if ((unsigned char)*name < ' ' || *name == 0x7f)
+			return false;
+	}
+	return name;
+}
+
+/* What is in the file, holes and all. */
+static int copy_data(int from, int to, off_t size, const char *name)
+{
+	struct copying c = { .name = name, .from = from, .to = to, .size = size };
+	int r;
+
+	if (size == 0 || ioctl(to, FICLONE, from) == 0)
+		return 0;
+	if (size >= PROGRESS_FROM && is_printable(name) && isatty(STDERR_FILENO))
+		c.next = now_ns() + NSEC_PER_SEC;
+	r = copy_pieces(&c);
+	if (c.shown)
+		dprintf(STDERR_FILENO, "\r\033[K");
+	free(c.buf);
+	return r;
 }
 
 /* What cannot be read, and root of the view changes all the same, begins with another text, or empty. */
@@ -100,7 +147,7 @@ static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *nam
 		return begin_unread(o, n, to);
 	if (from < 0)
 		return -errno;
-	return copy_data(from, to, st.st_size);
+	return copy_data(from, to, st.st_size, n->lower_path);
 }
 
 static int copy_link(struct ovl *o, const struct ovl_node *n, const char *name)

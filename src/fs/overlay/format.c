@@ -75,6 +75,45 @@ int ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[WORK_NAME_M
 	return xwhiteout_make(o, dir, name);
 }
 
+/* Whiteouts for all that a lower folder has. */
+static int hide_names(int lower, int fd)
+{
+	int dir = openat(lower, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *list = dir < 0 ? NULL : fdopendir(dir);
+	struct dirent *d;
+
+	if (!list) {
+		r = -errno;
+		if (dir >= 0)
+			close(dir);
+		return r;
+	}
+	while (r == 0 && (d = readdir(list))) {
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
+			mknodat(fd, d->d_name, S_IFCHR, 0) < 0 && errno != EEXIST)
+			r = -errno;
+	}
+	closedir(list);
+	return r;
+}
+
+int ovl_hide_below(const struct ovl_node *dir, const char *name, int fd)
+{
+	int r = ovl_setxattr(fd, XATTR_OVERLAY "opaque", "y");
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	r = 0;
+	for (unsigned i = 0; r == 0 && i < dir->nlower; i++) {
+		_cleanup_fd_ int lower = openat(
+			dir->lower[i].fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (lower >= 0)
+			r = hide_names(lower, fd);
+	}
+	return r;
+}
+
 void ovl_remove_all(int dir, const char *name)
 {
 	struct dirent *d;
@@ -160,6 +199,15 @@ static int special_set(struct ovl *o, int fd, struct stat *st, const struct fs_a
 	return o->owners ? ovl_links_set(o, st, attr) : 0;
 }
 
+/* Its owner is its own, and was perhaps told to be another. */
+static int plain_set(struct ovl *o, const char *path, struct stat *st, const struct fs_attr *attr)
+{
+	if ((st->st_mode & 07777) != (attr->mode & 07777) && chmod(path, attr->mode & 07777) < 0)
+		return -errno;
+	st->st_mode = (st->st_mode & S_IFMT) | (attr->mode & 07777);
+	return ovl_links_set(o, st, attr);
+}
+
 int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 {
 	char path[FD_PATH_MAX], text[64], old[64];
@@ -184,8 +232,12 @@ int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 		override_text(attr, text);
 		if (chmod(path, real_mode(attr)) < 0)
 			return -errno;
-		return ovl_setxattr(fd, XATTR_OVERRIDE, text);
+		st.st_mode = (st.st_mode & S_IFMT) | real_mode(attr);
+		return o->no_xattrs && !device ? ovl_links_set(o, &st, attr) :
+						 ovl_setxattr(fd, XATTR_OVERRIDE, text);
 	}
+	if (o->owners && o->no_xattrs)
+		return plain_set(o, path, &st, attr);
 	if (o->owners && ovl_getxattr(fd, XATTR_OVERRIDE, old, sizeof(old)) >= 0)
 		(void)removexattr(path, XATTR_OVERRIDE); /* it is the file's own again */
 	return (st.st_mode & 07777) != (attr->mode & 07777) && chmod(path, attr->mode & 07777) < 0 ?

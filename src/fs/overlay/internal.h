@@ -81,6 +81,7 @@ struct ovl {
 	atomic_uint made; /* names in work */
 	bool redirect, owners, as_root;
 	atomic_bool no_devices;
+	bool no_xattrs; /* of upper's file system: owners are kept as those of links are */
 	dev_t hide_dev;
 	ino_t hide_ino;
 	char *host_root;
@@ -133,6 +134,8 @@ bool ovl_is_whiteout(int fd, const struct stat *st, bool xwhiteouts);
 /* Makes one with a new name in the work folder, which it tells. */
 #define WORK_NAME_MAX 16
 int MUST_CHECK ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[WORK_NAME_MAX]);
+/* fd, a new folder, is to stand at a name of dir: nothing of what the lower layers have there shows through. */
+int MUST_CHECK ovl_hide_below(const struct ovl_node *dir, const char *name, int fd);
 void ovl_work_name(struct ovl *o, char name[WORK_NAME_MAX]);
 /* Removes a name of a folder of ours with all that it holds. */
 void ovl_remove_all(int dir, const char *name);

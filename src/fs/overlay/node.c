@@ -19,7 +19,7 @@ int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (o->owners && n->type != S_IFREG && n->type != S_IFDIR)
+	if (o->owners && ((n->type != S_IFREG && n->type != S_IFDIR) || o->no_xattrs))
 		ovl_links_get(o, n, &st);
 	fs_attr_of_stat(&st, ret);
 	ret->dev = n->shown.dev;

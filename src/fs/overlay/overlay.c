@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/xattr.h>
 
 #include "fs/host/host.h"
 #include "fs/overlay/internal.h"
@@ -129,6 +130,7 @@ static int open_upper(struct ovl *o, const struct overlay_layers *l, struct foun
 	if (o->work < 0)
 		return -errno;
 	clean_work(o);
+	o->no_xattrs = fgetxattr(o->work, XATTR_OVERLAY "opaque", NULL, 0) < 0 && errno == EOPNOTSUPP;
 	return 0;
 }
 

@@ -53,6 +53,14 @@ static void side_release(struct ovl *o, struct side *s)
 		ovl_forget(&o->fs, (uintptr_t)s->node, 1);
 }
 
+/* Where the file system keeps no attributes a folder cannot say so: then it is copied by whoever moves it. */
+static int mark(const struct ovl_node *n, const char *name, const char *value)
+{
+	int r = ovl_setxattr(ovl_upper(n), name, value);
+
+	return r == -EOPNOTSUPP ? -EXDEV : r;
+}
+
 /* What a directory is to say when it stands at another name: where its lower content is. */
 static int mark_moving(struct ovl *o, const struct ovl_node *n, const struct side *to)
 {
@@ -61,14 +69,13 @@ static int mark_moving(struct ovl *o, const struct ovl_node *n, const struct sid
 	if (n->type != S_IFDIR)
 		return 0;
 	if (n->nlower == 0)
-		return to->lower ? ovl_setxattr(ovl_upper(n), XATTR_OVERLAY "opaque", "y") : 0;
+		return to->lower ? mark(n, XATTR_OVERLAY "opaque", "y") : 0;
 	if (!o->redirect || !n->lower_path)
 		return -EXDEV;
 	redirect = str_printf("/%s", n->lower_path);
 	if (!redirect)
 		return -ENOMEM;
-	return strlen(redirect) > REDIRECT_MAX ? -EXDEV :
-						 ovl_setxattr(ovl_upper(n), XATTR_OVERLAY "redirect", redirect);
+	return strlen(redirect) > REDIRECT_MAX ? -EXDEV : mark(n, XATTR_OVERLAY "redirect", redirect);
 }
 
 static bool may_move(const struct ovl *o, const struct side *s)
