@@ -134,7 +134,7 @@ wait $capture || fail "a capture that is ended is no failure"
 um --net "pair=c$$,ip=10.3.0.1/24" --name cap$$ -- sh -ec 'touch up; until [ -e captured ]; do sleep 0.05; done' &
 view=$!
 until_true 20 test -e up
-umctl -n cap$$ net capture -c 8 default two.pcapng &
+umctl -n cap$$ net capture default two.pcapng &
 capture=$!
 until_true 10 test -s two.pcapng
 gives "ping over the wire" 0 um --net "pair=c$$,ip=10.3.0.2/24" -- "$PYTHON" -c '
@@ -144,10 +144,18 @@ s.settimeout(10)
 for i in range(4):
     s.sendto(b"\x08\x00\x00\x00\x00\x00\x00" + bytes([i]) + b"x" * 48, ("10.3.0.1", 0))
     s.recv(99)'
-wait $capture || fail "a capture of eight frames ended badly"
+all_there() {
+	"$PYTHON" "$TOP/tests/lib/pcapng.py" two.pcapng >frames && [ "$(grep -c "icmp reply" frames)" = 4 ]
+}
+until_true 10 all_there
+gives "so many frames" 0 um --net "pair=c$$,ip=10.3.0.3/24" -- sh -c 'umctl net capture -c 3 default - >three &
+	until [ -s three ]; do sleep 0.05; done
+	until ! kill -0 $! 2>/dev/null; do python3 -c "import socket; socket.create_connection((\"10.3.0.1\", 9))" 2>/dev/null; done; wait $!'
+is "so many frames" "$("$PYTHON" "$TOP/tests/lib/pcapng.py" three | wc -l)" 3
+kill $capture
+wait $capture || fail "the capture ended badly"
 touch captured
 wait $view || fail "the view on the wire ended badly"
-"$PYTHON" "$TOP/tests/lib/pcapng.py" two.pcapng >frames
 has "the capture" "$(cat frames)" "eth0 in 90 icmp request"
 has "the capture" "$(cat frames)" "eth0 out 90 icmp reply"
 if command -v capinfos >/dev/null; then
