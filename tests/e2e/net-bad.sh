@@ -95,6 +95,23 @@ for mtu in 576 9000; do
 	wait $server || fail "MTU $mtu: the server's end"
 done
 
+# a datagram that fills a long frame
+rm -f up
+um --net "pair=d$$,ip=10.6.3.1/24,mtu=9000" -- "$PYTHON" -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 9)); s.settimeout(60); open("up", "w").close()
+print(len(s.recv(9999)))' >long.out &
+server=$!
+until_true 20 test -e up
+gives "a long datagram" 0 um --net "pair=d$$,ip=10.6.3.2/24,mtu=9000" -- "$PYTHON" -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 2)  # whole, or not at all
+s.connect(("10.6.3.1", 9)); s.send(b"x" * 8972)'
+wait $server || fail "a long datagram did not come"
+is "a long datagram" "$(cat long.out)" 8972
+
 for bad in pair=x,loss=101 pair=x,loss=-1 pair=x,loss=a slirp,loss=1 none,delay=1ms pair=x,delay=11s pair=x,delay=1h pair=x,seed=x; do
 	gives "--net $bad" 125 um --net "$bad" -- true
 	has "--net $bad" "$OUT" "umview: --net"

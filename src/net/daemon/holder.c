@@ -71,7 +71,7 @@ static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
 static int open_far(struct wire *w, const struct net_spec *s, int *ret)
 {
 	static const char name[] = "far";
-	int r = wire_join(w, &(struct net_spec){ .name = "far", .impair = s->impair });
+	int r = wire_join(w, &(struct net_spec){ .name = "far", .mtu = s->mtu, .impair = s->impair });
 
 	if (r == 0)
 		r = iface_no_offload(name);

@@ -18,6 +18,7 @@
 #include "net/daemon/userns.h"
 
 #define BRIDGE "wire"
+#define WIRE_MTU 1500 /* where the spec says nothing */
 #define FILE_BYTES 65536
 
 struct wire {
@@ -145,7 +146,10 @@ int wire_join(struct wire *w, const struct net_spec *s)
 		return r;
 	if (setns(w->ns, CLONE_NEWNET) < 0)
 		return -errno;
-	r = iface_join_bridge(peer, BRIDGE);
+	/* as long frames as the view's end takes */
+	r = iface_prepare(peer, &(struct net_spec){ .mtu = s->mtu }, WIRE_MTU);
+	if (r == 0)
+		r = iface_join_bridge(peer, BRIDGE);
 	/* a process reads what comes out of it */
 	if (r == 0 && net_spec_impaired(s))
 		r = iface_no_offload(peer);
