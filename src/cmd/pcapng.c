@@ -41,7 +41,7 @@ static void add(struct block *b, const void *what, size_t n)
 {
 	const size_t pad = -n & 3;
 
-	if (b->n + n + pad > sizeof(b->v))
+	if (n == 0 || b->n + n + pad > sizeof(b->v))
 		return; /* none is so long */
 	memcpy(b->v + b->n, what, n);
 	memset(b->v + b->n + n, 0, pad);
