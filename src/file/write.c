@@ -172,6 +172,8 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	const struct fs_handle *h = NULL;
 	int r = 0;
 
+	if (inode_drops_privs(ino, req, &set.mode))
+		set.set |= FS_SET_MODE;
 	if (c)
 		pthread_mutex_lock(&c->lock);
 	if (!c || !c->vf) {

@@ -20,7 +20,9 @@ static int find_unseen(struct filecache *c)
 	struct timespec now, taken = {};
 	struct ranges maps = {};
 	struct range part;
+	bool timed = false;
 	struct stat st;
+	uint64_t had;
 	int r = 0;
 
 	cache_native(c);
@@ -36,15 +38,20 @@ static int find_unseen(struct filecache *c)
 		r = ranges_add(&maps, 0, c->size);
 		c->mtime = st.st_mtim;
 		c->low_mtime = taken;
+		timed = true;
 	}
 	for (size_t i = 0; i < c->mapped.n && r == 0; i++)
 		r = ranges_add(&maps, c->mapped.v[i].start,
 			c->mapped.v[i].end < c->size ? c->mapped.v[i].end : c->size);
+	had = ranges_total(&c->dirty);
 	pthread_mutex_unlock(&c->lock);
 	for (uint64_t at = 0; r == 0 && ranges_part(&maps, at, UINT64_MAX, &part); at = part.end)
 		r = cache_hash_range(c, part.start, part.end, true);
 	ranges_release(&maps);
 	pthread_mutex_lock(&c->lock);
+	/* what a mapping wrote has no time but this one */
+	if (!timed && ranges_total(&c->dirty) > had)
+		clock_gettime(CLOCK_REALTIME_COARSE, &c->mtime);
 	return r;
 }
 

@@ -113,24 +113,13 @@ int vfd_too_large(struct call *c)
 	return -EFBIG;
 }
 
-/* Writing takes the set-user-ID bit, and the set-group-ID bit where it means that, as the kernel does
- * for all but root. */
-static void drop_privileges(struct vfd *v)
+void vfd_modified(struct vfd *v)
 {
-	struct inode *ino = v->vf->inode;
 	struct fs_setattr set = { .set = FS_SET_MODE };
-	mode_t mode;
 
-	pthread_mutex_lock(&ino->lock);
-	mode = ino->attr.mode;
-	pthread_mutex_unlock(&ino->lock);
-	set.mode = mode & ~(mode_t)S_IFMT & ~(mode_t)S_ISUID;
-	if (mode & S_IXGRP)
-		set.mode &= ~(mode_t)S_ISGID;
-	if (set.mode == (mode & ~(mode_t)S_IFMT) || v->req.uid == 0)
-		return;
-	/* a server that refuses keeps them: the write is not refused for it */
-	(void)!inode_setattr(ino, &v->req, NULL, &set);
+	if (inode_drops_privs(v->vf->inode, &v->req, &set.mode))
+		/* a server that refuses keeps them: the write is not refused for it */
+		(void)!inode_setattr(v->vf->inode, &v->req, NULL, &set);
 }
 
 static ssize_t write_direct(
@@ -156,7 +145,7 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 	if (!vfd_can_write(v))
 		return -EBADF;
 	if (len)
-		drop_privileges(v);
+		vfd_modified(v);
 	if (vfd_direct(v) && !direct_shared(v->vf->cache)) {
 		n = write_direct(v, buf, len, off, rwf, limit);
 	} else {

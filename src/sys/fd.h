@@ -47,6 +47,8 @@ static inline bool vfd_can_write(const struct vfd *v)
  * that a guest's limits demand. May be short. Bytes, or -errno. */
 ssize_t MUST_CHECK vfd_write(
 	struct vfd *v, struct call *c, const void *buf, size_t len, off_t off, int rwf);
+/* Before the content of a regular file changes: file_modified(). */
+void vfd_modified(struct vfd *v);
 /* What a write has to do before it returns; once after the last piece. 0 or -errno. */
 int MUST_CHECK vfd_written(struct vfd *v, int rwf);
 /* The guest's RLIMIT_FSIZE; and what is done where it forbids a byte: SIGXFSZ and -EFBIG. */

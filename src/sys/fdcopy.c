@@ -456,6 +456,7 @@ static ssize_t copy_by_server(struct end *in, struct end *out, size_t len)
 		return -EOPNOTSUPP;
 	ci = in->v.vf->cache;
 	co = out->v.vf->cache;
+	vfd_modified(&out->v);
 	n = cache_writeback(ci, &in->v.req);
 	if (n == 0)
 		n = cache_writeback(co, &out->v.req);

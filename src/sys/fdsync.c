@@ -153,6 +153,7 @@ static int do_fallocate(struct vfd *v, struct call *c, int mode, uint64_t off, u
 		r = check_limit(c, ino, &v->req, off + len);
 	if (r < 0)
 		return r;
+	vfd_modified(v);
 	r = cache_fallocate(v->vf->cache, &v->req, mode, off, len);
 	return r == -ENOSYS ? -EOPNOTSUPP : r;
 }

@@ -4,6 +4,7 @@
  * after the request was sent: attr_seq is the number of the last change.
  */
 #include "view/itable.h"
+#include "view/path.h"
 
 /* Set once, before anything is mounted. */
 static void (*_Atomic attr_hook)(struct inode *ino, struct fs_attr *attr);
@@ -173,6 +174,25 @@ int inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *r
 		*ret = ino->attr;
 	pthread_mutex_unlock(&ino->lock);
 	return valid ? 0 : inode_getattr(ino, req, false, ret);
+}
+
+bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret)
+{
+	mode_t mode;
+	gid_t gid;
+
+	pthread_mutex_lock(&ino->lock);
+	mode = ino->attr.mode & 07777;
+	gid = ino->attr.gid;
+	pthread_mutex_unlock(&ino->lock);
+	/* the host sees to its own files */
+	if (!(mode & (S_ISUID | S_ISGID)) || ino->type != S_IFREG || ino->fs->host_fd || !req || !req->call ||
+		req->uid == 0)
+		return false;
+	*ret = mode & ~(mode_t)S_ISUID;
+	if ((mode & S_IXGRP) || ((mode & S_ISGID) && !fs_req_in_group(req, gid)))
+		*ret &= ~(mode_t)S_ISGID;
+	return *ret != mode;
 }
 
 int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_handle *h,
