@@ -141,8 +141,10 @@ static char *make_place(struct mount_job *j)
 static int open_by(struct mount_job *j, const char *type)
 {
 	_cleanup_free_ char *place = make_place(j), *message = NULL;
+	_cleanup_free_ char *options = str_printf("%s%s", j->o.flags & MS_RDONLY ? "ro" : "rw",
+		j->o.backing_files ? ",backing-files" : "");
 	struct mount_request rq = { .source = j->source, .target = place, .type = type,
-		.options = j->o.flags & MS_RDONLY ? "ro" : "rw", .from_host = j->rq->from_host && !j->disks[0],
+		.options = options, .from_host = j->rq->from_host && !j->disks[0],
 		.disk = &j->part, .dry_run = j->rq->dry_run };
 	size_t n = 0;
 	int r;
@@ -151,6 +153,8 @@ static int open_by(struct mount_job *j, const char *type)
 		n++;
 	if (!place || n == MOUNT_DISKS)
 		return place ? -ELOOP : -ENOENT;
+	if (!options)
+		return -ENOMEM;
 	r = um_mount(j->um, j->c, &rq, &message);
 	if (r < 0 || rq.dry_run) {
 		(void)rmdir(place);

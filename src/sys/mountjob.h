@@ -62,6 +62,8 @@ int MUST_CHECK mount_open_disk(struct mount_job *j);
 int MUST_CHECK mount_open_url(struct mount_job *j, const char *type);
 /* The same for the part of the source that is wanted. */
 int MUST_CHECK mount_open_part(struct mount_job *j);
+/* diskrefs.c: refuses a disk that names other files, unless that was asked for. */
+int MUST_CHECK mount_check_refs(struct mount_job *j);
 /* Takes down what these put up. */
 void mount_close_disks(struct um *um, char *disks[MOUNT_DISKS]);
 

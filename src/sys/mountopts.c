@@ -77,6 +77,10 @@ static bool take_option(struct mount_options *o, const char *opt)
 		take_value(opt, "partition=", &o->partition) ||
 		take_value(opt, "offset=", &o->offset))
 		return true;
+	if (strcmp(opt, "backing-files") == 0) {
+		o->backing_files = true;
+		return true;
+	}
 	return strncmp(opt, "x-", 2) == 0 || strncmp(opt, "X-", 2) == 0 ||
 	       strncmp(opt, "loop=", 5) == 0 || strncmp(opt, "comment=", 8) == 0;
 }

@@ -98,6 +98,7 @@ struct mount_options {
 	char *make;   /* "dir", "symlink": sys/make.h */
 	char *partition, *offset; /* as given: where in the image it begins */
 	unsigned long flags;
+	bool backing_files; /* of a disk: what it names may be opened */
 };
 
 /* Flags as for mount(2) are or-ed in; "\\," is a comma of an option's own. -EINVAL, -ENOMEM. */

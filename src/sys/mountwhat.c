@@ -296,8 +296,10 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 	_cleanup_(url_release) struct url url = { 0 };
 	_cleanup_free_ char *options = NULL;
 	const char *program;
-	int r = place_part(j);
+	int r = mount_check_refs(j);
 
+	if (r == 0)
+		r = place_part(j);
 	if (r < 0)
 		return r;
 	options = str_printf("%s%s", j->o.flags & MS_RDONLY ? "ro" : "rw",
@@ -310,6 +312,9 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 		places.url = &url;
 	else if (r != -EINVAL)
 		return r;
+	/* it begins a word of the command */
+	if (places.source[0] == '-' || (places.url && (url.user[0] == '-' || url.host[0] == '-')))
+		return mount_job_fail(j, -EINVAL, "%s: %s would take it for an option", mount_job_source(j), j->type);
 	r = server_argv(j->server.command, &places, ret);
 	if (r == -EINVAL)
 		return mount_job_fail(j, r, "the server command \"%s\" is empty or has an open quote",

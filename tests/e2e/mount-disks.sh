@@ -66,6 +66,29 @@ gives "what would be done" 0 um --dry-run -m d.qcow2:mnt -- true
 has "what would be done" "$OUT" "qemu-nbd -f qcow2 $HERE/d.qcow2"
 gives "as root, by mount(8)" 0 um --root -- sh -c 'mount d.qcow2 mnt && cat mnt/now && umount mnt'
 
+# What a disk refers to is any file of the user's: it is opened only when that is asked for.
+echo secret >secret
+truncate -s 1M secret
+qemu-img create -q -f qcow2 -F raw -b "$HERE/secret" bad.qcow2
+gives "a backing file" 125 um -m bad.qcow2:mnt,type=qcow2 -- head -c 6 mnt/nbd
+has "a backing file" "$OUT" "bad.qcow2 has a backing file, \"$HERE/secret\", which is opened with the option backing-files alone"
+gives "by mount(8)" 32 um --root -- mount -t qcow2 bad.qcow2 mnt
+gives "when it is wanted" 0 um -m bad.qcow2:mnt,type=qcow2,backing-files -- head -c 6 mnt/nbd
+is "when it is wanted" "$OUT" secret
+qemu-img create -q -f qcow2 -F raw -b "$HERE/plain" over.qcow2
+gives "of what is found in it" 125 um -m over.qcow2:mnt -- true
+gives "and when it is wanted" 0 um -m over.qcow2:mnt,backing-files -- diff -rx lost+found tree mnt
+qemu-img create -q -f qcow2 -o "data_file=$HERE/victim,data_file_raw=on" outside.qcow2 1M
+gives "data elsewhere" 125 um -m outside.qcow2:mnt,type=qcow2 -- true
+has "data elsewhere" "$OUT" "its data in another file"
+qemu-img convert -O vmdk -o subformat=monolithicFlat plain flat.vmdk
+gives "data of vmdk elsewhere" 125 um -m flat.vmdk:mnt,type=vmdk -- true
+has "data of vmdk elsewhere" "$OUT" "its data in other files"
+qemu-img create -q -f vmdk -F vmdk -b "$HERE/d.vmdk" parent.vmdk
+gives "a parent" 125 um -m parent.vmdk:mnt -- true
+has "a parent" "$OUT" "parent.vmdk has a parent"
+nothing_left
+
 # Compressed ones; an archive stays one.
 for program in gzip xz; do
 	$program -c plain >z.$program

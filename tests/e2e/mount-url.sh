@@ -32,6 +32,10 @@ has "a disk there is for reading" "$OUT" "small"
 has "a disk there is for reading" "$OUT" "Read-only file system"
 gives "how it is shown" 0 um -m "$url/cd.iso:mnt" -- findmnt -no SOURCE,FSTYPE mnt
 is "how it is shown" "$OUT" "http://127.0.0.1:$port/cd.iso iso9660"
+for bad in 'ssh://-oProxyCommand=touch x/y' 'sftp://-oProxyCommand=touch@host/y' 'sshfs#-oProxyCommand=touch'; do
+	gives "an option in disguise" 125 um -m "${bad//:/\\:}:mnt" -- true
+	has "an option in disguise" "$OUT" "fuse.sshfs would take it for an option"
+done
 gives "not there" 125 um -m "$url/nothing:mnt" -- true
 has "not there" "$OUT" "404"
 
