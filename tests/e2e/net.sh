@@ -66,6 +66,23 @@ default via 192.168.9.2 dev net7
 ../../devices/virtual/net/net7
 2"
 gives "slirp with its address" 0 um --net slirp,ip=192.168.9.15/24,mtu=1400 -- curl -sS -m 20 "http://192.168.9.2:$port/file"
+"$PYTHON" -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 0)); s.settimeout(60)
+print(s.getsockname()[1], flush=True)
+for _ in range(2):
+    data, who = s.recvfrom(70000); s.sendto(data, who)' >udp-port &
+echo=$!
+until_true 20 test -s udp-port
+for mtu in 1400 65520; do
+	gives "a datagram in fragments, MTU $mtu" 0 um --net "slirp,mtu=$mtu" -- "$PYTHON" -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(30); s.connect(("10.0.2.2", int(sys.argv[1]))); s.send(b"x" * 20000); print(len(s.recv(70000)))' "$(cat udp-port)"
+	is "a datagram in fragments, MTU $mtu" "$OUT" 20000
+done
+wait $echo || fail "the echo of datagrams ended badly"
 gives "restrict" 7 um --net slirp,restrict -- curl -sS -m 2 "http://10.0.2.2:$port/file"
 # a port of the host leads into the view; the same one cannot be had twice
 um --net slirp,publish=0:80 -- true >err 2>&1 && fail "port 0 was accepted"

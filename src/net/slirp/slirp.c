@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libslirp: TCP, UDP and ping of the view by the user's own sockets, with a DHCP and a name server. */
 #include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <netinet/ip.h>
 #include <poll.h>
 #include <slirp/libslirp.h>
 #include <string.h>
@@ -198,11 +201,35 @@ static uint32_t run_timers(struct slirp *s)
 	return next < 0 ? UINT32_MAX : next > now ? (uint32_t)(next - now) : 0;
 }
 
+/* libslirp's putting together of fragments reads where it must not (4.7). The kernel does it: what is one still, having
+ * come by another way or never become whole, is lost. */
+static bool is_fragment(const uint8_t *frame, size_t len)
+{
+	const struct ether_header *eth = (const void *)frame;
+	const struct ip *ip = (const void *)(frame + sizeof(*eth));
+
+	return len >= sizeof(*eth) + sizeof(*ip) && eth->ether_type == htons(ETHERTYPE_IP) &&
+	       (ip->ip_off & htons(IP_MF | IP_OFFMASK));
+}
+
+static void whole_datagrams(struct link *l)
+{
+	struct sockaddr_ll sll = { 0 };
+	socklen_t len = sizeof(sll);
+	int how = (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+
+	if (l->control < 0 || getsockname(l->frames, (struct sockaddr *)&sll, &len) < 0)
+		return;
+	how |= sll.sll_ifindex & 0xffff; /* a group of its own */
+	(void)setsockopt(l->frames, SOL_PACKET, PACKET_FANOUT, &how, sizeof(how));
+}
+
 static void link_slirp_run(struct link *l)
 {
 	_cleanup_free_ uint8_t *buf = malloc(FRAME_MAX);
 	struct slirp *s = l->priv;
 
+	whole_datagrams(l);
 	while (buf) {
 		uint32_t timeout = run_timers(s);
 		int ready;
@@ -219,7 +246,8 @@ static void link_slirp_run(struct link *l)
 
 			if (n <= 0)
 				break;
-			slirp_input(s->slirp, buf, (int)n);
+			if (!is_fragment(buf, (size_t)n))
+				slirp_input(s->slirp, buf, (int)n);
 		}
 	}
 }
