@@ -158,6 +158,16 @@ static char *name_below(const struct mount *m, int folder, const char *name)
 	return str_printf("%s%s", m->target_len > 1 ? m->target : "", below);
 }
 
+/* The mount shows a folder of the file system's: the name from there. */
+static void cut_root(const struct mount *m, char *name)
+{
+	_cleanup_free_ char *top = inode_path(m->root);
+	size_t at = m->target_len > 1 ? m->target_len : 0, n = top ? strlen(top) : 0;
+
+	if (n && strncmp(name + at, top, n) == 0 && (name[at + n] == '/' || !name[at + n]))
+		memmove(name + at, name + at + n, strlen(name + at + n) + 1);
+}
+
 static char *name_in(const struct mount *m, const char *name)
 {
 	char *ret = NULL;
@@ -167,6 +177,8 @@ static char *name_in(const struct mount *m, const char *name)
 		return name_below(m, inode_host_fd(m->root), name);
 	for (unsigned i = 0; !ret && (fd = m->fs->host_folder(m->fs, i)) >= 0; i++)
 		ret = name_below(m, fd, name);
+	if (ret && m->root->nodeid != m->fs->root_node)
+		cut_root(m, ret);
 	return ret;
 }
 

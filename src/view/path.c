@@ -69,7 +69,7 @@ static void walk_init(
 	w->req = req;
 	place_init(&w->at);
 	w->root = NULL;
-	w->rooted = false;
+	w->rooted = w->led = false;
 	w->root_fd = -1;
 	w->ns = 0;
 	w->start_link[0] = '\0';

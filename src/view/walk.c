@@ -38,6 +38,7 @@ static int leave_to_host(struct walk *w, struct mount *m)
 	size_t n = m->target_len;
 
 	place_set_real(&w->at, m->leads, strlen(m->leads), -1);
+	w->led = true;
 	walk_no_last(w, false);
 	w->touched = true;
 	if (!w->rest_buf && !w->root && !(w->flags & PATH_REALIZE) && w->root_fd < 0 && w->c && w->rest == w->word + n &&
@@ -105,6 +106,7 @@ int walk_cross(struct walk *w, struct mount *m)
 		return -ENOENT;
 	}
 	w->touched = true;
+	w->led = false;
 	w->start_link[0] = '\0';
 	walk_no_last(w, false);
 	if (m->leads && w->root_fd < 0)
@@ -128,6 +130,7 @@ int walk_cross_here(struct walk *w)
 int walk_to_root(struct walk *w)
 {
 	w->start_link[0] = '\0';
+	w->led = false;
 	if (w->flags & PATH_BENEATH)
 		return -EXDEV;
 	if (w->root) {

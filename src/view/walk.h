@@ -58,6 +58,7 @@ struct walk {
 	int root_fd;	      /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
 	ino_t ns;	      /* its mount namespace, then; or view/space.h's */
 	char start_link[40];  /* where `at` came from, while it is the start and only a name */
+	bool led;	      /* on the host's tree since a mount led there: no mount that is seen through covers it */
 	bool touched;	      /* something that the kernel does not see was used: never native again */
 	bool alive;	      /* the guest waited still after all that was read of it so far */
 	int links;

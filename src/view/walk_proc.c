@@ -122,7 +122,7 @@ int walk_follow_magic(struct walk *w, size_t len)
 	memcpy(path, w->full, len);
 	path[len] = '\0';
 	w->start_link[0] = '\0';
-	w->alive = false;
+	w->alive = w->led = false;
 	walk_no_last(w, false);
 	if (place_is_placeholder(w->v, path, &mnt, &ino)) {
 		if (w->flags & PATH_NO_XDEV) {

@@ -323,7 +323,7 @@ static int run_seen_through(struct walk *w, const struct run *r, bool *crossed)
 
 	*crossed = false;
 	/* by a descriptor to what has no name (any more): that itself */
-	if (r->n == 0 && w->at.fd >= 0)
+	if (w->led || (r->n == 0 && w->at.fd >= 0))
 		return 0;
 	m = view_seen_through(w->v, w->full, &free_way);
 	if (!m)

@@ -114,4 +114,46 @@ gives "the package manager" 0 um --root --rootfs d --host-basics -- bash -ec '
 has "it is set up" "$OUT" "set up
 own program
 Status: install ok installed"
+
+# ---- and nothing of it changes ----
+export XDG_STATE_HOME=$HERE/state
+sum() {
+	(cd d && find . -printf '%P %y %m %s %T@ %n %l\n' | LC_ALL=C sort && find . -type f -exec sha256sum {} + | LC_ALL=C sort -k 2) | sha256sum
+}
+before=$(sum)
+mkdir d/var/log
+: >d/etc/resolv.conf
+cat >d/root/open.c <<'C'
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(void)
+{
+	int fd = open("/var/new", O_RDWR | O_CREAT | O_EXCL, 0);
+	struct stat st;
+	char link[99] = "";
+
+	return fd < 0 || fchown(fd, 5, 6) < 0 || fchmod(fd, 04711) < 0 || fstat(fd, &st) < 0 ||
+	       readlink("/proc/self/fd/3", link, sizeof(link)) < 0 ||
+	       printf("%d:%d %o %s\n", st.st_uid, st.st_gid, st.st_mode, link) < 0;
+}
+C
+before=$(sum)
+gives "copy on write" 0 um --root --rootfs d --host-basics --cow=x -- bash -ec '
+	export TMPDIR=/tmp PATH=/usr/sbin:/usr/bin; cd /root; dpkg -r --force-script-chrootless own >/dev/null 2>&1; ls /usr/bin/own 2>/dev/null || echo gone
+	dpkg --force-script-chrootless -i own.deb >/dev/null; own; stat -c %a /usr/bin/own; cat /etc/resolv.conf >/dev/null; stat -c %n /etc/resolv.conf
+	gcc-12 -o open open.c; ./open; stat -c "%u:%g %a" /var/new; chown -R 7:8 /root; stat -c %u:%g /root/p.c; rm -r /usr/share /lib64/../etc/init.d 2>/dev/null || true; ls -d /usr/share 2>/dev/null || echo removed'
+is "copy on write" "$(printf '%s\n' "$OUT" | grep -v ^umview:)" "gone
+own program
+755
+/etc/resolv.conf
+5:6 104711 /var/new
+5:6 4711
+7:8
+removed"
+is "the tree" "$(sum)" "$before"
+gives "the layer again" 0 um --root --rootfs d --host-basics --cow=x -- bash -c 'stat -c "%u:%g %a" /var/new; ls -d /usr/share 2>/dev/null || echo removed'
+has "the layer again" "$OUT" "5:6 4711
+removed"
 nothing_left
