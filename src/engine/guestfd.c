@@ -18,6 +18,8 @@
 
 #include "engine/pidfd.h"
 
+#define LOOKED_AT 8 /* numbers of a zone that are looked at always */
+
 /* The way where pidfd_getfd(2) is refused (Docker): the file behind /proc, which is the same
  * inode but another open file. Good enough to know which file it is. */
 static int get_by_proc(struct call *c, int fd)
@@ -142,13 +144,18 @@ static struct fd_slot *slot_of(struct call *c)
 	return &c->engine->fds[(unsigned)(tgid > 0 ? tgid : c->tid) % FD_LOCKS];
 }
 
-/* The first free number of [from, to), looked for at `from` itself, then where the last was. */
+/*
+ * A free number of [from, to): the lowest, as programs expect that close it and open again, for those that have few
+ * open; else, since each look costs a call, one behind the last.
+ */
 static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 {
 	int start = from, tgid = c->tgid_;
 
-	if (guestfd_free(c, from))
-		return from;
+	for (int fd = from; fd < to && fd < from + LOOKED_AT; fd++) {
+		if (guestfd_free(c, fd))
+			return fd;
+	}
 	if (s->tgid == tgid && s->next > from && s->next < to)
 		start = s->next;
 	for (int i = 0; i < to - from; i++) {

@@ -375,8 +375,37 @@ static void many(void)
 	tap_check(&t, 1, "%d have what was written", right);
 }
 
+/* A number that was closed is the next one again, as Perl's own tests have it. */
+static void again(int flags)
+{
+	int a, b, c, d;
+
+	make("again", "x");
+	a = open("again", flags);
+	b = open("again", flags);
+	c = open("again", flags);
+	close(a);
+	d = open("again", flags);
+	tap_check(&t, d == a, "the first number again");
+	close(b);
+	b = open("again", flags);
+	a = open("again", flags);
+	tap_check(&t, b < c && a > c, "the second, and then one behind the others");
+	for (int i = 0; i < 30; i++) {
+		close(a);
+		a = open("again", flags);
+		tap_check(&t, a == c + 1, "and that one again (%d)", i);
+	}
+	close(a);
+	close(b);
+	close(c);
+	close(d);
+}
+
 int main(void)
 {
+	again(O_RDONLY);
+	again(O_RDWR);
 	dups();
 	children();
 	unlinked();
