@@ -102,6 +102,23 @@ static int hash_piece(
 	return r;
 }
 
+/* With the lock: what of [start, end) is a hole now and was none, since a guest has made it one (MADV_REMOVE). */
+static int hash_hole(struct filecache *c, uint64_t start, uint64_t end)
+{
+	static const unsigned char zero[PAGE_HASH];
+	int r = 0;
+
+	if (end > c->size)
+		end = c->size;
+	for (uint64_t at = start; r == 0 && at < end && at / PAGE_HASH < c->nhash; at += PAGE_HASH) {
+		size_t len = end - at < PAGE_HASH ? (size_t)(end - at) : PAGE_HASH;
+
+		if (c->hash[at / PAGE_HASH])
+			r = hash_piece(c, zero, at, len, true);
+	}
+	return r;
+}
+
 /* What of [start, end) is no hole, and begins first: up to *ret_end. What is a hole has never been written to, seen or
  * unseen. False: nothing. */
 static bool next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64_t *ret_end)
@@ -118,28 +135,42 @@ static bool next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64
 	return true;
 }
 
+/* A piece of data. 1: there is more behind it, 0: the end of the file, -errno. */
+static int hash_data(struct filecache *c, unsigned char *buf, uint64_t *at, uint64_t end, bool mark)
+{
+	size_t want = end - *at < BUF_SIZE ? (size_t)(end - *at) : BUF_SIZE;
+	ssize_t n = pread(c->vf->place, buf, want, (off_t)*at);
+	int r;
+
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	pthread_mutex_lock(&c->lock);
+	r = hash_piece(c, buf, *at, (size_t)n, mark);
+	pthread_mutex_unlock(&c->lock);
+	*at += (uint64_t)n;
+	return r < 0 ? r : *at % PAGE_HASH == 0;
+}
+
 int cache_hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mark)
 {
+	uint64_t at = start & ~(uint64_t)(PAGE_HASH - 1);
 	unsigned char *buf = files_buf_get(c->files);
-	int r = buf ? 0 : -ENOMEM;
-	uint64_t to;
+	int r = buf ? 1 : -ENOMEM;
 
-	start &= ~(uint64_t)(PAGE_HASH - 1);
-	while (r == 0 && start < end && next_data(c, &start, end, &to)) {
-		size_t want = to - start < BUF_SIZE ? (size_t)(to - start) : BUF_SIZE;
-		ssize_t n = pread(c->vf->place, buf, want, (off_t)start);
+	while (r == 1 && at < end) {
+		uint64_t data = at, to = end;
+		bool more = next_data(c, &data, end, &to);
 
-		if (n <= 0) {
-			r = n < 0 ? -errno : 0;
-			break;
+		if (mark) {
+			pthread_mutex_lock(&c->lock);
+			r = hash_hole(c, at, more ? data : end);
+			pthread_mutex_unlock(&c->lock);
+			if (r < 0)
+				break;
 		}
-		pthread_mutex_lock(&c->lock);
-		r = hash_piece(c, buf, start, (size_t)n, mark);
-		pthread_mutex_unlock(&c->lock);
-		start += (uint64_t)n;
-		if (start % PAGE_HASH)
-			break; /* the end of the file */
+		at = data;
+		r = more ? hash_data(c, buf, &at, to, mark) : 0;
 	}
 	files_buf_put(c->files, buf);
-	return r;
+	return r < 0 ? r : 0;
 }

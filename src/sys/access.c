@@ -117,7 +117,8 @@ static ssize_t readlink_real(struct at *a, const char *word, char buf[PATH_MAX])
 
 	if (a->p.link) { /* of /proc, where we are not the guest */
 		n = (ssize_t)strlen(a->p.link);
-		n = n < PATH_MAX ? n : PATH_MAX - 1;
+		if (n >= PATH_MAX)
+			return -ENAMETOOLONG;
 		memcpy(buf, a->p.link, (size_t)n);
 		return n;
 	}

@@ -105,6 +105,7 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 {
 	_cleanup_at_ struct at a = AT_INIT;
 	_cleanup_inode_ struct inode *made = NULL;
+	bool device;
 	int r;
 
 	mode &= 0xffff; /* umode_t */
@@ -133,11 +134,13 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 	r = at_lock(&a, false);
 	if (r == 0)
 		r = create_check(&a, false);
-	if (r == 0 && (S_ISCHR(mode) || S_ISBLK(mode)) && a.req.uid != 0)
+	device = S_ISCHR(mode) || S_ISBLK(mode);
+	/* a whiteout is anybody's to make */
+	if (r == 0 && device && a.req.uid != 0 && (S_ISBLK(mode) || dev_decode(dev)))
 		r = -EPERM;
 	if (r == 0)
-		r = inode_mknod(a.p.parent, &a.req, a.p.last, mode,
-			S_ISCHR(mode) || S_ISBLK(mode) ? dev_decode(dev) : 0, &made);
+		r = inode_mknod(
+			a.p.parent, &a.req, a.p.last, mode, device ? dev_decode(dev) : 0, &made);
 	return call_return(c, r);
 }
 

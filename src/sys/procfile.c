@@ -351,6 +351,8 @@ ssize_t procfile_readlink(struct call *c, int dirfd, const char *word, char *buf
 	if (r <= 0)
 		return r;
 	len = strlen(target);
+	if (len >= PATH_MAX) /* d_path() */
+		return -ENAMETOOLONG;
 	if (len > size)
 		len = size;
 	memcpy(buf, target, len);

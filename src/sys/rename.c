@@ -348,8 +348,6 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 	r = rename_check_may(from, to, flags);
 	if (r < 0)
 		return r;
-	if ((flags & RENAME_WHITEOUT) && to->a.req.uid != 0)
-		return -EPERM;
 	/* the table of mounts goes by name: what it names keeps its name */
 	if ((side_isdir(from) && view_has_mount_below(v, f->name)) ||
 		(side_isdir(to) && view_has_mount_below(v, t->name)))

@@ -55,6 +55,7 @@ gives "a file that fits and one that does not are mapped" 0 um -m "fs.img:$M" --
 is "msync(2) tells of the file that is mapped there" "$OUT" "written
 No space left on device"
 cat >low.c <<'EOF'
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -66,12 +67,13 @@ int main(int argc, char **argv)
 	int fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0644);
 	char *p;
 
-	if (argc < 2 || ftruncate(fd, 8192) < 0 || dup2(fd, 5) < 0 || close(fd) < 0)
+	if (argc < 2 || ftruncate(fd, 12288) < 0 || dup2(fd, 5) < 0 || close(fd) < 0)
 		return 1;
-	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, 5, 0);
+	p = mmap(NULL, 12288, PROT_READ | PROT_WRITE, MAP_SHARED, 5, 0);
 	if (p == MAP_FAILED)
 		return 1;
 	p[0] = 'A';
+	p[8192] = 'D'; /* is made a hole below */
 	for (int i = 0; i < 2; i++) {
 		usleep(50000);
 		if (fsync(5) < 0)
@@ -79,7 +81,7 @@ int main(int argc, char **argv)
 	}
 	p[1] = 'B';
 	p[4096] = 'C';
-	return munmap(p, 8192) < 0 || close(5) < 0;
+	return madvise(p + 8192, 4096, MADV_REMOVE) < 0 || munmap(p, 12288) < 0 || close(5) < 0;
 }
 EOF
 gcc -o low low.c
