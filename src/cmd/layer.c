@@ -54,7 +54,7 @@ static int layer_cmd_create(const struct options *o, int argc, char **argv)
 	return err < 0 ? named_complain(o, argv[optind], err) : done(o);
 }
 
-static int layer_cmd_rename(const struct options *o, int argc, char **argv)
+int layer_cmd_rename(const struct options *o, int argc, char **argv)
 {
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 	int err, status;
@@ -68,7 +68,7 @@ static int layer_cmd_rename(const struct options *o, int argc, char **argv)
 	return err < 0 ? named_complain(o, argv[2], err) : done(o);
 }
 
-static int layer_cmd_copy(const struct options *o, int argc, char **argv)
+int layer_cmd_copy(const struct options *o, int argc, char **argv)
 {
 	_cleanup_layer_ struct layer from = LAYER_INIT, to = LAYER_INIT;
 	int err, status;
@@ -128,7 +128,7 @@ static int layer_cmd_flatten(const struct options *o, int argc, char **argv)
 }
 
 /* umctl layer squash NEW LAYER...: bottom first */
-static int layer_cmd_squash(const struct options *o, int argc, char **argv)
+int layer_cmd_squash(const struct options *o, int argc, char **argv)
 {
 	_cleanup_layer_ struct layer draft = LAYER_INIT, bottom = LAYER_INIT;
 	int err, status;

@@ -43,6 +43,9 @@ char *path_in_layer(const struct layer *l, const char *word);
 /* Prints an object on a line, and frees it. */
 void put_json(struct json_object *o);
 /* layer-oci.c: parts of cmd_layer(). */
+int layer_cmd_copy(const struct options *o, int argc, char **argv);
+int layer_cmd_rename(const struct options *o, int argc, char **argv);
+int layer_cmd_squash(const struct options *o, int argc, char **argv);
 int layer_cmd_export(const struct options *o, int argc, char **argv);
 int layer_cmd_import(const struct options *o, int argc, char **argv);
 /* {"ok":true} */

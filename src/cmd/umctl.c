@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/layermsg.h"
 #include "cmd/umctl.h"
 
 static const char usage_text[] =
@@ -34,7 +35,7 @@ static const char usage_text[] =
 	"Commands that need no view (umview-layers(7)):\n"
 	"  layers                               the layers that are kept\n"
 	"  layer create NAME [--of FOLDER]      an empty one\n"
-	"  layer rename|copy NAME NEW\n"
+	"  layer rename|copy NAME NEW           (without the word layer as well; so squash)\n"
 	"  layer flatten NAME                   renamed folders become plain ones\n"
 	"  layer squash NEW LAYER LAYER...      one of several that lie on each other, bottom "
 	"first\n"
@@ -150,11 +151,14 @@ static const struct local {
 	int (*run)(const struct options *o, int argc, char **argv);
 } locals[] = {
 	{ "commit", cmd_commit },
+	{ "copy", layer_cmd_copy },
 	{ "diff", cmd_diff },
 	{ "discard", cmd_discard },
 	{ "layer", cmd_layer },
 	{ "layers", cmd_layers },
 	{ "net", cmd_net },
+	{ "rename", layer_cmd_rename },
+	{ "squash", layer_cmd_squash },
 };
 
 static const struct local *find_local(const char *name)

@@ -120,6 +120,12 @@ static int check_allowed(struct commit *k, const struct change *c)
 	return 0;
 }
 
+/* May we set its times? */
+static bool is_ours(const struct stat *st)
+{
+	return geteuid() == 0 || st->st_uid == geteuid();
+}
+
 /* What is to be done for a change; now is what is there (NULL: nothing). 0: nothing. */
 static int step_for(const struct commit *k, const struct change *c, const struct stat *now)
 {
@@ -129,6 +135,9 @@ static int step_for(const struct commit *k, const struct change *c, const struct
 	if (!c->entry)
 		return now ? STEP_REMOVE : 0;
 	if (S_ISDIR(c->entry->real.st_mode)) {
+		/* of a folder that is another's, and not different, the times are left to the kernel */
+		if (folder_there && c->merged && c->kind == CHANGE_NONE && !is_ours(now))
+			return 0;
 		if (folder_there && (c->merged || (!c->lower && !c->from)))
 			return STEP_FOLDER;
 		return STEP_PUT;

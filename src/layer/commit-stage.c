@@ -163,14 +163,13 @@ static int keep_metadata(int dirfd, const char *name, const char *tmp)
 
 /* The folder of a step, if its owner may not write there, is opened up: it gets its mode at the
  * end. */
-static void let_us_write(int dirfd, const char *name)
+static void let_us_write(int folder)
 {
-	_cleanup_fd_ int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char path[FD_PATH_MAX];
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 0700) != 0700)
-		(void)chmod(fd_path(path, fd),
+	if (fstat(folder, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 0700) != 0700)
+		(void)chmod(fd_path(path, folder),
 			(st.st_mode & 07777) | 0700); /* else what needs it fails */
 }
 
@@ -188,7 +187,7 @@ static int stage_step(struct commit *k, const struct change *c, struct step *ste
 	if (dirfd < 0 || !parent)
 		return dirfd < 0 ? dirfd : -ENOMEM;
 	if (step->kind == STEP_FOLDER)
-		let_us_write(dirfd, name);
+		let_us_write(dirfd);
 	if (step->kind == STEP_META || step->kind == STEP_FOLDER)
 		return keep_metadata(dirfd, name, tmp);
 	if (step->kind != STEP_PUT)
@@ -258,8 +257,10 @@ int commit_stage(struct commit *k)
 	struct stage s = { .how = { .link = !(k->j.flags & COMMIT_ELSEWHERE),
 				   .any_owner = (k->j.flags & COMMIT_FORCE) != 0,
 				   .layerfd = -1 } };
+	char own[STEP_TMP_MAX];
 	int err;
 
+	snprintf(own, sizeof(own), STEP_TMP, k->j.id);
 	s.by_path = calloc(k->j.n + 1, sizeof(struct step *));
 	if (!s.by_path)
 		return -ENOMEM;
@@ -268,10 +269,12 @@ int commit_stage(struct commit *k)
 	qsort(s.by_path, k->j.n, sizeof(*s.by_path), by_path);
 	k->stage = &s;
 	k->walk->flags = WALK_EXPAND | WALK_QUICK;
+	k->walk->except = own; /* below a folder that moves may be what another step keeps in it */
 	k->walk->visit = stage_change;
 	k->walk->leave = stage_leave;
 	k->walk->arg = k;
 	err = layer_walk_run(k->walk);
+	k->walk->except = NULL;
 	stage_release(&s);
 	k->stage = NULL;
 	return err;

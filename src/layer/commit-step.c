@@ -15,12 +15,21 @@
 
 int step_open(struct commit *k, size_t i, const char **ret_name, char ret_tmp[STEP_TMP_MAX])
 {
-	int fd = tree_open_parent(k->target, k->j.step[i].path, ret_name);
+	const struct step *s = &k->j.step[i];
+	_cleanup_fd_ int parent = tree_open_parent(k->target, s->path, ret_name);
+	int fd;
 
-	if (fd >= 0 && !**ret_name)
+	snprintf(ret_tmp, STEP_TMP_MAX, STEP_TMP "%zu", k->j.id, i);
+	if (parent < 0 || (**ret_name && s->kind != STEP_FOLDER))
+		return take_fd(&parent);
+	if (!**ret_name) {
 		*ret_name = ".";
-	snprintf(ret_tmp, STEP_TMP_MAX, ".umview-%s-%zu", k->j.id, i);
-	return fd;
+		return take_fd(&parent);
+	}
+	/* what a folder needs lies in it: the one above may be another's */
+	fd = openat(parent, *ret_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*ret_name = ".";
+	return fd < 0 ? -errno : fd;
 }
 
 static ino_t ino_of(int dirfd, const char *name)

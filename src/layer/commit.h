@@ -71,9 +71,10 @@ int MUST_CHECK step_undo(struct commit *k, size_t i);
 int MUST_CHECK step_clean(struct commit *k, size_t i);
 /* Sets metadata as the layer has it: of a folder at the end. */
 int MUST_CHECK step_metadata(struct commit *k, size_t i);
-/* The folder that a step's name is in (a descriptor), its name ("." for the top), and that under
- * which the step keeps what it has to. */
+/* The folder that a step's name is in (a descriptor, for a folder itself that one), its name ("." for that),
+ * and that under which the step keeps what it has to. */
 #define STEP_TMP_MAX 64
+#define STEP_TMP ".umview-%s-" /* what it begins with: the journal's id */
 int MUST_CHECK step_open(
 	struct commit *k, size_t i, const char **ret_name, char ret_tmp[STEP_TMP_MAX]);
 bool commit_includes(const struct commit *k, const char *path);

@@ -197,6 +197,8 @@ static int walk_name(struct layer_walk *w, const struct place *p, const char *na
 		.inside = p->inside };
 	int level = -1, err;
 
+	if (w->except && strncmp(name, w->except, strlen(w->except)) == 0)
+		return 0;
 	if (!path || !lower_path)
 		return -ENOMEM;
 	err = p->upper >= 0 ? entry_read(p->upper, name, p->entry, w->links, &upper) : -ENOENT;

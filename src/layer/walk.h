@@ -51,6 +51,7 @@ struct layer_walk {
 	const struct merged *lower; /* NULL: nothing is below */
 	const struct links *links;
 	unsigned flags;
+	const char *except; /* names that begin so are passed over; NULL: none */
 	/* 0, WALK_SKIP, or -errno, which ends the walk. leave() comes for folders that were gone
 	 * into. */
 	int (*visit)(struct layer_walk *w, const struct change *c);

@@ -55,7 +55,8 @@ int mount_run_rule(struct mount_job *j)
 	if (r < 0)
 		return mount_job_fail(j, r, "policy=%s: it is hide, empty, ro, rw or host", j->o.policy);
 	if (j->rq->dry_run) {
-		*j->ret_message = str_printf("%s %s", j->where.name, rule_says(rule));
+		*j->ret_message = str_printf("%s %s%s", j->where.name, rule_says(rule),
+			access(j->where.name, F_OK) < 0 && errno == ENOENT ? " (there is none now)" : "");
 		return 0;
 	}
 	r = rule_make(j->um, rule, &j->where);

@@ -42,6 +42,30 @@ static void job_release(struct mount_job *j)
 	mount_close_disks(j->um, j->disks);
 }
 
+/* The place of what is not there, nor perhaps the folder that it is in: what there is of the way to it is resolved,
+ * the rest is taken as it stands. */
+static int resolve_absent(struct mount_job *j, const struct fs_req *req, const char *word)
+{
+	_cleanup_free_ char *cut = strdup(word);
+	char *name, *slash;
+	int r = cut ? -ENOENT : -ENOMEM;
+
+	while (r == -ENOENT) {
+		r = path_resolve_abs(
+			&j->um->view, req, cut, PATH_PARENT | PATH_CREATE | PATH_NO_RULES, &j->where);
+		slash = strrchr(cut, '/');
+		if (r != -ENOENT || !slash || slash == cut || strcmp(slash, "/..") == 0)
+			break;
+		*slash = '\0';
+	}
+	if (r < 0)
+		return r;
+	name = str_printf("%s%s", j->where.name, word + strlen(cut));
+	free(j->where.name);
+	j->where.name = name;
+	return name ? 0 : -ENOMEM;
+}
+
 static int resolve_target(struct mount_job *j)
 {
 	_cleanup_free_ char *word = mount_job_path(j, j->rq->target);
@@ -58,6 +82,8 @@ static int resolve_target(struct mount_job *j)
 		r = mount_where(j->c, AT_FDCWD, word, PATH_FOLLOW, &j->where);
 	else
 		r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &j->where);
+	if (r == -ENOENT && j->o.policy && strcmp(j->o.policy, "hide") == 0)
+		r = resolve_absent(j, &req, word);
 	if (r < 0)
 		return mount_job_fail(j, r, "mount point %s: %s", word, strerror(-r));
 	return 0;

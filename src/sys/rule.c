@@ -105,7 +105,8 @@ int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
 	bool dir = false;
 	int r = is_directory(where, &dir);
 
-	if (r == 0 && rule == RULE_EMPTY)
+	/* what is not there is not to come to be there either */
+	if ((r == 0 && rule == RULE_EMPTY) || (r == -ENOENT && rule == RULE_HIDE))
 		r = empty_source(um, dir, &other);
 	if (r == 0 && rule == RULE_HOST)
 		r = host_source(where->name, &other);

@@ -48,6 +48,20 @@ gives "changed on both sides" 1 umctl commit x
 has "changed on both sides" "$OUT" "/a was changed below"
 gives "discard" 0 umctl discard x
 is "discard" "$(cat low/a)" "theirs"
+
+# Of the whole tree, most of whose folders are another's
+mkdir whole
+echo old >whole/old
+gives "a view of all" 0 um --cow=all -- sh -c 'echo new >whole/new; rm whole/old; mkdir -p whole/d/e; echo x >whole/d/e/f; echo top >atop'
+has "what it says" "$OUT" "umctl commit LAST"
+is "not yet" "$(ls whole)" old
+gives "commit" 0 umctl commit LAST
+is "all is there" "$(find whole atop | sort | tr '\n' ' ')" "atop whole whole/d whole/d/e whole/d/e/f whole/new "
+is "nothing is left of it" "$(umctl diff all)" ""
+gives "rename, copy and squash by themselves" 0 sh -c \
+	'umctl rename all all2 && umctl copy all2 all3 && umctl squash all4 all2 all3 && umctl layers | grep -c all'
+is "there are" "$OUT" 3
+for l in all2 all3 all4; do umctl discard $l; done
 mkfifo hold
 um --cow=z,of=low -- sh -c 'echo >low/n; echo >started; read -r x' <hold 2>/dev/null &
 exec 9>hold

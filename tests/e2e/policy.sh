@@ -25,6 +25,10 @@ gives "nor listed, nor by any way" 0 um --hide .ssh --hide secret -- bash -c "$N
 	exec 5<.; none /proc/self/fd/5/secret /proc/self/fd/5/.ssh/id; ln secret x; ln hard y; mv .ssh away; mkdir .ssh; echo x >secret; true'
 has "not listed" "$OUT" "docs hard lead other project"
 [[ "$OUT" != *LEAK* && ! -e x && ! -e y && ! -e away ]] || fail "something of it is there: $OUT"
+gives "what is not there does not come to be there" 0 um --hide other/none --hide absent/er/x -- bash -c '
+	! touch other/none 2>/dev/null; ! mkdir other/none 2>/dev/null; ! mv docs other/none 2>/dev/null; touch other/some
+	mkdir -p absent/er && ! touch absent/er/x 2>/dev/null && touch absent/er/y; ls other absent/er | tr "\n" " "; rm -r other/some absent'
+is "the rest does" "$OUT" "absent/er: y  other: deep some "
 gives "by a descriptor and a working directory from before" 0 bash -c '
 	exec 6<.ssh; cd .ssh; umview --hide "$OLDPWD/.ssh" -- bash -c "cat id 2>/dev/null; cat /proc/self/fd/6/id 2>/dev/null; \
 		'"$PYTHON"' -c \"import os; os.open(\\\"id\\\", 0, dir_fd=6)\" 2>&1 | tail -n 1"'
@@ -130,7 +134,7 @@ gives "in a table" 0 um -F "$HERE/project.view" -- sh -c 'cat .ssh/id 2>/dev/nul
 gives "the plan" 0 um --dry-run --hide .ssh --ro . -- true
 is "the plan" "$(echo "$OUT" | head -n 2)" "$HERE/h/.ssh is hidden
 $HERE/h is read-only"
-gives "what is not there" 125 um --hide nothing -- true
+gives "what is not there" 125 um --ro nothing -- true
 has "what is not there" "$OUT" "nothing: No such file or directory"
 gives "a word that is none" 125 um -m none:docs,policy=what -- true
 has "a word that is none" "$OUT" "policy=what: it is hide, empty, ro, rw or host"
