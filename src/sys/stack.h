@@ -40,6 +40,9 @@ int MUST_CHECK stack_read_name(struct call *c, gaddr_t addr, uint64_t len, struc
 /* As accept(2) and recvfrom(2) tell an address; addr NULL: not at all. */
 int MUST_CHECK stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr, const struct sockaddr_storage *name, socklen_t len);
 
+/* SO_ERROR, which is none afterwards: 0, a positive errno; -errno. */
+int MUST_CHECK stack_take_error(struct call *c, const struct stacksock *s);
+
 /* stackmsg.c */
 enum verdict stack_sendto(struct call *c, const struct stacksock *s);
 enum verdict stack_sendmsg(struct call *c, const struct stacksock *s);

@@ -120,6 +120,11 @@ static int ask_option(struct call *c, const struct stacksock *s, int option)
 	return r < 0 ? r : value;
 }
 
+int stack_take_error(struct call *c, const struct stacksock *s)
+{
+	return ask_option(c, s, SO_ERROR);
+}
+
 /* SO_SNDTIMEO, in milliseconds; -1: none. */
 static int send_timeout(int fd)
 {

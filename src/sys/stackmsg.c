@@ -196,7 +196,7 @@ static long receive_once(const struct stacksock *s, void *buf, size_t len, int f
 		ret->head.namelen > sizeof(ret->head.name) || ret->head.controllen > sizeof(ret->head.control))
 		memset(&ret->head, 0, sizeof(ret->head));
 	close(fd);
-	return ret->head.error ? ret->head.error : n;
+	return n;
 }
 
 static long receive(struct call *c, const struct stacksock *s, void *buf, size_t len, int flags, struct received *ret)
@@ -216,6 +216,20 @@ static long receive(struct call *c, const struct stacksock *s, void *buf, size_t
 	return r;
 }
 
+/* One that is an error to be told, unless it has been (SO_ERROR, a send): true. *n: what to answer. */
+static bool was_error(struct call *c, const struct stacksock *s, const struct received *got, int flags, long *n)
+{
+	int r;
+
+	if (*n < 0 || !got->head.error)
+		return false;
+	if (flags & MSG_PEEK) /* it is over either way */
+		(void)recv(s->fd, NULL, 0, MSG_DONTWAIT);
+	r = stack_take_error(c, s);
+	*n = r > 0 ? -r : r;
+	return true;
+}
+
 /* Into the guest's buffers: bytes as recvmsg(2) answers them. */
 static long receive_to(struct call *c, const struct stacksock *s, const struct message *m, int flags, struct received *ret)
 {
@@ -227,7 +241,9 @@ static long receive_to(struct call *c, const struct stacksock *s, const struct m
 		return -ENOMEM;
 	if (flags & MSG_ERRQUEUE)
 		return -EAGAIN;
-	n = receive(c, s, buf, room, flags & ~MSG_WAITFORONE, ret);
+	do {
+		n = receive(c, s, buf, room, flags & ~MSG_WAITFORONE, ret);
+	} while (was_error(c, s, ret, flags, &n) && n == 0);
 	if (n < 0)
 		return n;
 	if ((size_t)n < room)

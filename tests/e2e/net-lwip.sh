@@ -74,6 +74,13 @@ socket.create_connection(('10.9.0.1', 7), 2)"
 	wait $first || fail "the first view on the wire ended badly"
 done
 
+gives "nobody there" 0 um --net "pair=w$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" -c '
+import errno, socket
+for addr in ("10.9.0.77", "192.0.2.1"):
+    print(errno.errorcode.get(socket.socket().connect_ex((addr, 7))))'
+is "nobody there" "$OUT" "EHOSTUNREACH
+ENETUNREACH"
+
 # the tools that are used elsewhere, unmodified
 gives "ip(8)" 0 um --net "pair=w$$,ip=10.9.0.1/24,mac=52:54:00:01:02:03,mtu=1400,stack=lwip" -- sh -ec '
 	ip -br link; ip -br -4 addr show eth0; ip route

@@ -177,6 +177,14 @@ def datagrams(family, host):
     say("connected: heard from", b.recv(99))
     a.settimeout(0.01)
     tries("timeout", a.recvfrom, 9)
+    c.connect((host, free_port()))
+    c.send(b"nobody there")
+    say("told of that", bool(select.select([c], [], [], 10)[0]))
+    tries("refused", c.recvfrom, 9)
+    tries("once", c.recv, 9, socket.MSG_DONTWAIT)
+    c.send(b"nobody there")
+    select.select([c], [], [], 10)
+    say("SO_ERROR", errno.errorcode.get(c.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)))
 
 
 def options():

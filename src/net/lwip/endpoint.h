@@ -76,6 +76,7 @@ struct endpoint {
 	size_t tx_len, tx_done, junk;
 	bool kept, fin_in, fin_wanted, fin_out, hung_up, waits_out;
 	int backlog;
+	unsigned unanswered; /* seconds for which the next hop has been asked for */
 	uint32_t record; /* what one waiting connection takes in a listener's buffer */
 	uint16_t filter_port; /* raw and ping: the echo's identifier */
 	uint32_t icmp_filter;
@@ -103,6 +104,13 @@ int endpoint_deliver(struct endpoint *ep, const struct stack_head *head, const v
 
 /* Each endpoint, until fn returns true. */
 bool endpoints_each(struct stack *st, bool (*fn)(struct endpoint *ep, void *arg), void *arg);
+
+/* ---- icmperr.c ---- */
+
+int MUST_CHECK icmp_errors_listen(struct stack *st);
+void neighbours_tick(void);
+/* tcp.c: ends a connect(2) that is under way. */
+void endpoint_unreachable(struct endpoint *ep, int error);
 
 /* ---- address.c ---- */
 

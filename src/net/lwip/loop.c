@@ -56,6 +56,8 @@ int stack_init(struct stack *st)
 	srand((unsigned)now_ns() ^ (unsigned)getpid());
 	lwip_init();
 	the_stack = st;
+	if (icmp_errors_listen(st) < 0)
+		return -ENOMEM;
 	return iface_add_loopback(st);
 }
 
@@ -95,6 +97,11 @@ static bool mld_waits(const struct stack *st)
 }
 
 
+static bool connecting(const struct stack *st)
+{
+	return st->connecting > 0;
+}
+
 static const struct timer {
 	unsigned ms;
 	void (*run)(void);
@@ -107,6 +114,7 @@ static const struct timer {
 	{ IP6_REASS_TMR_INTERVAL, ip6_reass_tmr, has_wire },
 	{ IGMP_TMR_INTERVAL, igmp_tmr, igmp_waits },
 	{ MLD6_TMR_INTERVAL, mld6_tmr, mld_waits },
+	{ 1000, neighbours_tick, connecting },
 };
 
 /* Runs what is due; milliseconds until the next, or -1. */

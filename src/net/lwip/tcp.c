@@ -316,6 +316,37 @@ static void tcp_ready(struct endpoint *ep, uint32_t events)
 
 /* ---- the connection as a whole ---- */
 
+static void set_connecting(struct endpoint *ep, enum endpoint_state state)
+{
+	if (state == EP_CONNECTING)
+		ep->st->connecting++;
+	else if (ep->state == EP_CONNECTING)
+		ep->st->connecting--;
+	ep->state = state;
+}
+
+static void connect_failed(struct endpoint *ep, int error)
+{
+	ep->error = error;
+	ep->unanswered = 0;
+	set_connecting(ep, EP_CLOSED);
+	address_any(ep, &ep->peer);
+	if (!ep->bound)
+		address_drop_port(ep);
+	(void)drain_junk(ep); /* it may be tried again, and is writable */
+}
+
+void endpoint_unreachable(struct endpoint *ep, int error)
+{
+	struct tcp_pcb *pcb = take_ptr(&ep->tcp);
+
+	if (pcb) {
+		forget_pcb(pcb);
+		tcp_abort(pcb);
+	}
+	connect_failed(ep, error);
+}
+
 /* It is gone: lwIP has freed it already. */
 static void on_err(void *arg, err_t err)
 {
@@ -323,13 +354,7 @@ static void on_err(void *arg, err_t err)
 
 	ep->tcp = NULL;
 	if (ep->state == EP_CONNECTING) {
-		if (!ep->error)
-			ep->error = err == ERR_RST ? -ECONNREFUSED : -ETIMEDOUT;
-		ep->state = EP_CLOSED;
-		address_any(ep, &ep->peer);
-		if (!ep->bound)
-			address_drop_port(ep);
-		(void)drain_junk(ep); /* it may be tried again, and is writable */
+		connect_failed(ep, err == ERR_RST ? -ECONNREFUSED : -ETIMEDOUT);
 		return;
 	}
 	set_events(ep, !deliver(ep));
@@ -379,7 +404,7 @@ static err_t on_connected(void *arg, UNUSED struct tcp_pcb *pcb, UNUSED err_t er
 {
 	struct endpoint *ep = arg;
 
-	ep->state = EP_OPEN;
+	set_connecting(ep, EP_OPEN);
 	send_more(ep);
 	return ERR_OK;
 }
@@ -434,14 +459,14 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 		return r;
 	ep->peer = *ip;
 	ep->peer_port = port;
-	ep->state = EP_CONNECTING;
+	set_connecting(ep, EP_CONNECTING);
 	r = error_of(tcp_connect(ep->tcp, ip, port, on_connected));
 	if (r < 0) {
 		struct tcp_pcb *pcb = take_ptr(&ep->tcp);
 
 		forget_pcb(pcb);
 		tcp_abort(pcb);
-		ep->state = EP_CLOSED;
+		set_connecting(ep, EP_CLOSED);
 	}
 	return r;
 }
@@ -625,6 +650,8 @@ static void tcp_release(struct endpoint *ep)
 {
 	struct tcp_pcb *pcb = take_ptr(&ep->tcp);
 
+	if (ep->state == EP_CONNECTING)
+		set_connecting(ep, EP_CLOSED);
 	if (!pcb)
 		return;
 	if (ep->state == EP_LISTENING) {

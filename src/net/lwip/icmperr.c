@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What ICMP says of packets of ours, which liblwip does not tell its sockets: a port that nobody has, a host that cannot be
+ * reached. A host on the wire that does not answer ARP is one as well.
+ */
+#include <lwip/etharp.h>
+#include <lwip/icmp.h>
+#include <lwip/prot/icmp.h>
+#include <lwip/prot/icmp6.h>
+#include <lwip/raw.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "net/lwip/endpoint.h"
+
+#define INNER_MAX 128
+#define NEIGHBOUR_TRIES 3 /* seconds, as the kernel has it */
+
+/* The packet of ours that it is about. */
+struct about {
+	int error;
+	uint8_t protocol;
+	ip_addr_t local, peer;
+	uint16_t local_port, peer_port;
+};
+
+static int error_of(bool v6, uint8_t type, uint8_t code)
+{
+	static const int v4_codes[] = { ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED };
+	static const int v6_codes[] = { ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED };
+
+	if (v6)
+		return type != ICMP6_TYPE_DUR ? 0 : code < ARRAY_SIZE(v6_codes) ? v6_codes[code] : EPROTO;
+	if (type != ICMP_DUR || code == ICMP_DUR_FRAG)
+		return 0;
+	return code < ARRAY_SIZE(v4_codes) ? v4_codes[code] : EHOSTUNREACH;
+}
+
+/* icmp: from its header on. */
+static bool parse(bool v6, const uint8_t *icmp, size_t len, struct about *ret)
+{
+	const uint8_t *ip = icmp + 8, *l4;
+	const size_t hlen = v6 ? IP6_HLEN : 4 * (len > 8 ? ip[0] & 15u : 0);
+
+	if (len < 8 + hlen + 4 || hlen < IP_HLEN)
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	ret->error = error_of(v6, icmp[0], icmp[1]);
+	ret->protocol = ip[v6 ? 6 : 9];
+	l4 = ip + hlen;
+	IP_SET_TYPE_VAL(ret->local, v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
+	IP_SET_TYPE_VAL(ret->peer, v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
+	if (v6) {
+		memcpy(ip_2_ip6(&ret->local)->addr, ip + 8, 16);
+		memcpy(ip_2_ip6(&ret->peer)->addr, ip + 24, 16);
+	} else {
+		memcpy(&ip_2_ip4(&ret->local)->addr, ip + 12, 4);
+		memcpy(&ip_2_ip4(&ret->peer)->addr, ip + 16, 4);
+	}
+	ret->local_port = (uint16_t)(l4[0] << 8 | l4[1]);
+	ret->peer_port = (uint16_t)(l4[2] << 8 | l4[3]);
+	return ret->error != 0;
+}
+
+/* Only who is connected is told, and of a stream only who is not yet there. */
+static bool tell(struct endpoint *ep, void *arg)
+{
+	const struct about *a = arg;
+
+	if (ep->protocol != a->protocol || ep->local_port != a->local_port || ep->peer_port != a->peer_port ||
+		!ip_addr_cmp_zoneless(&ep->peer, &a->peer))
+		return false;
+	if (ep->ops == &udp_endpoint && ep->state == EP_OPEN) {
+		const struct stack_head head = { .error = -a->error };
+
+		ep->error = -a->error;
+		(void)endpoint_deliver(ep, &head, "", 0);
+	} else if (ep->ops == &tcp_endpoint && ep->state == EP_CONNECTING) {
+		endpoint_unreachable(ep, -a->error);
+	}
+	return true;
+}
+
+static u8_t on_icmp(void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, UNUSED const ip_addr_t *addr)
+{
+	const bool v6 = ip_current_is_v6();
+	const size_t skip = ip_current_header_tot_len();
+	uint8_t buf[INNER_MAX];
+	struct about a;
+	size_t n;
+
+	if (p->tot_len > skip) {
+		n = pbuf_copy_partial(p, buf, sizeof(buf), (u16_t)skip);
+		if (parse(v6, buf, n, &a))
+			(void)endpoints_each(arg, tell, &a);
+	}
+	return 0;
+}
+
+int icmp_errors_listen(struct stack *st)
+{
+	struct raw_pcb *v4 = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP), *v6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
+
+	if (!v4 || !v6)
+		return -ENOMEM;
+	raw_recv(v4, on_icmp, st);
+	raw_recv(v6, on_icmp, st);
+	return 0;
+}
+
+/* ---- neighbours that are not there ---- */
+
+static bool check_neighbour(struct endpoint *ep, UNUSED void *arg)
+{
+	struct eth_addr *mac;
+	const ip4_addr_t *found;
+	const ip_addr_t *hop;
+	ip_addr_t source;
+	struct iface *i;
+
+	if (ep->ops != &tcp_endpoint || ep->state != EP_CONNECTING || !IP_IS_V4_VAL(ep->peer))
+		return false;
+	if (route_source(ep->st, &ep->peer, ep->bound_if, &i, &source) < 0 || !i->spec)
+		return false;
+	hop = route_next_hop(ep->st, i, &ep->peer);
+	if (etharp_find_addr(&i->netif, ip_2_ip4(hop), &mac, &found) >= 0)
+		ep->unanswered = 0;
+	else if (++ep->unanswered > NEIGHBOUR_TRIES)
+		endpoint_unreachable(ep, -EHOSTUNREACH);
+	return false;
+}
+
+void neighbours_tick(void)
+{
+	(void)endpoints_each(the_stack, check_neighbour, NULL);
+}
