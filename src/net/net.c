@@ -5,9 +5,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -38,6 +41,9 @@ struct net {
 	pthread_mutex_t lock; /* guards what follows; a leaf */
 	struct ready ready[KINDS];
 	struct stack_conn *idle; /* connections that nobody uses */
+	int junk;	     /* a file that fills sockets */
+	struct sockaddr_storage address; /* of the stack's process */
+	socklen_t address_len;		 /* 0: not asked yet */
 };
 
 /* What the specs say to us. */
@@ -97,9 +103,12 @@ static struct net *net_alloc(void)
 	if (!n)
 		return NULL;
 	atomic_init(&n->refs, 1);
+	n->junk = -1;
 	pthread_mutex_init(&n->lock, NULL);
 	return n;
 }
+
+static int find_stack(struct net *n);
 
 int net_start(char *const specs[], enum net_stack stack, struct net **ret, char **ret_message)
 {
@@ -115,8 +124,8 @@ int net_start(char *const specs[], enum net_stack stack, struct net **ret, char 
 		r = keep_text(n, specs);
 	if (r == 0)
 		r = netd_start(specs, stack, &n->netd, ret_message);
-	if (r == 0 && stack == NET_STACK_KERNEL)
-		r = find_number(n);
+	if (r == 0)
+		r = stack == NET_STACK_KERNEL ? find_number(n) : find_stack(n);
 	if (r < 0) {
 		net_put(n);
 		return r;
@@ -182,6 +191,7 @@ void net_put(struct net *n)
 		/* it has ended, and the namespace with it */
 	}
 	netd_put(n->netd);
+	um_cleanup_fd(&n->junk);
 	free(n->resolv);
 	free(n->text);
 	free(n);
@@ -263,6 +273,8 @@ int net_socket(struct net *n, int domain, int type, int protocol)
 	size_t count = 1;
 	int r;
 
+	if (n->stack == NET_STACK_LWIP && (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_STREAM)
+		return net_stack_socket(domain, type, protocol);
 	if (may_be_ready(domain, rq.b)) {
 		r = take_ready(n, domain, rq.b, protocol, &count);
 		if (r >= 0)
@@ -424,4 +436,74 @@ int net_stack_ask(struct stack_conn *s)
 	}
 	s->broken = true;
 	return -ENETDOWN;
+}
+
+/* What sockets are connected to it by. */
+static int find_stack(struct net *n)
+{
+	struct stack_conn *s = net_stack_begin(n);
+	int r;
+
+	n->junk = memfd_create("junk", MFD_CLOEXEC);
+	if (n->junk < 0 || ftruncate(n->junk, STACK_JUNK) < 0)
+		r = -errno;
+	else
+		r = s ? 0 : -ENETDOWN;
+	if (r == 0) {
+		s->msg.op = STACK_ADDRESS;
+		r = net_stack_ask(s);
+	}
+	if (r == 0) {
+		n->address = s->msg.name;
+		n->address_len = s->msg.namelen;
+	}
+	if (s)
+		net_stack_end(n, s);
+	return r;
+}
+
+int net_stack_socket(int domain, int type, int protocol)
+{
+	_cleanup_fd_ int fd = -1;
+	const uint64_t tag = STACK_TAG | (unsigned)domain;
+	const int bytes = STACK_SNDBUF;
+
+	if (protocol != 0 && protocol != IPPROTO_TCP)
+		return -EPROTONOSUPPORT;
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+int net_stack_fresh(int fd)
+{
+	uint64_t tag = 0;
+	socklen_t len = sizeof(tag);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len) < 0 || (tag & STACK_TAG_MASK) != STACK_TAG)
+		return -1;
+	return (int)(tag & ~STACK_TAG_MASK);
+}
+
+int net_stack_adopt(struct net *n, int fd, int domain)
+{
+	struct stack_hello hello = { .domain = domain, .protocol = IPPROTO_TCP };
+	struct stat st;
+	off_t at = 0;
+
+	if (fstat(fd, &st) < 0 || connect(fd, (const struct sockaddr *)&n->address, n->address_len) < 0)
+		return errno == EISCONN ? 0 : errno == ECONNREFUSED || errno == ENOENT ? -ENETDOWN : -errno;
+	hello.socket = st.st_ino;
+	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(hello))
+		return -ENETDOWN;
+	while (at < STACK_JUNK - 1) {
+		ssize_t got = sendfile(fd, n->junk, &at, (size_t)(STACK_JUNK - 1 - at));
+
+		if (got <= 0)
+			return got < 0 ? -errno : -ENOBUFS;
+	}
+	/* the last one, which stays, is a piece of its own */
+	return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }

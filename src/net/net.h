@@ -65,6 +65,13 @@ void net_stack_end(struct net *n, struct stack_conn *s);
 /* Sends s->msg and takes the answer, which is there at once: s->msg.ret, or -ENETDOWN. */
 int net_stack_ask(struct stack_conn *s);
 
+/* A stream socket of that stack that nothing was done with yet (net/stackproto.h): a descriptor or -errno. */
+int MUST_CHECK net_stack_socket(int domain, int type, int protocol);
+/* The domain of such a socket, or -1. */
+int net_stack_fresh(int fd);
+/* Connects it to the stack's process; of a socket that is already it is no error. 0 or -errno. */
+int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain);
+
 /* Are abstract AF_UNIX names the view's own: do such sockets come from there as well? */
 bool net_abstract_private(const struct net *n);
 /* resolv.conf of the view, or NULL: the host's. */

@@ -28,6 +28,7 @@ enum stack_op {
 	STACK_GETSOCKOPT, /* a: level, b: option, len: room; answer: data */
 	STACK_SHUTDOWN,	  /* a: how; 0: the pair is to be shut down as well */
 	STACK_SEND,	  /* a: flags; name, control and data of a datagram */
+	STACK_ADDRESS,	  /* of no socket: name is where a new stream socket is connected to (struct stack_hello) */
 	STACK_IOCTL,	  /* a: command, data: its argument, also in the answer */
 };
 
@@ -49,6 +50,25 @@ static inline size_t stack_msg_size(const struct stack_msg *m)
 {
 	return offsetof(struct stack_msg, data) + m->controllen + m->len;
 }
+
+/*
+ * A stream socket that nothing was done with yet is an unconnected one of the kernel's, whose SO_MAX_PACING_RATE, which means
+ * nothing there, is STACK_TAG and its family. The first call that needs the stack connects it there; then a
+ * struct stack_hello is written to it, and STACK_JUNK bytes, with which it is not writable as long as it is not connected.
+ */
+#define STACK_TAG 0x756d766c77000000ull
+#define STACK_TAG_MASK 0xffffffffff000000ull
+
+struct stack_hello {
+	uint64_t socket;
+	int32_t domain, protocol;
+};
+
+/* The kernel doubles what is set as SO_SNDBUF. A socket is writable (unix_writable()) with a quarter of that waiting, and
+ * less. The longest piece that the kernel queues (64 KiB by sendfile(2)), of which the last byte may be kept
+ * (lwip/tcp.c), is less than that quarter; STACK_JUNK is more. */
+#define STACK_SNDBUF 212992
+#define STACK_JUNK 120000
 
 /* What recvmsg(2) tells beside the data. */
 struct stack_head {

@@ -16,6 +16,7 @@ struct stacksock {
 	int fd; /* our dup */
 	uint64_t ino;
 	bool stream;
+	int fresh; /* the domain of one that nothing was done with yet; -1 */
 };
 
 #define STACKSOCK_INIT { .fd = -1 }
@@ -42,6 +43,9 @@ int MUST_CHECK stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr, 
 
 /* SO_ERROR, which is none afterwards: 0, a positive errno; -errno. */
 int MUST_CHECK stack_take_error(struct call *c, const struct stacksock *s);
+
+/* stackfresh.c: what needs no stack: true and *ret; else it has been made one of the stack's, or *ret and true. */
+bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret);
 
 /* stackmsg.c */
 enum verdict stack_sendto(struct call *c, const struct stacksock *s);

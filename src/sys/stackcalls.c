@@ -35,7 +35,10 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 	if (s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
 		return false;
 	len = sizeof(cred);
-	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.pid != net_pid(n))
+	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	s->fresh = cred.pid == 0 ? net_stack_fresh(s->fd) : -1;
+	if (cred.pid != net_pid(n) && s->fresh < 0)
 		return false;
 	len = sizeof(type);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || fstat(s->fd, &st) < 0)
@@ -446,7 +449,8 @@ bool stack_call(struct call *c, enum verdict *ret)
 	}
 	if (!stacksock_get(&s, c, call_fd(c, 0)))
 		return false;
-	*ret = dispatch(c, &s);
+	if (s.fresh < 0 || !stack_fresh(c, &s, ret))
+		*ret = dispatch(c, &s);
 	return true;
 }
 

@@ -116,12 +116,33 @@ def connecting():
         x.close()
 
 
+def select_events(s):
+    p = select.poll()
+    p.register(s, select.POLLIN | select.POLLOUT)
+    return [events for _, events in p.poll(0)]
+
+
+def any_error(fn, *args):
+    try:
+        fn(*args)
+    except BlockingIOError:
+        return "waits"
+    except OSError:
+        return "an error"
+
+
 def names():
     s = socket.socket()
     say("unbound", s.getsockname())
     tries("peer of none", s.getpeername)
     tries("shutdown of none", s.shutdown, socket.SHUT_RDWR)
     tries("accept of none", s.accept)
+    with socket.socket() as none:
+        say("events of none", select_events(none))
+        for what, fn in (("recvfrom", lambda: none.recvfrom(1)), ("recvmsg", lambda: none.recvmsg(1)),
+                         ("sendmsg", lambda: none.sendmsg([b"x"]))):
+            tries(what + " of none", fn)
+        say("read of none", any_error(none.recv, 1))
     tries("a foreign address", s.bind, ("192.0.2.1", 0))
     tries("bind", s.bind, (LO, 0))
     tries("twice", s.bind, (LO, 0))

@@ -8,19 +8,13 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include "net/fdmsg.h"
+#include "net/lwip/embryo.h"
 #include "net/lwip/ioctl.h"
 #include "net/lwip/netlink.h"
 
-/* Of the guest's end of a stream; the kernel doubles it. It is writable (unix_writable()) with a quarter of that
- * waiting and less. The longest piece that the kernel queues (64 KiB by sendfile(2)), of which the kept byte (tcp.c)
- * may be the last, is less than that quarter; JUNK_BYTES, with which a socket that is not connected is not
- * writable, are more. */
-#define STREAM_SNDBUF 212992
-#define JUNK_BYTES 120000
 #define DGRAM_SNDBUF 32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
 
 static struct endpoint **bucket(struct stack *st, uint64_t ino)
@@ -59,7 +53,7 @@ static void source_ready(struct source *s, uint32_t events)
 /* The pair, with its buffers. */
 static int make_pair(int type, int ret[2])
 {
-	int bytes = type == SOCK_STREAM ? STREAM_SNDBUF : DGRAM_SNDBUF, on = 1;
+	int bytes = type == SOCK_STREAM ? STACK_SNDBUF : DGRAM_SNDBUF, on = 1;
 
 	if (socketpair(AF_UNIX, (type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0, ret) < 0)
 		return -errno;
@@ -69,23 +63,15 @@ static int make_pair(int type, int ret[2])
 	return fcntl(ret[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-int endpoint_new(struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest)
+static struct endpoint *endpoint_alloc(struct stack *st, uint64_t ino, int domain, int type, int protocol)
 {
 	struct endpoint *ep = calloc(1, sizeof(*ep));
-	int pair[2] = { -1, -1 }, r = ep ? make_pair(type, pair) : -ENOMEM;
-	struct stat stat;
 
-	if (r == 0 && fstat(pair[1], &stat) < 0)
-		r = -errno;
-	if (r < 0) {
-		um_cleanup_fd(&pair[0]);
-		um_cleanup_fd(&pair[1]);
-		free(ep);
-		return r;
-	}
-	ep->source = (struct source){ .fd = pair[0], .ready = source_ready };
+	if (!ep)
+		return NULL;
+	ep->source = (struct source){ .fd = -1, .ready = source_ready };
 	ep->st = st;
-	ep->ino = stat.st_ino;
+	ep->ino = ino;
 	ep->domain = domain;
 	ep->type = type;
 	ep->protocol = protocol;
@@ -93,11 +79,50 @@ int endpoint_new(struct stack *st, int domain, int type, int protocol, struct en
 	options_init(ep);
 	address_any(ep, &ep->local);
 	address_any(ep, &ep->peer);
-	ep->next = *bucket(st, ep->ino);
-	*bucket(st, ep->ino) = ep;
+	ep->next = *bucket(st, ino);
+	*bucket(st, ino) = ep;
+	return ep;
+}
+
+int endpoint_new(struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest)
+{
+	int pair[2] = { -1, -1 }, r = make_pair(type, pair);
+	struct endpoint *ep = NULL;
+	struct stat stat;
+
+	if (r == 0 && fstat(pair[1], &stat) < 0)
+		r = -errno;
+	if (r == 0)
+		ep = endpoint_alloc(st, stat.st_ino, domain, type, protocol);
+	if (!ep) {
+		um_cleanup_fd(&pair[0]);
+		um_cleanup_fd(&pair[1]);
+		return r < 0 ? r : -ENOMEM;
+	}
+	ep->source.fd = pair[0];
 	*ret = ep;
 	*ret_guest = pair[1];
 	return 0;
+}
+
+int endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd)
+{
+	struct endpoint *ep;
+	int on = 1, r;
+
+	if ((hello->domain != AF_INET && hello->domain != AF_INET6) || endpoint_find(st, hello->socket))
+		return -EINVAL;
+	ep = endpoint_alloc(st, hello->socket, hello->domain, SOCK_STREAM, hello->protocol);
+	if (!ep)
+		return -ENOMEM;
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	ep->source.fd = fd;
+	ep->ops = &tcp_endpoint;
+	ep->junk = STACK_JUNK;
+	r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET);
+	if (r < 0)
+		endpoint_close(ep);
+	return r;
 }
 
 void endpoint_close(struct endpoint *ep)
@@ -139,10 +164,8 @@ static const struct endpoint_ops *find_ops(int domain, int type, int *protocol, 
 
 	*err = -EPROTONOSUPPORT;
 	switch (type) {
-	case SOCK_STREAM:
-		if (*protocol == 0)
-			*protocol = IPPROTO_TCP;
-		return *protocol == IPPROTO_TCP ? &tcp_endpoint : NULL;
+	case SOCK_STREAM: /* TCP's are adopted */
+		return NULL;
 	case SOCK_DGRAM:
 		if (*protocol == 0)
 			*protocol = IPPROTO_UDP;
@@ -155,31 +178,6 @@ static const struct endpoint_ops *find_ops(int domain, int type, int *protocol, 
 		*err = -ESOCKTNOSUPPORT;
 		return NULL;
 	}
-}
-
-/* Pages of a file, which are counted as what is written is, and not copied. The last byte, which stays, is a piece of
- * its own. */
-static int fill(struct stack *st, int guest)
-{
-	off_t at = 0;
-
-	while (at < JUNK_BYTES) {
-		ssize_t n = sendfile(guest, st->junk, &at, (size_t)(JUNK_BYTES - at));
-
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOBUFS;
-	}
-	return send(guest, "", 1, MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
-int endpoint_junk(int *ret)
-{
-	_cleanup_fd_ int fd = memfd_create("junk", MFD_CLOEXEC);
-
-	if (fd < 0 || ftruncate(fd, JUNK_BYTES) < 0)
-		return -errno;
-	*ret = take_fd(&fd);
-	return 0;
 }
 
 int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest)
@@ -203,14 +201,10 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	if (r < 0)
 		return r;
 	ep->ops = ops;
-	if (ops == &tcp_endpoint) {
-		r = fill(st, guest);
-		ep->junk = JUNK_BYTES + 1;
-	}
-	if (r == 0 && type & SOCK_NONBLOCK && fcntl(guest, F_SETFL, O_NONBLOCK) < 0)
+	if (type & SOCK_NONBLOCK && fcntl(guest, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r == 0)
-		r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP | (ops == &tcp_endpoint ? EPOLLET : 0));
+		r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP);
 	if (r < 0) {
 		endpoint_close(ep);
 		return r;
@@ -299,6 +293,16 @@ static int dispatch(struct endpoint *ep, struct stack_msg *m)
 void endpoint_request(struct stack *st, struct stack_msg *m)
 {
 	struct endpoint *ep = endpoint_find(st, m->socket);
+
+	if (!ep) { /* has been connected just now */
+		embryos_accept(st);
+		ep = endpoint_find(st, m->socket);
+	}
+	if (m->op == STACK_ADDRESS) {
+		m->ret = embryos_address(st, &m->name, &m->namelen);
+		m->controllen = m->len = 0;
+		return;
+	}
 
 	if (m->op == STACK_IOCTL) { /* of whatever socket */
 		m->ret = interface_ioctl(st, (unsigned)m->a, m->data, &m->len, m->privileged);

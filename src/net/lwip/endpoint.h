@@ -89,8 +89,8 @@ struct endpoint {
 int MUST_CHECK endpoint_new(struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest);
 /* Which protocol this is: EP's ops, or -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT. */
 int MUST_CHECK endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest);
-/* A file with what fills the pair of a stream that is not connected. */
-int MUST_CHECK endpoint_junk(int *ret);
+/* A stream whose end of the pair has come with a hello; fd is taken on success. */
+int MUST_CHECK endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd);
 /* At its end: taken out at once, freed after the events at hand. */
 void endpoint_close(struct endpoint *ep);
 void endpoints_free_dead(struct stack *st);

@@ -16,6 +16,7 @@
 #include <lwip/ip4_frag.h>
 #include <lwip/ip6_frag.h>
 
+#include "net/lwip/embryo.h"
 #include "net/lwip/endpoint.h"
 #include "net/lwip/stack.h"
 
@@ -51,12 +52,10 @@ int stack_init(struct stack *st)
 	st->loop.last = &st->loop.first;
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;
-	if (endpoint_junk(&st->junk) < 0)
-		return -ENOMEM;
 	srand((unsigned)now_ns() ^ (unsigned)getpid());
 	lwip_init();
 	the_stack = st;
-	if (icmp_errors_listen(st) < 0)
+	if (embryos_listen(st) < 0 || icmp_errors_listen(st) < 0)
 		return -ENOMEM;
 	return iface_add_loopback(st);
 }
@@ -148,6 +147,7 @@ void stack_run(struct stack *st)
 
 		loop_deliver(st);
 		endpoints_free_dead(st);
+		embryos_free_hatched(st);
 		n = epoll_wait(st->epoll, ev, EVENTS, st->loop.first ? 0 : timeout);
 		for (int i = 0; i < n; i++) {
 			struct source *s = ev[i].data.ptr;

@@ -36,7 +36,7 @@ struct route;
 
 struct stack {
 	int epoll;
-	int junk; /* endpoint.c's */
+	struct embryos *embryos;
 	struct iface *ifaces; /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
