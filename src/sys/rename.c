@@ -145,6 +145,22 @@ static int sides_begin(
 
 /* ---- link ---- */
 
+/* may_linkat(): where fs.protected_hardlinks is set, who does not own a file gives a name to nothing that could run as its
+ * owner, nor to what he could not write. */
+static int may_link(struct inode *ino, const struct fs_attr *attr, const struct fs_req *req)
+{
+	const mode_t gid_exec = S_ISGID | S_IXGRP;
+	_cleanup_free_ char *text = NULL;
+
+	if (attrs_owner(req, attr) || !(ino->fs->flags & FS_DEFAULT_PERMISSIONS) ||
+		read_file("/proc/sys/fs/protected_hardlinks", 16, &text, NULL) < 0 || text[0] == '0')
+		return 0;
+	if (!S_ISREG(attr->mode) || (attr->mode & S_ISUID) || (attr->mode & gid_exec) == gid_exec ||
+		inode_permission(ino, req, MAY_READ | MAY_WRITE) < 0)
+		return -EPERM;
+	return 0;
+}
+
 static int link_virtual(struct side *from, struct side *to)
 {
 	const struct path *f = &from->a.p, *t = &to->a.p;
@@ -165,6 +181,8 @@ static int link_virtual(struct side *from, struct side *to)
 	if (f->mnt != t->mnt)
 		return -EXDEV;
 	r = inode_getattr(f->inode, &to->a.req, false, &attr);
+	if (r == 0)
+		r = may_link(f->inode, &attr, &to->a.req);
 	if (r == 0)
 		r = attrs_may_create(t->parent, &to->a.req);
 	if (r < 0)

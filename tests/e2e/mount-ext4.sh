@@ -89,4 +89,14 @@ diff want.txt dump.txt || fail "debugfs rdump differs"
 echo "ok: debugfs rdump"
 owners=$(debugfs -R "ls -l -p tree/work" fs.img 2>/dev/null | awk -F/ 'NF > 5 && $6 != ".." { print $4 ":" $5 }' | sort -u)
 is "owners" "$owners" "$(id -u):$(id -g)"
+
+# A file that is somebody else's gets no other name where the host's own do not (fs.protected_hardlinks)
+echo other >other
+debugfs -w -R "write other foreign" fs.img >/dev/null 2>&1
+wanted="ln: failed to create hard link 'mnt/tree/name' => 'mnt/foreign': Operation not permitted"
+[ "$(id -u)" != 0 ] && [ "$(cat /proc/sys/fs/protected_hardlinks)" = 1 ] || wanted=
+gives "a link to what another owns" 0 um -m "fs.img:$HERE/mnt" -- sh -c 'cat mnt/foreign; ln mnt/foreign mnt/tree/name; :'
+is "it is the host's rule" "$OUT" "other${wanted:+
+$wanted}"
+clean_fs fs.img
 nothing_left
