@@ -7,6 +7,8 @@
 #include "file/vfile.h"
 #include "sys/um.h"
 
+#define ANSWER_NS (3 * NSEC_PER_SEC) /* a server that hangs is not waited for */
+
 /* Mounts, referenced, so that their servers can be asked. */
 struct mounts {
 	struct mount **v;
@@ -54,9 +56,10 @@ static struct json_object *about(const struct mount *m)
 	return o;
 }
 
-static struct json_object *space_of(struct mount *m)
+static struct json_object *space_of(struct mount *m, uint64_t deadline_ns)
 {
-	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid(),
+		.deadline_ns = deadline_ns };
 	struct json_object *o = about(m);
 	struct statfs st = { 0 };
 	uint64_t unit;
@@ -64,7 +67,8 @@ static struct json_object *space_of(struct mount *m)
 
 	r = m->fs->node->statfs ? m->fs->node->statfs(m->fs, &req, m->fs->root_node, &st) : -ENOSYS;
 	if (r < 0) {
-		json_object_object_add(o, "error", json_text(strerror(-r)));
+		json_object_object_add(o, "error",
+			json_text(r == -ETIMEDOUT ? "its server does not answer" : strerror(-r)));
 		return o;
 	}
 	unit = (uint64_t)(st.f_frsize ? st.f_frsize : st.f_bsize);
@@ -83,7 +87,7 @@ struct json_object *ctl_df(struct um *um)
 
 	view_each_mount(&um->view, take, &all);
 	for (size_t i = 0; i < all.n; i++)
-		json_object_array_add(list, space_of(all.v[i]));
+		json_object_array_add(list, space_of(all.v[i], now_ns() + ANSWER_NS));
 	return list;
 }
 

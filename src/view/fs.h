@@ -30,6 +30,7 @@ struct fs_req {
 	pid_t pid;
 	mode_t umask;
 	uint64_t lock_owner; /* of flush: whose locks of fcntl(2) go with it */
+	uint64_t deadline_ns; /* now_ns() until which a server's answer is waited for (-ETIMEDOUT); 0: for ever */
 };
 
 /* Attributes of a node; times in the file system's own precision. valid_ns: for how long they

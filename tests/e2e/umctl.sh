@@ -94,6 +94,13 @@ print("all well")
 SIZES
 is "sizes, caches, times" "$("$PYTHON" sizes.py 2>&1)" "all well"
 has "df" "$(umctl -n dev df)" "$HERE/mnt"
+server=$(umctl -n dev --json ps | "$PYTHON" -c '
+import json, sys
+print(*[p["pid"] for p in json.load(sys.stdin)["processes"] if "fuse2fs" in p["command"]])')
+kill -STOP "$server"
+status umctl -n dev df
+kill -CONT "$server"
+has "df of a server that does not answer" "$OUT" "its server does not answer"
 has "the cache" "$(umctl -n dev cache)" "$HERE/mnt"
 has "a mount's requests" "$(umctl -n dev stat --mount mnt)" "99% us"
 gives "a cache of no mount" 1 umctl -n dev cache ls /

@@ -36,6 +36,7 @@ void fuse_req_init(struct fuse_req *r, unsigned opcode, uint64_t node, const str
 		r->in.uid = who->uid;
 		r->in.gid = who->gid;
 		r->in.pid = (uint32_t)who->pid;
+		r->deadline = who->deadline_ns;
 	}
 	r->iov[0] = (struct iovec){ &r->in, sizeof(r->in) };
 	r->niov = 1;
