@@ -16,6 +16,7 @@ enum job {
 	JOB_PREFETCH = 1 << 2,	/* read ahead */
 	JOB_REFILL = 1 << 3,	/* readers that are not trapped hold it, and it was invalidated */
 	JOB_FILL = 1 << 5,	/* read often: all of it is worth having */
+	JOB_POLL = 1 << 6,	/* a stream may be ready, or not any more */
 	JOB_LOCKS = 1 << 4,	/* a lock may have ended with a process or an open file */
 };
 

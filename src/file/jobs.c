@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 
 #include "base/log.h"
-#include "file/files.h"
+#include "file/stream.h"
 
 #define JOB_WORKERS_MAX 256 /* a stuck server takes some, others must go on */
 #define JOB_STACK (256 * 1024)
@@ -34,6 +34,8 @@ static void run(struct vfile *vf, unsigned jobs)
 {
 	if (vf->cache)
 		cache_job(vf, jobs);
+	else if (vf->kind == VFILE_STREAM)
+		stream_job(vf, jobs);
 	else if (jobs & JOB_CLOSED)
 		files_remove(vf);
 	vfile_put(vf);

@@ -9,6 +9,7 @@
 #include "engine/blocking.h"
 #include "file/direct.h"
 #include "file/fifo.h"
+#include "file/stream.h"
 #include "file/hostdev.h"
 #include "view/hostids.h"
 #include "view/opened.h"
@@ -149,6 +150,12 @@ static int open_cached(
 	return fd;
 }
 
+static bool can_stream(const struct opening *o, const struct fs_handle *h)
+{
+	return !o->low && !o->created && (o->flags & O_ACCMODE) != O_WRONLY &&
+	       (h->flags & FS_OPEN_DIRECT_IO) && (h->flags & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM));
+}
+
 static int open_reg_counted(struct opening *o, struct filecache *c, bool *ret_filled)
 {
 	struct fs_handle h;
@@ -166,6 +173,11 @@ static int open_reg_counted(struct opening *o, struct filecache *c, bool *ret_fi
 		r = server_open(o->ino, o->req, o->flags, &h);
 	if (r < 0)
 		return r;
+	if (can_stream(o, &h)) {
+		fd = stream_open(o->f, o->mnt, o->ino, o->req, o->flags, &h);
+		if (fd != -ENOSYS)
+			return fd;
+	}
 	atomic_store(&c->mode, h.flags & CACHE_DIRECT);
 	if (cache_direct(c))
 		cache_handle_renew(c, &h);

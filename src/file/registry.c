@@ -24,6 +24,7 @@
 #include "file/cache.h"
 #include "file/fifo.h"
 #include "file/locks.h"
+#include "file/stream.h"
 
 #define TICK_MS 500
 #define AGAIN_MS 5
@@ -101,6 +102,8 @@ static void vfile_free(struct vfile *vf)
 		dir_free(vf);
 	if (vf->kind == VFILE_SPECIAL)
 		fifo_free(vf);
+	if (vf->kind == VFILE_STREAM)
+		stream_free(vf);
 	if (vf->inode)
 		inode_put(vf->inode);
 	if (vf->mnt) /* last: the inode's file system ends with it */
@@ -136,7 +139,8 @@ struct vfile *files_find(struct files *f, const struct stat *st)
 	pthread_rwlock_rdlock(&f->lock);
 	vf = find_locked(f, st->st_dev, st->st_ino);
 	/* An inode number may be used again: ours have no name. */
-	if (vf && st->st_nlink && vf->kind != VFILE_DEVICE && vf->kind != VFILE_SPECIAL)
+	if (vf && st->st_nlink && vf->kind != VFILE_DEVICE && vf->kind != VFILE_SPECIAL &&
+		vf->kind != VFILE_STREAM)
 		vf = NULL;
 	if (vf)
 		vfile_get(vf);
@@ -323,7 +327,8 @@ static struct vfile *find_wd(struct files *f, int wd, uint32_t mask)
 			continue;
 		if (vf->cache)
 			found = vfile_get(vf);
-		else if (vf->kind == VFILE_DEVICE || (mask & (IN_DELETE_SELF | IN_IGNORED)))
+		else if (vf->kind == VFILE_DEVICE || vf->kind == VFILE_STREAM ||
+			 (mask & (IN_DELETE_SELF | IN_IGNORED)))
 			files_job(vf, JOB_CLOSED);
 		break;
 	}

@@ -148,6 +148,8 @@ static void drop(struct vfile *vf)
 	struct filecache *c = vf->cache;
 	bool open;
 
+	if (vf->kind == VFILE_STREAM)
+		return; /* its server's answers tell */
 	if (!c) {
 		vf->priv = vf->kind == VFILE_SPECIAL ? vf->priv : vf; /* its server is gone */
 		if (vf->kind == VFILE_SPECIAL)

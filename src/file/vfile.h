@@ -23,6 +23,7 @@ enum vfile_kind {
 	VFILE_DIR,     /* an open directory, a working directory, or O_PATH of a directory */
 	VFILE_PATH,    /* O_PATH of something that is not a directory */
 	VFILE_SPECIAL, /* fifo: real one in the run directory */
+	VFILE_STREAM,  /* an open file of a server that answers poll(2): file/stream.h */
 	VFILE_DEVICE,  /* has ops of its own */
 };
 
@@ -191,6 +192,9 @@ void files_drop_fs(struct files *f, struct fs *fs);
 void file_invalidate(struct inode *ino, int64_t off, int64_t len);
 int MUST_CHECK file_store(struct inode *ino, uint64_t off, const void *buf, size_t len);
 ssize_t MUST_CHECK file_retrieve(struct inode *ino, uint64_t off, void *buf, size_t len);
+
+/* The server says that poll(2) of this node (0: of any) may be answered otherwise now. Puts no reference. */
+void file_polled(struct fs *fs, uint64_t node);
 
 /* Fills the times, size and ids of a placeholder-backed file for fstat: the inode's attributes. */
 int MUST_CHECK vfile_getattr(struct vfile *vf, const struct fs_req *req, struct fs_attr *ret);

@@ -91,6 +91,8 @@ int vfd_go_low(struct vfd *v)
 {
 	int r = 0;
 
+	if (v->vf->kind == VFILE_STREAM)
+		return -EOPNOTSUPP; /* it has no content to be copied to there */
 	if (v->vf->kind != VFILE_REG)
 		return 0;
 	if (vfd_direct(v) && vfd_can_read(v))
@@ -144,6 +146,8 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 
 	if (!vfd_can_write(v))
 		return -EBADF;
+	if (v->vf->kind == VFILE_STREAM)
+		return stream_write(v->vf, &v->req, v->fd, buf, len, off);
 	if (len)
 		vfd_modified(v);
 	if (vfd_direct(v) && !direct_shared(v->vf->cache)) {

@@ -4,6 +4,7 @@
 #define UM_SYS_FD_H
 
 #include "file/direct.h"
+#include "file/stream.h"
 #include "sys/table.h"
 #include "sys/um.h"
 

@@ -63,9 +63,10 @@ static bool is_reg(const struct end *e)
 	return e->v.vf && e->v.vf->kind == VFILE_REG;
 }
 
+/* What is moved by read(2) and write(2) alone. */
 static bool is_device(const struct end *e)
 {
-	return e->v.vf && e->v.vf->kind == VFILE_DEVICE;
+	return e->v.vf && (e->v.vf->kind == VFILE_DEVICE || e->v.vf->kind == VFILE_STREAM);
 }
 
 /* Waits for a pipe or socket as long as the guest does. */
@@ -318,7 +319,7 @@ enum verdict sys_sendfile(struct call *c)
 static enum verdict splice_device(
 	struct call *c, struct end *dev, const struct end *in, const struct end *out)
 {
-	if (dev->v.vf->ops->splice)
+	if (dev->v.vf->ops && dev->v.vf->ops->splice)
 		return dev->v.vf->ops->splice(dev->v.vf, c, dev->fd);
 	return call_return(c, can(in, O_WRONLY) && can(out, O_RDONLY) ? -EINVAL : -EBADF);
 }

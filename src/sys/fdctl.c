@@ -92,13 +92,14 @@ enum verdict sys_close_range(UNUSED struct call *c)
 
 static bool has_low(const struct vfile *vf)
 {
-	return vf->kind == VFILE_DEVICE && vf->ops->low;
+	return vf->kind == VFILE_STREAM || (vf->kind == VFILE_DEVICE && vf->ops->low);
 }
 
 /* A device's stand-in at this number; -1: the lowest free. */
 static enum verdict low_answer(struct vfd *v, struct call *c, int to, int flags)
 {
-	_cleanup_fd_ int fd = v->vf->ops->low(v->vf, v->fd);
+	_cleanup_fd_ int fd = v->vf->kind == VFILE_STREAM ? stream_low(v->vf, &v->req) :
+							    v->vf->ops->low(v->vf, v->fd);
 
 	if (fd < 0)
 		return call_return(c, fd);
@@ -304,6 +305,8 @@ static int server_ioctl(struct vfd *v, struct call *c)
 		if (r < 0)
 			return r;
 	}
+	if (v->vf->kind == VFILE_STREAM)
+		h = stream_handle(v->vf);
 	r = fs->file->ioctl(fs, &v->req, v->vf->inode->nodeid, &h, cmd, c->args[2], in,
 		_IOC_DIR(cmd) & _IOC_WRITE ? size : 0, out, &out_len, &result);
 	if (v->vf->cache)

@@ -79,6 +79,13 @@ static int rwf_check(int rwf)
 
 /* ---- reading ---- */
 
+static ssize_t read_piece(struct vfd *v, void *buf, size_t len, off_t off)
+{
+	if (v->vf->kind == VFILE_STREAM)
+		return stream_read(v->vf, &v->req, v->fd, buf, len, off);
+	return direct_read(v->vf->cache, &v->req, v->fd, buf, len, off);
+}
+
 static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
 {
 	size_t done = 0;
@@ -91,8 +98,7 @@ static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
 		size_t want = io->total - done < BUF_SIZE ? io->total - done : BUF_SIZE;
 		ssize_t put;
 
-		n = direct_read(v->vf->cache, &v->req, v->fd, buf, want,
-			io->off < 0 ? -1 : io->off + (off_t)done);
+		n = read_piece(v, buf, want, io->off < 0 ? -1 : io->off + (off_t)done);
 		if (n <= 0)
 			break;
 		put = guest_scatter(c, io_vec(io), io->n, done, buf, (size_t)n);
@@ -120,11 +126,11 @@ static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
 		return call_return(c, -EBADF);
 	if (v->vf->kind == VFILE_DEVICE)
 		return v->vf->ops->read ? v->vf->ops->read(v->vf, c, v->fd) : CONTINUE;
-	if (v->vf->kind != VFILE_REG || !vfd_can_read(v))
+	if ((v->vf->kind != VFILE_REG && v->vf->kind != VFILE_STREAM) || !vfd_can_read(v))
 		return CONTINUE;
 	if (io->total == 0)
 		return CONTINUE;
-	if (vfd_direct(v)) {
+	if (v->vf->kind == VFILE_STREAM || vfd_direct(v)) {
 		r = rwf_check(io->rwf);
 		return r < 0 ? call_return(c, r) : read_direct(v, c, io);
 	}
@@ -181,7 +187,7 @@ static enum verdict do_write(struct vfd *v, struct call *c, struct io *io)
 		return call_return(c, -EBADF);
 	if (v->vf->kind == VFILE_DEVICE)
 		return v->vf->ops->write ? v->vf->ops->write(v->vf, c, v->fd) : CONTINUE;
-	if (v->vf->kind != VFILE_REG)
+	if (v->vf->kind != VFILE_REG && v->vf->kind != VFILE_STREAM)
 		return CONTINUE;
 	if (!vfd_can_write(v))
 		return call_return(c, -EBADF);

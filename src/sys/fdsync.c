@@ -38,6 +38,8 @@ static enum verdict do_fsync(struct call *c, bool datasync)
 		return call_return(c, file_sync_inode(v.vf->inode, &v.req, datasync));
 	case VFILE_DIR:
 		return call_return(c, sync_dir(&v, datasync));
+	case VFILE_STREAM:
+		return call_return(c, stream_fsync(v.vf, &v.req, datasync));
 	default:
 		return CONTINUE;
 	}

@@ -20,6 +20,7 @@
 
 struct fs;
 struct watches;
+struct files;
 
 struct fs_req {
 	struct call *call;
@@ -227,6 +228,7 @@ struct fs_file_ops {
 	int (*ioctl)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, unsigned cmd, uint64_t arg, const void *in,
 		size_t in_len, void *out, size_t *out_len, int *ret_result);
+	/* -ENOSYS: it does not know. Else it says so when the answer changes (file_polled()). */
 	int (*poll)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, unsigned events, unsigned *ret_revents);
 	ssize_t (*copy_range)(struct fs *fs, const struct fs_req *req, uint64_t node,
@@ -309,6 +311,7 @@ struct fs {
 	struct {
 		atomic_ullong opens, opens_kept, reads, reads_kept;
 	} hits;
+	_Atomic(struct files *) polled; /* the file layer's, if it has files open that are polled */
 	atomic_int lost; /* -errno: data was lost in write-back, and files_sync() has not told it */
 };
 

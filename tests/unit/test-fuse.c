@@ -67,6 +67,8 @@ static int n_remove(struct fs *fs, uint64_t parent, uint64_t child, const char *
 	return 0;
 }
 
+static atomic_ullong polled;
+
 static int n_store(struct fs *fs, uint64_t node, uint64_t off, const void *buf, size_t len)
 {
 	(void)fs;
@@ -81,8 +83,14 @@ static ssize_t n_retrieve(struct fs *fs, uint64_t node, uint64_t off, void *buf,
 	return (ssize_t)len;
 }
 
+static void n_poll(struct fs *fs, uint64_t node)
+{
+	(void)fs;
+	polled = node;
+}
+
 static const struct fuse_notify_ops notify = { n_inval_inode, n_inval_entry, n_remove, n_store,
-	n_retrieve };
+	n_retrieve, n_poll };
 
 /* ---- a mount ---- */
 
@@ -615,6 +623,7 @@ static void test_notify(void)
 	struct fuse_notify_inval_entry_out en = { .parent = 1, .namelen = 3 };
 	struct fuse_notify_delete_out del = { .parent = 1, .child = 2, .namelen = 3 };
 	struct fuse_notify_store_out st = { .nodeid = 2, .offset = 5, .size = 3 };
+	struct fuse_notify_poll_wakeup_out wake = { .kh = 77 };
 	struct fuse_notify_retrieve_out rt = { .notify_unique = 9, .nodeid = 2, .size = 1000 };
 
 	ok(fuse_conn_wait_init(fs, NULL, 0) == 0, "ready");
@@ -630,11 +639,14 @@ static void test_notify(void)
 	srv_notify(s, FUSE_NOTIFY_STORE, &st, sizeof(st), "xyz", 3);
 	srv_notify(s, FUSE_NOTIFY_STORE, &st, sizeof(st), "xyzz", 4);
 	srv_notify(s, 99, &st, sizeof(st), NULL, 0);
+	srv_notify(s, FUSE_NOTIFY_POLL, &wake, sizeof(wake) - 1, NULL, 0);
+	srv_notify(s, FUSE_NOTIFY_POLL, &wake, sizeof(wake), NULL, 0);
 	srv_notify(s, FUSE_NOTIFY_RETRIEVE, &rt, sizeof(rt), NULL, 0);
 	wait_for(&s->retrieved, 1);
 	ok(inval_inodes == 1 && inval_entries == 1 && removed == 1 && stored == 1,
 		"notifications: %d %d %d %d", inval_inodes, inval_entries, removed, stored);
 	ok(s->retrieved == 1000, "retrieve: %d", s->retrieved);
+	ok(polled == 77, "poll: %llu", polled);
 	stop(fs, s);
 }
 

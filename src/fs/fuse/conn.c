@@ -17,7 +17,6 @@
 #define MAX_READAHEAD (1u << 20)
 #define POLL_MS 50
 #define READ_TIMEOUT_US 5000
-#define FORGET_PATIENCE_NS 20000000ull
 #define SEND_TIMEOUT_S 2 /* of the keeper, to a server that does not read */
 
 /* What we honour; see doc in <linux/fuse.h>. */
@@ -317,24 +316,6 @@ static void end_notes(struct fuse_conn *fc)
 	pthread_mutex_unlock(&fc->lock);
 }
 
-/*
- * As the kernel: what is to be forgotten when all goes is not told. A server of several threads would look into
- * its nodes while another one frees them all at DESTROY (passthrough_ll); FORGET has no answer, so those
- * that were sent last get a moment.
- */
-static void end_forgets(struct fuse_conn *fc)
-{
-	uint64_t until, now = now_ns();
-
-	pthread_mutex_lock(&fc->lock);
-	fc->ending = true;
-	fc->nforgets = 0;
-	until = fc->forgot_ns + FORGET_PATIENCE_NS;
-	pthread_mutex_unlock(&fc->lock);
-	if (until > now)
-		nanosleep(&(struct timespec){ .tv_nsec = (long)(until - now) }, NULL);
-}
-
 static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
@@ -343,7 +324,7 @@ static void conn_unmount(struct fs *fs, uint64_t deadline_ns)
 		struct fuse_req r;
 		int err;
 
-		end_forgets(fc);
+		fuse_end_forgets(fc);
 		drain(fc, deadline_ns);
 		fuse_req_init(&r, FUSE_DESTROY, 0, NULL);
 		r.deadline = deadline_ns;

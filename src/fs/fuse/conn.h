@@ -118,6 +118,7 @@ struct fuse_conn {
 	struct cds_list_head waiters;
 	uint64_t last_active;
 	bool keeper_started, keeper_idle, stop;
+	bool told_end; /* the keeper has told who polls that the server is gone */
 	bool noting; /* the keeper handles a notification: in the view's hands */
 	pthread_t keeper;
 	struct fuse_note *notes, **notes_tail;
@@ -197,6 +198,11 @@ void fuse_send_release(
 void fuse_wait_releases(struct fuse_conn *fc, uint64_t node);
 /* Sends what is queued; false when something had to stay. */
 bool fuse_flush_queues(struct fuse_conn *fc);
+
+/* ---- settle.c ---- */
+
+/* Before DESTROY: nothing is forgotten any more, and what was is dealt with. */
+void fuse_end_forgets(struct fuse_conn *fc);
 
 /* ---- check.c: nothing of a server is believed ---- */
 

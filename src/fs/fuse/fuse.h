@@ -38,6 +38,8 @@ struct fuse_notify_ops {
 		struct fs *fs, uint64_t parent, uint64_t child, const char *name, size_t namelen);
 	int (*store)(struct fs *fs, uint64_t node, uint64_t off, const void *buf, size_t len);
 	ssize_t (*retrieve)(struct fs *fs, uint64_t node, uint64_t off, void *buf, size_t len);
+	/* node 0: of all, the server has gone */
+	void (*poll)(struct fs *fs, uint64_t node);
 };
 
 /* The notifications told to the view's inodes and their files (fs/fuse/notify-view.c). */

@@ -358,6 +358,13 @@ void *fuse_keeper(void *arg)
 			pthread_cond_broadcast(&fc->state_cond);
 			continue;
 		}
+		if (atomic_load(&fc->state) == FUSE_DEAD && !fc->told_end) {
+			fc->told_end = true;
+			pthread_mutex_unlock(&fc->lock);
+			fc->notify->poll(&fc->fs, 0);
+			pthread_mutex_lock(&fc->lock);
+			continue;
+		}
 		if (fc->outq || fc->nforgets >= FORGETS_SOON ||
 			(fc->nforgets && now_ns() >= next_flush)) {
 			next_flush = now_ns() + FORGET_DELAY_MS * NSEC_PER_MSEC;

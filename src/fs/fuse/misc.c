@@ -200,29 +200,27 @@ int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node, const 
 	return 0;
 }
 
+/* kh, by which the server says later that the answer changed, is the node: of all who have it open. */
 int fuse_op_poll(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
 	unsigned events, unsigned *ret_revents)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_poll_in in = { .fh = h->fh, .kh = h->fh, .events = events };
+	struct fuse_poll_in in = {
+		.fh = h->fh, .kh = node, .events = events, .flags = FUSE_POLL_SCHEDULE_NOTIFY
+	};
 	struct fuse_poll_out out;
 	struct fuse_req r;
-	int err = 0;
+	int err = fuse_wait_ready(fc, req, 0);
 
-	if (!fuse_has_no(fc, FUSE_NO_POLL)) {
-		fuse_req_init(&r, FUSE_POLL, node, req);
-		fuse_req_in(&r, &in, sizeof(in));
-		fuse_req_out(&r, &out, sizeof(out), sizeof(out));
-		err = fuse_call(fc, &r, req);
-		if (!err) {
-			*ret_revents = out.revents;
-			return 0;
-		}
-		if (err == -ENOSYS)
-			fuse_set_no(fc, FUSE_NO_POLL);
-	}
-	if (err && err != -ENOSYS)
+	if (err)
 		return err;
-	*ret_revents = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
-	return 0;
+	if (fuse_has_no(fc, FUSE_NO_POLL))
+		return -ENOSYS;
+	fuse_req_init(&r, FUSE_POLL, node, req);
+	fuse_req_in(&r, &in, sizeof(in));
+	fuse_req_out(&r, &out, sizeof(out), sizeof(out));
+	err = fuse_unsupported(fc, FUSE_NO_POLL, fuse_call(fc, &r, req), -ENOSYS);
+	if (!err)
+		*ret_revents = out.revents;
+	return err;
 }

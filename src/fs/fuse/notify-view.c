@@ -46,7 +46,13 @@ static ssize_t view_retrieve(struct fs *fs, uint64_t node, uint64_t off, void *b
 	return ino ? file_retrieve(ino, off, buf, len) : -ENOENT;
 }
 
+static void view_poll(struct fs *fs, uint64_t node)
+{
+	file_polled(fs, node);
+}
+
 const struct fuse_notify_ops fuse_notify_view = {
+	.poll = view_poll,
 	.inval_inode = view_inval_inode,
 	.inval_entry = view_inval_entry,
 	.remove = view_remove,

@@ -82,6 +82,7 @@ static int note_retrieve(struct fuse_conn *fc, const struct fuse_notify_retrieve
 static int note_handle(struct fuse_conn *fc, const struct fuse_note *n)
 {
 	union {
+		struct fuse_notify_poll_wakeup_out poll;
 		struct fuse_notify_inval_inode_out inode;
 		struct fuse_notify_inval_entry_out entry;
 		struct fuse_notify_delete_out del;
@@ -94,7 +95,10 @@ static int note_handle(struct fuse_conn *fc, const struct fuse_note *n)
 	memcpy(&o, n->data, n->len < sizeof(o) ? n->len : sizeof(o));
 	switch (n->code) {
 	case FUSE_NOTIFY_POLL:
-		return 0; /* poll asks the server each time: nobody sleeps on this */
+		if (n->len != sizeof(o.poll) || o.poll.kh == 0)
+			return -EINVAL;
+		fc->notify->poll(&fc->fs, o.poll.kh);
+		return 0;
 	case FUSE_NOTIFY_INVAL_INODE:
 		if (n->len != sizeof(o.inode))
 			return -EINVAL;
