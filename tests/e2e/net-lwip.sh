@@ -127,6 +127,19 @@ tcp LISTEN 0 128 10.9.0.1:80 0.0.0.0:*
 1 packets transmitted, 1 packets received, 0% packet loss
 1 packets transmitted, 1 packets received, 0% packet loss"
 
+# no frame of a neighbour's comes from this host, or reaches what is bound to loopback
+rm -f up
+um --net "pair=s$$,stack=lwip,mac=02:00:00:00:00:01,ip=10.9.7.1/24" -- "$PYTHON" "$TOP/tests/lib/spoof.py" serve >spoofed &
+view=$!
+until_true 20 test -e up
+"$PYTHON" "$TOP/tests/lib/spoof.py" send "s$$"
+wait $view || fail "spoofed frames: the view ended badly"
+is "spoofed frames" "$(cat spoofed)" "broadcast
+end
+end
+good
+good, 6"
+
 # where namespaces are refused it is chosen without being asked for, and says so
 if unshare -Ur true 2>/dev/null; then
 	gives "no namespaces" 0 unshare -Ur sh -ec '

@@ -108,4 +108,5 @@ def main():
                 pass  # too short, too long: said by the kernel
 
 
-main()
+if __name__ == "__main__":
+    main()

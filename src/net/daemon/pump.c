@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <string.h>
@@ -31,6 +32,8 @@ void link_carrier(struct link *l, bool on)
 
 void link_to_view(struct link *l, const void *frame, size_t len)
 {
+	if (len < ETH_HLEN) /* one byte would be a word on the carrier */
+		return;
 	(void)send(l->frames, frame, len, l->control < 0 ? 0 : MSG_DONTWAIT);
 }
 

@@ -6,6 +6,7 @@
 #include <lwip/ethip6.h>
 #include <lwip/prot/ethernet.h>
 #include <lwip/prot/ip4.h>
+#include <lwip/prot/ip6.h>
 #include <netif/ethernet.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,23 +143,49 @@ static void send_queued(struct iface *i)
 	}
 }
 
-/* liblwip is built to be a router; a host is none. */
+/* liblwip is built to be a router, and takes its own addresses from whatever interface; a host does neither, and what
+ * says it comes from this host cannot have come by a wire. */
+static bool ip4_is_for_us(struct iface *i, const uint8_t *packet, size_t len)
+{
+	ip_addr_t dst = { .type = IPADDR_TYPE_V4 }, src = { .type = IPADDR_TYPE_V4 };
+	struct ip_hdr ip;
+
+	if (len < sizeof(ip))
+		return false;
+	memcpy(&ip, packet, sizeof(ip));
+	ip4_addr_copy(*ip_2_ip4(&dst), ip.dest);
+	ip4_addr_copy(*ip_2_ip4(&src), ip.src);
+	if (ip4_addr_isloopback(ip_2_ip4(&dst)) || addr_is_local(i->stack, &src))
+		return false;
+	return ip_addr_ismulticast(&dst) || ip_addr_isbroadcast(&dst, &i->netif) || addr_is_local(i->stack, &dst);
+}
+
+static bool ip6_is_for_us(struct iface *i, const uint8_t *packet, size_t len)
+{
+	ip_addr_t dst = { .type = IPADDR_TYPE_V6 }, src = { .type = IPADDR_TYPE_V6 };
+	struct ip6_hdr ip;
+
+	if (len < sizeof(ip))
+		return false;
+	memcpy(&ip, packet, sizeof(ip));
+	memcpy(ip_2_ip6(&dst)->addr, &ip.dest, sizeof(ip.dest));
+	memcpy(ip_2_ip6(&src)->addr, &ip.src, sizeof(ip.src));
+	if (ip6_addr_isloopback(ip_2_ip6(&dst)) || ip6_addr_isloopback(ip_2_ip6(&src)))
+		return false;
+	return ip_addr_ismulticast(&dst) || addr_is_local(i->stack, &dst);
+}
+
 static bool is_for_us(struct iface *i, const uint8_t *frame, size_t len)
 {
 	const struct eth_hdr *eth = (const void *)frame;
-	ip_addr_t dst = { .type = IPADDR_TYPE_V4 };
-	struct ip_hdr ip;
 
-	if (len < SIZEOF_ETH_HDR)
+	if (len < SIZEOF_ETH_HDR || (!(eth->dest.addr[0] & 1) && memcmp(&eth->dest, i->netif.hwaddr, ETH_HWADDR_LEN) != 0))
 		return false;
-	if (eth->type != PP_HTONS(ETHTYPE_IP))
-		return true;
-	if (len < SIZEOF_ETH_HDR + sizeof(ip))
-		return false;
-	memcpy(&ip, frame + SIZEOF_ETH_HDR, sizeof(ip));
-	ip4_addr_copy(*ip_2_ip4(&dst), ip.dest);
-	return (eth->dest.addr[0] & 1) || ip_addr_ismulticast(&dst) || ip_addr_isbroadcast(&dst, &i->netif) ||
-	       addr_is_local(i->stack, &dst);
+	if (eth->type == PP_HTONS(ETHTYPE_IP))
+		return ip4_is_for_us(i, frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR);
+	if (eth->type == PP_HTONS(ETHTYPE_IPV6))
+		return ip6_is_for_us(i, frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR);
+	return true;
 }
 
 static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
