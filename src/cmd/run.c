@@ -385,9 +385,42 @@ static void hold_sigchld(void)
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 }
 
+/* PATH for the view's root, at whose end are the folders of administration that Debian's users have not. NULL: as
+ * it is. */
+static char *root_path(void)
+{
+	static const char *const dirs[] = { "/usr/local/sbin", "/usr/sbin", "/sbin" };
+	const char *path = getenv("PATH");
+	char *all = path ? str_printf("PATH=%s", path) : NULL;
+
+	for (size_t i = 0; all && i < ARRAY_SIZE(dirs); i++) {
+		_cleanup_free_ char *before = all;
+		_cleanup_free_ char *list = str_printf(":%s:", before + 5), *dir = str_printf(":%s:", dirs[i]);
+
+		all = list && dir && strstr(list, dir) ? take_ptr(&before) : str_printf("%s:%s", before, dirs[i]);
+	}
+	return all;
+}
+
+/* The environment with one variable ("NAME=VALUE") in place of its own. malloc'ed, the strings are not. */
+static char **environ_with(char *variable)
+{
+	size_t n = 0, name = strcspn(variable, "=") + 1;
+	char **env;
+
+	while (environ[n])
+		n++;
+	env = calloc(n + 1, sizeof(*env));
+	for (size_t i = 0; env && i < n; i++)
+		env[i] = strncmp(environ[i], variable, name) == 0 ? variable : environ[i];
+	return env;
+}
+
 static int start_command(struct run *r)
 {
-	struct spawn s = { .argv = r->o->argv, .envp = environ, .fd = { -1, -1, -1 },
+	_cleanup_free_ char *path = r->o->root || r->o->rootfs ? root_path() : NULL;
+	_cleanup_free_ char **env = path ? environ_with(path) : NULL;
+	struct spawn s = { .argv = r->o->argv, .envp = env ? env : environ, .fd = { -1, -1, -1 },
 		.pgid = r->link->pgid, .cwd = r->o->rootfs ? "/" : NULL };
 	pid_t pid = 0;
 	int err = engine_spawn(r->um.engine, &s, &pid);

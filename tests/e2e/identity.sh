@@ -62,3 +62,8 @@ touch own
 gives "one's own file given to root" 0 um --root -- chown 0:0 own
 gives "to nobody" 1 um --root -- chown nobody own
 is "it is the user's still" "$(stat -c %u own)" "$(id -u)"
+
+gives "the programs of administration are found" 0 env PATH=/usr/bin:/sbin:/bin timeout 20 "$BUILD/umview" --root -- sh -c 'echo "$PATH"'
+is "after all others" "$OUT" "/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/sbin"
+gives "by root alone" 0 env PATH=/usr/bin:/bin timeout 20 "$BUILD/umview" sh -c 'echo "$PATH"'
+is "by root alone" "$OUT" /usr/bin:/bin
