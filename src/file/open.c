@@ -27,6 +27,11 @@ static int may_of_flags(int flags)
 	return may;
 }
 
+static bool is_device(mode_t type)
+{
+	return type == S_IFCHR || type == S_IFBLK;
+}
+
 static int check_open(
 	const struct fs_req *req, struct mount *m, struct inode *ino, int flags, mode_t type)
 {
@@ -48,7 +53,7 @@ static int check_open(
 		return r;
 	if (type == S_IFSOCK)
 		return -ENXIO;
-	if ((type == S_IFCHR || type == S_IFBLK) && (!ino->fs->host_fd || (m->flags & MS_NODEV)))
+	if (is_device(type) && ((m->flags & MS_NODEV) || !(ino->fs->host_fd || m->view->devices)))
 		return -EACCES; /* as on every nodev mount */
 	if (flags & O_NOATIME) {
 		r = inode_getattr(ino, req, false, &attr);
@@ -299,7 +304,8 @@ static int check_opendir(struct inode *ino, const struct fs_req *req)
 	return r == -ENOSYS ? 0 : r;
 }
 
-/* What is to be opened for a file of the host's: itself, but for a device that it only stands for. */
+/* What is to be opened for a file of the host's: itself, but for a device that it only stands for, as one of
+ * an image does. */
 static int host_path(const struct opening *o, char path[HOSTDEV_PATH_MAX])
 {
 	mode_t type = inode_type(o->ino);
@@ -307,11 +313,15 @@ static int host_path(const struct opening *o, char path[HOSTDEV_PATH_MAX])
 	struct stat st;
 	int r;
 
-	if (type == S_IFCHR || type == S_IFBLK) {
-		r = fstat(inode_host_fd(o->ino), &st) < 0 ? -errno : inode_getattr(o->ino, o->req, false, &attr);
+	if (is_device(type)) {
+		bool served = !o->ino->fs->host_fd;
+
+		r = inode_getattr(o->ino, o->req, false, &attr);
+		if (r == 0 && !served)
+			r = fstat(inode_host_fd(o->ino), &st) < 0 ? -errno : 0;
 		if (r < 0)
 			return r;
-		if ((st.st_mode & S_IFMT) != type)
+		if (served || (st.st_mode & S_IFMT) != type)
 			return hostdev_path(type, (dev_t)attr.rdev, path);
 	}
 	r = inode_host_prepare(o->ino, o->req, o->flags & ~O_CREAT);
@@ -366,7 +376,8 @@ static int open_host(struct opening *o)
 	if (fd < 0)
 		return fd;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail */
-	view_note_opened(o->mnt->view, o->mnt, o->ino);
+	if (o->ino->fs->host_fd)
+		view_note_opened(o->mnt->view, o->mnt, o->ino);
 	return fd;
 }
 
@@ -385,7 +396,7 @@ static int open_any(struct opening *o, bool *ret_filled)
 	r = o->created || o->checked ? 0 : check_open(o->req, o->mnt, o->ino, o->flags, type);
 	if (r < 0)
 		return r;
-	if (o->ino->fs->host_fd && type != S_IFDIR) {
+	if ((o->ino->fs->host_fd && type != S_IFDIR) || is_device(type)) {
 		o->low = *ret_filled = true;
 		return open_host(o);
 	}

@@ -31,6 +31,7 @@ int um_init(struct um *um, bool root)
 		r = loops_new(&um->loops);
 	if (r == 0 && root)
 		ids_install(um->ids);
+	um->view.devices = root;
 	return r;
 }
 

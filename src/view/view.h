@@ -82,6 +82,7 @@ struct view {
 	/* How many mounts are seen through, and the folders that are never changed by one: the
 	 * kernel's own, as ever. Set once, at the start. */
 	atomic_int nseen_through;
+	bool devices; /* device files of images are opened (--root), where a mount is not nodev */
 	atomic_int nshown; /* mounts that were made with fs->shown */
 	struct outside {
 		char *path;

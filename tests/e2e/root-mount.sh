@@ -71,4 +71,17 @@ PYTHON
 	is "umount2 of what is no mount ($m)" "$(um --root $m -- "$PYTHON" umount.py)" \
 		"EINVAL EINVAL ENOENT ENOTDIR ENAMETOOLONG EFAULT EINVAL"
 done
+
+# Device files of an image: the host's own of that number, where mounts are the view's root's, and not nodev.
+devices='rm -f null zero none; mknod null c 1 3; mknod zero c 1 5; mknod none c 240 240; chmod 666 null zero none
+	echo lost >null && wc -c <null; head -c 3 zero | wc -c; cat none; chmod 600 null; cat null
+	setpriv --reuid 1 --clear-groups sh -c "head -c 2 zero | wc -c; cat null"; findmnt -no SOURCE -T zero >/dev/null; stat -c %t:%T zero'
+is "devices of an image" "$(um --root -m disk.img:mnt2 -- sh -c "cd mnt2; $devices" 2>&1 | sed 's/.*: //')" "0
+3
+No such device or address
+2
+Permission denied
+1:5"
+is "nodev" "$(um --root -m disk.img:mnt2,nodev -- cat mnt2/zero 2>&1)" "cat: mnt2/zero: Permission denied"
+is "without a virtual root" "$(um -m disk.img:mnt2 -- cat mnt2/zero 2>&1)" "cat: mnt2/zero: Permission denied"
 nothing_left
