@@ -22,6 +22,7 @@
 
 #include "base/log.h"
 #include "engine/abi.h"
+#include "sys/abstract.h"
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/fd.h"
@@ -166,6 +167,24 @@ static int bind_virtual(struct at *a, int fd, const char *word)
 	return r;
 }
 
+/* False: it is no such name. */
+static bool bind_abstract(struct call *c, enum verdict *ret)
+{
+	_cleanup_fd_ int fd = -1;
+	struct sockaddr_un sun;
+	socklen_t len;
+	int r = abstract_read(c, call_addr(c, 1), c->args[2], true, &sun, &len);
+
+	if (r != 0)
+		fd = unix_get(c, call_fd(c, 0));
+	if (r == 0 || fd < 0)
+		return false;
+	if (r == 1)
+		r = bind(fd, (struct sockaddr *)&sun, len) < 0 ? -errno : 0;
+	*ret = call_return(c, r);
+	return true;
+}
+
 enum verdict sys_bind(struct call *c)
 {
 	_cleanup_at_ struct at a = AT_INIT;
@@ -175,6 +194,8 @@ enum verdict sys_bind(struct call *c)
 	enum verdict v;
 
 	if (stack_call(c, &v))
+		return v;
+	if (bind_abstract(c, &v))
 		return v;
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
@@ -231,21 +252,40 @@ static bool peer_find(struct at *a, struct call *c, const char *word, struct soc
 	return true;
 }
 
+static enum verdict connect_blocking(struct call *c, struct at *a, int fd, const struct sockaddr_un *sun, socklen_t len)
+{
+	struct blocking b;
+	long r = blocking_begin(&b);
+
+	if (r < 0)
+		return call_return(c, r);
+	do {
+		real_enter(a);
+		r = real_result(a, connect(fd, (const struct sockaddr *)sun, len));
+	} while (blocking_again(c, r));
+	blocking_end(&b);
+	return call_return(c, r);
+}
+
 enum verdict sys_connect(struct call *c)
 {
 	_cleanup_at_ struct at a = AT_INIT;
 	_cleanup_fd_ int fd = -1, keep = -1;
 	struct sockaddr_un sun;
-	struct blocking b;
 	char word[PATH_MAX];
 	socklen_t len;
 	ssize_t n;
 	int err;
-	long r;
 	enum verdict v;
 
 	if (stack_call(c, &v))
 		return v;
+	err = abstract_read(c, call_addr(c, 1), c->args[2], false, &sun, &len);
+	if (err != 0) {
+		a.c = c;
+		fd = unix_get(c, call_fd(c, 0));
+		return fd < 0 ? CONTINUE : err < 0 ? call_return(c, err) : connect_blocking(c, &a, fd, &sun, len);
+	}
 	if (!view_has_mounts(&c->um->view) && !networks_any(c->um))
 		return CONTINUE;
 	n = addr_read(c, call_addr(c, 1), c->args[2], word);
@@ -256,17 +296,7 @@ enum verdict sys_connect(struct call *c)
 	fd = unix_get(c, call_fd(c, 0));
 	if (fd < 0 || !peer_find(&a, c, word, &sun, &len, &keep, &err))
 		return CONTINUE;
-	if (err < 0)
-		return call_return(c, err);
-	r = blocking_begin(&b);
-	if (r < 0)
-		return call_return(c, r);
-	do {
-		real_enter(&a);
-		r = real_result(&a, connect(fd, (struct sockaddr *)&sun, len));
-	} while (blocking_again(c, r));
-	blocking_end(&b);
-	return call_return(c, r);
+	return err < 0 ? call_return(c, err) : connect_blocking(c, &a, fd, &sun, len);
 }
 
 /* ---- sending ---- */
@@ -356,9 +386,13 @@ static int dest_find(struct dest *d, struct call *c, const struct msghdr *msg)
 	struct sockaddr_un sun;
 	char word[PATH_MAX];
 	ssize_t n = addr_read(c, name, msg->msg_namelen, word);
-	int r = 0;
+	int r = abstract_read(c, name, msg->msg_namelen, false, &sun, &d->len);
 
 	d->a.c = c;
+	if (r != 0) {
+		memcpy(&d->addr, &sun, sizeof(sun));
+		return r;
+	}
 	if (n < 0)
 		return (int)n;
 	if (n > 0 && peer_find(&d->a, c, word, &sun, &d->len, &d->keep, &r)) {
@@ -435,7 +469,7 @@ enum verdict sys_sendmsg(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
 		return CONTINUE;
 	r = abi_read_msghdr(c, call_addr(c, 1), &msg);
 	if (r < 0)
@@ -465,13 +499,17 @@ enum verdict sys_sendto(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view) || !c->args[4])
-		return CONTINUE;
-	n = addr_read(c, call_addr(c, 4), c->args[5], word);
-	if (n <= 0)
-		return n < 0 ? call_return(c, n) : CONTINUE;
-	if (!peer_find(&a, c, word, &sun, &msg.msg_namelen, &keep, &err))
-		return CONTINUE;
+	a.c = c;
+	err = abstract_read(c, call_addr(c, 4), c->args[5], false, &sun, &msg.msg_namelen);
+	if (err == 0) {
+		if (!view_has_mounts(&c->um->view) || !c->args[4])
+			return CONTINUE;
+		n = addr_read(c, call_addr(c, 4), c->args[5], word);
+		if (n <= 0)
+			return n < 0 ? call_return(c, n) : CONTINUE;
+		if (!peer_find(&a, c, word, &sun, &msg.msg_namelen, &keep, &err))
+			return CONTINUE;
+	}
 	if (err < 0)
 		return call_return(c, err);
 	if (c->args[2] > MESSAGE_MAX)
@@ -526,7 +564,7 @@ enum verdict sys_sendmmsg(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
 		return CONTINUE;
 	r = messages_check(c, vec, count > 1024 ? 1024 : count);
 	if (r == 0)

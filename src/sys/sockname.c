@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "base/log.h"
+#include "sys/abstract.h"
 #include "sys/sockname.h"
 #include "sys/stack.h"
 #include "sys/um.h"
@@ -56,17 +57,20 @@ static enum verdict tell_name(struct call *c, int (*name)(int, struct sockaddr *
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
 		return CONTINUE;
 	fd = guestfd_get(c, call_fd(c, 0));
-	if (fd < 0 || name(fd, (struct sockaddr *)&a.sun, &len) < 0 || len > sizeof(a.sun) ||
-		a.sun.sun_family != AF_UNIX || !link_path(c->um, a.sun.sun_path, path))
+	if (fd < 0 || name(fd, (struct sockaddr *)&a.sun, &len) < 0 || len > sizeof(a.sun) || a.sun.sun_family != AF_UNIX)
 		return CONTINUE;
-	memset(a.sun.sun_path, 0, sizeof(a.sun.sun_path));
-	n = readlink(path, a.sun.sun_path, sizeof(a.sun.sun_path));
-	if (n < 0)
-		return CONTINUE;
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1);
+	if (!abstract_strip(c->um, &a.sun, &len)) {
+		if (!link_path(c->um, a.sun.sun_path, path))
+			return CONTINUE;
+		memset(a.sun.sun_path, 0, sizeof(a.sun.sun_path));
+		n = readlink(path, a.sun.sun_path, sizeof(a.sun.sun_path));
+		if (n < 0)
+			return CONTINUE;
+		len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1);
+	}
 	r = guest_read(c, call_addr(c, 2), &room, sizeof(room));
 	if (r == 0 && room < 0)
 		r = -EINVAL;

@@ -16,7 +16,12 @@ mkdir -p www
 echo hello >www/file
 head -c 20000000 /dev/urandom >www/big
 "$PYTHON" -u -c '
-import functools, http.server
+import functools, http.server, os, socket
+u = socket.socket(socket.AF_UNIX)
+u.bind("\0umview-test-%d" % os.getpid())
+u.listen()
+d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+d.bind("\0umview-test-%d-d" % os.getpid())
 h = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
 s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), h)
 print(s.server_port, flush=True)
@@ -25,6 +30,8 @@ server=$!
 trap 'kill $server 2>/dev/null' EXIT
 until_true 20 test -s port
 port=$(cat port)
+gives "ways out of none" 0 um --net none,stack=lwip -- "$PYTHON" "$TOP/tests/lib/netways.py" "$port" "umview-test-$server"
+is "ways out of none" "$OUT" "no way out"
 gives "none: the host's loopback is another" 7 um --net none,stack=lwip -- curl -sS -m 5 "http://127.0.0.1:$port/file"
 gives "slirp" 0 um --net slirp,stack=lwip -- curl -sS -m 20 "http://10.0.2.2:$port/file"
 is "slirp" "$OUT" hello

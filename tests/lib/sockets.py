@@ -281,6 +281,34 @@ def processes():
     say("a child's", b.recv(99), b.recv(99))
 
 
+def abstract():
+    """Names of AF_UNIX that are no files."""
+    name = f"\0umview-test-{os.getpid()}"
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(name)
+    s.listen()
+    c = socket.socket(socket.AF_UNIX)
+    c.connect(name)
+    say("names", s.getsockname() == name.encode(), c.getpeername() == name.encode())
+    tries("taken", socket.socket(socket.AF_UNIX).bind, name)
+    tries("nobody's", socket.socket(socket.AF_UNIX).connect, name + "x")
+    tries("too long", socket.socket(socket.AF_UNIX).bind, "\0" + "x" * 108)
+    u = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    u.bind(name + "d")
+    v = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    v.bind("")
+    say("chosen", len(v.getsockname()))
+    v.sendto(b"there", name + "d")
+    word, back = u.recvfrom(9)
+    u.sendto(b"and back", back)
+    say("datagrams", word, v.recv(9))
+    v.sendmsg([b"a message"], [], 0, name + "d")
+    say("datagrams", u.recv(9))
+    v.connect(name + "d")
+    v.send(b"connected")
+    say("datagrams", u.recv(9))
+
+
 def much():
     a, b = pair(socket.AF_INET6, LO6)
     data = os.urandom(1 << 20)
@@ -309,7 +337,7 @@ def much():
     say("room again", bool(select.select([], [a], [], 10)[1]))
 
 
-for test in (stream, resets, connecting, names, options, processes, much):
+for test in (stream, resets, connecting, names, options, processes, abstract, much):
     say("#", test.__name__)
     test()
 say("# datagrams")
