@@ -10,6 +10,7 @@
 struct wanted {
 	struct overlay_layers l;
 	char *names[OVERLAY_LOWER_MAX + 2];
+	struct inode *held[OVERLAY_LOWER_MAX + 2]; /* NULL, or the folder that the name leads to by a descriptor */
 	unsigned n;
 };
 
@@ -19,6 +20,10 @@ static void wanted_free(struct wanted *w)
 		return;
 	for (unsigned i = 0; i < w->n; i++)
 		free(w->names[i]);
+	for (unsigned i = 0; i < w->n; i++) {
+		if (w->held[i])
+			inode_put(w->held[i]);
+	}
 	free(w);
 }
 
@@ -41,10 +46,20 @@ static bool is_indifferent(const char *opt)
 	return false;
 }
 
-/* A folder of the view that is a real one: its own name. */
-static int real_folder(struct um *um, struct call *c, const struct overlay_request *rq,
-	const char *word, char **ret, char **ret_message)
+/* Is what a mount shows one folder of the host, with no rules of its own? */
+static bool is_host_folder(const struct path *p)
 {
+	const struct fs *fs = p->mnt->fs;
+
+	return fs->host_fd && !fs->host_folder;
+}
+
+/* A folder of the view that is a real one: its own name, or of one on a mount of such (a bind, a tmpfs) that of its
+ * descriptor, which is valid while *held is. */
+static int real_folder(struct um *um, struct call *c, const struct overlay_request *rq,
+	const char *word, bool writes, char **ret, struct inode **held, char **ret_message)
+{
+	char path[FD_PATH_MAX];
 	struct fs_req req = { .call = c, .uid = geteuid(), .gid = getegid(), .pid = getpid() };
 	_cleanup_path_ struct path p = PATH_INIT;
 	_cleanup_free_ char *whole =
@@ -52,6 +67,11 @@ static int real_folder(struct um *um, struct call *c, const struct overlay_reque
 	int r = whole ? path_resolve_abs(&um->view, &req, whole, PATH_FOLLOW | PATH_DIRECTORY, &p) :
 			-ENOMEM;
 
+	if (r == 0 && p.kind == PATH_VIRTUAL && is_host_folder(&p) && !(writes && (p.mnt->flags & MS_RDONLY))) {
+		*ret = strdup(fd_path(path, inode_host_fd(p.inode)));
+		*held = inode_get(p.inode);
+		return *ret ? 0 : -ENOMEM;
+	}
 	if (r == 0 && p.kind == PATH_VIRTUAL) {
 		*ret_message = str_printf("%s is on a mount of the view, which an overlay cannot be made of",
 			word);
@@ -68,7 +88,8 @@ static int real_folder(struct um *um, struct call *c, const struct overlay_reque
 static int take_folder(struct um *um, struct call *c, const struct overlay_request *rq,
 	struct wanted *w, const char *word, const char **ret, char **ret_message)
 {
-	int r = real_folder(um, c, rq, word, &w->names[w->n], ret_message);
+	bool writes = ret == &w->l.upper || ret == &w->l.work;
+	int r = real_folder(um, c, rq, word, writes, &w->names[w->n], &w->held[w->n], ret_message);
 
 	if (r == 0)
 		*ret = w->names[w->n++];

@@ -152,3 +152,34 @@ True
 	has "a program below" "$OUT" " $HERE/open-m/d/prog"
 	is "the lower file" "$(ls -l --time-style=+%s.%N open-l/f)" "$before"
 fi
+
+# folders of tmpfs and bind mounts as layers
+if unshare -Urm true 2>/dev/null && command -v findmnt >/dev/null; then
+	mkdir -p on-l/d on-t on-m on-b
+	echo a >on-l/a
+	echo f >on-l/d/f
+	gives "on a tmpfs" 0 um --root -- sh -ec 'mount -t tmpfs t on-t; mkdir on-t/u on-t/w on-t/l; echo l >on-t/l/c
+		mount -t overlay o -o lowerdir=on-l:on-t/l,upperdir=on-t/u,workdir=on-t/w on-m
+		cd on-m; echo more >>a; cat a c; mv d dd; cat dd/f; rm c; ls; exec 5<a; readlink /proc/self/fd/5; cd ..
+		umount on-m; mount --bind on-l on-b; mount -t overlay o -o lowerdir=on-b on-m; cat on-m/a; umount on-m on-b'
+	is "on a tmpfs" "$OUT" "a
+more
+l
+f
+a
+dd
+$HERE/on-m/a
+a"
+	gives "its limit holds" 1 um --tmpfs on-t:size=1m --bind-ro on-l:on-b -- sh -ec 'mkdir on-t/u on-t/w
+		umctl mount -o type=overlay,lowerdir=on-b,upperdir=on-t/u,workdir=on-t/w o on-m
+		echo x >>on-m/a; cat on-m/a; dd if=/dev/zero of=on-m/big bs=1M count=3'
+	has "its limit holds" "$OUT" "a
+x"
+	has "its limit holds" "$OUT" "No space left on device"
+	gives "a read-only one is no upper folder" 1 um --bind-ro on-l:on-b -- \
+		umctl mount -o type=overlay,lowerdir=on-t,upperdir=on-b,workdir=on-b o on-m
+	has "a read-only one" "$OUT" "on a mount of the view"
+	is "what lies below" "$(ls on-l; cat on-l/a)" "a
+d
+a"
+fi
