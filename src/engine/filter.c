@@ -136,8 +136,7 @@ static int add_low(scmp_filter_ctx ctx, const struct rule *t, const struct filte
 	int r;
 
 	/* the virtual root's chown of what is real, and what he then sees of it */
-	if (o->identity && (t->base == __NR_fchown || t->base == __NR_fstat || t->base == __NR_fgetxattr ||
-				   t->base == __NR_flistxattr))
+	if (o->identity && (t->base == __NR_fchown || t->base == __NR_fstat))
 		return notify(ctx, t->nr, 0, NULL);
 	if (t->base == __NR_fstat && o->all_fstat)
 		return notify(ctx, t->nr, 0, NULL);

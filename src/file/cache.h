@@ -59,7 +59,7 @@ struct filecache {
 	struct ranges mapped; /* shared, writable mappings: writes to them are unseen */
 	bool low;	      /* descriptors below VFD_BASE may write: unseen too */
 	bool low_append;      /* and those only append */
-	struct timespec low_mtime; /* of the placeholder when it was last compared */
+	struct timespec low_mtime; /* what the placeholder's was made when it was last compared: a write changes it */
 	uint64_t *hash;	      /* of each page as the server has it, 0: not known; for unseen writes */
 	size_t nhash;
 

@@ -56,7 +56,7 @@ void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 		}
 		if (attr->blocks < (c->size + 511) / 512)
 			attr->blocks = (c->size + 511) / 512;
-	} else if (c->vf && c->low && c->low_mtime.tv_sec && fstat(c->vf->place, &st) == 0 &&
+	} else if (c->vf && c->low && !c->low_append && fstat(c->vf->place, &st) == 0 &&
 		!cache_time_eq(&st.st_mtim, &c->low_mtime)) {
 		attr->mtime = attr->ctime = c->mtime = st.st_mtim;
 		c->mtime_shown = true;

@@ -14,10 +14,18 @@
 #define WRITE_PIECE (128u << 10)
 #define MTIME_SLACK_NS 100000000ll /* a server's own time that differs less is as good as ours */
 
+/* With the lock, before what it holds is looked at: the next write is seen by the placeholder's time, be it in the same tick
+ * of the clock. Where that cannot be set, the time differs always. */
+static void mark_low(struct filecache *c, const struct stat *st)
+{
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { st->st_mtim.tv_sec - 1, st->st_mtim.tv_nsec } };
+
+	c->low_mtime = futimens(c->vf->place, ts) < 0 ? (struct timespec){ 0 } : ts[1];
+}
+
 /* Finds unseen writes. Busy; the lock is held, and dropped meanwhile. */
 static int find_unseen(struct filecache *c)
 {
-	struct timespec now, taken = {};
 	struct ranges maps = {};
 	struct range part;
 	bool timed = false;
@@ -27,17 +35,10 @@ static int find_unseen(struct filecache *c)
 
 	cache_native(c);
 	if (c->low && !c->low_append && fstat(c->vf->place, &st) == 0 &&
-		(!c->low_mtime.tv_sec || st.st_mtim.tv_sec != c->low_mtime.tv_sec ||
-			st.st_mtim.tv_nsec != c->low_mtime.tv_nsec)) {
-		/* A time that is still now says nothing about the next write. */
-		clock_gettime(CLOCK_REALTIME_COARSE, &now);
-		if (now.tv_sec > st.st_mtim.tv_sec + 1 ||
-			(now.tv_sec - st.st_mtim.tv_sec) * 1000000000ll + now.tv_nsec -
-					st.st_mtim.tv_nsec > 20000000)
-			taken = st.st_mtim;
+		!cache_time_eq(&st.st_mtim, &c->low_mtime)) {
 		r = ranges_add(&maps, 0, c->size);
 		c->mtime = st.st_mtim;
-		c->low_mtime = taken;
+		mark_low(c, &st);
 		timed = true;
 	}
 	for (size_t i = 0; i < c->mapped.n && r == 0; i++)
@@ -166,12 +167,23 @@ static void drop_written(struct filecache *c, const struct ranges *done)
 	}
 }
 
+/* Writes that nobody saw take the right to run as another away when they are found. */
+static void drop_privs(struct filecache *c)
+{
+	struct fs_setattr set = { .set = FS_SET_MODE };
+	struct fs_req req;
+
+	cache_req(c, &req);
+	if (inode_drops_privs(c->ino, &req, &set.mode) && inode_setattr(c->ino, &req, NULL, &set) < 0)
+		log_debug("a file that was written to keeps its set-user-ID bit");
+}
+
 /* Busy, with the lock; which is dropped meanwhile. */
 static int write_dirty(struct filecache *c, const struct fs_req *req)
 {
 	struct ranges todo = ranges_take(&c->dirty);
 	struct timespec mtime = c->mtime;
-	bool shown = c->mtime_shown, again;
+	bool shown = c->mtime_shown, unseen = c->low, again;
 	struct fs_handle h;
 	int r;
 
@@ -189,6 +201,8 @@ static int write_dirty(struct filecache *c, const struct fs_req *req)
 		ranges_release(&todo);
 		return r;
 	}
+	if (unseen)
+		drop_privs(c);
 	r = send_all(c, req, &h, &todo);
 	space_failed(c, r);
 	pthread_mutex_lock(&c->lock);
@@ -273,6 +287,7 @@ int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
 {
 	bool append = (oflags & O_APPEND) && (oflags & O_ACCMODE) == O_WRONLY;
 	bool hashed;
+	struct stat st;
 	int r = append ? 0 : cache_fill(c, req, 0, UINT64_MAX);
 
 	if (r < 0)
@@ -284,6 +299,8 @@ int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
 		return 0;
 	pthread_mutex_lock(&c->lock);
 	hashed = append || (c->low && !c->low_append);
+	if (!hashed && c->vf && fstat(c->vf->place, &st) == 0)
+		mark_low(c, &st);
 	pthread_mutex_unlock(&c->lock);
 	if (!hashed)
 		r = cache_hash_range(c, 0, UINT64_MAX, false);
@@ -293,7 +310,6 @@ int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
 	cache_native(c);
 	c->low_append = append && (!c->low || c->low_append);
 	c->low = true;
-	c->low_mtime = (struct timespec){};
 	pthread_mutex_unlock(&c->lock);
 	return 0;
 }

@@ -127,7 +127,7 @@ int MUST_CHECK inode_getperm(struct inode *ino, const struct fs_req *req, struct
 /* Would that be without asking the server? */
 bool inode_perm_kept(struct inode *ino);
 /* dentry_needs_remove_privs(): does a change of its content take the right to run as another away? Then the mode that is
- * left. As the kernel does for all but root. */
+ * left. As the kernel does for all but root. Without a call the group is not looked at. */
 bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret);
 int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req,
 	const struct fs_handle *h, const struct fs_setattr *set);
