@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """programs.py NAME: runs the script tests/programs/NAME.sh of real programs natively (the oracle), in
-a view with nothing mounted, in a view with a mount elsewhere, and in a folder of a served ext4 image.
+a view with nothing mounted, in a view with a mount elsewhere, in a folder of a served ext4 image, and in --cow.
 Output, exit status and the files that it leaves must be the same.
 
 A script that ends with status 77 natively is skipped; its last line says why.
-Header lines of a script: `# need: PROGRAM...`, `# ways: idle elsewhere served`, `# timeout: SECONDS`.
+UMVIEW_TEST_WAYS="cow idle" runs these ways alone.
+Header lines of a script: `# need: PROGRAM...`, `# ways: idle elsewhere served cow`, `# timeout: SECONDS`.
 """
 import os
 import subprocess
@@ -17,6 +18,7 @@ TOP = os.environ["TOP"]
 NAME = sys.argv[1]
 SCRIPT = f"{TOP}/tests/programs/{NAME}.sh"
 HERE = os.getcwd()
+COW_SAYS = "umview: "  # how many files were changed
 
 
 def header():
@@ -35,7 +37,7 @@ def run(command, cwd):
                        stderr=subprocess.STDOUT, check=False,
                        timeout=int(head.get("timeout", ["100"])[0]))
     text = r.stdout.decode(errors="replace").replace(f"{HERE}/mnt/w", "HERE").replace(cwd, "HERE")
-    return [f"status {r.returncode}"] + text.splitlines()
+    return [f"status {r.returncode}"] + [line for line in text.splitlines() if not line.startswith(COW_SAYS)]
 
 
 def compare(what, oracle, got):
@@ -56,7 +58,7 @@ for program in head.get("need", []):
                       check=False).returncode != 0:
         print(f"no {program} here")
         sys.exit(77)
-for d in ("native", "idle", "elsewhere", "other", "mnt"):
+for d in ("native", "idle", "elsewhere", "other", "mnt", "cow"):
     os.mkdir(d)
 owner = f"root_owner={os.getuid()}:{os.getgid()}"
 subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", owner, "small.img", "8M"], check=True)
@@ -73,7 +75,9 @@ if want[0] == "status 77":
 if want[0] != "status 0":
     print("natively it fails:\n" + "\n".join(want))
     good = False
-ways = head.get("ways", ["idle", "elsewhere", "served"])
+ways = head.get("ways", ["idle", "elsewhere", "served", "cow"])
+if os.environ.get("UMVIEW_TEST_WAYS"):
+    ways = [way for way in ways if way in os.environ["UMVIEW_TEST_WAYS"].split()]
 if "idle" in ways:
     good = compare("nothing mounted", want, run(["umview"] + shell, f"{HERE}/idle")) and good
     good = compare("nothing mounted: files", left, files(f"{HERE}/idle")) and good
@@ -94,4 +98,10 @@ if "served" in ways:
                             f"{TOP}/tests/lib/leftfiles.py", f"{HERE}/mnt/w"],
                            stdout=subprocess.PIPE, text=True, check=False)
     good = compare("on a served ext4: files", left, lines.stdout.splitlines()) and good
+if "cow" in ways:
+    os.environ["XDG_STATE_HOME"] = f"{HERE}/state"
+    good = compare("copy on write", want, run(["umview", "--cow=w", "--"] + shell, f"{HERE}/cow")) and good
+    lines = run(["umview", "--cow=w", "--", sys.executable, f"{TOP}/tests/lib/leftfiles.py", "."], f"{HERE}/cow")
+    good = compare("copy on write: files", ["status 0"] + left, lines) and good
+    good = compare("copy on write: of the host", [], os.listdir(f"{HERE}/cow")) and good
 sys.exit(0 if good else 1)
