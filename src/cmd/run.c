@@ -7,19 +7,16 @@
 #include "cmd/run.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rundir.h"
-#include "cmd/cow.h"
+#include "cmd/runint.h"
 #include "ctl/ctl.h"
 #include "engine/engine.h"
 #include "engine/front.h"
@@ -30,22 +27,6 @@
 #include "sys/table.h"
 #include "sys/trace.h"
 #include "sys/um.h"
-
-#define SERVERS_END_NS (10 * NSEC_PER_SEC) /* for those that a user started, after that */
-#define UNMOUNT_NS (300 * NSEC_PER_SEC) /* for all servers to write back what they have */
-
-struct run {
-	const struct run_options *o;
-	const struct front_link *link;
-	struct um um;
-	struct cow cow;
-	FILE *plan; /* --dry-run: where it is printed */
-	struct json_object *planned; /* the mounts of it, with --json */
-	enum net_stack stack; /* of --net */
-	int trace_fd;
-	int status; /* of the command, once it ended */
-	bool command_ended;
-};
 
 /* Each virtual directory and mount costs descriptors, each file a placeholder of its size, each
  * call under way a stack; modes are the guests' own business. */
@@ -277,114 +258,6 @@ static int make_mounts(struct run *r)
 	return err;
 }
 
-struct search {
-	const struct um *um; /* whose own processes are not looked at */
-	bool service; /* what is looked for */
-	bool found;
-};
-
-static void search_child(pid_t pid, void *arg)
-{
-	struct search *s = arg;
-	struct task_mark m;
-
-	if (pid != engine_launcher_pid(s->um->engine) && !network_process(s->um, pid) && task_mark_get(pid, &m) == 0 && m.service == s->service)
-		s->found = true;
-}
-
-static bool children_left(struct run *r, bool service)
-{
-	struct search s = { .um = &r->um, .service = service };
-
-	each_child(search_child, &s);
-	return s.found;
-}
-
-static int status_of(const siginfo_t *si)
-{
-	return si->si_code == CLD_EXITED ? si->si_status : 128 + si->si_status;
-}
-
-static void child_changed(struct run *r, const siginfo_t *si)
-{
-	if (si->si_pid != r->um.first)
-		return;
-	if (si->si_code == CLD_STOPPED) {
-		front_tell(r->link, FRONT_STOPPED, 0);
-	} else if (si->si_code != CLD_CONTINUED) {
-		r->status = status_of(si);
-		r->command_ended = true;
-	}
-}
-
-/* Without WNOWAIT it would take away the stops of a child that a worker has seized (inject.c):
- * those show here as CLD_TRAPPED, and are not ours to take. */
-#define REAP_FLAGS (WEXITED | WSTOPPED | WCONTINUED | WNOHANG | __WNOTHREAD)
-
-/* Looks at one child (0: any) and takes note of what became of it. */
-static int reap_child(struct run *r, pid_t pid)
-{
-	siginfo_t si = { 0 };
-
-	if (waitid(pid ? P_PID : P_ALL, (id_t)pid, &si, REAP_FLAGS | WNOWAIT) < 0)
-		return -errno;
-	if (si.si_pid == 0)
-		return 0;
-	if (si.si_code == CLD_TRAPPED)
-		return -EBUSY;
-	pid = si.si_pid;
-	if (waitid(P_PID, (id_t)pid, &si, REAP_FLAGS) == 0 && si.si_pid == pid)
-		child_changed(r, &si);
-	return 1;
-}
-
-static void reap_one(pid_t pid, void *arg)
-{
-	(void)reap_child(arg, pid); /* nothing happened to most */
-}
-
-/* Waits for children until no guest is left or the front is gone. SIGCHLD is blocked but for
- * the wait itself, so that none is missed. */
-static void reap(struct run *r)
-{
-	struct pollfd p = { .fd = r->link->fd, .events = POLLIN };
-	const struct timespec second = { .tv_sec = 1 };
-	sigset_t unblocked;
-
-	sigprocmask(SIG_SETMASK, NULL, &unblocked);
-	sigdelset(&unblocked, SIGCHLD);
-	for (;;) {
-		int got = reap_child(r, 0);
-
-		if (got == -ECHILD)
-			return;
-		if (got == 1)
-			continue;
-		if (got == -EBUSY)
-			each_child(reap_one, r);
-		if (r->command_ended && !children_left(r, false))
-			return;
-		if (ppoll(&p, 1, &second, &unblocked) == 1 && (p.revents & POLLHUP))
-			return;
-	}
-}
-
-static void on_child(UNUSED int sig)
-{
-}
-
-/* Before any thread is there: they all inherit that SIGCHLD is blocked. */
-static void hold_sigchld(void)
-{
-	struct sigaction sa = { .sa_handler = on_child };
-	sigset_t chld;
-
-	sigaction(SIGCHLD, &sa, NULL);
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, NULL);
-}
-
 /* PATH for the view's root, at whose end are the folders of administration that Debian's users have not. NULL: as
  * it is. */
 static char *root_path(void)
@@ -462,94 +335,6 @@ static int say_command(struct run *r)
 }
 
 /* What the end of the view waits for, told on a terminal once it takes long enough to wonder. */
-struct progress {
-	pthread_mutex_t lock; /* guards all of it; a leaf */
-	pthread_cond_t cond;
-	char *what; /* until it has been told */
-	bool over;
-};
-
-static void *tell_progress(void *arg)
-{
-	struct progress *p = arg;
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
-	pthread_mutex_lock(&p->lock);
-	while (!p->over && pthread_cond_timedwait(&p->cond, &p->lock, &until) != ETIMEDOUT)
-		;
-	while (!p->over) {
-		char *what = p->what;
-
-		if (!what) {
-			pthread_cond_wait(&p->cond, &p->lock);
-			continue;
-		}
-		/* a terminal may be stopped, which must not stop the writing back */
-		p->what = NULL;
-		pthread_mutex_unlock(&p->lock);
-		dprintf(STDERR_FILENO, "umview: %s\n", what);
-		free(what);
-		pthread_mutex_lock(&p->lock);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return NULL;
-}
-
-static void progress_at(struct progress *p, char *what)
-{
-	pthread_mutex_lock(&p->lock);
-	free(p->what);
-	p->what = what;
-	pthread_cond_signal(&p->cond);
-	pthread_mutex_unlock(&p->lock);
-}
-
-static void at_mount(void *arg, const char *target)
-{
-	progress_at(arg, str_printf("writing back %s", target));
-}
-
-/* Servers have lost their mounts: what they do after that (archivemount writes its archive, a cache
- * is written) they do before they end by themselves. */
-static void wait_for_servers(struct run *r)
-{
-	const uint64_t deadline = now_ns() + SERVERS_END_NS;
-	const struct timespec moment = { .tv_nsec = 10000000 };
-
-	while (children_left(r, true) && now_ns() < deadline) {
-		if (reap_child(r, 0) != 1)
-			nanosleep(&moment, NULL);
-	}
-}
-
-static void end_mounts(struct run *r)
-{
-	struct progress p = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	pthread_condattr_t monotonic;
-	pthread_t thread;
-	bool tell;
-
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p.cond, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	tell = isatty(STDERR_FILENO) && pthread_create(&thread, NULL, tell_progress, &p) == 0;
-	um_umount_all(&r->um, now_ns() + UNMOUNT_NS, at_mount, &p);
-	progress_at(&p, str_printf("waiting for the servers to end"));
-	wait_for_servers(r);
-	if (tell) {
-		pthread_mutex_lock(&p.lock);
-		p.over = true;
-		pthread_cond_signal(&p.cond);
-		pthread_mutex_unlock(&p.lock);
-		pthread_join(thread, NULL);
-	}
-	free(p.what);
-	pthread_cond_destroy(&p.cond);
-}
-
 static void tear_down(struct run *r)
 {
 	ctl_stop(r->um.ctl);
