@@ -178,22 +178,33 @@ int abi_write_statfs(struct call *c, gaddr_t to, const struct statfs *st)
 
 /* ---- times ---- */
 
-int abi_read_timespecs(struct call *c, gaddr_t from, struct timespec ret[2])
+/* n: 2 at most. */
+static int read_times(struct call *c, gaddr_t from, struct timespec ret[], size_t n)
 {
 	int32_t t[4];
 	int r;
 
 	if (!call_is32(c) || form(c) == FORM_64) {
-		r = guest_read(c, from, ret, 2 * sizeof(*ret));
+		r = guest_read(c, from, ret, n * sizeof(*ret));
 		/* the upper half is padding to a 32-bit program */
-		for (int i = 0; r == 0 && i < 2 && call_is32(c); i++)
+		for (size_t i = 0; r == 0 && i < n && call_is32(c); i++)
 			ret[i].tv_nsec &= UINT32_MAX;
 		return r;
 	}
-	r = guest_read(c, from, t, sizeof(t));
-	for (int i = 0; r == 0 && i < 2; i++)
+	r = guest_read(c, from, t, n * 2 * sizeof(*t));
+	for (size_t i = 0; r == 0 && i < n; i++)
 		ret[i] = (struct timespec){ t[2 * i], t[2 * i + 1] };
 	return r;
+}
+
+int abi_read_timespec(struct call *c, gaddr_t from, struct timespec *ret)
+{
+	return read_times(c, from, ret, 1);
+}
+
+int abi_read_timespecs(struct call *c, gaddr_t from, struct timespec ret[2])
+{
+	return read_times(c, from, ret, 2);
 }
 
 int abi_read_timevals(struct call *c, gaddr_t from, struct timeval ret[2])

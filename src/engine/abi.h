@@ -20,6 +20,7 @@
 int MUST_CHECK abi_write_stat(struct call *c, gaddr_t to, const struct stat *st);
 int MUST_CHECK abi_write_statfs(struct call *c, gaddr_t to, const struct statfs *st);
 
+int MUST_CHECK abi_read_timespec(struct call *c, gaddr_t from, struct timespec *ret);
 int MUST_CHECK abi_read_timespecs(struct call *c, gaddr_t from, struct timespec ret[2]);
 int MUST_CHECK abi_read_timevals(struct call *c, gaddr_t from, struct timeval ret[2]);
 int MUST_CHECK abi_read_utimbuf(struct call *c, gaddr_t from, struct utimbuf *ret);

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -100,6 +101,20 @@ static int socket_source(struct call *c, int domain, int type, struct net **ret)
 	}
 }
 
+/* What the kernel says of such a socket before its family is asked: of a stack that is none of its own. 0: nothing. */
+static int stack_refuses(const struct net *n, int domain, int type, int protocol)
+{
+	const int kind = type & 0xf;
+
+	if (net_stack(n) != NET_STACK_LWIP)
+		return 0;
+	if (type & ~(0xf | SOCK_CLOEXEC | SOCK_NONBLOCK) || kind > SOCK_PACKET)
+		return -EINVAL;
+	if (domain == AF_NETLINK)
+		return kind != SOCK_RAW && kind != SOCK_DGRAM ? -ESOCKTNOSUPPORT : 0;
+	return domain != AF_PACKET && (protocol < 0 || protocol >= IPPROTO_MAX) ? -EINVAL : 0;
+}
+
 enum verdict sys_socket(struct call *c)
 {
 	int domain = (int)c->args[0], type = (int)c->args[1];
@@ -109,10 +124,22 @@ enum verdict sys_socket(struct call *c)
 
 	if (r <= 0)
 		return r < 0 ? call_return(c, r) : CONTINUE;
+	r = stack_refuses(n, domain, type, (int)c->args[2]);
+	if (r < 0)
+		return call_return(c, r);
 	fd = net_socket(n, domain, type, (int)c->args[2]);
 	if (fd < 0)
 		return call_return(c, fd);
 	return guestfd_answer(c, fd, type & SOCK_CLOEXEC ? O_CLOEXEC : 0, ZONE_LOWEST);
+}
+
+/* Which error is told first: what the socket is, then that there are no pairs of it. */
+static int no_pair(struct net *n, int domain, int type, int protocol)
+{
+	int r = stack_refuses(n, domain, type, protocol);
+	_cleanup_fd_ int fd = r < 0 ? r : net_socket(n, domain, type | SOCK_CLOEXEC, protocol);
+
+	return fd < 0 ? fd : -EOPNOTSUPP;
 }
 
 /* A pair could be told abstract names as well (sendto(2)). */
@@ -124,6 +151,8 @@ enum verdict sys_socketpair(struct call *c)
 
 	if (r <= 0)
 		return r < 0 ? call_return(c, r) : CONTINUE;
+	if (net_stack(n) == NET_STACK_LWIP) /* no protocol that it has makes pairs */
+		return call_return(c, no_pair(n, domain, type, (int)c->args[2]));
 	r = net_socketpair(n, domain, type, (int)c->args[2], ours);
 	if (r < 0)
 		return call_return(c, r);

@@ -73,11 +73,8 @@ int stack_read_name(struct call *c, gaddr_t addr, uint64_t len, struct sockaddr_
 
 int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr, const struct sockaddr_storage *name, socklen_t len)
 {
-	int room, r;
+	int room, r = guest_read(c, len_addr, &room, sizeof(room));
 
-	if (!addr.v)
-		return 0;
-	r = guest_read(c, len_addr, &room, sizeof(room));
 	if (r < 0)
 		return r;
 	if (room < 0)
@@ -239,7 +236,7 @@ static enum verdict accept_flags(struct call *c, const struct stacksock *s, int 
 	r = take_connection(c, s, &head, &fd);
 	if (r == 0 && flags & SOCK_NONBLOCK && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		r = -errno;
-	if (r == 0)
+	if (r == 0 && c->args[1])
 		r = stack_write_name(c, call_addr(c, 1), call_addr(c, 2), &head.name, head.namelen);
 	if (r < 0)
 		return call_return(c, r);

@@ -34,9 +34,9 @@ static void message_release(struct message *m)
 
 static int read_iov(struct call *c, struct message *m)
 {
-	int r = guest_read_iov(c, (gaddr_t){ (uint64_t)(uintptr_t)m->msg.msg_iov }, m->msg.msg_iovlen, &m->iov, &m->total);
-
-	return r;
+	if (m->msg.msg_iovlen > MMSG_MAX)
+		return -EMSGSIZE;
+	return guest_read_iov(c, (gaddr_t){ (uint64_t)(uintptr_t)m->msg.msg_iov }, m->msg.msg_iovlen, &m->iov, &m->total);
 }
 
 /* ---- sending ---- */
@@ -67,6 +67,8 @@ static long send_one(struct call *c, const struct stacksock *s, struct message *
 	ssize_t n;
 	long r;
 
+	if (!s->stream && flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	if (!s->stream && m->total > PIECE)
 		return -EMSGSIZE;
 	q = stacksock_begin(s, c, STACK_SEND);
@@ -115,6 +117,8 @@ static long send_msghdr(struct call *c, const struct stacksock *s, gaddr_t at, i
 	if (r == 0)
 		r = read_iov(c, &m);
 	if (r == 0 && m.msg.msg_name) {
+		if ((int)m.msg.msg_namelen > (int)sizeof(m.name)) /* as the kernel */
+			m.msg.msg_namelen = sizeof(m.name);
 		r = stack_read_name(c, (gaddr_t){ (uint64_t)(uintptr_t)m.msg.msg_name }, m.msg.msg_namelen, &m.name);
 		m.msg.msg_name = &m.name;
 	}
@@ -254,6 +258,12 @@ static long receive_to(struct call *c, const struct stacksock *s, const struct m
 	return flags & MSG_TRUNC ? n : (long)room;
 }
 
+/* Of a stream the kernel reads; its queue of errors is empty. */
+static enum verdict no_errors(struct call *c, int flags)
+{
+	return flags & MSG_ERRQUEUE ? call_return(c, -EAGAIN) : CONTINUE;
+}
+
 enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 {
 	_cleanup_message_ struct message m = { .msg.msg_iovlen = 1, .total = c->args[2] };
@@ -262,7 +272,7 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 	int r;
 
 	if (s->stream)
-		return CONTINUE; /* which tells no address, as with TCP */
+		return no_errors(c, (int)c->args[3]); /* an address is told of none, as with TCP */
 	m.iov = malloc(sizeof(*m.iov));
 	if (!m.iov)
 		return call_return(c, -ENOMEM);
@@ -270,7 +280,7 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 	n = receive_to(c, s, &m, (int)c->args[3], &got);
 	if (n < 0)
 		return call_return(c, n);
-	r = stack_write_name(c, call_addr(c, 4), call_addr(c, 5), &got.head.name, got.head.namelen);
+	r = c->args[4] ? stack_write_name(c, call_addr(c, 4), call_addr(c, 5), &got.head.name, got.head.namelen) : 0;
 	return call_return(c, r < 0 ? r : n);
 }
 
@@ -281,8 +291,6 @@ static int write_rest(struct call *c, gaddr_t at, struct msghdr *msg, const stru
 	size_t room = msg->msg_control && !call_is32(c) ? msg->msg_controllen : 0, len = got->head.controllen;
 	int r = 0;
 
-	if (name.v && (int)msg->msg_namelen < 0)
-		return -EINVAL;
 	if (name.v && got->head.namelen)
 		r = guest_write(c, name, &got->head.name, msg->msg_namelen < got->head.namelen ? msg->msg_namelen : got->head.namelen);
 	msg->msg_namelen = name.v ? got->head.namelen : msg->msg_namelen;
@@ -304,6 +312,8 @@ static long receive_msghdr(struct call *c, const struct stacksock *s, gaddr_t at
 	long n;
 	int r = abi_read_msghdr(c, at, &m.msg);
 
+	if (r == 0 && m.msg.msg_name && (int)m.msg.msg_namelen < 0)
+		r = -EINVAL;
 	if (r == 0)
 		r = read_iov(c, &m);
 	n = r < 0 ? r : receive_to(c, s, &m, flags, &got);
@@ -316,18 +326,43 @@ static long receive_msghdr(struct call *c, const struct stacksock *s, gaddr_t at
 enum verdict stack_recvmsg(struct call *c, const struct stacksock *s)
 {
 	if (s->stream)
-		return CONTINUE;
+		return no_errors(c, (int)c->args[2]);
 	return call_return(c, receive_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
+}
+
+/* How long recvmmsg(2) goes on, as the kernel counts it: looked at after each message. 0: for ever. */
+static int read_deadline(struct call *c, uint64_t *ret)
+{
+	gaddr_t at = call_addr(c, 4);
+	struct timespec ts;
+	int r;
+
+	*ret = 0;
+	if (!at.v)
+		return 0;
+	r = abi_read_timespec(c, at, &ts);
+	if (r < 0)
+		return r;
+	if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= (long)NSEC_PER_SEC)
+		return -EINVAL;
+	if (ts.tv_sec > INT32_MAX)
+		ts.tv_sec = INT32_MAX;
+	*ret = now_ns() + (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	return 0;
 }
 
 enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s)
 {
 	unsigned count = (unsigned)c->args[2], done = 0;
 	int flags = (int)c->args[3];
-	long r = 0;
+	uint64_t deadline;
+	long r;
 
 	if (s->stream)
-		return CONTINUE;
+		return no_errors(c, flags);
+	r = read_deadline(c, &deadline);
+	if (r < 0)
+		return call_return(c, r);
 	if (count > MMSG_MAX)
 		count = MMSG_MAX;
 	while (done < count) {
@@ -344,6 +379,8 @@ enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s)
 		done++;
 		if (flags & MSG_WAITFORONE)
 			flags |= MSG_DONTWAIT;
+		if (deadline && now_ns() >= deadline)
+			break;
 	}
 	return call_return(c, done ? (long)done : r);
 }

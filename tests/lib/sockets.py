@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Socket calls on loopback, one line a result, without what differs from run to run: the output of a view whose
 stack is a process must be that of the kernel's."""
+import ctypes
 import errno
 import os
 import select
@@ -10,6 +11,8 @@ import sys
 import threading
 
 LO, LO6 = "127.0.0.1", "::1"
+MSG_ERRQUEUE = 0x2000
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def say(*what):
@@ -337,7 +340,68 @@ def much():
     say("room again", bool(select.select([], [a], [], 10)[1]))
 
 
-for test in (stream, resets, connecting, names, options, processes, abstract, much):
+class Vector(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
+
+
+class Message(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.c_void_p), ("iovlen", ctypes.c_size_t),
+                ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int), ("got", ctypes.c_uint)]
+
+
+def call(what, name, *args):
+    r = getattr(LIBC, name)(*args)
+    say(what, errno.errorcode[ctypes.get_errno()] if r < 0 else "ok" if name == "socket" else r)
+    if name == "socket" and r >= 0:
+        os.close(r)
+
+
+def wrong():
+    '''What the kernel refuses, and which error it tells first.'''
+    for args in ((2, 75, 0), (2, -1, 0), (2, 1, 17), (2, 1, -1), (2, 2, 263), (2, 0, 0), (10, 5, 0), (16, 1, 0), (16, 3, -1), (2, 2, 17)):
+        call(f"socket {args}", "socket", *args)
+    two = (ctypes.c_int * 2)()
+    for args in ((2, 1, 0), (2, 2, 0), (2, 1, 17), (2, 75, 0), (10, 3, 0)):
+        call(f"socketpair {args}", "socketpair", *args, two)
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((LO, 0))
+    a, b = pair()
+    a.sendall(b"word")
+    select.select([b], [], [], 10)
+    tries("queue of errors of a stream", lambda: b.recvmsg(9, 99, MSG_ERRQUEUE)[0])
+    tries("what it had", b.recv, 9)
+    tries("urgent, to nobody", udp.sendto, b"x", socket.MSG_OOB, udp.getsockname())
+    room = ctypes.c_int(16)
+    call("no place for a name", "getsockname", a.fileno(), None, ctypes.byref(room))
+    for level in (17, 41, 132, 500, -1):
+        call(f"getsockopt {level}", "getsockopt", a.fileno(), level, 3, two, ctypes.byref(room))
+    v4 = struct.pack("=HH4s20x", socket.AF_INET, 0, socket.inet_aton(LO))
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET6, kind) as s:
+            call("bind, of another family", "bind", s.fileno(), v4, 28)
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as s:
+        call("connect, of another family", "connect", s.fileno(), v4, 28)
+    buf = ctypes.create_string_buffer(8)
+    vectors = (Vector * 1025)()
+    vectors[0] = Vector(ctypes.addressof(buf), 8)
+    name = ctypes.create_string_buffer(struct.pack("=HH4s", 2, socket.htons(udp.getsockname()[1]), socket.inet_aton(LO)), 1000)
+    m = (Message * 2)(*[Message(ctypes.addressof(name), 16, ctypes.addressof(vectors), 1) for _ in range(2)])
+    for size in (-1, 3, 16, 128, 129, 1000):
+        m[0].namelen = size & 0xffffffff
+        call(f"a name of {size}", "sendmsg", udp.fileno(), m, 0)
+    m[0].namelen = 16
+    for n in (1025, 1 << 40):
+        m[0].iovlen = n
+        call(f"{n} vectors", "sendmsg", udp.fileno(), m, 0)
+    m[0].iovlen = 1
+    for seconds, nanoseconds in ((-1, 0), (0, -1), (0, 1000000000), (0, 0)):
+        call(f"recvmmsg {seconds} {nanoseconds}", "recvmmsg", udp.fileno(), m, 2, 0, struct.pack("=qq", seconds, nanoseconds))
+    call("recvmmsg, a bad time", "recvmmsg", udp.fileno(), m, 2, 0, ctypes.c_void_p(8))
+    m[0].namelen = 0xffffffff
+    call("recvmsg, a bad name", "recvmsg", udp.fileno(), m, 0)
+
+
+for test in (stream, resets, connecting, names, options, processes, abstract, much, wrong):
     say("#", test.__name__)
     test()
 say("# datagrams")

@@ -62,7 +62,7 @@ int address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 		*ret_port = ntohs(sin->sin_port);
 		return 0;
 	}
-	if (name->ss_family == AF_INET && len >= sizeof(*sin) && !ep->opt.v6only) {
+	if (name->ss_family == AF_INET && len >= sizeof(*sin) && !ep->opt.v6only && ep->type != SOCK_STREAM) {
 		ip_addr_set_ip4_u32_val(*ret, sin->sin_addr.s_addr);
 		*ret_port = ntohs(sin->sin_port);
 		return 0;
@@ -211,6 +211,8 @@ int address_bind(struct endpoint *ep, const struct sockaddr_storage *name, size_
 	uint16_t port;
 	int r = address_read(ep, name, len, &ip, &port);
 
+	if (r == 0 && name->ss_family == AF_INET && ep->domain == AF_INET6)
+		r = -EAFNOSUPPORT;
 	if (r < 0)
 		return r == -ENETUNREACH ? -EINVAL : r;
 	if (ep->bound || ep->local_port)

@@ -130,11 +130,13 @@ static int set_buffer(int *buffer, const void *value, size_t len)
 static int bind_to_device(struct endpoint *ep, const void *value, size_t len)
 {
 	char name[IFNAMSIZ] = "";
+	struct iface *i;
 
 	memcpy(name, value, len < IFNAMSIZ - 1 ? len : IFNAMSIZ - 1);
-	ep->bound_if = name[0] ? iface_by_name(ep->st, name) : NULL;
-	if (name[0] && !ep->bound_if)
+	i = name[0] ? iface_by_name(ep->st, name) : NULL;
+	if (name[0] && !i)
 		return -ENODEV;
+	ep->bound_if = i;
 	if (ep->ops->options)
 		ep->ops->options(ep);
 	return 0;
@@ -362,6 +364,7 @@ static int get_socket(struct endpoint *ep, int option, void *ret, size_t *len)
 		return give(ret, len, &ep->opt.linger, sizeof(ep->opt.linger));
 	case SO_BINDTODEVICE:
 		return ep->bound_if ? give(ret, len, ep->bound_if->name, strlen(ep->bound_if->name) + 1) : give(ret, len, "", 0);
+	case SO_DEBUG:
 	case SO_MARK:
 	case SO_BUSY_POLL:
 	case SO_TIMESTAMPNS:
@@ -381,6 +384,14 @@ static int get_mtu(struct endpoint *ep, void *ret, size_t *len)
 	if (ep->state != EP_OPEN || route_source(ep->st, &ep->peer, ep->bound_if, &i, &source) < 0)
 		return -ENOTCONN;
 	return give_int(ret, len, i->netif.mtu);
+}
+
+/* Is it its own protocol's, or that one's below? */
+static bool has_level(const struct endpoint *ep, int level)
+{
+	if (ep->domain == AF_NETLINK || ep->domain == AF_INET6)
+		return level != IPPROTO_TCP || ep->type == SOCK_STREAM;
+	return level == IPPROTO_IP || level == ep->protocol || (level == SOL_RAW && ep->type == SOCK_RAW);
 }
 
 int option_get(struct endpoint *ep, int level, int option, void *ret, size_t *len)
@@ -404,7 +415,7 @@ int option_get(struct endpoint *ep, int level, int option, void *ret, size_t *le
 		return get_mtu(ep, ret, len);
 	if (level == IPPROTO_TCP && option == TCP_CONGESTION && ep->type == SOCK_STREAM)
 		return give(ret, len, "reno\0\0\0\0\0\0\0\0\0\0\0", 16);
-	if ((level == IPPROTO_TCP && ep->type != SOCK_STREAM) || (level == IPPROTO_IPV6 && ep->domain != AF_INET6))
+	if (!has_level(ep, level))
 		return -EOPNOTSUPP;
 	return ep->ops->getopt ? ep->ops->getopt(ep, level, option, ret, len) : -ENOPROTOOPT;
 }
