@@ -132,6 +132,11 @@ static void hostile_lookup(struct srv *s, const struct fuse_in_header *in, int n
 	free(m);
 }
 
+static size_t entry_size(const struct srv *s)
+{
+	return s->minor < 9 ? FUSE_COMPAT_ENTRY_OUT_SIZE : sizeof(struct fuse_entry_out);
+}
+
 static void op_lookup(struct srv *s, const struct fuse_in_header *in, const char *name)
 {
 	struct fuse_entry_out e = { .entry_valid = 5 };
@@ -150,7 +155,7 @@ static void op_lookup(struct srv *s, const struct fuse_in_header *in, const char
 		e = entry(3);
 	else if (!strncmp(name, "n", 1) && strcmp(name, "neg"))
 		e = entry(100 + (uint64_t)atoi(name + 1));
-	srv_reply(s, in->unique, 0, &e, sizeof(e));
+	srv_reply(s, in->unique, 0, &e, entry_size(s));
 }
 
 static void op_read(struct srv *s, const struct fuse_in_header *in, const struct fuse_read_in *r)
@@ -170,14 +175,16 @@ static void op_write(struct srv *s, const struct fuse_in_header *in, const struc
 {
 	struct fuse_write_out o = { .size = w->size };
 
-	if (in->len != sizeof(*in) + sizeof(*w) + w->size || w->offset + w->size > SRV_FILE_SIZE) {
+	size_t fixed = s->minor < 9 ? FUSE_COMPAT_WRITE_IN_SIZE : sizeof(*w);
+
+	if (in->len != sizeof(*in) + fixed + w->size || w->offset + w->size > SRV_FILE_SIZE) {
 		srv_reply(s, in->unique, -EFBIG, NULL, 0);
 		return;
 	}
 	if (in->nodeid == 666)
 		o.size++;
 	else
-		memcpy(s->data + w->offset, w + 1, w->size);
+		memcpy(s->data + w->offset, (const char *)w + fixed, w->size);
 	srv_reply(s, in->unique, 0, &o, sizeof(o));
 }
 
@@ -241,23 +248,24 @@ static void answer(struct srv *s, const struct fuse_in_header *in)
 		return;
 	case FUSE_GETATTR:
 	case FUSE_SETATTR:
-		srv_reply(s, in->unique, 0, &a, sizeof(a));
+		srv_reply(s, in->unique, 0, &a,
+			s->minor < 9 ? FUSE_COMPAT_ATTR_OUT_SIZE : sizeof(a));
 		return;
 	case FUSE_READLINK:
 		srv_reply(s, in->unique, 0, in->nodeid == 666 ? "a\0b" : "target", 3);
 		return;
 	case FUSE_MKDIR:
 		e = entry(3);
-		srv_reply(s, in->unique, 0, &e, sizeof(e));
+		srv_reply(s, in->unique, 0, &e, entry_size(s));
 		return;
 	case FUSE_MKNOD:
 	case FUSE_LINK:
 		e = entry(2);
-		srv_reply(s, in->unique, 0, &e, sizeof(e));
+		srv_reply(s, in->unique, 0, &e, entry_size(s));
 		return;
 	case FUSE_SYMLINK:
 		e = entry(4);
-		srv_reply(s, in->unique, 0, &e, sizeof(e));
+		srv_reply(s, in->unique, 0, &e, entry_size(s));
 		return;
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
@@ -265,7 +273,14 @@ static void answer(struct srv *s, const struct fuse_in_header *in)
 		srv_reply(s, in->unique, 0, &create.o, sizeof(create.o));
 		return;
 	case FUSE_CREATE:
-		srv_reply(s, in->unique, 0, &create, sizeof(create));
+		if (in->len - sizeof(*in) - 2 != (s->minor < 12 ? sizeof(struct fuse_open_in) :
+								  sizeof(struct fuse_create_in))) {
+			srv_reply(s, in->unique, -EBADMSG, NULL, 0);
+			return;
+		}
+		/* the two follow each other on the wire */
+		memmove((char *)&create + entry_size(s), &create.o, sizeof(create.o));
+		srv_reply(s, in->unique, 0, &create, entry_size(s) + sizeof(create.o));
 		return;
 	case FUSE_READ:
 		op_read(s, in, arg);

@@ -339,6 +339,8 @@ static void test_init(void)
 	struct srv *s = new_srv(SRV_GOOD);
 	struct fs *fs;
 	struct fs_attr a;
+	struct fs_entry e;
+	struct fs_handle h;
 	uint64_t t = now_ns();
 
 	s->init_delay_ms = 100;
@@ -353,7 +355,19 @@ static void test_init(void)
 	stop(fs, s);
 
 	s = new_srv(SRV_GOOD);
-	s->minor = 11;
+	s->minor = 5;
+	s->init_size = FUSE_COMPAT_22_INIT_OUT_SIZE;
+	fs = start(s);
+	ok(fs->node->lookup(fs, &req, 1, "a", &e) == 0 && e.nodeid == 2 &&
+			fs->node->getattr(fs, &req, 2, NULL, &a) == 0 && a.size == e.attr.size,
+		"a server of 7.5: entry and attributes");
+	ok(fs->file->create(fs, &req, 1, "f", 0644, O_RDWR, &e, &h) == 0 && h.fh == 77, "create");
+	ok(fs->file->write(fs, &req, 2, &h, "abc", 3, 0, false) == 3 && !memcmp(s->data, "abc", 3),
+		"write");
+	stop(fs, s);
+
+	s = new_srv(SRV_GOOD);
+	s->minor = 4;
 	fs = start(s);
 	ok(fuse_conn_wait_init(fs, NULL, now_ns() + 5 * NSEC_PER_SEC) == -EPROTO, "too old");
 	ok(fs->node->getattr(fs, &req, 1, NULL, &a) == -EPROTO, "too old: operations");

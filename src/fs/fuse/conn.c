@@ -13,7 +13,7 @@
 #define SOCKET_BUFFER (4 << 20)
 #define MESSAGE_SLACK 4096 /* header and arguments beside the payload */
 #define KEEPER_STACK (256u << 10)
-#define MINOR_MIN 12
+#define MINOR_MIN 5
 #define MAX_READAHEAD (1u << 20)
 #define POLL_MS 50
 #define READ_TIMEOUT_US 5000

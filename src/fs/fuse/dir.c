@@ -77,6 +77,8 @@ int fuse_op_readdir(struct fs *fs, const struct fs_req *req, uint64_t node,
 		return err;
 	if (in.size > fc->max_data)
 		in.size = fc->max_data;
+	if (fc->minor < 9) /* its buffer may be of a page, which the kernel asks for */
+		in.size = 4096;
 	buf = malloc(in.size);
 	if (!buf)
 		return -ENOMEM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The FUSE client: a struct fs whose operations go over the FUSE wire protocol (<linux/fuse.h>,
- * 7.12 and later) to a server that reads and writes the other end of a SOCK_SEQPACKET socketpair,
+ * 7.5 and later) to a server that reads and writes the other end of a SOCK_SEQPACKET socketpair,
  * which it got when it opened /dev/fuse.
  */
 #ifndef UM_FS_FUSE_FUSE_H

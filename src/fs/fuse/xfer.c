@@ -265,13 +265,63 @@ static int64_t req_enter(struct fuse_conn *fc, struct fuse_req *r, char *flat)
 	return ret;
 }
 
+/* The answer is of the size of old, followed (CREATE) by `rest` bytes which we keep behind a struct of the
+ * size of now. What old lacks is 0. */
+static void short_answer(struct fuse_req *r, size_t old, size_t now, size_t rest)
+{
+	char *base = r->out[0].iov_base;
+
+	memset(base, 0, now);
+	r->out[0].iov_len = old;
+	r->out[1] = (struct iovec){ base + now, rest };
+	r->out_min = r->out_max = old + rest;
+}
+
+/* What was shorter in older versions, as fuse_adjust_compat() of the kernel has it (davfs2 speaks 7.5). */
+static void be_compatible(const struct fuse_conn *fc, struct fuse_req *r)
+{
+	const size_t entry = sizeof(struct fuse_entry_out);
+
+	if (fc->minor < 12 && r->in.opcode == FUSE_MKNOD)
+		r->iov[1].iov_len = FUSE_COMPAT_MKNOD_IN_SIZE;
+	if (fc->minor < 12 && r->in.opcode == FUSE_CREATE)
+		r->iov[1].iov_len = sizeof(struct fuse_open_in);
+	if (fc->minor >= 9)
+		return;
+	switch (r->in.opcode) {
+	case FUSE_WRITE:
+		r->iov[1].iov_len = FUSE_COMPAT_WRITE_IN_SIZE;
+		break;
+	case FUSE_LOOKUP:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_SYMLINK:
+	case FUSE_LINK:
+		short_answer(r, FUSE_COMPAT_ENTRY_OUT_SIZE, entry, 0);
+		break;
+	case FUSE_CREATE:
+		short_answer(r, FUSE_COMPAT_ENTRY_OUT_SIZE, entry, sizeof(struct fuse_open_out));
+		break;
+	case FUSE_GETATTR:
+	case FUSE_SETATTR:
+		short_answer(r, FUSE_COMPAT_ATTR_OUT_SIZE, sizeof(struct fuse_attr_out), 0);
+		break;
+	default:
+		break;
+	}
+}
+
 int fuse_req_send(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who)
 {
 	int err = fuse_wait_ready(fc, who, r->deadline), ms = TICK_FIRST_MS, tries = 0;
 	bool told = false;
 
 	if (!err) {
-		int64_t unique = req_enter(fc, r, NULL);
+		int64_t unique;
+
+		if (fc->minor < 12)
+			be_compatible(fc, r);
+		unique = req_enter(fc, r, NULL);
 
 		err = unique < 0 ? (int)unique : 0;
 	}
