@@ -16,6 +16,10 @@ const struct fact *const facts[] = {
 	&fact_directory,
 	&fact_seqpacket,
 	&fact_tmpfs,
+	&fact_reset,
+	&fact_junk,
+	&fact_owner,
+	&fact_head,
 };
 
 const size_t facts_len = ARRAY_SIZE(facts);
