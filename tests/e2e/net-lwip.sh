@@ -147,6 +147,18 @@ end
 good
 good, 6"
 
+# packet sockets: an address by slirp's own DHCP server
+cat >script <<-'S'
+	#!/bin/sh
+	[ "$1" = bound ] && ip addr add "$ip/$mask" dev "$interface" && ip route add default via "$router"
+	S
+chmod +x script
+gives "udhcpc" 0 um --net slirp,stack=lwip -- sh -ec 'ip addr del 10.0.2.15/24 dev eth0; ip route del default
+	ip -br -4 addr show eth0; busybox udhcpc -i eth0 -q -n -f -t 10 -T 1 -s "$PWD/script" 2>/dev/null
+	ip -br -4 addr show eth0; ip route show default'
+is "udhcpc" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" "eth0 UP 10.0.2.15/24
+default via 10.0.2.2 dev eth0"
+
 # where namespaces are refused it is chosen without being asked for, and says so
 if unshare -Ur true 2>/dev/null; then
 	gives "no namespaces" 0 unshare -Ur sh -ec '

@@ -14,6 +14,7 @@
 #include "net/lwip/embryo.h"
 #include "net/lwip/ioctl.h"
 #include "net/lwip/netlink.h"
+#include "net/lwip/packet.h"
 
 #define DGRAM_SNDBUF 32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
 
@@ -190,6 +191,9 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	if (domain == AF_NETLINK) {
 		ops = protocol == NETLINK_ROUTE || protocol == NETLINK_SOCK_DIAG ? &netlink_endpoint : NULL;
 		r = -EPROTONOSUPPORT;
+	} else if (domain == AF_PACKET) {
+		ops = (type & 0xf) == SOCK_RAW || (type & 0xf) == SOCK_DGRAM ? &packet_endpoint : NULL;
+		r = -ESOCKTNOSUPPORT;
 	} else if (domain == AF_INET || domain == AF_INET6) {
 		ops = find_ops(domain, type & 0xf, &protocol, &r);
 	} else {
@@ -201,6 +205,8 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	if (r < 0)
 		return r;
 	ep->ops = ops;
+	if (ops == &packet_endpoint)
+		st->packet_sockets++;
 	if (type & SOCK_NONBLOCK && fcntl(guest, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r == 0)

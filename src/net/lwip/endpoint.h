@@ -80,6 +80,7 @@ struct endpoint {
 	uint32_t record; /* what one waiting connection takes in a listener's buffer */
 	uint16_t filter_port; /* raw and ping: the echo's identifier */
 	uint32_t icmp_filter;
+	bool auxdata; /* packet sockets: PACKET_AUXDATA */
 	/* netlink */
 	uint32_t nl_port, nl_groups;
 	bool nl_cap_ack, nl_ext_ack, nl_privileged;

@@ -15,6 +15,7 @@
 
 #include "net/daemon/link.h"
 #include "net/lwip/netlink.h"
+#include "net/lwip/packet.h"
 
 #define BATCH 64
 #define OUT_MAX 512  /* frames kept for a link that is slow; further ones are lost */
@@ -104,6 +105,7 @@ static err_t send_frame(struct netif *n, struct pbuf *p)
 		return ERR_IF;
 	i->tx.packets++;
 	i->tx.bytes += p->tot_len;
+	packet_deliver(i, p->payload, p->len, true);
 	if (p->next) /* lwIP makes one of them */
 		return ERR_BUF;
 	if (!i->out && send_now(i, p))
@@ -201,6 +203,8 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 		rtnl_notify_link(i);
 		return;
 	}
+	if (i->admin_up)
+		packet_deliver(i, frame, len, false);
 	if (!i->admin_up || len > UINT16_MAX || !is_for_us(i, frame, len)) {
 		i->rx.dropped++;
 		return;

@@ -40,6 +40,7 @@ struct stack {
 	struct iface *ifaces; /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
+	unsigned packet_sockets;
 	unsigned connecting; /* connect(2) under way */
 	struct route *routes;
 	size_t nroutes;
