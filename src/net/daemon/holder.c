@@ -80,6 +80,25 @@ static int open_far(struct wire *w, const struct net_spec *s, int *ret)
 	return r == 0 ? iface_packet_socket(name, ret) : r;
 }
 
+/* libslirp's interface is a tap where a user may have one, which spares a frame the way over a pair. Not with a
+ * small MTU: then there are fragments, which a packet socket gets put together. */
+static int make_tap(const struct net_spec *s, int32_t index, int links)
+{
+	int fds[2] = { -1, -1 }, r;
+
+	if (s->link != NET_SLIRP || s->mtu)
+		return -EOPNOTSUPP;
+	r = iface_add_tap(s->name, &fds[0]);
+	if (r < 0)
+		return r;
+	fds[1] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	r = fds[1] < 0 ? -errno : fdmsg_send(links, &index, sizeof(index), fds, 2);
+	close(fds[0]);
+	if (fds[1] >= 0)
+		close(fds[1]);
+	return r;
+}
+
 static int make_frames(const struct net_spec *s, int32_t index, const struct places *p, int links)
 {
 	char peer[IFNAMSIZ];
@@ -137,7 +156,9 @@ static int make_interface(const struct net_spec *s, int index, const struct plac
 
 	if (s->link == NET_NONE)
 		return 0;
-	r = has_frames(s) ? make_frames(s, index, p, links) : wire_join(p->wire, s);
+	r = make_tap(s, index, links);
+	if (r < 0)
+		r = has_frames(s) ? make_frames(s, index, p, links) : wire_join(p->wire, s);
 	if (r == 0)
 		r = iface_prepare(s->name, s, link_mtu(s));
 	for (size_t i = 0; i < s->nip && r == 0; i++)

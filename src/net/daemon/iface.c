@@ -2,8 +2,10 @@
 #include "net/daemon/iface.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/ethernet.h>
 #include <netlink/route/addr.h>
@@ -227,13 +229,31 @@ int iface_no_offload(const char *name)
 	return 0;
 }
 
+int iface_add_tap(const char *name, int *ret)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	const int off = 0, on = 1;
+	_cleanup_fd_ int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return -errno;
+	/* so that its state is known, which is "unknown" until it changes */
+	if (ioctl(fd, TUNSETCARRIER, &off) < 0 || ioctl(fd, TUNSETCARRIER, &on) < 0)
+		return -errno;
+	*ret = take_fd(&fd);
+	return 0;
+}
+
 int iface_packet_socket(const char *name, int *ret)
 {
 	struct sockaddr_ll sll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
 		.sll_ifindex = (int)if_nametoindex(name) };
 	int on = 1, bytes = RECEIVE_BYTES;
 	/* protocol 0: nothing of other interfaces is queued before the bind */
-	_cleanup_fd_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	_cleanup_fd_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;

@@ -17,6 +17,8 @@ int MUST_CHECK iface_add_addr(const char *name, const struct net_addr *a);
 int MUST_CHECK iface_add_gateway(const char *name, const struct net_addr *gw);
 /* Every frame leaves whole and with its checksum: who reads it is no network card (ethtool -K). */
 int MUST_CHECK iface_no_offload(const char *name);
+/* A tap interface of this namespace: its descriptor, of which each read is a whole frame. */
+int MUST_CHECK iface_add_tap(const char *name, int *ret);
 /* A packet socket on the interface that sees what comes in; whole frames. */
 int MUST_CHECK iface_packet_socket(const char *name, int *ret);
 

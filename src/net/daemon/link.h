@@ -14,7 +14,7 @@
 struct link {
 	const struct net_spec *spec;
 	const struct link_ops *ops;
-	int frames;  /* whole frames, without waiting: a packet socket bound to peer's index, or one of a pair */
+	int frames;  /* whole frames, without waiting: a packet socket, a tap, or one of a pair */
 	int far;     /* the packet socket at the other end of a wire that goes through us; else -1 */
 	int control; /* any socket of the view's namespace, for ioctls on peer; -1: the stack is a process */
 	char peer[IFNAMSIZ];
@@ -39,6 +39,9 @@ extern const struct link_ops wire_link; /* umview-lwip's alone: net/pair/ is the
 
 /* The carrier of the view's interface: what its peer being up or down makes of it. */
 void link_carrier(struct link *l, bool on);
+
+/* The next frame of the view's, at most FRAME_MAX bytes, as read(2) of what does not block. */
+ssize_t link_from_view(struct link *l, void *buf);
 
 /* Sends a frame to the view; one that finds no room is lost, as on a wire, or waits for a stack that is a process. */
 void link_to_view(struct link *l, const void *frame, size_t len);

@@ -30,11 +30,19 @@ void link_carrier(struct link *l, bool on)
 	(void)ioctl(l->control, SIOCSIFFLAGS, &ifr);
 }
 
+ssize_t link_from_view(struct link *l, void *buf)
+{
+	/* one of a pair blocks, so that a frame to the view can wait */
+	return l->control < 0 ? recv(l->frames, buf, FRAME_MAX, MSG_DONTWAIT) : read(l->frames, buf, FRAME_MAX);
+}
+
 void link_to_view(struct link *l, const void *frame, size_t len)
 {
 	if (len < ETH_HLEN) /* one byte would be a word on the carrier */
 		return;
-	(void)send(l->frames, frame, len, l->control < 0 ? 0 : MSG_DONTWAIT);
+	if (write(l->frames, frame, len) < 0) {
+		/* no room, or it is set down: a frame is lost */
+	}
 }
 
 /* What is under way in link_pump(). */
@@ -85,7 +93,7 @@ static bool from_link(struct flow *f)
 static bool from_view(struct flow *f)
 {
 	for (int i = 0; i < BATCH; i++) {
-		ssize_t n = recv(f->l->frames, f->buf, FRAME_MAX, MSG_DONTWAIT);
+		ssize_t n = link_from_view(f->l, f->buf);
 
 		if (n <= 0)
 			break; /* ENETDOWN: the interface was set down; it comes back */

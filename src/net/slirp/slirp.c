@@ -242,7 +242,7 @@ static void link_slirp_run(struct link *l)
 			continue;
 		slirp_pollfds_poll(s->slirp, ready < 0, get_revents, s);
 		for (int i = 0; i < BATCH && s->fds[0].revents; i++) {
-			ssize_t n = recv(l->frames, buf, FRAME_MAX, MSG_DONTWAIT);
+			ssize_t n = link_from_view(l, buf);
 
 			if (n <= 0)
 				break;
