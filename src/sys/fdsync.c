@@ -124,23 +124,39 @@ enum verdict sys_ftruncate(struct call *c)
 	return call_return(c, r);
 }
 
+/* What vfs_fallocate() lets pass: one of the modes, with or without FALLOC_FL_KEEP_SIZE. */
+static bool fallocate_mode_known(int mode)
+{
+	bool keeps = mode & FALLOC_FL_KEEP_SIZE;
+
+	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+	case 0:
+	case FALLOC_FL_UNSHARE_RANGE:
+	case FALLOC_FL_ZERO_RANGE:
+		return true;
+	case FALLOC_FL_PUNCH_HOLE:
+		return keeps;
+	case FALLOC_FL_COLLAPSE_RANGE:
+	case FALLOC_FL_INSERT_RANGE:
+		return !keeps;
+	default:
+		return false;
+	}
+}
+
 static int fallocate_check(struct vfd *v, int mode, int64_t off, int64_t len)
 {
-	const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+	const int served = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
 
 	if (off < 0 || len <= 0)
 		return -EINVAL;
+	if (!fallocate_mode_known(mode))
+		return -EOPNOTSUPP;
 	if (!vfd_can_write(v))
 		return -EBADF;
-	if (mode & ~known)
-		return -EOPNOTSUPP;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
-		return -EOPNOTSUPP;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) && (mode & FALLOC_FL_ZERO_RANGE))
-		return -EOPNOTSUPP;
 	if (off > INT64_MAX - len)
 		return -EFBIG;
-	return 0;
+	return mode & ~served ? -EOPNOTSUPP : 0;
 }
 
 static int do_fallocate(struct vfd *v, struct call *c, int mode, uint64_t off, uint64_t len)

@@ -310,7 +310,8 @@ static void ranges(void)
 
 static void hints(void)
 {
-	int fd = open("hints", O_RDWR | O_CREAT, 0644), dir = open(".", O_RDONLY), wo = open("hints", O_WRONLY), p[2];
+	int fd = open("hints", O_RDWR | O_CREAT, 0644), dir = open(".", O_RDONLY), wo = open("hints", O_WRONLY),
+	    ro = open("hints", O_RDONLY), p[2];
 	int n = 0;
 
 	R(pipe(p));
@@ -341,6 +342,14 @@ static void hints(void)
 	R(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 0));
 	R(fallocate(fd, 0x8000, 0, 0));
 	R(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, 1));
+	for (int mode = 0; mode < 0x80; mode++) {
+		/* which of them the file system has is another matter */
+		errno = 0;
+		tap_check(&t, fallocate(ro, mode, 0, 1) < 0, "fallocate of mode %#x: %s", mode, strerrorname_np(errno));
+	}
+	R(fallocate(ro, FALLOC_FL_PUNCH_HOLE, 0, 0));
+	R(fallocate(ro, 0, LLONG_MAX, 1));
+	R(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, LLONG_MAX, 1));
 	R(fallocate(p[1], 0, 0, 1));
 	R(fallocate(dir, 0, 0, 1));
 	R(lseek(fd, 0, SEEK_END));
@@ -348,6 +357,7 @@ static void hints(void)
 	close(p[1]);
 	close(fd);
 	close(wo);
+	close(ro);
 	close(dir);
 }
 
