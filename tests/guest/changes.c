@@ -225,7 +225,8 @@ static void show_change(const char *kind, const struct thing *f)
 		return;
 	}
 	tap_check(&t, 1, "%s %s: mtime %s ctime %s size %ld nlink %ld mode %o", kind, f->name,
-		later(f->before.st_mtim, st.st_mtim) ? "new" : "old", later(f->before.st_ctim, st.st_ctim) ? "new" : "old",
+		later(f->before.st_mtim, st.st_mtim) ? "new" : "old",
+		later(f->before.st_ctim, st.st_ctim) ? "new" : "old",
 		S_ISDIR(st.st_mode) ? 0 : (long)st.st_size, (long)st.st_nlink, st.st_mode & 07777);
 }
 

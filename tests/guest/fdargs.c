@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What descriptors of files refuse, by what they were opened with; what locks and mappings of them do; and files that are
- * known by /proc/self/fd alone. */
+/*
+ * What descriptors of files refuse, by what they were opened with; what locks and mappings of them do;
+ * and files that are known by /proc/self/fd alone.
+ */
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/file.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Odd ends: chains of links, whiteouts, odd names, what madvise(2) does, and descriptors that several processes write by. */
+/* Odd ends: chains of links, whiteouts, odd names, what madvise(2) does, and descriptors that several
+ * processes write by. */
 #include <dirent.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -115,7 +116,8 @@ static void appended(void)
 
 static void names(void)
 {
-	static const char *const odd[] = { "\n", "\x80\xff", " ", "...", "-rf", "\\", "a\tb", "*", "\xf0\x9f\x98\x80", ".x", "~" };
+	static const char *const odd[] = { "\n", "\x80\xff", " ", "...", "-rf", "\\", "a\tb", "*",
+	 "\xf0\x9f\x98\x80", ".x", "~" };
 	char name[257];
 	int found = 0;
 	struct dirent *e;
