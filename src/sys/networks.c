@@ -234,8 +234,9 @@ static int base_of(struct um *um, pid_t pid, struct net **ret)
 	struct net *there;
 	int r = network_of(um, pid, ret);
 
-	if (r < 0 || *ret)
+	if (r < 0 || (*ret && net_stack(*ret) == NET_STACK_KERNEL))
 		return r;
+	net_put(take_ptr(ret)); /* one that is a process makes none */
 	there = atomic_load(&ns->base);
 	if (!there) {
 		r = net_start(none, NET_STACK_KERNEL, &made, &message);
@@ -352,7 +353,7 @@ int network_add(struct um *um, const char *name, char *const specs[], char **ret
 	if (r == 0 && stack == NET_STACK_LWIP && (!um->net || net_stack(um->net) != stack)) {
 		free(*ret_message);
 		*ret_message = str_printf("lwIP's stack (stack=lwip, or where user namespaces are refused) must be that of "
-					  "the view's own network: umview --net %s,stack=lwip", specs[0]);
+					  "the view's own network as well: umview --net none,stack=lwip");
 		r = -EOPNOTSUPP;
 	}
 	if (r < 0)

@@ -58,6 +58,11 @@ if os.fork() == 0:
 print(os.waitstatus_to_exitcode(os.wait()[1]))'
 is "abstract names are its own" "$OUT" 0
 
+if um --net none,stack=lwip -- true 2>/dev/null; then
+	gives "beside lwIP's stack" 0 um --net none,stack=lwip -- unshare -n sh -c 'ip -br link | cut -d" " -f1'
+	is "beside lwIP's stack" "$OUT" lo
+fi
+
 gives "ip netns" 0 um --root -- sh -ec '
 	ip netns list; ip netns add x; ip netns add y; ip netns list | cut -d" " -f1 | sort
 	ip netns add x 2>/dev/null && echo twice
