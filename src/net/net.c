@@ -274,7 +274,7 @@ int net_socket(struct net *n, int domain, int type, int protocol)
 	int r;
 
 	if (n->stack == NET_STACK_LWIP && (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_STREAM)
-		return net_stack_socket(domain, type, protocol);
+		return net_stack_socket(n, domain, type, protocol);
 	if (may_be_ready(domain, rq.b)) {
 		r = take_ready(n, domain, rq.b, protocol, &count);
 		if (r >= 0)
@@ -462,10 +462,10 @@ static int find_stack(struct net *n)
 	return r;
 }
 
-int net_stack_socket(int domain, int type, int protocol)
+int net_stack_socket(struct net *n, int domain, int type, int protocol)
 {
 	_cleanup_fd_ int fd = -1;
-	const uint64_t tag = STACK_TAG | (unsigned)domain;
+	const uint64_t tag = STACK_TAG | (uint64_t)net_pid(n) << STACK_TAG_PID_SHIFT | (unsigned)domain;
 	const int bytes = STACK_SNDBUF;
 
 	if (protocol != 0 && protocol != IPPROTO_TCP)
@@ -477,14 +477,15 @@ int net_stack_socket(int domain, int type, int protocol)
 	return take_fd(&fd);
 }
 
-int net_stack_fresh(int fd)
+int net_stack_fresh(int fd, pid_t *ret_pid)
 {
 	uint64_t tag = 0;
 	socklen_t len = sizeof(tag);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len) < 0 || (tag & STACK_TAG_MASK) != STACK_TAG)
 		return -1;
-	return (int)(tag & ~STACK_TAG_MASK);
+	*ret_pid = (pid_t)((tag & ~STACK_TAG_MASK) >> STACK_TAG_PID_SHIFT);
+	return (int)(tag & 0xff);
 }
 
 int net_stack_adopt(struct net *n, int fd, int domain)

@@ -66,9 +66,9 @@ void net_stack_end(struct net *n, struct stack_conn *s);
 int net_stack_ask(struct stack_conn *s);
 
 /* A stream socket of that stack that nothing was done with yet (net/stackproto.h): a descriptor or -errno. */
-int MUST_CHECK net_stack_socket(int domain, int type, int protocol);
-/* The domain of such a socket, or -1. */
-int net_stack_fresh(int fd);
+int MUST_CHECK net_stack_socket(struct net *n, int domain, int type, int protocol);
+/* The domain of such a socket and its stack's process, or -1. */
+int net_stack_fresh(int fd, pid_t *ret_pid);
 /* Connects it to the stack's process; of a socket that is already it is no error. 0 or -errno. */
 int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain);
 

@@ -53,11 +53,12 @@ static inline size_t stack_msg_size(const struct stack_msg *m)
 
 /*
  * A stream socket that nothing was done with yet is an unconnected one of the kernel's, whose SO_MAX_PACING_RATE, which means
- * nothing there, is STACK_TAG and its family. The first call that needs the stack connects it there; then a
+ * nothing there, is STACK_TAG, the number of the stack's process and a family. The first call that needs the stack connects it there; then a
  * struct stack_hello is written to it, and STACK_JUNK bytes, with which it is not writable as long as it is not connected.
  */
-#define STACK_TAG 0x756d766c77000000ull
-#define STACK_TAG_MASK 0xffffffffff000000ull
+#define STACK_TAG 0x756d760000000000ull
+#define STACK_TAG_MASK 0xffffff0000000000ull
+#define STACK_TAG_PID_SHIFT 8
 
 struct stack_hello {
 	uint64_t socket;

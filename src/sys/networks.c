@@ -301,6 +301,24 @@ int network_follow(struct call *c, pid_t pid)
 	return r;
 }
 
+struct net *network_by_process(struct um *um, pid_t pid)
+{
+	struct networks *ns = um->networks;
+	struct net *found = NULL;
+
+	if (um->net && net_pid(um->net) == pid)
+		return net_get(um->net);
+	if (!atomic_load_explicit(&ns->any, memory_order_acquire))
+		return NULL;
+	pthread_mutex_lock(&ns->lock);
+	for (unsigned i = 1; i < ARRAY_SIZE(ns->v) && !found; i++) {
+		if (ns->v[i].net && net_pid(ns->v[i].net) == pid)
+			found = net_get(ns->v[i].net);
+	}
+	pthread_mutex_unlock(&ns->lock);
+	return found;
+}
+
 bool network_process(const struct um *um, pid_t pid)
 {
 	bool found;

@@ -27,6 +27,8 @@ int MUST_CHECK network_enter(struct call *c, ino_t ino);
 /* The caller goes where that process is: 0 or -errno. */
 int MUST_CHECK network_follow(struct call *c, pid_t pid);
 
+/* That whose process it is: a reference, or NULL. */
+struct net *network_by_process(struct um *um, pid_t pid);
 /* Is it the process of one of them, which is no guest? */
 bool network_process(const struct um *um, pid_t pid);
 

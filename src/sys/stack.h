@@ -12,7 +12,7 @@
 
 /* A guest's socket of the stack. */
 struct stacksock {
-	struct net *net;
+	struct net *net; /* a reference */
 	int fd; /* our dup */
 	uint64_t ino;
 	bool stream;
@@ -23,6 +23,7 @@ struct stacksock {
 static inline void stacksock_release(struct stacksock *s)
 {
 	um_cleanup_fd(&s->fd);
+	net_put(s->net);
 }
 #define _cleanup_stacksock_ _cleanup_(stacksock_release)
 

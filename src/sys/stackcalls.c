@@ -18,18 +18,19 @@
 #include "engine/nr.h"
 #include "net/fdmsg.h"
 #include "sys/netcalls.h"
+#include "sys/networks.h"
 
 #define OPTION_MAX 4096
 
 bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 {
-	struct net *n = c->um->net;
 	struct ucred cred = { 0 };
 	int domain = 0, type = 0;
 	socklen_t len = sizeof(domain);
 	struct stat st;
 
-	if (!n || net_stack(n) != NET_STACK_LWIP)
+	/* the filter is that of the view's own network */
+	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP)
 		return false;
 	s->fd = guestfd_get(c, guest_fd);
 	if (s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
@@ -37,13 +38,13 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 	len = sizeof(cred);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
-	s->fresh = cred.pid == 0 ? net_stack_fresh(s->fd) : -1;
-	if (cred.pid != net_pid(n) && s->fresh < 0)
+	s->fresh = cred.pid == 0 ? net_stack_fresh(s->fd, &cred.pid) : -1;
+	s->net = cred.pid > 0 ? network_by_process(c->um, cred.pid) : NULL;
+	if (!s->net || net_stack(s->net) != NET_STACK_LWIP)
 		return false;
 	len = sizeof(type);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || fstat(s->fd, &st) < 0)
 		return false;
-	s->net = n;
 	s->ino = st.st_ino;
 	s->stream = type == SOCK_STREAM;
 	return true;
@@ -423,13 +424,12 @@ static enum verdict dispatch(struct call *c, const struct stacksock *s)
 /* Is the descriptor a socket at all? */
 static bool any_socket(struct stacksock *s, struct call *c)
 {
-	struct net *n = c->um->net;
 	int type;
 	socklen_t len = sizeof(type);
 
-	if (!n || net_stack(n) != NET_STACK_LWIP)
+	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP || network_of(c->um, c->tid, &s->net) < 0 || !s->net ||
+		net_stack(s->net) != NET_STACK_LWIP)
 		return false;
-	s->net = n;
 	s->fd = guestfd_get(c, call_fd(c, 0));
 	return s->fd >= 0 && getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
 }

@@ -159,6 +159,17 @@ gives "udhcpc" 0 um --net slirp,stack=lwip -- sh -ec 'ip addr del 10.0.2.15/24 d
 is "udhcpc" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" "eth0 UP 10.0.2.15/24
 default via 10.0.2.2 dev eth0"
 
+# several networks in a view: each is a process
+gives "umctl net" 0 um --net none,stack=lwip -- sh -ec 'umctl net add home slirp,stack=lwip
+	umctl net use home -- "$PYTHON" -c "
+import socket
+s = socket.create_server((\"10.0.2.15\", 80))
+c = socket.create_connection((\"10.0.2.15\", 80))
+print(s.accept()[1][0])"
+	ip -br -4 addr | cut -d" " -f1'
+is "umctl net" "$OUT" "10.0.2.15
+lo"
+
 # where namespaces are refused it is chosen without being asked for, and says so
 if unshare -Ur true 2>/dev/null; then
 	gives "no namespaces" 0 unshare -Ur sh -ec '

@@ -90,7 +90,7 @@ const struct fact fact_junk = {
 /* Whose a socket is, and that it is a new one. */
 static int probe_owner(char *why, size_t size)
 {
-	const uint64_t tag = STACK_TAG | AF_INET6;
+	const uint64_t tag = STACK_TAG | (uint64_t)getpid() << STACK_TAG_PID_SHIFT | AF_INET6;
 	_cleanup_fd_ int fresh = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), a = -1, b = -1;
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
