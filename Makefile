@@ -35,10 +35,17 @@ bench:
 	bench/run $(BUILD)
 	bench/net $(BUILD)
 
+# Copy on write beside its peers, as an ordinary user.
+bench-cow:
+	tools/install-packages build run
+	tools/install-packages bench
+	$(MAKE) all
+	bench/cow $(BUILD)
+
 install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check soak bench install clean
+.PHONY: all demo check soak bench bench-cow install clean
