@@ -134,6 +134,24 @@ tcp LISTEN 0 128 10.9.0.1:80 0.0.0.0:*
 1 packets transmitted, 1 packets received, 0% packet loss
 1 packets transmitted, 1 packets received, 0% packet loss"
 
+# what netlink(7) answers waits for who reads late
+gives "answers that nobody reads yet" 0 um --net none,stack=lwip -- "$PYTHON" -c '
+import socket, struct
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+s.bind((0, 0))
+s.settimeout(20)
+for _ in range(1500):
+    s.sendto(struct.pack("=IHHIIBxHiII", 32, 18, 0x301, 1, 0, 0, 0, 0, 0, 0), (0, 0))
+ends = 0
+while ends < 1500:
+    answer = s.recv(65536)
+    while answer:
+        size, kind = struct.unpack("=IH", answer[:6])
+        ends += kind == 3
+        answer = answer[(size + 3) & ~3:]
+print("all")'
+is "answers that nobody reads yet" "$OUT" all
+
 # no frame of a neighbour's comes from this host, or reaches what is bound to loopback
 rm -f up
 um --net "pair=s$$,stack=lwip,mac=02:00:00:00:00:01,ip=10.9.7.1/24" -- "$PYTHON" "$TOP/tests/lib/spoof.py" serve >spoofed &

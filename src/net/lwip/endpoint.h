@@ -84,6 +84,7 @@ struct endpoint {
 	/* netlink */
 	uint32_t nl_port, nl_groups;
 	bool nl_cap_ack, nl_ext_ack, nl_privileged;
+	struct nl_queue *nl_queue; /* answers for which the pair had no room; NULL: none */
 };
 
 /* A new one and the guest's end of its pair, which is the caller's. */

@@ -7,6 +7,7 @@
 #include "net/lwip/endpoint.h"
 
 #define FULL 3000 /* bytes in one datagram, about: old readers have a buffer of a page */
+#define QUEUE_MAX (4 << 20) /* bytes that wait for one socket's reader: tens of thousands of sockets */
 #define ANSWER_ROOM 2048 /* what the longest message takes */
 
 /* ---- making messages ---- */
@@ -53,14 +54,99 @@ void nl_end(struct nl_answer *a)
 	a->open = NULL;
 }
 
-static void deliver(struct endpoint *ep, const struct nl_answer *a)
+/* ---- what waits for a reader ---- */
+
+struct nl_waiting {
+	struct nl_waiting *next;
+	size_t len;
+	uint8_t data[];
+};
+
+struct nl_queue {
+	struct nl_waiting *first, **last;
+	size_t bytes;
+	bool lost; /* something had no room: ENOBUFS, behind the rest */
+};
+
+static int send_from(struct endpoint *ep, uint32_t groups, const void *data, size_t len)
 {
-	struct sockaddr_nl from = { .nl_family = AF_NETLINK, .nl_groups = a->ep ? 0 : 1u << (a->group - 1) };
+	struct sockaddr_nl from = { .nl_family = AF_NETLINK, .nl_groups = groups };
 	struct stack_head head = { .namelen = sizeof(from) };
 
 	memcpy(&head.name, &from, sizeof(from));
-	if (endpoint_deliver(ep, &head, a->buf, a->len) < 0)
-		ep->error = -ENOBUFS; /* as the kernel, when nobody reads */
+	return endpoint_deliver(ep, &head, data, len);
+}
+
+static void wait_for_reader(struct endpoint *ep, bool on)
+{
+	(void)source_change(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | (on ? EPOLLOUT : 0));
+}
+
+static struct nl_waiting *take_first(struct nl_queue *q)
+{
+	struct nl_waiting *w = q->first;
+
+	q->first = w->next;
+	if (!q->first)
+		q->last = &q->first;
+	q->bytes -= w->len;
+	return w;
+}
+
+static void free_queue(struct endpoint *ep)
+{
+	while (ep->nl_queue && ep->nl_queue->first)
+		free(take_first(ep->nl_queue));
+	free(take_ptr(&ep->nl_queue));
+}
+
+static void keep(struct endpoint *ep, const struct nl_answer *a)
+{
+	struct nl_queue *q = ep->nl_queue;
+	struct nl_waiting *w;
+
+	if (!q) {
+		q = calloc(1, sizeof(*q));
+		if (!q)
+			return;
+		q->last = &q->first;
+		ep->nl_queue = q;
+		wait_for_reader(ep, true);
+	}
+	/* what nobody asked for is lost, as with the kernel, when it is not read */
+	w = a->ep && q->bytes + a->len <= QUEUE_MAX ? malloc(sizeof(*w) + a->len) : NULL;
+	if (!w) {
+		q->lost = true;
+		return;
+	}
+	w->next = NULL;
+	w->len = a->len;
+	memcpy(w->data, a->buf, a->len);
+	*q->last = w;
+	q->last = &w->next;
+	q->bytes += w->len;
+}
+
+static void send_waiting(struct endpoint *ep)
+{
+	const struct stack_head lost = { .error = -ENOBUFS };
+	struct nl_queue *q = ep->nl_queue;
+
+	while (q && q->first) {
+		if (send_from(ep, 0, q->first->data, q->first->len) == -EAGAIN)
+			return;
+		free(take_first(q));
+	}
+	if (!q || (q->lost && endpoint_deliver(ep, &lost, "", 0) == -EAGAIN))
+		return;
+	free_queue(ep);
+	wait_for_reader(ep, false);
+}
+
+static void deliver(struct endpoint *ep, const struct nl_answer *a)
+{
+	if (ep->nl_queue || send_from(ep, a->ep ? 0 : 1u << (a->group - 1), a->buf, a->len) < 0)
+		keep(ep, a);
 }
 
 static bool deliver_to_listener(struct endpoint *ep, void *arg)
@@ -235,10 +321,12 @@ static void netlink_ready(struct endpoint *ep, uint32_t events)
 {
 	ssize_t n;
 
+	if (events & EPOLLOUT)
+		send_waiting(ep);
 	while ((n = recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT)) > 0)
 		serve_all(ep, ep->st->scratch, (size_t)n, ep->nl_privileged);
 	if (n == 0 && events & EPOLLRDHUP && !(events & EPOLLHUP))
-		(void)source_change(ep->st, &ep->source, 0);
+		(void)source_change(ep->st, &ep->source, ep->nl_queue ? EPOLLOUT : 0);
 	if (events & EPOLLHUP)
 		endpoint_close(ep);
 }
@@ -248,8 +336,9 @@ static int netlink_shutdown(UNUSED struct endpoint *ep, UNUSED int how)
 	return -EOPNOTSUPP;
 }
 
-static void netlink_release(UNUSED struct endpoint *ep)
+static void netlink_release(struct endpoint *ep)
 {
+	free_queue(ep);
 }
 
 const struct endpoint_ops netlink_endpoint = {

@@ -216,11 +216,11 @@ static void whole_datagrams(struct link *l)
 {
 	struct sockaddr_ll sll = { 0 };
 	socklen_t len = sizeof(sll);
-	int how = (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+	unsigned how = (unsigned)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
 
 	if (l->control < 0 || getsockname(l->frames, (struct sockaddr *)&sll, &len) < 0)
 		return;
-	how |= sll.sll_ifindex & 0xffff; /* a group of its own */
+	how |= (unsigned)sll.sll_ifindex & 0xffff; /* a group of its own */
 	(void)setsockopt(l->frames, SOL_PACKET, PACKET_FANOUT, &how, sizeof(how));
 }
 
