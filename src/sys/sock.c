@@ -31,6 +31,7 @@
 #include "sys/sockname.h"
 #include "sys/stack.h"
 #include "sys/table.h"
+#include "view/hostids.h"
 
 #define CONTROL_MAX 20480 /* net.core.optmem_max of old; the kernel gives ENOBUFS above it */
 #define SCM_MAX_FD 253
@@ -94,13 +95,25 @@ static int unix_get(struct call *c, int guest_fd)
 /* ---- bind ---- */
 
 /* A name in a directory of the host; AT_FDCWD: an absolute one. */
-static int bind_host(struct at *a, int fd, int dirfd, const char *name)
+static int bind_host(struct at *a, int fd, int dirfd, const char *name, const char *word)
 {
 	char path[REAL_PATH_MAX], dir[FD_PATH_MAX];
 	struct sockaddr_un sun;
 	socklen_t len;
-	int r;
+	int r = -ENAMETOOLONG;
 
+	if (dirfd != AT_FDCWD) {
+		real_enter(a);
+		r = sockname_bind(a->c->um, fd, dirfd, name, word);
+		hostids_leave(a->switched);
+		a->switched = false;
+	}
+	if (r != -ENAMETOOLONG && r != -EACCES) {
+		if (r == 0)
+			fchmodat(dirfd, name, 0777 & ~a->req.umask, 0);
+		return r;
+	}
+	/* by a name that is not kept */
 	if (dirfd == AT_FDCWD)
 		snprintf(path, sizeof(path), "%s", name);
 	else
@@ -116,15 +129,15 @@ static int bind_host(struct at *a, int fd, int dirfd, const char *name)
 }
 
 /* Nothing is shown there; what hides a file of a lower layer may be. */
-static int bind_on_host(struct at *a, int fd)
+static int bind_on_host(struct at *a, int fd, const char *word)
 {
 	struct inode *dir = a->p.parent;
 	int r = inode_host_prepare(dir, &a->req, O_CREAT);
 
 	if (r == 0)
-		r = bind_host(a, fd, inode_host_fd(dir), a->p.last);
+		r = bind_host(a, fd, inode_host_fd(dir), a->p.last, word);
 	if (r == -EADDRINUSE && dir->fs->host_prepare && unlinkat(inode_host_fd(dir), a->p.last, 0) == 0)
-		r = bind_host(a, fd, inode_host_fd(dir), a->p.last);
+		r = bind_host(a, fd, inode_host_fd(dir), a->p.last, word);
 	return r;
 }
 
@@ -147,7 +160,7 @@ static int bind_virtual(struct at *a, int fd, const char *word)
 	if (r == 0)
 		r = attrs_may_create(a->p.parent, &a->req);
 	if (r == 0 && a->p.mnt->fs->host_fd)
-		return bind_on_host(a, fd);
+		return bind_on_host(a, fd, word);
 	if (r == 0)
 		r = inode_mknod(a->p.parent, &a->req, a->p.last, mode, 0, &made);
 	if (r < 0)
@@ -209,7 +222,7 @@ enum verdict sys_bind(struct call *c)
 		return a.verdict;
 	if (a.p.kind == PATH_VIRTUAL)
 		return call_return(c, bind_virtual(&a, fd, word));
-	return call_return(c, bind_host(&a, fd, a.dirfd, a.name));
+	return call_return(c, bind_host(&a, fd, a.dirfd, a.name, word));
 }
 
 /* ---- the other end ---- */

@@ -4,12 +4,14 @@
  *
  * Theory of operation. A socket on a served mount is bound by us to a real name (sock.c), which
  * getsockname(2) and getpeername(2) would tell. What the guest said to bind(2) is kept beside it
- * in the run directory, as the text of a symbolic link: "n1.2" for the socket "s1.2".
+ * in the run directory, as the text of a symbolic link: "n1.2" for the socket "s1.2". One that is bound in a folder of
+ * the host has a name of that folder, "b3/socket", while it is bound, and what was said is in "w3".
  */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/log.h"
@@ -25,8 +27,11 @@ static bool link_path(const struct um *um, const char *real, char ret[PATH_MAX])
 	unsigned long long dev, node;
 	char end;
 
-	if (strncmp(real, um->rundir, n) != 0 ||
-		sscanf(real + n, "/s%llx.%llx%c", &dev, &node, &end) != 2)
+	if (strncmp(real, um->rundir, n) != 0)
+		return false;
+	if (sscanf(real + n, "/b%llx%c", &node, &end) == 2 && end == '/')
+		return snprintf(ret, PATH_MAX, "%s/w%llx", um->rundir, node) < PATH_MAX;
+	if (sscanf(real + n, "/s%llx.%llx%c", &dev, &node, &end) != 2)
 		return false;
 	return snprintf(ret, PATH_MAX, "%s/n%llx.%llx", um->rundir, dev, node) < PATH_MAX;
 }
@@ -40,6 +45,52 @@ void sockname_keep(const struct um *um, const struct sockaddr_un *real, const ch
 	unlink(path); /* of another socket, which is gone */
 	if (symlink(word, path) < 0)
 		log_debug("the name of a socket is not kept: %s", word);
+}
+
+/* The same for the same word in the same folder, so that there are no more links than names. */
+static unsigned long long key_of(int dirfd, const char *word)
+{
+	unsigned long long h = 0xcbf29ce484222325ull;
+	struct stat st = { 0 };
+
+	(void)fstat(dirfd, &st); /* 0 then, which is a key as well */
+	h = (h ^ st.st_ino) * 0x100000001b3ull;
+	h = (h ^ st.st_dev) * 0x100000001b3ull;
+	for (; *word; word++)
+		h = (h ^ (unsigned char)*word) * 0x100000001b3ull;
+	return h & 0xffffffff;
+}
+
+static int make_link(const char *path, const char *body)
+{
+	if (symlink(body, path) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	unlink(path);
+	return symlink(body, path) < 0 ? -errno : 0;
+}
+
+int sockname_bind(const struct um *um, int fd, int dirfd, const char *name, const char *word)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	unsigned long long key = key_of(dirfd, word);
+	char dir[PATH_MAX], said[PATH_MAX], self[FD_PATH_MAX];
+	int r, n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/b%llx/%s", um->rundir, key, name);
+
+	if (n >= (int)sizeof(sun.sun_path))
+		return -ENAMETOOLONG;
+	snprintf(dir, sizeof(dir), "%s/b%llx", um->rundir, key);
+	snprintf(said, sizeof(said), "%s/w%llx", um->rundir, key);
+	r = make_link(dir, fd_path(self, dirfd));
+	if (r < 0)
+		return r;
+	if (bind(fd, (struct sockaddr *)&sun, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1)) < 0)
+		r = -errno;
+	unlink(dir);
+	if (r == 0 && make_link(said, word) < 0)
+		log_debug("the name of a socket is not kept: %s", word);
+	return r;
 }
 
 static enum verdict tell_name(struct call *c, int (*name)(int, struct sockaddr *, socklen_t *))
