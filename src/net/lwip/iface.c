@@ -20,6 +20,7 @@
 #define BATCH 64
 #define OUT_MAX 512  /* frames kept for a link that is slow; further ones are lost */
 #define LOOP_MAX 8192
+#define FRAME_LEAST 60 /* as on a wire; liblwip reads all of an ARP header without asking how much there is */
 
 static struct iface *iface_of(struct netif *n)
 {
@@ -210,7 +211,9 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 		return;
 	}
 	tcp_before_input(frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR);
-	p = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_RAM);
+	p = pbuf_alloc(PBUF_RAW, (u16_t)(len < FRAME_LEAST ? FRAME_LEAST : len), PBUF_RAM);
+	if (p && len < FRAME_LEAST)
+		memset(p->payload, 0, FRAME_LEAST);
 	if (!p || pbuf_take(p, frame, (u16_t)len) != ERR_OK || i->netif.input(p, &i->netif) != ERR_OK) {
 		i->rx.dropped++;
 		if (p)
