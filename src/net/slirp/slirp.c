@@ -205,11 +205,14 @@ static uint32_t run_timers(struct slirp *s)
  * come by another way or never become whole, is lost. */
 static bool is_fragment(const uint8_t *frame, size_t len)
 {
-	const struct ether_header *eth = (const void *)frame;
-	const struct ip *ip = (const void *)(frame + sizeof(*eth));
+	struct ether_header eth;
+	struct ip ip; /* in a frame it lies at an odd half-word */
 
-	return len >= sizeof(*eth) + sizeof(*ip) && eth->ether_type == htons(ETHERTYPE_IP) &&
-	       (ip->ip_off & htons(IP_MF | IP_OFFMASK));
+	if (len < sizeof(eth) + sizeof(ip))
+		return false;
+	memcpy(&eth, frame, sizeof(eth));
+	memcpy(&ip, frame + sizeof(eth), sizeof(ip));
+	return eth.ether_type == htons(ETHERTYPE_IP) && (ip.ip_off & htons(IP_MF | IP_OFFMASK));
 }
 
 static void whole_datagrams(struct link *l)
