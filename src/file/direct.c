@@ -59,6 +59,8 @@ ssize_t direct_read(struct filecache *c, const struct fs_req *req, int fd, void 
 		r = cache_handle(c, req, false, &h);
 	if (r < 0)
 		return r;
+	if (!seekable(c) && fs->max_read && len > fs->max_read)
+		len = fs->max_read; /* one after the other: each read takes what is there */
 	n = fs->file->read(fs, req, c->ino->nodeid, &h, buf, len, (uint64_t)pos);
 	cache_handle_put(c);
 	if (n > 0 && off < 0)

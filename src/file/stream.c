@@ -170,6 +170,12 @@ static void moved(struct stream *s, struct inode *ino, const struct fs_req *req,
 	(void)!stream_ask(s, ino, req); /* it answered before */
 }
 
+/* Of several in flight the server could answer a later one with what is to be read first. */
+static size_t one_request(size_t len, size_t max)
+{
+	return max && len > max ? max : len;
+}
+
 ssize_t stream_read(
 	struct vfile *vf, const struct fs_req *req, int fd, void *buf, size_t len, off_t off)
 {
@@ -180,7 +186,8 @@ ssize_t stream_read(
 
 	if (off >= 0)
 		return -ESPIPE;
-	n = fs->file->read(fs, req, vf->inode->nodeid, &h, buf, len, (uint64_t)position(s));
+	n = fs->file->read(fs, req, vf->inode->nodeid, &h, buf, one_request(len, fs->max_read),
+		(uint64_t)position(s));
 	moved(s, vf->inode, req, n);
 	return n;
 }
@@ -195,7 +202,8 @@ ssize_t stream_write(
 
 	if (off >= 0)
 		return -ESPIPE;
-	n = fs->file->write(fs, req, vf->inode->nodeid, &h, buf, len, (uint64_t)position(s), false);
+	n = fs->file->write(fs, req, vf->inode->nodeid, &h, buf, one_request(len, fs->max_write),
+		(uint64_t)position(s), false);
 	moved(s, vf->inode, req, n);
 	return n;
 }
@@ -217,7 +225,8 @@ static int fill(struct vfile *vf, const struct fs_req *req, int fd, char *buf)
 
 	h.oflags |= O_NONBLOCK;
 	do {
-		n = fs->file->read(fs, req, vf->inode->nodeid, &h, buf, BUF_SIZE, (uint64_t)position(s));
+		n = fs->file->read(fs, req, vf->inode->nodeid, &h, buf,
+			one_request(BUF_SIZE, fs->max_read), (uint64_t)position(s));
 		moved(s, vf->inode, req, n);
 		r = n > 0 ? write_all(fd, buf, (size_t)n) : n == -EAGAIN ? 0 : (int)n;
 	} while (n > 0 && r == 0);
