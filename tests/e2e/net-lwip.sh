@@ -117,7 +117,7 @@ while m.poll() is None:
     subprocess.run(["ip", "addr", "add", "fd00::6/64", "dev", "eth0"], check=True)
     subprocess.run(["ip", "addr", "del", "fd00::6/64", "dev", "eth0"], check=True)
     if select.select([m.stdout], [], [], 0.1)[0]:
-        print(" ".join(m.stdout.readline().split()[1:4]))
+        print(" ".join(m.stdout.readline().removeprefix("Deleted ").split()[1:4]))
         break
 m.kill()'
 is "ip monitor" "$OUT" "[(1, 'lo'), (2, 'eth0')]
