@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * policy SECONDS [write|both]: reads, writes and runs what a path leads to, while a thread makes it lead to open/ and
+ * policy SECONDS [write|both]: looks at, reads, writes and runs what a path leads to, while a thread makes it lead to open/ and
  * shut/ in turn:
  * by a symbolic link in the middle, one at the end, and by the words in memory. Prints how often each was
  * come to. It goes on for longer until it has come to open/, with `both` to shut/ as well.
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,8 +51,14 @@ static unsigned long opened, shut, wrote, ran, ran_shut;
 static void read_one(const char *path)
 {
 	char buf[16];
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	if (stat(path, &st) == 0 && (st.st_mode & S_IRGRP)) /* open/file has it not */
+		shut++;
+	fd = open(path, O_RDONLY);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
 
 	if (n > 0 && buf[0] == 's')
 		shut++;

@@ -148,6 +148,8 @@ for d in open shut; do
 	printf '#!/bin/sh\nexit %s\n' "$([ $d = open ] && echo 3 || echo 7)" >$d/prog
 	chmod +x $d/prog
 done
+chmod 600 open/file
+chmod 640 shut/file
 gcc -O2 -pthread -o policy "$TOP/tests/e2e/policy.c"
 RACE=$PWD/policy
 is "natively both are come to" "$("$RACE" 0 both)" "opened some, shut some; wrote none; ran some, shut some"
