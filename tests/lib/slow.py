@@ -27,13 +27,13 @@ def start(*args):
     return subprocess.Popen([sys.executable, "-c", *args], stderr=subprocess.DEVNULL)
 
 
-def asleep(p, line=None):
-    """p waits in a call that the server has been asked for."""
+def asleep(p, line=None, before=0):
+    """p waits in a call that the server has been asked for, as `line` of its log says (it had `before` of them)."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         with open(f"/proc/{p.pid}/stat", encoding="ascii") as f:
             state = f.read().rpartition(")")[2].split()[0]
-        if state == "S" and (line is None or line in log()):
+        if state == "S" and (line is None or log().count(line) > before):
             return True
         time.sleep(0.01)
     return False
@@ -89,8 +89,9 @@ sys.exit(0 if r == 0 else e)
     os.unlink(GO)
 
 # One process waits, the others go on.
+stats = log().count("stat /slow-stat")
 p = start("import os; os.stat('mnt/slow-stat')")
-asleep(p)
+asleep(p, "stat /slow-stat", stats)
 print("others go on", os.path.isdir("mnt/slow-dir-0"), sorted(os.listdir(".")) != [])
 # as the kernel's FUSE: once a server has been told of a signal, a stop waits for its answer too
 p.send_signal(signal.SIGSTOP)

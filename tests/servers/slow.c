@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A server that answers late: what names a file "slow*" waits until the file $SLOW_GO is there; signals
- * (FUSE_INTERRUPT) do not concern it. Each request that changes something is a line in $SLOW_LOG.
+ * (FUSE_INTERRUPT) do not concern it. Each request that changes something, and each
+ * stat that waits, is a line in $SLOW_LOG.
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
@@ -51,8 +52,10 @@ static int op_getattr(const char *path, struct stat *st, struct fuse_file_info *
 	int r = 0;
 
 	(void)fi;
-	if (strcmp(path, "/slow-stat") == 0)
+	if (strcmp(path, "/slow-stat") == 0) {
+		note("stat", path);
 		be_slow(path);
+	}
 	memset(st, 0, sizeof(*st));
 	st->st_nlink = 1;
 	st->st_uid = getuid();
