@@ -59,6 +59,9 @@ static inline int tap_done(struct tap *t)
 	return t->failed ? 1 : 0;
 }
 
-#define TAP_INIT { 0, 0 }
+#define TAP_INIT                                                                                   \
+	{                                                                                          \
+		0, 0                                                                               \
+	}
 
 #endif

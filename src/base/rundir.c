@@ -105,8 +105,8 @@ static bool is_id(const char *name)
 	return name[0] && strlen(name) < 12 && strspn(name, "0123456789") == strlen(name);
 }
 
-static int each(int basefd, const char *base, int (*fn)(const struct rundir_info *, void *),
-	void *arg)
+static int each(
+	int basefd, const char *base, int (*fn)(const struct rundir_info *, void *), void *arg)
 {
 	int fd = openat(basefd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -130,7 +130,8 @@ static int each(int basefd, const char *base, int (*fn)(const struct rundir_info
 		name_path = str_printf("%s/%s/name", base, de->d_name);
 		if (!path || !name_path)
 			break;
-		if (read_file(name_path, RUNDIR_NAME_MAX, &name, NULL) < 0 || !rundir_name_valid(name)) {
+		if (read_file(name_path, RUNDIR_NAME_MAX, &name, NULL) < 0 ||
+			!rundir_name_valid(name)) {
 			free(name);
 			name = strdup(de->d_name);
 		}
@@ -196,7 +197,8 @@ int rundir_shared_file(const char *name, int *ret)
 	if (basefd < 0)
 		return basefd;
 	for (;;) {
-		_cleanup_fd_ int fd = openat(basefd, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		_cleanup_fd_ int fd =
+			openat(basefd, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		struct stat st;
 
 		if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &st) < 0)

@@ -31,15 +31,16 @@ int MUST_CHECK rundir_new(const char *name, char **ret, pid_t *ret_other, char *
 /* Removes it with all that is in it. */
 void rundir_remove(const char *path);
 
-/* Opens (makes) a small file beside the run directories that views of this user share; name is letters, digits,
- * "_.-". While a process has what this gave open, the file stays; the next start after that removes it. 0,
- * -EINVAL, -errno. */
+/* Opens (makes) a small file beside the run directories that views of this user share; name is
+ * letters, digits,
+ * "_.-". While a process has what this gave open, the file stays; the next start after that removes
+ * it. 0, -EINVAL, -errno. */
 int MUST_CHECK rundir_shared_file(const char *name, int *ret);
 
 /*
- * A new Unix socket (SOCK_STREAM), and in *addr the address of a name in a run directory, by way of *dir, a
- * descriptor that must be open when the address is used: sun_path holds 107 bytes, a run directory's path may be
- * longer. 0, -errno.
+ * A new Unix socket (SOCK_STREAM), and in *addr the address of a name in a run directory, by way of
+ * *dir, a descriptor that must be open when the address is used: sun_path holds 107 bytes, a run
+ * directory's path may be longer. 0, -errno.
  */
 int MUST_CHECK rundir_socket(
 	const char *rundir, const char *name, struct sockaddr_un *addr, int *dir, int *sock);

@@ -44,7 +44,8 @@ int userns_make(int (*fn)(void *arg), void *arg)
 	if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	/* no signal at its end: it is nobody's child to be reaped but ours */
-	pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWNS | CLONE_FILES, NULL, NULL, NULL, NULL);
+	pid = (pid_t)syscall(
+		SYS_clone, CLONE_NEWUSER | CLONE_NEWNS | CLONE_FILES, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
 		ret = userns_map(&m) < 0 ? -EPERM : fn(arg);
 		_exit(write(pipe_fd[1], &ret, sizeof(ret)) == sizeof(ret) ? 0 : 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * User namespaces (user_namespaces(7)), and mounts that an ordinary user may make in one and that are attached
- * nowhere: the descriptor of one works in every namespace.
+ * User namespaces (user_namespaces(7)), and mounts that an ordinary user may make in one and that
+ * are attached nowhere: the descriptor of one works in every namespace.
  */
 #ifndef UM_BASE_USERNS_H
 #define UM_BASE_USERNS_H
@@ -9,15 +9,16 @@
 #include "base/util.h"
 
 /*
- * Runs fn in a child that is root of user and mount namespaces of its own and has our table of descriptors: what it
- * opens is ours. fn makes system calls only (the process has threads). Its result, -errno or a descriptor; -EPERM
- * and others where there can be no such namespaces.
+ * Runs fn in a child that is root of user and mount namespaces of its own and has our table of
+ * descriptors: what it opens is ours. fn makes system calls only (the process has threads). Its
+ * result, -errno or a descriptor; -EPERM and others where there can be no such namespaces.
  */
 int MUST_CHECK userns_make(int (*fn)(void *arg), void *arg);
 
 /*
- * Maps the user to himself, and nobody else, in the user namespace that the caller has just made: which is all that
- * the kernel allows an ordinary user. Prepared before, since he is nobody in it until then.
+ * Maps the user to himself, and nobody else, in the user namespace that the caller has just made:
+ * which is all that the kernel allows an ordinary user. Prepared before, since he is nobody in it
+ * until then.
  */
 struct userns_maps {
 	char uids[48], gids[48];

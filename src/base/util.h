@@ -75,7 +75,8 @@ ssize_t MUST_CHECK read_link(int dirfd, const char *path, char *buf, size_t size
 /* write(2) until all is written: 0 or -errno. */
 int MUST_CHECK write_all(int fd, const void *buf, size_t len);
 
-/* The character at *s, which moves on; "\\040" and the like of fstab(5) and /proc/PID/mounts is one. */
+/* The character at *s, which moves on; "\\040" and the like of fstab(5) and /proc/PID/mounts is
+ * one. */
 char unescape_next(const char **s);
 
 /* A malloc'ed printf, NULL when out of memory. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Layers of one folder lie on each other in the order of the options; the last is written to, unless it
- * is "ro". The mount is seen through: what nothing was changed of is the host's own.
+ * Layers of one folder lie on each other in the order of the options; the last is written to,
+ * unless it is "ro". The mount is seen through: what nothing was changed of is the host's own.
  */
 #include "cmd/cow.h"
 
@@ -40,7 +40,9 @@ static int parse(const char *spec, char **ret_name, char **ret_of, bool *ret_ro)
 		} else if (first && *opt) {
 			name = strdup(opt);
 		} else if (*opt) {
-			log_user("--cow=%s: it is --cow[=NAME][,of=FOLDER][,ro]; \"%s\" is not known", spec, opt);
+			log_user("--cow=%s: it is --cow[=NAME][,of=FOLDER][,ro]; \"%s\" is not "
+				 "known",
+				spec, opt);
 			return -EINVAL;
 		}
 		first = false;
@@ -85,9 +87,12 @@ static int say_open(const char *name, int r)
 /* What cannot be kept there is said once. */
 static void say_no_xattrs(const struct cow_layer *c)
 {
-	if (!c->ro && fgetxattr(c->layer.lockfd, "user.overlay.opaque", NULL, 0) < 0 && errno == EOPNOTSUPP)
-		log_user("the layer %s is on a file system without extended attributes: in it folders are moved by "
-			 "copying, devices cannot be made, and attributes not be set", c->layer.name);
+	if (!c->ro && fgetxattr(c->layer.lockfd, "user.overlay.opaque", NULL, 0) < 0 &&
+		errno == EOPNOTSUPP)
+		log_user("the layer %s is on a file system without extended attributes: in it "
+			 "folders are moved by "
+			 "copying, devices cannot be made, and attributes not be set",
+			c->layer.name);
 }
 
 /* The layer's folder must be that which it was made for. */
@@ -97,14 +102,19 @@ static int check_of(const struct cow_layer *c)
 
 	if (real && strcmp(real, c->of) == 0)
 		return 0;
-	log_user("the layer %s is one of %s, not of %s", c->layer.name, c->layer.of ? c->layer.of : "/", c->of);
+	log_user("the layer %s is one of %s, not of %s", c->layer.name,
+		c->layer.of ? c->layer.of : "/", c->of);
 	return -EINVAL;
 }
 
 static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
 {
-	int r = name ? layer_open(name, dry_run ? LAYER_LOOK : c->ro ? LAYER_READ : LAYER_WRITE, &c->layer) :
-		       -ENOENT;
+	int r = name ? layer_open(name,
+			       dry_run ? LAYER_LOOK
+			       : c->ro ? LAYER_READ
+				       : LAYER_WRITE,
+			       &c->layer)
+		     : -ENOENT;
 
 	if (r == -ENOENT && dry_run)
 		return 0;
@@ -112,7 +122,8 @@ static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
 		r = name ? layer_create(name, c->of, &c->layer) : create_unnamed(c->of, &c->layer);
 		c->fresh = r == 0;
 	} else if (r == 0 && layer_interrupted(&c->layer)) {
-		log_user("a commit of the layer %s was interrupted: umctl commit %s ends it", name, name);
+		log_user("a commit of the layer %s was interrupted: umctl commit %s ends it", name,
+			name);
 		return -EBUSY;
 	} else if (r == 0) {
 		r = check_of(c);
@@ -167,7 +178,8 @@ static int take_lower(struct cow *cow, const struct cow_layer *top, const char *
 	c->ro = true;
 	r = layer_open(name, dry_run ? LAYER_LOOK : LAYER_READ, &c->layer);
 	if (r == -ENOENT)
-		log_user("the layer %s lies on the layer %s, which is gone; nothing was changed", over, name);
+		log_user("the layer %s lies on the layer %s, which is gone; nothing was changed",
+			over, name);
 	else if (r < 0)
 		(void)say_open(name, r);
 	return r;
@@ -219,7 +231,8 @@ static int take_spec(struct cow *cow, const char *spec, const char *layers, bool
 /* The kernel's own folders, and those of the user's running services, are what they were. */
 static int set_outside(struct um *um, FILE *plan)
 {
-	const char *const dirs[] = { "/proc", "/sys", "/dev", getenv("XDG_RUNTIME_DIR"), um->rundir };
+	const char *const dirs[] = { "/proc", "/sys", "/dev", getenv("XDG_RUNTIME_DIR"),
+		um->rundir };
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		if (!dirs[i])
@@ -238,7 +251,8 @@ static char *inside(const struct layer *l, const char *name)
 }
 
 /* The layers of the folder that the i-th one is of; *names are to be freed. */
-static int collect(const struct cow *cow, size_t i, struct overlay_layers *l, char *names[], size_t *n)
+static int collect(
+	const struct cow *cow, size_t i, struct overlay_layers *l, char *names[], size_t *n)
 {
 	const char *of = cow->layers[i].of;
 
@@ -253,7 +267,9 @@ static int collect(const struct cow *cow, size_t i, struct overlay_layers *l, ch
 		if (!names[*n])
 			return -ENOMEM;
 		if (!c->ro && (l->upper || l->nlower)) {
-			log_user("--cow: only the last layer of %s can be written to: say ro of the others", of);
+			log_user("--cow: only the last layer of %s can be written to: say ro of "
+				 "the others",
+				of);
 			return -EINVAL;
 		}
 		if (c->ro) {
@@ -267,7 +283,8 @@ static int collect(const struct cow *cow, size_t i, struct overlay_layers *l, ch
 		if (!names[(*n)++])
 			return -ENOMEM;
 	}
-	if (!l->layer) /* the topmost, of the readable ones: whose owners of links are kept beside them */
+	if (!l->layer) /* the topmost, of the readable ones: whose owners of links are kept beside
+			  them */
 		l->layer = cow->layers[i].layer.path;
 	l->lower[l->nlower++] = of;
 	return 0;
@@ -297,14 +314,15 @@ static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
 	if (r == 0)
 		r = note_lower(cow, l);
 	if (r == 0)
-		r = path_resolve_abs(&um->view, NULL, cow->layers[i].of, PATH_FOLLOW | PATH_DIRECTORY, &where);
+		r = path_resolve_abs(
+			&um->view, NULL, cow->layers[i].of, PATH_FOLLOW | PATH_DIRECTORY, &where);
 	if (r == 0) {
 		l->hide = hide;
 		l->owners = l->seen_through = true;
 		l->root = um->ids;
 		l->stand_in = strcmp(cow->layers[i].of, "/") == 0 ? shadow_text : NULL;
-		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of, l->upper ? ",upperdir=" : "",
-			l->upper ? l->upper : "");
+		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of,
+			l->upper ? ",upperdir=" : "", l->upper ? l->upper : "");
 		rq.options = options;
 		r = options ? um_attach_overlay(um, l, &rq, &message, &m) : -ENOMEM;
 	}
@@ -342,7 +360,8 @@ int cow_begin(struct cow *cow, struct um *um, char *const *specs, bool dry_run, 
 	for (size_t i = 0; i < cow->n && r == 0; i++) {
 		if (dry_run)
 			fprintf(plan, "changes of %s go to %s\n", cow->layers[i].of,
-				cow->layers[i].layer.path ? cow->layers[i].layer.path : "a new layer");
+				cow->layers[i].layer.path ? cow->layers[i].layer.path
+							  : "a new layer");
 		else if (is_first(cow, i))
 			r = attach(cow, i, um, hide);
 	}
@@ -358,8 +377,8 @@ static size_t count(int dirfd)
 	size_t n = 0;
 
 	for (size_t i = 0; err == 0 && i < names.n; i++) {
-		_cleanup_fd_ int sub = openat(dirfd, names.name[i],
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		_cleanup_fd_ int sub = openat(
+			dirfd, names.name[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		n += sub < 0 ? 1 : count(sub);
 	}
@@ -368,13 +387,17 @@ static size_t count(int dirfd)
 
 static void end_layer(struct cow_layer *c, bool only)
 {
-	_cleanup_fd_ int upper = c->layer.dirfd < 0 || c->ro ? -1 :
-		openat(c->layer.dirfd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int upper =
+		c->layer.dirfd < 0 || c->ro
+			? -1
+			: openat(c->layer.dirfd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const char *name = only ? "LAST" : c->layer.name;
 	size_t n = upper < 0 ? 0 : count(upper);
 
 	if (upper >= 0 && n)
-		dprintf(STDERR_FILENO, "umview: %zu file%s changed; umctl diff %s, umctl commit %s or umctl discard %s\n",
+		dprintf(STDERR_FILENO,
+			"umview: %zu file%s changed; umctl diff %s, umctl commit %s or umctl "
+			"discard %s\n",
 			n, n == 1 ? "" : "s", name, name, name);
 	else if (upper >= 0 && isatty(STDERR_FILENO))
 		dprintf(STDERR_FILENO, "umview: no file changed\n");

@@ -14,14 +14,16 @@ struct cow {
 		char *of; /* the folder that it changes */
 		bool ro;
 		bool fresh; /* made for this view */
-	} *layers;
+	} * layers;
 	size_t n;
 };
 
-/* Opens the layers of these "[NAME][,of=DIR][,ro]" and mounts them. dry_run: says what would be, to plan. 0, or
- * -errno after a message. */
-int MUST_CHECK cow_begin(struct cow *cow, struct um *um, char *const *specs, bool dry_run, FILE *plan);
-/* After the view: what changed, in a line on standard error; a layer without a name in which nothing did goes. */
+/* Opens the layers of these "[NAME][,of=DIR][,ro]" and mounts them. dry_run: says what would be, to
+ * plan. 0, or -errno after a message. */
+int MUST_CHECK cow_begin(
+	struct cow *cow, struct um *um, char *const *specs, bool dry_run, FILE *plan);
+/* After the view: what changed, in a line on standard error; a layer without a name in which
+ * nothing did goes. */
 void cow_end(struct cow *cow);
 
 #endif

@@ -11,7 +11,7 @@
 #include "sys/mountsrv.h"
 
 #define SERVERS_END_NS (10 * NSEC_PER_SEC) /* for those that a user started, after that */
-#define UNMOUNT_NS (300 * NSEC_PER_SEC) /* for all servers to write back what they have */
+#define UNMOUNT_NS (300 * NSEC_PER_SEC)	   /* for all servers to write back what they have */
 
 struct progress {
 	pthread_mutex_t lock; /* guards all of it; a leaf */

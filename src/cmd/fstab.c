@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -F: a table of mounts in the form of fstab(5), made into what -m takes. Besides what fstab(5) has,
- * $VAR, ${VAR} and a leading ~ are replaced in source and target. A mount comes after those that
- * its source or its target lies on, else in the file's order.
+ * -F: a table of mounts in the form of fstab(5), made into what -m takes. Besides what fstab(5)
+ * has, $VAR, ${VAR} and a leading ~ are replaced in source and target. A mount comes after those
+ * that its source or its target lies on, else in the file's order.
  */
 #include "cmd/fstab.h"
 
@@ -119,8 +119,10 @@ static int take_line(struct table *t, char *line, const char *file, unsigned num
 		return -ENOMEM;
 	t->v = more;
 	e = &t->v[t->n++];
-	*e = (struct entry){ .source = field(source, true), .target = field(target, true),
-		.type = field(type, false), .options = field(options ? options : "defaults", false) };
+	*e = (struct entry){ .source = field(source, true),
+		.target = field(target, true),
+		.type = field(type, false),
+		.options = field(options ? options : "defaults", false) };
 	return e->source && e->target && e->type && e->options ? 0 : -ENOMEM;
 }
 
@@ -142,7 +144,8 @@ static bool must_wait(const struct table *t, const struct entry *e)
 			continue;
 		/* of two on the same place the earlier comes first */
 		if (lies_on(e->source, o->target) ||
-			(lies_on(e->target, o->target) && (!lies_on(o->target, e->target) || o < e)))
+			(lies_on(e->target, o->target) &&
+				(!lies_on(o->target, e->target) || o < e)))
 			return true;
 	}
 	return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * umview-fusermount: what exec of fusermount and fusermount3 becomes inside a view. Those are setuid
- * programs, and a view's filter takes from every program what setuid gives; they also refuse mount
- * points that the user does not own. This speaks their command line and their protocol, and makes
- * the calls itself, which the view answers:
+ * umview-fusermount: what exec of fusermount and fusermount3 becomes inside a view. Those are
+ *setuid programs, and a view's filter takes from every program what setuid gives; they also refuse
+ *mount points that the user does not own. This speaks their command line and their protocol, and
+ *makes the calls itself, which the view answers:
  *
  *	fusermount [-o OPTIONS] [--] MOUNTPOINT		mount: the descriptor of /dev/fuse goes by
  *							SCM_RIGHTS over the socket $_FUSE_COMMFD
@@ -63,21 +63,28 @@ static const struct {
 	unsigned long flag;
 	bool on;
 } flags[] = {
-	{ "rw", MS_RDONLY, false }, { "ro", MS_RDONLY, true },
-	{ "suid", MS_NOSUID, false }, { "nosuid", MS_NOSUID, true },
-	{ "dev", MS_NODEV, false }, { "nodev", MS_NODEV, true },
-	{ "exec", MS_NOEXEC, false }, { "noexec", MS_NOEXEC, true },
-	{ "async", MS_SYNCHRONOUS, false }, { "sync", MS_SYNCHRONOUS, true },
-	{ "atime", MS_NOATIME, false }, { "noatime", MS_NOATIME, true },
-	{ "nodiratime", MS_NODIRATIME, true }, { "dirsync", MS_DIRSYNC, true },
+	{ "rw", MS_RDONLY, false },
+	{ "ro", MS_RDONLY, true },
+	{ "suid", MS_NOSUID, false },
+	{ "nosuid", MS_NOSUID, true },
+	{ "dev", MS_NODEV, false },
+	{ "nodev", MS_NODEV, true },
+	{ "exec", MS_NOEXEC, false },
+	{ "noexec", MS_NOEXEC, true },
+	{ "async", MS_SYNCHRONOUS, false },
+	{ "sync", MS_SYNCHRONOUS, true },
+	{ "atime", MS_NOATIME, false },
+	{ "noatime", MS_NOATIME, true },
+	{ "nodiratime", MS_NODIRATIME, true },
+	{ "dirsync", MS_DIRSYNC, true },
 };
 
 static bool take_flag(struct mount_words *w, const char *opt)
 {
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (strcmp(opt, flags[i].name) == 0) {
-			w->flags = flags[i].on ? w->flags | flags[i].flag :
-						 w->flags & ~flags[i].flag;
+			w->flags =
+				flags[i].on ? w->flags | flags[i].flag : w->flags & ~flags[i].flag;
 			return true;
 		}
 	}
@@ -144,7 +151,9 @@ static int send_fd(int sock, int fd)
 	} ctl = { 0 };
 	char nothing = 0;
 	struct iovec iov = { &nothing, 1 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.buf,
 		.msg_controllen = sizeof(ctl.buf) };
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 
@@ -226,10 +235,14 @@ static void usage(void)
 static int fusermount_main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "unmount", no_argument, NULL, 'u' }, { "lazy", no_argument, NULL, 'z' },
-		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' }, { "options", required_argument, NULL, 'o' },
-		{ "auto-unmount", no_argument, NULL, 'U' }, { "comm-fd", required_argument, NULL, 'c' },
+		{ "unmount", no_argument, NULL, 'u' },
+		{ "lazy", no_argument, NULL, 'z' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "options", required_argument, NULL, 'o' },
+		{ "auto-unmount", no_argument, NULL, 'U' },
+		{ "comm-fd", required_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct args a = { 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What exec of mount and umount becomes where a filter outside of the view refuses mount(2) (Docker's
- * default profile): the part of mount(8) and umount(8) that concerns the view's own mounts.
+ * What exec of mount and umount becomes where a filter outside of the view refuses mount(2)
+ * (Docker's default profile): the part of mount(8) and umount(8) that concerns the view's own
+ * mounts.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -35,7 +36,8 @@ static int show_mounts(void)
 	if (!f)
 		return EXIT_FAILED;
 	while (fscanf(f, "%1023s %4095s %255s %4095s %*d %*d", source, target, type, options) == 4)
-		printf("%s on %s type %s (%s)\n", unescape(source), unescape(target), type, options);
+		printf("%s on %s type %s (%s)\n", unescape(source), unescape(target), type,
+			options);
 	fclose(f);
 	return 0;
 }

@@ -14,49 +14,67 @@
 static const char help_text[] =
 	"Usage: umview [OPTIONS] [--] [COMMAND [ARGUMENT...]]\n"
 	"\n"
-	"Runs a command (your shell, if none is given) in a view: what you mount there is seen by what\n"
+	"Runs a command (your shell, if none is given) in a view: what you mount there is seen by "
+	"what\n"
 	"runs there, and by nothing else. No root is needed.\n"
 	"\n"
 	"  -m, --mount SOURCE:TARGET[,OPTIONS]\n"
-	"                     mount an image, or NAME#SOURCE with the FUSE server NAME; may be repeated.\n"
-	"                     Options: type=TYPE, ro, partition=N, server=COMMAND, and the server's own.\n"
-	"                     \"\\:\", \"\\,\" and \"\\\\\" stand for \":\", \",\" and \"\\\" in names\n"
-	"  -F, --fstab FILE   mount what this table says, in the form of fstab(5), as dependence asks for;\n"
+	"                     mount an image, or NAME#SOURCE with the FUSE server NAME; may be "
+	"repeated.\n"
+	"                     Options: type=TYPE, ro, partition=N, server=COMMAND, and the "
+	"server's own.\n"
+	"                     \"\\:\", \"\\,\" and \"\\\\\" stand for \":\", \",\" and \"\\\" in "
+	"names\n"
+	"  -F, --fstab FILE   mount what this table says, in the form of fstab(5), as dependence "
+	"asks for;\n"
 	"                     $VAR and ~ are replaced\n"
 	"      --bind SOURCE:TARGET[,OPTIONS]\n"
-	"                     show a folder or file at another place too; the same as -m with the option\n"
+	"                     show a folder or file at another place too; the same as -m with the "
+	"option\n"
 	"                     bind. Options: ro, noexec, nodev, nosuid\n"
 	"      --tmpfs TARGET[:OPTIONS]\n"
-	"                     an empty folder in memory, gone with the view; as -m none:TARGET,type=tmpfs.\n"
+	"                     an empty folder in memory, gone with the view; as -m "
+	"none:TARGET,type=tmpfs.\n"
 	"                     Options: size=64M, nr_inodes=10k, mode=755, and others of tmpfs(5)\n"
 	"      --bind-ro SOURCE:TARGET\n"
 	"                     the same as --bind with the option ro\n"
 	"      --hide PATH[,empty]\n"
 	"                     nothing is there, or something empty\n"
 	"      --ro PATH      what is there can be read and not be changed\n"
-	"      --rw PATH      what is there is as it is without --hide and --ro above it. Of rules on one path\n"
+	"      --rw PATH      what is there is as it is without --hide and --ro above it. Of rules "
+	"on one path\n"
 	"                     the last holds, else the deepest\n"
 	"      --dir PATH     an empty folder in memory, where none is\n"
 	"      --symlink TARGET:PATH\n"
 	"                     a symbolic link at PATH\n"
 	"      --rootfs DIR   another system's tree as the root; the command begins there\n"
-	"      --host-basics  with --rootfs: /proc, /dev, /sys and /etc/resolv.conf are the host's\n"
+	"      --host-basics  with --rootfs: /proc, /dev, /sys and /etc/resolv.conf are the "
+	"host's\n"
 	"      --cow[=NAME][,of=FOLDER][,ro]\n"
-	"                     what is changed goes to a layer, of all or of one folder, and leaves the files\n"
-	"                     as they were; umctl diff, commit and discard say what becomes of it. ro: a\n"
+	"                     what is changed goes to a layer, of all or of one folder, and leaves "
+	"the files\n"
+	"                     as they were; umctl diff, commit and discard say what becomes of it. "
+	"ro: a\n"
 	"                     layer below the next one\n"
 	"  -o server=TYPE=COMMAND\n"
 	"                     what serves a type of file system in this view\n"
 	"      --net LINK[,OPTIONS]\n"
-	"                     a network of its own: none (loopback alone), slirp (by your own sockets),\n"
-	"                     pair=NAME (a wire with other views), vde=URL, tap=NAME; may be repeated.\n"
-	"                     Options: ip=ADDR/N, gw=ADDR, dns=ADDR, mac=, mtu=, name=, abstract=private,\n"
-	"                     of slirp publish=[ADDR:]HOSTPORT:PORT[/udp], restrict, and of others, for\n"
+	"                     a network of its own: none (loopback alone), slirp (by your own "
+	"sockets),\n"
+	"                     pair=NAME (a wire with other views), vde=URL, tap=NAME; may be "
+	"repeated.\n"
+	"                     Options: ip=ADDR/N, gw=ADDR, dns=ADDR, mac=, mtu=, name=, "
+	"abstract=private,\n"
+	"                     of slirp publish=[ADDR:]HOSTPORT:PORT[/udp], restrict, and of "
+	"others, for\n"
 	"                     tests, loss=5%, delay=10ms, reorder=, dup=, seed=\n"
 	"      --net-family FAMILY=none|host|view|NAME[,...]\n"
-	"                     who serves inet, inet6, netlink, packet, vsock, other ...: nobody, the kernel as\n"
-	"                     without --net, the network that the process is in, or one of umctl net\n"
-	"      --root         be root in the view: mount(8) and chown(1) work on what the view owns\n"
+	"                     who serves inet, inet6, netlink, packet, vsock, other ...: nobody, "
+	"the kernel as\n"
+	"                     without --net, the network that the process is in, or one of umctl "
+	"net\n"
+	"      --root         be root in the view: mount(8) and chown(1) work on what the view "
+	"owns\n"
 	"      --name NAME    a name for umctl -n\n"
 	"      --dry-run      say what would be set up, or why it cannot be; run nothing\n"
 	"      --trace[=FILE] one line for each call that the view decided (standard error)\n"
@@ -64,11 +82,13 @@ static const char help_text[] =
 	"      --log-level error|warn|info|debug\n"
 	"      --list         the views that run now\n"
 	"      --check        what this kernel and container allow\n"
-	"      --json         --list, --check, --dry-run and what fails as JSON, on standard output\n"
+	"      --json         --list, --check, --dry-run and what fails as JSON, on standard "
+	"output\n"
 	"  -h, --help         this text\n"
 	"  -V, --version\n"
 	"\n"
-	"Exit status: the command's; 128+N when signal N ended it; 125 when the view could not be set up\n"
+	"Exit status: the command's; 128+N when signal N ended it; 125 when the view could not be "
+	"set up\n"
 	"or the usage is wrong; 126 when the command cannot be run; 127 when it is not found.\n";
 
 enum id {
@@ -125,7 +145,8 @@ static const struct known {
 	{ OPT_FSTAB, 'F', "fstab", VALUE, "a file" },
 	{ OPT_OPTION, 'o', "option", VALUE, "server=TYPE=COMMAND" },
 	{ OPT_NET, 0, "net", VALUE, "none, slirp, pair=NAME, vde=URL or tap=NAME" },
-	{ OPT_NET_FAMILY, 0, "net-family", VALUE, "FAMILY=none, host, view or the name of a network" },
+	{ OPT_NET_FAMILY, 0, "net-family", VALUE,
+		"FAMILY=none, host, view or the name of a network" },
 	{ OPT_ROOT, 0, "root", NOTHING, NULL },
 	{ OPT_NAME, 0, "name", VALUE, "a name" },
 	{ OPT_DRY_RUN, 0, "dry-run", NOTHING, NULL },
@@ -236,7 +257,8 @@ static int set_server(struct options *o, const char *value)
 	const char *command = type ? strchr(type, '=') : NULL;
 
 	if (!command || command == type || !command[1]) {
-		log_user("-o %s: only server=TYPE=COMMAND is known here, as in -o server=ext4=fuse2fs "
+		log_user("-o %s: only server=TYPE=COMMAND is known here, as in -o "
+			 "server=ext4=fuse2fs "
 			 "(options of a mount follow its target: -m SOURCE:TARGET,ro)",
 			value);
 		return -EINVAL;
@@ -272,8 +294,9 @@ static int add_net(struct options *o, const char *value)
 static int set_name(struct options *o, const char *value)
 {
 	if (!rundir_name_valid(value)) {
-		log_user("--name '%s': a name is made of letters, digits and \"_.-\", begins with a "
-			 "letter, digit or \"_\", is not a number, and has at most %d characters",
+		log_user(
+			"--name '%s': a name is made of letters, digits and \"_.-\", begins with a "
+			"letter, digit or \"_\", is not a number, and has at most %d characters",
 			value, RUNDIR_NAME_MAX);
 		return -EINVAL;
 	}
@@ -373,7 +396,8 @@ static bool is_option(const char *word)
 	return word && word[0] == '-' && word[1] && strcmp(word, "--") != 0;
 }
 
-/* Is --json among the options? Asked before they are parsed: it holds for what is wrong with them. */
+/* Is --json among the options? Asked before they are parsed: it holds for what is wrong with them.
+ */
 static bool asks_json(char **argv)
 {
 	for (int i = 1; is_option(argv[i]); i++) {
@@ -395,7 +419,8 @@ static int parse_word(struct options *o, char **argv, int *i)
 	const struct known *k = find_word(word, &value);
 
 	if (!k) {
-		log_user("no option %s; umview --help lists them. Options of the command come after it, or "
+		log_user("no option %s; umview --help lists them. Options of the command come "
+			 "after it, or "
 			 "write -- before it",
 			word);
 		return -EINVAL;
@@ -470,7 +495,7 @@ int options_parse(struct options *o, char **argv)
 	}
 	o->shell[0] = o->run.rootfs ? NULL : getenv("SHELL");
 	if (!o->shell[0] || !o->shell[0][0])
-		o->shell[0] = (char *)(uintptr_t)"/bin/sh";
+		o->shell[0] = (char *)(uintptr_t) "/bin/sh";
 	o->run.argv = o->shell;
 	return 0;
 }

@@ -15,15 +15,15 @@ struct options {
 	size_t nmounts;
 	char **made; /* of --bind and -F; owned, with its strings */
 	size_t nmade;
-	char **nets; /* run.nets */
+	char **nets;		   /* run.nets */
 	struct families *families; /* run.families */
 	size_t nnets;
 	bool host_basics; /* --host-basics */
-	char **cows; /* run.cows */
+	char **cows;	  /* run.cows */
 	size_t ncows;
 	char **servers; /* run.servers */
 	size_t nservers;
-	char *shell[2]; /* run.argv where no command was given */
+	char *shell[2];	 /* run.argv where no command was given */
 	const char *log; /* file or NULL */
 	enum log_level log_level;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. An interface gets a block of its own before its first frame, and its frames name it by the
- * number of that block. The signals are blocked but for the wait, so that no block is torn.
+ * Theory of operation. An interface gets a block of its own before its first frame, and its frames
+ * name it by the number of that block. The signals are blocked but for the wait, so that no block
+ * is torn.
  */
 #include "cmd/pcapng.h"
 
@@ -62,16 +63,18 @@ static void add_option(struct block *b, uint16_t code, const void *what, size_t 
 }
 
 /* The block, then n bytes of data with options behind, as one write. */
-static int write_block(struct capture *cap, uint32_t type, const struct block *b, const void *data, size_t n,
-	const struct block *options)
+static int write_block(struct capture *cap, uint32_t type, const struct block *b, const void *data,
+	size_t n, const struct block *options)
 {
 	static const uint8_t zero[4];
 	const size_t pad = -n & 3, behind = options ? options->n : 0;
 	const uint32_t len = (uint32_t)(12 + b->n + n + pad + behind);
 	const uint32_t head[2] = { type, len };
-	const struct iovec iov[] = { { (void *)(uintptr_t)head, sizeof(head) }, { (void *)(uintptr_t)b->v, b->n },
-		{ (void *)(uintptr_t)data, n }, { (void *)(uintptr_t)zero, pad },
-		{ (void *)(uintptr_t)(options ? options->v : zero), behind }, { (void *)(uintptr_t)&len, sizeof(len) } };
+	const struct iovec iov[] = { { (void *)(uintptr_t)head, sizeof(head) },
+		{ (void *)(uintptr_t)b->v, b->n }, { (void *)(uintptr_t)data, n },
+		{ (void *)(uintptr_t)zero, pad },
+		{ (void *)(uintptr_t)(options ? options->v : zero), behind },
+		{ (void *)(uintptr_t)&len, sizeof(len) } };
 	ssize_t got = writev(cap->out, iov, ARRAY_SIZE(iov));
 
 	return got < 0 ? -errno : (size_t)got < len ? -ENOSPC : 0;
@@ -121,7 +124,8 @@ static int interface_block(struct capture *cap, int index)
 	return (int)cap->nknown++;
 }
 
-static int write_frame(struct capture *cap, const struct sockaddr_ll *from, const struct timespec *at, size_t len)
+static int write_frame(
+	struct capture *cap, const struct sockaddr_ll *from, const struct timespec *at, size_t len)
 {
 	const uint64_t ns = (uint64_t)at->tv_sec * NSEC_PER_SEC + (uint64_t)at->tv_nsec;
 	const uint32_t flags = from->sll_pkttype == PACKET_OUTGOING ? OUTBOUND : INBOUND;
@@ -150,8 +154,12 @@ static int take_frame(struct capture *cap)
 	} control;
 	struct sockaddr_ll from = { 0 };
 	struct iovec iov = { cap->frame, SNAP_MAX };
-	struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(cap->packets, &msg, MSG_DONTWAIT | MSG_TRUNC);
 	struct cmsghdr *cm;
 	struct timespec at;

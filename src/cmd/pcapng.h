@@ -5,8 +5,10 @@
 
 #include "base/util.h"
 
-/* Writes what the socket (of all interfaces of a network) sees until SIGINT, SIGTERM, or `count` frames (0: no end);
- * "-" is standard output. Each frame is in the file at once. 0; or -errno of the file, or of the socket. */
+/* Writes what the socket (of all interfaces of a network) sees until SIGINT, SIGTERM, or `count`
+ * frames (0: no end);
+ * "-" is standard output. Each frame is in the file at once. 0; or -errno of the file, or of the
+ * socket. */
 int MUST_CHECK pcapng_capture(int packets, const char *file, unsigned long count);
 
 #endif

@@ -10,7 +10,7 @@
 
 struct search {
 	const struct um *um; /* whose own processes are not looked at */
-	bool service; /* what is looked for */
+	bool service;	     /* what is looked for */
 	bool found;
 };
 
@@ -19,7 +19,8 @@ static void search_child(pid_t pid, void *arg)
 	struct search *s = arg;
 	struct task_mark m;
 
-	if (pid != engine_launcher_pid(s->um->engine) && !network_process(s->um, pid) && task_mark_get(pid, &m) == 0 && m.service == s->service)
+	if (pid != engine_launcher_pid(s->um->engine) && !network_process(s->um, pid) &&
+		task_mark_get(pid, &m) == 0 && m.service == s->service)
 		s->found = true;
 }
 

@@ -54,10 +54,11 @@ static int set_up_rundir(struct run *r)
 	umask(mask); /* for the guests */
 
 	if (err == -EEXIST && other)
-		log_user("a view named %s runs already (process %d): choose another --name", r->o->name,
-			(int)other);
+		log_user("a view named %s runs already (process %d): choose another --name",
+			r->o->name, (int)other);
 	else if (err == -EPERM && where)
-		log_user("%s is not a folder that this user alone can write: set XDG_RUNTIME_DIR to one",
+		log_user("%s is not a folder that this user alone can write: set XDG_RUNTIME_DIR "
+			 "to one",
 			where);
 	else if (err < 0)
 		log_user("%s: %s: set XDG_RUNTIME_DIR to a folder that can be written",
@@ -76,8 +77,9 @@ static int set_up_trace(struct run *r)
 
 	if (err < 0 || !file)
 		return err;
-	r->trace_fd = strcmp(file, "-") == 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) :
-					       open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	r->trace_fd = strcmp(file, "-") == 0
+			      ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+			      : open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (r->trace_fd < 0) {
 		err = -errno;
 		log_user("--trace=%s: %s", file, strerror(-err));
@@ -110,7 +112,8 @@ static int check_limits(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_max >= FEWEST_FILES)
 		return 0;
-	log_user("only %d files may be open at once, and a view needs %d: raise the limit (ulimit -n)",
+	log_user("only %d files may be open at once, and a view needs %d: raise the limit (ulimit "
+		 "-n)",
 		(int)rl.rlim_max, FEWEST_FILES);
 	return -EMFILE;
 }
@@ -136,7 +139,9 @@ static int set_up(struct run *r)
 		.um = &r->um,
 		.all_fstat = r->o->cows && r->o->cows[0],
 		.stack = r->stack == NET_STACK_LWIP,
-		.identity = r->o->root, .ignored = r->link->ignored, .before = trace_before,
+		.identity = r->o->root,
+		.ignored = r->link->ignored,
+		.before = trace_before,
 		.observe = trace_observe };
 	int err = check_limits();
 
@@ -200,8 +205,12 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 		log_user("-m %s: it must be SOURCE:TARGET[,OPTIONS]", spec);
 		return err;
 	}
-	rq = (struct mount_request){ .source = source, .target = target, .options = options,
-		.cwd = cwd, .from_host = true, .dry_run = r->o->dry_run };
+	rq = (struct mount_request){ .source = source,
+		.target = target,
+		.options = options,
+		.cwd = cwd,
+		.from_host = true,
+		.dry_run = r->o->dry_run };
 	err = um_mount(&r->um, NULL, &rq, &message);
 	if (err < 0)
 		log_user("%s", message ? message : strerror(-err));
@@ -258,8 +267,8 @@ static int make_mounts(struct run *r)
 	return err;
 }
 
-/* PATH for the view's root, at whose end are the folders of administration that Debian's users have not. NULL: as
- * it is. */
+/* PATH for the view's root, at whose end are the folders of administration that Debian's users have
+ * not. NULL: as it is. */
 static char *root_path(void)
 {
 	static const char *const dirs[] = { "/usr/local/sbin", "/usr/sbin", "/sbin" };
@@ -268,14 +277,17 @@ static char *root_path(void)
 
 	for (size_t i = 0; all && i < ARRAY_SIZE(dirs); i++) {
 		_cleanup_free_ char *before = all;
-		_cleanup_free_ char *list = str_printf(":%s:", before + 5), *dir = str_printf(":%s:", dirs[i]);
+		_cleanup_free_ char *list = str_printf(":%s:", before + 5),
+				    *dir = str_printf(":%s:", dirs[i]);
 
-		all = list && dir && strstr(list, dir) ? take_ptr(&before) : str_printf("%s:%s", before, dirs[i]);
+		all = list && dir && strstr(list, dir) ? take_ptr(&before)
+						       : str_printf("%s:%s", before, dirs[i]);
 	}
 	return all;
 }
 
-/* The environment with one variable ("NAME=VALUE") in place of its own. malloc'ed, the strings are not. */
+/* The environment with one variable ("NAME=VALUE") in place of its own. malloc'ed, the strings are
+ * not. */
 static char **environ_with(char *variable)
 {
 	size_t n = 0, name = strcspn(variable, "=") + 1;
@@ -293,8 +305,11 @@ static int start_command(struct run *r)
 {
 	_cleanup_free_ char *path = r->o->root || r->o->rootfs ? root_path() : NULL;
 	_cleanup_free_ char **env = path ? environ_with(path) : NULL;
-	struct spawn s = { .argv = r->o->argv, .envp = env ? env : environ, .fd = { -1, -1, -1 },
-		.pgid = r->link->pgid, .cwd = r->o->rootfs ? "/" : NULL };
+	struct spawn s = { .argv = r->o->argv,
+		.envp = env ? env : environ,
+		.fd = { -1, -1, -1 },
+		.pgid = r->link->pgid,
+		.cwd = r->o->rootfs ? "/" : NULL };
 	pid_t pid = 0;
 	int err = engine_spawn(r->um.engine, &s, &pid);
 

@@ -14,9 +14,9 @@ struct run {
 	const struct front_link *link;
 	struct um um;
 	struct cow cow;
-	FILE *plan; /* --dry-run: where it is printed */
+	FILE *plan;		     /* --dry-run: where it is printed */
 	struct json_object *planned; /* the mounts of it, with --json */
-	enum net_stack stack; /* of --net */
+	enum net_stack stack;	     /* of --net */
 	int trace_fd;
 	int status; /* of the command, once it ended */
 	bool command_ended;
@@ -28,7 +28,8 @@ void hold_sigchld(void);
 void reap(struct run *r);
 /* Is there any process of the view, or any that serves it? */
 bool children_left(struct run *r, bool service);
-/* Looks at one child (0: any): 1 when something became of it; 0, -ECHILD, -EBUSY: it is another's to see. */
+/* Looks at one child (0: any): 1 when something became of it; 0, -ECHILD, -EBUSY: it is another's
+ * to see. */
 int reap_child(struct run *r, pid_t pid);
 
 /* end.c: writes back and unmounts all, with progress on a terminal; then waits for servers. */

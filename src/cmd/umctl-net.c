@@ -12,7 +12,8 @@ static const char usage_text[] =
 	"       umctl net add NAME LINK[,OPTION...]...     as umview --net\n"
 	"       umctl net use NAME [--] COMMAND...         in the view: runs it there\n"
 	"       umctl net rm NAME\n"
-	"       umctl net capture [-c COUNT] NAME FILE     as pcapng, until interrupted or COUNT frames;\n"
+	"       umctl net capture [-c COUNT] NAME FILE     as pcapng, until interrupted or COUNT "
+	"frames;\n"
 	"                                                  FILE -: standard output\n"
 	"The network that the view was started with is called \"default\".\n";
 

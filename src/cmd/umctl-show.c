@@ -148,17 +148,19 @@ void show_networks(struct json_object *answer)
 {
 	struct json_object *list = list_of(answer, "networks");
 
-	printf("%-12s %9s %-12s %14s %10s %14s %10s  %s\n", "NETWORK", "PROCESSES", "INTERFACE", "RECEIVED", "FRAMES",
-		"SENT", "FRAMES", "LINKS");
+	printf("%-12s %9s %-12s %14s %10s %14s %10s  %s\n", "NETWORK", "PROCESSES", "INTERFACE",
+		"RECEIVED", "FRAMES", "SENT", "FRAMES", "LINKS");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		struct json_object *n = json_object_array_get_idx(list, i), *all = list_of(n, "interfaces");
+		struct json_object *n = json_object_array_get_idx(list, i),
+				   *all = list_of(n, "interfaces");
 		const char *name = *get(n, "name") ? get(n, "name") : get(n, "number");
 
 		for (size_t k = 0; all && k < json_object_array_length(all); k++) {
 			struct json_object *f = json_object_array_get_idx(all, k);
 
-			printf("%-12s %9s %-12s %14s %10s %14s %10s  %s\n", name, get(n, "processes"), get(f, "name"),
-				get(f, "rx_bytes"), get(f, "rx_packets"), get(f, "tx_bytes"), get(f, "tx_packets"),
+			printf("%-12s %9s %-12s %14s %10s %14s %10s  %s\n", name,
+				get(n, "processes"), get(f, "name"), get(f, "rx_bytes"),
+				get(f, "rx_packets"), get(f, "tx_bytes"), get(f, "tx_packets"),
 				get(n, "links"));
 		}
 	}

@@ -179,8 +179,8 @@ struct json_object *view_ask(const struct options *o, struct json_object *rq, in
 	if (fd >= 0)
 		send_request(fd, rq);
 	else if (rundir)
-		complain(o, fd, "%s/" CTL_SOCKET ": %s: the view has ended, or is another user's", rundir,
-			strerror(-fd));
+		complain(o, fd, "%s/" CTL_SOCKET ": %s: the view has ended, or is another user's",
+			rundir, strerror(-fd));
 	json_object_put(rq);
 	if (fd < 0)
 		return NULL;

@@ -205,7 +205,8 @@ static bool run_local(struct options *o, int argc, char **argv, int *ret)
 		return false;
 	argv += first;
 	for (int i = 0; i < argc - first; i++) {
-		words = words || (i > 1 && strcmp(argv[0], "net") == 0 && strcmp(argv[1], "use") == 0);
+		words = words ||
+			(i > 1 && strcmp(argv[0], "net") == 0 && strcmp(argv[1], "use") == 0);
 		if (words || strcmp(argv[i], "--json") != 0)
 			argv[n++] = argv[i];
 	}

@@ -11,9 +11,9 @@ struct options {
 	bool json;
 	const char *type, *mount_options;
 	bool lazy;
-	long profile_ms; /* 0: no */
+	long profile_ms;   /* 0: no */
 	const char *mount; /* of stat: one mount alone */
-	char *words[3];	 /* the command's arguments */
+	char *words[3];	   /* the command's arguments */
 	int nwords;
 };
 
@@ -46,12 +46,12 @@ struct command {
 };
 /* Finds the view, asks it, shows the answer: the exit status. */
 int view_run(const struct command *cmd, const struct options *o);
-/* Sends a request (taken) to the view: its answer, with the descriptor that came along in *ret_fd (-1: none; NULL: none
- * is wanted); NULL when it failed, which has been told. */
+/* Sends a request (taken) to the view: its answer, with the descriptor that came along in *ret_fd
+ * (-1: none; NULL: none is wanted); NULL when it failed, which has been told. */
 struct json_object *view_ask(const struct options *o, struct json_object *rq, int *ret_fd);
 
-/* Commands that parse their own arguments, one file each; but for net they need no running view. argv[0] is the command; --json has been taken
- * out. They return the exit status. */
+/* Commands that parse their own arguments, one file each; but for net they need no running view.
+ * argv[0] is the command; --json has been taken out. They return the exit status. */
 int cmd_layers(const struct options *o, int argc, char **argv);
 int cmd_layer(const struct options *o, int argc, char **argv);
 int cmd_commit(const struct options *o, int argc, char **argv);

@@ -25,7 +25,8 @@
 
 #define CONNECTIONS_MAX 64
 #define JSON_DEPTH_MAX 8
-#define SEND_TIMEOUT_S 10 /* for who asks and does not read: the end of the view waits for its thread */
+#define SEND_TIMEOUT_S                                                                             \
+	10 /* for who asks and does not read: the end of the view waits for its thread */
 
 struct conn {
 	struct ctl *ctl;

@@ -24,16 +24,17 @@ int MUST_CHECK ctl_start(struct um *um, struct ctl **ret);
 /* Ends all connections, requests in hand first, and removes the socket. */
 void ctl_stop(struct ctl *ctl);
 
-/* ctl/ops.c: answers one request (borrowed): a new object, or NULL when out of memory. *ret_fd, if it is set: a
- * descriptor that goes with it. */
+/* ctl/ops.c: answers one request (borrowed): a new object, or NULL when out of memory. *ret_fd, if
+ * it is set: a descriptor that goes with it. */
 struct json_object *ctl_answer(struct um *um, struct json_object *request, int *ret_fd);
 
 struct mount;
-/* ctl/fsinfo.c: a JSON array, a mount each. target: canonical, that mount alone. -EINVAL: none is there;
- * -errno of a write-back. */
+/* ctl/fsinfo.c: a JSON array, a mount each. target: canonical, that mount alone. -EINVAL: none is
+ * there; -errno of a write-back. */
 struct json_object *ctl_df(struct um *um);
 int MUST_CHECK ctl_cache(struct um *um, const char *target, bool drop, struct json_object **ret);
-/* ctl/fsstat.c: adds what is known of its server's requests to a JSON array. For view_each_mount. */
+/* ctl/fsstat.c: adds what is known of its server's requests to a JSON array. For view_each_mount.
+ */
 void ctl_add_mount_stat(struct mount *m, void *array);
 
 /* A failure's answer: a new object. */

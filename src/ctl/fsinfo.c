@@ -58,8 +58,9 @@ static struct json_object *about(const struct mount *m)
 
 static struct json_object *space_of(struct mount *m, uint64_t deadline_ns)
 {
-	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid(),
-		.deadline_ns = deadline_ns };
+	struct fs_req req = {
+		.uid = geteuid(), .gid = getegid(), .pid = getpid(), .deadline_ns = deadline_ns
+	};
 	struct json_object *o = about(m);
 	struct statfs st = { 0 };
 	uint64_t unit;

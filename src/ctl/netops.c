@@ -27,8 +27,10 @@ static struct json_object *interface_object(const char *line)
 	struct json_object *o;
 	unsigned long long v[16];
 	char name[64];
-	int n = sscanf(line, " %63[^:]: %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", name, &v[0], &v[1],
-		&v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10], &v[11]);
+	int n = sscanf(line,
+		" %63[^:]: %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu %llu", name,
+		&v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7], &v[8], &v[9], &v[10],
+		&v[11]);
 
 	if (n != 13)
 		return NULL;
@@ -97,13 +99,16 @@ struct json_object *op_net_ls(struct um *um, UNUSED struct json_object *rq)
 
 static struct json_object *no_network(const char *name)
 {
-	return ctl_failure(-ENOENT, "there is no network %s in this view (umctl net ls lists them)", name);
+	return ctl_failure(
+		-ENOENT, "there is no network %s in this view (umctl net ls lists them)", name);
 }
 
 static bool valid_name(const char *name)
 {
 	return *name && *name != '-' && strlen(name) < NAME_BYTES &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] == '\0';
+	       name[strspn(name,
+		       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")] ==
+		       '\0';
 }
 
 struct json_object *op_net_add(struct um *um, struct json_object *rq)
@@ -115,23 +120,31 @@ struct json_object *op_net_add(struct um *um, struct json_object *rq)
 	size_t n;
 	int r;
 
-	if (!name || !json_object_object_get_ex(rq, "links", &links) || !json_object_is_type(links, json_type_array))
-		return ctl_failure(-EINVAL, "net-add needs \"name\" and \"links\", an array of what --net takes");
+	if (!name || !json_object_object_get_ex(rq, "links", &links) ||
+		!json_object_is_type(links, json_type_array))
+		return ctl_failure(-EINVAL,
+			"net-add needs \"name\" and \"links\", an array of what --net takes");
 	n = json_object_array_length(links);
 	if (n == 0 || n > NET_MAX_LINKS)
-		return ctl_failure(-EINVAL, "a network has 1 to %d links, not %zu", NET_MAX_LINKS, n);
+		return ctl_failure(
+			-EINVAL, "a network has 1 to %d links, not %zu", NET_MAX_LINKS, n);
 	if (!valid_name(name))
-		return ctl_failure(-EINVAL, "%s: the name of a network is made of letters, digits and \"_.-\", %d at most",
+		return ctl_failure(-EINVAL,
+			"%s: the name of a network is made of letters, digits and \"_.-\", %d at "
+			"most",
 			name, NAME_BYTES - 1);
 	for (size_t i = 0; i < n; i++)
-		specs[i] = (char *)(uintptr_t)json_object_get_string(json_object_array_get_idx(links, i));
+		specs[i] = (char *)(uintptr_t)json_object_get_string(
+			json_object_array_get_idx(links, i));
 	for (size_t i = 0; i < n; i++) {
 		if (!specs[i])
 			return ctl_failure(-EINVAL, "\"links\" is an array of texts");
 	}
 	r = network_add(um, name, specs, &message);
 	if (r == -EEXIST)
-		return ctl_failure(r, "there is a network %s already: umctl net rm %s, or another name", name, name);
+		return ctl_failure(r,
+			"there is a network %s already: umctl net rm %s, or another name", name,
+			name);
 	if (r < 0)
 		return ctl_failure(r, "network %s: %s", name, message ? message : strerror(-r));
 	return ops_success();
@@ -150,7 +163,8 @@ struct json_object *op_net_rm(struct um *um, struct json_object *rq)
 	if (r == -ENOENT)
 		return no_network(name);
 	if (r == -EBUSY)
-		return ctl_failure(r, "network %s is in use, by process %d: end that first", name, (int)pid);
+		return ctl_failure(
+			r, "network %s is in use, by process %d: end that first", name, (int)pid);
 	return ops_success();
 }
 
@@ -159,13 +173,15 @@ struct json_object *op_net_use(struct um *um, struct json_object *rq)
 {
 	const char *name = ops_text(rq, "name");
 	struct json_object *process = NULL;
-	pid_t pid = json_object_object_get_ex(rq, "pid", &process) ? json_object_get_int(process) : 0;
+	pid_t pid =
+		json_object_object_get_ex(rq, "pid", &process) ? json_object_get_int(process) : 0;
 	int r;
 
 	if (!name)
 		return ctl_failure(-EINVAL, "net-use needs \"name\" and \"pid\"");
 	if (pid <= 0 || !task_is_ours(pid))
-		return ctl_failure(-EPERM, "umctl net use starts a command within the view: run it there");
+		return ctl_failure(
+			-EPERM, "umctl net use starts a command within the view: run it there");
 	r = network_use(um, name, pid);
 	if (r == -ENOENT)
 		return no_network(name);
@@ -183,7 +199,8 @@ struct json_object *op_net_capture(struct um *um, struct json_object *rq, int *r
 	if (r < 0)
 		return no_network(name);
 	if (!n)
-		return ctl_failure(-EPERM, "this view is in the host's network, which is not its own to capture");
+		return ctl_failure(-EPERM,
+			"this view is in the host's network, which is not its own to capture");
 	r = net_socket(n, AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
 	if (r < 0)
 		return ctl_failure(r, "network %s cannot be captured: %s", name, strerror(-r));

@@ -143,7 +143,8 @@ static int read_processes(struct process **ret, size_t *ret_n)
 		if (pid <= 0)
 			continue;
 		if (n == size) {
-			struct process *more = reallocarray(all, size ? size * 2 : 256, sizeof(*all));
+			struct process *more =
+				reallocarray(all, size ? size * 2 : 256, sizeof(*all));
 
 			if (!more)
 				break;
@@ -284,7 +285,8 @@ static struct json_object *op_umount(struct um *um, struct json_object *rq)
 		return ctl_failure(-ENOMEM, "out of memory");
 	err = um_umount(um, NULL, path, flag_of(rq, "lazy") ? MNT_DETACH : 0);
 	if (err == -EBUSY)
-		return ctl_failure(err, "%s is in use: end what uses it, or use umctl umount -l", target);
+		return ctl_failure(
+			err, "%s is in use: end what uses it, or use umctl umount -l", target);
 	if (err == -EINVAL)
 		return no_mount(target);
 	if (err < 0)
@@ -300,8 +302,8 @@ static void add_stat(const struct trace_stat *s, void *arg)
 	add_number(o, "calls", (int64_t)s->calls);
 	add_number(o, "continued", (int64_t)s->continued);
 	add_number(o, "failed", (int64_t)s->failed);
-	json_object_object_add(
-		o, "average_us", json_object_new_double((double)s->total_ns / 1e3 / (double)s->calls));
+	json_object_object_add(o, "average_us",
+		json_object_new_double((double)s->total_ns / 1e3 / (double)s->calls));
 	json_object_object_add(o, "max_us", json_object_new_double((double)s->max_ns / 1e3));
 	json_object_array_add(arg, o);
 }

@@ -315,7 +315,8 @@ int abi_read_ids(struct call *c, gaddr_t from, uint32_t *ret, size_t n)
 		return guest_read(c, from, ret, n * sizeof(*ret));
 	for (size_t done = 0; done < n;) {
 		size_t m = n - done < IDS_AT_ONCE ? n - done : IDS_AT_ONCE;
-		int r = guest_read(c, gaddr_add(from, done * sizeof(*some)), some, m * sizeof(*some));
+		int r = guest_read(
+			c, gaddr_add(from, done * sizeof(*some)), some, m * sizeof(*some));
 
 		if (r < 0)
 			return r;

@@ -49,8 +49,8 @@ int MUST_CHECK abi_write_msghdr(struct call *c, gaddr_t to, const struct msghdr 
 /* The size of a struct mmsghdr, and where msg_len is in it. */
 size_t abi_mmsghdr_size(const struct call *c);
 size_t abi_mmsghdr_len(const struct call *c);
-/* The control messages of msg, in our layout: malloc'ed, and msg then says so. len: at most. -EINVAL
- * when they are malformed, -ENOBUFS, -ENOMEM. */
+/* The control messages of msg, in our layout: malloc'ed, and msg then says so. len: at most.
+ * -EINVAL when they are malformed, -ENOBUFS, -ENOMEM. */
 int MUST_CHECK abi_read_control(struct call *c, struct msghdr *msg, size_t max, char **ret);
 
 /* An exec's argv, or another array of pointers with a NULL behind: malloc'ed, without the NULL.

@@ -39,14 +39,20 @@ int abi_write_msghdr(struct call *c, gaddr_t to, const struct msghdr *msg)
 	const bool is32 = call_is32(c);
 	const uint32_t namelen = msg->msg_namelen, flags = (uint32_t)msg->msg_flags;
 	const uint64_t controllen = msg->msg_controllen;
-	int r = guest_write(c, gaddr_add(to, is32 ? offsetof(struct msghdr32, namelen) : offsetof(struct msghdr, msg_namelen)),
+	int r = guest_write(c,
+		gaddr_add(to, is32 ? offsetof(struct msghdr32, namelen)
+				   : offsetof(struct msghdr, msg_namelen)),
 		&namelen, sizeof(namelen));
 
 	if (r == 0)
-		r = guest_write(c, gaddr_add(to, is32 ? offsetof(struct msghdr32, controllen) : offsetof(struct msghdr, msg_controllen)),
+		r = guest_write(c,
+			gaddr_add(to, is32 ? offsetof(struct msghdr32, controllen)
+					   : offsetof(struct msghdr, msg_controllen)),
 			&controllen, is32 ? 4 : 8);
 	if (r == 0)
-		r = guest_write(c, gaddr_add(to, is32 ? offsetof(struct msghdr32, flags) : offsetof(struct msghdr, msg_flags)),
+		r = guest_write(c,
+			gaddr_add(to, is32 ? offsetof(struct msghdr32, flags)
+					   : offsetof(struct msghdr, msg_flags)),
 			&flags, sizeof(flags));
 	return r;
 }
@@ -61,8 +67,9 @@ size_t abi_mmsghdr_len(const struct call *c)
 	return call_is32(c) ? offsetof(struct mmsghdr32, len) : offsetof(struct mmsghdr, msg_len);
 }
 
-/* Control messages of 32 bits in our own layout, which is longer: cmsghdr_from_user_compat_to_kern().
- * to: of twice the size and one header more. Their length, or -EINVAL. */
+/* Control messages of 32 bits in our own layout, which is longer:
+ * cmsghdr_from_user_compat_to_kern(). to: of twice the size and one header more. Their length, or
+ * -EINVAL. */
 static ssize_t widen_control(const char *from, size_t len, char *to)
 {
 	size_t at = 0, out = 0;

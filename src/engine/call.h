@@ -29,19 +29,20 @@ enum support_level { FULL, PARTIAL, NATIVE, DENIED };
 
 /* When the filter notifies us of a call. */
 enum trap_rule {
-	TRAP_NEVER,	 /* the kernel alone */
-	TRAP_ALWAYS,	 /* each call */
-	TRAP_FD0,	 /* argument 0 is a descriptor >= VFD_BASE */
-	TRAP_FD0_LOW,	 /* the same, or 0, 1, 2 */
-	TRAP_FD0_HOT,	 /* argument 0 is a descriptor >= VFD_HOT */
-	TRAP_FD1_ANY,	 /* argument 0 or 1 is a descriptor >= VFD_BASE (dup2, dup3) */
-	TRAP_FD02,	 /* argument 0 or 2 is a descriptor >= VFD_BASE (splice, copy_file_range) */
-	TRAP_FD4_HOT,	 /* argument 4 is a descriptor >= VFD_HOT, or the mapping is shared; of a file (mmap) */
-	TRAP_ADDR4,	 /* argument 4 is an address, not NULL (sendto) */
-	TRAP_STACK,	 /* each call, where the view's sockets are those of a stack of its own */
+	TRAP_NEVER,   /* the kernel alone */
+	TRAP_ALWAYS,  /* each call */
+	TRAP_FD0,     /* argument 0 is a descriptor >= VFD_BASE */
+	TRAP_FD0_LOW, /* the same, or 0, 1, 2 */
+	TRAP_FD0_HOT, /* argument 0 is a descriptor >= VFD_HOT */
+	TRAP_FD1_ANY, /* argument 0 or 1 is a descriptor >= VFD_BASE (dup2, dup3) */
+	TRAP_FD02,    /* argument 0 or 2 is a descriptor >= VFD_BASE (splice, copy_file_range) */
+	TRAP_FD4_HOT, /* argument 4 is a descriptor >= VFD_HOT, or the mapping is shared; of a file
+			 (mmap) */
+	TRAP_ADDR4,   /* argument 4 is an address, not NULL (sendto) */
+	TRAP_STACK,   /* each call, where the view's sockets are those of a stack of its own */
 	TRAP_STACK_ADDR4, /* the same, and argument 4 is an address */
-	TRAP_PRLIMIT,	 /* argument 1 (prlimit64) or 0 (getrlimit, setrlimit) is RLIMIT_LOCKS */
-	TRAP_SPECIAL,	 /* src/engine/filter.c knows by number */
+	TRAP_PRLIMIT,	  /* argument 1 (prlimit64) or 0 (getrlimit, setrlimit) is RLIMIT_LOCKS */
+	TRAP_SPECIAL,	  /* src/engine/filter.c knows by number */
 };
 
 /* One row of syscalls.def. */
@@ -96,21 +97,21 @@ struct call {
 	struct engine *engine;
 	struct um *um;
 	const struct sysrow *row;
-	/* The row of i386.def if it is a call of i386. Then nr, row and args are already those of the
-	 * x86_64 call that does the same; only what lies in memory is the guest's (abi.h). */
+	/* The row of i386.def if it is a call of i386. Then nr, row and args are already those of
+	 * the x86_64 call that does the same; only what lies in memory is the guest's (abi.h). */
 	const struct sysrow32 *row32;
 	pid_t tid;
 	int nr;
 	int raw_nr; /* as the guest made it */
 	uint64_t args[6];
-	uint64_t id;	/* the notification's cookie */
-	int64_t ret;	/* with DONE; with ANSWERED what was sent, for the trace */
-	pid_t tgid_;	/* call_tgid() keeps it here; 0 before */
-	int nofile_;	/* guestfd.c's: RLIMIT_NOFILE, 0 before it was asked for */
+	uint64_t id; /* the notification's cookie */
+	int64_t ret; /* with DONE; with ANSWERED what was sent, for the trace */
+	pid_t tgid_; /* call_tgid() keeps it here; 0 before */
+	int nofile_; /* guestfd.c's: RLIMIT_NOFILE, 0 before it was asked for */
 	struct call_cred cred_;
 	uint64_t t_recv; /* now_ns() when caught */
 	uint64_t t_end;	 /* and when it had been answered */
-	bool blind;	/* the guest's memory is closed to us: see guestmem.c */
+	bool blind;	 /* the guest's memory is closed to us: see guestmem.c */
 	bool profiled;
 	uint64_t part_ns[CALL_PARTS];
 	char what[160]; /* what was decided, for --trace; may stay empty */

@@ -5,7 +5,7 @@ static struct claim *find_locked(struct engine *e, pid_t tid)
 {
 	struct claim *i;
 
-	cds_list_for_each_entry (i, &e->injecting, node) {
+	cds_list_for_each_entry(i, &e->injecting, node) {
 		if (i->tid == tid)
 			return i;
 	}

@@ -12,8 +12,8 @@ enum claim_kind {
 
 struct claim {
 	enum claim_kind kind;
-	pid_t tid; /* 0: fulfilled */
-	atomic_bool held; /* CLAIM_HOLD: the next call is there */
+	pid_t tid;		   /* 0: fulfilled */
+	atomic_bool held;	   /* CLAIM_HOLD: the next call is there */
 	struct cds_list_head node; /* engine->injecting; inject_lock */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A call of i386 is turned into the call of x86_64 that does the same before any
- * handler sees it: number, row and arguments; what lies in memory is read and written by abi.h in the
- * guest's layout. So no handler asks for the architecture.
+ * Theory of operation. A call of i386 is turned into the call of x86_64 that does the same before
+ *any handler sees it: number, row and arguments; what lies in memory is read and written by abi.h
+ *in the guest's layout. So no handler asks for the architecture.
  *
  * How the registers make the arguments is a word of the row, a letter an argument:
  *	u	a register

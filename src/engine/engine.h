@@ -17,7 +17,7 @@ struct engine_options {
 	struct um *um;
 	bool all_fstat; /* as in struct filter_options */
 	bool identity;
-	bool stack; /* as filter_options has it */
+	bool stack;	  /* as filter_options has it */
 	uint64_t ignored; /* signals that the command ignores from the start: bit n-1 */
 	/* Before and after each call's handler, for --trace and statistics; may be NULL. */
 	void (*before)(struct call *c);
@@ -45,9 +45,9 @@ void engine_workers(const struct engine *e, int *ret_alive, int *ret_idle);
 struct spawn {
 	char *const *argv;
 	char *const *envp;
-	int fd[3];	  /* stdin, stdout, stderr; -1: /dev/null, or for the command the launcher's */
-	bool service;	  /* of the view: own session, not counted when the view ends */
-	pid_t pgid;	  /* the command's process group; 0 for services */
+	int fd[3];    /* stdin, stdout, stderr; -1: /dev/null, or for the command the launcher's */
+	bool service; /* of the view: own session, not counted when the view ends */
+	pid_t pgid;   /* the command's process group; 0 for services */
 	const char *cwd; /* NULL: where the launcher is */
 };
 /* 0 and the process id, which is in the view already when this returns; -errno. A failing exec

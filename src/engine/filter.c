@@ -98,8 +98,8 @@ static int notify_interfaces(scmp_filter_ctx ctx, int nr)
 /* i386's one call for all of sockets, by which of them it is. */
 static int notify_socketcall(scmp_filter_ctx ctx, int nr, bool stack)
 {
-	static const unsigned calls[] = { SYS_SOCKET, SYS_SOCKETPAIR, SYS_BIND, SYS_CONNECT, SYS_GETSOCKNAME, SYS_GETPEERNAME,
-		SYS_SENDTO, SYS_SENDMSG, SYS_SENDMMSG };
+	static const unsigned calls[] = { SYS_SOCKET, SYS_SOCKETPAIR, SYS_BIND, SYS_CONNECT,
+		SYS_GETSOCKNAME, SYS_GETPEERNAME, SYS_SENDTO, SYS_SENDMSG, SYS_SENDMMSG };
 	int r = 0;
 
 	if (stack)
@@ -157,8 +157,10 @@ static int add_mmap(scmp_filter_ctx ctx, int nr)
 	};
 	int r = notify(ctx, nr, ARRAY_SIZE(hot), hot);
 
-	return r < 0 ? r :
-		       notify_if(ctx, nr, SCMP_A3_32(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_SHARED, MAP_SHARED));
+	return r < 0 ? r
+		     : notify_if(ctx, nr,
+			       SCMP_A3_32(
+				       SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_SHARED, MAP_SHARED));
 }
 
 static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
@@ -236,8 +238,7 @@ static int export_program(scmp_filter_ctx ctx, int known32, struct sock_fprog *p
 	if (n <= 0 || (size_t)n > max)
 		return n < 0 ? -errno : -EIO;
 	prog->filter = take_ptr(&buf);
-	prog->len = (unsigned short)(ARRAY_SIZE(newer) +
-				     (size_t)n / sizeof(struct sock_filter));
+	prog->len = (unsigned short)(ARRAY_SIZE(newer) + (size_t)n / sizeof(struct sock_filter));
 	return 0;
 }
 

@@ -12,9 +12,10 @@ struct filter_options {
 	size_t nrows;
 	const struct sysrow32 *rows32;
 	size_t nrows32;
-	bool all_fstat; /* --cow: owners and numbers of ordinary open files may be others than the kernel's */
-	bool stack;    /* sockets are answered by us: --net ...,stack=lwip */
-	bool identity; /* --root: the calls about uids, gids and capabilities are trapped too */
+	bool all_fstat; /* --cow: owners and numbers of ordinary open files may be others than the
+			   kernel's */
+	bool stack;	/* sockets are answered by us: --net ...,stack=lwip */
+	bool identity;	/* --root: the calls about uids, gids and capabilities are trapped too */
 };
 
 /* A BPF program for seccomp(2); prog->filter is malloc'ed. 0 or -errno. */

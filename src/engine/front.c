@@ -181,8 +181,8 @@ static int front_main(int link)
 	}
 }
 
-/* The supervisor is no part of the user's job: signals of the terminal do not concern it. Once it has
- * forked its launcher they do not reach it any more (front_leave_session()). */
+/* The supervisor is no part of the user's job: signals of the terminal do not concern it. Once it
+ * has forked its launcher they do not reach it any more (front_leave_session()). */
 static void leave_job(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU,

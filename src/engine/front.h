@@ -29,9 +29,10 @@ int front_run(int (*supervise)(void *arg, const struct front_link *link), void *
 
 /* In the supervisor. */
 void front_tell(const struct front_link *link, enum front_event ev, int value);
-/* Once the launcher is there, which stays in the user's session. A process group is orphaned when no
- * parent of its members is in another group of the same session: so a supervisor there would keep
- * the kernel from ending a stopped job whose shell is gone (SIGHUP and SIGCONT). 0 or -errno. */
+/* Once the launcher is there, which stays in the user's session. A process group is orphaned when
+ * no parent of its members is in another group of the same session: so a supervisor there would
+ * keep the kernel from ending a stopped job whose shell is gone (SIGHUP and SIGCONT). 0 or -errno.
+ */
 int MUST_CHECK front_leave_session(void);
 
 /* Children of this process that are alive, including what was left to it as subreaper: fn is

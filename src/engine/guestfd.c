@@ -145,8 +145,8 @@ static struct fd_slot *slot_of(struct call *c)
 }
 
 /*
- * A free number of [from, to): the lowest, as programs expect that close it and open again, for those that have few
- * open; else, since each look costs a call, one behind the last.
+ * A free number of [from, to): the lowest, as programs expect that close it and open again, for
+ * those that have few open; else, since each look costs a call, one behind the last.
  */
 static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 {

@@ -21,9 +21,9 @@
 int MUST_CHECK guestfd_get(struct call *c, int fd);
 /* Which file it is, without keeping it: 0, -EBADF, -ESRCH. */
 int MUST_CHECK guestfd_stat(struct call *c, int fd, struct stat *ret);
-/* Can guestfd_get() lend the guest's own open file? Where pidfd_getfd(2) is refused (Docker's default
- * profile) it gives an O_PATH descriptor of the same file: enough to know which one it is. Regular
- * files then all are filled ones at low numbers, with native reads and writes. */
+/* Can guestfd_get() lend the guest's own open file? Where pidfd_getfd(2) is refused (Docker's
+ * default profile) it gives an O_PATH descriptor of the same file: enough to know which one it is.
+ * Regular files then all are filled ones at low numbers, with native reads and writes. */
 bool guestfd_lends(const struct call *c);
 /* F_GETFL of the guest's descriptor, of which `ours` is what guestfd_get() gave. */
 int guestfd_flags(struct call *c, int fd, int ours);
@@ -51,7 +51,8 @@ enum verdict guestfd_answer_last(struct call *c, int *fd, int flags, enum guestf
 /* The same as dup2(2) answers: at this number, whatever was there. */
 enum verdict guestfd_answer_at(struct call *c, int fd, int number, int flags);
 
-/* Adds a descriptor without answering: the number in the guest (from VFD_HOT up if it can be), or -errno. */
+/* Adds a descriptor without answering: the number in the guest (from VFD_HOT up if it can be), or
+ * -errno. */
 int MUST_CHECK guestfd_add(struct call *c, int fd, int flags);
 
 /* The same at the lowest free number, as natively. */

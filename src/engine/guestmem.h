@@ -33,21 +33,24 @@ int MUST_CHECK guest_write(struct call *c, gaddr_t dst, const void *src, size_t 
  * -ENAMETOOLONG, -ESRCH. For paths size is PATH_MAX, as in the kernel. */
 ssize_t MUST_CHECK guest_read_str(struct call *c, gaddr_t src, char *dst, size_t size);
 
-/* The same without the check: for a word that most often only tells that the kernel may go on. Until
- * call_alive() was asked nothing but CONTINUE or an error may follow from it, and no server hear of it. */
+/* The same without the check: for a word that most often only tells that the kernel may go on.
+ * Until call_alive() was asked nothing but CONTINUE or an error may follow from it, and no server
+ * hear of it. */
 ssize_t MUST_CHECK guest_read_word(struct call *c, gaddr_t src, char *dst, size_t size);
 
-/* Does this end below where the kernel's own addresses begin? What does not is refused before a byte of it is read or
- * written (access_ok()). */
+/* Does this end below where the kernel's own addresses begin? What does not is refused before a
+ * byte of it is read or written (access_ok()). */
 static inline bool guest_range_ok(gaddr_t at, uint64_t len)
 {
-	const uint64_t end = (1ull << 56) - 4096; /* with five levels of page tables; with four nothing lies between */
+	const uint64_t end =
+		(1ull << 56) -
+		4096; /* with five levels of page tables; with four nothing lies between */
 
 	return at.v <= end && len <= end - at.v;
 }
 
-/* Is there memory that the guest may read, though we have been told -EFAULT (a device's, secret memory, all
- * of it where we are blind)? */
+/* Is there memory that the guest may read, though we have been told -EFAULT (a device's, secret
+ * memory, all of it where we are blind)? */
 bool guest_has(struct call *c, gaddr_t at);
 
 /* The guest's struct iovec array: at most IOV_MAX entries, malloc'ed; their lengths summed
@@ -58,8 +61,8 @@ int MUST_CHECK guest_read_iov(
 
 /* Gathers from / scatters to a guest's iovec, skipping the first `skip` bytes of it.
  * Bytes moved (may be short at a bad address), or -EFAULT when none were. */
-ssize_t MUST_CHECK guest_gather(struct call *c, const struct iovec *iov, size_t n, size_t skip,
-	void *dst, size_t len);
+ssize_t MUST_CHECK guest_gather(
+	struct call *c, const struct iovec *iov, size_t n, size_t skip, void *dst, size_t len);
 ssize_t MUST_CHECK guest_scatter(struct call *c, const struct iovec *iov, size_t n, size_t skip,
 	const void *src, size_t len);
 

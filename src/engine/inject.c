@@ -3,16 +3,16 @@
  * Theory of operation. The guest waits in seccomp for our answer. It is seized and told to stop;
  * the answer is -ERESTARTNOINTR, so that the stop comes on the way out of the call, and the kernel
  * makes the call again when the guest goes on. In the stop all signals are blocked (a handler
- * would run over what we write below the stack pointer), strings are written there and the registers
- * are changed. The call made again is notified again, and answered CONTINUE (claim.h). Its
- * end is an exec event, or the stop at its exit, where registers, memory and mask are put back.
+ * would run over what we write below the stack pointer), strings are written there and the
+ * registers are changed. The call made again is notified again, and answered CONTINUE (claim.h).
+ * Its end is an exec event, or the stop at its exit, where registers, memory and mask are put back.
  *
  * All of it is done by one thread, for ptrace(2) belongs to threads. It hangs never: whatever
- * ends the guest is an event for its tracer too. Two cases need care. An exec by a thread that is not
- * the leader reports under the leader's id, and one by another thread takes the leader's id away,
- * unseen by a wait for it: so processes with several threads are polled. And a stop of a child of the
- * supervisor itself is news to whoever waits for children there, too: such are polled by another
- * call that sees a stop which was taken note of already.
+ * ends the guest is an event for its tracer too. Two cases need care. An exec by a thread that is
+ * not the leader reports under the leader's id, and one by another thread takes the leader's id
+ * away, unseen by a wait for it: so processes with several threads are polled. And a stop of a
+ * child of the supervisor itself is news to whoever waits for children there, too: such are polled
+ * by another call that sees a stop which was taken note of already.
  *
  * SIGSTOP cannot be blocked: it is held back and sent again at the end, unless a SIGCONT came
  * after it. A stop of the whole process begun elsewhere is resumed by the kernel itself at detach.
@@ -65,14 +65,14 @@ struct array {
 struct seizure {
 	struct call *c;
 	const struct inject_args *a;
-	pid_t pid;  /* its id now: an exec gives a thread that of the leader */
+	pid_t pid; /* its id now: an exec gives a thread that of the leader */
 	pid_t tgid;
 	bool alone; /* the only thread of its process */
 	bool own;   /* a child of the supervisor */
 	bool held_stop;
 	bool claimed;
 	struct claim claim;
-	int mem;    /* the memory it had when it was seized */
+	int mem; /* the memory it had when it was seized */
 	uint64_t mask;
 	struct user_regs_struct regs; /* as found */
 	/* what is written below its stack pointer */
@@ -82,8 +82,8 @@ struct seizure {
 	uint64_t at;
 	struct array argv, envp; /* the guest's pointers that are kept */
 	size_t word;		 /* the size of a pointer in the call that is made */
-	/* A 32-bit call, made by 64-bit code: its stack is out of the reach of such calls. So the call
-	 * made in its place is one of x86_64, by the instruction of the vDSO at `vdso`. */
+	/* A 32-bit call, made by 64-bit code: its stack is out of the reach of such calls. So the
+	 * call made in its place is one of x86_64, by the instruction of the vDSO at `vdso`. */
 	bool foreign;
 	uint64_t vdso;
 };
@@ -170,7 +170,8 @@ static int resume(struct seizure *s, int sig)
 
 static void set_mask(struct seizure *s, uint64_t mask)
 {
-	(void)ptrace(PTRACE_SETSIGMASK, s->pid, sizeof(mask), &mask); /* fails when it is dead only */
+	(void)ptrace(
+		PTRACE_SETSIGMASK, s->pid, sizeof(mask), &mask); /* fails when it is dead only */
 }
 
 static bool signal_pending(pid_t pid, int sig)
@@ -179,7 +180,8 @@ static bool signal_pending(pid_t pid, int sig)
 
 	return status_read(pid, status, sizeof(status)) > 0 &&
 	       ((status_number(status, "\nSigPnd:", 16) | status_number(status, "\nShdPnd:", 16)) >>
-			       (sig - 1) & 1);
+			       (sig - 1) &
+		       1);
 }
 
 static void unclaim(struct seizure *s)
@@ -189,7 +191,8 @@ static void unclaim(struct seizure *s)
 	s->claimed = false;
 }
 
-/* The calls that it makes from here on are its own again, that which it makes once more included. */
+/* The calls that it makes from here on are its own again, that which it makes once more included.
+ */
 static void detach(struct seizure *s)
 {
 	unclaim(s);
@@ -280,8 +283,8 @@ static int allocate(struct seizure *s)
 }
 
 /* An array: of the strings of head, which are put at *strings, and of what is kept. Its address. */
-static uint64_t put_array(struct seizure *s, size_t *used, size_t *strings,
-	const char *const *head, const struct array *kept)
+static uint64_t put_array(struct seizure *s, size_t *used, size_t *strings, const char *const *head,
+	const struct array *kept)
 {
 	uint64_t addr = s->at + *used;
 
@@ -516,7 +519,8 @@ static enum verdict inject_seized(struct seizure *s)
 	if (r < 0)
 		goto out;
 	r = -EPERM;
-	if (s->mem < 0 || (s->foreign && !s->vdso) || ptrace(PTRACE_GETSIGMASK, s->pid, sizeof(s->mask), &s->mask) < 0) {
+	if (s->mem < 0 || (s->foreign && !s->vdso) ||
+		ptrace(PTRACE_GETSIGMASK, s->pid, sizeof(s->mask), &s->mask) < 0) {
 		detach(s);
 		goto out;
 	}

@@ -13,9 +13,10 @@
 #include "engine/guestmem.h"
 
 struct inject_args {
-	int nr;		    /* the call to run instead */
-	uint64_t args[6];   /* its arguments, but for those given as strings */
-	const char *str[6]; /* not NULL: copied below the guest's stack pointer, its address passed */
+	int nr;		  /* the call to run instead */
+	uint64_t args[6]; /* its arguments, but for those given as strings */
+	const char
+		*str[6]; /* not NULL: copied below the guest's stack pointer, its address passed */
 	/* exec: a new argv for argument argv_arg: the NULL-terminated strings of `head`, then the
 	 * guest's own array at `argv` without its first `skip` entries. head NULL: as in args. */
 	const char *const *head;
@@ -26,7 +27,7 @@ struct inject_args {
 	/* exec: what AT_EXECFN is to read instead of str[0]; never longer than it. May be NULL. */
 	const char *execfn;
 	int close_fd; /* a descriptor of the guest to close after a call that it comes back from */
-	int error;    /* what such a call is to have failed with, whatever it did; 0: its own result */
+	int error; /* what such a call is to have failed with, whatever it did; 0: its own result */
 };
 
 /*
@@ -39,8 +40,8 @@ struct inject_args {
 enum verdict inject_call(struct call *c, const struct inject_args *a);
 
 /*
- * The way for a guest that has a tracer already: a path is written over the guest's string in place,
- * its own call goes on, and the old string is put back when the call is over.
+ * The way for a guest that has a tracer already: a path is written over the guest's string in
+ * place, its own call goes on, and the old string is put back when the call is over.
  */
 struct in_place {
 	gaddr_t at;	  /* the string, */
@@ -52,7 +53,8 @@ struct in_place {
 	void *arg;
 	/* What /proc/TID/cwd, or of an exec /proc/TID/exe, is when the call has succeeded. */
 	struct stat then;
-	/* exec: the guest's argv and environment, whose strings keep their old words; 0 for other calls */
+	/* exec: the guest's argv and environment, whose strings keep their old words; 0 for other
+	 * calls */
 	gaddr_t argv, envp;
 	/* exec: what argv and AT_EXECFN are to read in the place of `path`, if it is not longer */
 	const char *shown;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. A guest that has a tracer of its own (gdb, strace in the view) cannot be
- * seized. What is left is its memory: the path is written over in place, the call CONTINUEs, and the
- * old string comes back when the call is over. The kernel copies a path before it does anything
- * else, but nothing says when; so the end of the call is polled for, in /proc, and the thread's next
- * call waits until all is put right (claim.h). The memory is held by a descriptor opened before:
- * after an exec it is still the old one, which matters to the parent of a vfork.
+ * seized. What is left is its memory: the path is written over in place, the call CONTINUEs, and
+ * the old string comes back when the call is over. The kernel copies a path before it does anything
+ * else, but nothing says when; so the end of the call is polled for, in /proc, and the thread's
+ * next call waits until all is put right (claim.h). The memory is held by a descriptor opened
+ * before: after an exec it is still the old one, which matters to the parent of a vfork.
  */
 #include "engine/inject.h"
 
@@ -187,9 +187,9 @@ struct sched_attr_ {
 };
 
 /*
- * On a busy CPU the scheduler would let others run first when this thread wakes up. One that asks for
- * short slices (Linux 6.12; older kernels take no notice) is let in at once, before the guest and whoever
- * asks for no such thing. 0: as all others.
+ * On a busy CPU the scheduler would let others run first when this thread wakes up. One that asks
+ * for short slices (Linux 6.12; older kernels take no notice) is let in at once, before the guest
+ * and whoever asks for no such thing. 0: as all others.
  */
 static void ask_slice(uint64_t ns)
 {
@@ -255,10 +255,10 @@ static uint64_t stack_of(pid_t tid)
 	return sp;
 }
 
-/* argv often holds the very string that is written over: it gets a copy below *sp. So do the strings
- * behind it, those of the environment as well; the arrays themselves must lie elsewhere. */
-static int keep_strings(struct call *c, const struct in_place *ip, struct patches *s, gaddr_t array,
-	uint64_t *sp)
+/* argv often holds the very string that is written over: it gets a copy below *sp. So do the
+ * strings behind it, those of the environment as well; the arrays themselves must lie elsewhere. */
+static int keep_strings(
+	struct call *c, const struct in_place *ip, struct patches *s, gaddr_t array, uint64_t *sp)
 {
 	uint64_t end = ip->at.v + strlen(ip->path) + 1;
 	size_t size = abi_word_size(c);
@@ -320,8 +320,8 @@ bool inject_sole(struct call *c)
 }
 
 /* Writes `word` in the place of all strings of [buf, size), which is at `at`, that read `path`. */
-static void show_word(int mem, uint64_t at, const char *buf, size_t size, const char *path,
-	const char *word)
+static void show_word(
+	int mem, uint64_t at, const char *buf, size_t size, const char *path, const char *word)
 {
 	size_t len = path ? strlen(path) + 1 : 0;
 	char shown[2 * PATH_MAX] = "";
@@ -330,8 +330,7 @@ static void show_word(int mem, uint64_t at, const char *buf, size_t size, const 
 		return;
 	memcpy(shown, word, strlen(word));
 	for (size_t i = 0; i + len <= size; i += strnlen(buf + i, size - i) + 1) {
-		if (memcmp(buf + i, path, len) == 0 &&
-			pwrite(mem, shown, len, (off_t)(at + i)) < 0)
+		if (memcmp(buf + i, path, len) == 0 && pwrite(mem, shown, len, (off_t)(at + i)) < 0)
 			return;
 	}
 }
@@ -347,7 +346,8 @@ static void show(struct call *c, const struct in_place *ip)
 
 	if (mem < 0 || at == 0 || end < at || end - at > SHOW_MAX)
 		return;
-	size = (size_t)(end - at) + strlen(ip->path) + 1; /* AT_EXECFN is right behind the environment */
+	size = (size_t)(end - at) + strlen(ip->path) +
+	       1; /* AT_EXECFN is right behind the environment */
 	buf = malloc(size);
 	if (!buf || pread(mem, buf, size, (off_t)at) != (ssize_t)size)
 		return;

@@ -32,7 +32,7 @@ struct pool {
 	sem_t token;	      /* who takes it is a receiver */
 	int cpus;
 	atomic_bool stopping;
-	atomic_bool starved; /* the last worker that was wanted could not be had */
+	atomic_bool starved;  /* the last worker that was wanted could not be had */
 	atomic_uint received; /* calls */
 	pthread_t watch;      /* the thread that finds handlers which wait without saying so */
 	bool watched;
@@ -45,8 +45,8 @@ struct engine {
 	int listener;
 	pid_t launcher;
 	int launcher_sock;
-	int launcher_end; /* the launcher's side, until it has a table of its own */
-	struct boot *boot; /* launcher.c: shared while the launcher starts */
+	int launcher_end;	       /* the launcher's side, until it has a table of its own */
+	struct boot *boot;	       /* launcher.c: shared while the launcher starts */
 	pthread_mutex_t launcher_lock; /* one request at a time */
 	uint32_t launcher_serial;      /* of the last one; under it */
 	const struct sysrow *by_nr[NR_LAST + 1];
@@ -64,8 +64,8 @@ struct engine {
 	struct cds_list_head injecting;
 };
 
-/* Answers a call at once, before its handler is through: -error (SECCOMP_IOCTL_NOTIF_SEND's), or its flags. 0,
- * -errno (ENOENT: it does not wait any more). */
+/* Answers a call at once, before its handler is through: -error (SECCOMP_IOCTL_NOTIF_SEND's), or
+ * its flags. 0, -errno (ENOENT: it does not wait any more). */
 int notify_answer(struct call *c, int error, unsigned flags);
 int MUST_CHECK notify_start(struct engine *e);
 /* Receives one call, handles and answers it. 1: done; 0: there was none; -1: there will be none. */

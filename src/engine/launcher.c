@@ -43,8 +43,8 @@ struct boot {
 
 enum request { REQ_SPAWN, REQ_SETTLE };
 
-/* A request: this, with up to 3 descriptors; then the strings (argv, then envp, then cwd), in pieces.
- * Not in a file, which RLIMIT_FSIZE would bound. */
+/* A request: this, with up to 3 descriptors; then the strings (argv, then envp, then cwd), in
+ * pieces. Not in a file, which RLIMIT_FSIZE would bound. */
 struct request_msg {
 	int kind;
 	uint32_t argc, envc;
@@ -214,7 +214,9 @@ static int receive_request(int sock, struct request_msg *rq, int fds[3], int *re
 		struct cmsghdr align;
 	} ctl;
 	struct iovec iov = { rq, sizeof(*rq) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.buf,
 		.msg_controllen = sizeof(ctl.buf) };
 	struct cmsghdr *cm;
 	ssize_t n;
@@ -411,8 +413,8 @@ int engine_new(const struct engine_options *o, struct engine **ret)
 	if (!e)
 		return -EOPNOTSUPP;
 	*ret = e; /* also when it fails: for engine_stop() */
-	e->boot = mmap(NULL, sizeof(*e->boot), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		-1, 0);
+	e->boot = mmap(
+		NULL, sizeof(*e->boot), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (e->boot == MAP_FAILED)
 		return -ENOMEM;
 	return start_launcher(e);
@@ -481,8 +483,8 @@ static int await_answer(struct engine *e, uint32_t serial)
 	return answer.result;
 }
 
-static int transact(struct engine *e, struct request_msg *rq, const char *strings, const int *fds,
-	size_t nfds)
+static int transact(
+	struct engine *e, struct request_msg *rq, const char *strings, const int *fds, size_t nfds)
 {
 	union {
 		char buf[CMSG_SPACE(3 * sizeof(int))];
@@ -524,8 +526,9 @@ static int transact(struct engine *e, struct request_msg *rq, const char *string
 int engine_spawn(struct engine *e, const struct spawn *s, pid_t *ret)
 {
 	_cleanup_free_ char *strings = NULL;
-	struct request_msg rq = { .kind = REQ_SPAWN, .service = s->service, .pgid = s->pgid,
-		.has_cwd = s->cwd != NULL };
+	struct request_msg rq = {
+		.kind = REQ_SPAWN, .service = s->service, .pgid = s->pgid, .has_cwd = s->cwd != NULL
+	};
 	FILE *f = open_memstream(&strings, &rq.len);
 	int fds[3], r;
 	size_t n = 0;

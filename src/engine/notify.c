@@ -3,9 +3,9 @@
  * Theory of operation. A worker thread takes a call from the listener (NOTIF_RECV), runs its
  * handler from start to end, as a kernel does, and answers. Who receives, and when, is pool.c's.
  *
- * With WAIT_KILLABLE_RECV (set where the filter is loaded) a signal that the guest handles waits for
- * our answer, so a call is never run twice behind our back; a fatal one ends the guest at once, and
- * our answer then finds nobody (ENOENT).
+ * With WAIT_KILLABLE_RECV (set where the filter is loaded) a signal that the guest handles waits
+ * for our answer, so a call is never run twice behind our back; a fatal one ends the guest at once,
+ * and our answer then finds nobody (ENOENT).
  */
 #include "engine/internal.h"
 
@@ -189,8 +189,12 @@ static int receive(struct engine *e, struct seccomp_notif *n, struct call *c)
 		log_error("NOTIF_RECV: %s", strerror(errno));
 		return -1;
 	}
-	*c = (struct call){ .engine = e, .um = e->o.um, .tid = (pid_t)n->pid, .nr = n->data.nr,
-		.raw_nr = n->data.nr, .id = n->id };
+	*c = (struct call){ .engine = e,
+		.um = e->o.um,
+		.tid = (pid_t)n->pid,
+		.nr = n->data.nr,
+		.raw_nr = n->data.nr,
+		.id = n->id };
 	memcpy(c->args, n->data.args, sizeof(c->args));
 	c->profiled = profile;
 	part_end(c, PART_RECEIVE, began);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. Each look at a guest's descriptor needs a pidfd, and making one costs more than
- * the look. So a worker keeps a few. A pidfd never leads to another task than the one that it
+ * Theory of operation. Each look at a guest's descriptor needs a pidfd, and making one costs more
+ * than the look. So a worker keeps a few. A pidfd never leads to another task than the one that it
  * was made for: where that has ended, and its number is another's by now, it says ESRCH and a
  * new one is made.
  */
@@ -107,7 +107,8 @@ int pidfd_lend(struct call *c, int fd)
 	return pidfd < 0 ? pidfd : lend(pidfd, fd);
 }
 
-/* 0 where it cannot say: it is none of a thread, the kernel is older than 6.13, or the task is gone. */
+/* 0 where it cannot say: it is none of a thread, the kernel is older than 6.13, or the task is
+ * gone. */
 static pid_t tgid_of(int pidfd)
 {
 	struct pidfd_info_ info = { .mask = 1 };

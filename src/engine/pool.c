@@ -13,9 +13,9 @@
  * processors. Who has answered a call and finds another one receiving is parked.
  *
  * Not every wait is foreseen: a real file system may be slow, or served by a process of the view; a
- * guest's memory may be paged in by another guest. The watch looks every millisecond, as long as there are
- * calls, whether nobody has received for all of it, and then calls for a worker as well. So that is
- * a matter of speed alone.
+ * guest's memory may be paged in by another guest. The watch looks every millisecond, as long as
+ * there are calls, whether nobody has received for all of it, and then calls for a worker as well.
+ * So that is a matter of speed alone.
  */
 #include "engine/pidfd.h"
 
@@ -29,7 +29,7 @@
 #define STACK_SIZE (512 * 1024)
 #define WATCH_STACK_SIZE (64 * 1024)
 #define TICK_NS 1000000
-#define QUIET_TICKS 10 /* without a call, until the watch sleeps */
+#define QUIET_TICKS 10	  /* without a call, until the watch sleeps */
 #define QUEUE_GAP_NS 5000 /* a call that comes so soon after the last answer has waited for it */
 #define QUEUE_LEN 16	  /* so many of them in a row, of different threads */
 
@@ -133,7 +133,8 @@ static bool queue_stands(struct worker *w, const struct call *c)
 	if (w->queued < QUEUE_LEN)
 		return false;
 	w->queued = 0;
-	return atomic_load(&p->alive) - atomic_load(&p->parked) - atomic_load(&p->waiting) < p->cpus;
+	return atomic_load(&p->alive) - atomic_load(&p->parked) - atomic_load(&p->waiting) <
+	       p->cpus;
 }
 
 void pool_received(struct engine *e, const struct call *c)

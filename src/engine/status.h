@@ -9,8 +9,8 @@
 
 #define STATUS_MAX 16384 /* a user may have hundreds of groups */
 
-/* The text, NUL-terminated: its length, or -errno (-ESRCH when there is none). That of a task in very
- * many groups is cut after them when buf does not hold it. */
+/* The text, NUL-terminated: its length, or -errno (-ESRCH when there is none). That of a task in
+ * very many groups is cut after them when buf does not hold it. */
 ssize_t MUST_CHECK status_read(pid_t tid, char *buf, size_t size);
 /* The number after "\nKey:", in this base; 0 when there is no such line. */
 uint64_t status_number(const char *text, const char *key, int base);

@@ -89,8 +89,9 @@ void cache_free(struct inode *ino)
 void cache_req(struct filecache *c, struct fs_req *req)
 {
 	pthread_mutex_lock(&c->lock);
-	*req = (struct fs_req){ .uid = c->uid, .gid = c->gid, .ruid = c->uid, .rgid = c->gid,
-		.umask = 022 };
+	*req = (struct fs_req){
+		.uid = c->uid, .gid = c->gid, .ruid = c->uid, .rgid = c->gid, .umask = 022
+	};
 	pthread_mutex_unlock(&c->lock);
 }
 

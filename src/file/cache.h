@@ -38,17 +38,17 @@ struct filecache {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* busy, fills or hold */
 	struct vfile *vf;	/* the registry holds the reference */
-	bool disk;		/* the placeholder is a file on disk: vf->place is open for reading */
-	bool closed;		/* no guest has it open */
-	bool dead;		/* its file system is gone */
-	bool readers, writers;	/* since it was opened first: some open file can read, write */
-	bool untrapped;		/* and some is read without our knowing: filled, or low */
-	int checker;		/* an open of the placeholder that asks who else has one; or -1 */
+	bool disk;   /* the placeholder is a file on disk: vf->place is open for reading */
+	bool closed; /* no guest has it open */
+	bool dead;   /* its file system is gone */
+	bool readers, writers; /* since it was opened first: some open file can read, write */
+	bool untrapped;	       /* and some is read without our knowing: filled, or low */
+	int checker;	       /* an open of the placeholder that asks who else has one; or -1 */
 
-	bool busy;  /* write-back or a change of size at the server is under way */
-	int hold;   /* uses of handles under way */
-	int opening; /* opens under way: the server's handle, and the placeholder, may be there before the
-		      * guest's file */
+	bool busy;     /* write-back or a change of size at the server is under way */
+	int hold;      /* uses of handles under way */
+	int opening;   /* opens under way: the server's handle, and the placeholder, may be there
+			* before the   guest's file */
 	int releasing; /* handles on their way back to the server */
 	int removing;  /* a name of it is going at the server: nothing is given back meanwhile */
 	bool loose;    /* some went back without waiting for the server: cache_handles_settle() */
@@ -56,11 +56,12 @@ struct filecache {
 
 	uint64_t size; /* of the placeholder */
 	struct ranges filled, dirty;
-	struct ranges mapped; /* shared, writable mappings: writes to them are unseen */
-	bool low;	      /* descriptors below VFD_BASE may write: unseen too */
-	bool low_append;      /* and those only append */
-	struct timespec low_mtime; /* what the placeholder's was made when it was last compared: a write changes it */
-	uint64_t *hash;	      /* of each page as the server has it, 0: not known; for unseen writes */
+	struct ranges mapped;	   /* shared, writable mappings: writes to them are unseen */
+	bool low;		   /* descriptors below VFD_BASE may write: unseen too */
+	bool low_append;	   /* and those only append */
+	struct timespec low_mtime; /* what the placeholder's was made when it was last compared: a
+				      write changes it */
+	uint64_t *hash; /* of each page as the server has it, 0: not known; for unseen writes */
 	size_t nhash;
 
 	struct timespec mtime; /* of the last write that the server has not */
@@ -69,7 +70,7 @@ struct filecache {
 	uint64_t dirty_since;  /* now_ns() */
 	uint64_t inval;	       /* counts what made content stale that is on its way */
 	uint64_t wseq;	       /* counts what we did to the content: replies asked before are old */
-	bool srv_known;	       /* srv_* are of the content we hold; else what comes is our own doing */
+	bool srv_known; /* srv_* are of the content we hold; else what comes is our own doing */
 	uint64_t srv_size;
 	struct timespec srv_mtime;
 	time_t srv_since; /* the clock when we began to hold that content */
@@ -131,7 +132,8 @@ int MUST_CHECK cache_wait(struct filecache *c, const struct fs_req *req);
 int MUST_CHECK cache_set_busy(struct filecache *c, const struct fs_req *req);
 void cache_clear_busy(struct filecache *c);
 int MUST_CHECK cache_resize(struct filecache *c, uint64_t size); /* the placeholder */
-/* Before it grows: what a mapping has written behind its end, in the last page, is no part of the file. */
+/* Before it grows: what a mapping has written behind its end, in the last page, is no part of the
+ * file. */
 int MUST_CHECK cache_zero_tail(struct filecache *c);
 /* A descriptor to change the placeholder through; put it back at once. */
 int MUST_CHECK cache_writer(struct filecache *c);
@@ -143,7 +145,8 @@ void cache_writer_put(struct filecache *c, int fd);
 void cache_req(struct filecache *c, struct fs_req *req);
 
 void cache_lru_trim(struct files *f);
-/* Gives back n handles that were taken, and waits for the server. c->releasing counts them since. */
+/* Gives back n handles that were taken, and waits for the server. c->releasing counts them since.
+ */
 void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n);
 
 /* A handle of the server for reading or writing, opened when there is none; it stays until put. */
@@ -177,8 +180,8 @@ int MUST_CHECK cache_revalidate(
 	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret);
 /* Forgets content in [start, end) that the server is known to have. */
 void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end);
-/* Compares the pages of [start, end) with their hashes: those that are other become dirty (mark), or are as the server
- * has them. */
+/* Compares the pages of [start, end) with their hashes: those that are other become dirty (mark),
+ * or are as the server has them. */
 int MUST_CHECK cache_hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mark);
 /* From now on the placeholder may be written natively. The content must be filled. */
 int MUST_CHECK cache_go_low(struct filecache *c, const struct fs_req *req, int oflags);
@@ -192,13 +195,13 @@ ssize_t MUST_CHECK cache_write(struct filecache *c, const struct fs_req *req, in
 int MUST_CHECK cache_writeback(struct filecache *c, const struct fs_req *req);
 /* After a write: what has to go to the server before it returns (O_SYNC, little space, much). */
 int MUST_CHECK cache_after_write(struct filecache *c, const struct fs_req *req, bool sync);
-/* space.c: is so little left at the server that what is written now must go there at once? dirty: how
- * much this file has that the server has not. */
+/* space.c: is so little left at the server that what is written now must go there at once? dirty:
+ * how much this file has that the server has not. */
 bool space_low(struct filecache *c, const struct fs_req *req, uint64_t dirty);
 /* A write-back ended with err, maybe for want of space. */
 void space_failed(struct filecache *c, int err);
-/* orphan.c. Before the last name of a file goes: where guests have it open, and the server would only hide
- * it, it is made one that the server has nothing to do with any more. */
+/* orphan.c. Before the last name of a file goes: where guests have it open, and the server would
+ * only hide it, it is made one that the server has nothing to do with any more. */
 void cache_detach(struct filecache *c, const struct fs_req *req);
 /* The name is still there: as before. */
 void cache_attach(struct filecache *c);
@@ -215,8 +218,8 @@ int MUST_CHECK cache_fallocate(
 int MUST_CHECK cache_changed(struct filecache *c, uint64_t start, uint64_t end);
 /* Keeps an error of write-back, to be told by fsync(2), and logs it. */
 void cache_set_error(struct filecache *c, int err);
-/* What a guest is to be told of write-back: err, how it ended now, or an earlier error that nobody was
- * told. */
+/* What a guest is to be told of write-back: err, how it ended now, or an earlier error that nobody
+ * was told. */
 int cache_tell(struct filecache *c, int err);
 /* Has nobody the placeholder open? Asks the kernel. */
 bool cache_unused(struct filecache *c);

@@ -116,8 +116,9 @@ static int snap_add(struct dirsnap *d, uint64_t ino, unsigned type, const char *
 	text = d->names->text + d->names->used;
 	memcpy(text, name, len);
 	d->names->used += len;
-	d->v[d->n++] = (struct entry){ .ino = ino, .name = text, .len = (uint8_t)len,
-		.type = (uint8_t)type };
+	d->v[d->n++] = (struct entry){
+		.ino = ino, .name = text, .len = (uint8_t)len, .type = (uint8_t)type
+	};
 	return 0;
 }
 
@@ -150,8 +151,8 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 	mode_t mode;
 
 	r->got++;
-	if (r->hides && view_hides(r->vf->mnt->view, r->host ? &r->st : NULL, r->vf->inode, ent->name,
-				ent->namelen)) {
+	if (r->hides && view_hides(r->vf->mnt->view, r->host ? &r->st : NULL, r->vf->inode,
+				ent->name, ent->namelen)) {
 		pthread_mutex_lock(&r->d->lock);
 		r->d->cookie = ent->off;
 		pthread_mutex_unlock(&r->d->lock);
@@ -200,8 +201,8 @@ static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *r
 		rd.hides = view_hides_in(vf->mnt->view, rd.host ? &rd.st : NULL, vf->inode);
 	}
 	r = fs->file && fs->file->readdir ? fs->file->readdir(fs, req, vf->inode->nodeid, &d->h,
-						    d->cookie, take_entry, &rd) :
-					    -ENOTDIR;
+						    d->cookie, take_entry, &rd)
+					  : -ENOTDIR;
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&d->lock);
@@ -272,7 +273,8 @@ static size_t put64(char *out, size_t room, const struct entry *e, uint64_t off)
 }
 
 /* The old forms have the type in the last byte. */
-static size_t put_typed_last(char *out, const void *head, size_t head_len, size_t len, const struct entry *e)
+static size_t put_typed_last(
+	char *out, const void *head, size_t head_len, size_t len, const struct entry *e)
 {
 	memset(out, 0, len);
 	memcpy(out, head, head_len);
@@ -298,8 +300,8 @@ static size_t put_32(char *out, size_t room, const struct entry *e, uint64_t off
 }
 
 /* 0: no room. */
-static size_t put(enum dirent_form form, char *out, size_t room, const struct entry *e,
-	uint64_t off)
+static size_t put(
+	enum dirent_form form, char *out, size_t room, const struct entry *e, uint64_t off)
 {
 	switch (form) {
 	case DIRENT_OLD:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that their server wants asked for each read and write (FOPEN_DIRECT_IO), and those without a
- * position. The placeholder keeps the position, the flags and the locks; its content is filled
+ * Files that their server wants asked for each read and write (FOPEN_DIRECT_IO), and those without
+ * a position. The placeholder keeps the position, the flags and the locks; its content is filled
  * only where it is mapped or loses its traps, and then as a cached file's is.
  */
 #include "file/direct.h"
@@ -39,8 +39,8 @@ static int move(struct filecache *c, int fd, off_t to)
 	return lseek(fd, to, SEEK_SET) < 0 ? -errno : 0;
 }
 
-ssize_t direct_read(struct filecache *c, const struct fs_req *req, int fd, void *buf, size_t len,
-	off_t off)
+ssize_t direct_read(
+	struct filecache *c, const struct fs_req *req, int fd, void *buf, size_t len, off_t off)
 {
 	off_t pos = off < 0 ? lseek(fd, 0, SEEK_CUR) : off;
 	struct fs *fs = c->ino->fs;
@@ -68,8 +68,7 @@ ssize_t direct_read(struct filecache *c, const struct fs_req *req, int fd, void 
 	return r < 0 ? r : n;
 }
 
-off_t direct_write_pos(
-	struct filecache *c, const struct fs_req *req, int fd, off_t off, int rwf)
+off_t direct_write_pos(struct filecache *c, const struct fs_req *req, int fd, off_t off, int rwf)
 {
 	int fl = fcntl(fd, F_GETFL), r;
 	struct fs_attr attr;

@@ -6,8 +6,8 @@
 #include "file/cache.h"
 
 /* `fd`: our dup of the guest's open file, which has the position that off < 0 means. */
-ssize_t MUST_CHECK direct_read(struct filecache *c, const struct fs_req *req, int fd, void *buf,
-	size_t len, off_t off);
+ssize_t MUST_CHECK direct_read(
+	struct filecache *c, const struct fs_req *req, int fd, void *buf, size_t len, off_t off);
 /* Where a write goes: -ESPIPE and the like. rwf: RWF_APPEND, RWF_NOAPPEND. */
 off_t MUST_CHECK direct_write_pos(
 	struct filecache *c, const struct fs_req *req, int fd, off_t off, int rwf);
@@ -17,8 +17,8 @@ ssize_t MUST_CHECK direct_write(struct filecache *c, const struct fs_req *req, i
 /* Do guests write to it unseen, or has it data that the server has not? Then writes go by way of
  * the placeholder. */
 bool direct_shared(struct filecache *c);
-/* Puts all that the server has, up to its end wherever that is said to be, into the placeholder. -EFBIG: there seems to be
- * none. */
+/* Puts all that the server has, up to its end wherever that is said to be, into the placeholder.
+ * -EFBIG: there seems to be none. */
 int MUST_CHECK direct_fill(struct filecache *c, const struct fs_req *req);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. The kernel's own open of a fifo would hold a thread of ours for as long as
- * nobody opens the other side. So it is opened with O_NONBLOCK. A reader then waits, its open file in
- * hand, until there is or was a writer; a writer tries again until a reader is there. Both are
+ * nobody opens the other side. So it is opened with O_NONBLOCK. A reader then waits, its open file
+ * in hand, until there is or was a writer; a writer tries again until a reader is there. Both are
  * woken by each open of a fifo.
  */
 #include "file/fifo.h"
@@ -158,7 +158,8 @@ static int open_write(struct files *f, struct fifo *ff, const struct fs_req *req
 	}
 }
 
-int fifo_open(struct files *f, struct mount *m, struct inode *ino, const struct fs_req *req, int flags)
+int fifo_open(
+	struct files *f, struct mount *m, struct inode *ino, const struct fs_req *req, int flags)
 {
 	int keep = flags & (O_ACCMODE | O_NONBLOCK | O_APPEND);
 	struct vfile *vf;

@@ -30,10 +30,11 @@ struct space {
 struct files {
 	struct view *view;
 	char *rundir;
-	char *placedir; /* where nameless directories are made: in memory, if there is such a place */
-	atomic_int known; /* vfiles in the registry */
-	atomic_int nlow;  /* of them that may be at numbers below VFD_BASE */
-	char *diskdir; /* where big placeholders lie, NULL: nowhere */
+	char *placedir; /* where nameless directories are made: in memory, if there is such a place
+			 */
+	atomic_int known;   /* vfiles in the registry */
+	atomic_int nlow;    /* of them that may be at numbers below VFD_BASE */
+	char *diskdir;	    /* where big placeholders lie, NULL: nowhere */
 	atomic_uint serial; /* of names in rundir */
 
 	pthread_rwlock_t lock; /* hash, wds and vf->hashed; below caches' locks */
@@ -41,26 +42,26 @@ struct files {
 	struct cds_hlist_head wds[FILES_BUCKETS];  /* by watch */
 
 	int inotify;
-	int wake; /* eventfd: ends the events thread */
-	pthread_t events; /* started with the first file: the launcher is forked before, and by a bare
-			   * clone(2), which no thread's locks survive */
+	int wake;	  /* eventfd: ends the events thread */
+	pthread_t events; /* started with the first file: the launcher is forked before, and by a
+			   * bare clone(2), which no thread's locks survive */
 	atomic_bool events_run;
 	pthread_mutex_t events_start; /* a leaf */
-	pthread_mutex_t events_lock; /* one reader of the queue at a time; above all others */
-	/* Under it. Closed by somebody, and in use: the kernel reports a close a moment before the file
-	 * counts as closed, so they are looked at again. Referenced. */
+	pthread_mutex_t events_lock;  /* one reader of the queue at a time; above all others */
+	/* Under it. Closed by somebody, and in use: the kernel reports a close a moment before the
+	 * file counts as closed, so they are looked at again. Referenced. */
 	struct vfile *again[AGAIN_MAX];
 	int nagain;
 
 	pthread_mutex_t job_lock; /* jobs, vf->jobs, the counts below; innermost, below lock */
-	pthread_cond_t job_cond; /* something is to be done */
-	pthread_cond_t job_done; /* pending is 0, or a worker ended */
+	pthread_cond_t job_cond;  /* something is to be done */
+	pthread_cond_t job_done;  /* pending is 0, or a worker ended */
 	struct cds_list_head jobs;
 	int workers, idle;
 	int pending; /* vfiles waiting or at work */
 	bool stop;
 
-	pthread_mutex_t lru_lock; /* lru, writers, space; below caches' locks */
+	pthread_mutex_t lru_lock;     /* lru, writers, space; below caches' locks */
 	struct cds_list_head lru;     /* closed, clean caches; oldest first */
 	struct cds_list_head writers; /* caches that a guest may write to */
 	uint64_t lru_bytes, lru_max;
@@ -75,8 +76,8 @@ struct files {
 	int nbufs;
 
 	pthread_mutex_t fifo_make_lock; /* finding or making one; above lock */
-	pthread_mutex_t fifo_lock; /* innermost */
-	pthread_cond_t fifo_cond;  /* somebody opened a fifo */
+	pthread_mutex_t fifo_lock;	/* innermost */
+	pthread_cond_t fifo_cond;	/* somebody opened a fifo */
 };
 
 /* A buffer of BUF_SIZE, NULL when out of memory. */

@@ -171,8 +171,8 @@ int cache_fill_on(const struct fs_req *req)
 }
 
 /* With the lock: [off, end) is there when 0 is returned; up to `ahead` is asked for with it. */
-static int fill_range(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t end,
-	uint64_t ahead)
+static int fill_range(
+	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t end, uint64_t ahead)
 {
 	for (int r = 0;; r = 0) {
 		struct range gap;
@@ -231,9 +231,9 @@ static uint64_t read_ahead(struct filecache *c, uint64_t off, uint64_t end)
 	uint64_t len = end - off;
 
 	if (off == c->ra_next || off == 0)
-		c->ra_size = c->ra_size < READ_MIN ? READ_MIN :
-			c->ra_size * 2 > READ_MAX  ? READ_MAX :
-						     c->ra_size * 2;
+		c->ra_size = c->ra_size < READ_MIN	 ? READ_MIN
+			     : c->ra_size * 2 > READ_MAX ? READ_MAX
+							 : c->ra_size * 2;
 	else if (off < c->ra_next || off - c->ra_next > READ_MAX)
 		c->ra_size = 0;
 	if (len < c->ra_size)
@@ -241,8 +241,8 @@ static uint64_t read_ahead(struct filecache *c, uint64_t off, uint64_t end)
 	return len < READ_RANDOM ? (off | (READ_RANDOM - 1)) + 1 : end;
 }
 
-/* With the lock. By now its reader has spent half of what all of it costs in long requests (a short one
- * costs some twentieth of those for a MiB): then the next who opens it needs no traps. */
+/* With the lock. By now its reader has spent half of what all of it costs in long requests (a short
+ * one costs some twentieth of those for a MiB): then the next who opens it needs no traps. */
 static bool read_often(struct filecache *c, uint64_t len)
 {
 	if (c->size > PLACE_DISK_MIN || c->asked == UINT64_MAX)

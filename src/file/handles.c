@@ -25,7 +25,8 @@ static void release(struct filecache *c, struct fs_handle h, bool wait)
 {
 	struct fs *fs = c->ino->fs;
 
-	/* libfuse hides a file that is open when its name goes; what is closed just then stays so */
+	/* libfuse hides a file that is open when its name goes; what is closed just then stays so
+	 */
 	pthread_mutex_lock(&c->lock);
 	while (c->removing)
 		(void)!cache_wait(c, NULL);

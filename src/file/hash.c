@@ -38,13 +38,15 @@ static uint64_t hash_page(const unsigned char *p, size_t len)
 static int hash_room(struct filecache *c, uint64_t end)
 {
 	const size_t old = c->nhash * sizeof(*c->hash), step = HASH_STEP;
-	size_t n = (size_t)((end + PAGE_HASH - 1) / PAGE_HASH), size = (n * sizeof(*c->hash) + step - 1) & ~(step - 1);
+	size_t n = (size_t)((end + PAGE_HASH - 1) / PAGE_HASH),
+	       size = (n * sizeof(*c->hash) + step - 1) & ~(step - 1);
 	void *more;
 
 	if (n <= c->nhash)
 		return 0;
-	more = c->hash ? mremap(c->hash, old, size, MREMAP_MAYMOVE) :
-			 mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	more = c->hash ? mremap(c->hash, old, size, MREMAP_MAYMOVE)
+		       : mmap(NULL, size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (more == MAP_FAILED)
 		return -ENOMEM;
 	c->hash = more;
@@ -68,7 +70,8 @@ void cache_hash_cut(struct filecache *c, uint64_t size)
 	for (size_t i = first; i < whole && i < c->nhash; i++)
 		c->hash[i] = 0;
 	if (whole < c->nhash)
-		(void)madvise(c->hash + whole, (c->nhash - whole) * sizeof(*c->hash), MADV_DONTNEED);
+		(void)madvise(
+			c->hash + whole, (c->nhash - whole) * sizeof(*c->hash), MADV_DONTNEED);
 }
 
 /* Compares the pages of buf, the placeholder's content from off on; with the lock. Pages of which
@@ -102,7 +105,8 @@ static int hash_piece(
 	return r;
 }
 
-/* With the lock: what of [start, end) is a hole now and was none, since a guest has made it one (MADV_REMOVE). */
+/* With the lock: what of [start, end) is a hole now and was none, since a guest has made it one
+ * (MADV_REMOVE). */
 static int hash_hole(struct filecache *c, uint64_t start, uint64_t end)
 {
 	static const unsigned char zero[PAGE_HASH];
@@ -110,7 +114,8 @@ static int hash_hole(struct filecache *c, uint64_t start, uint64_t end)
 
 	if (end > c->size)
 		end = c->size;
-	for (uint64_t at = start; r == 0 && at < end && at / PAGE_HASH < c->nhash; at += PAGE_HASH) {
+	for (uint64_t at = start; r == 0 && at < end && at / PAGE_HASH < c->nhash;
+		at += PAGE_HASH) {
 		size_t len = end - at < PAGE_HASH ? (size_t)(end - at) : PAGE_HASH;
 
 		if (c->hash[at / PAGE_HASH])
@@ -119,8 +124,8 @@ static int hash_hole(struct filecache *c, uint64_t start, uint64_t end)
 	return r;
 }
 
-/* What of [start, end) is no hole, and begins first: up to *ret_end. What is a hole has never been written to, seen or
- * unseen. False: nothing. */
+/* What of [start, end) is no hole, and begins first: up to *ret_end. What is a hole has never been
+ * written to, seen or unseen. False: nothing. */
 static bool next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64_t *ret_end)
 {
 	off_t at = *start <= INT64_MAX ? lseek(c->vf->place, (off_t)*start, SEEK_DATA) : -1, hole;

@@ -7,7 +7,8 @@
 
 #define HOSTDEV_PATH_MAX 280
 
-/* The path in the host's /dev of a device of this type (S_IFCHR, S_IFBLK) and number. -ENXIO: there is none. */
+/* The path in the host's /dev of a device of this type (S_IFCHR, S_IFBLK) and number. -ENXIO: there
+ * is none. */
 int MUST_CHECK hostdev_path(mode_t type, dev_t rdev, char path[HOSTDEV_PATH_MAX]);
 
 #endif

@@ -12,8 +12,8 @@ static bool is_clean(const struct filecache *c)
 	for (int i = 0; i < HANDLE_KINDS; i++)
 		if (c->have[i])
 			return false;
-	return !locks_any(c) && !c->writers && !c->low && !cache_is_dirty(c) && ranges_empty(&c->mapped) &&
-		!c->ino->deleted && !c->dead;
+	return !locks_any(c) && !c->writers && !c->low && !cache_is_dirty(c) &&
+	       ranges_empty(&c->mapped) && !c->ino->deleted && !c->dead;
 }
 
 bool cache_closed_event(struct vfile *vf)

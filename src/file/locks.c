@@ -30,7 +30,7 @@ struct locker {
 	struct vfile *vf;
 	pid_t tgid;
 	int pidfd;
-	bool told; /* its end, to a background thread */
+	bool told;	/* its end, to a background thread */
 	uint64_t since; /* now_ns() when it asked last */
 	struct cds_list_head node;
 };
@@ -78,8 +78,8 @@ static int await_busy(struct filecache *c, const struct fs_req *req)
 	return r;
 }
 
-/* Before the server is asked for a lock: whoever looks what is left of others is done with it, or sees
- * this one. */
+/* Before the server is asked for a lock: whoever looks what is left of others is done with it, or
+ * sees this one. */
 static int begin(struct filecache *c, const struct fs_req *req)
 {
 	int r;
@@ -116,8 +116,8 @@ static void clear_busy(struct filecache *c)
 }
 
 /* A handle for locks; opened when there is none. Its kind, or -errno. */
-static int handle(struct filecache *c, const struct fs_req *req, int oflags, bool any,
-	struct fs_handle *ret)
+static int handle(
+	struct filecache *c, const struct fs_req *req, int oflags, bool any, struct fs_handle *ret)
 {
 	struct fs *fs = c->ino->fs;
 	struct fs_handle h = { .flags = FS_OPEN_NONE, .oflags = oflags & O_ACCMODE };
@@ -291,8 +291,8 @@ int locks_posix(struct filecache *c, const struct fs_req *req, pid_t tgid, int o
 	return r;
 }
 
-int locks_get(struct filecache *c, const struct fs_req *req, pid_t tgid, int oflags,
-	struct fs_lock *lock)
+int locks_get(
+	struct filecache *c, const struct fs_req *req, pid_t tgid, int oflags, struct fs_lock *lock)
 {
 	struct fs *fs = c->ino->fs;
 	uint64_t owner = tgid ? (uint64_t)tgid : owner_files(c);
@@ -321,8 +321,9 @@ void locks_close(struct filecache *c, const struct fs_req *req, pid_t tgid)
 /* The placeholder's lock, through the guest's open file. */
 static int local(int fd, const struct fs_lock *lock)
 {
-	struct flock fl = { .l_type = (short)lock->type, .l_whence = SEEK_SET,
-		.l_start = (off_t)lock->start };
+	struct flock fl = {
+		.l_type = (short)lock->type, .l_whence = SEEK_SET, .l_start = (off_t)lock->start
+	};
 	int op = lock->type == F_UNLCK ? LOCK_UN : lock->type == F_RDLCK ? LOCK_SH : LOCK_EX;
 
 	if (lock->flock)
@@ -345,8 +346,8 @@ static int local_wait(const struct fs_req *req, int fd, const struct fs_lock *lo
 	return r == -EACCES ? -EAGAIN : r;
 }
 
-/* The strongest lock of this kind (FLOCK, POSIX) that anybody, or this process (pid > 0), has on the
- * placeholder, as /proc/locks tells. */
+/* The strongest lock of this kind (FLOCK, POSIX) that anybody, or this process (pid > 0), has on
+ * the placeholder, as /proc/locks tells. */
 static int local_type(struct filecache *c, const char *kind, pid_t pid)
 {
 	_cleanup_free_ char *text = NULL;
@@ -376,7 +377,9 @@ static int local_type(struct filecache *c, const char *kind, pid_t pid)
 /* Is a range free of locks of open files? They are the only ones that no process has. */
 static bool local_free(struct filecache *c, const struct fs_lock *lock)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)lock->start };
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)lock->start
+	};
 	char path[FD_PATH_MAX];
 	_cleanup_fd_ int fd = open(fd_path(path, c->vf->place), O_RDWR | O_CLOEXEC);
 
@@ -477,7 +480,8 @@ int locks_open_file(struct filecache *c, const struct fs_req *req, int fd, int o
 	r = more(c, req, oflags, lock, wait);
 	if (r < 0) {
 		undo.type = F_UNLCK;
-		(void)!local(fd, &undo); /* what the guest had of it goes too, as in a failed change */
+		(void)!local(
+			fd, &undo); /* what the guest had of it goes too, as in a failed change */
 	}
 	return r;
 }
@@ -485,9 +489,10 @@ int locks_open_file(struct filecache *c, const struct fs_req *req, int fd, int o
 /* ---- what is over ---- */
 
 /*
- * The first process of them that has closed the file without our seeing it (exec, close_range, numbers
- * that are not trapped): the kernel has taken its locks of the placeholder then. Who was given one just
- * now is about to take it there as well: ret_young tells when to ask again, 0 never. 0: none.
+ * The first process of them that has closed the file without our seeing it (exec, close_range,
+ * numbers that are not trapped): the kernel has taken its locks of the placeholder then. Who was
+ * given one just now is about to take it there as well: ret_young tells when to ask again, 0 never.
+ * 0: none.
  */
 static pid_t closed_unseen(struct filecache *c, uint64_t *ret_young)
 {

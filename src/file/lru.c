@@ -167,11 +167,11 @@ void cache_tick(struct files *f)
 		pthread_mutex_lock(&c->lock);
 		cache_native(c);
 		late = !ranges_empty(&c->dirty) && now - c->dirty_since > NSEC_PER_SEC;
-		if (!late && c->low && !c->low_append && c->vf &&
-			fstat(c->vf->place, &st) == 0)
+		if (!late && c->low && !c->low_append && c->vf && fstat(c->vf->place, &st) == 0)
 			late = !cache_time_eq(&st.st_mtim, &c->low_mtime);
 		/* Mappings are compared page by page: seldom. */
-		if (!late && !ranges_empty(&c->mapped) && now - c->dirty_since > 10 * NSEC_PER_SEC) {
+		if (!late && !ranges_empty(&c->mapped) &&
+			now - c->dirty_since > 10 * NSEC_PER_SEC) {
 			c->dirty_since = now;
 			late = true;
 		}

@@ -116,7 +116,7 @@ struct opening {
 	const struct fs_req *req;
 	int flags;
 	const struct fs_handle *created;
-	bool low; /* it will have a number below VFD_BASE */
+	bool low;     /* it will have a number below VFD_BASE */
 	bool checked; /* that it may be opened */
 };
 
@@ -158,7 +158,8 @@ static int open_cached(
 static bool can_stream(const struct opening *o, const struct fs_handle *h)
 {
 	return !o->low && !o->created && (o->flags & O_ACCMODE) != O_WRONLY &&
-	       (h->flags & FS_OPEN_DIRECT_IO) && (h->flags & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM));
+	       (h->flags & FS_OPEN_DIRECT_IO) &&
+	       (h->flags & (FS_OPEN_NONSEEKABLE | FS_OPEN_STREAM));
 }
 
 static int open_reg_counted(struct opening *o, struct filecache *c, bool *ret_filled)
@@ -218,7 +219,8 @@ static int open_reg(struct opening *o, bool *ret_filled)
 	return fd;
 }
 
-/* Guests of our user can write into the run directory: a name that they have taken is passed over. */
+/* Guests of our user can write into the run directory: a name that they have taken is passed over.
+ */
 enum { NAME_TRIES = 64 };
 
 static int mkdir_nameless(struct files *f)
@@ -228,7 +230,8 @@ static int mkdir_nameless(struct files *f)
 
 	do {
 		files_place_name(f, "d", path);
-		/* open to all: a guest of another user enters it, and the run directory is closed */
+		/* open to all: a guest of another user enters it, and the run directory is closed
+		 */
 		r = mkdir(path, 0777) < 0 ? -errno : 0;
 	} while (r == -EEXIST && ++tries < NAME_TRIES);
 	if (r < 0)
@@ -304,8 +307,8 @@ static int check_opendir(struct inode *ino, const struct fs_req *req)
 	return r == -ENOSYS ? 0 : r;
 }
 
-/* What is to be opened for a file of the host's: itself, but for a device that it only stands for, as one of
- * an image does. */
+/* What is to be opened for a file of the host's: itself, but for a device that it only stands for,
+ * as one of an image does. */
 static int host_path(const struct opening *o, char path[HOSTDEV_PATH_MAX])
 {
 	mode_t type = inode_type(o->ino);
@@ -414,8 +417,7 @@ static int open_any(struct opening *o, bool *ret_filled)
 	}
 }
 
-static enum verdict answer_open(
-	struct opening *o, struct call *c, int *fd, enum guestfd_zone zone)
+static enum verdict answer_open(struct opening *o, struct call *c, int *fd, enum guestfd_zone zone)
 {
 	int flags = o->flags & O_CLOEXEC;
 
@@ -426,7 +428,8 @@ static enum verdict answer_open(
 	return guestfd_answer_last(c, fd, flags, zone);
 }
 
-/* The numbers from VFD_BASE on are all in use (of 1024 they are but half): one below may be free. */
+/* The numbers from VFD_BASE on are all in use (of 1024 they are but half): one below may be free.
+ */
 static enum verdict open_again_low(struct opening *o, struct call *c)
 {
 	_cleanup_fd_ int fd = -1;
@@ -488,10 +491,11 @@ int file_open_fd(
 	return open_any(&o, &filled);
 }
 
-int file_open_peek(
-	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino)
+int file_open_peek(struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino)
 {
-	struct opening o = { .f = f, .mnt = m, .ino = ino, .req = req, .flags = O_RDONLY | O_CLOEXEC };
+	struct opening o = {
+		.f = f, .mnt = m, .ino = ino, .req = req, .flags = O_RDONLY | O_CLOEXEC
+	};
 	bool filled;
 
 	return open_any(&o, &filled);
@@ -520,8 +524,13 @@ ssize_t file_peek(
 
 int file_open_exec(struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino)
 {
-	struct opening o = { .f = f, .mnt = m, .ino = ino, .req = req,
-		.flags = O_RDONLY | O_CLOEXEC, .low = true, .checked = true };
+	struct opening o = { .f = f,
+		.mnt = m,
+		.ino = ino,
+		.req = req,
+		.flags = O_RDONLY | O_CLOEXEC,
+		.low = true,
+		.checked = true };
 	bool filled;
 	int fd = open_any(&o, &filled);
 

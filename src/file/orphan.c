@@ -2,11 +2,12 @@
 /*
  * Open files without a name.
  *
- * Theory of operation. libfuse renames a file that is open when its last name goes to .fuse_hidden in its folder,
- * which can then not be removed, and which stays in the image if the server is killed. So where nobody else
- * can be using the file (FS_SOLE_CLIENT) all of it is brought into the placeholder and the server's handles
- * are given back before the server is told: it frees the file at once. What guests do with theirs from then
- * on is between them and the placeholder; attributes are the inode's. Large files are left to the server.
+ * Theory of operation. libfuse renames a file that is open when its last name goes to .fuse_hidden
+ * in its folder, which can then not be removed, and which stays in the image if the server is
+ * killed. So where nobody else can be using the file (FS_SOLE_CLIENT) all of it is brought into the
+ * placeholder and the server's handles are given back before the server is told: it frees the file
+ * at once. What guests do with theirs from then on is between them and the placeholder; attributes
+ * are the inode's. Large files are left to the server.
  */
 #include "file/cache.h"
 #include "file/locks.h"
@@ -18,8 +19,8 @@ static bool may_detach(struct filecache *c)
 	struct inode *ino = c->ino;
 	bool may;
 
-	if (!(ino->fs->flags & FS_SOLE_CLIENT) || (ino->fs->flags & FS_READ_ONLY) || cache_direct(c) ||
-		atomic_load(&ino->many_names) || atomic_load(&ino->orphan))
+	if (!(ino->fs->flags & FS_SOLE_CLIENT) || (ino->fs->flags & FS_READ_ONLY) ||
+		cache_direct(c) || atomic_load(&ino->many_names) || atomic_load(&ino->orphan))
 		return false;
 	pthread_mutex_lock(&c->lock);
 	may = c->vf && !c->closed && !c->dead && !locks_any(c) && c->size <= ORPHAN_MAX;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. A descriptor of a guest is known by the device and inode number of what it
- * is open on: the registry finds the vfile by them. It keeps a reference to each vfile until the last
- * open file of a guest is gone, which inotify tells (facts.md): of a placeholder with a page cache
- * IN_CLOSE is a hint, and a lease asks the kernel who else has it open; of a nameless directory or
- * O_PATH file, of which we hold no descriptor, IN_DELETE_SELF is the fact itself.
+ * is open on: the registry finds the vfile by them. It keeps a reference to each vfile until the
+ * last open file of a guest is gone, which inotify tells (facts.md): of a placeholder with a page
+ * cache IN_CLOSE is a hint, and a lease asks the kernel who else has it open; of a nameless
+ * directory or O_PATH file, of which we hold no descriptor, IN_DELETE_SELF is the fact itself.
  */
 #include "file/files.h"
 
@@ -28,7 +28,7 @@
 
 #define TICK_MS 500
 #define AGAIN_MS 5
-#define LOCKERS_MAX 64 /* watched; of more the ends are looked for now and then */
+#define LOCKERS_MAX 64		 /* watched; of more the ends are looked for now and then */
 #define WATCHES_MAX (256u << 20) /* of fdinfo: some 150 bytes each */
 
 static struct cds_hlist_head *bucket(struct files *f, dev_t dev, ino_t ino)
@@ -311,9 +311,9 @@ nomem:
 
 /* ---- events ---- */
 
-/* What an event is about, referenced if it has a page cache. Of others the end alone is of interest,
- * where a server may have to be told: so a thread that may block does all of it, and not even the
- * last reference may be put here. */
+/* What an event is about, referenced if it has a page cache. Of others the end alone is of
+ * interest, where a server may have to be told: so a thread that may block does all of it, and not
+ * even the last reference may be put here. */
 static struct vfile *find_wd(struct files *f, int wd, uint32_t mask)
 {
 	struct vfile *found = NULL;
@@ -461,8 +461,7 @@ static void *events_main(void *arg)
 		if (p[1].revents & POLLIN) {
 			uint64_t count;
 
-			if (read(f->wake, &count, sizeof(count)) > 0 &&
-				count >= FILES_WAKE_STOP)
+			if (read(f->wake, &count, sizeof(count)) > 0 && count >= FILES_WAKE_STOP)
 				return NULL;
 		}
 		if (n > 0)
@@ -521,7 +520,8 @@ static size_t closed_max(void)
 	return max;
 }
 
-static bool placeholder(void *arg, const struct stat *st, struct inode **ret, struct mount **ret_mnt)
+static bool placeholder(
+	void *arg, const struct stat *st, struct inode **ret, struct mount **ret_mnt)
 {
 	struct vfile *vf = files_find(arg, st);
 	bool found = vf && vf->inode;

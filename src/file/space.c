@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * When write(2) is to say ENOSPC itself: where little is left, what is written goes to the server at
- * once. The kernel's FUSE asks no server for its space, and there are some that do not survive it: so
- * it is asked for once much waits to be written back, or the server has refused some.
+ * When write(2) is to say ENOSPC itself: where little is left, what is written goes to the server
+ * at once. The kernel's FUSE asks no server for its space, and there are some that do not survive
+ * it: so it is asked for once much waits to be written back, or the server has refused some.
  */
 #include "file/cache.h"
 

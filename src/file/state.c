@@ -28,7 +28,8 @@ void cache_native(struct filecache *c)
 		return;
 	if ((uint64_t)st.st_size <= c->size)
 		return;
-	if (ranges_reserve(&c->filled, 1) < 0 || ranges_add(&c->dirty, c->size, (uint64_t)st.st_size))
+	if (ranges_reserve(&c->filled, 1) < 0 ||
+		ranges_add(&c->dirty, c->size, (uint64_t)st.st_size))
 		return; /* the size is not taken over: the next time */
 	(void)!ranges_add(&c->filled, c->size, (uint64_t)st.st_size);
 	c->size = (uint64_t)st.st_size;
@@ -57,7 +58,7 @@ void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 		if (attr->blocks < (c->size + 511) / 512)
 			attr->blocks = (c->size + 511) / 512;
 	} else if (c->vf && c->low && !c->low_append && fstat(c->vf->place, &st) == 0 &&
-		!cache_time_eq(&st.st_mtim, &c->low_mtime)) {
+		   !cache_time_eq(&st.st_mtim, &c->low_mtime)) {
 		attr->mtime = attr->ctime = c->mtime = st.st_mtim;
 		c->mtime_shown = true;
 	}
@@ -74,7 +75,8 @@ int cache_zero_tail(struct filecache *c)
 	fd = cache_writer(c);
 	if (fd < 0)
 		return fd;
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)c->size, (off_t)(end - c->size)) < 0)
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)c->size,
+		    (off_t)(end - c->size)) < 0)
 		r = -errno;
 	cache_writer_put(c, fd);
 	return r;
@@ -111,7 +113,8 @@ void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
 {
 	struct range r;
 
-	/* What guests may be changing unseen is theirs; of what has no name there is nothing else. */
+	/* What guests may be changing unseen is theirs; of what has no name there is nothing else.
+	 */
 	if (c->low || start >= end || atomic_load(&c->ino->orphan))
 		return;
 	c->wseq++;
@@ -140,8 +143,8 @@ void cache_of_server(struct filecache *c, const struct fs_attr *attr, bool anew)
 
 /*
  * Do these attributes say that the content is still what we hold? For a file with several names an
- * equal time is no proof where another name may have been written to in the same tick of the server's
- * clock, which is a second for those that show no nanoseconds.
+ * equal time is no proof where another name may have been written to in the same tick of the
+ * server's clock, which is a second for those that show no nanoseconds.
  */
 static bool unchanged(const struct filecache *c, const struct fs_attr *attr)
 {
@@ -162,8 +165,8 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	bool same;
 
 	cache_native(c);
-	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low || atomic_load(&c->ino->orphan) ||
-		atomic_load(&c->ino->unknown))
+	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low ||
+		atomic_load(&c->ino->orphan) || atomic_load(&c->ino->unknown))
 		return false;
 	same = unchanged(c, attr);
 	if (!same) {
@@ -179,8 +182,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	return !same && c->untrapped && !c->closed;
 }
 
-int cache_revalidate(
-	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret)
+int cache_revalidate(struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret)
 {
 	struct fs_attr attr;
 	uint64_t seq;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. poll(2) and its kin are not caught, so the placeholder must be as ready as the file
- * at any time, not only when somebody asks. The server is asked (FUSE_POLL) when the file is opened,
- * after each read and write, and whenever it says that something changed (FUSE_NOTIFY_POLL, which it
- * owes after every answer); a byte in the pipe then says that there is something to read. It is
- * put in anew each time, which is what edge-triggered epoll wants to see. Nobody reads that byte: reads
- * of the descriptor are caught. Guests have the reading end alone, so the last close shows at ours.
+ * Theory of operation. poll(2) and its kin are not caught, so the placeholder must be as ready as
+ * the file at any time, not only when somebody asks. The server is asked (FUSE_POLL) when the file
+ * is opened, after each read and write, and whenever it says that something changed
+ * (FUSE_NOTIFY_POLL, which it owes after every answer); a byte in the pipe then says that there is
+ * something to read. It is put in anew each time, which is what edge-triggered epoll wants to see.
+ * Nobody reads that byte: reads of the descriptor are caught. Guests have the reading end alone, so
+ * the last close shows at ours.
  */
 #include "file/stream.h"
 
@@ -20,8 +21,8 @@ enum { PIPE_SIZE = 4096 };
 
 struct stream {
 	struct fs_handle h;
-	int end; /* ours: the writing one */
-	int access; /* O_RDONLY, O_RDWR */
+	int end;	      /* ours: the writing one */
+	int access;	      /* O_RDONLY, O_RDWR */
 	pthread_mutex_t lock; /* pos, asked, said; a leaf */
 	off_t pos;
 	uint64_t asked, said; /* numbers of the last question, and of the last answer that counts */
@@ -51,8 +52,8 @@ void stream_free(struct vfile *vf)
 	stream_release(s, fs, vf->inode->nodeid);
 }
 
-/* The pipe is made as ready as the file. A pipe that is empty can be written to: that nothing can be read nor
- * written cannot be shown. */
+/* The pipe is made as ready as the file. A pipe that is empty can be written to: that nothing can
+ * be read nor written cannot be shown. */
 static void show(struct stream *s, unsigned revents)
 {
 	bool readable = revents & ~(unsigned)(POLLOUT | POLLWRNORM | POLLWRBAND);
@@ -69,10 +70,12 @@ static void show(struct stream *s, unsigned revents)
 		log_debug("a pipe takes no byte: %s", strerror(errno));
 }
 
-/* -ENOSYS: the server does not answer it. Other errors make it ready, so that who reads is told of them. */
+/* -ENOSYS: the server does not answer it. Other errors make it ready, so that who reads is told of
+ * them. */
 static int stream_ask(struct stream *s, struct inode *ino, const struct fs_req *req)
 {
-	const unsigned events = POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND;
+	const unsigned events =
+		POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND;
 	unsigned revents = POLLERR | POLLOUT;
 	struct fs *fs = ino->fs;
 	uint64_t number;

@@ -22,8 +22,8 @@ void files_place_name(struct files *f, const char *what, char *buf)
 		atomic_fetch_add(&f->serial, 1));
 }
 
-int vfile_new_device(struct files *f, int fd, const struct vfile_ops *ops, void *priv,
-	struct vfile **ret)
+int vfile_new_device(
+	struct files *f, int fd, const struct vfile_ops *ops, void *priv, struct vfile **ret)
 {
 	struct vfile like = { VFILE_LIKE(VFILE_DEVICE, NULL, NULL), .ops = ops, .priv = priv };
 	int r;
@@ -195,7 +195,8 @@ void file_invalidate(struct inode *ino, int64_t off, int64_t len)
 	c->srv_known = false;
 	/* Reads of filled files are not trapped. */
 	if (c->vf && !c->closed && c->untrapped)
-		files_job(c->vf, JOB_REFILL); /* a reference of ours might be the last of its mount */
+		files_job(
+			c->vf, JOB_REFILL); /* a reference of ours might be the last of its mount */
 	pthread_mutex_unlock(&c->lock);
 }
 

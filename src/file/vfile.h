@@ -36,8 +36,9 @@ struct vfile_ops {
 	enum verdict (*splice)(struct vfile *vf, struct call *c, int fd); /* vmsplice, tee too */
 	int (*getattr)(struct vfile *vf, struct fs_attr *ret); /* else fstat is the placeholder's */
 	void (*last_close)(struct vfile *vf); /* nobody has it open any more; then it is freed */
-	/* For a copy of fd at a number where calls are not trapped: an open file that needs no traps,
-	 * at the same offset. A descriptor or -errno. NULL: the placeholder itself serves. */
+	/* For a copy of fd at a number where calls are not trapped: an open file that needs no
+	 * traps, at the same offset. A descriptor or -errno. NULL: the placeholder itself serves.
+	 */
 	int (*low)(struct vfile *vf, int fd);
 	const char *path; /* what /proc/PID/fd shows: "/dev/fuse" */
 };
@@ -52,18 +53,19 @@ struct vfile {
 	struct mount *mnt;   /* referenced; the one it was first opened through */
 	const struct vfile_ops *ops;
 	void *priv;
-	int wd;		     /* inotify watch, -1: none */
-	int place;	     /* our own descriptor of the placeholder, -1 for directories */
+	int wd;			 /* inotify watch, -1: none */
+	int place;		 /* our own descriptor of the placeholder, -1 for directories */
 	struct filecache *cache; /* VFILE_REG: the inode's */
 	/* VFILE_DIR: its position where the guest's open file is not lent to us */
 	_Atomic uint64_t unlent_pos;
 	struct dirsnap *dir; /* VFILE_DIR: what has been read of it, and its handle; file/dir.c's */
 	atomic_int device_fd; /* VFILE_DEVICE: = place until its maker puts it, then -1 */
-	unsigned jobs;	     /* what background threads are to do with it (file/files.h) */
-	atomic_bool opath;   /* VFILE_DIR, VFILE_PATH: opened with O_PATH, which the placeholder is not */
-	atomic_bool low;     /* counted in files->nlow: files_low() */
-	bool hashed;	     /* files_find() finds it */
-	bool registered;     /* the registry holds a reference */
+	unsigned jobs;	      /* what background threads are to do with it (file/files.h) */
+	atomic_bool
+		opath; /* VFILE_DIR, VFILE_PATH: opened with O_PATH, which the placeholder is not */
+	atomic_bool low; /* counted in files->nlow: files_low() */
+	bool hashed;	 /* files_find() finds it */
+	bool registered; /* the registry holds a reference */
 	struct cds_hlist_node hash, wdhash;
 	struct cds_list_head job_node;
 };
@@ -76,9 +78,9 @@ void files_free(struct files *f, uint64_t deadline_ns);
 bool files_any(struct files *f);
 
 /*
- * Could a guest have a virtual file at a number below VFD_BASE? Else such a descriptor is a real one,
- * for certain, and nothing need be asked. A file comes there by ways that we see alone (open, dup,
- * SCM_RIGHTS, pidfd_getfd); it is noted before it does, and until nobody has the file open.
+ * Could a guest have a virtual file at a number below VFD_BASE? Else such a descriptor is a real
+ * one, for certain, and nothing need be asked. A file comes there by ways that we see alone (open,
+ * dup, SCM_RIGHTS, pidfd_getfd); it is noted before it does, and until nobody has the file open.
  */
 bool files_low(struct files *f);
 static inline bool files_possible(struct files *f, int fd)
@@ -123,7 +125,8 @@ int MUST_CHECK file_open_fd(
 /* The same without the content, to see which file it is and to look into it by file_peek(). */
 int MUST_CHECK file_open_peek(
 	struct files *f, const struct fs_req *req, struct mount *m, struct inode *ino);
-/* What of a file that was opened so stands at off, without keeping more of it than that: bytes, or -errno. */
+/* What of a file that was opened so stands at off, without keeping more of it than that: bytes, or
+ * -errno. */
 ssize_t MUST_CHECK file_peek(
 	struct files *f, int fd, const struct fs_req *req, void *buf, size_t len, uint64_t off);
 /* The same for a program that the guest may run, whether or not it may read it. */
@@ -144,11 +147,12 @@ int MUST_CHECK file_open_dir(struct files *f, struct mount *m, struct inode *ino
  * reference, and ops->last_close comes when the last copy in a guest is gone (at once when none was
  * injected). On failure fd is closed.
  */
-int MUST_CHECK vfile_new_device(struct files *f, int fd, const struct vfile_ops *ops, void *priv,
-	struct vfile **ret);
+int MUST_CHECK vfile_new_device(
+	struct files *f, int fd, const struct vfile_ops *ops, void *priv, struct vfile **ret);
 
 /* Bring the whole file into the placeholder: before a dup to a low number, SCM_RIGHTS, exec.
- * What is then written natively, unseen, through descriptors below VFD_BASE is found all the same. */
+ * What is then written natively, unseen, through descriptors below VFD_BASE is found all the same.
+ */
 int MUST_CHECK file_fill_all(struct vfile *vf, const struct fs_req *req);
 
 /* Before an inode loses a name (unlink, rename over it): if no guest has it open any more, what
@@ -169,8 +173,8 @@ struct cache_use {
 	uint64_t files, open, bytes, dirty;
 };
 void files_cache_use(struct files *f, struct fs *fs, struct cache_use *ret);
-/* Writes back what is dirty, and forgets what is kept of the files of a file system and need not be. The
- * first error of a write-back. */
+/* Writes back what is dirty, and forgets what is kept of the files of a file system and need not
+ * be. The first error of a write-back. */
 int MUST_CHECK files_cache_drop(struct files *f, struct fs *fs);
 /* Write back what is dirty: of one inode, of a file system (NULL: of all). -errno of the first
  * failure that was not reported before. req may be NULL for files_sync: no guest waits. */
@@ -193,7 +197,8 @@ void file_invalidate(struct inode *ino, int64_t off, int64_t len);
 int MUST_CHECK file_store(struct inode *ino, uint64_t off, const void *buf, size_t len);
 ssize_t MUST_CHECK file_retrieve(struct inode *ino, uint64_t off, void *buf, size_t len);
 
-/* The server says that poll(2) of this node (0: of any) may be answered otherwise now. Puts no reference. */
+/* The server says that poll(2) of this node (0: of any) may be answered otherwise now. Puts no
+ * reference. */
 void file_polled(struct fs *fs, uint64_t node);
 
 /* Fills the times, size and ids of a placeholder-backed file for fstat: the inode's attributes. */

@@ -42,7 +42,8 @@ static ssize_t write_through(
 	ssize_t n;
 
 	if (!w->append) {
-		/* O_APPEND may be set all the same, and then pwrite(2) appends (before Linux 6.9 it does) */
+		/* O_APPEND may be set all the same, and then pwrite(2) appends (before Linux 6.9 it
+		 * does) */
 		n = pwritev2(fd, &iov, 1, w->pos, RWF_NOAPPEND);
 		if (n < 0 && errno == EOPNOTSUPP)
 			n = pwrite(fd, buf, len, w->pos);
@@ -232,7 +233,8 @@ int file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync)
 	r = cache_tell(c, cache_writeback(c, req));
 	if (r < 0)
 		return r;
-	if (!fs->file || !fs->file->fsync || (fs->flags & FS_READ_ONLY) || atomic_load(&ino->orphan))
+	if (!fs->file || !fs->file->fsync || (fs->flags & FS_READ_ONLY) ||
+		atomic_load(&ino->orphan))
 		return 0;
 	pthread_mutex_lock(&c->lock);
 	e = c->have[HANDLE_WR] || c->have[HANDLE_RDWR];
@@ -299,8 +301,8 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 	pthread_mutex_lock(&ino->lock);
 	unused = unused && ino->attr.nlink <= 1;
 	pthread_mutex_unlock(&ino->lock);
-	/* It is likely to be nobody's next. Before c->removing says so: a handle that it gives back (of
-	 * an open and close just now) would wait for us. */
+	/* It is likely to be nobody's next. Before c->removing says so: a handle that it gives back
+	 * (of an open and close just now) would wait for us. */
 	if (unused)
 		cache_evict(c);
 	cache_detach(c, req);

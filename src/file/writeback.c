@@ -14,11 +14,12 @@
 #define WRITE_PIECE (128u << 10)
 #define MTIME_SLACK_NS 100000000ll /* a server's own time that differs less is as good as ours */
 
-/* With the lock, before what it holds is looked at: the next write is seen by the placeholder's time, be it in the same tick
- * of the clock. Where that cannot be set, the time differs always. */
+/* With the lock, before what it holds is looked at: the next write is seen by the placeholder's
+ * time, be it in the same tick of the clock. Where that cannot be set, the time differs always. */
 static void mark_low(struct filecache *c, const struct stat *st)
 {
-	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { st->st_mtim.tv_sec - 1, st->st_mtim.tv_nsec } };
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT },
+		{ st->st_mtim.tv_sec - 1, st->st_mtim.tv_nsec } };
 
 	c->low_mtime = futimens(c->vf->place, ts) < 0 ? (struct timespec){ 0 } : ts[1];
 }
@@ -135,7 +136,7 @@ static bool mtime_differs(const struct timespec *mtime, bool shown)
 		return true;
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (now.tv_sec - mtime->tv_sec) * 1000000000ll + (now.tv_nsec - mtime->tv_nsec) >
-		MTIME_SLACK_NS;
+	       MTIME_SLACK_NS;
 }
 
 static void send_mtime(struct filecache *c, const struct fs_req *req, const struct fs_handle *h,
@@ -174,7 +175,8 @@ static void drop_privs(struct filecache *c)
 	struct fs_req req;
 
 	cache_req(c, &req);
-	if (inode_drops_privs(c->ino, &req, &set.mode) && inode_setattr(c->ino, &req, NULL, &set) < 0)
+	if (inode_drops_privs(c->ino, &req, &set.mode) &&
+		inode_setattr(c->ino, &req, NULL, &set) < 0)
 		log_debug("a file that was written to keeps its set-user-ID bit");
 }
 
@@ -250,15 +252,14 @@ int cache_writeback(struct filecache *c, const struct fs_req *req)
 	return r;
 }
 
-int cache_map_shared(
-	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len)
+int cache_map_shared(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len)
 {
 	uint64_t end = off + len < off ? UINT64_MAX : off + len, at = off;
 	struct range gap;
 	int r = cache_fill(c, req, off, len);
 
-	/* What the server has not yet is hashed as if it had: its ranges are dirty anyway. But for what may have
-	 * been written unseen: that is found so. */
+	/* What the server has not yet is hashed as if it had: its ranges are dirty anyway. But for
+	 * what may have been written unseen: that is found so. */
 	while (r == 0) {
 		bool more, unseen;
 		uint64_t size;

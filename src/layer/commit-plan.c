@@ -44,8 +44,9 @@ static bool same_change(struct commit *k, const struct change *c, int dirfd, con
 	const struct stat *st = c->entry ? &c->entry->st : NULL;
 	_cleanup_fd_ int mine = -1, theirs = -1;
 
-	if (!st || !S_ISREG(st->st_mode) || st->st_mode != now->st_mode || st->st_uid != now->st_uid ||
-		st->st_gid != now->st_gid || st->st_size != now->st_size)
+	if (!st || !S_ISREG(st->st_mode) || st->st_mode != now->st_mode ||
+		st->st_uid != now->st_uid || st->st_gid != now->st_gid ||
+		st->st_size != now->st_size)
 		return false;
 	mine = layer_walk_content(k->walk, c);
 	theirs = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
@@ -68,7 +69,7 @@ static const char *conflict_below(struct commit *k, const struct change *c, enum
 		if (r && now && !base_same(r, now) && !same_change(k, c, dirfd, name, now))
 			return "was changed below";
 	} else if (now && !folder && since.tv_sec && base_compare_time(now->st_ctim, since) > 0 &&
-		!same_change(k, c, dirfd, name, now)) {
+		   !same_change(k, c, dirfd, name, now)) {
 		return "was changed below";
 	}
 	/* a folder that goes: with what is in it now */
@@ -77,12 +78,14 @@ static const char *conflict_below(struct commit *k, const struct change *c, enum
 	return NULL;
 }
 
-/* Does a step put something in the place of what we may not read? A virtual root that changed it did so without
- * its content. */
-static const char *conflict_unread(enum step_kind kind, int dirfd, const char *name, const struct stat *now)
+/* Does a step put something in the place of what we may not read? A virtual root that changed it
+ * did so without its content. */
+static const char *conflict_unread(
+	enum step_kind kind, int dirfd, const char *name, const struct stat *now)
 {
 	if (kind != STEP_PUT || !now || !S_ISREG(now->st_mode) || !now->st_size ||
-		faccessat(dirfd, name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0 || errno != EACCES)
+		faccessat(dirfd, name, R_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) == 0 ||
+		errno != EACCES)
 		return NULL;
 	return "cannot be read below, so the layer's may have been made without it";
 }
@@ -135,7 +138,8 @@ static int step_for(const struct commit *k, const struct change *c, const struct
 	if (!c->entry)
 		return now ? STEP_REMOVE : 0;
 	if (S_ISDIR(c->entry->real.st_mode)) {
-		/* of a folder that is another's, and not different, the times are left to the kernel */
+		/* of a folder that is another's, and not different, the times are left to the
+		 * kernel */
 		if (folder_there && c->merged && c->kind == CHANGE_NONE && !is_ours(now))
 			return 0;
 		if (folder_there && (c->merged || (!c->lower && !c->from)))

@@ -38,7 +38,8 @@ bool commit_leads_to(const struct commit *k, const char *path)
 	return false;
 }
 
-int commit_open(struct commit *k, struct layer *l, struct layer_walk *w, const char *to, unsigned flags)
+int commit_open(
+	struct commit *k, struct layer *l, struct layer_walk *w, const char *to, unsigned flags)
 {
 	uint64_t id;
 

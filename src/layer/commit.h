@@ -71,8 +71,8 @@ int MUST_CHECK step_undo(struct commit *k, size_t i);
 int MUST_CHECK step_clean(struct commit *k, size_t i);
 /* Sets metadata as the layer has it: of a folder at the end. */
 int MUST_CHECK step_metadata(struct commit *k, size_t i);
-/* The folder that a step's name is in (a descriptor, for a folder itself that one), its name ("." for that),
- * and that under which the step keeps what it has to. */
+/* The folder that a step's name is in (a descriptor, for a folder itself that one), its name ("."
+ * for that), and that under which the step keeps what it has to. */
 #define STEP_TMP_MAX 64
 #define STEP_TMP ".umview-%s-" /* what it begins with: the journal's id */
 int MUST_CHECK step_open(

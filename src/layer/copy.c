@@ -128,8 +128,8 @@ static bool share_file(const struct change *c, int dirfd, const char *name)
 	return linkat(c->dirfd, c->name, dirfd, name, 0) == 0;
 }
 
-static int copy_file(
-	const struct copy *how, struct layer_walk *w, const struct change *c, int dirfd, const char *name)
+static int copy_file(const struct copy *how, struct layer_walk *w, const struct change *c,
+	int dirfd, const char *name)
 {
 	_cleanup_attrs_ struct attrs attrs = { 0 };
 	_cleanup_fd_ int in = -1, out = -1;
@@ -209,8 +209,8 @@ static struct copy way_of(const struct copy *how, const struct entry *e)
 	return way;
 }
 
-int copy_entry(
-	const struct copy *how, struct layer_walk *w, const struct change *c, int dirfd, const char *name)
+int copy_entry(const struct copy *how, struct layer_walk *w, const struct change *c, int dirfd,
+	const char *name)
 {
 	const struct copy way = way_of(how, c->entry);
 	mode_t mode = c->entry->st.st_mode;

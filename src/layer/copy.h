@@ -20,8 +20,8 @@ int MUST_CHECK copy_data(int in, int out);
  * Makes what a change shows, under a name that does not exist, with owner, mode, attributes and
  * times. Of a folder only an empty one that is open to us: copy_folder_end() gives it the rest.
  */
-int MUST_CHECK copy_entry(const struct copy *how, struct layer_walk *w, const struct change *c, int dirfd,
-	const char *name);
+int MUST_CHECK copy_entry(const struct copy *how, struct layer_walk *w, const struct change *c,
+	int dirfd, const char *name);
 int MUST_CHECK copy_folder_end(const struct copy *how, const struct change *c, int fd);
 
 /* Gives an open file or folder all of that. real is what it is now, if copy->layerfd is not -1. */

@@ -103,7 +103,8 @@ static int open_below(struct layer_walk *w, const char *path)
 	return err < 0 ? err : tree_open_at(dir->level[level].fd, name, O_RDONLY | O_NONBLOCK);
 }
 
-static bool is_same_file(struct layer_walk *w, const struct diff_item *gone, const struct diff_item *new)
+static bool is_same_file(
+	struct layer_walk *w, const struct diff_item *gone, const struct diff_item *new)
 {
 	const char *name;
 	_cleanup_fd_ int dir = tree_open_parent(w->upper, new->path, &name);

@@ -5,8 +5,9 @@
  *
  * Owner, mode and type may be virtual, by user.containers.override_stat of containers/storage:
  * "UID:GID:MODE[:TYPE]", TYPE being file, dir, symlink, pipe, socket, block-MAJOR-MINOR or
- * char-MAJOR-MINOR. Symbolic links, fifos and sockets cannot carry one; their owner stands in the layer's file
- * `links`, made as `base` is: "umview-links 1", then "INO UID:GID:MODE", INO being theirs in the upper.
+ * char-MAJOR-MINOR. Symbolic links, fifos and sockets cannot carry one; their owner stands in the
+ * layer's file `links`, made as `base` is: "umview-links 1", then "INO UID:GID:MODE", INO being
+ * theirs in the upper.
  */
 #ifndef UM_LAYER_ENTRY_H
 #define UM_LAYER_ENTRY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtual owners of what cannot carry an attribute, symbolic links, fifos and sockets: a layer's file `links`
- * (layer/entry.h has its form), and the same in memory. Not locked.
+ * Virtual owners of what cannot carry an attribute, symbolic links, fifos and sockets: a layer's
+ * file `links` (layer/entry.h has its form), and the same in memory. Not locked.
  */
 #ifndef UM_LAYER_LINKS_H
 #define UM_LAYER_LINKS_H

@@ -183,7 +183,8 @@ static int layer_lock(struct layer *l, enum layer_use use)
 	for (;;) {
 		um_cleanup_fd(&l->lockfd);
 		l->lockfd = openat(l->dirfd, "layer",
-			(use == LAYER_LOOK || use == LAYER_READ ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_CLOEXEC);
+			(use == LAYER_LOOK || use == LAYER_READ ? O_RDONLY : O_RDWR) | O_NOFOLLOW |
+				O_CLOEXEC);
 		if (l->lockfd < 0 || fstat(l->lockfd, &mine) < 0)
 			return -errno;
 		if (use == LAYER_LOOK)

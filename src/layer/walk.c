@@ -88,8 +88,8 @@ static int tell(struct layer_walk *w, const struct change *c)
 }
 
 /* Where a folder's redirect leads below: its path there, and the folder. */
-static int follow(struct layer_walk *w, const struct place *p, const struct entry *e, char **ret_path,
-	struct merged **ret)
+static int follow(struct layer_walk *w, const struct place *p, const struct entry *e,
+	char **ret_path, struct merged **ret)
 {
 	const char *to = e->redirect;
 

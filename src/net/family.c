@@ -21,11 +21,27 @@ static const struct {
 	const char *name;
 	int family;
 } names[] = {
-	{ "unix", AF_UNIX }, { "inet", AF_INET }, { "inet6", AF_INET6 }, { "netlink", AF_NETLINK },
-	{ "packet", AF_PACKET }, { "alg", AF_ALG }, { "vsock", AF_VSOCK }, { "can", AF_CAN },
-	{ "bluetooth", AF_BLUETOOTH }, { "tipc", AF_TIPC }, { "xdp", AF_XDP }, { "rds", AF_RDS }, { "smc", AF_SMC },
-	{ "qipcrtr", AF_QIPCRTR }, { "key", AF_KEY }, { "x25", AF_X25 }, { "ax25", AF_AX25 },
-	{ "appletalk", AF_APPLETALK }, { "llc", AF_LLC }, { "phonet", AF_PHONET }, { "kcm", AF_KCM },
+	{ "unix", AF_UNIX },
+	{ "inet", AF_INET },
+	{ "inet6", AF_INET6 },
+	{ "netlink", AF_NETLINK },
+	{ "packet", AF_PACKET },
+	{ "alg", AF_ALG },
+	{ "vsock", AF_VSOCK },
+	{ "can", AF_CAN },
+	{ "bluetooth", AF_BLUETOOTH },
+	{ "tipc", AF_TIPC },
+	{ "xdp", AF_XDP },
+	{ "rds", AF_RDS },
+	{ "smc", AF_SMC },
+	{ "qipcrtr", AF_QIPCRTR },
+	{ "key", AF_KEY },
+	{ "x25", AF_X25 },
+	{ "ax25", AF_AX25 },
+	{ "appletalk", AF_APPLETALK },
+	{ "llc", AF_LLC },
+	{ "phonet", AF_PHONET },
+	{ "kcm", AF_KCM },
 	{ "other", OTHER },
 };
 
@@ -49,9 +65,10 @@ static int set_entry(struct families *f, int family, const char *who)
 
 	free(take_ptr(&e->name));
 	e->said = true;
-	e->who = strcmp(who, "none") == 0 ? FAMILY_NONE :
-		 strcmp(who, "host") == 0 ? FAMILY_HOST :
-		 strcmp(who, "view") == 0 ? FAMILY_VIEW : FAMILY_NET;
+	e->who = strcmp(who, "none") == 0   ? FAMILY_NONE
+		 : strcmp(who, "host") == 0 ? FAMILY_HOST
+		 : strcmp(who, "view") == 0 ? FAMILY_VIEW
+					    : FAMILY_NET;
 	if (e->who != FAMILY_NET)
 		return 0;
 	e->name = strdup(who);
@@ -69,7 +86,8 @@ int families_parse(struct families **f, const char *text, char **ret_message)
 		*f = calloc(1, sizeof(**f));
 	if (!*f || !copy)
 		return -ENOMEM;
-	for (char *word = strtok_r(copy, ",", &save); word && r == 0; word = strtok_r(NULL, ",", &save), n++) {
+	for (char *word = strtok_r(copy, ",", &save); word && r == 0;
+		word = strtok_r(NULL, ",", &save), n++) {
 		char *who = strchr(word, '=');
 		int family;
 
@@ -77,8 +95,10 @@ int families_parse(struct families **f, const char *text, char **ret_message)
 			*who++ = '\0';
 		family = family_number(word);
 		if (family < OTHER || !who || !*who) {
-			*ret_message = str_printf("--net-family %s: it is FAMILY=none, host, view or the name of a network, of "
-						  "the families unix, inet, inet6, netlink, packet, vsock ..., a number, or "
+			*ret_message = str_printf("--net-family %s: it is FAMILY=none, host, view "
+						  "or the name of a network, of "
+						  "the families unix, inet, inet6, netlink, "
+						  "packet, vsock ..., a number, or "
 						  "other",
 				text);
 			return -EINVAL;
@@ -86,7 +106,8 @@ int families_parse(struct families **f, const char *text, char **ret_message)
 		r = set_entry(*f, family, who);
 	}
 	if (n == 0)
-		*ret_message = str_printf("--net-family needs FAMILY=none, host, view or the name of a network");
+		*ret_message = str_printf(
+			"--net-family needs FAMILY=none, host, view or the name of a network");
 	return n ? r : -EINVAL;
 }
 
@@ -102,8 +123,8 @@ void families_free(struct families *f)
 /* Has each network its own sockets of it? */
 static bool is_ours(int family)
 {
-	return family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK ||
-	       family == AF_PACKET || family == AF_ALG;
+	return family == AF_UNIX || family == AF_INET || family == AF_INET6 ||
+	       family == AF_NETLINK || family == AF_PACKET || family == AF_ALG;
 }
 
 enum family_who families_of(const struct families *f, int family, const char **ret_name)

@@ -14,8 +14,8 @@ enum family_who {
 
 struct families;
 
-/* Adds what a text says (the later word wins) to *f, which is made where it is NULL. -ENOMEM; or -EINVAL and *ret_message
- * (malloc'ed) for the user. */
+/* Adds what a text says (the later word wins) to *f, which is made where it is NULL. -ENOMEM; or
+ * -EINVAL and *ret_message (malloc'ed) for the user. */
 int MUST_CHECK families_parse(struct families **f, const char *text, char **ret_message);
 void families_free(struct families *f);
 /* f NULL: nothing was said. *ret_name, of FAMILY_NET: valid as long as f. */

@@ -39,7 +39,9 @@ int fdmsg_recv(int sock, void *buf, size_t len, int fds[], size_t nfds)
 {
 	struct iovec iov = { buf, len };
 	union control control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf) };
 	size_t got = 0;
 	ssize_t n;

@@ -9,8 +9,9 @@
 
 /* 0 or -errno; -EPIPE without a signal. */
 int MUST_CHECK fdmsg_send(int sock, const void *buf, size_t len, const int fds[], size_t nfds);
-/* The length of the message, 0 at the end, or -errno. All of fds[0..nfds) are set, to -1 where fewer came;
- * they are close-on-exec, and more than nfds are closed. A message that is longer than the buffer: -EMSGSIZE. */
+/* The length of the message, 0 at the end, or -errno. All of fds[0..nfds) are set, to -1 where
+ * fewer came; they are close-on-exec, and more than nfds are closed. A message that is longer than
+ * the buffer: -EMSGSIZE. */
 int MUST_CHECK fdmsg_recv(int sock, void *buf, size_t len, int fds[], size_t nfds);
 
 #endif

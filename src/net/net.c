@@ -21,7 +21,8 @@
 
 #define KINDS 4 /* of sockets that are kept ready */
 
-/* Sockets of one kind, made before they are asked for: a request for sixteen costs what one for one does. */
+/* Sockets of one kind, made before they are asked for: a request for sixteen costs what one for one
+ * does. */
 struct ready {
 	int domain, type, protocol;
 	unsigned asked; /* how often, by which it is guessed how many more will be */
@@ -33,15 +34,15 @@ struct net {
 	atomic_int refs;
 	struct netd *netd;
 	uint32_t number; /* there */
-	ino_t ino;       /* of the namespace; 0: not known, or none */
+	ino_t ino;	 /* of the namespace; 0: not known, or none */
 	enum net_stack stack;
 	bool abstract_private;
 	char *resolv;
-	char *text; /* its specs */
+	char *text;	      /* its specs */
 	pthread_mutex_t lock; /* guards what follows; a leaf */
 	struct ready ready[KINDS];
-	struct stack_conn *idle; /* connections that nobody uses */
-	int junk;	     /* a file that fills sockets */
+	struct stack_conn *idle;	 /* connections that nobody uses */
+	int junk;			 /* a file that fills sockets */
 	struct sockaddr_storage address; /* of the stack's process */
 	socklen_t address_len;		 /* 0: not asked yet */
 };
@@ -72,7 +73,8 @@ static int read_specs(struct net *n, char *const specs[], char **ret_message)
 static int keep_text(struct net *n, char *const specs[])
 {
 	for (int i = 0; specs[i]; i++) {
-		char *more = str_printf("%s%s%s", n->text ? n->text : "", n->text ? " " : "", specs[i]);
+		char *more =
+			str_printf("%s%s%s", n->text ? n->text : "", n->text ? " " : "", specs[i]);
 
 		if (!more)
 			return -ENOMEM;
@@ -147,7 +149,8 @@ int net_new_beside(struct net *of, struct net **ret)
 	n->text = strdup("none");
 	r = n->text ? 0 : -ENOMEM;
 	if (r == 0)
-		r = netd_ask(of->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, &n->number);
+		r = netd_ask(
+			of->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, &n->number);
 	if (r == 0) {
 		n->netd = netd_get(of->netd);
 		r = find_number(n);
@@ -187,7 +190,8 @@ void net_put(struct net *n)
 		close(s->fd);
 		free(s);
 	}
-	if (n->netd && n->number && netd_ask(n->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, NULL) < 0) {
+	if (n->netd && n->number &&
+		netd_ask(n->netd, &rq, offsetof(struct net_request, path) + 1, NULL, 0, NULL) < 0) {
 		/* it has ended, and the namespace with it */
 	}
 	netd_put(n->netd);
@@ -212,7 +216,8 @@ static bool may_be_ready(int domain, int type)
 {
 	const int kind = type & ~SOCK_NONBLOCK;
 
-	return (domain == AF_INET || domain == AF_INET6) && (kind == SOCK_STREAM || kind == SOCK_DGRAM);
+	return (domain == AF_INET || domain == AF_INET6) &&
+	       (kind == SOCK_STREAM || kind == SOCK_DGRAM);
 }
 
 /* The place for a kind; the least asked for makes room. The lock is held. */
@@ -267,13 +272,18 @@ static void keep_ready(struct net *n, const struct net_request *rq, const int fd
 
 int net_socket(struct net *n, int domain, int type, int protocol)
 {
-	struct net_request rq = { .op = NET_OP_SOCKET, .net = n->number, .a = domain, .b = type & ~SOCK_CLOEXEC, .c = protocol,
+	struct net_request rq = { .op = NET_OP_SOCKET,
+		.net = n->number,
+		.a = domain,
+		.b = type & ~SOCK_CLOEXEC,
+		.c = protocol,
 		.count = 1 };
 	int fds[FDMSG_MAX_FDS];
 	size_t count = 1;
 	int r;
 
-	if (n->stack == NET_STACK_LWIP && (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_STREAM)
+	if (n->stack == NET_STACK_LWIP && (domain == AF_INET || domain == AF_INET6) &&
+		(type & 0xf) == SOCK_STREAM)
 		return net_stack_socket(n, domain, type, protocol);
 	if (may_be_ready(domain, rq.b)) {
 		r = take_ready(n, domain, rq.b, protocol, &count);
@@ -291,7 +301,9 @@ int net_socket(struct net *n, int domain, int type, int protocol)
 
 int net_socketpair(struct net *n, int domain, int type, int protocol, int ret[2])
 {
-	const struct net_request rq = { .op = NET_OP_SOCKETPAIR, .net = n->number, .a = domain, .b = type, .c = protocol };
+	const struct net_request rq = {
+		.op = NET_OP_SOCKETPAIR, .net = n->number, .a = domain, .b = type, .c = protocol
+	};
 
 	return netd_ask(n->netd, &rq, offsetof(struct net_request, path) + 1, ret, 2, NULL);
 }
@@ -356,7 +368,9 @@ int net_choose_stack(char *const specs[], enum net_stack *ret, char **ret_messag
 		if (s.stack == NET_STACK_AUTO || s.stack == stack)
 			continue;
 		if (stack != NET_STACK_AUTO) {
-			*ret_message = str_printf("--net %s: a view has one stack, and another --net asks for the other", specs[i]);
+			*ret_message = str_printf("--net %s: a view has one stack, and another "
+						  "--net asks for the other",
+				specs[i]);
 			return -EINVAL;
 		}
 		stack = s.stack;
@@ -365,7 +379,8 @@ int net_choose_stack(char *const specs[], enum net_stack *ret, char **ret_messag
 		refused = namespaces_refused();
 		stack = refused ? NET_STACK_LWIP : NET_STACK_KERNEL;
 		if (refused)
-			*ret_message = str_printf("--net: user namespaces are refused here (%s): the network's stack is lwIP's "
+			*ret_message = str_printf("--net: user namespaces are refused here (%s): "
+						  "the network's stack is lwIP's "
 						  "(stack=lwip)",
 				strerror(refused));
 	}
@@ -431,7 +446,8 @@ int net_stack_ask(struct stack_conn *s)
 		do {
 			n = recv(s->fd, &s->msg, sizeof(s->msg), 0);
 		} while (n < 0 && errno == EINTR);
-		if (n >= (ssize_t)offsetof(struct stack_msg, data) && (size_t)n >= stack_msg_size(&s->msg))
+		if (n >= (ssize_t)offsetof(struct stack_msg, data) &&
+			(size_t)n >= stack_msg_size(&s->msg))
 			return s->msg.ret;
 	}
 	s->broken = true;
@@ -465,7 +481,8 @@ static int find_stack(struct net *n)
 int net_stack_socket(struct net *n, int domain, int type, int protocol)
 {
 	_cleanup_fd_ int fd = -1;
-	const uint64_t tag = STACK_TAG | (uint64_t)net_pid(n) << STACK_TAG_PID_SHIFT | (unsigned)domain;
+	const uint64_t tag =
+		STACK_TAG | (uint64_t)net_pid(n) << STACK_TAG_PID_SHIFT | (unsigned)domain;
 	const int bytes = STACK_SNDBUF;
 
 	if (protocol != 0 && protocol != IPPROTO_TCP)
@@ -482,7 +499,8 @@ int net_stack_fresh(int fd, pid_t *ret_pid)
 	uint64_t tag = 0;
 	socklen_t len = sizeof(tag);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len) < 0 || (tag & STACK_TAG_MASK) != STACK_TAG)
+	if (getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len) < 0 ||
+		(tag & STACK_TAG_MASK) != STACK_TAG)
 		return -1;
 	*ret_pid = (pid_t)((tag & ~STACK_TAG_MASK) >> STACK_TAG_PID_SHIFT);
 	return (int)(tag & 0xff);
@@ -494,8 +512,11 @@ int net_stack_adopt(struct net *n, int fd, int domain)
 	struct stat st;
 	off_t at = 0;
 
-	if (fstat(fd, &st) < 0 || connect(fd, (const struct sockaddr *)&n->address, n->address_len) < 0)
-		return errno == EISCONN ? 0 : errno == ECONNREFUSED || errno == ENOENT ? -ENETDOWN : -errno;
+	if (fstat(fd, &st) < 0 ||
+		connect(fd, (const struct sockaddr *)&n->address, n->address_len) < 0)
+		return errno == EISCONN				  ? 0
+		       : errno == ECONNREFUSED || errno == ENOENT ? -ENETDOWN
+								  : -errno;
 	hello.socket = st.st_ino;
 	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(hello))
 		return -ENETDOWN;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network of the view's own, as the supervisor sees it: a process (umview-net, net/daemon/) that sits in a
- * network namespace and makes sockets there. A socket so made is the guest's like any other: no call on it
- * is caught.
+ * A network of the view's own, as the supervisor sees it: a process (umview-net, net/daemon/) that
+ * sits in a network namespace and makes sockets there. A socket so made is the guest's like any
+ * other: no call on it is caught.
  */
 #ifndef UM_NET_NET_H
 #define UM_NET_NET_H
@@ -17,20 +17,24 @@
 struct net;
 
 /*
- * Which stack the specs ask for. It is AUTO of none of them: what the kernel refuses is lwIP's, and *ret_message
- * (malloc'ed; NULL where there is nothing to say) tells the user. 0 or -errno and a message.
+ * Which stack the specs ask for. It is AUTO of none of them: what the kernel refuses is lwIP's, and
+ * *ret_message (malloc'ed; NULL where there is nothing to say) tells the user. 0 or -errno and a
+ * message.
  */
 int MUST_CHECK net_choose_stack(char *const specs[], enum net_stack *ret, char **ret_message);
 
 /*
- * Starts one with the interfaces of the specs (net/spec.h; NULL-terminated). 0 and a reference; or -errno and
- * *ret_message (malloc'ed, may be NULL): what the user is to know.
+ * Starts one with the interfaces of the specs (net/spec.h; NULL-terminated). 0 and a reference; or
+ * -errno and *ret_message (malloc'ed, may be NULL): what the user is to know.
  */
-int MUST_CHECK net_start(char *const specs[], enum net_stack stack, struct net **ret, char **ret_message);
-/* A network of kind "none" in the same process, whose interfaces can be moved to and from those there. */
+int MUST_CHECK net_start(
+	char *const specs[], enum net_stack stack, struct net **ret, char **ret_message);
+/* A network of kind "none" in the same process, whose interfaces can be moved to and from those
+ * there. */
 int MUST_CHECK net_new_beside(struct net *of, struct net **ret);
 struct net *net_get(struct net *n);
-/* The last one ends it; what has a socket of it keeps the network alive, without its links. NULL is fine. */
+/* The last one ends it; what has a socket of it keeps the network alive, without its links. NULL is
+ * fine. */
 void net_put(struct net *n);
 static inline void net_cleanup(struct net **n)
 {
@@ -46,14 +50,16 @@ ino_t net_ino(const struct net *n);
 int MUST_CHECK net_socket(struct net *n, int domain, int type, int protocol);
 /* socketpair(2) there: 0 or -errno. */
 int MUST_CHECK net_socketpair(struct net *n, int domain, int type, int protocol, int ret[2]);
-/* open(2) there of a file that a network has: below /proc/net, /proc/sys/net, /sys; /proc/self/ns/net. */
+/* open(2) there of a file that a network has: below /proc/net, /proc/sys/net, /sys;
+ * /proc/self/ns/net. */
 int MUST_CHECK net_open(struct net *n, const char *path, int flags);
 
 /* ---- where the stack is a process of its own (net/lwip/) ---- */
 
 enum net_stack net_stack(const struct net *n);
 
-/* A connection with that process, the caller's alone until stack_end(): NULL when the process is gone. */
+/* A connection with that process, the caller's alone until stack_end(): NULL when the process is
+ * gone. */
 struct stack_conn {
 	int fd;
 	bool broken;
@@ -65,7 +71,8 @@ void net_stack_end(struct net *n, struct stack_conn *s);
 /* Sends s->msg and takes the answer, which is there at once: s->msg.ret, or -ENETDOWN. */
 int net_stack_ask(struct stack_conn *s);
 
-/* A stream socket of that stack that nothing was done with yet (net/stackproto.h): a descriptor or -errno. */
+/* A stream socket of that stack that nothing was done with yet (net/stackproto.h): a descriptor or
+ * -errno. */
 int MUST_CHECK net_stack_socket(struct net *n, int domain, int type, int protocol);
 /* The domain of such a socket and its stack's process, or -1. */
 int net_stack_fresh(int fd, pid_t *ret_pid);

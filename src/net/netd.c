@@ -50,7 +50,8 @@ static void run_child(int ctl, const char *path, char *const argv[])
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* without the mark the view would not end before it does */
-	if (task_mark_set(0, &service) < 0 || dup2(ctl, NET_FD) < 0 || syscall(SYS_close_range, NET_FD + 1, ~0u, 0) < 0)
+	if (task_mark_set(0, &service) < 0 || dup2(ctl, NET_FD) < 0 ||
+		syscall(SYS_close_range, NET_FD + 1, ~0u, 0) < 0)
 		_exit(127);
 	execv(path, argv);
 	_exit(127);
@@ -83,9 +84,10 @@ static int wait_ready(struct netd *d, char **ret_message)
 	ssize_t len = poll(&p, 1, READY_MS) == 1 ? recv(d->ctl, &ready, sizeof(ready), 0) : -1;
 
 	if (len < (ssize_t)offsetof(struct net_ready, text)) {
-		*ret_message = str_printf(len == 0 ? "%s could not be run, or has ended: is it installed?" :
-						     "%s does not answer",
-			d->program);
+		*ret_message =
+			str_printf(len == 0 ? "%s could not be run, or has ended: is it installed?"
+					    : "%s does not answer",
+				d->program);
 		return -EIO;
 	}
 	ready.text[sizeof(ready.text) - 1] = '\0';
@@ -148,7 +150,8 @@ pid_t netd_pid(const struct netd *d)
 	return d->pid;
 }
 
-int netd_ask(struct netd *d, const struct net_request *rq, size_t len, int fds[], size_t nfds, uint32_t *ret_value)
+int netd_ask(struct netd *d, const struct net_request *rq, size_t len, int fds[], size_t nfds,
+	uint32_t *ret_value)
 {
 	_cleanup_fd_ int mine = -1;
 	struct net_reply reply;

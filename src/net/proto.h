@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Between the supervisor and umview-net: messages on a SOCK_SEQPACKET socket, descriptor NET_FD of
- * umview-net. Each request brings a socket along (SCM_RIGHTS) to which its answer goes, so that requests of
- * several threads need no lock and no numbers. Both sides are built together: no versions.
+ * umview-net. Each request brings a socket along (SCM_RIGHTS) to which its answer goes, so that
+ * requests of several threads need no lock and no numbers. Both sides are built together: no
+ * versions.
  */
 #ifndef UM_NET_PROTO_H
 #define UM_NET_PROTO_H
@@ -18,14 +19,15 @@ enum net_op {
 	NET_OP_OPEN,	   /* open(path, a): one */
 	NET_OP_NEW,	   /* a network with loopback alone: its number is the answer's value */
 	NET_OP_DROP,	   /* nobody will ask for network `net` any more */
-	NET_OP_STACK,	   /* umview-lwip: the socket that came along is a connection (net/stackproto.h) */
+	NET_OP_STACK, /* umview-lwip: the socket that came along is a connection (net/stackproto.h)
+		       */
 };
 
 struct net_request {
 	uint32_t op;
 	uint32_t net; /* in which of its networks; 0 is that of its specs */
 	int32_t a, b, c;
-	uint32_t count; /* NET_OP_SOCKET; at most FDMSG_MAX_FDS */
+	uint32_t count;	     /* NET_OP_SOCKET; at most FDMSG_MAX_FDS */
 	char path[PATH_MAX]; /* NUL-terminated; what is behind need not be sent */
 };
 
@@ -35,7 +37,8 @@ struct net_reply {
 	uint32_t value;
 };
 
-/* The first message of umview-net: the network is there (err 0), or text says to the user why not. */
+/* The first message of umview-net: the network is there (err 0), or text says to the user why not.
+ */
 struct net_ready {
 	int32_t err;
 	char text[1024];

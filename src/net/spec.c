@@ -80,7 +80,8 @@ static int parse_publish(const char *value, struct net_spec *s)
 	if (s->nports >= NET_MAX_PORTS || strlen(value) >= sizeof(buf))
 		return -E2BIG;
 	strcpy(buf, value);
-	*p = (struct net_port){ .host = { .family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK) } };
+	*p = (struct net_port){ .host = {
+					.family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK) } };
 	slash = strrchr(at, '/');
 	if (slash) {
 		*slash++ = '\0';
@@ -116,7 +117,8 @@ static int parse_mac(const char *value, struct net_spec *s)
 	unsigned b[6];
 	int n = 0;
 
-	if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) != 6 ||
+	if (sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		    &n) != 6 ||
 		value[n] || (b[0] & 1))
 		return -EINVAL;
 	for (int i = 0; i < 6; i++)
@@ -153,7 +155,10 @@ static int parse_delay(const char *value, uint64_t *ret)
 {
 	char *end;
 	double n = strtod(value, &end);
-	double ns = !*end || strcmp(end, "ms") == 0 ? 1e6 : strcmp(end, "us") == 0 ? 1e3 : strcmp(end, "s") == 0 ? 1e9 : 0;
+	double ns = !*end || strcmp(end, "ms") == 0 ? 1e6
+		    : strcmp(end, "us") == 0	    ? 1e3
+		    : strcmp(end, "s") == 0	    ? 1e9
+						    : 0;
 
 	if (end == value || ns == 0 || !(n >= 0 && n * ns <= DELAY_MAX_NS))
 		return -EINVAL;
@@ -191,8 +196,8 @@ static int parse_impair(const char *key, const char *value, struct net_spec *s, 
 
 static bool valid_name(const char *name)
 {
-	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n") && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0 && strcmp(name, "lo") != 0;
+	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n") &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, "lo") != 0;
 }
 
 /* One KEY=VALUE (value "" for a mere word). *hint: what it must look like. */
@@ -202,7 +207,9 @@ static int parse_option(const char *key, const char *value, struct net_spec *s, 
 
 	if (strcmp(key, "ip") == 0) {
 		*hint = "an address and its prefix, as ip=10.0.0.7/24 or ip=fd00::7/64";
-		return add_addr(value, true, s->ip, &s->nip) < 0 || s->ip[s->nip - 1].prefix < 0 ? -EINVAL : 0;
+		return add_addr(value, true, s->ip, &s->nip) < 0 || s->ip[s->nip - 1].prefix < 0
+			       ? -EINVAL
+			       : 0;
 	}
 	if (strcmp(key, "gw") == 0) {
 		*hint = "an address, as gw=10.0.0.1";
@@ -213,7 +220,8 @@ static int parse_option(const char *key, const char *value, struct net_spec *s, 
 		return add_addr(value, false, s->dns, &s->ndns);
 	}
 	if (strcmp(key, "publish") == 0) {
-		*hint = "slirp's [ADDRESS:]HOSTPORT:PORT[/udp], as publish=8080:80 or publish=[::1]:2222:22";
+		*hint = "slirp's [ADDRESS:]HOSTPORT:PORT[/udp], as publish=8080:80 or "
+			"publish=[::1]:2222:22";
 		return s->link == NET_SLIRP ? parse_publish(value, s) : -EINVAL;
 	}
 	if (strcmp(key, "mac") == 0) {
@@ -262,18 +270,21 @@ static int parse_link(char *word, struct net_spec *s, char **ret_message)
 		if (strcmp(links[i].name, word) != 0)
 			continue;
 		s->link = links[i].kind;
-		if (links[i].needs_where == (where && *where) && (!where || strlen(where) < sizeof(s->where))) {
+		if (links[i].needs_where == (where && *where) &&
+			(!where || strlen(where) < sizeof(s->where))) {
 			strcpy(s->where, where ? where : "");
 			return 0;
 		}
-		*ret_message = str_printf(links[i].needs_where ? "--net %s: say which, as %s=NAME" :
-								 "--net %s: it is %s alone, without \"=\"",
-			word, word);
+		*ret_message =
+			str_printf(links[i].needs_where ? "--net %s: say which, as %s=NAME"
+							: "--net %s: it is %s alone, without \"=\"",
+				word, word);
 		return -EINVAL;
 	}
-	*ret_message = str_printf("--net %s: no such link; there are none, slirp, vde=URL, tap=NAME and "
-				  "pair=NAME",
-		word);
+	*ret_message =
+		str_printf("--net %s: no such link; there are none, slirp, vde=URL, tap=NAME and "
+			   "pair=NAME",
+			word);
 	return -EINVAL;
 }
 
@@ -287,7 +298,8 @@ int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret
 	*ret_message = NULL;
 	word = copy ? strtok_r(copy, ",", &save) : NULL;
 	if (!word) {
-		*ret_message = str_printf("--net needs none, slirp, vde=URL, tap=NAME or pair=NAME after it");
+		*ret_message = str_printf(
+			"--net needs none, slirp, vde=URL, tap=NAME or pair=NAME after it");
 		return copy ? -EINVAL : -ENOMEM;
 	}
 	snprintf(s.name, sizeof(s.name), "eth%d", index);
@@ -302,9 +314,11 @@ int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret
 		r = parse_option(word, value ? value : "", &s, &hint);
 		if (r < 0)
 			*ret_message = hint ? str_printf("--net %s: %s=%s: it is %s", text, word,
-						      value ? value : "", hint) :
-					      str_printf("--net %s: no option %s; there are ip, gw, dns, mac, mtu, "
-							 "name, publish, restrict, loss, delay, reorder, dup, seed, abstract and stack",
+						      value ? value : "", hint)
+					    : str_printf("--net %s: no option %s; there are ip, "
+							 "gw, dns, mac, mtu, "
+							 "name, publish, restrict, loss, delay, "
+							 "reorder, dup, seed, abstract and stack",
 						      text, word);
 	}
 	if (r < 0)
@@ -350,7 +364,8 @@ char *net_spec_resolv(const struct net_spec *s)
 	if (s->link == NET_SLIRP && s->ndns == 0 && text) {
 		free(text);
 		net_spec_slirp(s, &slirp);
-		return str_printf("nameserver %s\n", inet_ntop(AF_INET, &slirp.dns, addr, sizeof(addr)));
+		return str_printf(
+			"nameserver %s\n", inet_ntop(AF_INET, &slirp.dns, addr, sizeof(addr)));
 	}
 	for (size_t i = 0; i < s->ndns && text; i++) {
 		char *more = str_printf("%snameserver %s\n", text,

@@ -56,23 +56,24 @@ struct net_impair {
 struct net_spec {
 	enum net_link_kind link;
 	enum net_stack stack;
-	char where[256];      /* what follows "=": a URL, the name of a tap or of a wire */
-	char name[IFNAMSIZ];  /* of the interface in the view */
+	char where[256];     /* what follows "=": a URL, the name of a tap or of a wire */
+	char name[IFNAMSIZ]; /* of the interface in the view */
 	struct net_addr ip[NET_MAX_ADDRS], gateway[NET_MAX_ADDRS], dns[NET_MAX_ADDRS];
 	size_t nip, ngateway, ndns;
 	struct net_port port[NET_MAX_PORTS];
 	size_t nports;
 	uint8_t mac[6];
 	bool has_mac;
-	unsigned mtu;	       /* 0: the link's own */
+	unsigned mtu; /* 0: the link's own */
 	struct net_impair impair;
 	bool restricted;       /* slirp: nothing but the published ports */
 	bool abstract_private; /* abstract AF_UNIX names are the view's own */
 };
 
-/* Parses; index numbers the interface (eth0, eth1 ...). 0; or -EINVAL and *ret_message (malloc'ed): what is
- * wrong and what can be said instead. */
-int MUST_CHECK net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret_message);
+/* Parses; index numbers the interface (eth0, eth1 ...). 0; or -EINVAL and *ret_message (malloc'ed):
+ * what is wrong and what can be said instead. */
+int MUST_CHECK net_spec_parse(
+	const char *text, int index, struct net_spec *ret, char **ret_message);
 
 /* Is the wire to be a bad one? */
 static inline bool net_spec_impaired(const struct net_spec *s)
@@ -83,8 +84,8 @@ static inline bool net_spec_impaired(const struct net_spec *s)
 /* What the view's resolv.conf says, malloc'ed; NULL: the host's holds (or out of memory). */
 char *net_spec_resolv(const struct net_spec *s);
 
-/* The addresses of slirp's own network, which follow from ip= where it is given: .2 is the host, .3 its
- * name server, .15 the view. */
+/* The addresses of slirp's own network, which follow from ip= where it is given: .2 is the host, .3
+ * its name server, .15 the view. */
 struct net_slirp {
 	struct in_addr net, mask, host, dns, guest;
 	int prefix;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between the supervisor and umview-lwip, beside net/proto.h: what is asked about a guest's socket. Such a
- * socket is one end of a pair (unix(7)) of which umview-lwip has the other and by whose inode number it is named.
+ * Between the supervisor and umview-lwip, beside net/proto.h: what is asked about a guest's socket.
+ * Such a socket is one end of a pair (unix(7)) of which umview-lwip has the other and by whose
+ * inode number it is named.
  *
- * A connection is one end of a SOCK_SEQPACKET pair that came with NET_OP_STACK. One request is under way on it at a
- * time, and is answered at once: who has to wait waits on the socket itself. Request and answer are a struct
- * stack_msg, of which `control` and then `len` bytes of data are sent.
+ * A connection is one end of a SOCK_SEQPACKET pair that came with NET_OP_STACK. One request is
+ * under way on it at a time, and is answered at once: who has to wait waits on the socket itself.
+ * Request and answer are a struct stack_msg, of which `control` and then `len` bytes of data are
+ * sent.
  *
- * Of a stream the bytes are those of the connection, and of a listening socket each message is a connection: its
- * descriptor, and a struct stack_head with the address it comes from. A datagram comes with a descriptor of a file with
- * its struct stack_head, whose reader needs no position.
+ * Of a stream the bytes are those of the connection, and of a listening socket each message is a
+ * connection: its descriptor, and a struct stack_head with the address it comes from. A datagram
+ * comes with a descriptor of a file with its struct stack_head, whose reader needs no position.
  */
 #ifndef UM_NET_STACKPROTO_H
 #define UM_NET_STACKPROTO_H
@@ -28,7 +30,8 @@ enum stack_op {
 	STACK_GETSOCKOPT, /* a: level, b: option, len: room; answer: data */
 	STACK_SHUTDOWN,	  /* a: how; 0: the pair is to be shut down as well */
 	STACK_SEND,	  /* a: flags; name, control and data of a datagram */
-	STACK_ADDRESS,	  /* of no socket: name is where a new stream socket is connected to (struct stack_hello) */
+	STACK_ADDRESS,	  /* of no socket: name is where a new stream socket is connected to (struct
+			     stack_hello) */
 	STACK_IOCTL,	  /* a: command, data: its argument, also in the answer */
 };
 
@@ -52,9 +55,11 @@ static inline size_t stack_msg_size(const struct stack_msg *m)
 }
 
 /*
- * A stream socket that nothing was done with yet is an unconnected one of the kernel's, whose SO_MAX_PACING_RATE, which means
- * nothing there, is STACK_TAG, the number of the stack's process and a family. The first call that needs the stack connects it there; then a
- * struct stack_hello is written to it, and STACK_JUNK bytes, with which it is not writable as long as it is not connected.
+ * A stream socket that nothing was done with yet is an unconnected one of the kernel's, whose
+ * SO_MAX_PACING_RATE, which means nothing there, is STACK_TAG, the number of the stack's process
+ * and a family. The first call that needs the stack connects it there; then a struct stack_hello is
+ * written to it, and STACK_JUNK bytes, with which it is not writable as long as it is not
+ * connected.
  */
 #define STACK_TAG 0x756d760000000000ull
 #define STACK_TAG_MASK 0xffffff0000000000ull
@@ -65,9 +70,10 @@ struct stack_hello {
 	int32_t domain, protocol;
 };
 
-/* The kernel doubles what is set as SO_SNDBUF. A socket is writable (unix_writable()) with a quarter of that waiting, and
- * less. The longest piece that the kernel queues (64 KiB by sendfile(2)), of which the last byte may be kept
- * (lwip/tcp.c), is less than that quarter; STACK_JUNK is more. */
+/* The kernel doubles what is set as SO_SNDBUF. A socket is writable (unix_writable()) with a
+ * quarter of that waiting, and less. The longest piece that the kernel queues (64 KiB by
+ * sendfile(2)), of which the last byte may be kept (lwip/tcp.c), is less than that quarter;
+ * STACK_JUNK is more. */
 #define STACK_SNDBUF 212992
 #define STACK_JUNK 120000
 

@@ -20,7 +20,8 @@ static size_t prefix(char ret[32])
 	return (size_t)snprintf(ret, 32, "umview-%d/", (int)getpid());
 }
 
-int abstract_read(struct call *c, gaddr_t addr, uint64_t len, bool choose, struct sockaddr_un *ret, socklen_t *ret_len)
+int abstract_read(struct call *c, gaddr_t addr, uint64_t len, bool choose, struct sockaddr_un *ret,
+	socklen_t *ret_len)
 {
 	struct sockaddr_un sun = { 0 };
 	char word[32];
@@ -33,7 +34,8 @@ int abstract_read(struct call *c, gaddr_t addr, uint64_t len, bool choose, struc
 	r = guest_read(c, addr, &sun, len);
 	if (r < 0)
 		return r;
-	if (sun.sun_family != AF_UNIX || (len > sizeof(sun.sun_family) ? sun.sun_path[0] != '\0' : !choose))
+	if (sun.sun_family != AF_UNIX ||
+		(len > sizeof(sun.sun_family) ? sun.sun_path[0] != '\0' : !choose))
 		return 0;
 	if (len == sizeof(sun.sun_family)) { /* as the kernel chooses: five digits */
 		if (getrandom(&number, sizeof(number), 0) < 0)
@@ -60,8 +62,8 @@ bool abstract_strip(const struct um *um, struct sockaddr_un *name, socklen_t *le
 	char word[32];
 	const size_t n = prefix(word);
 
-	if (!abstract_names(um) || *len < BEGIN + n || name->sun_family != AF_UNIX || name->sun_path[0] ||
-		memcmp(name->sun_path + 1, word, n) != 0)
+	if (!abstract_names(um) || *len < BEGIN + n || name->sun_family != AF_UNIX ||
+		name->sun_path[0] || memcmp(name->sun_path + 1, word, n) != 0)
 		return false;
 	memmove(name->sun_path + 1, name->sun_path + 1 + n, *len - BEGIN - n);
 	*len -= (socklen_t)n;

@@ -61,7 +61,8 @@ static bool at_answer(struct at *a, int64_t ret)
 
 /*
  * In a view with rules, what was found is what is used: a name that was no symbolic link a moment
- * ago may be one now. And a file with several names may be a hidden one. 0, -ENOENT; -ELOOP: it is one now.
+ * ago may be one now. And a file with several names may be a hidden one. 0, -ENOENT; -ELOOP: it is
+ * one now.
  */
 static int at_pin(struct at *a, unsigned flags)
 {
@@ -75,7 +76,10 @@ static int at_pin(struct at *a, unsigned flags)
 		fd = openat(a->p.dirfd, a->p.last, a->p.slash ? how | O_DIRECTORY : how);
 		/* a name that is to be made, or is no folder's: the call says what it says of it */
 		if (fd < 0)
-			return errno == ENOENT || (errno == ENOTDIR && !(follows && !(flags & PATH_CREATE))) ? 0 : -errno;
+			return errno == ENOENT || (errno == ENOTDIR &&
+							  !(follows && !(flags & PATH_CREATE)))
+				       ? 0
+				       : -errno;
 	}
 	if (fstat(fd >= 0 ? fd : a->p.dirfd, &st) < 0)
 		return -errno;
@@ -134,8 +138,8 @@ bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags
 		a->verdict = CONTINUE;
 		return false;
 	}
-	n = flags & AT_CHANGES ? guest_read_str(c, call_addr(c, arg), word, sizeof(word)) :
-				 guest_read_word(c, call_addr(c, arg), word, sizeof(word));
+	n = flags & AT_CHANGES ? guest_read_str(c, call_addr(c, arg), word, sizeof(word))
+			       : guest_read_word(c, call_addr(c, arg), word, sizeof(word));
 	if (n == 0 && !(flags & PATH_EMPTY))
 		n = -ENOENT;
 	if (n < 0)

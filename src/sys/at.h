@@ -57,9 +57,9 @@ bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags
 /* The same with the words read already. */
 bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags);
 
-/* PATH_REALIZE in a view with rules, where what a call does must be done to what was found, and the words not be
- * walked once more by the kernel: some link may lead elsewhere then. Not where the supervisor, being root, could walk
- * where the guest cannot. */
+/* PATH_REALIZE in a view with rules, where what a call does must be done to what was found, and the
+ * words not be walked once more by the kernel: some link may lead elsewhere then. Not where the
+ * supervisor, being root, could walk where the guest cannot. */
 unsigned at_realize(struct call *c);
 
 /*
@@ -81,8 +81,8 @@ long real_result(struct at *a, long ret);
 /* For calls that have no *at() form: /proc/self/fd/N, or /proc/self/fd/N/name. */
 #define REAL_PATH_MAX (FD_PATH_MAX + NAME_MAX + 3)
 const char *real_path(const struct at *a, char buf[REAL_PATH_MAX]);
-/* What a real file is to be made with: the guest's umask is ours to apply, but where its directory has a
- * default ACL, in whose place the kernel puts it. */
+/* What a real file is to be made with: the guest's umask is ours to apply, but where its directory
+ * has a default ACL, in whose place the kernel puts it. */
 mode_t real_mode(const struct at *a, mode_t mode);
 
 /* AT_SYMLINK_NOFOLLOW, unless the name is the file itself. */
@@ -102,8 +102,8 @@ static inline int real_follow(const struct at *a)
  */
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict);
 
-/* The same for an open file that is real: is it one of a mount that is seen through? Then where it is there.
- * False: nothing was filled. */
+/* The same for an open file that is real: is it one of a mount that is seen through? Then where it
+ * is there. False: nothing was filled. */
 bool at_resolve_open(struct at *a, struct call *c, int fd);
 
 /* A structure that grows with the kernel (copy_struct_from_user): what the guest gives beyond

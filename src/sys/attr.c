@@ -17,12 +17,13 @@
 #include "sys/ids.h"
 #include "sys/table.h"
 
-static int change(struct mount *m, struct inode *ino, const struct fs_req *req, struct fs_setattr *set,
-	unsigned how)
+static int change(struct mount *m, struct inode *ino, const struct fs_req *req,
+	struct fs_setattr *set, unsigned how)
 {
 	int r = 0;
 
-	/* What was written before is on the server before the times are set, or it would change them. */
+	/* What was written before is on the server before the times are set, or it would change
+	 * them. */
 	if ((set->set & (FS_SET_ATIME | FS_SET_MTIME)) && inode_type(ino) == S_IFREG)
 		r = file_before_times(ino, req);
 	return r < 0 ? r : attrs_change(m, ino, req, set, how);
@@ -353,8 +354,8 @@ enum verdict sys_truncate(struct call *c)
 		struct stat st;
 
 		/* the limit is the guest's, and not ours */
-		if (fstatat(a.dirfd, a.name, &st, 0) == 0 && S_ISREG(st.st_mode) && size > st.st_size &&
-			(uint64_t)size > vfd_limit(c))
+		if (fstatat(a.dirfd, a.name, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+			size > st.st_size && (uint64_t)size > vfd_limit(c))
 			return call_return(c, vfd_too_large(c));
 		real_enter(&a);
 		return real_leave(&a, truncate(real_path(&a, name), size));

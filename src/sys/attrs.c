@@ -77,15 +77,10 @@ long attrs_statfs_flags(const struct mount *m)
 		unsigned long ms;
 		long st;
 	} map[] = {
-		{ MS_RDONLY, ST_RDONLY },
-		{ MS_NOSUID, ST_NOSUID },
-		{ MS_NODEV, ST_NODEV },
-		{ MS_NOEXEC, ST_NOEXEC },
-		{ MS_SYNCHRONOUS, ST_SYNCHRONOUS },
-		{ MS_MANDLOCK, ST_MANDLOCK },
-		{ MS_NOATIME, ST_NOATIME },
-		{ MS_NODIRATIME, ST_NODIRATIME },
-		{ MS_RELATIME, ST_RELATIME },
+		{ MS_RDONLY, ST_RDONLY }, { MS_NOSUID, ST_NOSUID }, { MS_NODEV, ST_NODEV },
+		{ MS_NOEXEC, ST_NOEXEC }, { MS_SYNCHRONOUS, ST_SYNCHRONOUS },
+		{ MS_MANDLOCK, ST_MANDLOCK }, { MS_NOATIME, ST_NOATIME },
+		{ MS_NODIRATIME, ST_NODIRATIME }, { MS_RELATIME, ST_RELATIME },
 		{ MS_NOSYMFOLLOW, 0x2000 }, /* ST_NOSYMFOLLOW, newer than the headers here */
 	};
 	long flags = 0x20; /* ST_VALID */
@@ -168,9 +163,10 @@ static int change_allowed(const struct inode *ino, const struct fs_req *req,
 	return 0;
 }
 
-/* chown(2) takes the right to run as another away, from root's files too: only the owner may do that. */
-static int chown_drops(const struct inode *ino, const struct fs_req *req, const struct fs_attr *attr,
-	struct fs_setattr *set)
+/* chown(2) takes the right to run as another away, from root's files too: only the owner may do
+ * that. */
+static int chown_drops(const struct inode *ino, const struct fs_req *req,
+	const struct fs_attr *attr, struct fs_setattr *set)
 {
 	mode_t mode = attr->mode & 07777;
 
@@ -189,11 +185,11 @@ static int chown_drops(const struct inode *ino, const struct fs_req *req, const 
 	return 0;
 }
 
-/* The server has no chmod(2) or chown(2), or none that can leave one of the ids (exfat-fuse). Those of
- * which a kernel mounts the type as well (vfat, exfat) keep neither: a mode is dropped there, as by
- * fat_setattr(), and another owner refused. */
-static int not_kept(const struct mount *m, const struct fs_attr *attr, const struct fs_setattr *set,
-	int error)
+/* The server has no chmod(2) or chown(2), or none that can leave one of the ids (exfat-fuse). Those
+ * of which a kernel mounts the type as well (vfat, exfat) keep neither: a mode is dropped there, as
+ * by fat_setattr(), and another owner refused. */
+static int not_kept(
+	const struct mount *m, const struct fs_attr *attr, const struct fs_setattr *set, int error)
 {
 	if (!attrs_kernel_type(m) || (set->set & ~(FS_SET_MODE | FS_SET_UID | FS_SET_GID)))
 		return error;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bind mounts: what is on a mount of the view is bound as itself, what is the host's by a file system
- * that shows it (fs/host). What the host has mounted below a directory is seen through the bind, as by
- * mount --rbind.
+ * Bind mounts: what is on a mount of the view is bound as itself, what is the host's by a file
+ * system that shows it (fs/host). What the host has mounted below a directory is seen through the
+ * bind, as by mount --rbind.
  */
 #include "sys/bind.h"
 
@@ -60,9 +60,8 @@ static int host_mount_of(int fd, const char *path, struct host_mount *ret)
 /* The host's file as an O_PATH descriptor. */
 static int open_source(const struct path *from)
 {
-	int fd = from->last[0] ?
-		openat(from->dirfd, from->last, O_PATH | O_NOFOLLOW | O_CLOEXEC) :
-		fcntl(from->dirfd, F_DUPFD_CLOEXEC, 3);
+	int fd = from->last[0] ? openat(from->dirfd, from->last, O_PATH | O_NOFOLLOW | O_CLOEXEC)
+			       : fcntl(from->dirfd, F_DUPFD_CLOEXEC, 3);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -97,14 +96,15 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
 	r = inode_root(fs, type, &root);
 	if (r == 0)
-		r = view_mount_as(&um->view, fs, root, where, hm.source, hm.type, hm.options, flags, as, ret);
+		r = view_mount_as(
+			&um->view, fs, root, where, hm.source, hm.type, hm.options, flags, as, ret);
 	if (r < 0)
 		fs_discard(fs, take_ptr(&root));
 	return r;
 }
 
-int um_bind_as(struct um *um, const struct path *from, const struct path *where, unsigned long flags,
-	const struct mount_as *as, struct mount **ret)
+int um_bind_as(struct um *um, const struct path *from, const struct path *where,
+	unsigned long flags, const struct mount_as *as, struct mount **ret)
 {
 	struct mount_as own = as ? *as : (struct mount_as){ .rule = RULE_NONE };
 	struct mount *m = from->mnt;

@@ -5,9 +5,9 @@
 
 #include "sys/um.h"
 
-/* Shows what is at `from` (PATH_REAL or PATH_VIRTUAL, existing) at `where` as well: a directory on a
- * directory, a file on a file. flags: MS_*, of the new mount; those of a mount of the view are kept
- * besides. 0 and *ret referenced; -ENOTDIR, -ENOMEM, -errno. */
+/* Shows what is at `from` (PATH_REAL or PATH_VIRTUAL, existing) at `where` as well: a directory on
+ * a directory, a file on a file. flags: MS_*, of the new mount; those of a mount of the view are
+ * kept besides. 0 and *ret referenced; -ENOTDIR, -ENOMEM, -errno. */
 int MUST_CHECK um_bind(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, struct mount **ret);
 

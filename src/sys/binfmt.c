@@ -94,7 +94,8 @@ static int read_ph(int fd, uint64_t at, bool is64, uint32_t *ret_type, struct in
 	if (r < 0)
 		return r;
 	*ret_type = is64 ? u.p64.p_type : u.p32.p_type;
-	*ret = (struct interp_ph){ .at = at, .is64 = is64,
+	*ret = (struct interp_ph){ .at = at,
+		.is64 = is64,
 		.offset = is64 ? u.p64.p_offset : u.p32.p_offset,
 		.filesz = is64 ? u.p64.p_filesz : u.p32.p_filesz };
 	return 0;
@@ -143,8 +144,8 @@ int elf_interp(int fd, char ret[PATH_MAX])
 
 	if (r <= 0)
 		return r;
-	if (ph.filesz > PATH_MAX || ph.filesz < 2 ||
-		pread_all(fd, ret, ph.filesz, ph.offset) < 0 || ret[ph.filesz - 1] != '\0')
+	if (ph.filesz > PATH_MAX || ph.filesz < 2 || pread_all(fd, ret, ph.filesz, ph.offset) < 0 ||
+		ret[ph.filesz - 1] != '\0')
 		return 0; /* the kernel refuses it */
 	return (int)strlen(ret);
 }
@@ -201,7 +202,8 @@ char *exe_copy_name(const char *link)
 		return NULL;
 	link += sizeof(begin) - 1;
 	n -= sizeof(begin) - 1;
-	if (n >= sizeof(end) - 1 && strncmp(link + n - (sizeof(end) - 1), end, sizeof(end) - 1) == 0)
+	if (n >= sizeof(end) - 1 &&
+		strncmp(link + n - (sizeof(end) - 1), end, sizeof(end) - 1) == 0)
 		n -= sizeof(end) - 1;
 	return strndup(link, n);
 }

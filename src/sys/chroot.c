@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * chroot(2) and pivot_root(2) of the view's root, who may not have them from the kernel. The kernel's root of the process
- * stays: where its words begin is a part of its identity (view/root.h), which its children inherit.
+ * chroot(2) and pivot_root(2) of the view's root, who may not have them from the kernel. The
+ * kernel's root of the process stays: where its words begin is a part of its identity
+ * (view/root.h), which its children inherit.
  */
 #include "sys/chroot.h"
 
@@ -48,7 +49,8 @@ static int take_root(struct call *c, const struct path *p, bool all)
 
 bool chroot_is_virtual(struct call *c, int cap)
 {
-	return ids_capable(c, cap) && !ids_kernel_capable(c, cap) && !is_elsewhere(&c->um->view, c->tid);
+	return ids_capable(c, cap) && !ids_kernel_capable(c, cap) &&
+	       !is_elsewhere(&c->um->view, c->tid);
 }
 
 enum verdict chroot_virtual(struct call *c)
@@ -65,7 +67,8 @@ static int put_old(struct call *c, const struct path *where)
 {
 	_cleanup_path_ struct path old = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
-	int r = path_resolve(c, &c->um->view, AT_FDCWD, "/", PATH_FOLLOW | PATH_DIRECTORY | PATH_REALIZE, &old);
+	int r = path_resolve(
+		c, &c->um->view, AT_FDCWD, "/", PATH_FOLLOW | PATH_DIRECTORY | PATH_REALIZE, &old);
 
 	return r < 0 ? r : um_bind(c->um, &old, where, 0, &m);
 }

@@ -133,6 +133,6 @@ enum verdict sys32_ioctl(struct call *c)
 /* As for io_uring_setup(2): what it would do to a mount nobody knows, and libc has another way. */
 enum verdict sys_unknown(struct call *c)
 {
-	return view_has_mounts(&c->um->view) || files_any(c->um->files) ? call_return(c, -ENOSYS) :
-									  CONTINUE;
+	return view_has_mounts(&c->um->view) || files_any(c->um->files) ? call_return(c, -ENOSYS)
+									: CONTINUE;
 }

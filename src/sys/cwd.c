@@ -213,8 +213,8 @@ enum verdict sys_chroot(struct call *c)
 		return chroot_virtual(c);
 	if (!may && !view_has_mounts(&c->um->view))
 		return CONTINUE; /* EPERM, or what is wrong with the path */
-	r = path_resolve_arg(c, &c->um->view, AT_FDCWD, call_addr(c, 0),
-		PATH_FOLLOW | PATH_DIRECTORY, &p);
+	r = path_resolve_arg(
+		c, &c->um->view, AT_FDCWD, call_addr(c, 0), PATH_FOLLOW | PATH_DIRECTORY, &p);
 	if (r < 0)
 		return call_return(c, r);
 	if (p.kind == PATH_VIRTUAL) {

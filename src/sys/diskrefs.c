@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks of virtual machines that name other files: what they are based on (a backing file), or where their data is.
- * qemu-nbd opens those, to read and to write, whatever they are: of an image from elsewhere that may be any file of
- * the user's, or a network address.
+ * Disks of virtual machines that name other files: what they are based on (a backing file), or
+ * where their data is. qemu-nbd opens those, to read and to write, whatever they are: of an image
+ * from elsewhere that may be any file of the user's, or a network address.
  */
 #include <assert.h>
 #include <endian.h>
@@ -69,9 +69,11 @@ static char *vmdk_refers(int fd)
 {
 	struct vmdk_head h = { 0 };
 
-	if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || memcmp(&h, "KDMV", 4) != 0 || !h.capacity)
+	if (pread(fd, &h, sizeof(h), 0) != (ssize_t)sizeof(h) || memcmp(&h, "KDMV", 4) != 0 ||
+		!h.capacity)
 		return strdup("its data in other files");
-	if (vmdk_has_parent(fd, VMDK_DESCRIPTOR) || vmdk_has_parent(fd, le64toh(h.descriptor) * SECTOR))
+	if (vmdk_has_parent(fd, VMDK_DESCRIPTOR) ||
+		vmdk_has_parent(fd, le64toh(h.descriptor) * SECTOR))
 		return strdup("a parent");
 	return NULL;
 }
@@ -88,7 +90,8 @@ int mount_check_refs(struct mount_job *j)
 		what = vmdk_refers(j->image.fd);
 	if (!what)
 		return 0;
-	return mount_job_fail(j, -EPERM, "%s has %s, which is opened with the option backing-files alone: whoever made "
-					 "the image has chosen that file",
+	return mount_job_fail(j, -EPERM,
+		"%s has %s, which is opened with the option backing-files alone: whoever made "
+		"the image has chosen that file",
 		mount_job_source(j), what);
 }

@@ -3,9 +3,9 @@
  * Theory of operation. The kernel opens three kinds of file in an exec: the program, the
  * interpreter of a #! line, and the ELF interpreter; and none of them by a call that we see. So all
  * are found here first, as the kernel would find them in the view. If each is what the kernel finds
- * by itself, the call goes on. Else it is made to exec the last file of the chain by a path that leads
- * there (hop.h), with the argv that the kernel would have made, and with a copy of the program that
- * names another ELF interpreter where that one is not the host's.
+ * by itself, the call goes on. Else it is made to exec the last file of the chain by a path that
+ * leads there (hop.h), with the argv that the kernel would have made, and with a copy of the
+ * program that names another ELF interpreter where that one is not the host's.
  *
  * The name of the process is the last component of the path that the kernel is given, so the link
  * is called what the guest called the program; AT_EXECFN is written over after the exec.
@@ -31,7 +31,7 @@
 #endif
 
 #define SPILL_MAX 64 /* bytes of a traced guest's memory that its path may need */
-#define MAX_DEPTH 5 /* of interpreters that are scripts, as exec_binprm() has it */
+#define MAX_DEPTH 5  /* of interpreters that are scripts, as exec_binprm() has it */
 
 /* One file of the chain. */
 struct image {
@@ -48,7 +48,8 @@ struct exec {
 	struct fs_req req;
 	int dirfd;
 	char word[PATH_MAX];
-	char filename[PATH_MAX + 32]; /* as the kernel calls it: AT_EXECFN, and a script's own name */
+	char filename[PATH_MAX +
+		      32]; /* as the kernel calls it: AT_EXECFN, and a script's own name */
 	gaddr_t word_at, argv, envp;
 	unsigned flags;
 	bool pinned;  /* it is to be run by its descriptor */
@@ -118,7 +119,8 @@ static void open_real(struct image *img)
 	struct stat st;
 
 	/* the opening of a device may do something */
-	if (fstatat(img->path.dirfd, img->path.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fstatat(img->path.dirfd, img->path.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) <
+			0 ||
 		!S_ISREG(st.st_mode))
 		return;
 	if (img->path.last[0])
@@ -133,7 +135,8 @@ static bool is_changeable(const char *path)
 {
 	struct stat st;
 
-	return lstat(path, &st) < 0 || st.st_uid != 0 || (!S_ISLNK(st.st_mode) && (st.st_mode & 022));
+	return lstat(path, &st) < 0 || st.st_uid != 0 ||
+	       (!S_ISLNK(st.st_mode) && (st.st_mode & 022));
 }
 
 /* Will the kernel find the same by the same words, whatever the guest does meanwhile? */
@@ -141,8 +144,8 @@ static bool is_lasting(struct exec *x, const char *word, const char *name)
 {
 	char path[PATH_MAX];
 
-	if (word[0] != '/' || geteuid() == 0 || strstr(word, "/../") || strlen(word) >= sizeof(path) ||
-		!inject_sole(x->c))
+	if (word[0] != '/' || geteuid() == 0 || strstr(word, "/../") ||
+		strlen(word) >= sizeof(path) || !inject_sole(x->c))
 		return false;
 	for (int i = 0; i < 2; i++) {
 		strcpy(path, i ? name : word);
@@ -154,8 +157,8 @@ static bool is_lasting(struct exec *x, const char *word, const char *name)
 	return true;
 }
 
-/* In a view with rules what was found is what is run, by its descriptor where it might be changed meanwhile. A file
- * with several names may be a hidden one. */
+/* In a view with rules what was found is what is run, by its descriptor where it might be changed
+ * meanwhile. A file with several names may be a hidden one. */
 static int keep_rules(struct exec *x, struct image *img, const char *word)
 {
 	struct view *v = &x->c->um->view;
@@ -165,9 +168,9 @@ static int keep_rules(struct exec *x, struct image *img, const char *word)
 	if (!view_has_rules(v))
 		return 0;
 	if (img->fd < 0) /* not readable */
-		img->fd = img->path.last[0] ?
-			openat(img->path.dirfd, img->path.last, O_PATH | O_NOFOLLOW | O_CLOEXEC) :
-			fcntl(img->path.dirfd, F_DUPFD_CLOEXEC, 3);
+		img->fd = img->path.last[0] ? openat(img->path.dirfd, img->path.last,
+						      O_PATH | O_NOFOLLOW | O_CLOEXEC)
+					    : fcntl(img->path.dirfd, F_DUPFD_CLOEXEC, 3);
 	if (img->fd < 0 || fstat(img->fd, &st) < 0)
 		return -errno;
 	if (S_ISLNK(st.st_mode))
@@ -274,8 +277,8 @@ static void make_head(struct exec *x)
 	x->head[n] = NULL;
 }
 
-/* Does the kernel find the same file all the same, without the mounts (/lib64 in a view is a link to
- * the host's)? Then the program needs no copy. */
+/* Does the kernel find the same file all the same, without the mounts (/lib64 in a view is a link
+ * to the host's)? Then the program needs no copy. */
 static bool found_natively(struct exec *x, const char *word, const struct path *p)
 {
 	struct stat mine, theirs;
@@ -296,10 +299,9 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 
 	if (img->fd < 0 || elf_interp(img->fd, word) <= 0)
 		return 0;
-	r = path_resolve(x->c, &x->c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK,
-		&interp->path);
-	if (r < 0 || interp->path.kind == PATH_NATIVE ||
-		found_natively(x, word, &interp->path))
+	r = path_resolve(
+		x->c, &x->c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK, &interp->path);
+	if (r < 0 || interp->path.kind == PATH_NATIVE || found_natively(x, word, &interp->path))
 		return r;
 	x->changed = true;
 	if (interp->path.kind == PATH_VIRTUAL)
@@ -315,8 +317,8 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 	}
 	if (r < 0)
 		return r;
-	*ret_fd = elf_with_interp(
-		img->fd, img->path.name ? img->path.name : x->filename, hop->path);
+	*ret_fd =
+		elf_with_interp(img->fd, img->path.name ? img->path.name : x->filename, hop->path);
 	if (*ret_fd < 0)
 		return *ret_fd;
 	/* what is opened by /proc/PID/exe is the program, not the copy */
@@ -327,16 +329,21 @@ static int change_interp(struct exec *x, struct image *interp, struct hop *hop, 
 
 /*
  * The guest has a tracer already: its path is written over where it is. What argv says beyond that
- * cannot be changed, so the kernel is left to make that of a script: of `fd`, whose interpreter is found at
- * `interp` (NULL: by its own words).
+ * cannot be changed, so the kernel is left to make that of a script: of `fd`, whose interpreter is
+ * found at `interp` (NULL: by its own words).
  */
 static enum verdict write_over(struct exec *x, int fd, const char *real, const char *interp)
 {
 	/* what will run: of a script its interpreter */
 	int exe = fd >= 0 && x->last == 0 ? fd : x->img[x->last].fd;
 	_cleanup_hop_ struct hop hop = { 0 };
-	struct in_place ip = { .at = x->word_at, .old = x->word, .argv = x->argv,
-		.envp = x->envp, .shown = x->filename, .over = true, .interp = interp,
+	struct in_place ip = { .at = x->word_at,
+		.old = x->word,
+		.argv = x->argv,
+		.envp = x->envp,
+		.shown = x->filename,
+		.over = true,
+		.interp = interp,
 		.interp_shown = x->last > 0 ? x->img[x->last - 1].script.interp : NULL };
 	size_t want = HOP_SHORTEST + 1 + strlen(basename_of(x->filename));
 	size_t room = inject_room(x->c, x->word_at, x->word);
@@ -350,8 +357,8 @@ static enum verdict write_over(struct exec *x, int fd, const char *real, const c
 		room = want;
 	if (x->last > 0 && room > strlen(x->filename) && strlen(x->filename) >= want)
 		room = strlen(x->filename);
-	r = hop_make_short(x->c, fd, real, basename_of(x->filename), strlen(x->filename),
-		room, &hop);
+	r = hop_make_short(
+		x->c, fd, real, basename_of(x->filename), strlen(x->filename), room, &hop);
 	if (r < 0)
 		return call_return(x->c, -EACCES);
 	ip.path = hop.path;
@@ -363,7 +370,8 @@ static enum verdict write_over(struct exec *x, int fd, const char *real, const c
 	return v;
 }
 
-/* A script whose interpreter the kernel does not find: it gets one of a single line that says where. */
+/* A script whose interpreter the kernel does not find: it gets one of a single line that says
+ * where. */
 static enum verdict write_over_script(struct exec *x, int fd, const char *real)
 {
 	const struct script *s = &x->img[0].script;
@@ -422,7 +430,8 @@ static void give_words(struct exec *x, struct inject_args *a, int at)
 	}
 }
 
-/* The guest has a tree of its own: it gets the descriptor. The name of the process is the kernel's. */
+/* The guest has a tree of its own: it gets the descriptor. The name of the process is the kernel's.
+ */
 static enum verdict run_by_fd(struct exec *x, int fd)
 {
 	struct inject_args a = { .nr = __NR_execveat, .str = { [1] = "" } };
@@ -616,6 +625,5 @@ enum verdict sys_execveat(struct call *c)
 		ids_exec(c);
 		dumpable_exec(c);
 	}
-	return do_exec(
-		c, call_fd(c, 0), call_addr(c, 1), call_addr(c, 2), call_addr(c, 3), flags);
+	return do_exec(c, call_fd(c, 0), call_addr(c, 1), call_addr(c, 2), call_addr(c, 3), flags);
 }

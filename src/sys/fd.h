@@ -11,12 +11,15 @@
 /* A guest's descriptor that is a virtual file. */
 struct vfd {
 	struct vfile *vf;
-	int fd;	       /* our dup of the guest's open file */
-	int fl;	       /* its flags, as F_GETFL has them */
+	int fd;		   /* our dup of the guest's open file */
+	int fl;		   /* its flags, as F_GETFL has them */
 	struct fs_req req; /* as I/O on open files makes it: of whoever opened it */
 };
 
-#define VFD_INIT { .fd = -1 }
+#define VFD_INIT                                                                                   \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 void vfd_release(struct vfd *v);
 #define _cleanup_vfd_ _cleanup_(vfd_release)
 

@@ -27,7 +27,10 @@ struct end {
 	off_t off; /* -1: its position */
 };
 
-#define END_INIT { .v = VFD_INIT, .fd = -1, .off = -1 }
+#define END_INIT                                                                                   \
+	{                                                                                          \
+		.v = VFD_INIT, .fd = -1, .off = -1                                                 \
+	}
 
 static void end_release(struct end *e)
 {
@@ -176,8 +179,8 @@ static ssize_t put(struct end *out, struct call *c, const char *buf, size_t len,
 
 	nonblock = nonblock || never_blocks(out);
 	while (done < len) {
-		n = is_reg(out) ? vfd_write(&out->v, c, buf + done, len - done, out->off, 0) :
-				  put_real(out, c, buf + done, len - done, nonblock);
+		n = is_reg(out) ? vfd_write(&out->v, c, buf + done, len - done, out->off, 0)
+				: put_real(out, c, buf + done, len - done, nonblock);
 		if (n == -EAGAIN && !nonblock) {
 			/* there was room, but somebody else had it */
 			if (call_interrupted(c))
@@ -206,8 +209,8 @@ static void untake(struct end *in, ssize_t left)
 		(void)!lseek(in->fd, -(off_t)left, SEEK_CUR); /* fails on pipes: then it is lost */
 }
 
-static ssize_t copy(struct end *in, struct end *out, struct call *c, size_t len, bool nonblock,
-	bool once)
+static ssize_t copy(
+	struct end *in, struct end *out, struct call *c, size_t len, bool nonblock, bool once)
 {
 	char *buf = files_buf_get(c->um->files);
 	size_t done = 0;
@@ -273,11 +276,11 @@ static bool is_opath(const struct end *e)
 	return flags_of(e) & O_PATH;
 }
 
-static bool can(const struct end *e, int not)
+static bool can(const struct end *e, int not )
 {
 	int fl = flags_of(e);
 
-	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not;
+	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not ;
 }
 
 /* do_sendfile(): what comes from nothing that has positions is refused, so that it is not lost. */
@@ -312,10 +315,12 @@ enum verdict sys_sendfile(struct call *c)
 	if (!is_reg(&out) && !is_reg(&in))
 		return CONTINUE;
 	r = sendfile_check(&in, &out);
-	return r < 0 ? call_return(c, r) : finish(c, &in, &out, copy(&in, &out, c, len, false, false));
+	return r < 0 ? call_return(c, r)
+		     : finish(c, &in, &out, copy(&in, &out, c, len, false, false));
 }
 
-/* A device that knows nothing of splice(2), as its kernel's file does not. Its placeholder would. */
+/* A device that knows nothing of splice(2), as its kernel's file does not. Its placeholder would.
+ */
 static enum verdict splice_device(
 	struct call *c, struct end *dev, const struct end *in, const struct end *out)
 {
@@ -356,7 +361,8 @@ enum verdict sys_splice(struct call *c)
 		return CONTINUE;
 	r = splice_check(&in, &out);
 	/* what the pipe holds now is copied, as by the kernel */
-	return r < 0 ? call_return(c, r) : finish(c, &in, &out, copy(&in, &out, c, len, nonblock, true));
+	return r < 0 ? call_return(c, r)
+		     : finish(c, &in, &out, copy(&in, &out, c, len, nonblock, true));
 }
 
 /* ---- copy_file_range ---- */
@@ -404,8 +410,9 @@ static int size_of(const struct end *e, uint64_t *ret)
 	return 0;
 }
 
-/* The rest of generic_copy_file_checks(): how much of `len` is copied. What is behind the end of the file is no part
- * of the ranges; a limit is told before the first byte, unlike write(2)'s; one file's ranges must not overlap. */
+/* The rest of generic_copy_file_checks(): how much of `len` is copied. What is behind the end of
+ * the file is no part of the ranges; a limit is told before the first byte, unlike write(2)'s; one
+ * file's ranges must not overlap. */
 static int range_fit(const struct end *in, const struct end *out, struct call *c, size_t *len)
 {
 	uint64_t limit = is_reg(out) ? vfd_limit(c) : RLIM_INFINITY, size = 0;
@@ -426,10 +433,10 @@ static int range_fit(const struct end *in, const struct end *out, struct call *c
 		*len = limit - to;
 	if (to > (uint64_t)INT64_MAX - *len)
 		return -EFBIG;
-	return is_reg(in) && is_reg(out) && in->v.vf->inode == out->v.vf->inode && to + *len > from &&
-			       to < from + *len ?
-		       -EINVAL :
-		       0;
+	return is_reg(in) && is_reg(out) && in->v.vf->inode == out->v.vf->inode &&
+			       to + *len > from && to < from + *len
+		       ? -EINVAL
+		       : 0;
 }
 
 static void moved(struct end *e, ssize_t n)
@@ -543,7 +550,8 @@ enum verdict sys_tee(struct call *c)
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 
 	for (int i = 0; i < 2; i++) {
-		if (vfd_get(&v, c, call_fd(c, i)) && v.vf->kind == VFILE_DEVICE && v.vf->ops->splice)
+		if (vfd_get(&v, c, call_fd(c, i)) && v.vf->kind == VFILE_DEVICE &&
+			v.vf->ops->splice)
 			return v.vf->ops->splice(v.vf, c, v.fd);
 		vfd_release(&v);
 		v = (struct vfd)VFD_INIT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Descriptors themselves: close(2), dup(2), fcntl(2), flock(2), ioctl(2). The table is the
- * kernel's, so most of this is left to it; what matters is that an open file whose calls are trapped
- * does not come to a number where they are not before its content is there.
+ * kernel's, so most of this is left to it; what matters is that an open file whose calls are
+ * trapped does not come to a number where they are not before its content is there.
  */
 #include <fcntl.h>
 #include <linux/fiemap.h>
@@ -61,7 +61,9 @@ static int before_close(struct vfd *v)
 /* The descriptor is closed whatever became of the data: the guest closes it, and is told. */
 static enum verdict close_failing(struct vfd *v, struct call *c, int err)
 {
-	struct inject_args a = { .nr = __NR_close, .args = { (uint64_t)call_fd(c, 0) }, .error = err };
+	struct inject_args a = {
+		.nr = __NR_close, .args = { (uint64_t)call_fd(c, 0) }, .error = err
+	};
 	enum verdict verdict = inject_call(c, &a);
 
 	if (verdict != DONE)
@@ -98,13 +100,13 @@ static bool has_low(const struct vfile *vf)
 /* A device's stand-in at this number; -1: the lowest free. */
 static enum verdict low_answer(struct vfd *v, struct call *c, int to, int flags)
 {
-	_cleanup_fd_ int fd = v->vf->kind == VFILE_STREAM ? stream_low(v->vf, &v->req) :
-							    v->vf->ops->low(v->vf, v->fd);
+	_cleanup_fd_ int fd = v->vf->kind == VFILE_STREAM ? stream_low(v->vf, &v->req)
+							  : v->vf->ops->low(v->vf, v->fd);
 
 	if (fd < 0)
 		return call_return(c, fd);
-	return to < 0 ? guestfd_answer(c, fd, flags, ZONE_LOWEST) :
-			guestfd_answer_at(c, fd, to, flags);
+	return to < 0 ? guestfd_answer(c, fd, flags, ZONE_LOWEST)
+		      : guestfd_answer_at(c, fd, to, flags);
 }
 
 /* The kernel makes the copy, at a number where nothing may be trapped. */
@@ -332,7 +334,8 @@ static enum verdict loop_backing(struct call *c, unsigned cmd)
 	int fd = call_fd(c, 2), r = 0;
 
 	if (cmd == LOOP_CONFIGURE)
-		r = guest_read(c, call_addr(c, 2), &fd, sizeof(fd)); /* struct loop_config's first */
+		r = guest_read(
+			c, call_addr(c, 2), &fd, sizeof(fd)); /* struct loop_config's first */
 	if (r == 0 && vfd_get(&v, c, fd))
 		r = vfd_go_low(&v);
 	return r < 0 ? call_return(c, r) : CONTINUE;

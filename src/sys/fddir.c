@@ -13,8 +13,8 @@
 
 int vfd_dir_pos(struct vfd *v, struct call *c, uint64_t *ret)
 {
-	off_t at = guestfd_lends(c) ? lseek(v->fd, 0, SEEK_CUR) :
-				      (off_t)atomic_load(&v->vf->unlent_pos);
+	off_t at = guestfd_lends(c) ? lseek(v->fd, 0, SEEK_CUR)
+				    : (off_t)atomic_load(&v->vf->unlent_pos);
 
 	if (at < 0)
 		return -errno;
@@ -77,8 +77,9 @@ static void put_made(struct mount *m, void *arg)
 	d->used += reclen;
 }
 
-/* A folder of the host in which something is hidden, or only the view's, is read here, by the guest's own open file. True when it
- * was answered. (The old call, which no libc makes, is not looked at.) */
+/* A folder of the host in which something is hidden, or only the view's, is read here, by the
+ * guest's own open file. True when it was answered. (The old call, which no libc makes, is not
+ * looked at.) */
 static bool read_changed(struct call *c, enum dirent_form form, enum verdict *ret)
 {
 	struct view *v = &c->um->view;
@@ -90,7 +91,8 @@ static bool read_changed(struct call *c, enum dirent_form form, enum verdict *re
 	ssize_t n;
 	int r;
 
-	if ((!view_has_rules(v) && !atomic_load(&v->nmade)) || form != DIRENT_64 || !guestfd_lends(c))
+	if ((!view_has_rules(v) && !atomic_load(&v->nmade)) || form != DIRENT_64 ||
+		!guestfd_lends(c))
 		return false;
 	fd = guestfd_get(c, call_fd(c, 0));
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
@@ -208,7 +210,8 @@ enum verdict sys32_readdir(struct call *c)
 	n = read_one(&v, c, &pos, &e);
 	if (n <= 0)
 		return call_return(c, n);
-	r = guest_write(c, call_addr(c, 1), &e, offsetof(struct readdir_entry, name) + e.namlen + 1u);
+	r = guest_write(
+		c, call_addr(c, 1), &e, offsetof(struct readdir_entry, name) + e.namlen + 1u);
 	if (r == 0)
 		r = vfd_dir_seek(&v, c, pos);
 	return call_return(c, r < 0 ? r : n);

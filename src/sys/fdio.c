@@ -61,7 +61,8 @@ static bool out_of_reach(struct call *c, const struct io *io, size_t skip)
 	return guest_has(c, (gaddr_t){ (uint64_t)(uintptr_t)piece->iov_base + skip });
 }
 
-/* So the file is made one that needs no traps: what the guest writes is found when it is written back. */
+/* So the file is made one that needs no traps: what the guest writes is found when it is written
+ * back. */
 static enum verdict move_natively(struct vfd *v, struct call *c)
 {
 	int r = vfd_go_low(v);
@@ -158,8 +159,8 @@ static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
 			files_buf_put(c->um->files, buf);
 			return move_natively(v, c);
 		}
-		n = got <= 0 ? (got ? got : -EFAULT) :
-			       vfd_write(v, c, buf, (size_t)got,
+		n = got <= 0 ? (got ? got : -EFAULT)
+			     : vfd_write(v, c, buf, (size_t)got,
 				       io->off < 0 ? -1 : io->off + (off_t)done, io->rwf);
 		if (n < 0)
 			break;

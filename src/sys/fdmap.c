@@ -117,8 +117,8 @@ enum verdict sys_mremap(struct call *c)
 	if (!vf || vf->kind != VFILE_REG || cache_direct(vf->cache))
 		return CONTINUE;
 	cache_req(vf->cache, &req);
-	r = shared ? cache_map_shared(vf->cache, &req, off, new_len) :
-		     cache_fill(vf->cache, &req, off, new_len);
+	r = shared ? cache_map_shared(vf->cache, &req, off, new_len)
+		   : cache_fill(vf->cache, &req, off, new_len);
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 

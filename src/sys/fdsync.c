@@ -206,15 +206,13 @@ static int prepare_iocb(struct call *c, const struct iocb *io)
 	case IOCB_CMD_PREADV:
 		if (io->aio_lio_opcode == IOCB_CMD_PREADV)
 			return cache_fill(v.vf->cache, &v.req, 0, UINT64_MAX);
-		return cache_fill(
-			v.vf->cache, &v.req, (uint64_t)io->aio_offset, io->aio_nbytes);
+		return cache_fill(v.vf->cache, &v.req, (uint64_t)io->aio_offset, io->aio_nbytes);
 	case IOCB_CMD_PWRITE:
 	case IOCB_CMD_PWRITEV:
 		return cache_go_low(v.vf->cache, &v.req, O_RDWR);
 	case IOCB_CMD_FSYNC:
 	case IOCB_CMD_FDSYNC:
-		return file_sync_inode(v.vf->inode, &v.req,
-			io->aio_lio_opcode == IOCB_CMD_FDSYNC);
+		return file_sync_inode(v.vf->inode, &v.req, io->aio_lio_opcode == IOCB_CMD_FDSYNC);
 	default:
 		return 0;
 	}
@@ -243,7 +241,7 @@ enum verdict sys_io_submit(struct call *c)
 
 enum verdict sys_io_uring_setup(struct call *c)
 {
-	return view_has_mounts(&c->um->view) || files_any(c->um->files) || networks_any(c->um) ?
-		call_return(c, -ENOSYS) :
-		CONTINUE;
+	return view_has_mounts(&c->um->view) || files_any(c->um->files) || networks_any(c->um)
+		       ? call_return(c, -ENOSYS)
+		       : CONTINUE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the newer mount calls say of their arguments before they do anything, in the kernel's order. */
+/* What the newer mount calls say of their arguments before they do anything, in the kernel's order.
+ */
 #include "sys/fsargs.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fsopen(2) and its kind: the checks that come first, and of calls that concern nothing of the view. */
+/* fsopen(2) and its kind: the checks that come first, and of calls that concern nothing of the
+ * view. */
 #ifndef UM_SYS_FSARGS_H
 #define UM_SYS_FSARGS_H
 

@@ -2,10 +2,11 @@
 /*
  * The newer way to mount: fsopen(2), fsconfig(2), fsmount(2), fspick(2), move_mount(2).
  *
- * Theory of operation. A context, and a mount that is not attached yet, are virtual files that carry what
- * was asked for. Only move_mount() knows the place, which a server must be told: it ends in
- * mount_fuse() or um_mount() as mount(2) does. FSCONFIG_CMD_CREATE checks all that can be checked
- * before, so that errors come where programs look for them; read(2) of the context has the words.
+ * Theory of operation. A context, and a mount that is not attached yet, are virtual files that
+ * carry what was asked for. Only move_mount() knows the place, which a server must be told: it ends
+ * in mount_fuse() or um_mount() as mount(2) does. FSCONFIG_CMD_CREATE checks all that can be
+ * checked before, so that errors come where programs look for them; read(2) of the context has the
+ * words.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -172,9 +173,13 @@ static const struct {
 	const char *name;
 	unsigned long set, clear;
 } flag_names[] = {
-	{ "ro", MS_RDONLY, 0 }, { "rw", 0, MS_RDONLY }, { "sync", MS_SYNCHRONOUS, 0 },
-	{ "async", 0, MS_SYNCHRONOUS }, { "dirsync", MS_DIRSYNC, 0 },
-	{ "lazytime", MS_LAZYTIME, 0 }, { "nolazytime", 0, MS_LAZYTIME },
+	{ "ro", MS_RDONLY, 0 },
+	{ "rw", 0, MS_RDONLY },
+	{ "sync", MS_SYNCHRONOUS, 0 },
+	{ "async", 0, MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC, 0 },
+	{ "lazytime", MS_LAZYTIME, 0 },
+	{ "nolazytime", 0, MS_LAZYTIME },
 };
 
 /* Under the lock. */
@@ -215,7 +220,8 @@ static bool set_super_flag(struct fsctx *x, const char *key)
 	return false;
 }
 
-/* Under the lock. As vfs_parse_fs_param(): the flags of all are one whatever value they are given. */
+/* Under the lock. As vfs_parse_fs_param(): the flags of all are one whatever value they are given.
+ */
 static int set_value(struct fsctx *x, const char *key, const char *value)
 {
 	if (set_super_flag(x, key))
@@ -223,8 +229,9 @@ static int set_value(struct fsctx *x, const char *key, const char *value)
 	if (strcmp(key, "source") == 0)
 		return x->source ? -EINVAL : replace(&x->source, strdup(value));
 	if (strcmp(key, "subtype") == 0 && mount_type_is_fuse(x->type))
-		return strchr(x->type, '.') ? -EINVAL :
-					      replace(&x->type, str_printf("%s.%s", x->type, value));
+		return strchr(x->type, '.')
+			       ? -EINVAL
+			       : replace(&x->type, str_printf("%s.%s", x->type, value));
 	return add_option(x, key, value);
 }
 
@@ -236,8 +243,13 @@ static const char *source_of(const struct fsctx *x)
 
 static int check_served(struct call *c, struct fsctx *x, char **ret_message)
 {
-	struct mount_request rq = { .source = source_of(x), .target = "/", .type = x->type,
-		.options = x->options, .flags = x->flags, .cwd = "/", .dry_run = true };
+	struct mount_request rq = { .source = source_of(x),
+		.target = "/",
+		.type = x->type,
+		.options = x->options,
+		.flags = x->flags,
+		.cwd = "/",
+		.dry_run = true };
 	_cleanup_free_ char *cwd = NULL, *plan = NULL;
 	int r;
 
@@ -261,8 +273,8 @@ static int create(struct call *c, struct fsctx *x)
 		return -EBUSY;
 	x->phase = CTX_CREATED; /* what was set stays as it is from now on */
 	pthread_mutex_unlock(&x->lock);
-	r = mount_type_is_fuse(x->type) ? mount_fuse_check(c, x->options) :
-					  check_served(c, x, &message);
+	r = mount_type_is_fuse(x->type) ? mount_fuse_check(c, x->options)
+					: check_served(c, x, &message);
 	pthread_mutex_lock(&x->lock);
 	if (r < 0) {
 		x->phase = CTX_CONFIG;
@@ -359,8 +371,10 @@ int mount_attr_flags(uint64_t attr, unsigned long *ret)
 		uint64_t attr;
 		unsigned long flag;
 	} map[] = {
-		{ MOUNT_ATTR_RDONLY, MS_RDONLY }, { MOUNT_ATTR_NOSUID, MS_NOSUID },
-		{ MOUNT_ATTR_NODEV, MS_NODEV }, { MOUNT_ATTR_NOEXEC, MS_NOEXEC },
+		{ MOUNT_ATTR_RDONLY, MS_RDONLY },
+		{ MOUNT_ATTR_NOSUID, MS_NOSUID },
+		{ MOUNT_ATTR_NODEV, MS_NODEV },
+		{ MOUNT_ATTR_NOEXEC, MS_NOEXEC },
 		{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
 		{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
 	};
@@ -426,7 +440,8 @@ enum verdict sys_fspick(struct call *c)
 
 	if (!view_has_mounts(&c->um->view) && !fs_is_for_view(c))
 		return CONTINUE;
-	if (flags & ~(FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT | FSPICK_EMPTY_PATH))
+	if (flags & ~(FSPICK_CLOEXEC | FSPICK_SYMLINK_NOFOLLOW | FSPICK_NO_AUTOMOUNT |
+			    FSPICK_EMPTY_PATH))
 		return fs_is_for_view(c) ? call_return(c, -EINVAL) : CONTINUE;
 	r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
 		(flags & FSPICK_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW) |
@@ -489,15 +504,16 @@ static int attach(struct call *c, struct fsctx *x)
 {
 	_cleanup_path_ struct path where = PATH_INIT;
 	_cleanup_free_ char *message = NULL, *cwd = NULL;
-	struct mount_request rq = { .source = source_of(x), .type = x->type, .options = x->options,
-		.flags = x->flags };
+	struct mount_request rq = {
+		.source = source_of(x), .type = x->type, .options = x->options, .flags = x->flags
+	};
 	int r = move_target(c, &where);
 
 	if (r < 0)
 		return r;
 	if (mount_type_is_fuse(x->type))
-		return mount_fuse(c, x->source ? x->source : "none", x->type, x->options, x->flags,
-			&where);
+		return mount_fuse(
+			c, x->source ? x->source : "none", x->type, x->options, x->flags, &where);
 	r = path_of_cwd(c, &c->um->view, c->tid, &cwd);
 	if (r < 0)
 		return r;
@@ -538,8 +554,8 @@ static enum verdict move_real(struct call *c, unsigned flags)
 
 	if (!view_has_mounts(&c->um->view) && !for_view)
 		return CONTINUE;
-	r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
-		from_flags | PATH_REALIZE, &from);
+	r = path_resolve_arg(
+		c, &c->um->view, call_fd(c, 0), call_addr(c, 1), from_flags | PATH_REALIZE, &from);
 	if (r == 0 && for_view)
 		r = fs_check_dirfd(c, call_fd(c, 0), &from);
 	if (r == 0)

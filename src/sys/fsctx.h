@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Contexts of fsopen(2) and fspick(2), and mounts that are nowhere yet: of fsmount(2), open_tree(2). */
+/* Contexts of fsopen(2) and fspick(2), and mounts that are nowhere yet: of fsmount(2),
+ * open_tree(2). */
 #ifndef UM_SYS_FSCTX_H
 #define UM_SYS_FSCTX_H
 
@@ -13,7 +14,7 @@ struct fsctx {
 	pthread_mutex_t lock; /* all below; not held over requests */
 	enum fsctx_phase phase;
 	char *type, *source;
-	char *options;	      /* "a,b=c" */
+	char *options; /* "a,b=c" */
 	unsigned long flags;
 	char *message;	      /* for read(2): "e ..."; NULL: none */
 	struct mount *picked; /* fspick: to be reconfigured; referenced */

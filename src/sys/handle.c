@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * name_to_handle_at(2). A handle on a mount is the one that the kernel's FUSE gives: node and
- * generation. It tells files apart and leads to the mount's id; opening one (open_by_handle_at) asks
- * for a capability over the host that no view gives.
+ * generation. It tells files apart and leads to the mount's id; opening one (open_by_handle_at)
+ * asks for a capability over the host that no view gives.
  */
 #include <fcntl.h>
 #include <string.h>

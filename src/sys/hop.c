@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. The kernel opens /proc/SUPERVISOR/fd/N for a guest if the guest may inspect
- * the supervisor, which is so for a guest of the same user: then nothing need be put into its table.
- * A guest of another user gets a descriptor of its own, and says /proc/self/fd/N. Where the last
- * component matters (it becomes the name of the process) a symbolic link is made to that.
+ * the supervisor, which is so for a guest of the same user: then nothing need be put into its
+ * table. A guest of another user gets a descriptor of its own, and says /proc/self/fd/N. Where the
+ * last component matters (it becomes the name of the process) a symbolic link is made to that.
  */
 #include "sys/hop.h"
 
@@ -134,8 +134,7 @@ static int make_dir(struct call *c, bool reach, struct hop *h)
 	return 0;
 }
 
-int hop_make(
-	struct call *c, int fd, const char *real, const char *name, size_t len, struct hop *h)
+int hop_make(struct call *c, int fd, const char *real, const char *name, size_t len, struct hop *h)
 {
 	char target[PATH_MAX];
 	bool reach = hop_guest_reaches_us(c);
@@ -288,7 +287,8 @@ int hop_make_slow(struct call *c, int fd, const char *real, size_t room, struct 
 	if (r < 0)
 		return r;
 	strcpy(h->path, h->link);
-	(void)utimensat(AT_FDCWD, h->link, old, AT_SYMLINK_NOFOLLOW); /* then nobody sees it change */
+	(void)utimensat(
+		AT_FDCWD, h->link, old, AT_SYMLINK_NOFOLLOW); /* then nobody sees it change */
 	return 0;
 }
 

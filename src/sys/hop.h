@@ -17,12 +17,12 @@ struct hop {
 	char end[PATH_MAX];	 /* and where it ends */
 };
 
-/* May the guest open /proc/OURSELVES/fd/N: same ids and user namespace, and not more capabilities than
- * its own? */
+/* May the guest open /proc/OURSELVES/fd/N: same ids and user namespace, and not more capabilities
+ * than its own? */
 bool hop_guest_reaches_us(struct call *c);
 
-/* For a guest in a tree of its own, where no path of ours leads anywhere: it is given the descriptor,
- * h->guest_fd, and calls fchdir(2) or execveat(2). 0 or -errno. */
+/* For a guest in a tree of its own, where no path of ours leads anywhere: it is given the
+ * descriptor, h->guest_fd, and calls fchdir(2) or execveat(2). 0 or -errno. */
 int MUST_CHECK hop_give(struct call *c, int fd, struct hop *h);
 
 /*
@@ -40,8 +40,7 @@ int MUST_CHECK hop_make_short(struct call *c, int fd, const char *real, const ch
 	size_t len, size_t room, struct hop *h);
 /* The same for a call that the guest comes back from: the kernel is on its way for long, and the
  * first link that it follows, h->link, has an access time other than 1 s from then on. */
-int MUST_CHECK hop_make_slow(
-	struct call *c, int fd, const char *real, size_t room, struct hop *h);
+int MUST_CHECK hop_make_slow(struct call *c, int fd, const char *real, size_t room, struct hop *h);
 /* The rest of that way is not needed any more (struct hop *). */
 void hop_shorten(void *hop);
 void hop_release(struct hop *h);

@@ -2,7 +2,8 @@
 /*
  * The calls that ask for and change user and group ids, on the virtual identity: setuid(2),
  * setreuid(2), setresuid(2), setfsuid(2), setgroups(2) and credentials(7), with the effects on
- * capabilities that capabilities(7) lists under "Effect of user ID changes". Trapped with --root alone.
+ * capabilities that capabilities(7) lists under "Effect of user ID changes". Trapped with --root
+ * alone.
  */
 #include <string.h>
 

@@ -198,7 +198,8 @@ static enum verdict ambient(struct call *c, struct prctl_args *p, const struct i
 
 enum verdict sys_prctl(struct call *c)
 {
-	struct prctl_args p = { .a = { c->args[0], c->args[1], c->args[2], c->args[3], c->args[4] } };
+	struct prctl_args p = { .a = { c->args[0], c->args[1], c->args[2], c->args[3],
+					c->args[4] } };
 	const struct identity *id;
 
 	if ((int)p.a[0] == PR_SET_DUMPABLE)

@@ -20,7 +20,7 @@ struct entry {
 };
 
 struct ids {
-	pthread_mutex_t lock; /* the table; and from reading a mark to setting it */
+	pthread_mutex_t lock;	/* the table; and from reading a mark to setting it */
 	struct entry **entries; /* 0: root */
 	size_t n, size;
 };
@@ -90,8 +90,9 @@ static int intern(struct ids *ids, const struct identity *id)
 int ids_new(struct ids **ret)
 {
 	static const gid_t root_group[] = { 0 };
-	const struct identity root = { .prm = CAP_ALL, .eff = CAP_ALL, .bnd = CAP_ALL,
-		.ngroups = 1, .groups = root_group };
+	const struct identity root = {
+		.prm = CAP_ALL, .eff = CAP_ALL, .bnd = CAP_ALL, .ngroups = 1, .groups = root_group
+	};
 	struct ids *ids = calloc(1, sizeof(*ids));
 
 	if (!ids)
@@ -268,16 +269,21 @@ static void put_status_line(FILE *out, const char *line, size_t len, const struc
 		const char *name;
 		uint64_t set;
 	} caps[] = {
-		{ "CapInh:", id->inh }, { "CapPrm:", id->prm }, { "CapEff:", id->eff },
-		{ "CapBnd:", id->bnd }, { "CapAmb:", id->amb },
+		{ "CapInh:", id->inh },
+		{ "CapPrm:", id->prm },
+		{ "CapEff:", id->eff },
+		{ "CapBnd:", id->bnd },
+		{ "CapAmb:", id->amb },
 	};
 
 	if (strncmp(line, "Uid:", 4) == 0) {
-		fprintf(out, "Uid:\t%u\t%u\t%u\t%u\n", id->uid[0], id->uid[1], id->uid[2], id->uid[3]);
+		fprintf(out, "Uid:\t%u\t%u\t%u\t%u\n", id->uid[0], id->uid[1], id->uid[2],
+			id->uid[3]);
 		return;
 	}
 	if (strncmp(line, "Gid:", 4) == 0) {
-		fprintf(out, "Gid:\t%u\t%u\t%u\t%u\n", id->gid[0], id->gid[1], id->gid[2], id->gid[3]);
+		fprintf(out, "Gid:\t%u\t%u\t%u\t%u\n", id->gid[0], id->gid[1], id->gid[2],
+			id->gid[3]);
 		return;
 	}
 	if (strncmp(line, "Groups:", 7) == 0) {
@@ -289,7 +295,8 @@ static void put_status_line(FILE *out, const char *line, size_t len, const struc
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(caps); i++) {
 		if (strncmp(line, caps[i].name, 7) == 0) {
-			fprintf(out, "%s\t%016llx\n", caps[i].name, (unsigned long long)caps[i].set);
+			fprintf(out, "%s\t%016llx\n", caps[i].name,
+				(unsigned long long)caps[i].set);
 			return;
 		}
 	}
@@ -354,8 +361,9 @@ bool ids_chown(struct call *c, int dirfd, const char *word)
 	if (path_resolve(c, &c->um->view, dirfd, word, flags | PATH_REALIZE, &p) < 0)
 		return false;
 	if (p.kind == PATH_VIRTUAL)
-		return p.mnt->fs->host_fd && !(p.mnt->fs->flags & FS_KEEPS_OWNERS) && mount_want_write(p.mnt) == 0 &&
-		       fstat(inode_host_fd(p.inode), &st) == 0 && ids_chown_is_noop(c, &st, uid, gid);
+		return p.mnt->fs->host_fd && !(p.mnt->fs->flags & FS_KEEPS_OWNERS) &&
+		       mount_want_write(p.mnt) == 0 && fstat(inode_host_fd(p.inode), &st) == 0 &&
+		       ids_chown_is_noop(c, &st, uid, gid);
 	if (p.kind != PATH_REAL)
 		return false;
 	return fstatat(p.dirfd, p.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -41,7 +41,8 @@ int MUST_CHECK ids_of(struct ids *ids, pid_t pid, const struct identity **ret);
  * -errno for no change. What it returned; -EAGAIN, -ENOMEM. */
 int MUST_CHECK ids_change(struct call *c, int (*fn)(struct identity *id, void *arg), void *arg);
 
-/* All processes that have the caller's root, in its mount namespace of the view, get this one (view/root.h). */
+/* All processes that have the caller's root, in its mount namespace of the view, get this one
+ * (view/root.h). */
 int MUST_CHECK ids_move_root(struct call *c, unsigned root);
 
 /* Has the caller this capability? Without --root: false. */
@@ -50,7 +51,8 @@ bool ids_capable(struct call *c, int cap);
 bool ids_kernel_capable(struct call *c, int cap);
 /* May it mount? */
 bool ids_may_mount(struct call *c);
-/* Before an exec is let go: sets recomputed as capabilities(7) has it. Does nothing without --root. */
+/* Before an exec is let go: sets recomputed as capabilities(7) has it. Does nothing without --root.
+ */
 void ids_exec(struct call *c);
 /* /proc/PID/status with the virtual identity; malloc'ed. */
 int MUST_CHECK ids_status_text(struct ids *ids, pid_t pid, char **ret, size_t *ret_len);

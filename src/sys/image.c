@@ -34,7 +34,8 @@ static int judge(const struct image_file *f, blkid_probe pr, const char *path, c
 
 	if (usage && strcmp(usage, "crypto") == 0) {
 		*ret_message = str_printf("%s is encrypted (%s): open it first (cryptsetup needs "
-					  "root), then mount what it gives", path, type);
+					  "root), then mount what it gives",
+			path, type);
 		return -EINVAL;
 	}
 	if (type && usage && strcmp(usage, "filesystem") != 0) {
@@ -48,12 +49,14 @@ static int judge(const struct image_file *f, blkid_probe pr, const char *path, c
 	if (table) {
 		_cleanup_free_ char *all = partition_list(f);
 
-		*ret_message = str_printf("%s is a whole disk with a %s partition table: choose one "
-					  "with the option partition=N: %s", path, table,
-			all ? all : "it cannot be read");
+		*ret_message =
+			str_printf("%s is a whole disk with a %s partition table: choose one "
+				   "with the option partition=N: %s",
+				path, table, all ? all : "it cannot be read");
 	} else {
 		*ret_message = str_printf("%s: no file system known to libblkid is in it; if you "
-					  "know better, give the option type=TYPE", path);
+					  "know better, give the option type=TYPE",
+			path);
 	}
 	return -EINVAL;
 }
@@ -90,16 +93,16 @@ static uint64_t fs_size(int fd, off_t at, const char *type)
 }
 
 /* The message of a copy that was cut short. */
-static void note_truncated(int fd, blkid_probe pr, const char *path, const struct image_part *part,
-	char **ret_message)
+static void note_truncated(
+	int fd, blkid_probe pr, const char *path, const struct image_part *part, char **ret_message)
 {
 	const char *type = probe_value(pr, "TYPE");
 	uint64_t want = type ? fs_size(fd, (off_t)part->offset, type) : 0, size = part->size;
 
 	if (want > size)
 		*ret_message = str_printf("%s is truncated: its file system (%s) has %llu bytes, "
-					  "the file only %llu", path, type,
-			(unsigned long long)want, (unsigned long long)size);
+					  "the file only %llu",
+			path, type, (unsigned long long)want, (unsigned long long)size);
 }
 
 /* Files that are no file system, but that a server shows as one, or that need a program before. */
@@ -121,8 +124,9 @@ static const struct magic {
 	{ "cab", 0, 4, "MSCF" },
 	{ "gzip", 0, 2, "\x1f\x8b" },
 	{ "bzip2", 0, 3, "BZh" },
-	{ "xz", 0, 6, "\xfd"
-		      "7zXZ" },
+	{ "xz", 0, 6,
+		"\xfd"
+		"7zXZ" },
 	{ "zstd", 0, 4, "\x28\xb5\x2f\xfd" },
 	{ "qcow2", 0, 4, "QFI\xfb" },
 	{ "vmdk", 0, 4, "KDMV" },
@@ -152,8 +156,8 @@ static const char *magic_type(int fd)
 	return NULL;
 }
 
-static int probe(const struct image_file *f, const char *path, const struct image_part *part, bool whole,
-	char **ret_type, char **ret_message)
+static int probe(const struct image_file *f, const char *path, const struct image_part *part,
+	bool whole, char **ret_type, char **ret_message)
 {
 	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
 	const char *magic = whole ? magic_type(f->fd) : NULL;
@@ -170,7 +174,8 @@ static int probe(const struct image_file *f, const char *path, const struct imag
 	r = blkid_do_safeprobe(pr);
 	if (r == -2) {
 		*ret_message = str_printf("%s: more than one file system could be in it: give the "
-					  "option type=TYPE", path);
+					  "option type=TYPE",
+			path);
 		return -EINVAL;
 	}
 	if (r < 0) {
@@ -187,8 +192,8 @@ static int probe(const struct image_file *f, const char *path, const struct imag
 	return judge(f, pr, path, ret_type, ret_message);
 }
 
-int image_type(const struct image_file *f, const char *path, const struct image_part *part, char **ret_type,
-	char **ret_message)
+int image_type(const struct image_file *f, const char *path, const struct image_part *part,
+	char **ret_type, char **ret_message)
 {
 	struct image_part all = { .size = UINT64_MAX };
 	struct stat st;
@@ -198,7 +203,8 @@ int image_type(const struct image_file *f, const char *path, const struct image_
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
 		*ret_message = str_printf("%s is no image: it is neither a regular file nor a "
-					  "block device", path);
+					  "block device",
+			path);
 		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
 	}
 	if (S_ISREG(st.st_mode) && st.st_size == 0) {
@@ -234,12 +240,13 @@ static void locked_message(const char *lock, const char *path, bool rw, char **r
 }
 
 /*
- * The lock file, with the part locked; a file that its last holder removed meanwhile is none. Who has it
- * holds flock(2) as well, which keeps it from being removed. -EAGAIN.
+ * The lock file, with the part locked; a file that its last holder removed meanwhile is none. Who
+ * has it holds flock(2) as well, which keeps it from being removed. -EAGAIN.
  */
 static int open_lock(const char *lock, const struct image_part *part, bool rw)
 {
-	struct flock range = { .l_type = rw ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET,
+	struct flock range = { .l_type = rw ? F_WRLCK : F_RDLCK,
+		.l_whence = SEEK_SET,
 		.l_start = (off_t)part->offset };
 
 	if (part->size && part->size <= (uint64_t)INT64_MAX - part->offset)
@@ -250,7 +257,8 @@ static int open_lock(const char *lock, const struct image_part *part, bool rw)
 
 		if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &here) < 0)
 			return -errno;
-		if (stat(lock, &there) < 0 || there.st_ino != here.st_ino || there.st_dev != here.st_dev)
+		if (stat(lock, &there) < 0 || there.st_ino != here.st_ino ||
+			there.st_dev != here.st_dev)
 			continue;
 		return fcntl(fd, F_OFD_SETLK, &range) < 0 ? -errno : take_fd(&fd);
 	}
@@ -293,8 +301,8 @@ int image_lock(struct um *um, int image, const struct image_part *part, const ch
 		return -EBUSY;
 	}
 	if (fd < 0) {
-		*ret_message = str_printf("%s: cannot make the lock file %s: %s", path, lock,
-			strerror(-fd));
+		*ret_message = str_printf(
+			"%s: cannot make the lock file %s: %s", path, lock, strerror(-fd));
 		return fd;
 	}
 	line = str_printf("%s %s\n", rw ? "rw" : "ro", um->name ? um->name : "");

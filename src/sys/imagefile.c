@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Images on mounts of the view, which may be large and far away: libblkid looks at a sparse copy, which
- * has the beginning and the end, and the beginnings of those partitions that are asked for.
+ * Images on mounts of the view, which may be large and far away: libblkid looks at a sparse copy,
+ * which has the beginning and the end, and the beginnings of those partitions that are asked for.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -58,7 +58,8 @@ int image_file_init(struct image_file *f, struct um *um, int fd, bool virtual)
 		return 0;
 	f->um = um;
 	f->fd = memfd_create("umview-image", MFD_CLOEXEC);
-	r = f->fd < 0 || fstat(fd, &st) < 0 || ftruncate(f->fd, st.st_size) < 0 ? -errno : copy(f, 0);
+	r = f->fd < 0 || fstat(fd, &st) < 0 || ftruncate(f->fd, st.st_size) < 0 ? -errno
+										: copy(f, 0);
 	if (r == 0 && st.st_size > LOOK)
 		r = copy(f, (uint64_t)(st.st_size - LOOK > LOOK ? st.st_size - LOOK : LOOK));
 	if (r < 0)

@@ -24,7 +24,8 @@ enum verdict sys_prlimit64(struct call *c)
 			r = -EINVAL;
 	}
 	if (r == 0)
-		r = task_limit(pid ? pid : c->tid, RLIMIT_NOFILE, &rl); /* is it there, and may we? */
+		r = task_limit(
+			pid ? pid : c->tid, RLIMIT_NOFILE, &rl); /* is it there, and may we? */
 	if (r == 0 && old.v)
 		r = guest_write(c, old, &unlimited, sizeof(unlimited));
 	return call_return(c, r);

@@ -36,7 +36,9 @@ static bool lock_range(struct vfd *v, const struct flock *fl, struct fs_lock *re
 		if (__builtin_add_overflow(start, len, &start) || start < 0)
 			return false;
 	}
-	*ret = (struct fs_lock){ .start = (uint64_t)start, .end = (uint64_t)end, .type = fl->l_type };
+	*ret = (struct fs_lock){
+		.start = (uint64_t)start, .end = (uint64_t)end, .type = fl->l_type
+	};
 	if (end == INT64_MAX)
 		ret->end = UINT64_MAX;
 	return true;

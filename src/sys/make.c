@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A mount is found by its path, so that it can lie where the host has nothing: it is crossed onto
- * before the host is asked. Its folder lists it (read_changed() in sys/fddir.c). In a file system in memory
- * things are made.
+ * Theory of operation. A mount is found by its path, so that it can lie where the host has nothing:
+ * it is crossed onto before the host is asked. Its folder lists it (read_changed() in sys/fddir.c).
+ * In a file system in memory things are made.
  */
 #include "sys/make.h"
 
@@ -27,13 +27,19 @@ static mode_t type_there(const struct path *p)
 
 	if (p->kind == PATH_VIRTUAL)
 		return p->inode ? inode_type(p->inode) : 0;
-	return fstatat(p->dirfd, p->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_mode & S_IFMT;
+	return fstatat(p->dirfd, p->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0
+		       ? 0
+		       : st.st_mode & S_IFMT;
 }
 
 int make_dir(struct um *um, const struct path *where)
 {
-	struct memory_request rq = { .where = where, .source = "none", .type = "tmpfs", .options = "mode=755",
-		.flags = mount_flags_new(0), .made = true };
+	struct memory_request rq = { .where = where,
+		.source = "none",
+		.type = "tmpfs",
+		.options = "mode=755",
+		.flags = mount_flags_new(0),
+		.made = true };
 	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
 	_cleanup_inode_ struct inode *ino = NULL;
 	mode_t there = type_there(where);
@@ -60,8 +66,8 @@ static int mount_link(struct um *um, int fd, const struct path *where)
 	}
 	r = inode_root(fs, type, &root);
 	if (r == 0)
-		r = view_mount_as(&um->view, fs, root, where, "none", "none", "", mount_flags_new(0),
-			&(struct mount_as){ .rule = RULE_MADE }, &m);
+		r = view_mount_as(&um->view, fs, root, where, "none", "none", "",
+			mount_flags_new(0), &(struct mount_as){ .rule = RULE_MADE }, &m);
 	if (m)
 		inode_put(root);
 	else

@@ -15,6 +15,7 @@ struct memory_request {
 };
 
 /* 0, -ENOTDIR, -EINVAL: an option, in ret_option, else what the kernel said. */
-int MUST_CHECK um_mount_memory(struct um *um, const struct memory_request *rq, char ret_option[256]);
+int MUST_CHECK um_mount_memory(
+	struct um *um, const struct memory_request *rq, char ret_option[256]);
 
 #endif

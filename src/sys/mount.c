@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mount(2). A server's mount of /dev/fuse is made here at once, as the kernel makes it; file systems
- * of a kernel's own, which need a server to be started, are given to um_mount() with --root, where
- * the guest is root of its view, and for root where the kernel cannot mount them: on a mount of the
- * view. What concerns no mount of the view is the kernel's to do or to refuse.
+ * mount(2). A server's mount of /dev/fuse is made here at once, as the kernel makes it; file
+ * systems of a kernel's own, which need a server to be started, are given to um_mount() with
+ * --root, where the guest is root of its view, and for root where the kernel cannot mount them: on
+ * a mount of the view. What concerns no mount of the view is the kernel's to do or to refuse.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -147,7 +147,8 @@ static int fuse_attach(
 		atomic_fetch_or(&fs->flags, FS_ACL | FS_ACL_OURS);
 	fuse_conn_set_server(fs, fm->server);
 	r = view_mount(&c->um->view, fs, root, fm->where, p && p->source ? p->source : fm->source,
-		p && p->type ? p->type : fm->type, p && p->options ? p->options : shown, flags, ret);
+		p && p->type ? p->type : fm->type, p && p->options ? p->options : shown, flags,
+		ret);
 	if (r < 0) {
 		fs_discard(fs, root);
 		return r;
@@ -232,11 +233,11 @@ int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 	struct fs_req req;
 	int r;
 
-	if (!(new & MS_RDONLY) && m->locked_ro)
+	if (!(new &MS_RDONLY) && m->locked_ro)
 		return -EPERM;
-	if (!(new & MS_RDONLY) && (m->fs->flags & FS_READ_ONLY))
+	if (!(new &MS_RDONLY) && (m->fs->flags & FS_READ_ONLY))
 		return remount_writable(c, m, new); /* the server was told so at its start */
-	if ((new & MS_RDONLY) && !(m->flags & MS_RDONLY)) {
+	if ((new &MS_RDONLY) && !(m->flags & MS_RDONLY)) {
 		fs_req_init(&req, c);
 		r = files_sync(c->um->files, m->fs, &req);
 		if (r < 0)
@@ -270,7 +271,9 @@ static int do_bind(struct call *c, const struct path *from, const char *target, 
 	if (!ids_may_mount(c))
 		return -EPERM;
 	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
-	return r < 0 ? r : um_bind(c->um, from, &where, mount_flags_new(flags & ~(unsigned long)MS_RDONLY), &m);
+	return r < 0 ? r
+		     : um_bind(c->um, from, &where,
+			       mount_flags_new(flags & ~(unsigned long)MS_RDONLY), &m);
 }
 
 /* The moved one is a new mount of the same file system. */
@@ -353,25 +356,28 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 	else if (p.kind != PATH_VIRTUAL && (flags & MS_REMOUNT))
 		*ret = CONTINUE;
 	else if (p.kind != PATH_VIRTUAL)
-		*ret = !(flags & MS_PROPAGATION) ? bind_real(c, &p, target, flags) :
-		       space_of(&c->um->view, c->tid) ? call_return(c, 0) : CONTINUE;
+		*ret = !(flags & MS_PROPAGATION)	? bind_real(c, &p, target, flags)
+		       : space_of(&c->um->view, c->tid) ? call_return(c, 0)
+							: CONTINUE;
 	else if (flags & MS_REMOUNT)
 		*ret = call_return(c, do_remount(c, &p, flags));
 	else if (flags & MS_PROPAGATION)
 		*ret = call_return(c, path_is_mount_root(&p) ? 0 : -EINVAL);
 	else
-		*ret = call_return(c, flags & MS_MOVE ? do_move(c, &p, target) :
-							do_bind(c, &p, target, flags));
+		*ret = call_return(c,
+			flags & MS_MOVE ? do_move(c, &p, target) : do_bind(c, &p, target, flags));
 	return true;
 }
 
-/* By a guest with a root of its own: what its word leads to, as the view names it. What leads nowhere stays a word. */
+/* By a guest with a root of its own: what its word leads to, as the view names it. What leads
+ * nowhere stays a word. */
 static int name_from_root(struct call *c, const char *word, const char **ret, char **ret_owned)
 {
 	_cleanup_path_ struct path p = PATH_INIT;
 
 	if (!atomic_load(&c->um->view.roots) ||
-		path_resolve(c, &c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_REALIZE, &p) < 0 || !p.name)
+		path_resolve(c, &c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_REALIZE, &p) < 0 ||
+		!p.name)
 		return 0;
 	*ret = *ret_owned = take_ptr(&p.name);
 	return 0;
@@ -382,8 +388,11 @@ static enum verdict mount_served(struct call *c, const char *source, const char 
 	const char *type, const char *data, unsigned long flags)
 {
 	_cleanup_free_ char *message = NULL, *cwd = NULL;
-	struct mount_request rq = { .source = source, .target = target, .type = type,
-		.options = data, .flags = flags & MOUNT_FLAGS };
+	struct mount_request rq = { .source = source,
+		.target = target,
+		.type = type,
+		.options = data,
+		.flags = flags & MOUNT_FLAGS };
 	_cleanup_free_ char *from = NULL;
 	int r = path_of_cwd(c, &c->um->view, c->tid, &cwd);
 
@@ -391,7 +400,8 @@ static enum verdict mount_served(struct call *c, const char *source, const char 
 		r = name_from_root(c, source, &rq.source, &from);
 	if (r < 0)
 		return call_return(c, r);
-	(void)root_strip(&c->um->view, c, cwd); /* the target is looked for from there, and may not be found */
+	(void)root_strip(&c->um->view, c,
+		cwd); /* the target is looked for from there, and may not be found */
 	rq.cwd = cwd;
 	r = um_mount(c->um, c, &rq, &message);
 	if (r < 0)
@@ -402,9 +412,10 @@ static enum verdict mount_served(struct call *c, const char *source, const char 
 /* Kernel file systems that no server stands for: the kernel says what it thinks of them. */
 bool mount_type_is_kernels(const char *type)
 {
-	static const char *const types[] = { "proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "cgroup",
-		"cgroup2", "mqueue", "overlay", "bpf", "tracefs", "debugfs", "securityfs", "nfs",
-		"ramfs", "hugetlbfs", "configfs", "binfmt_misc", "autofs", "rpc_pipefs", "efivarfs" };
+	static const char *const types[] = { "proc", "sysfs", "tmpfs", "devtmpfs", "devpts",
+		"cgroup", "cgroup2", "mqueue", "overlay", "bpf", "tracefs", "debugfs", "securityfs",
+		"nfs", "ramfs", "hugetlbfs", "configfs", "binfmt_misc", "autofs", "rpc_pipefs",
+		"efivarfs" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		if (strcmp(type, types[i]) == 0)
@@ -418,10 +429,12 @@ static const char *place_of_type(const char *type)
 {
 	static const struct {
 		const char *type, *place;
-	} types[] = { { "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "devpts", "/dev/pts" },
-		{ "mqueue", "/dev/mqueue" }, { "cgroup2", "/sys/fs/cgroup" }, { "hugetlbfs", "/dev/hugepages" },
+	} types[] = { { "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" },
+		{ "devpts", "/dev/pts" }, { "mqueue", "/dev/mqueue" },
+		{ "cgroup2", "/sys/fs/cgroup" }, { "hugetlbfs", "/dev/hugepages" },
 		{ "debugfs", "/sys/kernel/debug" }, { "tracefs", "/sys/kernel/tracing" },
-		{ "securityfs", "/sys/kernel/security" }, { "binfmt_misc", "/proc/sys/fs/binfmt_misc" } };
+		{ "securityfs", "/sys/kernel/security" },
+		{ "binfmt_misc", "/proc/sys/fs/binfmt_misc" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		if (strcmp(type, types[i].type) == 0)

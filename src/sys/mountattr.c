@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * open_tree(2), open_tree_attr(2), mount_setattr(2). A copy of a tree is a mount that is nowhere yet
- * (fsctx.h), which move_mount(2) makes a bind of.
+ * open_tree(2), open_tree_attr(2), mount_setattr(2). A copy of a tree is a mount that is nowhere
+ * yet (fsctx.h), which move_mount(2) makes a bind of.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -110,7 +110,8 @@ static unsigned to_path(unsigned flags)
 	       (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
 }
 
-/* What the host's is, is copied for who is root of the view alone: the kernel's root has the kernel. */
+/* What the host's is, is copied for who is root of the view alone: the kernel's root has the
+ * kernel. */
 static enum verdict open_clone(struct call *c, const struct attr *attr)
 {
 	_cleanup_path_ struct path p = PATH_INIT;
@@ -220,8 +221,8 @@ enum verdict sys_mount_setattr(struct call *c)
 		return v;
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
-	r = path_resolve_arg(c, &c->um->view, call_fd(c, 0), call_addr(c, 1),
-		to_path((unsigned)c->args[2]), &p);
+	r = path_resolve_arg(
+		c, &c->um->view, call_fd(c, 0), call_addr(c, 1), to_path((unsigned)c->args[2]), &p);
 	if (r == 0 && p.kind != PATH_VIRTUAL)
 		return CONTINUE;
 	if (r == 0 && p.inode != p.mnt->root)

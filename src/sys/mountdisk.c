@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks in a format of their own (of virtual machines, compressed), and partitions whose server must have a
- * file to itself.
+ * Disks in a format of their own (of virtual machines, compressed), and partitions whose server
+ * must have a file to itself.
  *
- * Theory of operation. A server of the table (share/umview/servers: qcow2, gzip-disk, part ...) shows the disk
- * as a file, "nbd", on a mount point in the run directory; that is mounted as any file system is, by um_mount().
- * From there on that file is the source. The mount belongs to the one that it was made for and ends with it.
+ * Theory of operation. A server of the table (share/umview/servers: qcow2, gzip-disk, part ...)
+ * shows the disk as a file, "nbd", on a mount point in the run directory; that is mounted as any
+ * file system is, by um_mount(). From there on that file is the source. The mount belongs to the
+ * one that it was made for and ends with it.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -18,14 +19,15 @@
 #include "base/log.h"
 #include "sys/mountjob.h"
 
-#define DISK_NAME "nbd"	      /* nbdfuse(1): its file where none is named */
-#define DISK_MAX (1ll << 42)  /* bytes; longer than what is compressed may be */
+#define DISK_NAME "nbd"	     /* nbdfuse(1): its file where none is named */
+#define DISK_MAX (1ll << 42) /* bytes; longer than what is compressed may be */
 #define BUSY_NS (5 * NSEC_PER_SEC)
 #define UNPACK_NS (5 * NSEC_PER_SEC)
 #define TICK_MS 100
 enum { HEAD = 1 << 20 }; /* bytes; where superblocks and partition tables are */
 
-/* A program of its own unpacks: what it reads may be hostile. Its process, *ret what it writes to; or -errno. */
+/* A program of its own unpacks: what it reads may be hostile. Its process, *ret what it writes to;
+ * or -errno. */
 static pid_t start_unpacker(const char *program, int from, int *ret)
 {
 	char *const argv[] = { (char *)program, "-dc", NULL };
@@ -121,7 +123,8 @@ static const char *disk_type(const struct mount_job *j)
 	if (image_type(&j->image, "", NULL, &type, &why) < 0)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		if (strcmp(type, types[i].found) == 0 && (!types[i].unpacker || holds_disk(j, types[i].unpacker)))
+		if (strcmp(type, types[i].found) == 0 &&
+			(!types[i].unpacker || holds_disk(j, types[i].unpacker)))
 			return types[i].server;
 	}
 	return NULL;
@@ -132,7 +135,8 @@ static char *make_place(struct mount_job *j)
 	_cleanup_free_ char *dir = str_printf("%s/disk-XXXXXX", j->um->rundir);
 
 	if (!dir || !mkdtemp(dir)) {
-		mount_job_fail(j, -errno, "cannot make %s: %s", dir ? dir : "a folder", strerror(errno));
+		mount_job_fail(
+			j, -errno, "cannot make %s: %s", dir ? dir : "a folder", strerror(errno));
 		return NULL;
 	}
 	return realpath(dir, NULL);
@@ -143,9 +147,13 @@ static int open_by(struct mount_job *j, const char *type)
 	_cleanup_free_ char *place = make_place(j), *message = NULL;
 	_cleanup_free_ char *options = str_printf("%s%s", j->o.flags & MS_RDONLY ? "ro" : "rw",
 		j->o.backing_files ? ",backing-files" : "");
-	struct mount_request rq = { .source = j->source, .target = place, .type = type,
-		.options = options, .from_host = j->rq->from_host && !j->disks[0],
-		.disk = &j->part, .dry_run = j->rq->dry_run };
+	struct mount_request rq = { .source = j->source,
+		.target = place,
+		.type = type,
+		.options = options,
+		.from_host = j->rq->from_host && !j->disks[0],
+		.disk = &j->part,
+		.dry_run = j->rq->dry_run };
 	size_t n = 0;
 	int r;
 
@@ -171,8 +179,10 @@ static int open_by(struct mount_job *j, const char *type)
 	image_file_release(&j->image);
 	j->part = (struct image_part){ 0 };
 	r = j->source ? mount_open_source(j) : -ENOMEM;
-	return r < 0 ? mount_job_fail(j, r, "%s: it was opened as a disk of type %s, but not found: %s",
-			       j->shown, type, strerror(-r)) : 0;
+	return r < 0 ? mount_job_fail(j, r,
+			       "%s: it was opened as a disk of type %s, but not found: %s",
+			       j->shown, type, strerror(-r))
+		     : 0;
 }
 
 int mount_open_disk(struct mount_job *j)

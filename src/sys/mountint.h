@@ -29,8 +29,8 @@ bool mount_type_is_overlay(const char *type);
 bool mount_type_is_ours(const char *type);
 /* Those that their servers cannot write, or not rightly (archivemount forgets what was renamed). */
 bool mount_type_read_only(const char *type);
-/* Another server, with new MS_* flags, for a mount that was made read-only. -EBUSY while it is in use;
- * -EACCES where that cannot be. */
+/* Another server, with new MS_* flags, for a mount that was made read-only. -EBUSY while it is in
+ * use; -EACCES where that cannot be. */
 int MUST_CHECK remount_writable(struct call *c, struct mount *m, unsigned long flags);
 /* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */
 int MUST_CHECK mount_set_flags(struct call *c, struct mount *m, unsigned long flags);

@@ -13,18 +13,18 @@ struct mount_job {
 	struct call *c;
 	const struct mount_request *rq;
 	struct mount_options o;
-	char *source;	   /* absolute where it is a file */
-	char *shown;	   /* what is said of it where it is not the source (mountdisk.c), or NULL */
-	struct image_file image; /* the source opened; none: it is no file ("user@host:dir") */
-	char *disks[MOUNT_DISKS]; /* mounts of ours that the source lies on, until the mount has them */
-	struct image_part part; /* of the image */
+	char *source; /* absolute where it is a file */
+	char *shown;  /* what is said of it where it is not the source (mountdisk.c), or NULL */
+	struct image_file image;  /* the source opened; none: it is no file ("user@host:dir") */
+	char *disks[MOUNT_DISKS]; /* mounts of ours that the source lies on, until the mount has
+				     them */
+	struct image_part part;	  /* of the image */
 	char *type;
 	struct server server;
 	struct path where;
 	struct mount_pending *p;
 	char **ret_message;
 };
-
 
 /* Notes the message for who asked, the first that is said; returns err. */
 int PRINTF(3, 4) mount_job_fail(struct mount_job *j, int err, const char *fmt, ...);
@@ -47,7 +47,8 @@ static inline const char *mount_job_source(const struct mount_job *j)
 	return j->shown ? j->shown : j->source;
 }
 
-/* mountwhat.c: source, image, part and type; then the server for it, and its command line (strv_free()). */
+/* mountwhat.c: source, image, part and type; then the server for it, and its command line
+ * (strv_free()). */
 int MUST_CHECK mount_find_type(struct mount_job *j);
 /* Opens a file of the view as the source, in j->source and j->image. */
 int MUST_CHECK mount_open_source(struct mount_job *j);

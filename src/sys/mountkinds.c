@@ -11,7 +11,8 @@
 #include "sys/overlay.h"
 #include "sys/rule.h"
 
-/* An image's root is a directory: what it covers must be one. (A FUSE server may serve one file.) */
+/* An image's root is a directory: what it covers must be one. (A FUSE server may serve one file.)
+ */
 int mount_check_target(struct mount_job *j)
 {
 	struct stat st;
@@ -29,9 +30,11 @@ int mount_run_bind(struct mount_job *j)
 	_cleanup_free_ char *word = mount_job_path(j, j->rq->source);
 	_cleanup_path_ struct path from = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
-	int r = word ? path_resolve_abs(&j->um->view, &req, word, mount_source_flags(j), &from) : -ENOMEM;
+	int r = word ? path_resolve_abs(&j->um->view, &req, word, mount_source_flags(j), &from)
+		     : -ENOMEM;
 
-	if (r == 0 && from.kind == PATH_REAL && faccessat(from.dirfd, from.last, F_OK, AT_EMPTY_PATH) < 0)
+	if (r == 0 && from.kind == PATH_REAL &&
+		faccessat(from.dirfd, from.last, F_OK, AT_EMPTY_PATH) < 0)
 		r = -errno;
 	if (r < 0)
 		return mount_job_fail(j, r, "%s: %s", j->rq->source, strerror(-r));
@@ -41,7 +44,8 @@ int mount_run_bind(struct mount_job *j)
 	}
 	r = um_bind(j->um, &from, &j->where, mount_flags_new(j->o.flags), &m);
 	if (r == -ENOTDIR)
-		return mount_job_fail(j, r, "%s and %s: one of them is a directory, the other is not", from.name,
+		return mount_job_fail(j, r,
+			"%s and %s: one of them is a directory, the other is not", from.name,
 			j->where.name);
 	return r;
 }
@@ -53,10 +57,12 @@ int mount_run_rule(struct mount_job *j)
 	int r = rule_parse(j->o.policy, &rule);
 
 	if (r < 0)
-		return mount_job_fail(j, r, "policy=%s: it is hide, empty, ro, rw or host", j->o.policy);
+		return mount_job_fail(
+			j, r, "policy=%s: it is hide, empty, ro, rw or host", j->o.policy);
 	if (j->rq->dry_run) {
 		*j->ret_message = str_printf("%s %s%s", j->where.name, rule_says(rule),
-			access(j->where.name, F_OK) < 0 && errno == ENOENT ? " (there is none now)" : "");
+			access(j->where.name, F_OK) < 0 && errno == ENOENT ? " (there is none now)"
+									   : "");
 		return 0;
 	}
 	r = rule_make(j->um, rule, &j->where);
@@ -74,26 +80,32 @@ int mount_run_make(struct mount_job *j)
 	if (j->rq->dry_run && dir)
 		*j->ret_message = str_printf("%s is made, a folder in memory", j->where.name);
 	else if (j->rq->dry_run)
-		*j->ret_message = str_printf("%s is made, a link to %s", j->where.name, j->rq->source);
+		*j->ret_message =
+			str_printf("%s is made, a link to %s", j->where.name, j->rq->source);
 	else
-		r = dir ? make_dir(j->um, &j->where) : make_symlink(j->um, j->rq->source, &j->where);
-	return r < 0 ? mount_job_fail(j, r, "%s cannot be made: %s", j->where.name, strerror(-r)) : 0;
+		r = dir ? make_dir(j->um, &j->where)
+			: make_symlink(j->um, j->rq->source, &j->where);
+	return r < 0 ? mount_job_fail(j, r, "%s cannot be made: %s", j->where.name, strerror(-r))
+		     : 0;
 }
 
 /* A file system in memory, which needs no server. */
 int mount_run_memory(struct mount_job *j, const char *type)
 {
-	struct memory_request rq = { .where = &j->where, .source = j->rq->source, .type = type,
+	struct memory_request rq = { .where = &j->where,
+		.source = j->rq->source,
+		.type = type,
 		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
-		.flags = mount_flags_new(j->o.flags), .dry_run = j->rq->dry_run };
+		.flags = mount_flags_new(j->o.flags),
+		.dry_run = j->rq->dry_run };
 	char bad[256] = "";
 	int r = mount_check_target(j);
 
 	if (r == 0)
 		r = um_mount_memory(j->um, &rq, bad);
 	if (r < 0)
-		return mount_job_fail(j, r, "%s on %s: %s%s%s", type, j->where.name, bad, bad[0] ? ": " : "",
-			strerror(-r));
+		return mount_job_fail(j, r, "%s on %s: %s%s%s", type, j->where.name, bad,
+			bad[0] ? ": " : "", strerror(-r));
 	if (rq.dry_run)
 		*j->ret_message = str_printf("%s on %s, in memory", type, j->where.name);
 	return 0;
@@ -102,9 +114,12 @@ int mount_run_memory(struct mount_job *j, const char *type)
 /* Folders over each other, which need no server. */
 int mount_run_overlay(struct mount_job *j)
 {
-	struct overlay_request rq = { .where = &j->where, .source = j->rq->source, .cwd = j->rq->cwd,
+	struct overlay_request rq = { .where = &j->where,
+		.source = j->rq->source,
+		.cwd = j->rq->cwd,
 		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
-		.flags = mount_flags_new(j->o.flags), .dry_run = j->rq->dry_run };
+		.flags = mount_flags_new(j->o.flags),
+		.dry_run = j->rq->dry_run };
 	int r = mount_check_target(j);
 
 	return r < 0 ? r : um_mount_overlay(j->um, j->c, &rq, j->ret_message);

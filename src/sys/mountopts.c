@@ -161,8 +161,7 @@ static size_t find_plain(const char *s, char ch)
 	return i;
 }
 
-int mount_spec_parse(
-	const char *spec, char **ret_source, char **ret_target, char **ret_options)
+int mount_spec_parse(const char *spec, char **ret_source, char **ret_target, char **ret_options)
 {
 	size_t total = find_plain(spec, ','), colon = 0, at = 0;
 	bool found = false;

@@ -22,8 +22,16 @@ struct id_req {
 	uint64_t mnt_id, param;
 };
 
-enum { SM_SB_BASIC = 1, SM_MNT_BASIC = 2, SM_PROPAGATE_FROM = 4, SM_MNT_ROOT = 8,
-	SM_MNT_POINT = 16, SM_FS_TYPE = 32, SM_MNT_OPTS = 128, SM_SB_SOURCE = 512 };
+enum {
+	SM_SB_BASIC = 1,
+	SM_MNT_BASIC = 2,
+	SM_PROPAGATE_FROM = 4,
+	SM_MNT_ROOT = 8,
+	SM_MNT_POINT = 16,
+	SM_FS_TYPE = 32,
+	SM_MNT_OPTS = 128,
+	SM_SB_SOURCE = 512
+};
 
 struct stat_mount {
 	uint32_t size, mnt_opts;
@@ -87,13 +95,14 @@ static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char
 {
 	_cleanup_free_ char *root = mount_root_name(m);
 	char *strings = root ? malloc(strlen(m->target) + strlen(m->type) + strlen(m->options) +
-				      strlen(m->source) + strlen(root) + 16) :
-			       NULL;
+				       strlen(m->source) + strlen(root) + 16)
+			     : NULL;
 
 	if (!strings)
 		return -ENOMEM;
-	*s = (struct stat_mount){ .mask = want & (SM_SB_BASIC | SM_MNT_BASIC | SM_MNT_ROOT | SM_MNT_POINT |
-			SM_FS_TYPE | SM_MNT_OPTS | SM_SB_SOURCE) };
+	*s = (struct stat_mount){ .mask = want &
+					  (SM_SB_BASIC | SM_MNT_BASIC | SM_MNT_ROOT | SM_MNT_POINT |
+						  SM_FS_TYPE | SM_MNT_OPTS | SM_SB_SOURCE) };
 	if (want & SM_SB_BASIC) {
 		s->sb_dev_major = major(m->fs->dev);
 		s->sb_dev_minor = minor(m->fs->dev);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * um_mount(): a request, step by step. What it is (mountwhat.c) and whether it is ours alone; then the
- * server is started (mountstart.c). Some need none (mountkinds.c).
+ * um_mount(): a request, step by step. What it is (mountwhat.c) and whether it is ours alone; then
+ * the server is started (mountstart.c). Some need none (mountkinds.c).
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -42,8 +42,8 @@ static void job_release(struct mount_job *j)
 	mount_close_disks(j->um, j->disks);
 }
 
-/* The place of what is not there, nor perhaps the folder that it is in: what there is of the way to it is resolved,
- * the rest is taken as it stands. */
+/* The place of what is not there, nor perhaps the folder that it is in: what there is of the way to
+ * it is resolved, the rest is taken as it stands. */
 static int resolve_absent(struct mount_job *j, const struct fs_req *req, const char *word)
 {
 	_cleanup_free_ char *cut = strdup(word);
@@ -51,8 +51,8 @@ static int resolve_absent(struct mount_job *j, const struct fs_req *req, const c
 	int r = cut ? -ENOENT : -ENOMEM;
 
 	while (r == -ENOENT) {
-		r = path_resolve_abs(
-			&j->um->view, req, cut, PATH_PARENT | PATH_CREATE | PATH_NO_RULES, &j->where);
+		r = path_resolve_abs(&j->um->view, req, cut,
+			PATH_PARENT | PATH_CREATE | PATH_NO_RULES, &j->where);
 		slash = strrchr(cut, '/');
 		if (r != -ENOENT || !slash || slash == cut || strcmp(slash, "/..") == 0)
 			break;
@@ -75,9 +75,11 @@ static int resolve_target(struct mount_job *j)
 	if (!word)
 		return -ENOMEM;
 	if (j->o.make)
-		r = path_resolve_abs(&j->um->view, &req, word, PATH_PARENT | PATH_CREATE, &j->where);
+		r = path_resolve_abs(
+			&j->um->view, &req, word, PATH_PARENT | PATH_CREATE, &j->where);
 	else if (j->o.policy)
-		r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW | PATH_NO_RULES, &j->where);
+		r = path_resolve_abs(
+			&j->um->view, &req, word, PATH_FOLLOW | PATH_NO_RULES, &j->where);
 	else if (j->c)
 		r = mount_where(j->c, AT_FDCWD, word, PATH_FOLLOW, &j->where);
 	else
@@ -129,7 +131,8 @@ static int say_plan(struct mount_job *j)
 		return r;
 	out = open_memstream(&line, &len);
 	if (out) {
-		fprintf(out, "%s on %s, type %s, served by:", mount_job_source(j), j->where.name, j->type);
+		fprintf(out, "%s on %s, type %s, served by:", mount_job_source(j), j->where.name,
+			j->type);
 		for (size_t i = 0; argv[i]; i++)
 			fprintf(out, " %s", argv[i]);
 		fclose(out);
@@ -148,8 +151,8 @@ static int take_image(struct mount_job *j)
 		r = mount_again(j->um->mountsrv, j->c, j->p, j->rq->dry_run);
 	if (r != 0)
 		return r;
-	r = image_lock(
-		j->um, j->image.file, &j->part, mount_job_source(j), !(j->o.flags & MS_RDONLY), j->ret_message);
+	r = image_lock(j->um, j->image.file, &j->part, mount_job_source(j),
+		!(j->o.flags & MS_RDONLY), j->ret_message);
 	if (r < 0)
 		return r;
 	j->p->lock_fd = r;
@@ -198,7 +201,9 @@ static int run_job(struct mount_job *j)
 
 int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char **ret_message)
 {
-	struct mount_job j = { .um = um, .c = c, .rq = rq, .image = IMAGE_FILE_NONE, .where = PATH_INIT };
+	struct mount_job j = {
+		.um = um, .c = c, .rq = rq, .image = IMAGE_FILE_NONE, .where = PATH_INIT
+	};
 	char *message = NULL;
 	int r;
 
@@ -211,8 +216,7 @@ int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char
 	if (r == 0 && !c && !rq->dry_run && !rq->disk && !j.o.policy && j.where.name)
 		mount_note_line(&um->view, j.where.name,
 			mount_table_line(j.source ? j.source : rq->source, j.where.name, rq->type,
-				rq->options,
-				rq->flags | (j.o.flags & MS_BIND)));
+				rq->options, rq->flags | (j.o.flags & MS_BIND)));
 	mount_pending_free(j.p);
 	job_release(&j);
 	if (ret_message)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A request is put in the list of pending ones under a mount point made for it, then
- * its server is started with that. The server opens /dev/fuse and calls mount(2) like any other: sys_mount() finds
- * the request by that mount point, puts the mount where it was asked for and gives the mount the request's names. Then INIT is waited for:
- * only its answer means that the file system is mounted. The request lives as long as the mount, as
- * it holds the image's lock and knows the server's process.
+ * Theory of operation. A request is put in the list of pending ones under a mount point made for
+ * it, then its server is started with that. The server opens /dev/fuse and calls mount(2) like any
+ * other: sys_mount() finds the request by that mount point, puts the mount where it was asked for
+ * and gives the mount the request's names. Then INIT is waited for: only its answer means that the
+ * file system is mounted. The request lives as long as the mount, as it holds the image's lock and
+ * knows the server's process.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -244,8 +245,8 @@ static unsigned long long ran(pid_t pid)
 	return user + system;
 }
 
-/* Waits for a server that has nothing more to serve. It may have much to write (archivemount its whole
- * archive); one that does nothing at all for long hangs. */
+/* Waits for a server that has nothing more to serve. It may have much to write (archivemount its
+ * whole archive); one that does nothing at all for long hangs. */
 static bool server_ends(struct service *s, uint64_t deadline_ns)
 {
 	uint64_t since = now_ns(), now = since;

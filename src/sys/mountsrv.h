@@ -21,9 +21,9 @@ struct mount_request {
 	const char *options; /* "ro,noatime,server=CMD,...", may be NULL */
 	unsigned long flags; /* MS_*: or-ed with those that the options name */
 	const char *cwd;     /* what a relative source or target is relative to, may be NULL */
-	bool from_host;	     /* the source is meant from the host's root, whatever is mounted on that */
+	bool from_host; /* the source is meant from the host's root, whatever is mounted on that */
 	const struct image_part *disk; /* of mountdisk.c: which part of the source; else NULL */
-	bool dry_run;	     /* say in *ret_message what would be done, do nothing */
+	bool dry_run;		       /* say in *ret_message what would be done, do nothing */
 };
 
 int MUST_CHECK mountsrv_new(struct um *um, struct mountsrv **ret);
@@ -65,7 +65,6 @@ void mountsrv_pending_done(struct mount_pending *p, struct mount *m, int error);
 bool mountsrv_any_ended(struct mountsrv *ms);
 /* Is this the late umount2 of a server whose mount is gone already? m is what lies there now, or
  * NULL. A server may have become a daemon since it mounted: another process, but older than m. */
-bool mountsrv_is_late(
-	struct mountsrv *ms, const char *target, pid_t tgid, const struct mount *m);
+bool mountsrv_is_late(struct mountsrv *ms, const char *target, pid_t tgid, const struct mount *m);
 
 #endif

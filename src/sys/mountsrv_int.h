@@ -15,12 +15,13 @@ struct image_part {
 
 struct url {
 	char *scheme;
-	char *user;	 /* with its "@", or "" */
-	char *authority; /* host and port */
+	char *user;	   /* with its "@", or "" */
+	char *authority;   /* host and port */
 	char *host, *port; /* "" where there is none */
-	char *path;	 /* from its "/" on; below "/~/" without that */
+	char *path;	   /* from its "/" on; below "/~/" without that */
 };
-/* "SCHEME://[USER@]HOST[:PORT][PATH]". Release with url_release(). -EINVAL: it is no URL; -ENOMEM. */
+/* "SCHEME://[USER@]HOST[:PORT][PATH]". Release with url_release(). -EINVAL: it is no URL; -ENOMEM.
+ */
 int MUST_CHECK url_parse(const char *s, struct url *ret);
 void url_release(struct url *u);
 
@@ -28,15 +29,16 @@ void url_release(struct url *u);
 
 struct server {
 	char *type;
-	/* template: %s source, %m mount point, %o options, never empty, %w the same with "rw+" for "rw",
-	 * %f where in the source it begins, %z how long it is, %r "-r" for reading only (no word, else);
-	 * of a URL %U user, %H host, %N port (a word that has it is left out where there is none), %A host and port,
-	 * %P path */
+	/* template: %s source, %m mount point, %o options, never empty, %w the same with "rw+" for
+	 * "rw", %f where in the source it begins, %z how long it is, %r "-r" for reading only (no
+	 * word, else); of a URL %U user, %H host, %N port (a word that has it is left out where
+	 * there is none), %A host and port, %P path */
 	char *command;
 	char *package; /* Debian's, or several with commas */
 };
-/* The line for a type: given on the command line ("TYPE=COMMAND", may be NULL), from the user's table,
- * from ours, else for "fuse.NAME" NAME itself. -ENODEV: none. Release with server_release(). */
+/* The line for a type: given on the command line ("TYPE=COMMAND", may be NULL), from the user's
+ * table, from ours, else for "fuse.NAME" NAME itself. -ENODEV: none. Release with server_release().
+ */
 int MUST_CHECK server_find(char *const *given, const char *type, struct server *ret);
 /* A command a user gave: "NAME" alone is NAME %s %m -o %o. malloc'ed or NULL. */
 char *server_command(const char *command);
@@ -55,13 +57,17 @@ bool server_installed(const char *program);
 
 /* ---- imagefile.c: an image to be looked into ---- */
 
-/* One that lies on a mount of the view is not brought here as a whole: what is looked at is copied. */
+/* One that lies on a mount of the view is not brought here as a whole: what is looked at is copied.
+ */
 struct image_file {
 	int fd;	       /* what to look at; -1: no image */
 	int file;      /* the image itself, whose identity counts; often the same one */
 	struct um *um; /* NULL: all of it is there */
 };
-#define IMAGE_FILE_NONE { .fd = -1, .file = -1 }
+#define IMAGE_FILE_NONE                                                                            \
+	{                                                                                          \
+		.fd = -1, .file = -1                                                               \
+	}
 /* Takes fd. virtual: it comes from file_open_peek(). On failure fd is closed. */
 int MUST_CHECK image_file_init(struct image_file *f, struct um *um, int fd, bool virtual);
 void image_file_release(struct image_file *f);
@@ -71,20 +77,21 @@ int MUST_CHECK image_file_want(const struct image_file *f, uint64_t off);
 /* ---- image.c: what is in an image, and who has it ---- */
 
 /* The type of what is in an image, or in a part of it (NULL: all): libblkid's name, or that of an
- * archive ("zip", "tar" ...). -EINVAL with a message: unknown, truncated, encrypted, a whole disk with
- * partitions ... */
-int MUST_CHECK image_type(const struct image_file *f, const char *path, const struct image_part *part,
-	char **ret_type, char **ret_message);
+ * archive ("zip", "tar" ...). -EINVAL with a message: unknown, truncated, encrypted, a whole disk
+ * with partitions ... */
+int MUST_CHECK image_type(const struct image_file *f, const char *path,
+	const struct image_part *part, char **ret_type, char **ret_message);
 /* Is it an archive, or another thing that is no file system, which image_type() knows by itself? */
 bool image_type_is_packed(const char *type);
 /* partition.c: the partitions of a whole disk in words, malloc'ed; NULL: it has no table. */
 char *partition_list(const struct image_file *f);
 /* Where a partition lies; -EINVAL with a message that lists them. */
-int MUST_CHECK partition_find(const struct image_file *f, const char *path, unsigned number, struct image_part *ret, char **ret_message);
-/* Locks a part of an image against being mounted twice, as long as the descriptor is open: fd; -EBUSY with
- * a message. */
-int MUST_CHECK image_lock(struct um *um, int image, const struct image_part *part, const char *path, bool rw,
-	char **ret_message);
+int MUST_CHECK partition_find(const struct image_file *f, const char *path, unsigned number,
+	struct image_part *ret, char **ret_message);
+/* Locks a part of an image against being mounted twice, as long as the descriptor is open: fd;
+ * -EBUSY with a message. */
+int MUST_CHECK image_lock(struct um *um, int image, const struct image_part *part, const char *path,
+	bool rw, char **ret_message);
 /* Gives the lock up; its file goes with the last holder. */
 void image_unlock(int fd);
 
@@ -93,9 +100,9 @@ void image_unlock(int fd);
 /* What an options string is to us, and what of it is the server's. */
 struct mount_options {
 	char *type, *server;
-	char *rest; /* for the server: no flags, nothing of ours */
-	char *policy; /* a rule: sys/rule.h */
-	char *make;   /* "dir", "symlink": sys/make.h */
+	char *rest;		  /* for the server: no flags, nothing of ours */
+	char *policy;		  /* a rule: sys/rule.h */
+	char *make;		  /* "dir", "symlink": sys/make.h */
 	char *partition, *offset; /* as given: where in the image it begins */
 	unsigned long flags;
 	bool backing_files; /* of a disk: what it names may be opened */
@@ -108,7 +115,8 @@ void mount_options_release(struct mount_options *o);
 
 /* ---- mountsrv.c ---- */
 
-/* Servers between an image and the file system in it, at most: of where it is, of its format, of a part. */
+/* Servers between an image and the file system in it, at most: of where it is, of its format, of a
+ * part. */
 #define MOUNT_DISKS 3
 
 /* A mount that is being made, or one whose server we started. */
@@ -117,22 +125,23 @@ struct mount_pending {
 	/* What the server is told to mount on: an empty directory of ours, so that it need not like
 	 * the real place (libfuse refuses one that is not empty). Canonical. */
 	char *mountpoint;
-	char *dir; /* which we made for that */
-	char *disks[MOUNT_DISKS]; /* mounts of ours that the source lies on; they end with this one */
+	char *dir;		  /* which we made for that */
+	char *disks[MOUNT_DISKS]; /* mounts of ours that the source lies on; they end with this one
+				   */
 	char *alias; /* a symbolic link to the source, for servers whose options know no commas */
 	const struct path *where; /* the real place; the job's, valid until done */
 	char *source, *type, *options;
 	unsigned long flags;
-	bool claimed;	      /* the server's mount(2) has come */
-	bool done;	      /* and was answered: mnt or error */
+	bool claimed; /* the server's mount(2) has come */
+	bool done;    /* and was answered: mnt or error */
 	int error;
-	struct mount *mnt;    /* referenced */
+	struct mount *mnt; /* referenced */
 	struct service service;
-	int lock_fd;	      /* of the image */
-	dev_t dev;	      /* the image, and where in it */
+	int lock_fd; /* of the image */
+	dev_t dev;   /* the image, and where in it */
 	ino_t ino;
 	uint64_t offset;
-	int loop;	      /* device to be freed with it, -1 */
+	int loop;		   /* device to be freed with it, -1 */
 	struct cds_list_head node; /* ms->pending or ms->live */
 };
 

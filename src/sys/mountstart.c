@@ -17,7 +17,7 @@ static const char *last_words(struct service *s)
 	service_listen(s);
 	while (s->said_len && strchr("\n\r \t", s->said[s->said_len - 1]))
 		s->said[--s->said_len] = '\0';
-	for (line = s->said; (line = strchr(line, '\n')); )
+	for (line = s->said; (line = strchr(line, '\n'));)
 		*line = ';';
 	return s->said_len ? s->said : "it said nothing";
 }
@@ -91,8 +91,9 @@ static int start_failed(struct mount_job *j, int r, const char *program)
 
 	service_stop(&p->service, 2 * NSEC_PER_SEC);
 	if (r == -ETIMEDOUT)
-		mount_job_fail(j, r, "%s: %s did not mount it within %llu s: %s", mount_job_source(j), program,
-			MOUNT_TIMEOUT_NS / NSEC_PER_SEC, last_words(&p->service));
+		mount_job_fail(j, r, "%s: %s did not mount it within %llu s: %s",
+			mount_job_source(j), program, MOUNT_TIMEOUT_NS / NSEC_PER_SEC,
+			last_words(&p->service));
 	else if (r != -EINTR)
 		mount_job_fail(j, r, "%s: %s did not mount it: %s", mount_job_source(j), program,
 			last_words(&p->service));

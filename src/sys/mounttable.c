@@ -42,7 +42,8 @@ static void put_escaped(FILE *out, const char *s)
 	mount_put_octal(out, s, " \t\n\\#");
 }
 
-/* The id of the host's mount that a path lies on: the last of those with the longest mount point. */
+/* The id of the host's mount that a path lies on: the last of those with the longest mount point.
+ */
 static int host_parent(const char *host, const char *path)
 {
 	size_t best_len = 0;
@@ -106,7 +107,8 @@ static void put_options(FILE *out, const struct mount *m)
 
 char *mount_root_name(const struct mount *m)
 {
-	_cleanup_free_ char *root = m->root->nodeid == m->fs->root_node ? NULL : inode_path(m->root);
+	_cleanup_free_ char *root =
+		m->root->nodeid == m->fs->root_node ? NULL : inode_path(m->root);
 	const char *above = m->fs->host_root && m->fs->host_root[1] ? m->fs->host_root : "";
 
 	return str_printf("%s%s", above, root ? root : *above ? "" : "/");
@@ -219,8 +221,7 @@ static int read_host(pid_t tid, const char *name, char **ret, size_t *ret_len)
 	return read_file(path, TABLE_MAX, ret, ret_len);
 }
 
-int mounttable_text(
-	struct um *um, pid_t tid, enum procfile_table kind, char **ret, size_t *ret_len)
+int mounttable_text(struct um *um, pid_t tid, enum procfile_table kind, char **ret, size_t *ret_len)
 {
 	static const char *const names[] = { "mounts", "mountinfo", "mountstats" };
 	_cleanup_free_ char *own = NULL, *info = NULL, *out = NULL;

@@ -22,7 +22,8 @@ static int split_fuse_source(struct mount_job *j)
 	return j->type && j->source ? 0 : -ENOMEM;
 }
 
-/* Is there a line in the table for what the URL's scheme is, with this word before it? 1, 0, -ENOMEM. */
+/* Is there a line in the table for what the URL's scheme is, with this word before it? 1, 0,
+ * -ENOMEM. */
 static int find_scheme(struct mount_job *j, const char *kind, const struct url *u, char **ret_type)
 {
 	_cleanup_free_ char *type = str_printf("%s:%s", kind, u->scheme);
@@ -33,7 +34,8 @@ static int find_scheme(struct mount_job *j, const char *kind, const struct url *
 	return r == -ENODEV ? 0 : r < 0 ? r : 1;
 }
 
-/* A URL: of files, whose type is the program that serves them, or of a disk, which is opened. 1: a dry run. */
+/* A URL: of files, whose type is the program that serves them, or of a disk, which is opened. 1: a
+ * dry run. */
 static int split_url(struct mount_job *j)
 {
 	_cleanup_(url_release) struct url u = { 0 };
@@ -45,7 +47,8 @@ static int split_url(struct mount_job *j)
 	j->source = strdup(j->rq->source);
 	r = j->source ? find_scheme(j, "url", &u, &type) : -ENOMEM;
 	if (r > 0) {
-		j->type = str_printf("fuse.%.*s", (int)strcspn(j->server.command, " "), j->server.command);
+		j->type = str_printf(
+			"fuse.%.*s", (int)strcspn(j->server.command, " "), j->server.command);
 		return j->type ? 0 : -ENOMEM;
 	}
 	if (r == 0)
@@ -55,8 +58,10 @@ static int split_url(struct mount_job *j)
 		return mount_open_url(j, type);
 	}
 	if (r == 0)
-		r = mount_job_fail(j, -EINVAL, "%s: no server is known for URLs of %s: name one with the option "
-					       "server=COMMAND or in ~/.config/umview/servers", j->source, u.scheme);
+		r = mount_job_fail(j, -EINVAL,
+			"%s: no server is known for URLs of %s: name one with the option "
+			"server=COMMAND or in ~/.config/umview/servers",
+			j->source, u.scheme);
 	return r;
 }
 
@@ -124,14 +129,16 @@ int mount_open_source(struct mount_job *j)
 	if (!j->source)
 		return -ENOMEM;
 	if (p.kind == PATH_VIRTUAL) {
-		r = is_no_image(j, inode_type(p.inode)) ?
-			-ENOTBLK :
-			file_open_peek(j->um->files, &req, p.mnt, p.inode);
+		r = is_no_image(j, inode_type(p.inode))
+			    ? -ENOTBLK
+			    : file_open_peek(j->um->files, &req, p.mnt, p.inode);
 	} else {
 		r = open(j->source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		r = r < 0 ? -errno : r;
-		if (r >= 0 && rw && !mount_job_is_fuse(j) && access(j->source, W_OK) < 0 && errno != ENOENT) {
-			j->o.flags |= MS_RDONLY; /* as mount(8): "write-protected, mounting read-only" */
+		if (r >= 0 && rw && !mount_job_is_fuse(j) && access(j->source, W_OK) < 0 &&
+			errno != ENOENT) {
+			j->o.flags |=
+				MS_RDONLY; /* as mount(8): "write-protected, mounting read-only" */
 			log_info("%s is write-protected, mounting read-only", j->source);
 		}
 	}
@@ -151,8 +158,8 @@ int mount_open_source(struct mount_job *j)
 bool mount_type_read_only(const char *type)
 {
 	static const char *const types[] = { "iso9660", "squashfs", "erofs", "tar", "7z", "rar",
-		"cpio", "rpm", "deb", "xar", "cab", "gzip", "bzip2", "xz", "zstd", "gzip-disk", "xz-disk",
-		"disk:http", "disk:https",
+		"cpio", "rpm", "deb", "xar", "cab", "gzip", "bzip2", "xz", "zstd", "gzip-disk",
+		"xz-disk", "disk:http", "disk:https",
 		"vhdx" /* qemu-nbd writes whole sectors of it, nbdfuse does not */ };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -174,14 +181,14 @@ static int find_part(struct mount_job *j)
 	errno = 0;
 	n = strtoull(word, &end, 10);
 	if (errno || *end || word[0] < '0' || word[0] > '9' || n > INT64_MAX)
-		return mount_job_fail(j, -EINVAL, "%s=%s: not a number", partition ? "partition" : "offset",
-			word);
+		return mount_job_fail(j, -EINVAL, "%s=%s: not a number",
+			partition ? "partition" : "offset", word);
 	if (j->image.file < 0)
-		return mount_job_fail(j, -EINVAL, "%s: no image, so it has no %s", mount_job_source(j),
-			partition ? "partitions" : "offset");
+		return mount_job_fail(j, -EINVAL, "%s: no image, so it has no %s",
+			mount_job_source(j), partition ? "partitions" : "offset");
 	if (partition)
-		return partition_find(&j->image, mount_job_source(j), n > 1024 ? 0 : (unsigned)n, &j->part,
-			j->ret_message);
+		return partition_find(&j->image, mount_job_source(j), n > 1024 ? 0 : (unsigned)n,
+			&j->part, j->ret_message);
 	if (n)
 		j->part = (struct image_part){ .offset = n, .size = UINT64_MAX };
 	return 0;
@@ -224,8 +231,8 @@ int mount_find_type(struct mount_job *j)
 	if (!j->type) {
 		r = image_type(&j->image, mount_job_source(j), &j->part, &j->type, j->ret_message);
 		if (r < 0)
-			return mount_job_fail(j, r, "%s: its type cannot be found: %s", mount_job_source(j),
-				strerror(-r));
+			return mount_job_fail(j, r, "%s: its type cannot be found: %s",
+				mount_job_source(j), strerror(-r));
 	}
 	if (mount_type_read_only(j->type))
 		j->o.flags |= MS_RDONLY;
@@ -244,8 +251,9 @@ int mount_find_server(struct mount_job *j)
 	}
 	r = server_find(j->um->servers, j->type, &j->server);
 	if (r == -ENODEV)
-		return mount_job_fail(j, r, "%s is %s, for which no server is known: name one with the "
-				  "option server=COMMAND or in ~/.config/umview/servers",
+		return mount_job_fail(j, r,
+			"%s is %s, for which no server is known: name one with the "
+			"option server=COMMAND or in ~/.config/umview/servers",
 			mount_job_source(j), j->type);
 	/* which cannot be told where to begin */
 	if (r == 0 && j->o.partition && j->part.offset && !strstr(j->server.command, "%f"))
@@ -281,8 +289,9 @@ static int not_installed(struct mount_job *j, const char *program)
 	for (char *p = packages; p && (p = strchr(p, ','));)
 		*p = ' ';
 	if (packages)
-		return mount_job_fail(j, -ENOENT, "%s needs the program %s, which is not installed: apt install %s",
-			j->type, program, packages);
+		return mount_job_fail(j, -ENOENT,
+			"%s needs the program %s, which is not installed: apt install %s", j->type,
+			program, packages);
 	return mount_job_fail(j, -ENOENT, "the server %s is not installed", program);
 }
 
@@ -302,8 +311,8 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 		r = place_part(j);
 	if (r < 0)
 		return r;
-	options = str_printf("%s%s", j->o.flags & MS_RDONLY ? "ro" : "rw",
-		j->o.rest ? j->o.rest : "");
+	options = str_printf(
+		"%s%s", j->o.flags & MS_RDONLY ? "ro" : "rw", j->o.rest ? j->o.rest : "");
 	if (!options)
 		return -ENOMEM;
 	places.options = options;
@@ -314,10 +323,12 @@ int mount_server_argv(struct mount_job *j, char ***ret)
 		return r;
 	/* it begins a word of the command */
 	if (places.source[0] == '-' || (places.url && (url.user[0] == '-' || url.host[0] == '-')))
-		return mount_job_fail(j, -EINVAL, "%s: %s would take it for an option", mount_job_source(j), j->type);
+		return mount_job_fail(j, -EINVAL, "%s: %s would take it for an option",
+			mount_job_source(j), j->type);
 	r = server_argv(j->server.command, &places, ret);
 	if (r == -EINVAL)
-		return mount_job_fail(j, r, "the server command \"%s\" is empty or has an open quote",
+		return mount_job_fail(j, r,
+			"the server command \"%s\" is empty or has an open quote",
 			j->server.command);
 	if (r < 0)
 		return r;

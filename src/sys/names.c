@@ -235,7 +235,8 @@ static enum verdict do_unlink(struct call *c, int dirfd, int arg)
 	if (a.p.kind == PATH_REAL) {
 		if (a.self)
 			return call_return(c, -EISDIR);
-		if (a.p.link) /* of /proc: its task may write to the folder, and that cannot remove */
+		if (a.p.link) /* of /proc: its task may write to the folder, and that cannot remove
+			       */
 			return call_return(c, -EPERM);
 		real_enter(&a);
 		return real_leave(&a, unlinkat(a.dirfd, a.name, 0));
@@ -274,8 +275,8 @@ static int rmdir_virtual(struct at *a)
 	if (view_has_mount_below(&a->c->um->view, a->p.name))
 		return -ENOTEMPTY;
 	r = inode_rmdir(a->p.parent, &a->req, a->p.last);
-	/* What libfuse hid of an open file that was removed goes with its last close, which a background
-	 * thread may still have to tell. */
+	/* What libfuse hid of an open file that was removed goes with its last close, which a
+	 * background thread may still have to tell. */
 	if (r == -ENOTEMPTY) {
 		files_settle_closed(a->c->um->files, now_ns() + CLOSE_WAIT_NS);
 		r = inode_rmdir(a->p.parent, &a->req, a->p.last);

@@ -2,9 +2,9 @@
 /*
  * Sockets of a view with a network of its own.
  *
- * Theory of operation. umview-net makes the socket in the view's network namespace; the guest gets it as an
- * ordinary low descriptor, and no call on it is caught after that. A guest that has made a network namespace itself
- * is left to it.
+ * Theory of operation. umview-net makes the socket in the view's network namespace; the guest gets
+ * it as an ordinary low descriptor, and no call on it is caught after that. A guest that has made a
+ * network namespace itself is left to it.
  */
 #include "sys/netcalls.h"
 
@@ -41,7 +41,8 @@ bool net_privileged(struct call *c)
 	return net_capable(c, CAP_NET_ADMIN);
 }
 
-/* Is a process of the view in our network namespace, as far as the kernel knows: the one to be replaced? */
+/* Is a process of the view in our network namespace, as far as the kernel knows: the one to be
+ * replaced? */
 static bool in_our_namespace(struct call *c, pid_t pid)
 {
 	struct stat ours, its;
@@ -50,11 +51,13 @@ static bool in_our_namespace(struct call *c, pid_t pid)
 	if (!atomic_load(&c->um->view.exotic))
 		return true;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
-	return stat("/proc/self/ns/net", &ours) < 0 || stat(path, &its) < 0 || ours.st_ino == its.st_ino;
+	return stat("/proc/self/ns/net", &ours) < 0 || stat(path, &its) < 0 ||
+	       ours.st_ino == its.st_ino;
 }
 
-/* The network that the caller's sockets of a family are in: 0 and a reference, NULL for the host's; -EAFNOSUPPORT. Where a
- * family goes is the choice of the view's own network, not of one that was made in it; that there be none is of all. */
+/* The network that the caller's sockets of a family are in: 0 and a reference, NULL for the host's;
+ * -EAFNOSUPPORT. Where a family goes is the choice of the view's own network, not of one that was
+ * made in it; that there be none is of all. */
 static int chosen_network(struct call *c, int domain, struct net **ret)
 {
 	const char *name = NULL;
@@ -69,7 +72,8 @@ static int chosen_network(struct call *c, int domain, struct net **ret)
 	return network_find(c->um, name, ret) < 0 ? -ENETDOWN : 0;
 }
 
-/* The network that a socket comes from: 1 and a reference; 0: from the kernel as the guest asks; -errno. */
+/* The network that a socket comes from: 1 and a reference; 0: from the kernel as the guest asks;
+ * -errno. */
 static int socket_source(struct call *c, int domain, int type, struct net **ret)
 {
 	int r;
@@ -101,7 +105,8 @@ static int socket_source(struct call *c, int domain, int type, struct net **ret)
 	}
 }
 
-/* What the kernel says of such a socket before its family is asked: of a stack that is none of its own. 0: nothing. */
+/* What the kernel says of such a socket before its family is asked: of a stack that is none of its
+ * own. 0: nothing. */
 static int stack_refuses(const struct net *n, int domain, int type, int protocol)
 {
 	const int kind = type & 0xf;
@@ -167,7 +172,8 @@ enum verdict sys_socketpair(struct call *c)
 
 #define NAMESPACE "/proc/self/ns/net"
 
-/* The part of a path of /proc that is below its process; *pid: which. NULL: it is of none that is here. */
+/* The part of a path of /proc that is below its process; *pid: which. NULL: it is of none that is
+ * here. */
 static const char *below_process(struct call *c, const char *path, pid_t *pid)
 {
 	const char *p = path_below(path, "/proc"), *rest;
@@ -189,7 +195,8 @@ static const char *below_process(struct call *c, const char *path, pid_t *pid)
 
 bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, size_t size)
 {
-	static const char *const folders[] = { "/proc/sys/net", "/sys/class/net", "/sys/devices/virtual/net" };
+	static const char *const folders[] = { "/proc/sys/net", "/sys/class/net",
+		"/sys/devices/virtual/net" };
 	_cleanup_net_ struct net *n = NULL;
 	pid_t pid = c->tid;
 	const char *name = NULL, *net, *rest;
@@ -252,7 +259,8 @@ char *netfile_resolv(struct call *c)
 {
 	_cleanup_net_ struct net *n = NULL;
 
-	return network_of(c->um, c->tid, &n) == 0 && n && net_resolv(n) ? strdup(net_resolv(n)) : NULL;
+	return network_of(c->um, c->tid, &n) == 0 && n && net_resolv(n) ? strdup(net_resolv(n))
+									: NULL;
 }
 
 bool net_hides_socket(struct call *c, const char *path)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A name of a network is a bind mount of its file in /proc, as under the kernel. The file that is
- * bound is the network's own: what a guest opens there is known again by setns(2), and by the kernel when an interface is
- * moved to it. In /run, which is root's, the folder is a tmpfs of the view.
+ * Theory of operation. A name of a network is a bind mount of its file in /proc, as under the
+ * kernel. The file that is bound is the network's own: what a guest opens there is known again by
+ * setns(2), and by the kernel when an interface is moved to it. In /run, which is root's, the
+ * folder is a tmpfs of the view.
  */
 #include "sys/netns.h"
 
@@ -22,7 +23,9 @@
 bool netns_mkdir(struct call *c, int arg, int *ret)
 {
 	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
-	struct memory_request rq = { .source = "none", .type = "tmpfs", .options = "mode=755",
+	struct memory_request rq = { .source = "none",
+		.type = "tmpfs",
+		.options = "mode=755",
 		.flags = mount_flags_new(0) };
 	_cleanup_path_ struct path where = PATH_INIT;
 	char bad[256], word[64];
@@ -30,8 +33,8 @@ bool netns_mkdir(struct call *c, int arg, int *ret)
 	bool there;
 
 	/* most have another name */
-	if (n < (ssize_t)strlen(FOLDER) || word[0] != '/' || strcmp(strrchr(word, '/'), "/netns") != 0 ||
-		!ids_capable(c, CAP_SYS_ADMIN) ||
+	if (n < (ssize_t)strlen(FOLDER) || word[0] != '/' ||
+		strcmp(strrchr(word, '/'), "/netns") != 0 || !ids_capable(c, CAP_SYS_ADMIN) ||
 		path_resolve_abs(&c->um->view, &req, word, PATH_PARENT | PATH_CREATE, &where) < 0 ||
 		where.kind != PATH_REAL || strcmp(where.name, FOLDER) != 0)
 		return false;
@@ -64,21 +67,23 @@ static int bind_network(struct call *c, int fd, const char *target)
 	}
 	r = inode_root(fs, type, &root);
 	if (r == 0)
-		r = view_mount(&c->um->view, fs, root, &where, "nsfs", "nsfs", "", mount_flags_new(0), &m);
+		r = view_mount(
+			&c->um->view, fs, root, &where, "nsfs", "nsfs", "", mount_flags_new(0), &m);
 	if (r < 0)
 		fs_discard(fs, take_ptr(&root));
 	return r;
 }
 
-bool netns_mount(struct call *c, const char *source, const char *target, const char *type, unsigned long flags,
-	int *ret)
+bool netns_mount(struct call *c, const char *source, const char *target, const char *type,
+	unsigned long flags, int *ret)
 {
 	struct special s;
 	int fd;
 
 	if (!networks_any(c->um) || !ids_capable(c, CAP_SYS_ADMIN))
 		return false;
-	if (strcmp(type, "sysfs") == 0 && strcmp(target, "/sys") == 0 && !(flags & (MS_BIND | MS_MOVE | MS_REMOUNT))) {
+	if (strcmp(type, "sysfs") == 0 && strcmp(target, "/sys") == 0 &&
+		!(flags & (MS_BIND | MS_MOVE | MS_REMOUNT))) {
 		*ret = 0;
 		return true;
 	}

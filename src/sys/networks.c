@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. Nothing tells when the last process of a network has ended, and nothing needs to: once in a
- * while, when one more is made, /proc is asked who is in which, and who holds a descriptor of one (so does our own
- * process for a bind mount of it). What nobody was seen to use twice is ended.
+ * Theory of operation. Nothing tells when the last process of a network has ended, and nothing
+ * needs to: once in a while, when one more is made, /proc is asked who is in which, and who holds a
+ * descriptor of one (so does our own process for a bind mount of it). What nobody was seen to use
+ * twice is ended.
  */
 #include "sys/networks.h"
 
@@ -190,7 +191,8 @@ static int set_network(pid_t pid, unsigned number)
 	return r < 0 ? r : task_mark_set(pid, &m);
 }
 
-/* Takes n (and, where it succeeds, name) over: its number, which is to be told by network_made(); or -ENOSPC. */
+/* Takes n (and, where it succeeds, name) over: its number, which is to be told by network_made();
+ * or -ENOSPC. */
 static int add_network(struct um *um, struct net *n, char *name)
 {
 	struct networks *ns = um->networks;
@@ -370,8 +372,10 @@ int network_add(struct um *um, const char *name, char *const specs[], char **ret
 	/* its calls are caught where the view began with it alone */
 	if (r == 0 && stack == NET_STACK_LWIP && (!um->net || net_stack(um->net) != stack)) {
 		free(*ret_message);
-		*ret_message = str_printf("lwIP's stack (stack=lwip, or where user namespaces are refused) must be that of "
-					  "the view's own network as well: umview --net none,stack=lwip");
+		*ret_message =
+			str_printf("lwIP's stack (stack=lwip, or where user namespaces are "
+				   "refused) must be that of "
+				   "the view's own network as well: umview --net none,stack=lwip");
 		r = -EOPNOTSUPP;
 	}
 	if (r < 0)
@@ -493,7 +497,11 @@ int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *
 		}
 		pthread_mutex_unlock(&ns->lock);
 		if (n)
-			fn(&(struct network_info){ .name = name, .number = i, .net = n, .processes = inside[i] }, arg);
+			fn(&(struct network_info){ .name = name,
+				   .number = i,
+				   .net = n,
+				   .processes = inside[i] },
+				arg);
 	}
 	return 0;
 }

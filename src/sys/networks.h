@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The networks of a view beside its own: made by unshare(2), or by umctl net. Which of them a process is in rides on
- * its mark (engine/engine.h), which the kernel hands on over fork and exec; 0 is the view's own, of --net, or the
- * host's. It is the process's, where Linux has one a thread.
+ * The networks of a view beside its own: made by unshare(2), or by umctl net. Which of them a
+ * process is in rides on its mark (engine/engine.h), which the kernel hands on over fork and exec;
+ * 0 is the view's own, of --net, or the host's. It is the process's, where Linux has one a thread.
  */
 #ifndef UM_SYS_NETWORKS_H
 #define UM_SYS_NETWORKS_H
@@ -16,13 +16,14 @@ void networks_free(struct networks *ns);
 
 /* Is there any but the host's? Cheap. */
 bool networks_any(const struct um *um);
-/* That of a process (any thread's id will do): 0 and a reference, NULL where it is the host's; -ENETDOWN, -ESRCH. */
+/* That of a process (any thread's id will do): 0 and a reference, NULL where it is the host's;
+ * -ENETDOWN, -ESRCH. */
 int MUST_CHECK network_of(struct um *um, pid_t pid, struct net **ret);
 
 /* The caller goes into a new one, of loopback alone: 0 or -errno. */
 int MUST_CHECK network_unshare(struct call *c);
-/* The caller goes into the one whose namespace has this number: 0; -EPERM for the host's where the view has one of its
- * own; -ENOENT: it is none of ours. */
+/* The caller goes into the one whose namespace has this number: 0; -EPERM for the host's where the
+ * view has one of its own; -ENOENT: it is none of ours. */
 int MUST_CHECK network_enter(struct call *c, ino_t ino);
 /* The caller goes where that process is: 0 or -errno. */
 int MUST_CHECK network_follow(struct call *c, pid_t pid);
@@ -32,12 +33,14 @@ struct net *network_by_process(struct um *um, pid_t pid);
 /* Is it the process of one of them, which is no guest? */
 bool network_process(const struct um *um, pid_t pid);
 
-/* ---- those with a name (umctl net): that of the view itself, where it has one, is NETWORK_OWN ---- */
+/* ---- those with a name (umctl net): that of the view itself, where it has one, is NETWORK_OWN
+ * ---- */
 
 #define NETWORK_OWN "default"
 
 /* Starts one. -EEXIST, -EINVAL, -errno; *ret_message (malloc'ed, may be NULL): for the user. */
-int MUST_CHECK network_add(struct um *um, const char *name, char *const specs[], char **ret_message);
+int MUST_CHECK network_add(
+	struct um *um, const char *name, char *const specs[], char **ret_message);
 /* -ENOENT; -EBUSY: *ret_pid is in it. */
 int MUST_CHECK network_remove(struct um *um, const char *name, pid_t *ret_pid);
 /* 0 and a reference, NULL for the host's; -ENOENT. */
@@ -52,6 +55,7 @@ struct network_info {
 	unsigned processes;
 };
 /* Calls fn for each that has a name or is used, without a lock. -ENOMEM. */
-int MUST_CHECK networks_each(struct um *um, void (*fn)(const struct network_info *i, void *arg), void *arg);
+int MUST_CHECK networks_each(
+	struct um *um, void (*fn)(const struct network_info *i, void *arg), void *arg);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Namespaces are the kernel's. A guest that changes its root or its mount or network namespace may see other
- * files under the same words than we do: from then on each call asks the kernel whose they are.
+ * Namespaces are the kernel's. A guest that changes its root or its mount or network namespace may
+ * see other files under the same words than we do: from then on each call asks the kernel whose
+ * they are.
  *
- * But a network namespace that a guest may not have from the kernel, being no root, it has from the view
- * (sys/networks.h).
+ * But a network namespace that a guest may not have from the kernel, being no root, it has from the
+ * view (sys/networks.h).
  */
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -33,8 +34,8 @@ static enum verdict note(struct call *c, uint64_t flags)
 	return CONTINUE;
 }
 
-/* Are the guest's namespaces the view's affair? Not what it does as root of a user namespace of its own, or of the
- * host. */
+/* Are the guest's namespaces the view's affair? Not what it does as root of a user namespace of its
+ * own, or of the host. */
 static bool are_ours(struct call *c)
 {
 	struct stat ours, its;
@@ -45,7 +46,8 @@ static bool are_ours(struct call *c)
 	if (!atomic_load(&c->um->view.exotic))
 		return true;
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
-	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &its) == 0 && ours.st_ino == its.st_ino;
+	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &its) == 0 &&
+	       ours.st_ino == its.st_ino;
 }
 
 /* Which of them are: mounts need a root of the view. */

@@ -3,9 +3,9 @@
  * O_PATH. The kernel puts no O_PATH file into another's table (SECCOMP_IOCTL_NOTIF_ADDFD, fget), so
  * the guest opens it by itself, from our table under /proc, by a call made in place of its own. For
  * virtual directories, which programs open so most, an ordinary descriptor of the placeholder does:
- * it is empty, and the calls that an O_PATH descriptor refuses are trapped. So it is for all that is
- * virtual where the guest has a tracer of its own, which lets it make no other call, or a tree of its
- * own.
+ * it is empty, and the calls that an O_PATH descriptor refuses are trapped. So it is for all that
+ * is virtual where the guest has a tracer of its own, which lets it make no other call, or a tree
+ * of its own.
  */
 #include "sys/opath.h"
 

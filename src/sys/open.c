@@ -76,8 +76,9 @@ static unsigned path_flags(const struct want *w)
 	return flags;
 }
 
-/* In a view with rules opens are made here, so that nobody changes what the words lead to in between. Not of
- * terminals, which become those of who opens them, or are: no link is on the way to them. */
+/* In a view with rules opens are made here, so that nobody changes what the words lead to in
+ * between. Not of terminals, which become those of who opens them, or are: no link is on the way to
+ * them. */
 static unsigned realize(struct call *c, const char *word)
 {
 	const char *last = strrchr(word, '/');
@@ -216,15 +217,18 @@ static enum verdict open_real(struct at *a, const struct want *w, bool *again)
 	if (w->flags & O_PATH)
 		return opath_real(a, w->flags);
 	if ((w->flags & O_CREAT) && a->p.slash && !a->p.last_dot)
-		return call_return(a->c, -EISDIR); /* of a pinned one no name is left that ends so */
+		return call_return(
+			a->c, -EISDIR); /* of a pinned one no name is left that ends so */
 	if (shut && !(w->flags & O_CREAT))
 		return call_return(a->c, -ENOENT);
 	if ((w->flags & O_CREAT) && !guestfd_room(a->c))
 		return call_return(a->c, -EMFILE);
-	if (call_is32(a->c) && !(w->flags & LARGEFILE_BIT) && fstatat(a->dirfd, a->name, &st, 0) == 0 &&
-		S_ISREG(st.st_mode) && st.st_size > INT32_MAX)
+	if (call_is32(a->c) && !(w->flags & LARGEFILE_BIT) &&
+		fstatat(a->dirfd, a->name, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+		st.st_size > INT32_MAX)
 		return call_return(a->c, -EOVERFLOW);
-	fd = real_open(a, w->flags | (shut ? O_EXCL : 0), w->flags & O_CREAT ? real_mode(a, w->mode) : w->mode & ~a->req.umask);
+	fd = real_open(a, w->flags | (shut ? O_EXCL : 0),
+		w->flags & O_CREAT ? real_mode(a, w->mode) : w->mode & ~a->req.umask);
 	if (fd == -EEXIST && shut && !(w->flags & O_EXCL)) {
 		*again = true;
 		return DONE;
@@ -298,8 +302,8 @@ enum verdict sys_openat(struct call *c)
 
 #define HOW_FLAGS                                                                                  \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |      \
-		O_ASYNC | O_DIRECT | LARGEFILE_BIT | O_DIRECTORY | O_NOFOLLOW |        \
-		O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+		O_ASYNC | O_DIRECT | LARGEFILE_BIT | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |        \
+		O_CLOEXEC | O_PATH | O_TMPFILE)
 #define HOW_RESOLVE                                                                                \
 	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH |         \
 		RESOLVE_IN_ROOT | RESOLVE_CACHED)

@@ -10,7 +10,8 @@
 struct wanted {
 	struct overlay_layers l;
 	char *names[OVERLAY_LOWER_MAX + 2];
-	struct inode *held[OVERLAY_LOWER_MAX + 2]; /* NULL, or the folder that the name leads to by a descriptor */
+	struct inode *held[OVERLAY_LOWER_MAX +
+			   2]; /* NULL, or the folder that the name leads to by a descriptor */
 	unsigned n;
 };
 
@@ -36,8 +37,8 @@ static void wanted_cleanup(struct wanted **w)
 static bool is_indifferent(const char *opt)
 {
 	static const char *const known[] = { "userxattr", "volatile", "index=off", "nfs_export=off",
-		"metacopy=off", "xino=off", "xino=auto", "xino=on", "uuid=on", "uuid=off", "uuid=auto",
-		"uuid=null", "fsync=auto", "rw", "ro" };
+		"metacopy=off", "xino=off", "xino=auto", "xino=on", "uuid=on", "uuid=off",
+		"uuid=auto", "uuid=null", "fsync=auto", "rw", "ro" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strcmp(opt, known[i]) == 0)
@@ -54,8 +55,8 @@ static bool is_host_folder(const struct path *p)
 	return fs->host_fd && !fs->host_folder;
 }
 
-/* A folder of the view that is a real one: its own name, or of one on a mount of such (a bind, a tmpfs) that of its
- * descriptor, which is valid while *held is. */
+/* A folder of the view that is a real one: its own name, or of one on a mount of such (a bind, a
+ * tmpfs) that of its descriptor, which is valid while *held is. */
 static int real_folder(struct um *um, struct call *c, const struct overlay_request *rq,
 	const char *word, bool writes, char **ret, struct inode **held, char **ret_message)
 {
@@ -64,17 +65,18 @@ static int real_folder(struct um *um, struct call *c, const struct overlay_reque
 	_cleanup_path_ struct path p = PATH_INIT;
 	_cleanup_free_ char *whole =
 		word[0] == '/' ? strdup(word) : str_printf("%s/%s", rq->cwd ? rq->cwd : "", word);
-	int r = whole ? path_resolve_abs(&um->view, &req, whole, PATH_FOLLOW | PATH_DIRECTORY, &p) :
-			-ENOMEM;
+	int r = whole ? path_resolve_abs(&um->view, &req, whole, PATH_FOLLOW | PATH_DIRECTORY, &p)
+		      : -ENOMEM;
 
-	if (r == 0 && p.kind == PATH_VIRTUAL && is_host_folder(&p) && !(writes && (p.mnt->flags & MS_RDONLY))) {
+	if (r == 0 && p.kind == PATH_VIRTUAL && is_host_folder(&p) &&
+		!(writes && (p.mnt->flags & MS_RDONLY))) {
 		*ret = strdup(fd_path(path, inode_host_fd(p.inode)));
 		*held = inode_get(p.inode);
 		return *ret ? 0 : -ENOMEM;
 	}
 	if (r == 0 && p.kind == PATH_VIRTUAL) {
-		*ret_message = str_printf("%s is on a mount of the view, which an overlay cannot be made of",
-			word);
+		*ret_message = str_printf(
+			"%s is on a mount of the view, which an overlay cannot be made of", word);
 		return -EXDEV;
 	}
 	if (r < 0) {
@@ -171,7 +173,8 @@ int um_attach_overlay(struct um *um, const struct overlay_layers *layers,
 		return r;
 	r = inode_root(fs, S_IFDIR, &root);
 	if (r == 0)
-		r = view_mount(&um->view, fs, root, rq->where, rq->source, "overlay", rq->options, rq->flags, ret);
+		r = view_mount(&um->view, fs, root, rq->where, rq->source, "overlay", rq->options,
+			rq->flags, ret);
 	if (r == 0 && layers->seen_through)
 		view_see_through(&um->view, *ret);
 	if (r < 0)
@@ -179,8 +182,8 @@ int um_attach_overlay(struct um *um, const struct overlay_layers *layers,
 	return r;
 }
 
-int um_mount_overlay(struct um *um, struct call *c, const struct overlay_request *rq,
-	char **ret_message)
+int um_mount_overlay(
+	struct um *um, struct call *c, const struct overlay_request *rq, char **ret_message)
 {
 	_cleanup_(wanted_cleanup) struct wanted *w = calloc(1, sizeof(*w));
 	_cleanup_mount_ struct mount *m = NULL;
@@ -189,7 +192,8 @@ int um_mount_overlay(struct um *um, struct call *c, const struct overlay_request
 	if (r < 0)
 		return r;
 	if (!w->l.nlower || !w->l.upper != !w->l.work) {
-		*ret_message = strdup("overlay needs lowerdir=, and upperdir= and workdir= together");
+		*ret_message =
+			strdup("overlay needs lowerdir=, and upperdir= and workdir= together");
 		return -EINVAL;
 	}
 	w->l.owners = w->l.root = um->ids;

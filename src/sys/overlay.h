@@ -15,10 +15,10 @@ struct overlay_request {
 	bool dry_run;
 };
 
-/* *ret_message (malloc'ed) is for the user where it is set. -EINVAL: an option that is not known, or one that
- * is missing; -EXDEV: a folder on a mount of the view; -EBUSY, -errno. */
-int MUST_CHECK um_mount_overlay(struct um *um, struct call *c, const struct overlay_request *rq,
-	char **ret_message);
+/* *ret_message (malloc'ed) is for the user where it is set. -EINVAL: an option that is not known,
+ * or one that is missing; -EXDEV: a folder on a mount of the view; -EBUSY, -errno. */
+int MUST_CHECK um_mount_overlay(
+	struct um *um, struct call *c, const struct overlay_request *rq, char **ret_message);
 
 /* The same with the folders found already (sys/cow.h). */
 int MUST_CHECK um_attach_overlay(struct um *um, const struct overlay_layers *layers,

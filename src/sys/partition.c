@@ -72,7 +72,8 @@ char *partition_list(const struct image_file *f)
 	return NULL;
 }
 
-int partition_find(const struct image_file *f, const char *path, unsigned number, struct image_part *ret, char **ret_message)
+int partition_find(const struct image_file *f, const char *path, unsigned number,
+	struct image_part *ret, char **ret_message)
 {
 	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
 	blkid_partlist table = read_table(pr, f->fd);

@@ -88,7 +88,8 @@ static bool open_maps(struct call *c, const struct special *s, int flags, enum v
 		return false;
 	r = maps_text(c->um, s->pid, s->num ? "smaps" : "maps", &text, &len);
 	if (r == 0)
-		return false; /* the kernel's, which tells of later mappings and answers ioctl(2) too */
+		return false; /* the kernel's, which tells of later mappings and answers ioctl(2)
+				 too */
 	*ret = r < 0 ? call_return(c, r) : answer_text(c, "maps", text, len, flags);
 	return true;
 }
@@ -117,8 +118,7 @@ static bool open_fdinfo(struct call *c, const struct special *s, int flags, enum
 	rest = rest ? strchr(rest + 1, '\n') : NULL;
 	text = str_printf("%.*smnt_id:\t%d\nino:\t%llu%s", (int)strcspn(host, "m"), host, mnt->id,
 		(unsigned long long)inode_number(ino), rest ? rest : "\n");
-	*ret = text ? answer_text(c, "fdinfo", text, strlen(text), flags) :
-		      call_return(c, -ENOMEM);
+	*ret = text ? answer_text(c, "fdinfo", text, strlen(text), flags) : call_return(c, -ENOMEM);
 	return true;
 }
 
@@ -208,7 +208,8 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 
 		if (n == 0 || (n < 0 && strncmp(s.rest, "loop", 4) != 0))
 			return false;
-		*ret = n < 0 ? call_return(c, (int)n) : answer_text(c, "loop", text, (size_t)n, flags);
+		*ret = n < 0 ? call_return(c, (int)n)
+			     : answer_text(c, "loop", text, (size_t)n, flags);
 		return true;
 	}
 	case SPECIAL_SHADOW:

@@ -42,9 +42,9 @@ ssize_t MUST_CHECK procfile_readlink(
 	struct call *c, int dirfd, const char *word, char *buf, size_t size);
 
 /*
- * Calls that change names and attributes (mkdir, unlink, rename, chown ...), each path in turn, where it
- * may be made up: true, the whole call was done, and *ret is -errno or 0. With --root alone:
- * /run/mount is the view's own, and chown of one's own files to 0 does nothing.
+ * Calls that change names and attributes (mkdir, unlink, rename, chown ...), each path in turn,
+ * where it may be made up: true, the whole call was done, and *ret is -errno or 0. With --root
+ * alone: /run/mount is the view's own, and chown of one's own files to 0 does nothing.
  */
 bool procfile_change(struct call *c, int dirfd, const char *word, int *ret);
 
@@ -55,9 +55,9 @@ int MUST_CHECK mounttable_text(
 
 /* /proc/PID/maps or smaps, in which what is mapped of placeholders has the names, devices and inode
  * numbers of the view's files; malloc'ed. 1; 0: there are none, it is as the kernel has it. */
-int MUST_CHECK maps_text(
-	struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len);
-/* Where /proc/PID/map_files/RANGE leads: 1 and the malloc'ed name, if it is a placeholder; else 0. */
+int MUST_CHECK maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *ret_len);
+/* Where /proc/PID/map_files/RANGE leads: 1 and the malloc'ed name, if it is a placeholder; else 0.
+ */
 int MUST_CHECK maps_target(struct um *um, pid_t pid, const char *range, char **ret);
 
 #endif

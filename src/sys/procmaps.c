@@ -13,8 +13,8 @@
 struct maps {
 	struct um *um;
 	FILE *out;
-	struct stat st;	 /* the device and number of the last placeholder */
-	char *name;	 /* its name in the view; NULL: none yet */
+	struct stat st; /* the device and number of the last placeholder */
+	char *name;	/* its name in the view; NULL: none yet */
 	ino_t ino;
 	dev_t dev;
 };

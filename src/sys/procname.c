@@ -37,8 +37,8 @@ static bool last_is_special(const char *word, const struct um *um)
 	if (!um->ids)
 		return false;
 	return strcmp(last, "status") == 0 || strncmp(last, "loop", 4) == 0 ||
-	       strcmp(last, "shadow") == 0 ||
-	       strcmp(last, "gshadow") == 0 || strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 ||
+	       strcmp(last, "shadow") == 0 || strcmp(last, "gshadow") == 0 ||
+	       strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 ||
 	       strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;
 }
 
@@ -231,8 +231,8 @@ static bool parse_sys(const char *p, struct special *s)
 {
 	char *end;
 
-	static const char *const prefixes[] = { "block/loop", "dev/block/7:",
-		"devices/virtual/block/loop" };
+	static const char *const prefixes[] = { "block/loop",
+		"dev/block/7:", "devices/virtual/block/loop" };
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes) && !n; i++) {

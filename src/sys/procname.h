@@ -19,7 +19,8 @@ enum special_kind {
 	SPECIAL_LOOP_SYS, /* /sys/block/loopN/... */
 	SPECIAL_RUN,	  /* /run/mount/... */
 	SPECIAL_SHADOW,	  /* /etc/shadow, /etc/gshadow: rest is which */
-	SPECIAL_NET,	  /* /proc/net, /sys/class/net and the like, /etc/resolv.conf; the name is in rest */
+	SPECIAL_NET, /* /proc/net, /sys/class/net and the like, /etc/resolv.conf; the name is in
+			rest */
 };
 
 enum link_kind { LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD, LINK_MAP };

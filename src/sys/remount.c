@@ -45,14 +45,18 @@ static int hold_loop(struct um *um, struct again *a)
 
 static int mount_anew(struct um *um, struct call *c, const struct again *a, unsigned long flags)
 {
-	struct mount_request rq = { .source = a->source, .target = a->target, .type = a->type,
-		.options = a->options, .flags = flags };
+	struct mount_request rq = { .source = a->source,
+		.target = a->target,
+		.type = a->type,
+		.options = a->options,
+		.flags = flags };
 	_cleanup_free_ char *message = NULL;
 	_cleanup_mount_ struct mount *m = NULL;
 	int r = um_mount(um, c, &rq, &message);
 
 	if (r < 0) {
-		log_warn("%s is not mounted again: %s", a->target, message ? message : strerror(-r));
+		log_warn(
+			"%s is not mounted again: %s", a->target, message ? message : strerror(-r));
 		return r;
 	}
 	m = view_mount_at(&um->view, 0, a->target);
@@ -82,8 +86,11 @@ int remount_writable(struct call *c, struct mount *m, unsigned long flags)
 	if (top != m || is_elsewhere(&um->view, c->tid) || atomic_load(&m->fs->mounted) != 1 ||
 		!mountsrv_whole_image(um->mountsrv, m->fs) || mount_type_read_only(m->type))
 		return -EACCES;
-	a = (struct again){ .target = strdup(m->target), .source = strdup(m->source),
-		.type = strdup(m->type), .options = strdup(m->options), .loop = -1 };
+	a = (struct again){ .target = strdup(m->target),
+		.source = strdup(m->source),
+		.type = strdup(m->type),
+		.options = strdup(m->options),
+		.loop = -1 };
 	if (!a.target || !a.source || !a.type || !a.options)
 		return -ENOMEM;
 	r = hold_loop(um, &a);

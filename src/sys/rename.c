@@ -122,8 +122,7 @@ struct names {
 enum begun { BOTH_NATIVE = 1, MADE_UP };
 
 /* The beginning of both calls. -errno, enum begun, or 0: at least one is ours. */
-static int sides_begin(
-	struct side *from, struct side *to, struct call *c, const struct names *n)
+static int sides_begin(struct side *from, struct side *to, struct call *c, const struct names *n)
 {
 	bool native = false;
 	int r = side_read(from, c, n->from_fd, n->from_arg, n->from_flags & PATH_EMPTY);
@@ -145,15 +144,16 @@ static int sides_begin(
 
 /* ---- link ---- */
 
-/* may_linkat(): where fs.protected_hardlinks is set, who does not own a file gives a name to nothing that could run as its
- * owner, nor to what he could not write. */
+/* may_linkat(): where fs.protected_hardlinks is set, who does not own a file gives a name to
+ * nothing that could run as its owner, nor to what he could not write. */
 static int may_link(struct inode *ino, const struct fs_attr *attr, const struct fs_req *req)
 {
 	const mode_t gid_exec = S_ISGID | S_IXGRP;
 	_cleanup_free_ char *text = NULL;
 
 	if (attrs_owner(req, attr) || !(ino->fs->flags & FS_DEFAULT_PERMISSIONS) ||
-		read_file("/proc/sys/fs/protected_hardlinks", 16, &text, NULL) < 0 || text[0] == '0')
+		read_file("/proc/sys/fs/protected_hardlinks", 16, &text, NULL) < 0 ||
+		text[0] == '0')
 		return 0;
 	if (!S_ISREG(attr->mode) || (attr->mode & S_ISUID) || (attr->mode & gid_exec) == gid_exec ||
 		inode_permission(ino, req, MAY_READ | MAY_WRITE) < 0)
@@ -195,7 +195,8 @@ static int link_virtual(struct side *from, struct side *to)
 	return r == -ENOSYS ? -EPERM : r;
 }
 
-/* A file of the host that is open (an O_TMPFILE, say) gets a name on the bind it was opened through. */
+/* A file of the host that is open (an O_TMPFILE, say) gets a name on the bind it was opened
+ * through. */
 static bool link_opened(struct side *from, struct side *to, long *ret)
 {
 	const struct path *t = &to->a.p;
@@ -387,8 +388,8 @@ static bool rename_holds_mount(struct call *c, const struct side *s, unsigned fl
 	return p.kind == PATH_REAL && p.name && view_has_mount_below(&c->um->view, p.name);
 }
 
-/* The same where it was resolved: a folder of the host that is renamed, by whatever name, takes what lies below away
- * from the rules there. */
+/* The same where it was resolved: a folder of the host that is renamed, by whatever name, takes
+ * what lies below away from the rules there. */
 static bool holds_rule(const struct side *s)
 {
 	struct view *v = &s->a.c->um->view;
@@ -397,7 +398,8 @@ static bool holds_rule(const struct side *s)
 	if (s->a.p.kind == PATH_REAL)
 		return s->a.p.name && view_has_mount_below(v, s->a.p.name);
 	return view_has_rules(v) && s->a.p.inode && s->a.p.mnt->fs->host_fd &&
-	       read_link(AT_FDCWD, fd_path(link, inode_host_fd(s->a.p.inode)), name, sizeof(name)) > 0 &&
+	       read_link(AT_FDCWD, fd_path(link, inode_host_fd(s->a.p.inode)), name, sizeof(name)) >
+		       0 &&
 	       view_has_mount_below(v, name);
 }
 
@@ -455,8 +457,7 @@ enum verdict sys_rename(struct call *c)
 
 enum verdict sys_renameat(struct call *c)
 {
-	return do_rename(
-		c, (struct names){ call_fd(c, 0), 1, call_fd(c, 2), 3, PATH_PARENT }, 0);
+	return do_rename(c, (struct names){ call_fd(c, 0), 1, call_fd(c, 2), 3, PATH_PARENT }, 0);
 }
 
 enum verdict sys_renameat2(struct call *c)

@@ -56,7 +56,8 @@ static int empty_source(struct um *um, bool dir, struct path *ret)
 
 	if (!path)
 		return -ENOMEM;
-	if (dir ? mkdir(path, 0555) < 0 : (fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0444)) < 0) {
+	if (dir ? mkdir(path, 0555) < 0
+		: (fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0444)) < 0) {
 		if (errno != EEXIST)
 			return -errno;
 	}
@@ -98,7 +99,8 @@ static int keep_basics(struct um *um)
 
 int rule_make(struct um *um, enum mount_rule rule, const struct path *where)
 {
-	unsigned long flags = mount_flags_new(rule == RULE_RO || rule == RULE_EMPTY ? MS_RDONLY : 0);
+	unsigned long flags =
+		mount_flags_new(rule == RULE_RO || rule == RULE_EMPTY ? MS_RDONLY : 0);
 	_cleanup_path_ struct path other = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
 	struct mount_as as;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The path policy: what is hidden, empty, read-only, or writable again (the options --hide, --ro, --rw; of a mount:
- * policy=). A rule is a mount on what it speaks of, that nobody in the view can take away.
+ * The path policy: what is hidden, empty, read-only, or writable again (the options --hide, --ro,
+ * --rw; of a mount: policy=). A rule is a mount on what it speaks of, that nobody in the view can
+ * take away.
  */
 #ifndef UM_SYS_RULE_H
 #define UM_SYS_RULE_H

@@ -148,7 +148,8 @@ static void put_place(FILE *out, char which, const struct server_places *at)
 		fputs(at->options, out);
 		break;
 	case 'w':
-		fprintf(out, "%.2s%s%s", at->options, at->options[1] == 'w' ? "+" : "", at->options + 2);
+		fprintf(out, "%.2s%s%s", at->options, at->options[1] == 'w' ? "+" : "",
+			at->options + 2);
 		break;
 	case 'f':
 		fprintf(out, "%llu", (unsigned long long)at->part.offset);
@@ -179,7 +180,8 @@ static void put_place(FILE *out, char which, const struct server_places *at)
 	}
 }
 
-/* One word of a template, with its places filled in and its quotes taken away. *drop: it is left out. */
+/* One word of a template, with its places filled in and its quotes taken away. *drop: it is left
+ * out. */
 static int expand_word(FILE *out, const char **p, const struct server_places *at, bool *drop)
 {
 	char quote = 0;
@@ -266,7 +268,8 @@ bool server_installed(const char *program)
 	if (strchr(program, '/'))
 		return access(program, X_OK) == 0;
 	dirs = strdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
-	for (char *d = dirs ? strtok_r(dirs, ":", &save) : NULL; d; d = strtok_r(NULL, ":", &save)) {
+	for (char *d = dirs ? strtok_r(dirs, ":", &save) : NULL; d;
+		d = strtok_r(NULL, ":", &save)) {
 		_cleanup_free_ char *full = str_printf("%s/%s", d, program);
 
 		if (full && access(full, X_OK) == 0)

@@ -40,15 +40,17 @@ int service_start(struct um *um, char *const argv[], const char *cwd, struct ser
 {
 	struct service s = SERVICE_INIT;
 	_cleanup_free_ char **env = service_env();
-	struct spawn sp = { .argv = argv, .envp = env, .fd = { -1, -1, -1 }, .service = true,
-		.cwd = cwd };
+	struct spawn sp = {
+		.argv = argv, .envp = env, .fd = { -1, -1, -1 }, .service = true, .cwd = cwd
+	};
 	int out[2], r;
 
 	if (!env)
 		return -ENOMEM;
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return -errno;
-	/* What it says while nobody listens fills the pipe and is then dropped: it must not block. */
+	/* What it says while nobody listens fills the pipe and is then dropped: it must not block.
+	 */
 	(void)fcntl(out[1], F_SETFL, O_NONBLOCK);
 	(void)fcntl(out[0], F_SETFL, O_NONBLOCK);
 	sp.fd[1] = sp.fd[2] = out[1];

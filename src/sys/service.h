@@ -14,7 +14,10 @@ struct service {
 	size_t said_len;
 };
 
-#define SERVICE_INIT { .pidfd = -1, .output = -1 }
+#define SERVICE_INIT                                                                               \
+	{                                                                                          \
+		.pidfd = -1, .output = -1                                                          \
+	}
 
 /* Starts argv in the view (cwd may be NULL). 0 or -errno. */
 int MUST_CHECK service_start(

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The virtual root may read /etc/shadow and /etc/gshadow, which the user may not: without any entry in them PAM takes
- * every account for an expired one, su(1) refuses, and useradd(8) stops. So there is one for each user and each
- * group, with no password. An overlay that has to copy them up begins with these texts as well.
+ * The virtual root may read /etc/shadow and /etc/gshadow, which the user may not: without any entry
+ * in them PAM takes every account for an expired one, su(1) refuses, and useradd(8) stops. So there
+ * is one for each user and each group, with no password. An overlay that has to copy them up begins
+ * with these texts as well.
  */
 #include "sys/shadow.h"
 
@@ -79,9 +80,11 @@ bool shadow_wanted(struct call *c, const char *path)
 		return false;
 	if (p.kind == PATH_NATIVE)
 		return true;
-	if (p.kind == PATH_VIRTUAL && (!p.mnt->fs->host_fd || fstat(inode_host_fd(p.inode), &st) < 0))
+	if (p.kind == PATH_VIRTUAL &&
+		(!p.mnt->fs->host_fd || fstat(inode_host_fd(p.inode), &st) < 0))
 		return false;
-	if (p.kind == PATH_REAL && fstatat(p.dirfd, p.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+	if (p.kind == PATH_REAL &&
+		fstatat(p.dirfd, p.last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	return st.st_ino == host.st_ino && st.st_dev == host.st_dev;
 }

@@ -5,11 +5,11 @@
 
 #include "sys/um.h"
 
-/* A text for the host's file of this path ("etc/shadow", without a slash at its beginning); malloc'ed.
- * -ENOENT: nothing stands in for it; -errno. */
+/* A text for the host's file of this path ("etc/shadow", without a slash at its beginning);
+ * malloc'ed. -ENOENT: nothing stands in for it; -errno. */
 int MUST_CHECK shadow_text(const char *path, char **ret, size_t *ret_len);
-/* Is what is found at this absolute path the host's own file, that there is such a text for, and one that we may
- * not read? */
+/* Is what is found at this absolute path the host's own file, that there is such a text for, and
+ * one that we may not read? */
 bool shadow_wanted(struct call *c, const char *path);
 
 #endif

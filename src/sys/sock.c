@@ -85,7 +85,8 @@ static int unix_get(struct call *c, int guest_fd)
 	int fd = guestfd_get(c, guest_fd), domain = 0;
 	socklen_t len = sizeof(domain);
 
-	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX)
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		domain == AF_UNIX)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -136,7 +137,8 @@ static int bind_on_host(struct at *a, int fd, const char *word)
 
 	if (r == 0)
 		r = bind_host(a, fd, inode_host_fd(dir), a->p.last, word);
-	if (r == -EADDRINUSE && dir->fs->host_prepare && unlinkat(inode_host_fd(dir), a->p.last, 0) == 0)
+	if (r == -EADDRINUSE && dir->fs->host_prepare &&
+		unlinkat(inode_host_fd(dir), a->p.last, 0) == 0)
 		r = bind_host(a, fd, inode_host_fd(dir), a->p.last, word);
 	return r;
 }
@@ -265,7 +267,8 @@ static bool peer_find(struct at *a, struct call *c, const char *word, struct soc
 	return true;
 }
 
-static enum verdict connect_blocking(struct call *c, struct at *a, int fd, const struct sockaddr_un *sun, socklen_t len)
+static enum verdict connect_blocking(
+	struct call *c, struct at *a, int fd, const struct sockaddr_un *sun, socklen_t len)
 {
 	struct blocking b;
 	long r = blocking_begin(&b);
@@ -297,7 +300,9 @@ enum verdict sys_connect(struct call *c)
 	if (err != 0) {
 		a.c = c;
 		fd = unix_get(c, call_fd(c, 0));
-		return fd < 0 ? CONTINUE : err < 0 ? call_return(c, err) : connect_blocking(c, &a, fd, &sun, len);
+		return fd < 0	 ? CONTINUE
+		       : err < 0 ? call_return(c, err)
+				 : connect_blocking(c, &a, fd, &sun, len);
 	}
 	if (!view_has_mounts(&c->um->view) && !networks_any(c->um))
 		return CONTINUE;

@@ -4,8 +4,9 @@
  *
  * Theory of operation. A socket on a served mount is bound by us to a real name (sock.c), which
  * getsockname(2) and getpeername(2) would tell. What the guest said to bind(2) is kept beside it
- * in the run directory, as the text of a symbolic link: "n1.2" for the socket "s1.2". One that is bound in a folder of
- * the host has a name of that folder, "b3/socket", while it is bound, and what was said is in "w3".
+ * in the run directory, as the text of a symbolic link: "n1.2" for the socket "s1.2". One that is
+ * bound in a folder of the host has a name of that folder, "b3/socket", while it is bound, and what
+ * was said is in "w3".
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -76,7 +77,8 @@ int sockname_bind(const struct um *um, int fd, int dirfd, const char *name, cons
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	unsigned long long key = key_of(dirfd, word);
 	char dir[PATH_MAX], said[PATH_MAX], self[FD_PATH_MAX];
-	int r, n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/b%llx/%s", um->rundir, key, name);
+	int r, n = snprintf(
+		       sun.sun_path, sizeof(sun.sun_path), "%s/b%llx/%s", um->rundir, key, name);
 
 	if (n >= (int)sizeof(sun.sun_path))
 		return -ENAMETOOLONG;
@@ -85,7 +87,8 @@ int sockname_bind(const struct um *um, int fd, int dirfd, const char *name, cons
 	r = make_link(dir, fd_path(self, dirfd));
 	if (r < 0)
 		return r;
-	if (bind(fd, (struct sockaddr *)&sun, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1)) < 0)
+	if (bind(fd, (struct sockaddr *)&sun,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1)) < 0)
 		r = -errno;
 	unlink(dir);
 	if (r == 0 && make_link(said, word) < 0)
@@ -111,7 +114,8 @@ static enum verdict tell_name(struct call *c, int (*name)(int, struct sockaddr *
 	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
 		return CONTINUE;
 	fd = guestfd_get(c, call_fd(c, 0));
-	if (fd < 0 || name(fd, (struct sockaddr *)&a.sun, &len) < 0 || len > sizeof(a.sun) || a.sun.sun_family != AF_UNIX)
+	if (fd < 0 || name(fd, (struct sockaddr *)&a.sun, &len) < 0 || len > sizeof(a.sun) ||
+		a.sun.sun_family != AF_UNIX)
 		return CONTINUE;
 	if (!abstract_strip(c->um, &a.sun, &len)) {
 		if (!link_path(c->um, a.sun.sun_path, path))

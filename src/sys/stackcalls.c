@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Control of sockets of the view's own stack. The stack answers each request at once: who has to wait (connect, accept)
- * waits here on our dup of the guest's socket, whose buffers, flags and time-outs are the kernel's.
+ * Control of sockets of the view's own stack. The stack answers each request at once: who has to
+ * wait (connect, accept) waits here on our dup of the guest's socket, whose buffers, flags and
+ * time-outs are the kernel's.
  */
 #include "sys/stack.h"
 
@@ -33,7 +34,8 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP)
 		return false;
 	s->fd = guestfd_get(c, guest_fd);
-	if (s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
+	if (s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+		domain != AF_UNIX)
 		return false;
 	len = sizeof(cred);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
@@ -72,7 +74,8 @@ int stack_read_name(struct call *c, gaddr_t addr, uint64_t len, struct sockaddr_
 	return (uint32_t)len ? guest_read(c, addr, ret, (uint32_t)len) : 0;
 }
 
-int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr, const struct sockaddr_storage *name, socklen_t len)
+int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
+	const struct sockaddr_storage *name, socklen_t len)
 {
 	int room, r = guest_read(c, len_addr, &room, sizeof(room));
 
@@ -180,7 +183,8 @@ static enum verdict stack_name(struct call *c, const struct stacksock *s, enum s
 	if (r == -ENOTSOCK) /* its connection was reset */
 		r = -ENOTCONN;
 	if (r == 0)
-		r = stack_write_name(c, call_addr(c, 1), call_addr(c, 2), &q->msg.name, q->msg.namelen);
+		r = stack_write_name(
+			c, call_addr(c, 1), call_addr(c, 2), &q->msg.name, q->msg.namelen);
 	net_stack_end(s->net, q);
 	return call_return(c, r);
 }
@@ -201,7 +205,8 @@ static int simple(struct call *c, const struct stacksock *s, enum stack_op op, i
 }
 
 /* Takes a connection from our dup of the listener. */
-static int take_connection(struct call *c, const struct stacksock *s, struct stack_head *head, int *ret)
+static int take_connection(
+	struct call *c, const struct stacksock *s, struct stack_head *head, int *ret)
 {
 	struct blocking b;
 	int r;
@@ -427,7 +432,8 @@ static bool any_socket(struct stacksock *s, struct call *c)
 	int type;
 	socklen_t len = sizeof(type);
 
-	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP || network_of(c->um, c->tid, &s->net) < 0 || !s->net ||
+	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP ||
+		network_of(c->um, c->tid, &s->net) < 0 || !s->net ||
 		net_stack(s->net) != NET_STACK_LWIP)
 		return false;
 	s->fd = guestfd_get(c, call_fd(c, 0));

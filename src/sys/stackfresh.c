@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stream sockets that nothing was done with yet. The stack's process does not know of them: they cost it nothing, and what
- * the kernel says of an unconnected socket of its own (poll, read) is nearly what it says of TCP's.
+ * Stream sockets that nothing was done with yet. The stack's process does not know of them: they
+ * cost it nothing, and what the kernel says of an unconnected socket of its own (poll, read) is
+ * nearly what it says of TCP's.
  */
 #include "sys/stack.h"
 

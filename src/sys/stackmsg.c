@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Messages of the stack's sockets. A stream's are the kernel's own but for an address, which a connected socket
- * ignores. Of a datagram the pair has the data and a file with what is told beside it (net/stackproto.h).
+ * Messages of the stack's sockets. A stream's are the kernel's own but for an address, which a
+ * connected socket ignores. Of a datagram the pair has the data and a file with what is told beside
+ * it (net/stackproto.h).
  */
 #include "sys/stack.h"
 
@@ -36,13 +37,15 @@ static int read_iov(struct call *c, struct message *m)
 {
 	if (m->msg.msg_iovlen > MMSG_MAX)
 		return -EMSGSIZE;
-	return guest_read_iov(c, (gaddr_t){ (uint64_t)(uintptr_t)m->msg.msg_iov }, m->msg.msg_iovlen, &m->iov, &m->total);
+	return guest_read_iov(c, (gaddr_t){ (uint64_t)(uintptr_t)m->msg.msg_iov },
+		m->msg.msg_iovlen, &m->iov, &m->total);
 }
 
 /* ---- sending ---- */
 
 /* On our dup, as the guest's flags say; at most a piece. */
-static long send_stream(struct call *c, const struct stacksock *s, const void *data, size_t len, int flags)
+static long send_stream(
+	struct call *c, const struct stacksock *s, const void *data, size_t len, int flags)
 {
 	struct blocking b;
 	long r = blocking_begin(&b);
@@ -80,7 +83,9 @@ static long send_one(struct call *c, const struct stacksock *s, struct message *
 	q->msg.controllen = (uint32_t)m->msg.msg_controllen;
 	if (m->msg.msg_controllen)
 		memcpy(q->msg.data, m->msg.msg_control, m->msg.msg_controllen);
-	n = len ? guest_gather(c, m->iov, m->msg.msg_iovlen, 0, q->msg.data + q->msg.controllen, len) : 0;
+	n = len ? guest_gather(
+			  c, m->iov, m->msg.msg_iovlen, 0, q->msg.data + q->msg.controllen, len)
+		: 0;
 	q->msg.len = (uint32_t)len;
 	if (n < 0 || (size_t)n < len)
 		r = n < 0 ? n : -EFAULT;
@@ -119,7 +124,8 @@ static long send_msghdr(struct call *c, const struct stacksock *s, gaddr_t at, i
 	if (r == 0 && m.msg.msg_name) {
 		if ((int)m.msg.msg_namelen > (int)sizeof(m.name)) /* as the kernel */
 			m.msg.msg_namelen = sizeof(m.name);
-		r = stack_read_name(c, (gaddr_t){ (uint64_t)(uintptr_t)m.msg.msg_name }, m.msg.msg_namelen, &m.name);
+		r = stack_read_name(c, (gaddr_t){ (uint64_t)(uintptr_t)m.msg.msg_name },
+			m.msg.msg_namelen, &m.name);
 		m.msg.msg_name = &m.name;
 	}
 	if (r == 0 && m.msg.msg_control && m.msg.msg_controllen)
@@ -176,14 +182,18 @@ struct received {
 };
 
 /* Once, on our dup: the length, which may be more than what there was room for (MSG_TRUNC). */
-static long receive_once(const struct stacksock *s, void *buf, size_t len, int flags, struct received *ret)
+static long receive_once(
+	const struct stacksock *s, void *buf, size_t len, int flags, struct received *ret)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { buf, len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(s->fd, &msg, flags | MSG_TRUNC | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *cm;
 	int fd;
@@ -197,13 +207,15 @@ static long receive_once(const struct stacksock *s, void *buf, size_t len, int f
 		return n;
 	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
 	if (pread(fd, &ret->head, sizeof(ret->head), 0) != (ssize_t)sizeof(ret->head) ||
-		ret->head.namelen > sizeof(ret->head.name) || ret->head.controllen > sizeof(ret->head.control))
+		ret->head.namelen > sizeof(ret->head.name) ||
+		ret->head.controllen > sizeof(ret->head.control))
 		memset(&ret->head, 0, sizeof(ret->head));
 	close(fd);
 	return n;
 }
 
-static long receive(struct call *c, const struct stacksock *s, void *buf, size_t len, int flags, struct received *ret)
+static long receive(struct call *c, const struct stacksock *s, void *buf, size_t len, int flags,
+	struct received *ret)
 {
 	struct blocking b;
 	long r = receive_once(s, buf, len, flags | MSG_DONTWAIT, ret);
@@ -220,8 +232,10 @@ static long receive(struct call *c, const struct stacksock *s, void *buf, size_t
 	return r;
 }
 
-/* One that is an error to be told, unless it has been (SO_ERROR, a send): true. *n: what to answer. */
-static bool was_error(struct call *c, const struct stacksock *s, const struct received *got, int flags, long *n)
+/* One that is an error to be told, unless it has been (SO_ERROR, a send): true. *n: what to answer.
+ */
+static bool was_error(
+	struct call *c, const struct stacksock *s, const struct received *got, int flags, long *n)
 {
 	int r;
 
@@ -235,7 +249,8 @@ static bool was_error(struct call *c, const struct stacksock *s, const struct re
 }
 
 /* Into the guest's buffers: bytes as recvmsg(2) answers them. */
-static long receive_to(struct call *c, const struct stacksock *s, const struct message *m, int flags, struct received *ret)
+static long receive_to(struct call *c, const struct stacksock *s, const struct message *m,
+	int flags, struct received *ret)
 {
 	size_t room = m->total < PIECE ? m->total : PIECE;
 	_cleanup_free_ char *buf = malloc(room + 1);
@@ -280,19 +295,25 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 	n = receive_to(c, s, &m, (int)c->args[3], &got);
 	if (n < 0)
 		return call_return(c, n);
-	r = c->args[4] ? stack_write_name(c, call_addr(c, 4), call_addr(c, 5), &got.head.name, got.head.namelen) : 0;
+	r = c->args[4] ? stack_write_name(c, call_addr(c, 4), call_addr(c, 5), &got.head.name,
+				 got.head.namelen)
+		       : 0;
 	return call_return(c, r < 0 ? r : n);
 }
 
 /* Name and control messages as far as there is room, and the struct msghdr. */
 static int write_rest(struct call *c, gaddr_t at, struct msghdr *msg, const struct received *got)
 {
-	gaddr_t name = { (uint64_t)(uintptr_t)msg->msg_name }, control = { (uint64_t)(uintptr_t)msg->msg_control };
-	size_t room = msg->msg_control && !call_is32(c) ? msg->msg_controllen : 0, len = got->head.controllen;
+	gaddr_t name = { (uint64_t)(uintptr_t)msg->msg_name },
+		control = { (uint64_t)(uintptr_t)msg->msg_control };
+	size_t room = msg->msg_control && !call_is32(c) ? msg->msg_controllen : 0,
+	       len = got->head.controllen;
 	int r = 0;
 
 	if (name.v && got->head.namelen)
-		r = guest_write(c, name, &got->head.name, msg->msg_namelen < got->head.namelen ? msg->msg_namelen : got->head.namelen);
+		r = guest_write(c, name, &got->head.name,
+			msg->msg_namelen < got->head.namelen ? msg->msg_namelen
+							     : got->head.namelen);
 	msg->msg_namelen = name.v ? got->head.namelen : msg->msg_namelen;
 	msg->msg_flags = got->flags;
 	if (len > room) {
@@ -330,7 +351,8 @@ enum verdict stack_recvmsg(struct call *c, const struct stacksock *s)
 	return call_return(c, receive_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
 }
 
-/* How long recvmmsg(2) goes on, as the kernel counts it: looked at after each message. 0: for ever. */
+/* How long recvmmsg(2) goes on, as the kernel counts it: looked at after each message. 0: for ever.
+ */
 static int read_deadline(struct call *c, uint64_t *ret)
 {
 	gaddr_t at = call_addr(c, 4);

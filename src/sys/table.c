@@ -9,7 +9,11 @@ enum verdict sys_continue(UNUSED struct call *c)
 }
 
 #define SYS(name_, trap_, handler_, level_, note_)                                                 \
-	{ .name = #name_, .nr = __NR_##name_, .trap = trap_, .level = level_, .handler = handler_, \
+	{ .name = #name_,                                                                          \
+		.nr = __NR_##name_,                                                                \
+		.trap = trap_,                                                                     \
+		.level = level_,                                                                   \
+		.handler = handler_,                                                               \
 		.note = note_ },
 const struct sysrow sys_table[] = {
 #include "sys/syscalls.def"
@@ -18,11 +22,15 @@ const struct sysrow sys_table[] = {
 
 /* i386.def */
 #define SAME(nr_, name_) { .name = #name_, .nr = nr_, .base = __NR_##name_ },
-#define I386(nr_, name_, base_, args_, form_) \
+#define I386(nr_, name_, base_, args_, form_)                                                      \
 	{ .name = #name_, .nr = nr_, .base = __NR_##base_, .args = args_, .form = form_ },
-#define I386_OWN(nr_, name_, base_, trap_, handler_, form_)                     \
-	{ .name = #name_, .nr = nr_, .base = __NR_##base_, .handler = handler_, \
-		.trap = trap_, .form = form_ },
+#define I386_OWN(nr_, name_, base_, trap_, handler_, form_)                                        \
+	{ .name = #name_,                                                                          \
+		.nr = nr_,                                                                         \
+		.base = __NR_##base_,                                                              \
+		.handler = handler_,                                                               \
+		.trap = trap_,                                                                     \
+		.form = form_ },
 #define I386_ALONE(nr_, name_, level_, note_) { .name = #name_, .nr = nr_, .base = -1 },
 const struct sysrow32 sys_table32[] = {
 #include "sys/i386.def"

@@ -98,40 +98,86 @@ size_t trace_format(const struct call *c, enum verdict v, uint64_t ns, char *buf
 	else if (c->ret < 0 && c->ret > -4096 && strerrorname_np((int)-c->ret))
 		snprintf(result, sizeof(result), "%s", strerrorname_np((int)-c->ret));
 	else
-		snprintf(result, sizeof(result), "%s%lld", v == ANSWERED && !c->what[0] ? "fd " : "",
-			(long long)c->ret);
-	n = snprintf(buf, size, "%d %s%s%s = %s (%llu.%llu us)\n", (int)c->tid,
-		name, what[0] ? " " : "", what, result,
-		(unsigned long long)(ns / 1000), (unsigned long long)(ns / 100 % 10));
+		snprintf(result, sizeof(result), "%s%lld",
+			v == ANSWERED && !c->what[0] ? "fd " : "", (long long)c->ret);
+	n = snprintf(buf, size, "%d %s%s%s = %s (%llu.%llu us)\n", (int)c->tid, name,
+		what[0] ? " " : "", what, result, (unsigned long long)(ns / 1000),
+		(unsigned long long)(ns / 100 % 10));
 	if (n < 0)
 		return 0;
 	return (size_t)n < size ? (size_t)n : size - 1;
 }
 
-/* The arguments that are paths, of calls by x86_64's numbers: what a line is about, where nothing better
- * is known. */
+/* The arguments that are paths, of calls by x86_64's numbers: what a line is about, where nothing
+ * better is known. */
 static const struct {
 	int nr;
 	int arg;
 	int second; /* 0: none */
 } paths[] = {
-	{ __NR_open, 0 }, { __NR_creat, 0 }, { __NR_openat, 1 }, { __NR_openat2, 1 },
-	{ __NR_stat, 0 }, { __NR_lstat, 0 }, { __NR_newfstatat, 1 }, { __NR_statx, 1 },
-	{ __NR_access, 0 }, { __NR_faccessat, 1 }, { __NR_faccessat2, 1 }, { __NR_readlink, 0 },
-	{ __NR_readlinkat, 1 }, { __NR_statfs, 0 }, { __NR_chmod, 0 }, { __NR_fchmodat, 1 },
-	{ __NR_fchmodat2, 1 }, { __NR_chown, 0 }, { __NR_lchown, 0 }, { __NR_fchownat, 1 },
-	{ __NR_utime, 0 }, { __NR_utimes, 0 }, { __NR_futimesat, 1 }, { __NR_utimensat, 1 },
-	{ __NR_truncate, 0 }, { __NR_mkdir, 0 }, { __NR_mkdirat, 1 }, { __NR_mknod, 0 },
-	{ __NR_mknodat, 1 }, { __NR_unlink, 0 }, { __NR_unlinkat, 1 }, { __NR_rmdir, 0 },
-	{ __NR_symlink, 0, 1 }, { __NR_symlinkat, 0, 2 }, { __NR_link, 0, 1 }, { __NR_linkat, 1, 3 },
-	{ __NR_rename, 0, 1 }, { __NR_renameat, 1, 3 }, { __NR_renameat2, 1, 3 },
-	{ __NR_getxattr, 0, 1 }, { __NR_lgetxattr, 0, 1 }, { __NR_setxattr, 0, 1 },
-	{ __NR_lsetxattr, 0, 1 }, { __NR_removexattr, 0, 1 }, { __NR_lremovexattr, 0, 1 },
-	{ __NR_listxattr, 0 }, { __NR_llistxattr, 0 }, { __NR_chdir, 0 }, { __NR_chroot, 0 },
-	{ __NR_execve, 0 }, { __NR_execveat, 1 }, { __NR_mount, 0, 1 }, { __NR_umount2, 0 },
-	{ __NR_inotify_add_watch, 1 }, { __NR_fanotify_mark, 4 }, { __NR_name_to_handle_at, 1 },
-	{ __NR_swapon, 0 }, { __NR_acct, 0 }, { __NR_pivot_root, 0, 1 }, { __NR_open_tree, 1 },
-	{ __NR_move_mount, 1, 3 }, { __NR_fspick, 1 }, { __NR_mount_setattr, 1 },
+	{ __NR_open, 0 },
+	{ __NR_creat, 0 },
+	{ __NR_openat, 1 },
+	{ __NR_openat2, 1 },
+	{ __NR_stat, 0 },
+	{ __NR_lstat, 0 },
+	{ __NR_newfstatat, 1 },
+	{ __NR_statx, 1 },
+	{ __NR_access, 0 },
+	{ __NR_faccessat, 1 },
+	{ __NR_faccessat2, 1 },
+	{ __NR_readlink, 0 },
+	{ __NR_readlinkat, 1 },
+	{ __NR_statfs, 0 },
+	{ __NR_chmod, 0 },
+	{ __NR_fchmodat, 1 },
+	{ __NR_fchmodat2, 1 },
+	{ __NR_chown, 0 },
+	{ __NR_lchown, 0 },
+	{ __NR_fchownat, 1 },
+	{ __NR_utime, 0 },
+	{ __NR_utimes, 0 },
+	{ __NR_futimesat, 1 },
+	{ __NR_utimensat, 1 },
+	{ __NR_truncate, 0 },
+	{ __NR_mkdir, 0 },
+	{ __NR_mkdirat, 1 },
+	{ __NR_mknod, 0 },
+	{ __NR_mknodat, 1 },
+	{ __NR_unlink, 0 },
+	{ __NR_unlinkat, 1 },
+	{ __NR_rmdir, 0 },
+	{ __NR_symlink, 0, 1 },
+	{ __NR_symlinkat, 0, 2 },
+	{ __NR_link, 0, 1 },
+	{ __NR_linkat, 1, 3 },
+	{ __NR_rename, 0, 1 },
+	{ __NR_renameat, 1, 3 },
+	{ __NR_renameat2, 1, 3 },
+	{ __NR_getxattr, 0, 1 },
+	{ __NR_lgetxattr, 0, 1 },
+	{ __NR_setxattr, 0, 1 },
+	{ __NR_lsetxattr, 0, 1 },
+	{ __NR_removexattr, 0, 1 },
+	{ __NR_lremovexattr, 0, 1 },
+	{ __NR_listxattr, 0 },
+	{ __NR_llistxattr, 0 },
+	{ __NR_chdir, 0 },
+	{ __NR_chroot, 0 },
+	{ __NR_execve, 0 },
+	{ __NR_execveat, 1 },
+	{ __NR_mount, 0, 1 },
+	{ __NR_umount2, 0 },
+	{ __NR_inotify_add_watch, 1 },
+	{ __NR_fanotify_mark, 4 },
+	{ __NR_name_to_handle_at, 1 },
+	{ __NR_swapon, 0 },
+	{ __NR_acct, 0 },
+	{ __NR_pivot_root, 0, 1 },
+	{ __NR_open_tree, 1 },
+	{ __NR_move_mount, 1, 3 },
+	{ __NR_fspick, 1 },
+	{ __NR_mount_setattr, 1 },
 };
 
 /* A path of the guest's, quoted, as far as it fits. */
@@ -141,7 +187,8 @@ static size_t put_path(struct call *c, int arg, size_t at)
 
 	if (at >= sizeof(c->what) || guest_read_str(c, call_addr(c, arg), word, sizeof(word)) < 0)
 		return at;
-	return at + (size_t)snprintf(c->what + at, sizeof(c->what) - at, "%s\"%s\"", at ? " " : "", word);
+	return at + (size_t)snprintf(
+			    c->what + at, sizeof(c->what) - at, "%s\"%s\"", at ? " " : "", word);
 }
 
 void trace_before(struct call *c)

@@ -14,7 +14,7 @@ struct loops;	 /* virtual loop devices: dev/loop/loop.h */
 struct ids;	 /* virtual identities: sys/ids.h */
 struct net;	 /* a network of the view's own: net/net.h */
 struct networks; /* and those that guests make: sys/networks.h */
-struct ctl;	/* control socket */
+struct ctl;	 /* control socket */
 struct trace;
 
 struct um {
@@ -23,18 +23,18 @@ struct um {
 	struct files *files;
 	char *const *servers; /* "TYPE=COMMAND" of -o server=, NULL-terminated; or NULL */
 	struct mountsrv *mountsrv;
-	struct ids *ids;      /* NULL without --root */
-	struct loops *loops;  /* NULL without --root */
-	struct net *net;      /* NULL without --net: the host's network */
+	struct ids *ids;     /* NULL without --root */
+	struct loops *loops; /* NULL without --root */
+	struct net *net;     /* NULL without --net: the host's network */
 	struct networks *networks;
 	const struct families *families; /* net/family.h; NULL without --net-family */
 	struct ctl *ctl;
 	struct trace *trace;
-	char *rundir;	      /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
-	char *name;	      /* --name, or the ID */
-	_Atomic pid_t first;  /* the command's process; 0 until it is started */
+	char *rundir;		 /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
+	char *name;		 /* --name, or the ID */
+	_Atomic pid_t first;	 /* the command's process; 0 until it is started */
 	atomic_bool mapped_part; /* of some file has been mapped: see sys/fdmap.c, mremap(2) */
-	bool mount_refused;   /* a filter outside refuses mount(2): see sys/carry.h */
+	bool mount_refused;	 /* a filter outside refuses mount(2): see sys/carry.h */
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * umount2(2), and the end of mounts. The order: what is dirty goes back to the server; no path leads
- * to the mount any more; the server is told (DESTROY) and waited for; its image is unlocked.
+ * umount2(2), and the end of mounts. The order: what is dirty goes back to the server; no path
+ * leads to the mount any more; the server is told (DESTROY) and waited for; its image is unlocked.
  * A mount taken away lazily (MNT_DETACH) while in use is looked at by a thread of its own until
  * nobody uses it any more.
  */
@@ -355,15 +355,19 @@ static struct mount *mount_by_words(struct call *c, const char *word)
 	while (n > 1 && word[n - 1] == '/')
 		n--;
 	trimmed = strndup(word, n);
-	return trimmed ? view_mount_at(&c->um->view, space_of(&c->um->view, c->tid), trimmed) : NULL;
+	return trimmed ? view_mount_at(&c->um->view, space_of(&c->um->view, c->tid), trimmed)
+		       : NULL;
 }
 
-/* One of which the way leads on to the host's tree, or that is named from a root of the guest's own. */
+/* One of which the way leads on to the host's tree, or that is named from a root of the guest's
+ * own. */
 static struct mount *mount_by_place(struct call *c, const char *word)
 {
 	_cleanup_path_ struct path p = PATH_INIT;
 
-	if (path_resolve(c, &c->um->view, AT_FDCWD, word, PATH_FOLLOW | PATH_REALIZE | PATH_MOUNTPOINT, &p) < 0 || !p.name)
+	if (path_resolve(c, &c->um->view, AT_FDCWD, word,
+		    PATH_FOLLOW | PATH_REALIZE | PATH_MOUNTPOINT, &p) < 0 ||
+		!p.name)
 		return NULL;
 	return view_mount_at(&c->um->view, space_of(&c->um->view, c->tid), p.name);
 }
@@ -397,9 +401,10 @@ enum verdict sys_umount2(struct call *c)
 		if (r < 0)
 			return call_return(c, r);
 		if (p.name && mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
-			    p.kind == PATH_VIRTUAL ? p.mnt : NULL))
+				      p.kind == PATH_VIRTUAL ? p.mnt : NULL))
 			return call_return(c, 0);
-		m = p.kind == PATH_VIRTUAL && path_is_mount_root(&p) ? mount_get(p.mnt) : mount_by_place(c, word);
+		m = p.kind == PATH_VIRTUAL && path_is_mount_root(&p) ? mount_get(p.mnt)
+								     : mount_by_place(c, word);
 		if (!m)
 			return p.kind != PATH_VIRTUAL ? umount_real(c) : call_return(c, -EINVAL);
 		path_release(&p);

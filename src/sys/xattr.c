@@ -136,7 +136,8 @@ static ssize_t list_virtual(struct xcall *x, struct inode *ino, const struct fs_
 	return n;
 }
 
-/* xattr_resolve_name(), with the handlers of the kernel's file systems of disks. ACLs do not come here. */
+/* xattr_resolve_name(), with the handlers of the kernel's file systems of disks. ACLs do not come
+ * here. */
 static int name_check(const struct mount *m, const char *name)
 {
 	static const char *const spaces[] = { "user.", "trusted.", "security." };
@@ -170,8 +171,8 @@ static int kernel_check(
 }
 
 /*
- * vfs_get_acl(), vfs_set_acl() and vfs_remove_acl(): an ACL is parsed on its way, and only the owner sets
- * it, of whichever server it is.
+ * vfs_get_acl(), vfs_set_acl() and vfs_remove_acl(): an ACL is parsed on its way, and only the
+ * owner sets it, of whichever server it is.
  */
 static ssize_t acl_virtual(struct xcall *x, const struct mount *m, struct inode *ino,
 	const struct fs_req *req, enum acl_type type)

@@ -27,26 +27,27 @@ struct acl {
 int acl_type_of(const char *name);
 const char *acl_name(enum acl_type type);
 
-/* posix_acl_from_xattr(): -EINVAL, -EOPNOTSUPP (of another version) for what is none; -ENOMEM. *ret is
- * NULL with 0: it has no entries, as if there were no attribute. n: how many it has. */
+/* posix_acl_from_xattr(): -EINVAL, -EOPNOTSUPP (of another version) for what is none; -ENOMEM. *ret
+ * is NULL with 0: it has no entries, as if there were no attribute. n: how many it has. */
 int MUST_CHECK acl_parse(const void *value, size_t size, struct acl **ret, unsigned *ret_n);
-/* posix_acl_valid(): one of each kind, in order, and a mask where somebody is named. A server's may be
- * otherwise. */
+/* posix_acl_valid(): one of each kind, in order, and a mask where somebody is named. A server's may
+ * be otherwise. */
 bool acl_valid(const struct acl *acl, unsigned n);
 static inline size_t acl_size(unsigned n)
 {
 	return sizeof(struct acl) + n * sizeof(struct acl_entry);
 }
 
-/* May req do this to a file of these attributes, of which it is not the owner? 0, -EACCES or -EIO. */
+/* May req do this to a file of these attributes, of which it is not the owner? 0, -EACCES or -EIO.
+ */
 int acl_may(const struct acl *acl, unsigned n, const struct fs_attr *attr, const struct fs_req *req,
 	int mask);
 /* The permission bits that it stands for. true: it says more than they do. */
 bool acl_to_mode(const struct acl *acl, unsigned n, mode_t *ret);
 /* chmod(2) of a file that has it. */
 void acl_chmod(struct acl *acl, unsigned n, mode_t mode);
-/* A default ACL becomes the one of what is made with this mode; both take from each other what they do
- * not allow. As acl_to_mode(). */
+/* A default ACL becomes the one of what is made with this mode; both take from each other what they
+ * do not allow. As acl_to_mode(). */
 bool acl_create(struct acl *acl, unsigned n, mode_t *mode);
 
 /* Has this directory of the host a default ACL? */
@@ -72,7 +73,8 @@ struct acl_made {
 	mode_t mode; /* with inherit */
 };
 /* With FS_ACL_OURS, before it is made. A default ACL takes the umask's place. */
-int MUST_CHECK acl_made_init(struct acl_made *m, struct inode *dir, const struct fs_req *req, mode_t mode);
+int MUST_CHECK acl_made_init(
+	struct acl_made *m, struct inode *dir, const struct fs_req *req, mode_t mode);
 /* After it. */
 int MUST_CHECK acl_made_apply(struct acl_made *m, struct inode *made, const struct fs_req *req);
 void acl_made_release(struct acl_made *m);

@@ -5,8 +5,8 @@
  * the call.
  *
  * That read costs more than all the rest of a path call, so it is made only where it can say
- * something new: where a guest can have other ids than ours (engine/own.h), and for the umask, which
- * matters to calls that make a file alone.
+ * something new: where a guest can have other ids than ours (engine/own.h), and for the umask,
+ * which matters to calls that make a file alone.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,7 +69,8 @@ static void cred_read(struct call *c, struct fs_req *req)
 	bool asked = false;
 	char buf[4096];
 
-	if ((makes_file(c) || !call_own_ids(c).fixed) && status_read(c->tid, buf, sizeof(buf)) > 0) {
+	if ((makes_file(c) || !call_own_ids(c).fixed) &&
+		status_read(c->tid, buf, sizeof(buf)) > 0) {
 		const char *p = status_field(buf, "\nUmask:\t");
 
 		asked = true;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. A guest that has made a mount namespace (bwrap, unshare) or changed its root
- * finds other files under the same words than we do. Its tree is walked from its own root by descriptors,
- * component by component; the kernel crosses its mounts on the way. A mount of the view is found by what
- * it covers: where the walk comes to that file, by whatever path and bind mount, the mount lies on it. (A
- * bind that is not recursive would not have it; that is not known to us.) What nothing of the view was
- * used for is left to the kernel, as on the host's tree.
+ * finds other files under the same words than we do. Its tree is walked from its own root by
+ * descriptors, component by component; the kernel crosses its mounts on the way. A mount of the
+ * view is found by what it covers: where the walk comes to that file, by whatever path and bind
+ * mount, the mount lies on it. (A bind that is not recursive would not have it; that is not known
+ * to us.) What nothing of the view was used for is left to the kernel, as on the host's tree.
  */
 #include "view/elsewhere.h"
 
@@ -85,8 +85,9 @@ static int find_covered(int root, const char *info, const struct mount *m, char 
 		*ret = strdup(m->target);
 	} else {
 		while (fd < 0 && m->host.path && mountinfo_next(&info, &mi)) {
-			const char *rest = makedev(mi.major, mi.minor) == m->host.dev ?
-						   path_below(m->host.path, mi.root) : NULL;
+			const char *rest = makedev(mi.major, mi.minor) == m->host.dev
+						   ? path_below(m->host.path, mi.root)
+						   : NULL;
 			_cleanup_free_ char *path = NULL;
 
 			if (!rest)
@@ -254,7 +255,8 @@ static bool on_proc(int fd)
 	return fstatfs(fd, &sf) == 0 && sf.f_type == PROC_SUPER_MAGIC;
 }
 
-/* What /proc/self and /proc/thread-self say to the guest; its /proc may be of another pid namespace. */
+/* What /proc/self and /proc/thread-self say to the guest; its /proc may be of another pid
+ * namespace. */
 static int self_body(struct walk *w, const struct stat *st)
 {
 	pid_t tgid = call_tgid(w->c), ids[2] = { tgid, w->c->tid };
@@ -264,8 +266,9 @@ static int self_body(struct walk *w, const struct stat *st)
 	if (tgid < 0)
 		return tgid;
 	for (int i = 0; i < 2 && (stat("/proc", &ours) < 0 || ours.st_dev != st->st_dev); i++) {
-		char *p = status_read(ids[i], status, sizeof(status)) < 0 ?
-				  NULL : strstr(status, "\nNSpid:");
+		char *p = status_read(ids[i], status, sizeof(status)) < 0
+				  ? NULL
+				  : strstr(status, "\nNSpid:");
 
 		if (!p)
 			return -ENOENT;
@@ -399,8 +402,8 @@ static int step(struct walk *w, int *fd, const struct stat *st, bool last)
 		return enter(w, take_fd(fd));
 	if (!w->touched)
 		return WALK_NATIVE;
-	if (!S_ISDIR(st->st_mode) && ((w->flags & PATH_DIRECTORY) ||
-					     (w->slash && !(w->flags & PATH_CREATE))))
+	if (!S_ISDIR(st->st_mode) &&
+		((w->flags & PATH_DIRECTORY) || (w->slash && !(w->flags & PATH_CREATE))))
 		return -ENOTDIR;
 	return end_in(w);
 }

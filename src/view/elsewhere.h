@@ -11,7 +11,8 @@
 bool is_elsewhere(struct view *v, pid_t tid);
 /* Its mount namespace as struct mount has it: 0 for our own. */
 ino_t elsewhere_ns(struct view *v, pid_t tid);
-/* The path at which the task finds a mount of the view, malloc'ed; NULL: at none. info: its mountinfo. */
+/* The path at which the task finds a mount of the view, malloc'ed; NULL: at none. info: its
+ * mountinfo. */
 char *elsewhere_name(struct view *v, pid_t tid, const char *info, struct mount *m);
 /* path_of_inode() as the task would have it; tid 0: as we. */
 char *elsewhere_path(struct view *v, pid_t tid, struct mount *m, struct inode *ino);

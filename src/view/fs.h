@@ -30,8 +30,9 @@ struct fs_req {
 	gid_t rgid;
 	pid_t pid;
 	mode_t umask;
-	uint64_t lock_owner; /* of flush: whose locks of fcntl(2) go with it */
-	uint64_t deadline_ns; /* now_ns() until which a server's answer is waited for (-ETIMEDOUT); 0: for ever */
+	uint64_t lock_owner;  /* of flush: whose locks of fcntl(2) go with it */
+	uint64_t deadline_ns; /* now_ns() until which a server's answer is waited for (-ETIMEDOUT);
+				 0: for ever */
 };
 
 /* Attributes of a node; times in the file system's own precision. valid_ns: for how long they
@@ -100,8 +101,8 @@ struct fs_setattr {
 /* An open handle as the file system knows it. */
 struct fs_handle {
 	uint64_t fh;
-	unsigned flags; /* enum fs_open_flag */
-	int oflags;	/* the open(2) flags it was opened with */
+	unsigned flags;	     /* enum fs_open_flag */
+	int oflags;	     /* the open(2) flags it was opened with */
 	uint64_t lock_owner; /* with FS_RELEASE_FLOCK */
 };
 
@@ -113,9 +114,9 @@ enum fs_open_flag {
 	FS_OPEN_STREAM = 1 << 4,
 	FS_OPEN_NOFLUSH = 1 << 5,
 	FS_OPEN_NONE = 1 << 6, /* the server has no open: nothing is to be released */
-	/* at release: its answer is waited for. Before the node is forgotten or loses its name, else
-	 * a server with several threads may see it open still. With FS_OPEN_NONE only for what was
-	 * given back before without this flag. */
+	/* at release: its answer is waited for. Before the node is forgotten or loses its name,
+	 * else a server with several threads may see it open still. With FS_OPEN_NONE only for what
+	 * was given back before without this flag. */
 	FS_RELEASE_WAIT = 1 << 7,
 	FS_RELEASE_FLOCK = 1 << 8, /* at release: a lock of flock(2) goes with it */
 };
@@ -140,7 +141,8 @@ struct fs_lock {
 	bool flock; /* of flock(2), over the whole file */
 };
 
-/* Beside the flags of setxattr(2): an ACL is set by somebody whom the set-group-ID bit does not survive. */
+/* Beside the flags of setxattr(2): an ACL is set by somebody whom the set-group-ID bit does not
+ * survive. */
 enum { FS_XATTR_KILL_SGID = 1 << 8 };
 
 /* Operations on names and nodes. */
@@ -163,13 +165,13 @@ struct fs_node_ops {
 		const char *target, struct fs_entry *ret);
 	int (*link)(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t parent,
 		const char *name, struct fs_entry *ret);
-	int (*unlink)(
-		struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
+	int (*unlink)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
 	int (*rmdir)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
 	int (*rename)(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 		uint64_t newparent, const char *newname, unsigned flags);
 	int (*access)(struct fs *fs, const struct fs_req *req, uint64_t node, int mask);
-	/* size 0 asks for the length: as getxattr(2), listxattr(2); flags: and FS_XATTR_KILL_SGID */
+	/* size 0 asks for the length: as getxattr(2), listxattr(2); flags: and FS_XATTR_KILL_SGID
+	 */
 	ssize_t (*getxattr)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const char *name, void *buf, size_t size);
 	ssize_t (*listxattr)(
@@ -178,8 +180,7 @@ struct fs_node_ops {
 		const void *value, size_t size, int flags);
 	int (*removexattr)(
 		struct fs *fs, const struct fs_req *req, uint64_t node, const char *name);
-	int (*statfs)(
-		struct fs *fs, const struct fs_req *req, uint64_t node, struct statfs *ret);
+	int (*statfs)(struct fs *fs, const struct fs_req *req, uint64_t node, struct statfs *ret);
 	int (*syncfs)(struct fs *fs, const struct fs_req *req);
 };
 
@@ -203,13 +204,13 @@ struct fs_file_ops {
 	ssize_t (*write)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, const void *buf, size_t len, uint64_t off,
 		bool writeback);
-	int (*flush)(struct fs *fs, const struct fs_req *req, uint64_t node,
-		const struct fs_handle *h);
+	int (*flush)(
+		struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h);
 	int (*fsync)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, bool datasync);
 	void (*release)(struct fs *fs, uint64_t node, const struct fs_handle *h);
-	int (*opendir)(struct fs *fs, const struct fs_req *req, uint64_t node,
-		struct fs_handle *ret);
+	int (*opendir)(
+		struct fs *fs, const struct fs_req *req, uint64_t node, struct fs_handle *ret);
 	/* entries after cookie off; fn is called for each of one reply; 1 at the end, else 0 */
 	int (*readdir)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg);
@@ -246,13 +247,14 @@ struct fs_file_ops {
 };
 
 enum fs_flag {
-	FS_DEFAULT_PERMISSIONS = 1 << 0, /* we check modes; else the server does, by access and open */
+	FS_DEFAULT_PERMISSIONS =
+		1 << 0, /* we check modes; else the server does, by access and open */
 	FS_ALLOW_OTHER = 1 << 1,
 	FS_READ_ONLY = 1 << 2,
 	FS_WRITEBACK_CACHE = 1 << 5,
 	FS_DONT_MASK = 1 << 6, /* the server applies the umask */
 	FS_NOEXEC = 1 << 7,
-	FS_AUTO_INVAL_DATA = 1 << 8, /* other mtime or size in attributes: kept data is stale */
+	FS_AUTO_INVAL_DATA = 1 << 8,	 /* other mtime or size in attributes: kept data is stale */
 	FS_EXPLICIT_INVAL_DATA = 1 << 9, /* kept data is stale only when the server says so */
 	FS_CACHE_SYMLINKS = 1 << 10,
 	/* Nobody but this view changes it (an image that the view has locked): what the server says
@@ -272,42 +274,46 @@ enum fs_flag {
 struct fs {
 	const struct fs_node_ops *node;
 	const struct fs_file_ops *file;
-	/* Ends it: no op runs any more. Waits for the server, at most until deadline_ns (monotonic). */
+	/* Ends it: no op runs any more. Waits for the server, at most until deadline_ns
+	 * (monotonic). */
 	void (*unmount)(struct fs *fs, uint64_t deadline_ns);
 	void (*free)(struct fs *fs);
 	/* enum fs_flag; a driver may learn them late, before its first op returns */
 	atomic_uint flags;
 	uint64_t root_node;
-	dev_t dev;	     /* st_dev of its files, given by the view */
-	void *itable;	     /* the view's table of its inodes */
-	const char *type;    /* "fuse.fuse2fs": statfs and mounts show it */
+	dev_t dev;			      /* st_dev of its files, given by the view */
+	void *itable;			      /* the view's table of its inodes */
+	const char *type;		      /* "fuse.fuse2fs": statfs and mounts show it */
 	_Atomic uint32_t max_read, max_write; /* of one request; 0: any */
-	struct watches *watches; /* the view's */
-	atomic_int nwatched;	 /* mirrors of its inodes (view/watch.h) */
-	atomic_int mounted; /* mounts that have not been ended; the view's */
-	atomic_int nmounts; /* mounts that exist; the view's */
+	struct watches *watches;	      /* the view's */
+	atomic_int nwatched;		      /* mirrors of its inodes (view/watch.h) */
+	atomic_int mounted;		      /* mounts that have not been ended; the view's */
+	atomic_int nmounts;		      /* mounts that exist; the view's */
 	int (*server_pid)(struct fs *fs);
-	/* Not NULL: the file system shows files of the host, and this is an O_PATH descriptor of one, valid
-	 * while the node is known. What guests open are those files themselves. */
+	/* Not NULL: the file system shows files of the host, and this is an O_PATH descriptor of
+	 * one, valid while the node is known. What guests open are those files themselves. */
 	int (*host_fd)(struct fs *fs, uint64_t node);
-	/* Then too, may be NULL: before such a file is opened with these flags of open(2), or watched or linked
-	 * to as the host's own. */
+	/* Then too, may be NULL: before such a file is opened with these flags of open(2), or
+	 * watched or linked to as the host's own. */
 	int (*host_prepare)(struct fs *fs, const struct fs_req *req, uint64_t node, int flags);
-	/* Then too, may be NULL: an open file of the host, which this link of /proc leads to and whose attributes these
-	 * are. Is it one that is shown by other numbers or owners? They are corrected. */
+	/* Then too, may be NULL: an open file of the host, which this link of /proc leads to and
+	 * whose attributes these are. Is it one that is shown by other numbers or owners? They are
+	 * corrected. */
 	bool (*shown)(struct fs *fs, const char *link, struct fs_attr *attr);
-	/* Not NULL: a mount of it lies on a folder which it shows where nothing was changed. Is what this path
-	 * (from its root) leads to that folder's own, all the way? Then the kernel may be left to it. */
+	/* Not NULL: a mount of it lies on a folder which it shows where nothing was changed. Is
+	 * what this path (from its root) leads to that folder's own, all the way? Then the kernel
+	 * may be left to it. */
 	bool (*unchanged)(struct fs *fs, const char *path);
-	/* Then too: where is the folder now that was, and on the host is, at this path? 0: there; 1: *ret, malloc'ed;
-	 * -ENOENT: it was removed. */
+	/* Then too: where is the folder now that was, and on the host is, at this path? 0: there;
+	 * 1: *ret, malloc'ed; -ENOENT: it was removed. */
 	int (*whereabouts)(struct fs *fs, const char *path, char **ret);
-	/* Where it is made of several folders of the host: that number i, as a descriptor, the topmost first; -1: no
-	 * more. NULL: the root alone. */
+	/* Where it is made of several folders of the host: that number i, as a descriptor, the
+	 * topmost first; -1: no more. NULL: the root alone. */
 	int (*host_folder)(struct fs *fs, unsigned i);
-	const char *host_root; /* then: where its root is in the host's file system, for mountinfo */
-	/* How often the server was not asked: opens of regular files, and reads that are caught (those of
-	 * files that are kept wholly are not). */
+	const char
+		*host_root; /* then: where its root is in the host's file system, for mountinfo */
+	/* How often the server was not asked: opens of regular files, and reads that are caught
+	 * (those of files that are kept wholly are not). */
 	struct {
 		atomic_ullong opens, opens_kept, reads, reads_kept;
 	} hits;

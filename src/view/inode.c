@@ -324,8 +324,7 @@ int inode_place(struct inode *ino, struct inode *dir, const char *name, struct i
 }
 
 /* The inode of an id, made or found; an old one of the same id but another file goes bad. */
-static struct inode *inode_of_entry(
-	struct itable *t, const struct fs_entry *e, struct inode **drop)
+static struct inode *inode_of_entry(struct itable *t, const struct fs_entry *e, struct inode **drop)
 {
 	mode_t type = e->attr.mode & S_IFMT;
 	struct inode *ino = inode_find_locked(t, e->nodeid);
@@ -350,7 +349,8 @@ int inode_enter_locked(struct itable *t, const struct fs_entry *e, struct inode 
 	bool stale;
 	int err = 0;
 
-	if (e->nodeid == 0 || !mode_type_known(e->attr.mode) || (parent && e->nodeid == t->fs->root_node))
+	if (e->nodeid == 0 || !mode_type_known(e->attr.mode) ||
+		(parent && e->nodeid == t->fs->root_node))
 		return -EIO;
 	ino = inode_of_entry(t, e, &drop[0]);
 	if (!ino)

@@ -20,53 +20,56 @@ struct inode {
 	uint64_t nodeid;
 	uint64_t generation;
 	atomic_int refs;
-	mode_t type;	  /* S_IFMT part; never changes: a node whose type changed is another inode */
+	mode_t type; /* S_IFMT part; never changes: a node whose type changed is another inode */
 	uint64_t nlookup; /* what the server must be told to forget; the table's lock */
 	/* attr, attr_until, attr_seq, acl, body, cache pointer; innermost but for caches */
 	pthread_mutex_t lock;
 	struct fs_attr attr;
 	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
 	uint64_t perm_until; /* the same for attr's mode, uid and gid */
-	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not kept */
+	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not
+				kept */
 	/* by enum acl_type, while perm_until (view/inode_acl.c) */
 	struct kept_acl {
 		struct acl *acl; /* NULL: it has none */
 		unsigned n;
 		bool known;
 	} acl[2];
-	char *body;	     /* of a symbolic link, where it may be kept, else NULL */
+	char *body;		 /* of a symbolic link, where it may be kept, else NULL */
 	struct filecache *cache; /* NULL while never opened; owned; freed by the hook below */
 	/* Where a directory (or file, as last looked up) is: guarded by the table's lock. */
 	struct inode *parent; /* referenced; NULL for a root */
 	char *name;
 	atomic_bool deleted; /* its last name was removed */
-	/* The last name of an open file was taken from a server that would only have hidden it: what is left of
-	 * it is here (file/orphan.c), and the server is asked for nothing. */
+	/* The last name of an open file was taken from a server that would only have hidden it:
+	 * what is left of it is here (file/orphan.c), and the server is asked for nothing. */
 	atomic_bool orphan;
-	atomic_bool unnamed; /* a name of it was removed, */
-	atomic_bool unknown; /* and its server, which works by names, does not find it any more */
+	atomic_bool unnamed;  /* a name of it was removed, */
+	atomic_bool unknown;  /* and its server, which works by names, does not find it any more */
 	atomic_bool linkable; /* of O_TMPFILE: may get a name though it is deleted */
-	/* It has or had several names: libfuse's high level makes a node of each, so that the content of
-	 * one changes by the others, unseen. */
+	/* It has or had several names: libfuse's high level makes a node of each, so that the
+	 * content of one changes by the others, unseen. */
 	atomic_bool many_names;
-	atomic_bool bad;     /* the server gave its node id to something else: -EIO */
-	bool hashed;	     /* the table finds it by its node id */
-	bool names_busy;     /* nameslock.c: a change of names in it, or of it, is under way */
-	uint64_t names_ns;   /* and when the last one was over */
-	uint64_t name_seq;   /* as attr_seq, for names in it that the cache holds no record of */
+	atomic_bool bad;   /* the server gave its node id to something else: -EIO */
+	bool hashed;	   /* the table finds it by its node id */
+	bool names_busy;   /* nameslock.c: a change of names in it, or of it, is under way */
+	uint64_t names_ns; /* and when the last one was over */
+	uint64_t name_seq; /* as attr_seq, for names in it that the cache holds no record of */
 	struct cds_list_head names;   /* cached names in it */
 	struct cds_list_head aliases; /* cached names of it */
 	struct cds_hlist_node hash;
 	struct cds_list_head lru; /* linked while unreferenced */
 };
 
-/* The O_PATH descriptor of an inode whose file system has such (fs->host_fd): while it is referenced. */
+/* The O_PATH descriptor of an inode whose file system has such (fs->host_fd): while it is
+ * referenced. */
 static inline int inode_host_fd(const struct inode *ino)
 {
 	return ino->fs->host_fd(ino->fs, ino->nodeid);
 }
 
-/* Before it is opened with these flags of open(2), or a name made in it (O_CREAT), by that descriptor. */
+/* Before it is opened with these flags of open(2), or a name made in it (O_CREAT), by that
+ * descriptor. */
 static inline int inode_host_prepare(struct inode *ino, const struct fs_req *req, int flags)
 {
 	struct fs *fs = ino->fs;
@@ -115,9 +118,10 @@ int MUST_CHECK inode_from_entry_at(struct fs *fs, const struct fs_entry *e, stru
 	const char *name, uint64_t version, struct inode **ret);
 
 /* A name in a directory. -ENOENT; positive results are referenced. Uses and fills the cache. */
-int MUST_CHECK inode_lookup(struct inode *dir, const struct fs_req *req, const char *name,
-	struct inode **ret);
-/* Number and type of what a name led to when the server was asked for it last; "." too. False: it never was. */
+int MUST_CHECK inode_lookup(
+	struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret);
+/* Number and type of what a name led to when the server was asked for it last; "." too. False: it
+ * never was. */
 bool inode_known(struct inode *dir, const char *name, uint64_t *ret_ino, mode_t *ret_type);
 /* Attributes, asked for where they are not valid, corrected by the attr hook. force: ask. */
 int MUST_CHECK inode_getattr(
@@ -126,11 +130,12 @@ int MUST_CHECK inode_getattr(
 int MUST_CHECK inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *ret);
 /* Would that be without asking the server? */
 bool inode_perm_kept(struct inode *ino);
-/* dentry_needs_remove_privs(): does a change of its content take the right to run as another away? Then the mode that is
- * left. As the kernel does for all but root. Without a call the group is not looked at. */
+/* dentry_needs_remove_privs(): does a change of its content take the right to run as another away?
+ * Then the mode that is left. As the kernel does for all but root. Without a call the group is not
+ * looked at. */
 bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret);
-int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req,
-	const struct fs_handle *h, const struct fs_setattr *set);
+int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_handle *h,
+	const struct fs_setattr *set);
 /* A fresh struct stat / statx fields are filled by the callers in sys/ from fs_attr + fs->dev. */
 
 static inline mode_t inode_type(const struct inode *ino)
@@ -159,8 +164,8 @@ int MUST_CHECK inode_mkdir(struct inode *dir, const struct fs_req *req, const ch
 	mode_t mode, struct inode **ret);
 int MUST_CHECK inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
 	const char *target, struct inode **ret);
-int MUST_CHECK inode_link(struct inode *ino, const struct fs_req *req, struct inode *dir,
-	const char *name);
+int MUST_CHECK inode_link(
+	struct inode *ino, const struct fs_req *req, struct inode *dir, const char *name);
 int MUST_CHECK inode_unlink(struct inode *dir, const struct fs_req *req, const char *name);
 int MUST_CHECK inode_rmdir(struct inode *dir, const struct fs_req *req, const char *name);
 int MUST_CHECK inode_rename(struct inode *dir, const struct fs_req *req, const char *name,
@@ -216,8 +221,8 @@ void itable_invalidate_entry(struct fs *fs, uint64_t parent, const char *name, s
 /* The path of a directory or file from its file system's root ("/a/b"; "/" for the root),
  * malloc'ed; NULL when out of memory. " (deleted)" is not appended: see ino->deleted. */
 char *inode_path(struct inode *ino);
-/* Where it is, as last looked up: its directory, referenced, and its name, malloc'ed; NULL for a root,
- * a nameless file, or out of memory. */
+/* Where it is, as last looked up: its directory, referenced, and its name, malloc'ed; NULL for a
+ * root, a nameless file, or out of memory. */
 struct inode *inode_place_of(struct inode *ino, char **ret_name);
 /* The parent of a directory, referenced; itself for a root. */
 struct inode *inode_parent(struct inode *ino);

@@ -4,9 +4,9 @@
  *
  * Theory of operation. FS_ACL: they count where we check permissions. A server that asked for it
  * (FUSE_POSIX_ACL) does the rest itself: what is made inherits, chmod(2) changes the mask, an ACL
- * changes the mode. With FS_ACL_OURS the server keeps the attributes alone, and all that is done here,
- * as the kernel's own file system of the type does it. They are kept, and asked for again, together
- * with mode and owner: attr_seq counts for both.
+ * changes the mode. With FS_ACL_OURS the server keeps the attributes alone, and all that is done
+ * here, as the kernel's own file system of the type does it. They are kept, and asked for again,
+ * together with mode and owner: attr_seq counts for both.
  */
 #include <string.h>
 #include <sys/xattr.h>
@@ -34,8 +34,8 @@ static int acl_copy(const struct acl *acl, unsigned n, struct acl **ret)
 	return 0;
 }
 
-static int acl_ask(struct inode *ino, const struct fs_req *req, enum acl_type type, struct acl **ret,
-	unsigned *ret_n)
+static int acl_ask(struct inode *ino, const struct fs_req *req, enum acl_type type,
+	struct acl **ret, unsigned *ret_n)
 {
 	_cleanup_free_ char *value = malloc(ACL_VALUE_MAX);
 	struct fs *fs = ino->fs;
@@ -47,9 +47,9 @@ static int acl_ask(struct inode *ino, const struct fs_req *req, enum acl_type ty
 		return 0;
 	if (!value)
 		return -ENOMEM;
-	n = fs->node->getxattr ? fs->node->getxattr(
-					 fs, req, ino->nodeid, acl_name(type), value, ACL_VALUE_MAX) :
-				 -ENODATA;
+	n = fs->node->getxattr
+		    ? fs->node->getxattr(fs, req, ino->nodeid, acl_name(type), value, ACL_VALUE_MAX)
+		    : -ENODATA;
 	if (n == 0 || n == -ENODATA || n == -EOPNOTSUPP || n == -ENOSYS)
 		return 0;
 	if (n < 0)
@@ -67,7 +67,8 @@ int inode_acl(struct inode *ino, const struct fs_req *req, enum acl_type type, s
 
 	pthread_mutex_lock(&ino->lock);
 	/* a server that checks for itself changes them at will: nothing is kept */
-	valid = (ino->fs->flags & FS_ACL) && kept->known && ino->perm_until && now_ns() < ino->perm_until;
+	valid = (ino->fs->flags & FS_ACL) && kept->known && ino->perm_until &&
+		now_ns() < ino->perm_until;
 	if (valid) {
 		err = acl_copy(kept->acl, kept->n, ret);
 		*ret_n = kept->n;
@@ -106,7 +107,8 @@ static int put_acl(struct inode *ino, const struct fs_req *req, enum acl_type ty
 	if (r == -ENOSYS)
 		r = -EOPNOTSUPP;
 	/* the kernel's FUSE passes it on, its own file systems say nothing */
-	return !acl && r == -ENODATA && ((ino->fs->flags & FS_ACL_OURS) || ino->fs->host_fd) ? 0 : r;
+	return !acl && r == -ENODATA && ((ino->fs->flags & FS_ACL_OURS) || ino->fs->host_fd) ? 0
+											     : r;
 }
 
 int inode_set_acl(struct inode *ino, const struct fs_req *req, enum acl_type type,

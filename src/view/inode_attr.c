@@ -132,8 +132,8 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 	}
 	if (!valid) {
 		uint64_t version = itable_version(fs);
-		int err = fs->node->getattr ?
-			fs->node->getattr(fs, req, ino->nodeid, NULL, &attr) : -ENOSYS;
+		int err = fs->node->getattr ? fs->node->getattr(fs, req, ino->nodeid, NULL, &attr)
+					    : -ENOSYS;
 
 		if ((err == -ENOENT || err == -ESTALE) && attr_of_unnamed(ino, &attr)) {
 			atomic_store(&ino->unknown, true);
@@ -186,7 +186,8 @@ bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret)
 	gid = ino->attr.gid;
 	pthread_mutex_unlock(&ino->lock);
 	/* the host sees to its own files */
-	if (!(mode & (S_ISUID | S_ISGID)) || ino->type != S_IFREG || ino->fs->host_fd || !req || req->uid == 0)
+	if (!(mode & (S_ISUID | S_ISGID)) || ino->type != S_IFREG || ino->fs->host_fd || !req ||
+		req->uid == 0)
 		return false;
 	*ret = mode & ~(mode_t)S_ISUID;
 	if ((mode & S_IXGRP) || ((mode & S_ISGID) && req->call && !fs_req_in_group(req, gid)))

@@ -10,8 +10,7 @@
 #include "view/path.h"
 #include "view/watch.h"
 
-int inode_lookup(
-	struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret)
+int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret)
 {
 	struct itable *t = itable_of(dir->fs);
 	struct fs *fs = dir->fs;
@@ -76,9 +75,9 @@ struct making {
 
 /*
  * In a directory with the set-group-ID bit what is made belongs to the directory's group, and
- * directories get the bit; a program of a group that the maker is not in loses it (inode_init_owner()
- * and mode_strip_sgid() of the kernel). The kernel leaves it to a FUSE server to do so, and servers
- * of the kernel's own types do not: it is done by telling them the group.
+ * directories get the bit; a program of a group that the maker is not in loses it
+ * (inode_init_owner() and mode_strip_sgid() of the kernel). The kernel leaves it to a FUSE server
+ * to do so, and servers of the kernel's own types do not: it is done by telling them the group.
  */
 static void by_group(struct making *m, struct inode *dir)
 {
@@ -145,7 +144,8 @@ static struct inode *known(struct inode *dir, const char *name)
 
 bool inode_known(struct inode *dir, const char *name, uint64_t *ret_ino, mode_t *ret_type)
 {
-	_cleanup_inode_ struct inode *ino = strcmp(name, ".") == 0 ? inode_get(dir) : known(dir, name);
+	_cleanup_inode_ struct inode *ino =
+		strcmp(name, ".") == 0 ? inode_get(dir) : known(dir, name);
 
 	if (!ino)
 		return false;
@@ -183,8 +183,9 @@ static int entered(struct inode *dir, const char *name, uint64_t version, mode_t
 	d = name_find(t, dir, name);
 	if (d && name_stale(dir, d, version)) /* two changes at once: which was last? */
 		name_set(t, dir, name, NULL, 0);
-	err = (e->attr.mode & S_IFMT) == type ?
-		inode_enter_locked(t, e, dir, name, version, &ino, drop) : -EIO;
+	err = (e->attr.mode & S_IFMT) == type
+		      ? inode_enter_locked(t, e, dir, name, version, &ino, drop)
+		      : -EIO;
 	if (err < 0)
 		name_set(t, dir, name, NULL, 0);
 	name_changed(t, dir, name);
@@ -246,8 +247,8 @@ int inode_mkdir(struct inode *dir, const struct fs_req *req, const char *name, m
 	return making_done(&m, err, ret);
 }
 
-int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
-	const char *target, struct inode **ret)
+int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name, const char *target,
+	struct inode **ret)
 {
 	uint64_t version = itable_version(dir->fs);
 	_cleanup_making_ struct making m = { 0 };
@@ -269,8 +270,7 @@ int inode_symlink(struct inode *dir, const struct fs_req *req, const char *name,
 	return entered(dir, name, version, S_IFLNK, &e, ret);
 }
 
-int inode_link(
-	struct inode *ino, const struct fs_req *req, struct inode *dir, const char *name)
+int inode_link(struct inode *ino, const struct fs_req *req, struct inode *dir, const char *name)
 {
 	_cleanup_inode_ struct inode *made = NULL;
 	struct fs_entry e = { 0 };
@@ -321,17 +321,17 @@ int inode_create(struct inode *dir, const struct fs_req *req, const char *name, 
 	err = making_init(&m, dir, req, mode);
 	if (err < 0)
 		return err;
-	err = fs->file && fs->file->create ?
-		fs->file->create(fs, &m.req, dir->nodeid, name, m.mode, flags, &e, &h) :
-		-ENOSYS;
+	err = fs->file && fs->file->create
+		      ? fs->file->create(fs, &m.req, dir->nodeid, name, m.mode, flags, &e, &h)
+		      : -ENOSYS;
 	if (err == -ENOSYS) {
 		err = inode_mknod(dir, req, name, mode, 0, &ino);
 		if (err < 0)
 			return err == -EPERM && !fs->node->mknod ? -EACCES : err;
 		h = (struct fs_handle){ .flags = FS_OPEN_NONE, .oflags = flags };
 		if (fs->file && fs->file->open)
-			err = fs->file->open(fs, req, ino->nodeid,
-				flags & ~(O_CREAT | O_EXCL | O_NOCTTY), &h);
+			err = fs->file->open(
+				fs, req, ino->nodeid, flags & ~(O_CREAT | O_EXCL | O_NOCTTY), &h);
 		if (err == -ENOSYS)
 			err = 0;
 	} else if (err == 0) {
@@ -523,8 +523,8 @@ static void renamed(struct inode *dir, const char *name, struct inode *a, struct
 	inode_put(drop[1]);
 }
 
-static int rename_check(struct inode *dir, const char *name, struct inode *a,
-	struct inode *newdir, const char *newname, struct inode *b, unsigned flags)
+static int rename_check(struct inode *dir, const char *name, struct inode *a, struct inode *newdir,
+	const char *newname, struct inode *b, unsigned flags)
 {
 	int err = dir_check(dir, name);
 

@@ -36,7 +36,8 @@ struct itable {
 	struct cds_list_head unused; /* inodes without a reference, oldest first */
 	size_t nunused;
 	atomic_uint_least64_t version;
-	pthread_mutex_t names_lock; /* names_busy and names_ns of all inodes, tree_busy; innermost */
+	pthread_mutex_t
+		names_lock; /* names_busy and names_ns of all inodes, tree_busy; innermost */
 	pthread_cond_t names_free;
 	bool tree_busy;
 };
@@ -57,8 +58,9 @@ static inline uint64_t itable_bump(struct itable *t)
  * like change without us: so not for ever. */
 static const uint64_t SOLE_NAMES_NS = 60 * NSEC_PER_SEC, SOLE_ATTR_NS = 10 * NSEC_PER_SEC;
 
-/* For how long a sole client believes attributes. A server of paths (libfuse's high level) gives each
- * name of a file a node of its own, so a change by one name is not seen to concern the others. */
+/* For how long a sole client believes attributes. A server of paths (libfuse's high level) gives
+ * each name of a file a node of its own, so a change by one name is not seen to concern the others.
+ */
 static inline uint64_t sole_attr_ns(const struct fs_attr *attr)
 {
 	return attr->nlink > 1 && !S_ISDIR(attr->mode) ? 0 : SOLE_ATTR_NS;
@@ -87,8 +89,8 @@ static inline bool name_stale(const struct inode *dir, const struct dname *d, ui
 	return dir->name_seq > version || (d && d->seq > version);
 }
 /* What the name leads to from now on, until when. ino NULL: nowhere, or not known (until 0). */
-void name_set(struct itable *t, struct inode *dir, const char *name, struct inode *ino,
-	uint64_t until);
+void name_set(
+	struct itable *t, struct inode *dir, const char *name, struct inode *ino, uint64_t until);
 /* The name was changed: replies to what was asked before are no news. */
 void name_changed(struct itable *t, struct inode *dir, const char *name);
 void names_drop_inode(struct itable *t, struct inode *ino);
@@ -101,11 +103,10 @@ int MUST_CHECK inode_place(
 bool inode_above(const struct inode *dir, const struct inode *ino);
 struct inode *inode_get_locked(struct itable *t, struct inode *ino);
 /* With the table's lock held; *stale gets an inode to put after it (or NULL). */
-int MUST_CHECK inode_enter_locked(struct itable *t, const struct fs_entry *e,
-	struct inode *parent, const char *name, uint64_t version, struct inode **ret,
-	struct inode *drop[2]);
-/* What follows it without the lock, err being what it gave: puts drop[], and ino or its lookup when it failed,
- * else *ret is ino. Returns err. */
+int MUST_CHECK inode_enter_locked(struct itable *t, const struct fs_entry *e, struct inode *parent,
+	const char *name, uint64_t version, struct inode **ret, struct inode *drop[2]);
+/* What follows it without the lock, err being what it gave: puts drop[], and ino or its lookup when
+ * it failed, else *ret is ino. Returns err. */
 int MUST_CHECK inode_entered(struct fs *fs, const struct fs_entry *e, int err, struct inode *ino,
 	struct inode *drop[2], struct inode **ret);
 

@@ -137,8 +137,10 @@ static int place_check(const struct path *where, mode_t root_type)
 			return -ENOENT;
 		isdir = inode_type(where->inode) == S_IFDIR;
 	} else if (where->kind == PATH_REAL) {
-		if (fstatat(where->dirfd, where->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
-			return errno == ENOENT ? 0 : -errno; /* what only the view has (sys/make.h) */
+		if (fstatat(where->dirfd, where->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) <
+			0)
+			return errno == ENOENT ? 0
+					       : -errno; /* what only the view has (sys/make.h) */
 		isdir = S_ISDIR(st.st_mode);
 	} else {
 		return -EINVAL;
@@ -178,7 +180,8 @@ static void note_covered(struct view *v, struct mount *m, const struct path *whe
 			h->path = mountinfo_inside(&mi, where->name);
 	}
 	if (statx(where->dirfd, where->last, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
-		    STATX_MNT_ID_UNIQUE_, &sx) == 0 && (sx.stx_mask & STATX_MNT_ID_UNIQUE_))
+		    STATX_MNT_ID_UNIQUE_, &sx) == 0 &&
+		(sx.stx_mask & STATX_MNT_ID_UNIQUE_))
 		h->mnt_id = sx.stx_mnt_id;
 }
 
@@ -305,7 +308,8 @@ static bool path_has_prefix(const char *path, size_t len, const struct mount *m)
 }
 
 /* Does a mount lead on from below a hidden folder? */
-static bool view_below_hidden(struct view *v, ino_t ns, const char *path, size_t len, const struct mount *hidden)
+static bool view_below_hidden(
+	struct view *v, ino_t ns, const char *path, size_t len, const struct mount *hidden)
 {
 	struct mount *m;
 
@@ -326,8 +330,8 @@ struct mount *view_first_mount(
 		above = best ? best->target_len : above;
 		best = NULL;
 		cds_list_for_each_entry(m, &v->mounts, node)
-			if (!m->parent && space_sees(v, ns, m) && !m->seen_through && m->target_len > above &&
-				(rules || !rule_is_policy(m->rule)) &&
+			if (!m->parent && space_sees(v, ns, m) && !m->seen_through &&
+				m->target_len > above && (rules || !rule_is_policy(m->rule)) &&
 				path_has_prefix(path, len, m) &&
 				(!best || m->target_len <= best->target_len))
 				best = m;
@@ -414,8 +418,7 @@ struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && m->host.ino == ino && m->host.dev == dev &&
-			space_sees(v, ns, m))
+		if (!m->parent && m->host.ino == ino && m->host.dev == dev && space_sees(v, ns, m))
 			best = m;
 	if (best)
 		mount_get(best);
@@ -423,8 +426,8 @@ struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)
 	return best;
 }
 
-/* A rule holds on every bind of what it covers; and a mount that covers something is seen where a rule shows that
- * (but what the rule itself covers, which it is the newest on). */
+/* A rule holds on every bind of what it covers; and a mount that covers something is seen where a
+ * rule shows that (but what the rule itself covers, which it is the newest on). */
 static bool lies_on(const struct mount *m, const struct mount *on)
 {
 	if (m->parent == on)
@@ -432,13 +435,15 @@ static bool lies_on(const struct mount *m, const struct mount *on)
 	return (m->rule || on->rule) && m->parent->fs == on->fs && m->covers != on->root;
 }
 
-struct mount *view_mount_on(struct view *v, ino_t ns, struct mount *on, struct inode *ino, bool rules)
+struct mount *view_mount_on(
+	struct view *v, ino_t ns, struct mount *on, struct inode *ino, bool rules)
 {
 	struct mount *m, *best = NULL;
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->covers == ino && space_sees(v, ns, m) && (rules || !rule_is_policy(m->rule)) && lies_on(m, on))
+		if (m->covers == ino && space_sees(v, ns, m) &&
+			(rules || !rule_is_policy(m->rule)) && lies_on(m, on))
 			best = m;
 	if (best)
 		mount_get(best);

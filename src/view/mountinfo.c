@@ -24,7 +24,8 @@ bool mountinfo_next(const char **text, struct mountinfo *ret)
 
 		*text = strchrnul(line, '\n');
 		*text += **text == '\n';
-		if (sscanf(line, "%d %*d %u:%u %n", &ret->id, &ret->major, &ret->minor, &at) != 3 || !at)
+		if (sscanf(line, "%d %*d %u:%u %n", &ret->id, &ret->major, &ret->minor, &at) != 3 ||
+			!at)
 			continue;
 		get_escaped(line + at, ret->root);
 		f = strchr(line + at, ' ');

@@ -18,10 +18,11 @@ struct mountinfo {
 /* Takes the next line from *text, which moves on: false at the end. */
 bool mountinfo_next(const char **text, struct mountinfo *ret);
 
-/* Where `path`, at or below the mount point, is in the mount's file system: malloc'ed; NULL when it is not
- * there, or out of memory. */
+/* Where `path`, at or below the mount point, is in the mount's file system: malloc'ed; NULL when it
+ * is not there, or out of memory. */
 char *mountinfo_inside(const struct mountinfo *mi, const char *path);
-/* What stands after " - ": malloc'ed, the options without the rw or ro they begin with. -EINVAL, -ENOMEM. */
+/* What stands after " - ": malloc'ed, the options without the rw or ro they begin with. -EINVAL,
+ * -ENOMEM. */
 int MUST_CHECK mountinfo_super(
 	const struct mountinfo *mi, char **ret_type, char **ret_source, char **ret_options);
 

@@ -103,7 +103,9 @@ static struct dname *name_record(struct itable *t, struct inode *dir, const char
 	d = malloc(sizeof(*d) + len + 1);
 	if (!d)
 		return NULL;
-	*d = (struct dname){ .dir = dir, .hashval = name_hash(dir, name, len), .len = (uint16_t)len };
+	*d = (struct dname){
+		.dir = dir, .hashval = name_hash(dir, name, len), .len = (uint16_t)len
+	};
 	memcpy(d->name, name, len + 1);
 	cds_list_add(&d->sibling, &dir->names);
 	cds_list_add_tail(&d->lru, &t->lru);
@@ -124,8 +126,8 @@ static void name_lead(struct dname *d, struct inode *ino)
 		cds_list_add(&d->alias, &ino->aliases);
 }
 
-void name_set(struct itable *t, struct inode *dir, const char *name, struct inode *ino,
-	uint64_t until)
+void name_set(
+	struct itable *t, struct inode *dir, const char *name, struct inode *ino, uint64_t until)
 {
 	struct dname *d;
 

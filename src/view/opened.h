@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files of the host that guests opened through a bind mount. They are the host's own, and the kernel
- * shows them by their host's names in /proc/PID/fd, exe and maps; guests are told the view's.
+ * Files of the host that guests opened through a bind mount. They are the host's own, and the
+ * kernel shows them by their host's names in /proc/PID/fd, exe and maps; guests are told the
+ * view's.
  */
 #ifndef UM_VIEW_OPENED_H
 #define UM_VIEW_OPENED_H
@@ -11,14 +12,15 @@
 
 /* A guest gets this file, opened through m. The last few thousand are known. */
 void view_note_opened(struct view *v, struct mount *m, struct inode *ino);
-/* The name in the view of the file that a link of /proc leads to, " (deleted)" and all; malloc'ed, or
- * NULL: it is the host's name. */
+/* The name in the view of the file that a link of /proc leads to, " (deleted)" and all; malloc'ed,
+ * or NULL: it is the host's name. */
 char *view_opened_name(struct view *v, const char *link);
 /* The same by device and inode number, and the host's name. */
 char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name);
 /* Was it opened through this mount? */
 bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino);
-/* An open file of the host, by its link of /proc: does a mount show it by other numbers or owners? */
+/* An open file of the host, by its link of /proc: does a mount show it by other numbers or owners?
+ */
 bool view_shown(struct view *v, const char *link, struct fs_attr *ret);
 void view_opened_free(struct view *v);
 

@@ -137,8 +137,8 @@ static int fill_real(struct walk *w, struct path *ret)
 	if (!ret->name)
 		return -ENOMEM;
 	if (w->dirfd < 0)
-		w->dirfd = w->at.fd >= 0 ? take_fd(&w->at.fd) :
-					   open(w->at.name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+		w->dirfd = w->at.fd >= 0 ? take_fd(&w->at.fd)
+					 : open(w->at.name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 	if (w->dirfd < 0)
 		return -errno;
 	ret->dirfd = take_fd(&w->dirfd);
@@ -194,8 +194,10 @@ static int start_moved(struct walk *w)
 		return 0;
 	}
 	/* removed: it is there, and nothing is in it */
-	return r < 0 && strcmp(w->word, ".") == 0 && (w->flags & (PATH_LOOK | PATH_LOOK_FILE)) == PATH_LOOK ?
-		WALK_NATIVE : r;
+	return r < 0 && strcmp(w->word, ".") == 0 &&
+			       (w->flags & (PATH_LOOK | PATH_LOOK_FILE)) == PATH_LOOK
+		       ? WALK_NATIVE
+		       : r;
 }
 
 /* Where a relative path begins: 0, or WALK_NATIVE when the kernel knows best. */
@@ -252,15 +254,16 @@ static int resolve_empty(struct walk *w, int dirfd)
 	return WALK_NATIVE;
 }
 
-/* Where a walk may not leave its start, or its mount, that start is where it is in the view: on the mount that is seen
- * through, if one covers it. */
+/* Where a walk may not leave its start, or its mount, that start is where it is in the view: on the
+ * mount that is seen through, if one covers it. */
 static int start_on_mount(struct walk *w)
 {
 	const unsigned flags = w->flags & ~(unsigned)(PATH_LOOK | PATH_LOOK_FILE);
 	const char *rest = w->rest;
 	int r;
 
-	if (w->at.mnt || w->root_fd >= 0 || !atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
+	if (w->at.mnt || w->root_fd >= 0 ||
+		!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
 		return 0;
 	w->flags = flags & ~(unsigned)(PATH_NO_XDEV | PATH_BENEATH | PATH_IN_ROOT);
 	w->rest = ".";
@@ -334,8 +337,8 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	return r;
 }
 
-int path_resolve_arg(struct call *c, struct view *v, int dirfd, gaddr_t word, unsigned flags,
-	struct path *ret)
+int path_resolve_arg(
+	struct call *c, struct view *v, int dirfd, gaddr_t word, unsigned flags, struct path *ret)
 {
 	char buf[PATH_MAX];
 	ssize_t n = guest_read_str(c, word, buf, sizeof(buf));
@@ -363,7 +366,8 @@ int path_resolve_abs(struct view *v, const struct fs_req *req, const char *word,
 	return r;
 }
 
-/* The name in the view of a folder that was renamed there, or the host's with a mark; NULL: it is the host's. */
+/* The name in the view of a folder that was renamed there, or the host's with a mark; NULL: it is
+ * the host's. */
 static char *moved_name(struct view *v, const char *real)
 {
 	_cleanup_inode_ struct inode *ino = NULL;
@@ -401,8 +405,8 @@ static int path_of_link(struct call *c, struct view *v, const char *link, char *
 	if (place_is_placeholder(v, link, &mnt, &ino)) {
 		_cleanup_free_ char *p = elsewhere_path(v, c ? c->tid : 0, mnt, ino);
 
-		path = p ? str_printf("%s%s", p, atomic_load(&ino->deleted) ? " (deleted)" : "") :
-			   NULL;
+		path = p ? str_printf("%s%s", p, atomic_load(&ino->deleted) ? " (deleted)" : "")
+			 : NULL;
 	} else {
 		n = read_link(AT_FDCWD, link, real, sizeof(real));
 		if (n < 0)

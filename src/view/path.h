@@ -29,13 +29,14 @@ enum path_flag {
 	PATH_BENEATH = 1 << 8,
 	PATH_IN_ROOT = 1 << 9,
 	PATH_REALIZE = 1 << 10, /* what would be PATH_NATIVE is given as PATH_REAL, filled */
-	/* The name itself is meant, as by mkdir, unlink, rename: a last symbolic link is not followed
-	 * even before a trailing slash, and the last component may be missing. */
+	/* The name itself is meant, as by mkdir, unlink, rename: a last symbolic link is not
+	 * followed even before a trailing slash, and the last component may be missing. */
 	PATH_PARENT = 1 << 11,
 	PATH_HOST_ROOT = 1 << 13, /* from the host's root, where another is mounted on it */
-	PATH_NO_RULES = 1 << 12, /* as if there were no rules: for those who make them */
-	/* It is only looked at (stat, exec, an open for reading): where a mount that is seen through has nothing
-	 * changed, the kernel is left to what lies below. LOOK_FILE: unless it is a directory. */
+	PATH_NO_RULES = 1 << 12,  /* as if there were no rules: for those who make them */
+	/* It is only looked at (stat, exec, an open for reading): where a mount that is seen
+	 * through has nothing changed, the kernel is left to what lies below. LOOK_FILE: unless it
+	 * is a directory. */
 	PATH_LOOK = 1 << 14,
 	PATH_LOOK_FILE = 1 << 15,
 };
@@ -44,7 +45,8 @@ enum path_flag {
 struct path {
 	enum path_kind kind;
 	/* PATH_REAL: an O_PATH descriptor of the parent directory, and the name in it. For a result
-	 * with no parent of its own ("/", "..", a magic link) dirfd is the file itself and last "". */
+	 * with no parent of its own ("/", "..", a magic link) dirfd is the file itself and last "".
+	 */
 	int dirfd;
 	/* PATH_VIRTUAL: */
 	struct mount *mnt;
@@ -63,7 +65,10 @@ struct path {
 	pid_t tid; /* PATH_REAL: the task in whose tree it is, if that is not ours; else 0 */
 };
 
-#define PATH_INIT { .dirfd = -1 }
+#define PATH_INIT                                                                                  \
+	{                                                                                          \
+		.dirfd = -1                                                                        \
+	}
 void path_release(struct path *p);
 #define _cleanup_path_ _cleanup_(path_release)
 
@@ -77,16 +82,17 @@ int MUST_CHECK path_resolve(struct call *c, struct view *v, int dirfd, const cha
 	unsigned flags, struct path *ret);
 
 /* The same, reading the path argument from the guest. -EFAULT, -ENAMETOOLONG, -ENOENT (""). */
-int MUST_CHECK path_resolve_arg(struct call *c, struct view *v, int dirfd, gaddr_t word,
-	unsigned flags, struct path *ret);
+int MUST_CHECK path_resolve_arg(
+	struct call *c, struct view *v, int dirfd, gaddr_t word, unsigned flags, struct path *ret);
 
 /* An absolute path of the view itself, as the supervisor names it (-m, umctl): no task. Real
  * results are PATH_REAL here, never PATH_NATIVE. */
-int MUST_CHECK path_resolve_abs(
-	struct view *v, const struct fs_req *req, const char *word, unsigned flags, struct path *ret);
+int MUST_CHECK path_resolve_abs(struct view *v, const struct fs_req *req, const char *word,
+	unsigned flags, struct path *ret);
 
-/* A link of /proc that leads to a folder which was renamed or removed in the view since, and is where it was on the host: its
- * name in the view, or with " (deleted)", malloc'ed. NULL: the host's name is right. */
+/* A link of /proc that leads to a folder which was renamed or removed in the view since, and is
+ * where it was on the host: its name in the view, or with " (deleted)", malloc'ed. NULL: the host's
+ * name is right. */
 char *path_moved_name(struct view *v, const char *link);
 /* The canonical path in the view of a task's working directory, root or descriptor, malloc'ed
  * (with " (deleted)" as the kernel has it): -ENOENT, -EBADF, -ESRCH. */
@@ -96,8 +102,8 @@ int MUST_CHECK path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, cha
 char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
 
 /* Whose call this is, for the server: filesystem uid and gid, umask, from /proc or the virtual
- * identity (set once by sys/ids.c; without: the task's own). in_group: is this one of its supplementary
- * groups; false when it cannot say. */
+ * identity (set once by sys/ids.c; without: the task's own). in_group: is this one of its
+ * supplementary groups; false when it cannot say. */
 void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret),
 	bool (*in_group)(struct call *c, gid_t gid, bool *ret));
 void fs_req_init(struct fs_req *req, struct call *c);

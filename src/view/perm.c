@@ -20,8 +20,7 @@ static bool checked(const struct inode *ino, const struct fs_req *req)
 }
 
 /* 0 or -EACCES by the file's access ACL; -ENODATA: it has none. */
-static int by_acl(
-	struct inode *ino, const struct fs_attr *attr, const struct fs_req *req, int mask)
+static int by_acl(struct inode *ino, const struct fs_attr *attr, const struct fs_req *req, int mask)
 {
 	_cleanup_free_ struct acl *acl = NULL;
 	unsigned n;
@@ -74,7 +73,8 @@ int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask
 	err = inode_getperm(ino, req, &attr);
 	if (err == 0)
 		err = mode_permission(ino, &attr, req, mask);
-	/* as fuse_permission(): what the server changed meanwhile counts at once for whom it was not allowed */
+	/* as fuse_permission(): what the server changed meanwhile counts at once for whom it was
+	 * not allowed */
 	if (err == -EACCES && kept) {
 		err = inode_getattr(ino, req, true, &attr);
 		if (err == 0)

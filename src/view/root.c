@@ -10,8 +10,8 @@
 
 struct roots {
 	pthread_rwlock_t lock; /* v, n; a leaf */
-	struct place **v; /* each stays to the end */
-	char **names; /* their paths in the view */
+	struct place **v;      /* each stays to the end */
+	char **names;	       /* their paths in the view */
 	unsigned n;
 };
 
@@ -58,7 +58,8 @@ void roots_free(struct view *v)
 
 static bool is_same(const struct roots *r, unsigned i, const struct path *p)
 {
-	return r->v[i]->mnt == p->mnt && r->v[i]->ino == p->inode && strcmp(r->names[i], p->name) == 0;
+	return r->v[i]->mnt == p->mnt && r->v[i]->ino == p->inode &&
+	       strcmp(r->names[i], p->name) == 0;
 }
 
 /* The lock is held. */
@@ -108,7 +109,9 @@ int root_add(struct view *v, const struct path *p)
 
 static unsigned root_of(struct view *v, struct call *c)
 {
-	return c && root_hook && atomic_load_explicit(&v->roots, memory_order_acquire) ? root_hook(c) : 0;
+	return c && root_hook && atomic_load_explicit(&v->roots, memory_order_acquire)
+		       ? root_hook(c)
+		       : 0;
 }
 
 int root_begin(struct walk *w)

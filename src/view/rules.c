@@ -2,10 +2,11 @@
 /*
  * Mounts that are rules: what is hidden, read-only, or writable again below that.
  *
- * Theory of operation. A rule lies on a path as every mount does. But where one comes to a file by another way than by
- * path from the root (a descriptor or working directory from before, a link of /proc, a bind of a folder above it),
- * the rule is looked for as well: by the name that the kernel has for a place of the host, and on a bind by
- * the device and inode number of what a name leads to.
+ * Theory of operation. A rule lies on a path as every mount does. But where one comes to a file by
+ * another way than by path from the root (a descriptor or working directory from before, a link of
+ * /proc, a bind of a folder above it), the rule is looked for as well: by the name that the kernel
+ * has for a place of the host, and on a bind by the device and inode number of what a name leads
+ * to.
  */
 #include <string.h>
 
@@ -48,7 +49,8 @@ struct mount *view_rule_at(struct view *v, const char *path)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && !m->ns && rule_is_policy(m->rule) && (!best || m->target_len >= best->target_len) &&
+		if (!m->parent && !m->ns && rule_is_policy(m->rule) &&
+			(!best || m->target_len >= best->target_len) &&
 			path_below(path, m->target) && len >= m->target_len)
 			best = m;
 	if (best)
@@ -63,7 +65,8 @@ struct mount *view_rule_over(struct view *v, const struct stat *st)
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (!m->parent && rule_is_policy(m->rule) && m->host.ino == st->st_ino && m->host.dev == st->st_dev)
+		if (!m->parent && rule_is_policy(m->rule) && m->host.ino == st->st_ino &&
+			m->host.dev == st->st_dev)
 			best = m;
 	if (best)
 		mount_get(best);
@@ -80,14 +83,15 @@ static bool hides(const struct mount *m, const struct stat *dir, const struct in
 	return dir && m->in.ino == dir->st_ino && m->in.dev == dir->st_dev;
 }
 
-void view_each_made(struct view *v, const struct stat *dir, void (*fn)(struct mount *m, void *arg), void *arg)
+void view_each_made(
+	struct view *v, const struct stat *dir, void (*fn)(struct mount *m, void *arg), void *arg)
 {
 	struct mount *m;
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->rule == RULE_MADE && !m->parent && !m->host.ino && m->in.ino == dir->st_ino &&
-			m->in.dev == dir->st_dev)
+		if (m->rule == RULE_MADE && !m->parent && !m->host.ino &&
+			m->in.ino == dir->st_ino && m->in.dev == dir->st_dev)
 			fn(m, arg);
 	pthread_rwlock_unlock(&v->lock);
 }
@@ -104,7 +108,8 @@ bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino)
 	return found;
 }
 
-bool view_hides(struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len)
+bool view_hides(
+	struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len)
 {
 	struct mount *m;
 	bool found = false;

@@ -14,8 +14,8 @@ enum space_state { SPACE_FREE, SPACE_TAKEN, SPACE_ENDED };
 struct spaces {
 	pthread_mutex_t lock; /* guards state, fresh; a leaf */
 	atomic_bool any;
-	unsigned fresh; /* made since the last sweep */
-	uint8_t state[TASK_MARK_SPACE_MAX + 1]; /* 0 is not used */
+	unsigned fresh;					/* made since the last sweep */
+	uint8_t state[TASK_MARK_SPACE_MAX + 1];		/* 0 is not used */
 	_Atomic uint16_t from[TASK_MARK_SPACE_MAX + 1]; /* which one it was made from */
 };
 
@@ -80,11 +80,13 @@ static void sweep(struct spaces *s)
 {
 	bool used[TASK_MARK_SPACE_MAX + 1] = { false };
 
-	/* twice: of a process that ended during the first, the child may have been too new for it */
+	/* twice: of a process that ended during the first, the child may have been too new for it
+	 */
 	for (int i = 0; i < 2; i++)
 		task_mark_each(note_used, used);
 	for (unsigned i = 1; i <= TASK_MARK_SPACE_MAX; i++) {
-		for (unsigned k = used[i] ? atomic_load(&s->from[i]) : 0; k; k = atomic_load(&s->from[k]))
+		for (unsigned k = used[i] ? atomic_load(&s->from[i]) : 0; k;
+			k = atomic_load(&s->from[k]))
 			used[k] = true;
 	}
 	for (unsigned i = 1; i <= TASK_MARK_SPACE_MAX; i++) {
@@ -130,7 +132,8 @@ bool space_sees(const struct view *v, ino_t ns, const struct mount *m)
 		return true;
 	if (!in || !(ns & SPACE_BIT))
 		return false;
-	for (unsigned i = (unsigned)(ns & TASK_MARK_SPACE_MAX); i; i = atomic_load(&v->spaces->from[i])) {
+	for (unsigned i = (unsigned)(ns & TASK_MARK_SPACE_MAX); i;
+		i = atomic_load(&v->spaces->from[i])) {
 		if (i == in)
 			return true;
 	}

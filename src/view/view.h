@@ -16,9 +16,9 @@
 struct covered {
 	dev_t dev;
 	ino_t ino;
-	uint64_t mnt_id; /* of the host's mount: as in statmount(2), */
+	uint64_t mnt_id;     /* of the host's mount: as in statmount(2), */
 	uint32_t mnt_id_old; /* and as in mountinfo */
-	char *path; /* in its file system; NULL: not known */
+	char *path;	     /* in its file system; NULL: not known */
 };
 
 /* What a mount is for, beside showing something: the path policy (sys/rule.h). */
@@ -29,7 +29,8 @@ enum mount_rule {
 	RULE_RO,    /* what is there, read-only */
 	RULE_RW,    /* what is there, as if no rule were above it */
 	RULE_MADE,  /* what only the view has (no rule of the policy either) */
-	RULE_HOST,  /* what the host has there, whatever lies above it (it is no rule of the policy) */
+	RULE_HOST,  /* what the host has there, whatever lies above it (it is no rule of the policy)
+		     */
 };
 
 static inline bool rule_is_policy(enum mount_rule rule)
@@ -38,8 +39,8 @@ static inline bool rule_is_policy(enum mount_rule rule)
 }
 
 struct mount {
-	int id;		      /* as in mountinfo; above all of the host's */
-	uint64_t unique_id;   /* as in statmount(2) */
+	int id;		    /* as in mountinfo; above all of the host's */
+	uint64_t unique_id; /* as in statmount(2) */
 	atomic_int refs;
 	struct mount *parent; /* NULL: it lies on the host's tree; referenced */
 	struct fs *fs;
@@ -47,14 +48,14 @@ struct mount {
 	struct inode *covers; /* the inode it lies on when parent is set */
 	struct covered host;  /* what it lies on when parent is not */
 	bool seen_through;    /* it covers what it shows where nothing was changed: fs->unchanged */
-	ino_t ns;	      /* the mount namespace (or view/space.h) in which alone it is seen; 0: in all */
+	ino_t ns; /* the mount namespace (or view/space.h) in which alone it is seen; 0: in all */
 	struct view *view;
-	char *target;	      /* canonical absolute path of the mount point in the view */
+	char *target; /* canonical absolute path of the mount point in the view */
 	size_t target_len;
-	char *source;	      /* as mountinfo shows it */
-	char *type;	      /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
+	char *source;		  /* as mountinfo shows it */
+	char *type;		  /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
 	char *_Atomic table_line; /* fstab(5)'s, of one that was asked for as a whole; NULL: none */
-	char *options;	      /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
+	char *options;		  /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
 	_Atomic unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
 	atomic_bool expiring; /* a first umount2(MNT_EXPIRE) has found it unused: mount_used() */
 	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */
@@ -88,18 +89,18 @@ struct view {
 		char *path;
 		dev_t dev;
 		ino_t ino;
-	} *outside;
+	} * outside;
 	unsigned noutside;
-	struct watches *watches; /* inotify on served files; NULL: none */
-	struct spaces *spaces; /* view/space.h */
+	struct watches *watches;     /* inotify on served files; NULL: none */
+	struct spaces *spaces;	     /* view/space.h */
 	struct roots *_Atomic roots; /* view/root.h; NULL: nobody has one of its own */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
 	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
 	atomic_bool exotic;
 	/* The file layer's answer to "which virtual file is this real one?" by device and inode
 	 * number: a referenced inode (and mount) of a placeholder, or false. Set once. */
-	bool (*placeholder)(void *arg, const struct stat *st, struct inode **ret,
-		struct mount **ret_mnt);
+	bool (*placeholder)(
+		void *arg, const struct stat *st, struct inode **ret, struct mount **ret_mnt);
 	void *placeholder_arg;
 	struct opened *_Atomic opened; /* view/opened.h; NULL: none */
 };
@@ -157,7 +158,8 @@ struct mount_as {
 	enum mount_rule rule;
 	const char *leads; /* RULE_HOST */
 	bool locked_ro;
-	bool guests; /* a guest asked for it, and may end it; else a rule holds as long as the view */
+	bool guests; /* a guest asked for it, and may end it; else a rule holds as long as the view
+		      */
 };
 int MUST_CHECK view_mount_as(struct view *v, struct fs *fs, struct inode *root,
 	const struct path *where, const char *source, const char *type, const char *options,
@@ -167,8 +169,8 @@ int MUST_CHECK view_mount_as(struct view *v, struct fs *fs, struct inode *root,
  * it (and not MNT_DETACH). The caller checks users of its files (file/), then ends fs. */
 int MUST_CHECK view_detach(struct view *v, struct mount *m, int umount_flags);
 
-/* The topmost mount whose mount point is exactly this canonical path, for a task in the namespace; referenced or
- * NULL. */
+/* The topmost mount whose mount point is exactly this canonical path, for a task in the namespace;
+ * referenced or NULL. */
 struct mount *view_mount_at(struct view *v, ino_t ns, const char *target);
 /* The newest mount at all, referenced or NULL: for the end of the view. */
 struct mount *view_last_mount(struct view *v);
@@ -176,36 +178,42 @@ struct mount *view_last_mount(struct view *v);
 void view_each_mount(struct view *v, void (*fn)(struct mount *m, void *arg), void *arg);
 
 /* Internal to path resolution. The outermost mount on the host's tree whose mount point is a
- * prefix of path (of len bytes) longer than `above`; referenced or NULL. rules: those too. What lies below
- * a hidden folder is found without it. */
+ * prefix of path (of len bytes) longer than `above`; referenced or NULL. rules: those too. What
+ * lies below a hidden folder is found without it. */
 struct mount *view_first_mount(
 	struct view *v, ino_t ns, const char *path, size_t len, size_t above, bool rules);
 /* The newest mount that lies on this file of the host's, for a task in the namespace; referenced or
  * NULL. */
 struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino);
 /* The newest mount that covers an inode of another mount; referenced or NULL. */
-struct mount *view_mount_on(struct view *v, ino_t ns, struct mount *m, struct inode *ino, bool rules);
+struct mount *view_mount_on(
+	struct view *v, ino_t ns, struct mount *m, struct inode *ino, bool rules);
 
 static inline bool view_has_rules(const struct view *v)
 {
 	return atomic_load_explicit(&v->nrules, memory_order_acquire) != 0;
 }
-/* The inside of mount.c: a mount that is in no list yet becomes a rule, -ENOMEM; one comes, or goes. */
+/* The inside of mount.c: a mount that is in no list yet becomes a rule, -ENOMEM; one comes, or
+ * goes. */
 int MUST_CHECK rule_set(struct mount *m, const struct mount_as *as, const struct path *where);
 void rule_count(struct mount *m, int n);
 /* The rule that says what a canonical path of the host is: referenced or NULL. */
 struct mount *view_rule_at(struct view *v, const char *path);
-/* The rule that lies on this file of the host, by whatever name it was found: referenced or NULL. */
+/* The rule that lies on this file of the host, by whatever name it was found: referenced or NULL.
+ */
 struct mount *view_rule_over(struct view *v, const struct stat *st);
-/* The names that only the view has in this folder of the host: fn is called for each under the lock. */
-void view_each_made(struct view *v, const struct stat *dir, void (*fn)(struct mount *m, void *arg), void *arg);
+/* The names that only the view has in this folder of the host: fn is called for each under the
+ * lock. */
+void view_each_made(
+	struct view *v, const struct stat *dir, void (*fn)(struct mount *m, void *arg), void *arg);
 /* Is something hidden in this folder: of the host, or (dir NULL) of a mount? */
 bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino);
 /* Is this name? */
-bool view_hides(struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len);
+bool view_hides(
+	struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len);
 
-/* The mount that is seen through and covers this canonical path; referenced, or NULL, also where the path is
- * outside. *ret_free: no other mount lies on the way, so that fs->unchanged decides. */
+/* The mount that is seen through and covers this canonical path; referenced, or NULL, also where
+ * the path is outside. *ret_free: no other mount lies on the way, so that fs->unchanged decides. */
 struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free);
 /* A mount of a file system with fs->unchanged, on the folder that it shows. */
 void view_see_through(struct view *v, struct mount *m);

@@ -31,8 +31,8 @@ static bool with_rules(const struct walk *w)
 	return view_has_rules(w->v) && !(w->flags & PATH_NO_RULES);
 }
 
-/* To a place of the host's tree from a mount that leads there. Where the guest's words name that place as it is on the
- * host, without a link, the kernel comes to it by them as well. */
+/* To a place of the host's tree from a mount that leads there. Where the guest's words name that
+ * place as it is on the host, without a link, the kernel comes to it by them as well. */
 static int leave_to_host(struct walk *w, struct mount *m)
 {
 	size_t n = m->target_len;
@@ -41,14 +41,16 @@ static int leave_to_host(struct walk *w, struct mount *m)
 	w->led = true;
 	walk_no_last(w, false);
 	w->touched = true;
-	if (!w->rest_buf && !w->root && !(w->flags & PATH_REALIZE) && w->root_fd < 0 && w->c && w->rest == w->word + n &&
-		memcmp(w->word, m->target, n) == 0 && strcmp(m->target, m->leads) == 0)
+	if (!w->rest_buf && !w->root && !(w->flags & PATH_REALIZE) && w->root_fd < 0 && w->c &&
+		w->rest == w->word + n && memcmp(w->word, m->target, n) == 0 &&
+		strcmp(m->target, m->leads) == 0)
 		w->touched = false;
 	mount_put(m);
 	return WALK_MORE;
 }
 
-/* Is it a folder that no mount which is seen through changes? Then the walk goes on at the host's. */
+/* Is it a folder that no mount which is seen through changes? Then the walk goes on at the host's.
+ */
 static bool leave_outside(struct walk *w, struct inode *ino)
 {
 	const char *name;
@@ -78,7 +80,8 @@ static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 		return w->flags & PATH_NO_XDEV ? -EXDEV : WALK_MORE;
 	}
 	place_set_virtual(&w->at, mnt, ino);
-	while ((m = view_mount_on(w->v, w->ns, w->at.mnt, w->at.ino, !(w->flags & PATH_NO_RULES)))) {
+	while ((m = view_mount_on(
+			w->v, w->ns, w->at.mnt, w->at.ino, !(w->flags & PATH_NO_RULES)))) {
 		if (m->rule == RULE_HIDE) {
 			mount_put(m);
 			return -ENOENT;
@@ -186,8 +189,8 @@ int walk_by_name(struct walk *w, const char *name)
 	return walk_to_root(w);
 }
 
-/* Below a hidden folder something may be shown again: its words, as far as they are plain, lead to a mount. Then the
- * walk goes on in the host's tree, where that is crossed onto next. */
+/* Below a hidden folder something may be shown again: its words, as far as they are plain, lead to
+ * a mount. Then the walk goes on in the host's tree, where that is crossed onto next. */
 static bool past_hidden(struct walk *w, const struct mount *hidden)
 {
 	_cleanup_free_ char *path = NULL;
@@ -202,7 +205,8 @@ static bool past_hidden(struct walk *w, const struct mount *hidden)
 	if (strstr(p, "/.."))
 		n = (size_t)(strstr(p, "/..") - w->rest);
 	path = str_printf("%s/%.*s", hidden->target, (int)(n - (size_t)(p - w->rest)), p);
-	m = path ? view_first_mount(w->v, w->ns, path, strlen(path), hidden->target_len, true) : NULL;
+	m = path ? view_first_mount(w->v, w->ns, path, strlen(path), hidden->target_len, true)
+		 : NULL;
 	if (!m)
 		return false;
 	mount_put(m);
@@ -219,7 +223,8 @@ static bool cross_rule(struct walk *w, struct inode *child, int *ret)
 	if (!with_rules(w) || !child->fs->host_fd || fstat(inode_host_fd(child), &st) < 0)
 		return false;
 	/* where a rule shows a place as it is, so are the mounts in it */
-	m = w->at.mnt->rule ? view_mount_over(w->v, 0, st.st_dev, st.st_ino) : view_rule_over(w->v, &st);
+	m = w->at.mnt->rule ? view_mount_over(w->v, 0, st.st_dev, st.st_ino)
+			    : view_rule_over(w->v, &st);
 	if (!m)
 		return false;
 	if (m->rule == RULE_HIDE && past_hidden(w, m)) {
@@ -275,7 +280,8 @@ static int virtual_link(struct walk *w, struct inode *link)
 	return err < 0 ? err : walk_follow(w, w->body);
 }
 
-/* The root of a mount is a symbolic link, which lies in the folder of the mount point (sys/make.h): is it followed? */
+/* The root of a mount is a symbolic link, which lies in the folder of the mount point (sys/make.h):
+ * is it followed? */
 static bool root_link_counts(const struct walk *w)
 {
 	return !walk_rest_empty(w->rest) || (w->flags & PATH_FOLLOW) ||
@@ -331,8 +337,9 @@ static int walk_virtual(struct walk *w)
 	w->slash = slash;
 	if (n <= 2 && p[0] == '.' && (n == 1 || p[1] == '.')) {
 		/* names are looked up by the host, which asks for the search permission */
-		err = at->ino->fs->host_fd ?
-			inode_permission(at->ino, walk_req(w), MAY_EXEC | MAY_ACCESS) : 0;
+		err = at->ino->fs->host_fd
+			      ? inode_permission(at->ino, walk_req(w), MAY_EXEC | MAY_ACCESS)
+			      : 0;
 		if (err < 0)
 			return err;
 		walk_no_last(w, true);

@@ -32,8 +32,9 @@ bool place_is_placeholder(
 	struct view *v, const char *link, struct mount **ret_mnt, struct inode **ret);
 
 /*
- * A directory of the host's by its name, which a guest may have entered while nothing there was changed. 0: it is what its
- * name says; 1: it is elsewhere in the view, both referenced; -ENOENT: in the view it was removed.
+ * A directory of the host's by its name, which a guest may have entered while nothing there was
+ * changed. 0: it is what its name says; 1: it is elsewhere in the view, both referenced; -ENOENT:
+ * in the view it was removed.
  */
 int MUST_CHECK place_moved(struct view *v, const struct fs_req *req, const char *name,
 	struct mount **ret_mnt, struct inode **ret);
@@ -53,24 +54,26 @@ struct walk {
 	const struct fs_req *req; /* NULL until needed: walk_req() */
 	struct fs_req reqbuf;
 	struct place at;
-	struct place *root;   /* where ".." and "/" end: PATH_BENEATH, PATH_IN_ROOT; or the task's (view/root.h) */
-	bool rooted;	      /* it is the task's */
-	int root_fd;	      /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
-	ino_t ns;	      /* its mount namespace, then; or view/space.h's */
-	char start_link[40];  /* where `at` came from, while it is the start and only a name */
-	bool led;	      /* on the host's tree since a mount led there: no mount that is seen through covers it */
-	bool touched;	      /* something that the kernel does not see was used: never native again */
-	bool alive;	      /* the guest waited still after all that was read of it so far */
+	struct place *root;  /* where ".." and "/" end: PATH_BENEATH, PATH_IN_ROOT; or the task's
+				(view/root.h) */
+	bool rooted;	     /* it is the task's */
+	int root_fd;	     /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
+	ino_t ns;	     /* its mount namespace, then; or view/space.h's */
+	char start_link[40]; /* where `at` came from, while it is the start and only a name */
+	bool led;     /* on the host's tree since a mount led there: no mount that is seen through
+			 covers it */
+	bool touched; /* something that the kernel does not see was used: never native again */
+	bool alive;   /* the guest waited still after all that was read of it so far */
 	int links;
-	const char *word;     /* what the guest said, */
-	const char *rest;     /* what is still to be walked */
-	char *rest_buf;	      /* owned: rest points into it once a link was followed */
+	const char *word; /* what the guest said, */
+	const char *rest; /* what is still to be walked */
+	char *rest_buf;	  /* owned: rest points into it once a link was followed */
 	/* the result's name */
 	struct inode *parent; /* referenced */
 	int dirfd;	      /* WALK_END_REAL */
 	bool negative;
 	bool last_dot, slash;
-	char *link;	      /* see struct path */
+	char *link; /* see struct path */
 	char last[NAME_MAX + 1];
 	char body[PATH_MAX];	   /* of a symbolic link */
 	char full[PATH_MAX + 256]; /* a stretch of the host's tree */
@@ -88,8 +91,8 @@ int MUST_CHECK walk_follow(struct walk *w, const char *body);
 int MUST_CHECK walk_cross(struct walk *w, struct mount *m);
 /* To the root of the tree. */
 int MUST_CHECK walk_to_root(struct walk *w);
-/* Is the place that a link of /proc leads to, of this name, one that a rule says something of? Then the walk
- * comes to it by name. */
+/* Is the place that a link of /proc leads to, of this name, one that a rule says something of? Then
+ * the walk comes to it by name. */
 bool walk_is_ruled(struct walk *w, const char *link, const char *name);
 int MUST_CHECK walk_by_name(struct walk *w, const char *name);
 /* `at` on the host's tree is exactly a mount point: onto the mount. */
@@ -111,16 +114,16 @@ bool walk_is_magic_file(const char *path);
 /* Follows the link w->full[0..len) of /proc to what it leads to. */
 int MUST_CHECK walk_follow_magic(struct walk *w, size_t len);
 
-/* Is what a link of /proc leads to something that a mount which is seen through covers? Then the walk stands at its
- * name, from which it goes onto the mount. */
+/* Is what a link of /proc leads to something that a mount which is seen through covers? Then the
+ * walk stands at its name, from which it goes onto the mount. */
 bool walk_seen_through_file(struct walk *w, const char *link);
 
 /* The next stretch of the host's tree. */
 int MUST_CHECK walk_real(struct walk *w);
 /*
- * The tree of a guest that is elsewhere. walk_elsewhere_begin() says whether it is, in w->root_fd; then the
- * others stand for those of the host's tree: a component, from the root, from a link of /proc, and from
- * a mount to above it.
+ * The tree of a guest that is elsewhere. walk_elsewhere_begin() says whether it is, in w->root_fd;
+ * then the others stand for those of the host's tree: a component, from the root, from a link of
+ * /proc, and from a mount to above it.
  */
 int MUST_CHECK walk_elsewhere_begin(struct walk *w);
 int MUST_CHECK walk_elsewhere(struct walk *w);

@@ -28,7 +28,8 @@ bool walk_is_magic_file(const char *path)
 
 	if (!walk_is_magic(path))
 		return false;
-	return strcmp(last, "/cwd") == 0 || strcmp(last, "/exe") == 0 || strcmp(last, "/root") == 0 ||
+	return strcmp(last, "/cwd") == 0 || strcmp(last, "/exe") == 0 ||
+	       strcmp(last, "/root") == 0 ||
 	       (last - path >= 3 && memcmp(last - 3, "/fd", 3) == 0) ||
 	       (last - path >= 10 && memcmp(last - 10, "/map_files", 10) == 0);
 }
@@ -50,8 +51,9 @@ static int magic_to_real(struct walk *w, const char *path)
 	if (n < 0)
 		return walk_real_error(w, (int)n);
 	/* another mount namespace's, or in no tree at all */
-	if (S_ISDIR(st.st_mode) && st.st_nlink && (stat(name, &by_name) < 0 ||
-		by_name.st_dev != st.st_dev || by_name.st_ino != st.st_ino))
+	if (S_ISDIR(st.st_mode) && st.st_nlink &&
+		(stat(name, &by_name) < 0 || by_name.st_dev != st.st_dev ||
+			by_name.st_ino != st.st_ino))
 		return walk_real_error(w, -ENOENT);
 	place_set_real(&w->at, name, (size_t)n, take_fd(&fd));
 	/* /proc/PID/root: another root may lie on it */
@@ -76,8 +78,8 @@ bool walk_seen_through_file(struct walk *w, const char *link)
 	bool free_way;
 
 	if (!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed) || w->root_fd >= 0 ||
-		stat(link, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) || !st.st_nlink ||
-		read_link(AT_FDCWD, link, real, sizeof(real)) < 0 || real[0] != '/')
+		stat(link, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) ||
+		!st.st_nlink || read_link(AT_FDCWD, link, real, sizeof(real)) < 0 || real[0] != '/')
 		return false;
 	name = view_opened_name_of(w->v, st.st_dev, st.st_ino, real);
 	m = view_seen_through(w->v, name ? name : real, &free_way);
@@ -142,7 +144,8 @@ int walk_follow_magic(struct walk *w, size_t len)
 	if (view_has_rules(w->v)) {
 		char name[PATH_MAX];
 
-		if (read_link(AT_FDCWD, path, name, sizeof(name)) > 0 && walk_is_ruled(w, path, name))
+		if (read_link(AT_FDCWD, path, name, sizeof(name)) > 0 &&
+			walk_is_ruled(w, path, name))
 			return walk_by_name(w, name);
 	}
 	if (!w->touched && walk_rest_empty(w->rest) && !is_covered_root(w, path))

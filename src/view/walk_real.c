@@ -24,10 +24,10 @@ enum run_stop { RUN_END, RUN_DOTDOT, RUN_SELF, RUN_TOO_LONG };
 /* A stretch: w->full[0..base) is where the walk is, [base..len) what follows. */
 struct run {
 	size_t base, len;
-	size_t last;  /* where the last component begins in w->full */
-	unsigned n;   /* components */
-	bool dir;     /* a slash or "." follows: it must be a directory */
-	bool dot;     /* the last that was seen was a "." */
+	size_t last; /* where the last component begins in w->full */
+	unsigned n;  /* components */
+	bool dir;    /* a slash or "." follows: it must be a directory */
+	bool dot;    /* the last that was seen was a "." */
 	enum run_stop stop;
 	const char *next; /* w->rest after it */
 	bool thread_self;
@@ -210,7 +210,8 @@ static int run_follow(struct walk *w, const struct run *r, size_t end)
 	return walk_follow(w, w->body);
 }
 
-/* What the kernel would not let through may be open to a guest who is root of the view: the mount says so. */
+/* What the kernel would not let through may be open to a guest who is root of the view: the mount
+ * says so. */
 static bool look_closer(struct walk *w, int err)
 {
 	if (err != -EACCES || !(w->flags & PATH_LOOK) ||
@@ -283,8 +284,8 @@ static int run_cross(struct walk *w, const struct run *r, bool *crossed)
 	*crossed = false;
 	if (r->n == 0)
 		return 0;
-	m = view_first_mount(w->v, w->ns, w->full, r->len, r->base ? r->base : 1,
-		!(w->flags & PATH_NO_RULES));
+	m = view_first_mount(
+		w->v, w->ns, w->full, r->len, r->base ? r->base : 1, !(w->flags & PATH_NO_RULES));
 	if (!m)
 		return 0;
 	if (m->target_len == r->len && r->stop == RUN_END && (w->flags & PATH_MOUNTPOINT)) {
@@ -297,8 +298,8 @@ static int run_cross(struct walk *w, const struct run *r, bool *crossed)
 	return walk_cross(w, m);
 }
 
-/* A mount that is seen through lies on the stretch, and what is there is not left to the kernel: onto it, with all
- * of the path from its root on. m is taken. */
+/* A mount that is seen through lies on the stretch, and what is there is not left to the kernel:
+ * onto it, with all of the path from its root on. m is taken. */
 static int run_enter(struct walk *w, const struct run *r, struct mount *m)
 {
 	size_t top = m->target_len > 1 ? m->target_len : 0;
@@ -345,7 +346,8 @@ static int run_dotdot(struct walk *w, const struct run *r)
 		if (fd == -ELOOP)
 			return run_find_link(w, r, r->len);
 		if (fd < 0)
-			return use_start(w, fd) || look_closer(w, fd) ? WALK_MORE : walk_real_error(w, fd);
+			return use_start(w, fd) || look_closer(w, fd) ? WALK_MORE
+								      : walk_real_error(w, fd);
 		if (look_closer(w, closed_dir(w, fd))) {
 			close(fd);
 			return WALK_MORE;
@@ -404,7 +406,9 @@ static char *rooted_link(struct walk *w)
 
 	if (strcmp(last, "/root") == 0)
 		return strdup("/");
-	return read_link(AT_FDCWD, w->full, w->body, sizeof(w->body)) > 0 && w->body[0] == '/' ? strdup(w->body) : NULL;
+	return read_link(AT_FDCWD, w->full, w->body, sizeof(w->body)) > 0 && w->body[0] == '/'
+		       ? strdup(w->body)
+		       : NULL;
 }
 
 /* A link of /proc that is not followed, and leads to something on a mount? Then its body is not
@@ -427,8 +431,9 @@ static int end_magic(struct walk *w, const struct run *r)
 		return w->touched ? WALK_MORE : WALK_NATIVE;
 	if (ino) {
 		path = path_of_inode(w->v, mnt, ino);
-		w->link = path ? str_printf("%s%s", path, atomic_load(&ino->deleted) ? " (deleted)" : "") :
-				 NULL;
+		w->link = path ? str_printf("%s%s", path,
+					 atomic_load(&ino->deleted) ? " (deleted)" : "")
+			       : NULL;
 	}
 	if (w->link)
 		(void)root_strip(w->v, w->c, w->link); /* what is not below it has its whole name */
@@ -436,7 +441,8 @@ static int end_magic(struct walk *w, const struct run *r)
 	return dirfd < 0 ? dirfd : end_real(w, r, dirfd);
 }
 
-/* A directory was found where only files are left to the kernel: the way is gone again, onto the mount. */
+/* A directory was found where only files are left to the kernel: the way is gone again, onto the
+ * mount. */
 static bool look_again(struct walk *w)
 {
 	if (!(w->flags & PATH_LOOK_FILE) ||

@@ -2,9 +2,9 @@
 /*
  * Theory of operation. A watch on a served directory is one on a mirror: a real directory with an
  * empty file or directory for each name; one on a file is on an empty real file. mknod, unlink,
- * rename, truncate and chmod in the mirror make the kernel report what was done in the view, with its
- * own queues, masks, cookies and limits. Opens are told together with the close (open and close of
- * the mirror), and reads not at all.
+ * rename, truncate and chmod in the mirror make the kernel report what was done in the view, with
+ * its own queues, masks, cookies and limits. Opens are told together with the close (open and close
+ * of the mirror), and reads not at all.
  */
 #include "view/watch.h"
 
@@ -53,14 +53,15 @@ int watches_new(const char *rundir, struct watches **ret)
 
 static struct cds_hlist_head *bucket_of(struct watches *w, const struct fs *fs, uint64_t nodeid)
 {
-	return &w->bucket[(nodeid * 0x9e3779b97f4a7c15ull ^ (uintptr_t)fs >> 6) >> 3 & (BUCKETS - 1)];
+	return &w->bucket[(nodeid * 0x9e3779b97f4a7c15ull ^ (uintptr_t)fs >> 6) >> 3 &
+			  (BUCKETS - 1)];
 }
 
 static struct mirror *find(struct watches *w, const struct fs *fs, uint64_t nodeid)
 {
 	struct mirror *m;
 
-	cds_hlist_for_each_entry_2 (m, bucket_of(w, fs, nodeid), node) {
+	cds_hlist_for_each_entry_2(m, bucket_of(w, fs, nodeid), node) {
 		if (m->fs == fs && m->nodeid == nodeid)
 			return m;
 	}
@@ -68,8 +69,8 @@ static struct mirror *find(struct watches *w, const struct fs *fs, uint64_t node
 }
 
 /* name NULL: the mirror itself. False when it does not fit. */
-static bool path_in(const struct watches *w, const struct mirror *m, const char *name,
-	char path[PATH_MAX])
+static bool path_in(
+	const struct watches *w, const struct mirror *m, const char *name, char path[PATH_MAX])
 {
 	int n = snprintf(path, PATH_MAX, "%s/watch-%u%s%s", w->rundir, m->serial, name ? "/" : "",
 		name ? name : "");
@@ -198,8 +199,8 @@ static int fill(const char *path, const struct fs_req *req, struct inode *ino)
 	return names.err < 0 ? names.err : r < 0 ? r : 0;
 }
 
-int watch_mirror(struct watches *w, const struct fs_req *req, struct inode *ino,
-	char ret_path[PATH_MAX])
+int watch_mirror(
+	struct watches *w, const struct fs_req *req, struct inode *ino, char ret_path[PATH_MAX])
 {
 	struct mirror *m, *other;
 	int r;
@@ -212,8 +213,10 @@ int watch_mirror(struct watches *w, const struct fs_req *req, struct inode *ino,
 	}
 	m = calloc(1, sizeof(*m));
 	if (m)
-		*m = (struct mirror){ .fs = ino->fs, .nodeid = ino->nodeid,
-			.isdir = inode_type(ino) == S_IFDIR, .serial = w->serial++ };
+		*m = (struct mirror){ .fs = ino->fs,
+			.nodeid = ino->nodeid,
+			.isdir = inode_type(ino) == S_IFDIR,
+			.serial = w->serial++ };
 	pthread_mutex_unlock(&w->lock);
 	if (!m || !path_in(w, m, NULL, ret_path)) {
 		free(m);
@@ -239,7 +242,8 @@ int watch_mirror(struct watches *w, const struct fs_req *req, struct inode *ino,
 
 static struct watches *watched(const struct inode *ino)
 {
-	return atomic_load_explicit(&ino->fs->nwatched, memory_order_relaxed) ? ino->fs->watches : NULL;
+	return atomic_load_explicit(&ino->fs->nwatched, memory_order_relaxed) ? ino->fs->watches
+									      : NULL;
 }
 
 void watch_created(struct inode *dir, const char *name, mode_t type)

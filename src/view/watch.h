@@ -17,14 +17,15 @@ void watches_free(struct watches *w);
 
 /* The real path to watch for this inode, which the mirror is made for when there is none yet:
  * 0; -ENOSPC: a directory of more names than are mirrored, -ENOMEM, or what the server says. */
-int MUST_CHECK watch_mirror(struct watches *w, const struct fs_req *req, struct inode *ino,
-	char ret_path[PATH_MAX]);
+int MUST_CHECK watch_mirror(
+	struct watches *w, const struct fs_req *req, struct inode *ino, char ret_path[PATH_MAX]);
 /* The file system goes: watches on it end (IN_DELETE_SELF, IN_IGNORED). */
 void watch_drop_fs(struct watches *w, struct fs *fs);
 
 enum watch_event { WATCH_MODIFY, WATCH_ATTRIB, WATCH_CLOSE_WRITE, WATCH_CLOSE_NOWRITE };
 
-/* What happened (name NULL in watch_removed: the name was taken by another). Each costs one atomic read when nothing on this file system is watched. */
+/* What happened (name NULL in watch_removed: the name was taken by another). Each costs one atomic
+ * read when nothing on this file system is watched. */
 void watch_created(struct inode *dir, const char *name, mode_t type);
 void watch_removed(struct inode *dir, const char *name, struct inode *ino, bool isdir);
 void watch_renamed(struct inode *dir, const char *name, struct inode *newdir, const char *newname,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * busy-mounts TASKS ROUNDS FILE MOUNT UMOUNT: so many processes and threads ask for FILE without a pause,
- * while MOUNT and UMOUNT (shell commands) make it come and go. Whoever begins a call after a command has ended
- * must find what it did. Some are traced, some stopped and continued, some in a vfork(2).
+ * busy-mounts TASKS ROUNDS FILE MOUNT UMOUNT: so many processes and threads ask for FILE without a
+ * pause, while MOUNT and UMOUNT (shell commands) make it come and go. Whoever begins a call after a
+ * command has ended must find what it did. Some are traced, some stopped and continued, some in a
+ * vfork(2).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,8 +41,8 @@ static const char *file;
 static void complain(const char *call, unsigned round, int got)
 {
 	if (atomic_fetch_add(&s->wrong, 1) == 0)
-		snprintf(s->what, sizeof(s->what), "%s in state %u of round %u: %s", call, round & 3, round >> 2,
-			got ? strerror(got) : "found");
+		snprintf(s->what, sizeof(s->what), "%s in state %u of round %u: %s", call,
+			round & 3, round >> 2, got ? strerror(got) : "found");
 }
 
 /* One call, by turns of several kinds: 0 or an error. */
@@ -188,8 +189,9 @@ static int all_have_seen(unsigned round, unsigned ntasks)
 			continue;
 		}
 		if (now() > end) {
-			printf("task %u of %u makes no call in state %u of round %u (%lu made before)\n", i, ntasks,
-				round & 3, round >> 2, atomic_load(&s->task[i].calls));
+			printf("task %u of %u makes no call in state %u of round %u (%lu made "
+			       "before)\n",
+				i, ntasks, round & 3, round >> 2, atomic_load(&s->task[i].calls));
 			return -1;
 		}
 		nanosleep(&nap, NULL);

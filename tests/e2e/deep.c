@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Folders so deep that their path is longer than a path may be. Its output natively is the oracle. */
+/* Folders so deep that their path is longer than a path may be. Its output natively is the oracle.
+ */
 #include <dirent.h>
 #include <limits.h>
 

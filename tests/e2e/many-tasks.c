@@ -4,8 +4,9 @@
  *
  * alive	so many processes at once, each of which has FILE open
  * spawn	so many programs (FILE) one after the other; the supervisor does not grow
- * blocked	so many threads wait in an open(2) of a fifo FILE; the supervisor has no more threads afterwards
- * bomb		so many forks, of processes that fork as fast as they may (RLIMIT_NPROC); all ask for FILE
+ * blocked	so many threads wait in an open(2) of a fifo FILE; the supervisor has no more
+ * threads afterwards bomb		so many forks, of processes that fork as fast as they may
+ * (RLIMIT_NPROC); all ask for FILE
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -226,7 +227,8 @@ static void explode(_Atomic int *left, _Atomic int *bad)
 
 static void bomb(int count)
 {
-	_Atomic int *left = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	_Atomic int *left =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct rlimit limit = { (rlim_t)of_user() + 150, RLIM_INFINITY };
 	pid_t first;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * policy SECONDS [write|both]: looks at, reads, writes and runs what a path leads to, while a thread makes it lead to open/ and
- * shut/ in turn:
- * by a symbolic link in the middle, one at the end, and by the words in memory. Prints how often each was
- * come to. It goes on for longer until it has come to open/, with `both` to shut/ as well.
+ * policy SECONDS [write|both]: looks at, reads, writes and runs what a path leads to, while a
+ * thread makes it lead to open/ and shut/ in turn: by a symbolic link in the middle, one at the
+ * end, and by the words in memory. Prints how often each was come to. It goes on for longer until
+ * it has come to open/, with `both` to shut/ as well.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -131,7 +131,8 @@ int main(int argc, char **argv)
 	}
 	stop = true;
 	pthread_join(t, NULL);
-	printf("opened %s, shut %s; wrote %s; ran %s, shut %s\n", opened ? "some" : "none", shut ? "some" : "none",
-		wrote ? "some" : "none", ran ? "some" : "none", ran_shut ? "some" : "none");
+	printf("opened %s, shut %s; wrote %s; ran %s, shut %s\n", opened ? "some" : "none",
+		shut ? "some" : "none", wrote ? "some" : "none", ran ? "some" : "none",
+		ran_shut ? "some" : "none");
 	return 0;
 }

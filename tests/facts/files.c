@@ -23,8 +23,8 @@ static int probe_memfd(char *why, size_t size)
 	again = open(fd_path(path, fd), O_RDONLY | O_CLOEXEC);
 	if (again < 0)
 		return fact_fail(why, size, "open of /proc/self/fd/N");
-	if (read(again, &byte, 1) != 1 || byte != 'x' || fstat(fd, &a) < 0 || fstat(again, &b) < 0 ||
-		a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+	if (read(again, &byte, 1) != 1 || byte != 'x' || fstat(fd, &a) < 0 ||
+		fstat(again, &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
 		return fact_fail(why, size, "an offset of its own, the same file");
 	return 0;
 }

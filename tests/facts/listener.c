@@ -25,8 +25,8 @@ static int call_getppid(UNUSED void *arg)
 }
 
 /* Starts the guest and takes its call: its pid, or -errno with a reason. */
-static pid_t take_call(unsigned flags, int *ret_listener, struct seccomp_notif *n, char *why,
-	size_t size)
+static pid_t take_call(
+	unsigned flags, int *ret_listener, struct seccomp_notif *n, char *why, size_t size)
 {
 	pid_t pid = fact_guest(flags, call_getppid, NULL, ret_listener);
 
@@ -35,7 +35,8 @@ static pid_t take_call(unsigned flags, int *ret_listener, struct seccomp_notif *
 		return fact_fail(why, size, "seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)");
 	}
 	memset(n, 0, sizeof(*n));
-	if (!fact_readable(*ret_listener, 10000) || ioctl(*ret_listener, SECCOMP_IOCTL_NOTIF_RECV, n) < 0) {
+	if (!fact_readable(*ret_listener, 10000) ||
+		ioctl(*ret_listener, SECCOMP_IOCTL_NOTIF_RECV, n) < 0) {
 		int ret = fact_fail(why, size, "SECCOMP_IOCTL_NOTIF_RECV");
 
 		kill(pid, SIGKILL);
@@ -46,7 +47,8 @@ static pid_t take_call(unsigned flags, int *ret_listener, struct seccomp_notif *
 	return pid;
 }
 
-static int finish(pid_t pid, int listener, bool sent, int wanted, const char *what, char *why, size_t size)
+static int finish(
+	pid_t pid, int listener, bool sent, int wanted, const char *what, char *why, size_t size)
 {
 	int ret = sent ? 0 : fact_fail(why, size, what);
 	int status;
@@ -82,7 +84,8 @@ static int probe_answer(char *why, size_t size)
 const struct fact fact_listener = {
 	.name = "listener",
 	.what = "a process may hand its system calls to another one (seccomp user notification)",
-	.without = "umview needs Linux 5.14 with CONFIG_SECCOMP_FILTER, and a container whose own filter "
+	.without = "umview needs Linux 5.14 with CONFIG_SECCOMP_FILTER, and a container whose own "
+		   "filter "
 		   "has no listener and allows seccomp(2)",
 	.must = true,
 	.probe = probe_answer,
@@ -156,7 +159,8 @@ static int probe_killable(char *why, size_t size)
 const struct fact fact_killable = {
 	.name = "wait-killable",
 	.what = "a signal with a handler waits for the answer of a caught call",
-	.without = "on kernels before 5.19 a signal may make a guest run a call twice; a newer kernel helps",
+	.without = "on kernels before 5.19 a signal may make a guest run a call twice; a newer "
+		   "kernel helps",
 	.must = false,
 	.probe = probe_killable,
 };

@@ -9,8 +9,9 @@
 
 static int probe_tmpfs(char *why, size_t size)
 {
-	struct tmpfs_words w = { .word = { (char *)(uintptr_t)"size" },
-		.value = { (char *)(uintptr_t)"64k" }, .n = 1 };
+	struct tmpfs_words w = { .word = { (char *)(uintptr_t) "size" },
+		.value = { (char *)(uintptr_t) "64k" },
+		.n = 1 };
 	size_t bad = SIZE_MAX;
 	_cleanup_fd_ int fd = tmpfs_of_kernel(&w, &bad), file = -1;
 	struct statfs st;

@@ -96,8 +96,9 @@ static int probe_seize(char *why, size_t size)
 	if (pid < 0)
 		return fact_fail(why, size, "fork");
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_TRACEEXEC) < 0 ||
-		ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0 || waitpid(pid, &status, __WALL) != pid ||
-		!WIFSTOPPED(status) || ptrace(PTRACE_DETACH, pid, NULL, NULL) < 0)
+		ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0 ||
+		waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status) ||
+		ptrace(PTRACE_DETACH, pid, NULL, NULL) < 0)
 		ret = fact_fail(why, size, "ptrace(PTRACE_SEIZE)");
 	end(pid);
 	return ret;
@@ -105,9 +106,11 @@ static int probe_seize(char *why, size_t size)
 
 const struct fact fact_seize = {
 	.name = "seize",
-	.what = "a child can be stopped for a moment, to run a program or enter a directory of the view",
-	.without = "programs and directories on mounts cannot be used: run umview outside a debugger "
-		   "and where ptrace(2) is allowed",
+	.what = "a child can be stopped for a moment, to run a program or enter a directory of the "
+		"view",
+	.without =
+		"programs and directories on mounts cannot be used: run umview outside a debugger "
+		"and where ptrace(2) is allowed",
 	.must = true,
 	.probe = probe_seize,
 };

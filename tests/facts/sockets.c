@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a pair of AF_UNIX sockets that stands for a connection counts on (src/net/lwip/, src/net/stackproto.h). */
+/* What a pair of AF_UNIX sockets that stands for a connection counts on (src/net/lwip/,
+ * src/net/stackproto.h). */
 #include "facts/list.h"
 
 #include <poll.h>
@@ -18,7 +19,8 @@ static bool can_write(int fd)
 	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT;
 }
 
-/* An end that is closed with something unread is a reset to the other; without, it is the end of the data. */
+/* An end that is closed with something unread is a reset to the other; without, it is the end of
+ * the data. */
 static int probe_reset(char *why, size_t size)
 {
 	for (int unread = 0; unread < 2; unread++) {
@@ -38,7 +40,9 @@ static int probe_reset(char *why, size_t size)
 		n = read(guest, &byte, 1);
 		if (unread ? n >= 0 || errno != ECONNRESET : n != 0) {
 			errno = EPROTO;
-			return fact_fail(why, size, unread ? "closed with something unread" : "closed with nothing unread");
+			return fact_fail(why, size,
+				unread ? "closed with something unread"
+				       : "closed with nothing unread");
 		}
 	}
 	return 0;
@@ -47,12 +51,13 @@ static int probe_reset(char *why, size_t size)
 const struct fact fact_reset = {
 	.name = "reset",
 	.what = "a socket whose peer is closed with something unread is told ECONNRESET",
-	.without = "with --net ...,stack=lwip a connection that is reset looks like one that has ended",
+	.without = "with --net ...,stack=lwip a connection that is reset looks like one that has "
+		   "ended",
 	.probe = probe_reset,
 };
 
-/* STACK_JUNK makes it not writable, all of that but the last byte taken away it is; and so it is with the longest piece
- * of which one byte is left. */
+/* STACK_JUNK makes it not writable, all of that but the last byte taken away it is; and so it is
+ * with the longest piece of which one byte is left. */
 static int probe_junk(char *why, size_t size)
 {
 	_cleanup_fd_ int guest = -1, ours = -1, file = memfd_create("umview-fact", MFD_CLOEXEC);
@@ -60,7 +65,8 @@ static int probe_junk(char *why, size_t size)
 	const int bytes = STACK_SNDBUF;
 	int pair[2];
 
-	if (!buf || file < 0 || ftruncate(file, STACK_JUNK) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+	if (!buf || file < 0 || ftruncate(file, STACK_JUNK) < 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fact_fail(why, size, "socketpair");
 	guest = pair[0];
 	ours = pair[1];
@@ -75,15 +81,18 @@ static int probe_junk(char *why, size_t size)
 		return fact_fail(why, size, "a full one is writable");
 	if (recv(ours, buf, STACK_JUNK - 1, MSG_WAITALL) != STACK_JUNK - 1 || !can_write(guest))
 		return fact_fail(why, size, "an empty one is not writable");
-	if (sendfile(guest, file, &(off_t){ 0 }, 65536) != 65536 || recv(ours, buf, 65536, MSG_WAITALL) != 65536 || !can_write(guest))
+	if (sendfile(guest, file, &(off_t){ 0 }, 65536) != 65536 ||
+		recv(ours, buf, 65536, MSG_WAITALL) != 65536 || !can_write(guest))
 		return fact_fail(why, size, "with a byte of a long piece left it is not writable");
 	return 0;
 }
 
 const struct fact fact_junk = {
 	.name = "writable",
-	.what = "a stream socket is writable when a quarter of its buffer is used, and not with more",
-	.without = "with --net ...,stack=lwip poll(2) may say at a wrong time that a connect(2) is done",
+	.what = "a stream socket is writable when a quarter of its buffer is used, and not with "
+		"more",
+	.without = "with --net ...,stack=lwip poll(2) may say at a wrong time that a connect(2) is "
+		   "done",
 	.probe = probe_junk,
 };
 
@@ -116,8 +125,10 @@ static int probe_owner(char *why, size_t size)
 
 const struct fact fact_owner = {
 	.name = "owner",
-	.what = "a pair tells the process that made it, and an AF_UNIX socket keeps a pacing rate of 64 bits",
-	.without = "--net ...,stack=lwip does not know its sockets: sockets then are the kernel's alone",
+	.what = "a pair tells the process that made it, and an AF_UNIX socket keeps a pacing rate "
+		"of 64 bits",
+	.without = "--net ...,stack=lwip does not know its sockets: sockets then are the kernel's "
+		   "alone",
 	.probe = probe_owner,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a layer's folder holds, and archives that are imported, changed at random: nothing crashes, nothing is
- * written outside of the layer, and what is refused leaves no draft.
+ * What a layer's folder holds, and archives that are imported, changed at random: nothing crashes,
+ *nothing is written outside of the layer, and what is refused leaves no draft.
  *
  *	fuzz-layer SECONDS [SEED [COUNT]]	in a folder of its own, which it removes
  */
@@ -50,9 +50,10 @@ static void __attribute__((noreturn)) die(const struct fuzz *z, const char *what
 }
 
 /* Numbers and words that parsers stumble over. */
-static const char *const words[] = { "-1", "0", "18446744073709551616", "99999999999999999999999999",
-	"0x10", "1e9", ".", "..", "/", "", "\n", "\\", "\\n", "%s%n", "=", " ", "/../x", "9223372036854775807",
-	"1:2", "1:2:3:block-1-2", "::", "1:2:777777777777", ".wh.", ".wh...", ".wh..wh..opq" };
+static const char *const words[] = { "-1", "0", "18446744073709551616",
+	"99999999999999999999999999", "0x10", "1e9", ".", "..", "/", "", "\n", "\\", "\\n", "%s%n",
+	"=", " ", "/../x", "9223372036854775807", "1:2", "1:2:3:block-1-2",
+	"::", "1:2:777777777777", ".wh.", ".wh...", ".wh..wh..opq" };
 
 static void change(struct fuzz *z)
 {
@@ -112,7 +113,8 @@ static void count(struct fuzz *z, int err)
 
 static void try_layer_file(struct fuzz *z)
 {
-	static const char text[] = "format=1\ncreated=1700000000\nof=/usr\\n\\\\x\nlower=/a\nlower=/b\nother=kept\n";
+	static const char text[] =
+		"format=1\ncreated=1700000000\nof=/usr\\n\\\\x\nlower=/a\nlower=/b\nother=kept\n";
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 	int err;
 
@@ -127,9 +129,9 @@ static void try_layer_file(struct fuzz *z)
 static void try_base(struct fuzz *z)
 {
 	static const char text[] = "umview-base 1\0"
-		"1700000000.000000001 1.2 3.4 5 6 100644 0 0 a\0"
-		"1700000001.000000001 1.2 3.4 5 6 40755 0 0 d/with blank\0"
-		"1700000002.000000001 1.2 3.4 5 6 100644 0 0 a";
+				   "1700000000.000000001 1.2 3.4 5 6 100644 0 0 a\0"
+				   "1700000001.000000001 1.2 3.4 5 6 40755 0 0 d/with blank\0"
+				   "1700000002.000000001 1.2 3.4 5 6 100644 0 0 a";
 	struct base base;
 	int err;
 
@@ -149,7 +151,11 @@ static void try_base(struct fuzz *z)
 
 static void try_links(struct fuzz *z)
 {
-	static const char text[] = "umview-links 1\0" "12 3:4:777\0" "13 5:6:644:pipe\0" "12 7:8:777\0" "0 1:2:3\0";
+	static const char text[] = "umview-links 1\0"
+				   "12 3:4:777\0"
+				   "13 5:6:644:pipe\0"
+				   "12 7:8:777\0"
+				   "0 1:2:3\0";
 	struct stat st = { .st_ino = 12, .st_mode = S_IFLNK | 0777 };
 	struct links *links = NULL;
 	int err;
@@ -166,8 +172,14 @@ static void try_links(struct fuzz *z)
 
 static void try_journal(struct fuzz *z)
 {
-	static const char text[] = "umview-journal 1\0" "stage\0" "id 0123456789abcdef\0" "to /tmp/x\0" "flags 0\0"
-		"path d/e\0" "p 12 0 a\0" "r 0 13 d/f\0";
+	static const char text[] = "umview-journal 1\0"
+				   "stage\0"
+				   "id 0123456789abcdef\0"
+				   "to /tmp/x\0"
+				   "flags 0\0"
+				   "path d/e\0"
+				   "p 12 0 a\0"
+				   "r 0 13 d/f\0";
 	struct journal j = { 0 };
 
 	start(z, text, sizeof(text));
@@ -191,7 +203,8 @@ static void try_override(struct fuzz *z)
 
 /* ---- archives ---- */
 
-static void add(struct archive *a, struct fuzz *z, const char *name, mode_t mode, const char *to, bool hard)
+static void add(
+	struct archive *a, struct fuzz *z, const char *name, mode_t mode, const char *to, bool hard)
 {
 	struct archive_entry *e = archive_entry_new();
 	const char body[] = "content";
@@ -215,18 +228,20 @@ static void add(struct archive *a, struct fuzz *z, const char *name, mode_t mode
 
 static const char *name_of(struct fuzz *z)
 {
-	static const char *const names[] = { "a", "d", "d/e", "d/e/f", "l", "l/x", "../outside/safe", "/etc/passwd", "d/..",
-		"./d//e/", "", ".", "..", "d/.wh.e", ".wh.a", "d/.wh..wh..opq", ".wh..", ".wh...", "l/.wh.safe",
-		"d/../../outside/safe", "h", "h/x", ".wh..wh.plnk" };
+	static const char *const names[] = { "a", "d", "d/e", "d/e/f", "l", "l/x",
+		"../outside/safe", "/etc/passwd", "d/..", "./d//e/", "", ".", "..", "d/.wh.e",
+		".wh.a", "d/.wh..wh..opq", ".wh..", ".wh...", "l/.wh.safe", "d/../../outside/safe",
+		"h", "h/x", ".wh..wh.plnk" };
 
 	return names[rnd(z, ARRAY_SIZE(names))];
 }
 
 static void make_archive(struct fuzz *z)
 {
-	static const mode_t modes[] = { S_IFREG | 0644, S_IFDIR | 0755, S_IFDIR | 0, S_IFIFO | 0600, S_IFCHR | 0600,
-		S_IFREG | 04755, S_IFSOCK | 0600 };
-	static const char *const links[] = { "../../../../outside", "/", "d", ".", "..", "../../../../outside/safe" };
+	static const mode_t modes[] = { S_IFREG | 0644, S_IFDIR | 0755, S_IFDIR | 0, S_IFIFO | 0600,
+		S_IFCHR | 0600, S_IFREG | 04755, S_IFSOCK | 0600 };
+	static const char *const links[] = { "../../../../outside", "/", "d", ".", "..",
+		"../../../../outside/safe" };
 	struct archive *a = archive_write_new();
 	size_t used = 0;
 
@@ -240,7 +255,8 @@ static void make_archive(struct fuzz *z)
 		uint64_t kind = rnd(z, 4);
 
 		if (kind == 0)
-			add(a, z, name_of(z), S_IFLNK | 0777, links[rnd(z, ARRAY_SIZE(links))], false);
+			add(a, z, name_of(z), S_IFLNK | 0777, links[rnd(z, ARRAY_SIZE(links))],
+				false);
 		else if (kind == 1)
 			add(a, z, name_of(z), S_IFREG | 0644, name_of(z), true);
 		else
@@ -339,8 +355,8 @@ static void begin(struct fuzz *z)
 
 int main(int argc, char **argv)
 {
-	static void (*const kinds[])(struct fuzz *z) = { try_layer_file, try_base, try_links, try_journal,
-		try_override, try_import, try_import };
+	static void (*const kinds[])(struct fuzz * z) = { try_layer_file, try_base, try_links,
+		try_journal, try_override, try_import, try_import };
 	time_t until = time(NULL) + (argc > 1 ? atoi(argv[1]) : 5);
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	uint64_t end = argc > 3 ? seed + strtoull(argv[3], NULL, 0) : UINT64_MAX;
@@ -356,7 +372,8 @@ int main(int argc, char **argv)
 		kinds[rnd(&z, ARRAY_SIZE(kinds))](&z);
 	}
 	layer_release(&z.layer);
-	printf("%lu taken, %lu refused; next seed %llu\n", z.taken, z.refused, (unsigned long long)seed);
+	printf("%lu taken, %lu refused; next seed %llu\n", z.taken, z.refused,
+		(unsigned long long)seed);
 	remove = str_printf("chmod -R u+rwx '%s'; rm -rf '%s'", z.top, z.top);
 	return remove && system(remove) == 0 ? 0 : 1;
 }

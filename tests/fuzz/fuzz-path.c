@@ -25,7 +25,7 @@ struct start {
 
 struct fuzz {
 	uint64_t rng, seed;
-	char a[64], b[64];	 /* two folders, and deep in them, so that ".." stays inside, */
+	char a[64], b[64];	     /* two folders, and deep in them, so that ".." stays inside, */
 	char top_a[128], top_b[128]; /* the tops of the trees */
 	int fd_a, fd_b;
 	struct view view;
@@ -75,8 +75,8 @@ static bool placeholder(
 /* A random path of few names, so that it often leads somewhere. */
 static void random_word(struct fuzz *z, char *buf, bool absolute_ok, const char *top)
 {
-	static const char *const names[] = { "a", "b", "c", "t", "m", "o", "a", "b", "..", "..", ".",
-		"t/m", "../t" };
+	static const char *const names[] = { "a", "b", "c", "t", "m", "o", "a", "b", "..", "..",
+		".", "t/m", "../t" };
 	unsigned i, n = 1 + rnd(z, 5);
 
 	*buf = '\0';
@@ -151,8 +151,9 @@ static char *view_says(
 		return kernel_says(dirfd, word, flags, z->b);
 	}
 	if (p.kind == PATH_REAL) {
-		_cleanup_fd_ int fd = *p.last ?
-			openat(p.dirfd, p.last, O_PATH | O_CLOEXEC | O_NOFOLLOW) : dup(p.dirfd);
+		_cleanup_fd_ int fd =
+			*p.last ? openat(p.dirfd, p.last, O_PATH | O_CLOEXEC | O_NOFOLLOW)
+				: dup(p.dirfd);
 
 		z->real++;
 		if (fd < 0)
@@ -165,7 +166,7 @@ static char *view_says(
 		}
 		return place_of_fd(fd, z->b);
 	}
-	z->virtual++;
+	z->virtual ++;
 	return str_printf("%s%s", strncmp(p.name, z->b, n) == 0 ? p.name + n : p.name,
 		p.inode && p.inode->deleted ? " (deleted)" : "");
 }
@@ -194,7 +195,8 @@ static void one_word(struct fuzz *z)
 	if (strcmp(want, got) != 0) {
 		_cleanup_free_ char *at = place_of_fd(s->a, z->a);
 
-		printf("seed %llu case %lu: \"%s\" from %s flags %#x: kernel %s, view %s (kind %d)\n",
+		printf("seed %llu case %lu: \"%s\" from %s flags %#x: kernel %s, view %s (kind "
+		       "%d)\n",
 			(unsigned long long)z->seed, z->cases, word_b, at, flags, want, got, kind);
 		exit(1);
 	}
@@ -226,8 +228,7 @@ static void body_of(struct fuzz *z, char *a, char *b)
 	random_word(z, b, true, z->top_b);
 }
 
-static void same(
-	struct fuzz *z, const char *what, const char *word, const char *to, int a, int b)
+static void same(struct fuzz *z, const char *what, const char *word, const char *to, int a, int b)
 {
 	if (a == b)
 		return;
@@ -315,7 +316,8 @@ static void do_rename(struct fuzz *z, const char *word, const char *to)
 	if (p.kind == PATH_VIRTUAL && p.mnt != q.mnt)
 		return;
 	/* replacing something of another type is for the server to refuse: memfs does not */
-	if (p.kind == PATH_VIRTUAL && q.inode && (!p.inode || inode_type(p.inode) != inode_type(q.inode)))
+	if (p.kind == PATH_VIRTUAL && q.inode &&
+		(!p.inode || inode_type(p.inode) != inode_type(q.inode)))
 		return;
 	fs_req_init(&req, NULL);
 	a = renameat2(z->fd_a, word, z->fd_a, to, flags) < 0 ? -errno : 0;
@@ -457,9 +459,9 @@ static void fuzz_begin(struct fuzz *z, uint64_t seed)
 	z->c.tid = z->c.tgid_ = getpid();
 	z->fd_a = make_top(z->a, z->top_a);
 	z->fd_b = make_top(z->b, z->top_b);
-	if (view_init(&z->view) < 0 || mkdirat(z->fd_a, "t", 0755) || mkdirat(z->fd_a, "t/m", 0755) ||
-		mkdirat(z->fd_a, "o", 0755) || mkdirat(z->fd_b, "t", 0755) ||
-		mkdirat(z->fd_b, "o", 0755))
+	if (view_init(&z->view) < 0 || mkdirat(z->fd_a, "t", 0755) ||
+		mkdirat(z->fd_a, "t/m", 0755) || mkdirat(z->fd_a, "o", 0755) ||
+		mkdirat(z->fd_b, "t", 0755) || mkdirat(z->fd_b, "o", 0755))
 		die("trees");
 	z->view.placeholder = placeholder;
 	z->view.placeholder_arg = z;
@@ -528,7 +530,8 @@ int main(int argc, char **argv)
 		all[5] += z.changes;
 		fuzz_end(&z);
 	} while (seed < end && time(NULL) < until);
-	printf("%lu words, %lu virtual, %lu real, %lu native, %lu errors, %lu changes; next seed %llu\n",
+	printf("%lu words, %lu virtual, %lu real, %lu native, %lu errors, %lu changes; next seed "
+	       "%llu\n",
 		all[0], all[1], all[2], all[3], all[4], all[5], (unsigned long long)seed);
 	return 0;
 }

@@ -27,17 +27,17 @@
 #define STATMOUNT 457
 #define LISTMOUNT 458
 
-static const char *const words[] = { "mnt", "img", "ext4", "fuse", "fuse.x", "fuseblk",
-	"squashfs", "fd=512,rootmode=40000,user_id=0,group_id=0", "ro", "source", "fd", "",
-	"/dev/fuse", "/dev/loop-control", "/dev/loop4", "/dev/loop5", "/run/mount/utab", "/run/mount",
+static const char *const words[] = { "mnt", "img", "ext4", "fuse", "fuse.x", "fuseblk", "squashfs",
+	"fd=512,rootmode=40000,user_id=0,group_id=0", "ro", "source", "fd", "", "/dev/fuse",
+	"/dev/loop-control", "/dev/loop4", "/dev/loop5", "/run/mount/utab", "/run/mount",
 	"/proc/self/mounts", "/proc/self/maps", "/proc/self/fd/512", "/proc/self/status", "mounts",
 	"/sys/block/loop4/loop/backing_file", "../../../../../../../../proc/self/mountinfo" };
 
 static const int calls[] = { SYS_mount, SYS_umount2, SYS_fsopen, SYS_fsconfig, SYS_fsmount,
 	SYS_move_mount, SYS_fspick, SYS_open_tree, SYS_mount_setattr, STATMOUNT, LISTMOUNT,
 	SYS_openat, SYS_readlink, SYS_newfstatat, SYS_access, SYS_setgroups, SYS_getgroups,
-	SYS_capset, SYS_capget, SYS_setresuid, SYS_setreuid, SYS_setfsuid, SYS_getresgid,
-	SYS_chown, SYS_fchown, SYS_read, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_dup2, SYS_fstat,
+	SYS_capset, SYS_capget, SYS_setresuid, SYS_setreuid, SYS_setfsuid, SYS_getresgid, SYS_chown,
+	SYS_fchown, SYS_read, SYS_pread64, SYS_preadv, SYS_pwrite64, SYS_dup2, SYS_fstat,
 	SYS_lseek };
 
 static const unsigned ioctls[] = { LOOP_SET_FD, LOOP_CLR_FD, LOOP_SET_STATUS, LOOP_GET_STATUS,
@@ -140,7 +140,8 @@ static void rounds(unsigned seed)
 		}
 		if (!is_harmless(nr, a))
 			continue;
-		/* A read of /dev/fuse may wait for ever; on a busy machine it may begin after the alarm. */
+		/* A read of /dev/fuse may wait for ever; on a busy machine it may begin after the
+		 * alarm. */
 		ualarm(300000, 300000);
 		syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	}

@@ -66,8 +66,8 @@ static void show_all(const char *name)
 }
 
 #define FULL_ACL                                                                                   \
-	acl(USER_OBJ, -1, 6, USER, geteuid(), 7, GROUP_OBJ, -1, 4, GROUP, getegid(), 5, MASK, -1, 6, OTHER, \
-		-1, 0, END)
+	acl(USER_OBJ, -1, 6, USER, geteuid(), 7, GROUP_OBJ, -1, 4, GROUP, getegid(), 5, MASK, -1,  \
+		6, OTHER, -1, 0, END)
 #define MODE_ACL acl(USER_OBJ, -1, 6, GROUP_OBJ, -1, 2, OTHER, -1, 4, END)
 
 static void access_acls(void)
@@ -109,7 +109,8 @@ static void refused(void)
 	R(setxattr("f", ACCESS, &v,
 		acl(USER_OBJ, -1, 6, USER, 5, 6, GROUP_OBJ, -1, 6, OTHER, -1, 0, END), 0));
 	R(setxattr("f", ACCESS, &v,
-		acl(USER_OBJ, -1, 6, USER, -1, 6, GROUP_OBJ, -1, 6, MASK, -1, 7, OTHER, -1, 0, END), 0));
+		acl(USER_OBJ, -1, 6, USER, -1, 6, GROUP_OBJ, -1, 6, MASK, -1, 7, OTHER, -1, 0, END),
+		0));
 	v.version = 3;
 	R(setxattr("f", ACCESS, &v, 28, 0));
 	R(setxattr("f", DEFAULT, &v, FULL_ACL, 0));

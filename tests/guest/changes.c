@@ -204,11 +204,19 @@ static void dir_made(const char *name)
 	mkdir(in, 0700);
 }
 
-#define T(f) { #f, f, { 0 } }
-static struct thing files[] = { T(empty_write), T(short_write), T(over_write), T(same_truncate), T(other_truncate),
-	T(same_ftruncate), T(opened), T(opened_truncated), T(mapped), T(modes), T(same_mode), T(owned), T(linked), T(unlinked),
-	T(renamed), T(attributed), T(touched), T(untouched), T(copied), T(sent), T(failed) };
-static struct thing dirs[] = { T(dir_new), T(dir_gone), T(dir_moved), T(dir_written), T(dir_made), T(modes), T(failed) };
+#define T(f)                                                                                       \
+	{                                                                                          \
+#f, f,                                                                             \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+static struct thing files[] = { T(empty_write), T(short_write), T(over_write), T(same_truncate),
+	T(other_truncate), T(same_ftruncate), T(opened), T(opened_truncated), T(mapped), T(modes),
+	T(same_mode), T(owned), T(linked), T(unlinked), T(renamed), T(attributed), T(touched),
+	T(untouched), T(copied), T(sent), T(failed) };
+static struct thing dirs[] = { T(dir_new), T(dir_gone), T(dir_moved), T(dir_written), T(dir_made),
+	T(modes), T(failed) };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static int later(struct timespec a, struct timespec b)
@@ -269,10 +277,12 @@ static void times(void)
 /* Who changes a file takes its right to run as its owner away. */
 static void rights(void)
 {
-	static void (*const change[])(const char *) = { empty_write, short_write, over_write, same_truncate, other_truncate,
-		same_ftruncate, opened, opened_truncated, owned, linked, copied, sent, attributed, touched };
-	static const char *const what[] = { "empty_write", "short_write", "over_write", "same_truncate", "other_truncate",
-		"same_ftruncate", "opened", "opened_truncated", "owned", "linked", "copied", "sent", "attributed", "touched" };
+	static void (*const change[])(const char *) = { empty_write, short_write, over_write,
+		same_truncate, other_truncate, same_ftruncate, opened, opened_truncated, owned,
+		linked, copied, sent, attributed, touched };
+	static const char *const what[] = { "empty_write", "short_write", "over_write",
+		"same_truncate", "other_truncate", "same_ftruncate", "opened", "opened_truncated",
+		"owned", "linked", "copied", "sent", "attributed", "touched" };
 	char name[64];
 
 	for (size_t i = 0; i < COUNT(change); i++) {

@@ -123,7 +123,8 @@ static void check_memory(void)
 {
 	int five = 5;
 
-	ended("CLONE_VM | CLONE_VFORK", start(writes_word, CLONE_VM | CLONE_VFORK | SIGCHLD, &five), 0);
+	ended("CLONE_VM | CLONE_VFORK", start(writes_word, CLONE_VM | CLONE_VFORK | SIGCHLD, &five),
+		0);
 	tap_check(&t, 1, "the word is %d", word);
 	ended("no signal", start(opens_file, CLONE_VM, &word), __WALL);
 	tap_check(&t, 1, "opened: %d", word >= 0);
@@ -136,8 +137,10 @@ static int makes_sister(__attribute__((unused)) void *arg)
 	static char more[64 << 10] __attribute__((aligned(16)));
 	int five = 5;
 
-	return clone(writes_word, more + sizeof(more), CLONE_PARENT | CLONE_VM | CLONE_VFORK | SIGCHLD,
-		       &five) < 0 ? errno : 0;
+	return clone(writes_word, more + sizeof(more),
+		       CLONE_PARENT | CLONE_VM | CLONE_VFORK | SIGCHLD, &five) < 0
+		       ? errno
+		       : 0;
 }
 
 static void check_parent(void)
@@ -171,18 +174,22 @@ static void check_clone3(void)
 	R(waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED));
 	tap_check(&t, si.si_pid == pid, "CLONE_PIDFD: %d", si.si_status);
 	close(pidfd);
-	a = (struct clone_args){ .exit_signal = SIGCHLD, .set_tid = (uintptr_t)ids, .set_tid_size = 1 };
+	a = (struct clone_args){
+		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)ids, .set_tid_size = 1
+	};
 	R(clone3(&a)); /* without the right: EPERM */
 	a.set_tid_size = 99;
 	R(clone3(&a));
 	cgroup = open("dir", O_RDONLY | O_DIRECTORY);
-	a = (struct clone_args){ .exit_signal = SIGCHLD, .flags = CLONE_INTO_CGROUP,
-		.cgroup = (uint64_t)cgroup };
+	a = (struct clone_args){
+		.exit_signal = SIGCHLD, .flags = CLONE_INTO_CGROUP, .cgroup = (uint64_t)cgroup
+	};
 	R(clone3(&a)); /* not a cgroup */
 	close(cgroup);
 	R(syscall(SYS_clone3, BAD, sizeof(a)));
 	R(syscall(SYS_clone3, &a, 8));
-	a = (struct clone_args){ .exit_signal = SIGCHLD, .flags = CLONE_CLEAR_SIGHAND | CLONE_FILES };
+	a = (struct clone_args){ .exit_signal = SIGCHLD,
+		.flags = CLONE_CLEAR_SIGHAND | CLONE_FILES };
 	pid = (pid_t)clone3(&a);
 	if (pid == 0)
 		_exit(open("one", O_RDONLY) >= 0 ? 5 : errno);

@@ -21,25 +21,86 @@
 
 /* i386's numbers */
 enum {
-	OPEN = 5, CREAT = 8, LINK = 9, UNLINK = 10, EXECVE = 11, CHDIR = 12, LCHOWN = 16,
-	OLDSTAT = 18, LSEEK = 19, GETUID = 24, OLDFSTAT = 28, UTIME = 30, RENAME = 38, MKDIR = 39,
-	FCNTL = 55, GETRLIMIT = 76, GETGROUPS = 80, OLDLSTAT = 84, READDIR = 89, MMAP = 90,
-	TRUNCATE = 92, FTRUNCATE = 93, FCHOWN = 95, STATFS = 99, FSTATFS = 100, SOCKETCALL = 102,
-	STAT = 106, LSTAT = 107, FSTAT = 108, LLSEEK = 140, GETDENTS = 141, READV = 145,
-	WRITEV = 146, GETRESUID = 165, PREAD64 = 180, PWRITE64 = 181, CHOWN = 182, GETCWD = 183,
-	SENDFILE = 187, UGETRLIMIT = 191, MMAP2 = 192, TRUNCATE64 = 193, FTRUNCATE64 = 194,
-	STAT64 = 195, LSTAT64 = 196, FSTAT64 = 197, LCHOWN32 = 198, GETUID32 = 199, CHOWN32 = 212,
-	FCNTL64 = 221, READAHEAD = 225, SENDFILE64 = 239, FADVISE64 = 250, STATFS64 = 268,
-	FSTATFS64 = 269, UTIMES = 271, FADVISE64_64 = 272, FUTIMESAT = 299, FSTATAT64 = 300,
-	SYNC_FILE_RANGE = 314, UTIMENSAT = 320, FALLOCATE = 324, PREADV = 333, PWRITEV = 334,
-	PRLIMIT64 = 340, SENDMMSG = 345, BIND = 361, COPY_FILE_RANGE = 377, STATX = 383,
-	UTIMENSAT_TIME64 = 412, NEWER = 500, IO_SETUP = 245, IO_DESTROY = 246,
-	IO_GETEVENTS = 247, IO_SUBMIT = 248,
+	OPEN = 5,
+	CREAT = 8,
+	LINK = 9,
+	UNLINK = 10,
+	EXECVE = 11,
+	CHDIR = 12,
+	LCHOWN = 16,
+	OLDSTAT = 18,
+	LSEEK = 19,
+	GETUID = 24,
+	OLDFSTAT = 28,
+	UTIME = 30,
+	RENAME = 38,
+	MKDIR = 39,
+	FCNTL = 55,
+	GETRLIMIT = 76,
+	GETGROUPS = 80,
+	OLDLSTAT = 84,
+	READDIR = 89,
+	MMAP = 90,
+	TRUNCATE = 92,
+	FTRUNCATE = 93,
+	FCHOWN = 95,
+	STATFS = 99,
+	FSTATFS = 100,
+	SOCKETCALL = 102,
+	STAT = 106,
+	LSTAT = 107,
+	FSTAT = 108,
+	LLSEEK = 140,
+	GETDENTS = 141,
+	READV = 145,
+	WRITEV = 146,
+	GETRESUID = 165,
+	PREAD64 = 180,
+	PWRITE64 = 181,
+	CHOWN = 182,
+	GETCWD = 183,
+	SENDFILE = 187,
+	UGETRLIMIT = 191,
+	MMAP2 = 192,
+	TRUNCATE64 = 193,
+	FTRUNCATE64 = 194,
+	STAT64 = 195,
+	LSTAT64 = 196,
+	FSTAT64 = 197,
+	LCHOWN32 = 198,
+	GETUID32 = 199,
+	CHOWN32 = 212,
+	FCNTL64 = 221,
+	READAHEAD = 225,
+	SENDFILE64 = 239,
+	FADVISE64 = 250,
+	STATFS64 = 268,
+	FSTATFS64 = 269,
+	UTIMES = 271,
+	FADVISE64_64 = 272,
+	FUTIMESAT = 299,
+	FSTATAT64 = 300,
+	SYNC_FILE_RANGE = 314,
+	UTIMENSAT = 320,
+	FALLOCATE = 324,
+	PREADV = 333,
+	PWRITEV = 334,
+	PRLIMIT64 = 340,
+	SENDMMSG = 345,
+	BIND = 361,
+	COPY_FILE_RANGE = 377,
+	STATX = 383,
+	UTIMENSAT_TIME64 = 412,
+	NEWER = 500,
+	IO_SETUP = 245,
+	IO_DESTROY = 246,
+	IO_GETEVENTS = 247,
+	IO_SUBMIT = 248,
 };
 
-static char *low;	/* memory that 32 bits reach */
+static char *low; /* memory that 32 bits reach */
 static size_t low_used;
-static char *buf;	/* its scratch half */
+static char *buf; /* its scratch half */
 
 static long result(int ret)
 {
@@ -110,17 +171,18 @@ static void show_old(int nr, long arg, const struct stat *st)
 		tap_check(&t, r == -1 && errno == EOVERFLOW, "oldstat");
 		return;
 	}
-	tap_check(&t, r == 0 && u16(2) == (uint16_t)st->st_ino && u16(4) == st->st_mode &&
-			      u16(6) == st->st_nlink && u32(16) == st->st_size &&
-			      u32(24) == st->st_mtime,
+	tap_check(&t,
+		r == 0 && u16(2) == (uint16_t)st->st_ino && u16(4) == st->st_mode &&
+			u16(6) == st->st_nlink && u32(16) == st->st_size && u32(24) == st->st_mtime,
 		"oldstat");
 }
 
 static void show_stat(const struct stat *st)
 {
-	tap_check(&t, u32(4) == st->st_ino && u16(8) == st->st_mode && u16(10) == st->st_nlink &&
-			      u32(20) == st->st_size && u32(40) == st->st_mtime &&
-			      u32(44) == (uint32_t)st->st_mtim.tv_nsec,
+	tap_check(&t,
+		u32(4) == st->st_ino && u16(8) == st->st_mode && u16(10) == st->st_nlink &&
+			u32(20) == st->st_size && u32(40) == st->st_mtime &&
+			u32(44) == (uint32_t)st->st_mtim.tv_nsec,
 		"stat: mode %o, %u links, size %u, blksize %s", u16(8), u16(10), u32(20),
 		u32(24) == st->st_blksize ? "right" : "wrong");
 	tap_check(&t, u32(0) == st->st_dev && u16(12) == st->st_uid && u16(14) == st->st_gid,
@@ -129,13 +191,15 @@ static void show_stat(const struct stat *st)
 
 static void show_stat64(const struct stat *st)
 {
-	tap_check(&t, u32(12) == (uint32_t)st->st_ino && u64(88) == st->st_ino &&
-			      u32(16) == st->st_mode && u32(20) == st->st_nlink &&
-			      u64(44) == (uint64_t)st->st_size && u64(56) == (uint64_t)st->st_blocks,
+	tap_check(&t,
+		u32(12) == (uint32_t)st->st_ino && u64(88) == st->st_ino &&
+			u32(16) == st->st_mode && u32(20) == st->st_nlink &&
+			u64(44) == (uint64_t)st->st_size && u64(56) == (uint64_t)st->st_blocks,
 		"stat64: mode %o, %u links, size %llu", u32(16), u32(20),
 		(unsigned long long)u64(44));
-	tap_check(&t, u64(0) == st->st_dev && u32(24) == st->st_uid && u32(72) == st->st_mtime &&
-			      u32(76) == (uint32_t)st->st_mtim.tv_nsec,
+	tap_check(&t,
+		u64(0) == st->st_dev && u32(24) == st->st_uid && u32(72) == st->st_mtime &&
+			u32(76) == (uint32_t)st->st_mtim.tv_nsec,
 		"device, owner, time");
 }
 
@@ -351,8 +415,8 @@ static void copies(void)
 	tap_check(&t, u32(0) == 10, "the position is %u", u32(0));
 	p = (char *)(uintptr_t)(uint32_t)CALL(MMAP2, 0, 4096, PROT_READ, MAP_PRIVATE, in, 0);
 	tap_check(&t, (uintptr_t)p > 4096 && !memcmp(p, "0123456789", 10), "mmap2");
-	p = (char *)(uintptr_t)(uint32_t)CALL(MMAP, WORDS(0, 4096, PROT_READ, MAP_PRIVATE,
-		(uint32_t)in, 0));
+	p = (char *)(uintptr_t)(uint32_t)CALL(
+		MMAP, WORDS(0, 4096, PROT_READ, MAP_PRIVATE, (uint32_t)in, 0));
 	tap_check(&t, (uintptr_t)p > 4096 && !memcmp(p, "0123456789", 10), "the first mmap");
 	C(MMAP2, 0, 4096, PROT_READ, MAP_PRIVATE, 999, 0);
 	close(in);
@@ -396,7 +460,8 @@ static void list(const char *dir, int nr)
 		r = nr == READDIR ? CALL(READDIR, fd, buf, 1) : CALL(GETDENTS, fd, buf, 4096);
 		if (r <= 0)
 			break;
-		for (long at = 0; at < r && n < 32; at += nr == READDIR ? r : (long)u16((size_t)at + 8)) {
+		for (long at = 0; at < r && n < 32;
+			at += nr == READDIR ? r : (long)u16((size_t)at + 8)) {
 			snprintf(names[n], sizeof(names[n]), "%s", buf + at + 10);
 			if (nr == READDIR && strlen(names[n]) != u16(8))
 				strcat(names[n], " of a wrong length");
@@ -460,7 +525,9 @@ static void receive(int fd)
 {
 	char text[64] = "", control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { text, sizeof(text) - 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
 		.msg_controllen = sizeof(control) };
 	struct cmsghdr *cm;
 	int got;

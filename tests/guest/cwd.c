@@ -30,7 +30,8 @@ static const char *where(void)
 
 static void go(struct tap *t, const char *path)
 {
-	tap_result(t, chdir(path), "chdir(%s)", strncmp(path, here, strlen(here)) ? path : "absolute");
+	tap_result(
+		t, chdir(path), "chdir(%s)", strncmp(path, here, strlen(here)) ? path : "absolute");
 	tap_check(t, 1, "now in %s", where());
 }
 

@@ -98,8 +98,8 @@ static int report(int argc, char **argv)
 
 	exe[n > 0 ? n : 0] = '\0';
 	prctl(PR_GET_NAME, comm);
-	printf("# report: execfn=%s exe=%s comm=%s cwd=%d argv=", shown((char *)getauxval(AT_EXECFN)),
-		shown(exe), comm, cwd != NULL);
+	printf("# report: execfn=%s exe=%s comm=%s cwd=%d argv=",
+		shown((char *)getauxval(AT_EXECFN)), shown(exe), comm, cwd != NULL);
 	for (int i = 0; i < argc; i++)
 		printf("[%s]", shown(argv[i]));
 	report_fds();
@@ -201,8 +201,7 @@ static void child_exec(struct tap *t, const char *what, const char *path, char *
 	finish(t, pid, what);
 }
 
-#define RUN(t, path, ...)                                                                          \
-	child_exec(t, path, path, (char *const[]){ __VA_ARGS__, NULL })
+#define RUN(t, path, ...) child_exec(t, path, path, (char *const[]){ __VA_ARGS__, NULL })
 
 static void *exec_in_thread(void *arg)
 {
@@ -241,8 +240,10 @@ static void make_files(struct tap *t)
 	symlink("prog", "link");
 	symlink("loop", "loop");
 	copy_file("prog", "dir/prog");
-	put_file("script", "#!/bin/sh\necho \"# script $0 $*\"; read -r c </proc/$$/comm; echo \"# $c\"\n"
-			   "exit 3\n", 0755);
+	put_file("script",
+		"#!/bin/sh\necho \"# script $0 $*\"; read -r c </proc/$$/comm; echo \"# $c\"\n"
+		"exit 3\n",
+		0755);
 	put_file("dir/script", "#!/bin/sh\necho \"# script $0 $*\"\n", 0755);
 	put_file("script-arg", "#! \t./prog  report a  b \t \nx", 0755);
 	put_file("script-noarg", "#!./prog", 0755);
@@ -274,8 +275,10 @@ static void check_kinds(struct tap *t)
 	RUN(t, "./link", "zero", "report");
 	snprintf(path, sizeof(path), "%s/dir/prog", here);
 	child_exec(t, "absolute", path, (char *const[]){ path, "report", NULL });
-	RUN(t, "./shell", "my-shell", "-c", "read -r c </proc/$$/comm; echo \"# $0 $* $c\"", "zero", "one");
-	RUN(t, "./shell2", "my-shell", "-c", "read -r c </proc/$$/comm; echo \"# $0 $* $c\"", "zero", "one");
+	RUN(t, "./shell", "my-shell", "-c", "read -r c </proc/$$/comm; echo \"# $0 $* $c\"", "zero",
+		"one");
+	RUN(t, "./shell2", "my-shell", "-c", "read -r c </proc/$$/comm; echo \"# $0 $* $c\"",
+		"zero", "one");
 	RUN(t, "./script", "ignored", "one", "two words");
 	RUN(t, "dir/script", "ignored");
 	RUN(t, "./script-arg", "ignored", "c");
@@ -456,7 +459,8 @@ static void check_spawn(struct tap *t)
 	st = system("./script by system");
 	tap_check(t, 1, "system: %x", (unsigned)st);
 	for (int i = 0; i < 50; i++)
-		bad += posix_spawn(&pids[i], i & 1 ? "./prog" : "./link", NULL, NULL, quiet, environ) != 0;
+		bad += posix_spawn(&pids[i], i & 1 ? "./prog" : "./link", NULL, NULL, quiet,
+			       environ) != 0;
 	for (int i = 0; i < 50; i++)
 		bad += waitpid(pids[i], &st, 0) != pids[i] || st != 0;
 	tap_check(t, bad == 0, "50 at once (%d failed)", bad);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What descriptors of files refuse, by what they were opened with; what locks and mappings of them do;
- * and files that are known by /proc/self/fd alone.
+ * What descriptors of files refuse, by what they were opened with; what locks and mappings of them
+ * do; and files that are known by /proc/self/fd alone.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -178,8 +178,10 @@ static int asks(int fd)
 
 	if (fcntl(fd, F_GETLK, &fl) < 0)
 		return 100;
-	return (fl.l_type == F_UNLCK ? 0 : fl.l_type == F_RDLCK ? 40 : 80) + (int)fl.l_start + (int)fl.l_len +
-	       (fl.l_pid == getppid() ? 1 : 0);
+	return (fl.l_type == F_UNLCK	      ? 0
+		       : fl.l_type == F_RDLCK ? 40
+					      : 80) +
+	       (int)fl.l_start + (int)fl.l_len + (fl.l_pid == getppid() ? 1 : 0);
 }
 
 static void locks(void)

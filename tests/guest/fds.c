@@ -98,11 +98,13 @@ static void children(void)
 	R(close(fd));
 	content("ch");
 	/* a shell with redirections */
-	R(system("exec 3<>ch; read a b <&3; echo \"$a|$b\" >sh1; echo more >>sh1; cat <<X >>sh1\nhere\nX\n"
+	R(system("exec 3<>ch; read a b <&3; echo \"$a|$b\" >sh1; echo more >>sh1; cat <<X "
+		 ">>sh1\nhere\nX\n"
 		 "(echo sub; exec 1>&-) >>sh1; cat <sh1 >sh2; { cat sh2; cat sh2; } | sort >sh3"));
 	content("sh1");
 	content("sh3");
-	R(system("for i in 1 2 3; do echo $i; done >loop; while read x; do echo \"<$x>\"; done <loop >loop2"));
+	R(system("for i in 1 2 3; do echo $i; done >loop; while read x; do echo \"<$x>\"; done "
+		 "<loop >loop2"));
 	content("loop2");
 }
 
@@ -183,7 +185,8 @@ static void maps(void)
 	R(ftruncate(fd, 20000));
 	R(pwrite(fd, "written", 7, 4096));
 	p = mmap(NULL, 20000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	tap_check(&t, p != MAP_FAILED && !memcmp(p + 4096, "written", 7), "a mapping shows a write");
+	tap_check(
+		&t, p != MAP_FAILED && !memcmp(p + 4096, "written", 7), "a mapping shows a write");
 	memcpy(p + 10000, "mapped", 6);
 	char buf[8] = "";
 	R(pread(fd, buf, 6, 10000));

@@ -22,7 +22,8 @@ static int rnd(int n)
 
 static void fail(int op, const char *what)
 {
-	printf("not ok %d - operation %d: %s (size %d, %s)\n", ++t.count, op, what, size, strerror(errno));
+	printf("not ok %d - operation %d: %s (size %d, %s)\n", ++t.count, op, what, size,
+		strerror(errno));
 	exit(1);
 }
 
@@ -187,17 +188,44 @@ static void run(unsigned start, int ops)
 	fd = open("x", O_RDWR | O_CREAT | O_TRUNC, 0644);
 	for (int op = 0; op < ops; op++) {
 		switch (rnd(14)) {
-		case 0: case 1: case 2: do_write(op, fd); break;
-		case 3: case 4: do_read(op, fd); break;
-		case 5: do_truncate(op); break;
-		case 6: do_map(op, 1); break;
-		case 7: do_map(op, 0); break;
-		case 8: do_reopen(op); break;
-		case 9: do_low(op); break;
-		case 10: do_append(op); break;
-		case 11: do_child(op); break;
-		case 12: do_copy(op); break;
-		case 13: do_stat(op); if (rnd(5) == 0 && fsync(fd)) fail(op, "fsync"); break;
+		case 0:
+		case 1:
+		case 2:
+			do_write(op, fd);
+			break;
+		case 3:
+		case 4:
+			do_read(op, fd);
+			break;
+		case 5:
+			do_truncate(op);
+			break;
+		case 6:
+			do_map(op, 1);
+			break;
+		case 7:
+			do_map(op, 0);
+			break;
+		case 8:
+			do_reopen(op);
+			break;
+		case 9:
+			do_low(op);
+			break;
+		case 10:
+			do_append(op);
+			break;
+		case 11:
+			do_child(op);
+			break;
+		case 12:
+			do_copy(op);
+			break;
+		case 13:
+			do_stat(op);
+			if (rnd(5) == 0 && fsync(fd))
+				fail(op, "fsync");
+			break;
 		}
 	}
 	close(fd);

@@ -16,10 +16,11 @@ static const char *name_of(uint32_t mask)
 	static const struct {
 		uint32_t bit;
 		const char *name;
-	} names[] = { { IN_CREATE, "CREATE" }, { IN_DELETE, "DELETE" }, { IN_MOVED_FROM, "MOVED_FROM" },
-		{ IN_MOVED_TO, "MOVED_TO" }, { IN_MODIFY, "MODIFY" }, { IN_ATTRIB, "ATTRIB" },
-		{ IN_CLOSE_WRITE, "CLOSE_WRITE" }, { IN_DELETE_SELF, "DELETE_SELF" },
-		{ IN_MOVE_SELF, "MOVE_SELF" }, { IN_IGNORED, "IGNORED" } };
+	} names[] = { { IN_CREATE, "CREATE" }, { IN_DELETE, "DELETE" },
+		{ IN_MOVED_FROM, "MOVED_FROM" }, { IN_MOVED_TO, "MOVED_TO" },
+		{ IN_MODIFY, "MODIFY" }, { IN_ATTRIB, "ATTRIB" }, { IN_CLOSE_WRITE, "CLOSE_WRITE" },
+		{ IN_DELETE_SELF, "DELETE_SELF" }, { IN_MOVE_SELF, "MOVE_SELF" },
+		{ IN_IGNORED, "IGNORED" } };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (mask & names[i].bit)
@@ -73,12 +74,15 @@ static void both(void)
 		for (char *at = buf; n > 0 && at < buf + n;) {
 			struct inotify_event *ev = (struct inotify_event *)at;
 
-			const char *who = ev->wd == up ? "above" : ev->wd == file ? "file" : "directory";
+			const char *who = ev->wd == up	   ? "above"
+					  : ev->wd == file ? "file"
+							   : "directory";
 
 			looked |= ev->mask & (IN_OPEN | IN_ACCESS | IN_CLOSE);
 			if (!(ev->mask & (IN_OPEN | IN_ACCESS | IN_CLOSE)))
 				tap_check(&t, true, "%s: %s%s %s", who, name_of(ev->mask),
-					ev->mask & IN_ISDIR ? " of a directory" : "", ev->len ? ev->name : "");
+					ev->mask & IN_ISDIR ? " of a directory" : "",
+					ev->len ? ev->name : "");
 			over = ev->mask & IN_IGNORED;
 			at += sizeof(*ev) + ev->len;
 		}

@@ -302,7 +302,8 @@ static void large(void)
 	free(got);
 }
 
-/* What is written by one name is read by the others, also within a moment and after the name is gone. */
+/* What is written by one name is read by the others, also within a moment and after the name is
+ * gone. */
 static void many_names(void)
 {
 	int fd;
@@ -343,7 +344,8 @@ static void many_names(void)
 /* Memory that nobody else can read: what a guest has of a device, and this. */
 static void secret(void)
 {
-	int mem = (int)syscall(447 /* memfd_secret */, 0), fd = open("secret", O_RDWR | O_CREAT, 0644);
+	int mem = (int)syscall(447 /* memfd_secret */, 0),
+	    fd = open("secret", O_RDWR | O_CREAT, 0644);
 	struct iovec iov[3] = { { "ab", 2 }, { NULL, 0 } };
 	char buf[64] = "", *p;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What read, write, splice and their kin refuse, and in which order: arguments that are wrong in one way or in two. */
+/* What read, write, splice and their kin refuse, and in which order: arguments that are wrong in
+ * one way or in two. */
 #include <limits.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
@@ -149,8 +150,8 @@ static void no_append(void)
 
 static void splices(void)
 {
-	int fd = open("s1", O_RDWR | O_CREAT, 0644), ro, ap, real = open("/proc/self/exe", O_RDONLY), p[2],
-	    s[2];
+	int fd = open("s1", O_RDWR | O_CREAT, 0644), ro, ap,
+	    real = open("/proc/self/exe", O_RDONLY), p[2], s[2];
 	off_t off = 0, negative = -5;
 	char buf[64];
 
@@ -200,7 +201,8 @@ static void splices(void)
 static void sendfiles(void)
 {
 	int a = open("sf1", O_RDWR | O_CREAT, 0644), b = open("sf2", O_RDWR | O_CREAT, 0644),
-	    ro = open("sf2", O_RDONLY), wo = open("sf1", O_WRONLY), dir = open(".", O_RDONLY), p[2], s[2];
+	    ro = open("sf2", O_RDONLY), wo = open("sf1", O_WRONLY), dir = open(".", O_RDONLY), p[2],
+	    s[2];
 	off_t off = 0, negative = -5;
 	char buf[64];
 
@@ -310,8 +312,8 @@ static void ranges(void)
 
 static void hints(void)
 {
-	int fd = open("hints", O_RDWR | O_CREAT, 0644), dir = open(".", O_RDONLY), wo = open("hints", O_WRONLY),
-	    ro = open("hints", O_RDONLY), p[2];
+	int fd = open("hints", O_RDWR | O_CREAT, 0644), dir = open(".", O_RDONLY),
+	    wo = open("hints", O_WRONLY), ro = open("hints", O_RDONLY), p[2];
 	int n = 0;
 
 	R(pipe(p));
@@ -345,7 +347,8 @@ static void hints(void)
 	for (int mode = 0; mode < 0x80; mode++) {
 		/* which of them the file system has is another matter */
 		errno = 0;
-		tap_check(&t, fallocate(ro, mode, 0, 1) < 0, "fallocate of mode %#x: %s", mode, strerrorname_np(errno));
+		tap_check(&t, fallocate(ro, mode, 0, 1) < 0, "fallocate of mode %#x: %s", mode,
+			strerrorname_np(errno));
 	}
 	R(fallocate(ro, FALLOC_FL_PUNCH_HOLE, 0, 0));
 	R(fallocate(ro, 0, LLONG_MAX, 1));

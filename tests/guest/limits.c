@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_AS, umask; programs that close, count or choose descriptors. */
+/* RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_AS, umask; programs that close, count or choose descriptors.
+ */
 #include <dirent.h>
 #include <signal.h>
 #include <sys/ioctl.h>

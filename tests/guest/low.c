@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An open file at a low number, by each way that it can come there: it is the same file, and what is
- * asked of it is answered, as long as it is open, in children too. */
+/* An open file at a low number, by each way that it can come there: it is the same file, and what
+ * is asked of it is answered, as long as it is open, in children too. */
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>

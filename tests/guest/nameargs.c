@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the calls with names refuse, and in which order: flags, times, ids, attributes and links that are wrong in one
- * way or in two. */
+/* What the calls with names refuse, and in which order: flags, times, ids, attributes and links
+ * that are wrong in one way or in two. */
 #include <dirent.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
@@ -100,7 +100,8 @@ static void opens(void)
 
 static long scoped(const char *path, int flags, int resolve)
 {
-	struct open_how how = { .flags = (uint64_t)flags, .mode = flags & O_CREAT ? 0644 : 0,
+	struct open_how how = { .flags = (uint64_t)flags,
+		.mode = flags & O_CREAT ? 0644 : 0,
 		.resolve = (uint64_t)resolve };
 	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 
@@ -160,7 +161,8 @@ static void stats(void)
 	R(syscall(SYS_statx, AT_FDCWD, "f", 0, 0x80000000u, &sx));
 	R(syscall(SYS_statx, AT_FDCWD, "f", AT_STATX_SYNC_TYPE, 0, &sx));
 	R(syscall(SYS_statx, AT_FDCWD, "f", 0, 0x7fffffff, &sx));
-	tap_check(&t, 1, "size %d, unknown bits %d", (int)sx.stx_size, !!(sx.stx_mask & 0x60000000));
+	tap_check(
+		&t, 1, "size %d, unknown bits %d", (int)sx.stx_size, !!(sx.stx_mask & 0x60000000));
 	R(syscall(SYS_statx, AT_FDCWD, "f", 0, 0, BAD));
 	R(syscall(SYS_statx, AT_FDCWD, "f", 0, 0, &sx));
 	R(syscall(SYS_statx, AT_FDCWD, NULL, AT_EMPTY_PATH, STATX_SIZE, &sx));
@@ -195,7 +197,8 @@ static void stats(void)
 
 static void attributes(void)
 {
-	struct timespec bad_ts[2] = { { 0, 1000000000 }, { 0, 0 } }, omit[2] = { { 0, UTIME_OMIT }, { 5, -1 } },
+	struct timespec bad_ts[2] = { { 0, 1000000000 }, { 0, 0 } },
+			omit[2] = { { 0, UTIME_OMIT }, { 5, -1 } },
 			both[2] = { { 77, UTIME_OMIT }, { 77, UTIME_OMIT } };
 	struct timeval bad_tv[2] = { { 0, 1000000 }, { 0, 0 } };
 	int fd = open("f", O_PATH), rd = open("f", O_RDONLY);

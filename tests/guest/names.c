@@ -373,8 +373,9 @@ static void numbers(void)
 		while ((e = readdir(d)) && strcmp(e->d_name, names[i]) != 0)
 			;
 		R(fstatat(dirfd(d), names[i], &st, AT_SYMLINK_NOFOLLOW));
-		tap_check(&t, e != NULL, "%s: the number is that of stat(2): %d, the type: %d", names[i],
-			e && e->d_ino == st.st_ino, e && DTTOIF(e->d_type) == (st.st_mode & S_IFMT));
+		tap_check(&t, e != NULL, "%s: the number is that of stat(2): %d, the type: %d",
+			names[i], e && e->d_ino == st.st_ino,
+			e && DTTOIF(e->d_type) == (st.st_mode & S_IFMT));
 	}
 	closedir(d);
 }

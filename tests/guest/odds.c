@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Odd ends: chains of links, whiteouts, odd names, what madvise(2) does, and descriptors that several
- * processes write by. */
+/* Odd ends: chains of links, whiteouts, odd names, what madvise(2) does, and descriptors that
+ * several processes write by. */
 #include <dirent.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -77,7 +77,8 @@ static void madvised(void)
 	p = mmap(NULL, sizeof(page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	r = madvise(p, 4096, MADV_REMOVE);
 	/* not every file system can */
-	tap_check(&t, r == 0 ? p[0] == 0 && p[4096] == 'm' : errno == EOPNOTSUPP, "a hole is made, or nothing");
+	tap_check(&t, r == 0 ? p[0] == 0 && p[4096] == 'm' : errno == EOPNOTSUPP,
+		"a hole is made, or nothing");
 	R(madvise(p, 4096, MADV_DONTNEED));
 	R(madvise(p, 4096, MADV_WILLNEED));
 	p[4097] = 'n';
@@ -90,7 +91,8 @@ static void madvised(void)
 /* Several processes append to one file, by one open file and by their own. */
 static void appended(void)
 {
-	int shared = open("app", O_WRONLY | O_CREAT | O_APPEND, 0644), plain = open("pos", O_WRONLY | O_CREAT, 0644);
+	int shared = open("app", O_WRONLY | O_CREAT | O_APPEND, 0644),
+	    plain = open("pos", O_WRONLY | O_CREAT, 0644);
 	struct stat st;
 
 	for (int i = 0; i < 4; i++) {
@@ -117,7 +119,7 @@ static void appended(void)
 static void names(void)
 {
 	static const char *const odd[] = { "\n", "\x80\xff", " ", "...", "-rf", "\\", "a\tb", "*",
-	 "\xf0\x9f\x98\x80", ".x", "~" };
+		"\xf0\x9f\x98\x80", ".x", "~" };
 	char name[257];
 	int found = 0;
 	struct dirent *e;
@@ -143,7 +145,8 @@ static void names(void)
 	while ((e = readdir(d))) {
 		struct stat st;
 
-		if (lstat(e->d_name, &st) < 0 || (e->d_type != DT_UNKNOWN && e->d_type << 12 != (st.st_mode & S_IFMT)))
+		if (lstat(e->d_name, &st) < 0 ||
+			(e->d_type != DT_UNKNOWN && e->d_type << 12 != (st.st_mode & S_IFMT)))
 			tap_check(&t, 0, "entry %s", e->d_name);
 		found++;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Open files whose last name is gone: their folder can be removed, and all that an open file can do goes on. */
+/* Open files whose last name is gone: their folder can be removed, and all that an open file can do
+ * goes on. */
 #include <sys/file.h>
 #include <sys/mman.h>
 
@@ -12,8 +13,8 @@ static void look(int fd)
 
 	R(fstat(fd, &st));
 	R(pread(fd, buf, sizeof(buf) - 1, 0));
-	tap_check(&t, 1, "links %d, size %ld, mode %o, %s", (int)st.st_nlink, (long)st.st_size, (unsigned)st.st_mode,
-		buf);
+	tap_check(&t, 1, "links %d, size %ld, mode %o, %s", (int)st.st_nlink, (long)st.st_size,
+		(unsigned)st.st_mode, buf);
 }
 
 static void times(int fd)

@@ -43,7 +43,8 @@ int main(int argc, char **argv)
 	R(mkdir("dumpable.d", 0700));
 	R(stat("dumpable.d", &st));
 	R(rmdir("dumpable.d"));
-	tap_check(&t, exec_dumpable(getenv("GUEST_PROGRAM") ? getenv("GUEST_PROGRAM") : argv[0]) == 1,
+	tap_check(&t,
+		exec_dumpable(getenv("GUEST_PROGRAM") ? getenv("GUEST_PROGRAM") : argv[0]) == 1,
 		"an exec ends it");
 	R(prctl(PR_SET_DUMPABLE, 2));
 	R(prctl(PR_SET_DUMPABLE, 1));

@@ -47,8 +47,8 @@ static void note(long r, const char *what)
 		printf("# %s: %s\n", what, strerror(errno));
 }
 /*
- * Without SA_RESTART a signal may come before a view has seen the call (doc/internals.md): EINTR, and
- * nothing was done.
+ * Without SA_RESTART a signal may come before a view has seen the call (doc/internals.md): EINTR,
+ * and nothing was done.
  */
 #define TRY(expr)                                                                                  \
 	({                                                                                         \

@@ -284,10 +284,9 @@ static void lengths(void)
 			char buf[64];
 			struct cmsghdr head;
 		} u;
-		struct msghdr msg = { .msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = u.buf,
-			.msg_controllen = 32 };
+		struct msghdr msg = {
+			.msg_iov = &iov, .msg_iovlen = 1, .msg_control = u.buf, .msg_controllen = 32
+		};
 
 		memset(&u, 0, sizeof(u));
 		u.head.cmsg_level = SOL_SOCKET;

@@ -24,8 +24,9 @@ static const char *const refused[] = { "acct", "add_key", "bpf", "clock_adjtime"
 int main(int argc, char **argv)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-	static const unsigned namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-					   CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
+	static const unsigned namespaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC |
+					   CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
+					   CLONE_NEWCGROUP;
 
 	if (argc < 2 || !ctx)
 		return 125;

@@ -133,6 +133,7 @@ def sanitize(top):
 
 
 def style(top):
+    yield Test("style/format", [f"{top}/tools/check-format"], timeout=120)
     yield Test("style/layers", [f"{top}/tools/check-layers"], timeout=60)
     yield Test("style/syscalls-list", [f"{top}/tools/check-syscalls"], timeout=60)
     yield Test("style/servers-doc", [f"{top}/tools/gen-servers", "--check"], timeout=60)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A server of files that have no end (/endless, read past the page cache), or one that nobody lives to see (/huge), and of
- * one that is shorter than it says (/short).
+ * A server of files that have no end (/endless, read past the page cache), or one that nobody lives
+ * to see (/huge), and of one that is shorter than it says (/short).
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
@@ -47,7 +47,9 @@ static int op_read(const char *path, char *buf, size_t size, off_t off, struct f
 
 int main(int argc, char **argv)
 {
-	static const struct fuse_operations ops = { .getattr = op_getattr, .open = op_open, .read = op_read };
+	static const struct fuse_operations ops = {
+		.getattr = op_getattr, .open = op_open, .read = op_read
+	};
 
 	return fuse_main(argc, argv, &ops, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A file system of libfuse's low level that keeps locks: locks BACKING [options] MOUNTPOINT. One file, f,
- * whose locks are those of the file BACKING: each owner of fcntl(2)'s has an open file of it, and each
- * handle, for flock(2)'s. Each request is a line on standard error.
+ * A file system of libfuse's low level that keeps locks: locks BACKING [options] MOUNTPOINT. One
+ * file, f, whose locks are those of the file BACKING: each owner of fcntl(2)'s has an open file of
+ * it, and each handle, for flock(2)'s. Each request is a line on standard error.
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
@@ -127,8 +127,7 @@ static void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
-static void op_getlk(
-	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock)
+static void op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock)
 {
 	(void)ino;
 	lock->l_pid = 0;
@@ -140,16 +139,16 @@ static void op_getlk(
 	fuse_reply_lock(req, lock);
 }
 
-static void op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock,
-	int sleep)
+static void op_setlk(
+	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock, int sleep)
 {
 	int fd = owner_fd(fi->lock_owner), r;
 
 	(void)ino;
 	fprintf(stderr, "setlk%s %s %d+%d\n", sleep ? "w" : "",
-		lock->l_type == F_RDLCK		? "r"
-			: lock->l_type == F_WRLCK ? "w"
-						  : "u",
+		lock->l_type == F_RDLCK	  ? "r"
+		: lock->l_type == F_WRLCK ? "w"
+					  : "u",
 		(int)lock->l_start, (int)lock->l_len);
 	lock->l_pid = 0;
 	while ((r = fcntl(fd, F_OFD_SETLK, lock)) < 0 && errno == EAGAIN && sleep &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A directory of very many names that are made up as they are asked for: manynames [options]
- * MOUNTPOINT, of $MANYNAMES names. Its cookies are as some servers have them: unordered, of 63 bits. */
+ * MOUNTPOINT, of $MANYNAMES names. Its cookies are as some servers have them: unordered, of 63
+ * bits. */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
 #include <fuse_lowlevel.h>
@@ -9,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIX 0x1e3779b97f4a7c15ull /* odd: numbers of 63 bits stay different when multiplied by it */
+#define MIX                                                                                        \
+	0x1e3779b97f4a7c15ull /* odd: numbers of 63 bits stay different when multiplied by it      \
+			       */
 
 static unsigned long count;
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A file system of libfuse's low level for what other servers seldom have: opcodes [options] MOUNTPOINT.
- * Each request of interest is a line on standard error.
+ * A file system of libfuse's low level for what other servers seldom have: opcodes [options]
+ *MOUNTPOINT. Each request of interest is a line on standard error.
  *
- *	data	a file; ioctl SIZE_GET and SIZE_SET, copy_file_range, fallocate, SEEK_DATA and SEEK_HOLE
- *	full	takes no byte: ENOSPC
- *	ctl	a word written to it is a notification to send, after which its reader is woken: it reads
- *		the number of notifications sent
- *	name	is there while `shown`
- *	slow	reading it takes SLOW_MS, or until it is interrupted
+ *	data	a file; ioctl SIZE_GET and SIZE_SET, copy_file_range, fallocate, SEEK_DATA and
+ *SEEK_HOLE full	takes no byte: ENOSPC
+ *	ctl	a word written to it is a notification to send, after which its reader is woken: it
+ *reads the number of notifications sent name	is there while `shown` slow	reading it takes
+ *SLOW_MS, or until it is interrupted
  *
  * With $OPCODES_LEAVES a file of this name is written half a second after the unmount.
  */
@@ -32,8 +31,9 @@
 enum { DATA_MAX = 1 << 20, FOR_LONG = 3600, SLOW_MS = 30000, HOLE = 65536 };
 enum { ROOT = FUSE_ROOT_ID, DATA, FULL, CTL, NAME, SLOW, NINODES };
 
-static const char *const names[NINODES] = { [DATA] = "data", [FULL] = "full", [CTL] = "ctl",
-	[NAME] = "name", [SLOW] = "slow" };
+static const char *const names[NINODES] = {
+	[DATA] = "data", [FULL] = "full", [CTL] = "ctl", [NAME] = "name", [SLOW] = "slow"
+};
 
 static struct server {
 	struct fuse_session *session;
@@ -43,7 +43,9 @@ static struct server {
 	size_t size;
 	bool shown;
 	int sent; /* notifications */
-} sv = { .lock = PTHREAD_MUTEX_INITIALIZER, .interrupted = PTHREAD_COND_INITIALIZER, .shown = true };
+} sv = {
+	.lock = PTHREAD_MUTEX_INITIALIZER, .interrupted = PTHREAD_COND_INITIALIZER, .shown = true
+};
 
 static void attr_of(fuse_ino_t ino, struct stat *st)
 {
@@ -274,8 +276,8 @@ static void op_bmap(fuse_req_t req, fuse_ino_t ino, size_t blocksize, uint64_t b
 	fuse_reply_bmap(req, block + 1000);
 }
 
-static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
-	struct fuse_file_info *fi)
+static void op_fallocate(
+	fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
 {
 	(void)fi;
 	fprintf(stderr, "fallocate mode %d\n", mode);
@@ -329,7 +331,9 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in,
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
-	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_blocks = 256, .f_namemax = 255 };
+	struct statvfs st = {
+		.f_bsize = 4096, .f_frsize = 4096, .f_blocks = 256, .f_namemax = 255
+	};
 
 	(void)ino;
 	fprintf(stderr, "statfs\n");

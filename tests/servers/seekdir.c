@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads the working directory to its end, notes each 1000th place, and goes back to those in another
- * order; prints how many names there are, how many places were right, and the names after rewinddir. */
+/* Reads the working directory to its end, notes each 1000th place, and goes back to those in
+ * another order; prints how many names there are, how many places were right, and the names after
+ * rewinddir. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A server that answers late: what names a file "slow*" waits until the file $SLOW_GO is there; signals
- * (FUSE_INTERRUPT) do not concern it. Each request that changes something, and each
- * stat that waits, is a line in $SLOW_LOG.
+ * A server that answers late: what names a file "slow*" waits until the file $SLOW_GO is there;
+ * signals (FUSE_INTERRUPT) do not concern it. Each request that changes something, and each stat
+ * that waits, is a line in $SLOW_LOG.
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>

@@ -74,8 +74,9 @@ static int op_open(struct fs *fs, UNUSED const struct fs_req *req, UNUSED uint64
 {
 	struct datafs *d = datafs_of(fs);
 
-	*ret = (struct fs_handle){ .fh = atomic_fetch_add(&d->opens, 1), .flags = d->open_flags,
-		.oflags = flags };
+	*ret = (struct fs_handle){
+		.fh = atomic_fetch_add(&d->opens, 1), .flags = d->open_flags, .oflags = flags
+	};
 	return 0;
 }
 
@@ -138,11 +139,12 @@ static int op_readdir(struct fs *fs, UNUSED const struct fs_req *req, UNUSED uin
 	atomic_fetch_add(&d->readdirs, 1);
 	for (int n = 0; n < 1000 && off < d->entries; n++, off++) {
 		char name[32];
-		struct fs_dirent e = { .ino = 1000 + off, .off = off + 1, .type = DT_REG,
-			.name = name };
+		struct fs_dirent e = {
+			.ino = 1000 + off, .off = off + 1, .type = DT_REG, .name = name
+		};
 
-		e.namelen = (size_t)snprintf(name, sizeof(name), "name-%llu",
-			(unsigned long long)off);
+		e.namelen =
+			(size_t)snprintf(name, sizeof(name), "name-%llu", (unsigned long long)off);
 		if (fn(arg, &e))
 			return 0;
 	}
@@ -154,10 +156,15 @@ static void op_free(struct fs *fs)
 	datafs_of(fs)->freed = true;
 }
 
-static const struct fs_node_ops node_ops = { .size = sizeof(node_ops), .getattr = op_getattr,
-	.setattr = op_setattr };
-static const struct fs_file_ops file_ops = { .size = sizeof(file_ops), .open = op_open,
-	.release = op_release, .read = op_read, .write = op_write, .readdir = op_readdir };
+static const struct fs_node_ops node_ops = {
+	.size = sizeof(node_ops), .getattr = op_getattr, .setattr = op_setattr
+};
+static const struct fs_file_ops file_ops = { .size = sizeof(file_ops),
+	.open = op_open,
+	.release = op_release,
+	.read = op_read,
+	.write = op_write,
+	.readdir = op_readdir };
 
 struct datafs *datafs_new(void)
 {
@@ -166,7 +173,10 @@ struct datafs *datafs_new(void)
 	if (!d)
 		return NULL;
 	pthread_mutex_init(&d->lock, NULL);
-	d->fs = (struct fs){ .node = &node_ops, .file = &file_ops, .free = op_free, .root_node = 1,
+	d->fs = (struct fs){ .node = &node_ops,
+		.file = &file_ops,
+		.free = op_free,
+		.root_node = 1,
 		.type = "data" };
 	for (int i = 0; i < DATAFS_FILES; i++)
 		d->file[i].data = malloc(DATAFS_MAX);

@@ -6,7 +6,7 @@
 #include "view/inode.h"
 
 #define DATAFS_FILES 8
-#define DATAFS_DIR 100	  /* node id of a directory with `entries` names */
+#define DATAFS_DIR 100 /* node id of a directory with `entries` names */
 #define DATAFS_MAX (64u << 20)
 
 struct datafs {

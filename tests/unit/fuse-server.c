@@ -248,8 +248,8 @@ static void answer(struct srv *s, const struct fuse_in_header *in)
 		return;
 	case FUSE_GETATTR:
 	case FUSE_SETATTR:
-		srv_reply(s, in->unique, 0, &a,
-			s->minor < 9 ? FUSE_COMPAT_ATTR_OUT_SIZE : sizeof(a));
+		srv_reply(
+			s, in->unique, 0, &a, s->minor < 9 ? FUSE_COMPAT_ATTR_OUT_SIZE : sizeof(a));
 		return;
 	case FUSE_READLINK:
 		srv_reply(s, in->unique, 0, in->nodeid == 666 ? "a\0b" : "target", 3);
@@ -273,8 +273,8 @@ static void answer(struct srv *s, const struct fuse_in_header *in)
 		srv_reply(s, in->unique, 0, &create.o, sizeof(create.o));
 		return;
 	case FUSE_CREATE:
-		if (in->len - sizeof(*in) - 2 != (s->minor < 12 ? sizeof(struct fuse_open_in) :
-								  sizeof(struct fuse_create_in))) {
+		if (in->len - sizeof(*in) - 2 != (s->minor < 12 ? sizeof(struct fuse_open_in)
+								: sizeof(struct fuse_create_in))) {
 			srv_reply(s, in->unique, -EBADMSG, NULL, 0);
 			return;
 		}

@@ -31,7 +31,7 @@ struct srv {
 	pthread_t thread;
 	atomic_int count[64]; /* by opcode */
 	atomic_ullong forgotten;
-	bool hold_release;	/* RELEASE is not answered; */
+	bool hold_release;  /* RELEASE is not answered; */
 	atomic_ullong held; /* its unique number */
 	atomic_int last_interrupt;
 	char *data; /* the content of node 2 */

@@ -205,8 +205,7 @@ static int mem_setattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t 
 	return 0;
 }
 
-static int mem_readlink(
-	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, char *buf)
+static int mem_readlink(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, char *buf)
 {
 	struct memfs *m = memfs_of(fs);
 	struct memnode *n;
@@ -265,8 +264,8 @@ static int mem_symlink(struct fs *fs, UNUSED const struct fs_req *req, uint64_t 
 	return make(memfs_of(fs), parent, name, S_IFLNK | 0777, 0, target, ret);
 }
 
-static int mem_link(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
-	uint64_t parent, const char *name, struct fs_entry *ret)
+static int mem_link(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, uint64_t parent,
+	const char *name, struct fs_entry *ret)
 {
 	struct memfs *m = memfs_of(fs);
 	struct memnode *dir, *n;
@@ -402,7 +401,8 @@ struct memfs *memfs_new(void)
 	m->fs.free = mem_fs_free;
 	m->fs.root_node = 1;
 	m->fs.type = "memfs";
-	if (!node_new(m, 0, NULL) || !node_new(m, S_IFDIR | 0755, NULL) || itable_init(&m->fs) < 0) {
+	if (!node_new(m, 0, NULL) || !node_new(m, S_IFDIR | 0755, NULL) ||
+		itable_init(&m->fs) < 0) {
 		memfs_free(m);
 		return NULL;
 	}

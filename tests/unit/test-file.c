@@ -126,7 +126,7 @@ static void *read_block(void *arg)
 	char buf[4096];
 
 	r->good = cache_fill_read(r->c, &r->x->req, 8192, 4096) == 0 &&
-		pread(r->fd, buf, 4096, 8192) == 4096 && memcmp(buf, r->want + 8192, 4096) == 0;
+		  pread(r->fd, buf, 4096, 8192) == 4096 && memcmp(buf, r->want + 8192, 4096) == 0;
 	return NULL;
 }
 
@@ -154,7 +154,8 @@ static void test_fill(struct fixture *x)
 		good &= r[i].good;
 	}
 	x->d->delay_us = 0;
-	tap_check(&tap, good && x->d->reads <= 2, "40 readers of a block: %u requests", x->d->reads);
+	tap_check(
+		&tap, good && x->d->reads <= 2, "40 readers of a block: %u requests", x->d->reads);
 	for (uint64_t off = 0; off < 3 << 20; off += 50000)
 		good &= cache_fill_read(c, &x->req, off, 50000) == 0 &&
 			pread(fd, got + off, 50000, (off_t)off) >= 0;
@@ -293,11 +294,12 @@ static void test_write_race(struct fixture *x)
 	stop = true;
 	pthread_join(b, NULL);
 	x->d->delay_us = 0;
-	tap_check(&tap, cache_fill(c, &x->req, 0, UINT64_MAX) == 0 &&
+	tap_check(&tap,
+		cache_fill(c, &x->req, 0, UINT64_MAX) == 0 &&
 			pread(fd, got, 1 << 20, 0) == 1 << 20 && memcmp(got, model, 1 << 20) == 0,
 		"8 writers, a write-back and fills: the placeholder is right");
-	tap_check(&tap, cache_writeback(c, &x->req) == 0 &&
-			memcmp(x->d->file[1].data, model, 1 << 20) == 0,
+	tap_check(&tap,
+		cache_writeback(c, &x->req) == 0 && memcmp(x->d->file[1].data, model, 1 << 20) == 0,
 		"and the server");
 	close(fd);
 	wait_until(x->d->opens == x->d->releases);
@@ -314,20 +316,22 @@ static void test_errors(struct fixture *x)
 	datafs_put(x->d, 2, "old", 3);
 	ino = datafs_inode(x->d, 2);
 	fd = open_hot(x, ino, O_WRONLY | O_APPEND, &c);
-	tap_check(&tap, cache_write(c, &x->req, fd, "new", 3, -1, 0, 4) == 1, "a limit cuts a write");
+	tap_check(
+		&tap, cache_write(c, &x->req, fd, "new", 3, -1, 0, 4) == 1, "a limit cuts a write");
 	tap_check(&tap, cache_write(c, &x->req, fd, "new", 3, -1, 0, 4) == -EFBIG, "EFBIG at it");
 	x->d->write_error = -ENOSPC;
 	r = file_sync_inode(ino, &x->req, false);
 	tap_check(&tap, r == -ENOSPC, "fsync tells of ENOSPC");
 	x->d->write_error = 0;
 	r = file_sync_inode(ino, &x->req, false);
-	tap_check(&tap, r == 0 && memcmp(x->d->file[2].data, "oldn", 4) == 0 &&
-			x->d->file[2].size == 4,
+	tap_check(&tap,
+		r == 0 && memcmp(x->d->file[2].data, "oldn", 4) == 0 && x->d->file[2].size == 4,
 		"nothing was lost by it");
 	tap_check(&tap, cache_write(c, &x->req, fd, "ew", 2, -1, 0, UINT64_MAX) == 2, "append");
 	tap_check(&tap, file_truncate(ino, &x->req, 5) == 0 && cache_size(c) == 5, "truncate");
 	close(fd);
-	tap_check(&tap, wait_until(x->d->opens == x->d->releases) && x->d->file[2].size == 5 &&
+	tap_check(&tap,
+		wait_until(x->d->opens == x->d->releases) && x->d->file[2].size == 5 &&
 			memcmp(x->d->file[2].data, "oldne", 5) == 0,
 		"written back at the last close");
 }
@@ -343,11 +347,13 @@ static void test_unseen(struct fixture *x)
 	ino = datafs_inode(x->d, 3);
 	fd = file_open_fd(x->files, &x->req, &x->mnt, ino, O_RDWR);
 	x->d->writes = 0;
-	tap_check(&tap, fd >= 0 && pwrite(fd, "unseen", 6, 100000) == 6 &&
+	tap_check(&tap,
+		fd >= 0 && pwrite(fd, "unseen", 6, 100000) == 6 &&
 			pwrite(fd, "longer", 6, 300010) == 6,
 		"untrapped writes");
 	close(fd);
-	tap_check(&tap, wait_until(x->d->opens == x->d->releases) &&
+	tap_check(&tap,
+		wait_until(x->d->opens == x->d->releases) &&
 			memcmp(x->d->file[3].data + 100000, "unseen", 6) == 0 &&
 			x->d->file[3].size == 300016 && x->d->writes <= 3,
 		"found at the last close, in %u requests", x->d->writes);
@@ -358,13 +364,15 @@ static void test_unseen(struct fixture *x)
 	close(fd);
 	x->d->writes = 0;
 	memcpy(map + 200000, "mapped", 6);
-	tap_check(&tap, cache_writeback(c, &x->req) == 0 &&
+	tap_check(&tap,
+		cache_writeback(c, &x->req) == 0 &&
 			memcmp(x->d->file[3].data + 200000, "mapped", 6) == 0 && x->d->writes == 1,
 		"msync of a mapping writes the one page");
 	usleep(50000);
 	memcpy(map + 250000, "at end", 6);
 	munmap(map, 300016);
-	tap_check(&tap, wait_until(x->d->opens == x->d->releases) &&
+	tap_check(&tap,
+		wait_until(x->d->opens == x->d->releases) &&
 			memcmp(x->d->file[3].data + 250000, "at end", 6) == 0,
 		"the end of a mapping too");
 	free(data);
@@ -382,7 +390,8 @@ static void grown(struct fixture *x, int fd)
 	memcpy(big, "other content", 13);
 	datafs_put(x->d, 4, big, sizeof(big));
 	vf = fstat(fd, &st) == 0 ? files_find(x->files, &st) : NULL;
-	tap_check(&tap, vf && vfile_getattr(vf, &x->req, &attr) == 0 && attr.size == 5000 &&
+	tap_check(&tap,
+		vf && vfile_getattr(vf, &x->req, &attr) == 0 && attr.size == 5000 &&
 			lseek(fd, 0, SEEK_CUR) == 19 && read(fd, buf, 64) == 64 && buf[0] == 'b' &&
 			pread(fd, buf, 13, 0) == 13 && memcmp(buf, "other content", 13) == 0,
 		"fstat of a file that grew: untrapped reads see what is there now");
@@ -447,7 +456,8 @@ static void test_dir(struct fixture *x)
 		"a directory's placeholder is found");
 	tap_check(&tap, read_all(vf, &x->req, 0) == 1000000, "a million entries");
 	pos = 500000;
-	tap_check(&tap, dir_read(vf, &x->req, &pos, false, buf, sizeof(buf)) > 0 &&
+	tap_check(&tap,
+		dir_read(vf, &x->req, &pos, false, buf, sizeof(buf)) > 0 &&
 			strcmp(buf + 19, "name-500000") == 0,
 		"seekdir: %s", buf + 19);
 	x->d->entries = 3;

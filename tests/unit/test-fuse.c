@@ -712,7 +712,8 @@ static void *reads_late(void *arg)
 static void test_end_readers(void)
 {
 	int sv[2], status = 0, n = 0;
-	atomic_bool *free_now = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	atomic_bool *free_now =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct stat st;
 	pid_t pid;
 
@@ -732,7 +733,8 @@ static void test_end_readers(void)
 		pthread_join(t, NULL);
 		_exit(one.right && other.right ? 0 : 1);
 	}
-	ok(fuse_dev_end_readers(st.st_ino + 1, true, NULL, NULL) == 0, "nobody reads another socket");
+	ok(fuse_dev_end_readers(st.st_ino + 1, true, NULL, NULL) == 0,
+		"nobody reads another socket");
 	for (int i = 0; i < 30 && n == 0; i++) {
 		n = fuse_dev_end_readers(st.st_ino, true, NULL, NULL);
 		usleep(1000);

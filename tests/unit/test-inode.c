@@ -186,7 +186,8 @@ static void test_races(void)
 
 	inode_invalidate_attr(f.root);
 	r = (struct race){ .f = &f, .op = MEMFS_GETATTR, .run = race_chmod };
-	ok(inode_getattr(f.root, &f.req, false, &attr) == 0 && (attr.mode & 0777) == 0755, "old mode");
+	ok(inode_getattr(f.root, &f.req, false, &attr) == 0 && (attr.mode & 0777) == 0755,
+		"old mode");
 	ok(inode_getattr(f.root, &f.req, false, &attr) == 0 && (attr.mode & 0777) == 0700,
 		"chmod came before the answer");
 
@@ -209,7 +210,8 @@ static void test_timeouts(void)
 	inode_put(x);
 	ok(inode_lookup(f.root, &f.req, "x", &x) == 0 && lookups(&f) == 2, "is made each time");
 	ok(memfs_nlookup(f.m, x->nodeid) == 2, "and counted");
-	ok(inode_getattr(x, &f.req, false, &attr) == 0 && inode_getattr(x, &f.req, false, &attr) == 0 &&
+	ok(inode_getattr(x, &f.req, false, &attr) == 0 &&
+			inode_getattr(x, &f.req, false, &attr) == 0 &&
 			atomic_load(&f.m->count[MEMFS_GETATTR]) == 2,
 		"so is getattr");
 	ok(inode_unlink(f.root, &f.req, "x") == 0 && x->deleted, "unlink knows what it removed");
@@ -235,7 +237,8 @@ static void test_sole_client(void)
 	ok(inode_lookup(f.root, &f.req, "no", &d) == -ENOENT &&
 			inode_lookup(f.root, &f.req, "no", &d) == -ENOENT && lookups(&f) == 2,
 		"also one that found nothing");
-	ok(inode_getattr(x, &f.req, false, &attr) == 0 && atomic_load(&f.m->count[MEMFS_GETATTR]) == 0,
+	ok(inode_getattr(x, &f.req, false, &attr) == 0 &&
+			atomic_load(&f.m->count[MEMFS_GETATTR]) == 0,
 		"so are its attributes");
 	ok(inode_link(x, &f.req, f.root, "no") == 0, "a second name");
 	asked = atomic_load(&f.m->count[MEMFS_GETATTR]);
@@ -244,8 +247,9 @@ static void test_sole_client(void)
 		"attributes of a file with two names are asked for");
 	inode_put(x);
 	ok(inode_symlink(f.root, &f.req, "l", "body", &x) == 0 &&
-			inode_readlink(x, &f.req, body) == 0 && inode_readlink(x, &f.req, body) == 0 &&
-			strcmp(body, "body") == 0 && atomic_load(&f.m->count[MEMFS_READLINK]) == 1,
+			inode_readlink(x, &f.req, body) == 0 &&
+			inode_readlink(x, &f.req, body) == 0 && strcmp(body, "body") == 0 &&
+			atomic_load(&f.m->count[MEMFS_READLINK]) == 1,
 		"the body of a link is asked for once");
 	inode_put(x);
 	ok(inode_mkdir(f.root, &f.req, "d", 0700, &d) == 0, "mkdir");
@@ -384,8 +388,8 @@ static void test_permission(void)
 	teardown(&f);
 }
 
-/* As the kernel: what is made in a directory changes its times, and nobody has to be asked again who may
- * do what. */
+/* As the kernel: what is made in a directory changes its times, and nobody has to be asked again
+ * who may do what. */
 static void test_permission_kept(void)
 {
 	struct fixture f = setup(HOUR);
@@ -400,7 +404,8 @@ static void test_permission_kept(void)
 	f.fs->flags |= FS_DEFAULT_PERMISSIONS;
 	ok(inode_lookup(f.root, &f.req, "d", &d) == 0, "0755 2000:2000");
 	ok(inode_mkdir(d, &f.req, "x", S_IFDIR | 0755, &x) == 0, "mkdir");
-	ok(inode_permission(d, &req, MAY_EXEC) == 0 && inode_permission(d, &req, MAY_WRITE) == -EACCES,
+	ok(inode_permission(d, &req, MAY_EXEC) == 0 &&
+			inode_permission(d, &req, MAY_WRITE) == -EACCES,
 		"others may search, and not write");
 	asked = atomic_load(&f.m->count[MEMFS_GETATTR]);
 	ok(asked == 1, "a refusal is asked about once more");
@@ -432,7 +437,8 @@ static void test_many(void)
 	for (i = 0; i < 20000; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
 		/* the same directory 20,000 times would be slow in memfs: nodes by twist */
-		struct fs_entry e = { .nodeid = 100 + (uint64_t)i, .entry_valid_ns = HOUR,
+		struct fs_entry e = { .nodeid = 100 + (uint64_t)i,
+			.entry_valid_ns = HOUR,
 			.attr = { .mode = S_IFREG | 0644, .nlink = 1, .valid_ns = HOUR } };
 
 		if (inode_from_entry(f.fs, &e, f.root, name, &x) < 0)

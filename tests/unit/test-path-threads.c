@@ -24,8 +24,8 @@ struct shared {
 /* "a" is a mount for ever, "a/m" and "b" come and go. */
 static void walk_one(struct shared *s, struct call *c, unsigned i)
 {
-	static const char *const words[] = { "a/d/f", "a/m/d/f", "b/d/f", "b/../a/d", "a/m/../d/f", "l/f",
-		"a/m/d/up" };
+	static const char *const words[] = { "a/d/f", "a/m/d/f", "b/d/f", "b/../a/d", "a/m/../d/f",
+		"l/f", "a/m/d/up" };
 	_cleanup_path_ struct path p = PATH_INIT;
 	_cleanup_free_ char *word = str_printf("%s/%s", s->top, words[i % ARRAY_SIZE(words)]);
 	unsigned flags = PATH_FOLLOW | (i % 2 ? PATH_REALIZE : 0);

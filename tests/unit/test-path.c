@@ -74,7 +74,8 @@ static void real_dir(struct fixture *f, const char *name)
 static void real_link(struct fixture *f, const char *name, const char *target)
 {
 	_cleanup_free_ char *path = str_printf("%s/%s", f->top, name);
-	_cleanup_free_ char *body = *target == '/' ? str_printf("%s%s", f->top, target + 1) : strdup(target);
+	_cleanup_free_ char *body =
+		*target == '/' ? str_printf("%s%s", f->top, target + 1) : strdup(target);
 
 	if (symlink(body, path) < 0)
 		die(path);
@@ -160,10 +161,10 @@ static char *said(struct fixture *f, int dirfd, const char *word, unsigned flags
 }
 
 /* word: a leading "@" is the top. */
-static void expect(
-	struct fixture *f, int dirfd, const char *word, unsigned flags, const char *want)
+static void expect(struct fixture *f, int dirfd, const char *word, unsigned flags, const char *want)
 {
-	_cleanup_free_ char *full = *word == '@' ? str_printf("%s%s", f->top, word + 1) : strdup(word);
+	_cleanup_free_ char *full =
+		*word == '@' ? str_printf("%s%s", f->top, word + 1) : strdup(word);
 	_cleanup_free_ char *got = said(f, dirfd, full, flags);
 
 	ok(strcmp(got, want) == 0, "%s%s%s: %s%s%s", dirfd == AT_FDCWD ? "" : "fd ", word,

@@ -8,15 +8,15 @@
 
 #include "dev/loop/loop.h"
 
-#define LOOP_MAX 256	/* devices */
-#define LOOP_INITIAL 8	/* those that are there before anybody asks */
+#define LOOP_MAX 256   /* devices */
+#define LOOP_INITIAL 8 /* those that are there before anybody asks */
 
 struct loopdev {
 	bool exists;
 	bool bound;
 	bool read_only;
-	int fd;	       /* of the backing file; -1 */
-	char *path;    /* its name in the view */
+	int fd;	    /* of the backing file; -1 */
+	char *path; /* its name in the view */
 	struct loop_info64 info;
 	uint32_t block_size;
 	unsigned opens, mounts;

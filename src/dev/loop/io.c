@@ -115,8 +115,8 @@ static ssize_t io_move(struct call *c, struct io *io, bool write)
 				n = -errno;
 		} else {
 			n = pread(io->data, buf, want, at);
-			n = n < 0 ? -errno :
-				    guest_scatter(c, io->iov, io->niov, done, buf, (size_t)n);
+			n = n < 0 ? -errno
+				  : guest_scatter(c, io->iov, io->niov, done, buf, (size_t)n);
 		}
 		if (n <= 0)
 			break;

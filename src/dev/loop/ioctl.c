@@ -104,8 +104,9 @@ static int configure(struct call *c, struct loopfile *lf)
 
 	if (r < 0)
 		return r;
-	b = (struct binding){ .guest_fd = (int)conf.fd, .block_size = conf.block_size,
-		.info = conf.info };
+	b = (struct binding){
+		.guest_fd = (int)conf.fd, .block_size = conf.block_size, .info = conf.info
+	};
 	return bind_device(c, lf, &b);
 }
 

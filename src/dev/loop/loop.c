@@ -133,8 +133,12 @@ static int loop_getattr(struct vfile *vf, struct fs_attr *ret)
 
 static int loop_ctl_getattr(UNUSED struct vfile *vf, struct fs_attr *ret)
 {
-	*ret = (struct fs_attr){ .ino = 0x6ff, .mode = S_IFCHR | 0660, .nlink = 1, .gid = 6,
-		.rdev = makedev(10, 237), .blksize = 4096 };
+	*ret = (struct fs_attr){ .ino = 0x6ff,
+		.mode = S_IFCHR | 0660,
+		.nlink = 1,
+		.gid = 6,
+		.rdev = makedev(10, 237),
+		.blksize = 4096 };
 	return 0;
 }
 
@@ -176,8 +180,8 @@ static const struct vfile_ops loop_ctl_ops = {
 
 /* Hands the guest an open file that stands for a device. lf is taken; when it fails before there
  * is a virtual file, nobody else will undo what was counted: *ret_made tells. */
-static enum verdict answer_device(struct call *c, const struct vfile_ops *ops,
-	struct loopfile *lf, uint64_t size, int flags, bool *ret_made)
+static enum verdict answer_device(struct call *c, const struct vfile_ops *ops, struct loopfile *lf,
+	uint64_t size, int flags, bool *ret_made)
 {
 	_cleanup_fd_ int mem = memfd_create("umview-loop", MFD_CLOEXEC);
 	_cleanup_vfile_ struct vfile *vf = NULL;

@@ -19,18 +19,18 @@ int loop_number(const char *path);
 /* Is there such a device (bound or not)? Without --root: no. */
 bool loop_exists(struct um *um, int n);
 
-/* open(2) of a device, of /dev/loop-control: true and *ret is the verdict. Without --root: false. */
+/* open(2) of a device, of /dev/loop-control: true and *ret is the verdict. Without --root: false.
+ */
 bool loop_open(struct call *c, int n, int flags, enum verdict *ret);
 bool loop_ctl_open(struct call *c, int flags, enum verdict *ret);
 
 /* /sys/block/loopN/REST of a bound device: the text's length; 0: a directory; -ENOENT. */
-ssize_t MUST_CHECK loop_sys_read(
-	struct um *um, int n, const char *rest, char *buf, size_t size);
+ssize_t MUST_CHECK loop_sys_read(struct um *um, int n, const char *rest, char *buf, size_t size);
 
 /* What a mount of the device is served from. */
 struct loop_source {
-	char *path;	 /* of the backing file in the view, malloc'ed */
-	int fd;		 /* of it, the caller's */
+	char *path; /* of the backing file in the view, malloc'ed */
+	int fd;	    /* of it, the caller's */
 	uint64_t offset;
 	bool read_only;
 };

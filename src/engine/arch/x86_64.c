@@ -24,7 +24,8 @@ uint64_t arch_find_syscall(pid_t pid, int mem)
 	line = strstr(maps, "[vdso]");
 	while (line && line > maps && line[-1] != '\n')
 		line--;
-	if (!line || sscanf(line, "%llx-%llx", &from, &to) != 2 || to < from || to - from > VDSO_MAX)
+	if (!line || sscanf(line, "%llx-%llx", &from, &to) != 2 || to < from ||
+		to - from > VDSO_MAX)
 		return 0;
 	code = malloc(to - from + 1);
 	n = code ? pread(mem, code, to - from, (off_t)from) : -1;

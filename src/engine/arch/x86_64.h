@@ -88,7 +88,8 @@ static inline void arch_set_again(struct user_regs_struct *r, int nr, const uint
 		arch_set_call(r, nr, args);
 	arch_set_no_restart(r);
 	r->rax = (uint64_t)nr;
-	r->rip -= 2; /* syscall: 0f 05; int $0x80: cd 80, which is before where a sysenter returns */
+	r->rip -=
+		2; /* syscall: 0f 05; int $0x80: cd 80, which is before where a sysenter returns */
 }
 
 /* Where the process's vDSO has a syscall instruction; 0: nowhere. mem: its memory. */

@@ -66,7 +66,7 @@ struct fuse_req {
 	uint64_t deadline; /* now_ns() at which the wait ends with -ETIMEDOUT; 0: never */
 	uint64_t t_sent;
 	void (*done)(struct fuse_conn *fc, struct fuse_req *r);
-	uint64_t node2; /* with done: a second node that it names (link, rename) */
+	uint64_t node2;	       /* with done: a second node that it names (link, rename) */
 	struct fuse_req *next; /* in outq */
 	/* under the connection's lock: */
 	bool pending; /* in the table */
@@ -91,7 +91,7 @@ struct fuse_conn {
 	struct fuse_options opt;
 	int sock;
 	ino_t peer; /* the inode number of the server's end; 0: not known */
-	int wake; /* eventfd: ends the keeper's poll */
+	int wake;   /* eventfd: ends the keeper's poll */
 	const struct fuse_notify_ops *notify;
 	void (*on_end)(void *arg, bool started);
 	void *on_end_arg;
@@ -119,15 +119,15 @@ struct fuse_conn {
 	uint64_t last_active;
 	bool keeper_started, keeper_idle, stop;
 	bool told_end; /* the keeper has told who polls that the server is gone */
-	bool noting; /* the keeper handles a notification: in the view's hands */
+	bool noting;   /* the keeper handles a notification: in the view's hands */
 	pthread_t keeper;
 	struct fuse_note *notes, **notes_tail;
 	size_t notes_bytes;
-	uint64_t notes_in, notes_done; /* how many came, and were handled */
+	uint64_t notes_in, notes_done;	    /* how many came, and were handled */
 	struct fuse_req *outq, **outq_tail; /* posted ones that did not go out at once */
 	struct fuse_forget_one *forgets;
 	size_t nforgets, forgets_size;
-	bool ending; /* DESTROY is next: nothing is forgotten any more */
+	bool ending;	    /* DESTROY is next: nothing is forgotten any more */
 	uint64_t forgot_ns; /* when the last ones were sent */
 	struct fuse_stats stats;
 	/* the reader's: */

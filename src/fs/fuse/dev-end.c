@@ -86,8 +86,9 @@ static bool fail_read(const struct reader *r)
 {
 	struct user_regs_struct regs;
 
-	if (ptrace(PTRACE_GETREGS, r->tid, 0, &regs) < 0 || !reads_by(arch_nr(&regs), arch_is32(&regs)) ||
-		arch_result(&regs) != RESTART_SYS || (int)arch_arg0(&regs) != r->fd)
+	if (ptrace(PTRACE_GETREGS, r->tid, 0, &regs) < 0 ||
+		!reads_by(arch_nr(&regs), arch_is32(&regs)) || arch_result(&regs) != RESTART_SYS ||
+		(int)arch_arg0(&regs) != r->fd)
 		return false;
 	arch_set_result(&regs, -ENODEV);
 	arch_set_no_restart(&regs);

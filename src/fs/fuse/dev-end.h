@@ -9,8 +9,9 @@
 /* Ends each read(2) of the socket with this inode number, in whatever process, with -ENODEV.
  * While their threads stand still (if there are any), stopped (may be NULL) is called once, with a
  * process and its number of the socket.
- * all: does nothing while another thread of theirs runs, which would come to find the end of a socket.
- * How many were ended. For a thread that ends soon: what it could not let go of again goes then. */
+ * all: does nothing while another thread of theirs runs, which would come to find the end of a
+ * socket. How many were ended. For a thread that ends soon: what it could not let go of again goes
+ * then. */
 int fuse_dev_end_readers(
 	ino_t ino, bool all, void (*stopped)(void *arg, pid_t pid, int fd), void *arg);
 

@@ -360,9 +360,10 @@ static void dev_hang_up(void *arg, pid_t pid, int fd)
 }
 
 /*
- * The server's threads sleep in read, or come back to it from what they were at: each gets ENODEV. One
- * that found the end of the socket instead would say so on stderr while libfuse 2 cancels it, and leave
- * the lock of that for ever. So they are waited for; but not for long, since some threads always run.
+ * The server's threads sleep in read, or come back to it from what they were at: each gets ENODEV.
+ * One that found the end of the socket instead would say so on stderr while libfuse 2 cancels it,
+ * and leave the lock of that for ever. So they are waited for; but not for long, since some threads
+ * always run.
  */
 static void *dev_linger(void *arg)
 {
@@ -372,8 +373,7 @@ static void *dev_linger(void *arg)
 	for (unsigned i = 0; i < ARRAY_SIZE(wait_ms); i++) {
 		struct pollfd p = { .fd = d->sock };
 
-		fuse_dev_end_readers(
-			d->ino, i + 2 < ARRAY_SIZE(wait_ms), dev_hang_up, d);
+		fuse_dev_end_readers(d->ino, i + 2 < ARRAY_SIZE(wait_ms), dev_hang_up, d);
 		if (d->sock < 0)
 			break;
 		if (poll(&p, 1, wait_ms[i]) > 0 && (p.revents & POLLHUP))

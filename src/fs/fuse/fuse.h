@@ -57,12 +57,12 @@ int MUST_CHECK fuse_conn_new(const struct fuse_options *o, int sock,
 int MUST_CHECK fuse_conn_start(struct fs *fs);
 
 /* Waits for INIT's answer: 0; -ETIMEDOUT at deadline_ns (monotonic; 0: none); -ENOTCONN, the server
- * has gone; -EPROTO, it speaks no version that we do; -EINTR, by req (may be NULL). 0 for another file
- * system than a FUSE one. */
+ * has gone; -EPROTO, it speaks no version that we do; -EINTR, by req (may be NULL). 0 for another
+ * file system than a FUSE one. */
 int MUST_CHECK fuse_conn_wait_init(struct fs *fs, const struct fs_req *req, uint64_t deadline_ns);
 
-/* Ends the connection at once: every waiter gets -ENOTCONN (umount -f, umctl). Another file system than a
- * FUSE one has none: nothing is done. */
+/* Ends the connection at once: every waiter gets -ENOTCONN (umount -f, umctl). Another file system
+ * than a FUSE one has none: nothing is done. */
 void fuse_conn_abort(struct fs *fs);
 
 /* Has the connection ended: by the server, abort or unmount? Never one that there is not. */
@@ -93,7 +93,7 @@ int MUST_CHECK fuse_socket_setup(int sock);
 #define FUSE_HIST 48 /* two classes an octave, of microseconds */
 struct fuse_op_stats {
 	uint64_t count, errors;
-	uint64_t ns, ns_max; /* from the sending to the answer */
+	uint64_t ns, ns_max;	  /* from the sending to the answer */
 	uint32_t hist[FUSE_HIST]; /* how many took how long */
 };
 

@@ -111,7 +111,7 @@ static void busy_collect(struct fuse_conn *fc, struct busy *b)
 	for (r = fc->outq; r; r = r->next)
 		busy_add(b, r);
 	for (unsigned i = 0; fc->nasync && i < FUSE_HASH; i++) {
-		cds_hlist_for_each_entry_2 (r, &fc->pending[i], hash) {
+		cds_hlist_for_each_entry_2(r, &fc->pending[i], hash) {
 			if (r->done)
 				busy_add(b, r);
 		}
@@ -247,7 +247,7 @@ static bool releases(struct fuse_conn *fc, uint64_t node)
 		if (r->done == release_done && r->in.nodeid == node)
 			return true;
 	for (unsigned i = 0; fc->nasync && i < FUSE_HASH; i++) {
-		cds_hlist_for_each_entry_2 (r, &fc->pending[i], hash) {
+		cds_hlist_for_each_entry_2(r, &fc->pending[i], hash) {
 			if (r->done == release_done && r->in.nodeid == node)
 				return true;
 		}
@@ -267,7 +267,8 @@ void fuse_wait_releases(struct fuse_conn *fc, uint64_t node)
 		pthread_mutex_unlock(&fc->lock);
 		(void)flush_outq(fc);
 		if (read)
-			(void)fuse_read_message(fc, STANDBY_MS); /* the state says what came of it */
+			(void)fuse_read_message(
+				fc, STANDBY_MS); /* the state says what came of it */
 		else
 			nanosleep(&(struct timespec){ .tv_nsec = NSEC_PER_MSEC }, NULL);
 		pthread_mutex_lock(&fc->lock);

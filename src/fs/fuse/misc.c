@@ -200,7 +200,8 @@ int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node, const 
 	return 0;
 }
 
-/* kh, by which the server says later that the answer changed, is the node: of all who have it open. */
+/* kh, by which the server says later that the answer changed, is the node: of all who have it open.
+ */
 int fuse_op_poll(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
 	unsigned events, unsigned *ret_revents)
 {

@@ -72,8 +72,8 @@ static int note_retrieve(struct fuse_conn *fc, const struct fuse_notify_retrieve
 	arg.size = (uint32_t)n;
 	iov[2] = (struct iovec){ buf, (size_t)n };
 	in.len = (uint32_t)(sizeof(in) + sizeof(arg) + (size_t)n);
-	/* Blocking is right, for as long as the socket lets us (conn.c): nobody waits for the keeper,
-	 * and callers read for themselves. */
+	/* Blocking is right, for as long as the socket lets us (conn.c): nobody waits for the
+	 * keeper, and callers read for themselves. */
 	if (sendmsg(fc->sock, &m, MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;

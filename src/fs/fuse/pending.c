@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests that have no answer yet, and the end of each: answered, given up, or with the connection. */
+/* Requests that have no answer yet, and the end of each: answered, given up, or with the
+ * connection. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The end of forgetting. As in the kernel, what is to be forgotten when all goes is not told. FORGET has no
- * answer, and of a server of several threads one may still be at those that were sent last when another
- * frees all nodes at DESTROY (passthrough_ll): so they are waited for, as far as that can be seen.
+ * The end of forgetting. As in the kernel, what is to be forgotten when all goes is not told.
+ * FORGET has no answer, and of a server of several threads one may still be at those that were sent
+ * last when another frees all nodes at DESTROY (passthrough_ll): so they are waited for, as far as
+ * that can be seen.
  */
 #include "fs/fuse/conn.h"
 
@@ -59,9 +60,9 @@ void fuse_end_forgets(struct fuse_conn *fc)
 	/* one thread may have gone to sleep, and another not woken, between our looks at them */
 	while (quiet < QUIET_LOOKS && now_ns() < end) {
 		quiet = (ioctl(fc->sock, SIOCOUTQ, &unread) == 0 && unread > 0) ||
-					(pid > 0 && at_work(pid)) ?
-				0 :
-				quiet + 1;
+					(pid > 0 && at_work(pid))
+				? 0
+				: quiet + 1;
 		nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);
 	}
 }

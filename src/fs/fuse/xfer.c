@@ -93,8 +93,8 @@ static void send_interrupt(struct fuse_conn *fc, struct fuse_req *r)
 
 /* ---- waiting ---- */
 
-/* What a tick of a wait finds: 0, or why to give up. A signal is told to the server, and its answer is
- * waited for, however long: an answer of ours would be of a request that may still be done. */
+/* What a tick of a wait finds: 0, or why to give up. A signal is told to the server, and its answer
+ * is waited for, however long: an answer of ours would be of a request that may still be done. */
 static int tick(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who, bool *told)
 {
 	bool killed;
@@ -154,9 +154,9 @@ static void wait_reading(struct fuse_conn *fc, int timeout_ms)
 }
 
 /*
- * Under lock. What a server told before it answered is known when its answer is: as the kernel does,
- * which handles a notification in the server's write(2). The keeper's own requests are part of that
- * handling, and so may be what the caller is at: then not for long.
+ * Under lock. What a server told before it answered is known when its answer is: as the kernel
+ * does, which handles a notification in the server's write(2). The keeper's own requests are part
+ * of that handling, and so may be what the caller is at: then not for long.
  */
 static void wait_notes(struct fuse_conn *fc)
 {
@@ -210,8 +210,8 @@ int fuse_req_wait(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req 
 
 /* The socket is full: waits for room, reading answers meanwhile, since the server may not be able
  * to take more before its own answers are read. */
-static int wait_writable(struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who,
-	int *ms, bool *told)
+static int wait_writable(
+	struct fuse_conn *fc, struct fuse_req *r, const struct fs_req *who, int *ms, bool *told)
 {
 	struct pollfd p = { .fd = fc->sock, .events = POLLIN | POLLOUT };
 	int err = tick(fc, r, who, told);
@@ -265,8 +265,8 @@ static int64_t req_enter(struct fuse_conn *fc, struct fuse_req *r, char *flat)
 	return ret;
 }
 
-/* The answer is of the size of old, followed (CREATE) by `rest` bytes which we keep behind a struct of the
- * size of now. What old lacks is 0. */
+/* The answer is of the size of old, followed (CREATE) by `rest` bytes which we keep behind a struct
+ * of the size of now. What old lacks is 0. */
 static void short_answer(struct fuse_req *r, size_t old, size_t now, size_t rest)
 {
 	char *base = r->out[0].iov_base;
@@ -277,7 +277,8 @@ static void short_answer(struct fuse_req *r, size_t old, size_t now, size_t rest
 	r->out_min = r->out_max = old + rest;
 }
 
-/* What was shorter in older versions, as fuse_adjust_compat() of the kernel has it (davfs2 speaks 7.5). */
+/* What was shorter in older versions, as fuse_adjust_compat() of the kernel has it (davfs2
+ * speaks 7.5). */
 static void be_compatible(const struct fuse_conn *fc, struct fuse_req *r)
 {
 	const size_t entry = sizeof(struct fuse_entry_out);

@@ -5,7 +5,8 @@
 
 #include "fs/fuse/conn.h"
 
-/* ---- pending.c: the table of requests that have no answer yet; all under the connection's lock ---- */
+/* ---- pending.c: the table of requests that have no answer yet; all under the connection's lock
+ * ---- */
 
 /* Do its answers go straight into place? */
 static inline bool fuse_req_direct(const struct fuse_req *r)
@@ -23,8 +24,8 @@ void fuse_req_finish(struct fuse_conn *fc, struct fuse_req *r, int error);
 
 /* ---- abandon.c ---- */
 
-/* Nobody waits for r any more: it is finished with error, unless its answer came just now. sent: the
- * server may have it, so its late answer is seen to. */
+/* Nobody waits for r any more: it is finished with error, unless its answer came just now. sent:
+ * the server may have it, so its late answer is seen to. */
 void fuse_req_abandon(struct fuse_conn *fc, struct fuse_req *r, int error, bool sent);
 
 #endif

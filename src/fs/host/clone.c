@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A read-only clone of a part of the host's tree, made by a child in namespaces of its own (as a tmpfs is, see
- * fs/tmpfs/kernel.c): an open file of it cannot be changed by any call, nor be opened for writing by way of /proc.
+ * A read-only clone of a part of the host's tree, made by a child in namespaces of its own (as a
+ * tmpfs is, see fs/tmpfs/kernel.c): an open file of it cannot be changed by any call, nor be opened
+ * for writing by way of /proc.
  */
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -24,7 +25,8 @@ static int make(void *arg)
 
 	if (fd < 0)
 		return -errno;
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) == 0)
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) ==
+		0)
 		return fd;
 	close(fd);
 	return -EPERM;

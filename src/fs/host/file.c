@@ -27,13 +27,13 @@ static int made(struct fs *fs, int fd, int flags, struct fs_entry *ret, struct f
 	return 0;
 }
 
-static int hostfs_create(struct fs *fs, const struct fs_req *req, uint64_t parent,
-	const char *name, mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h)
+static int hostfs_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h)
 {
 	bool ids = hostfs_begin(req);
-	int fd = (int)hostfs_end(ids, openat(hostfs_fd(parent), name,
-					      flags | O_CREAT | O_EXCL | O_NOCTTY,
-					      hostfs_mode(req, parent, mode & 07777)));
+	int fd = (int)hostfs_end(
+		ids, openat(hostfs_fd(parent), name, flags | O_CREAT | O_EXCL | O_NOCTTY,
+			     hostfs_mode(req, parent, mode & 07777)));
 
 	return made(fs, fd, flags, ret, ret_h);
 }
@@ -43,9 +43,8 @@ static int hostfs_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t pare
 {
 	char path[FD_PATH_MAX];
 	bool ids = hostfs_begin(req);
-	int fd = (int)hostfs_end(
-		ids, open(fd_path(path, hostfs_fd(parent)), flags | O_TMPFILE,
-			hostfs_mode(req, parent, mode & 07777)));
+	int fd = (int)hostfs_end(ids, open(fd_path(path, hostfs_fd(parent)), flags | O_TMPFILE,
+					      hostfs_mode(req, parent, mode & 07777)));
 
 	return made(fs, fd, flags, ret, ret_h);
 }
@@ -60,8 +59,8 @@ static int hostfs_opendir(
 {
 	char path[FD_PATH_MAX];
 	bool ids = hostfs_begin(req);
-	int fd = (int)hostfs_end(ids, open(fd_path(path, hostfs_fd(node)),
-					      O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	int fd = (int)hostfs_end(
+		ids, open(fd_path(path, hostfs_fd(node)), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
 	if (fd < 0)
 		return fd;

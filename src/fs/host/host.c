@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A node is a file of the host, known by device and inode number and held by an
- * O_PATH descriptor, for as long as the view knows its inode; names are looked up in the kernel each time,
- * since others change the host's tree as well. Each call is made with the guest's own ids. The files
- * that guests open are the host's own (fs->host_fd): they need no traps and no cache of ours. Directories
- * are placeholders as on any mount, so that ".." and getcwd(2) tell the view's path.
+ * Theory of operation. A node is a file of the host, known by device and inode number and held by
+ * an O_PATH descriptor, for as long as the view knows its inode; names are looked up in the kernel
+ * each time, since others change the host's tree as well. Each call is made with the guest's own
+ * ids. The files that guests open are the host's own (fs->host_fd): they need no traps and no cache
+ * of ours. Directories are placeholders as on any mount, so that ".." and getcwd(2) tell the view's
+ * path.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -132,7 +133,8 @@ static void hostfs_free(struct fs *fs)
 	for (size_t i = 0; h->table && i <= h->mask; i++) {
 		struct host_node *n, *next;
 
-		cds_hlist_for_each_entry_safe_2(n, next, &h->table[i], hash) {
+		cds_hlist_for_each_entry_safe_2(n, next, &h->table[i], hash)
+		{
 			close(n->fd);
 			free(n);
 		}
@@ -187,7 +189,8 @@ int hostfs_new(int dir, const char *host_root, struct fs **ret, mode_t *ret_type
 		hostfs_free(&h->fs);
 		return r;
 	}
-	*h->root = (struct host_node){ .fd = dir, .dev = st.st_dev, .ino = st.st_ino, .nlookup = 1 };
+	*h->root =
+		(struct host_node){ .fd = dir, .dev = st.st_dev, .ino = st.st_ino, .nlookup = 1 };
 	cds_hlist_add_head(&h->root->hash, bucket(h, st.st_dev, st.st_ino));
 	h->count = 1;
 	*ret_type = st.st_mode & S_IFMT;
@@ -208,8 +211,8 @@ static int hostfs_getattr(UNUSED struct fs *fs, UNUSED const struct fs_req *req,
 	return 0;
 }
 
-static struct timespec time_of(const struct fs_setattr *set, unsigned given, unsigned now,
-	const struct timespec *t)
+static struct timespec time_of(
+	const struct fs_setattr *set, unsigned given, unsigned now, const struct timespec *t)
 {
 	if (set->set & now)
 		return (struct timespec){ .tv_nsec = UTIME_NOW };
@@ -255,7 +258,8 @@ static int hostfs_access(UNUSED struct fs *fs, const struct fs_req *req, uint64_
 {
 	bool ids = hostfs_begin(req);
 
-	return (int)hostfs_end(ids, faccessat(hostfs_fd(node), "", mask, AT_EMPTY_PATH | AT_EACCESS));
+	return (int)hostfs_end(
+		ids, faccessat(hostfs_fd(node), "", mask, AT_EMPTY_PATH | AT_EACCESS));
 }
 
 static int hostfs_statfs(
@@ -267,12 +271,14 @@ static int hostfs_statfs(
 static int hostfs_syncfs(struct fs *fs, UNUSED const struct fs_req *req)
 {
 	char path[FD_PATH_MAX];
-	_cleanup_fd_ int fd = open(fd_path(path, hostfs_fd(fs->root_node)), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_fd_ int fd =
+		open(fd_path(path, hostfs_fd(fs->root_node)), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 || syncfs(fd) < 0 ? -errno : 0;
 }
 
-/* ---- extended attributes: by the name of the descriptor, which leads to symbolic links too ---- */
+/* ---- extended attributes: by the name of the descriptor, which leads to symbolic links too ----
+ */
 
 static ssize_t hostfs_getxattr(UNUSED struct fs *fs, const struct fs_req *req, uint64_t node,
 	const char *name, void *buf, size_t size)
@@ -298,7 +304,8 @@ static int hostfs_setxattr(UNUSED struct fs *fs, const struct fs_req *req, uint6
 	char path[FD_PATH_MAX];
 	bool ids = hostfs_begin(req);
 
-	return (int)hostfs_end(ids, setxattr(fd_path(path, hostfs_fd(node)), name, value, size, flags));
+	return (int)hostfs_end(
+		ids, setxattr(fd_path(path, hostfs_fd(node)), name, value, size, flags));
 }
 
 static int hostfs_removexattr(
@@ -312,8 +319,8 @@ static int hostfs_removexattr(
 
 /* ---- names ---- */
 
-static int hostfs_lookup(struct fs *fs, const struct fs_req *req, uint64_t parent,
-	const char *name, struct fs_entry *ret)
+static int hostfs_lookup(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	struct fs_entry *ret)
 {
 	bool ids = hostfs_begin(req);
 	int fd = (int)hostfs_end(
@@ -340,20 +347,22 @@ static int made(struct fs *fs, const struct fs_req *req, uint64_t parent, const 
 	return r < 0 ? (int)r : hostfs_lookup(fs, req, parent, name, ret);
 }
 
-static int hostfs_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent,
-	const char *name, mode_t mode, dev_t rdev, struct fs_entry *ret)
+static int hostfs_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, dev_t rdev, struct fs_entry *ret)
 {
 	bool ids = hostfs_begin(req);
-	ssize_t r = hostfs_end(ids, mknodat(hostfs_fd(parent), name, hostfs_mode(req, parent, mode), rdev));
+	ssize_t r = hostfs_end(
+		ids, mknodat(hostfs_fd(parent), name, hostfs_mode(req, parent, mode), rdev));
 
 	return made(fs, req, parent, name, r, ret);
 }
 
-static int hostfs_mkdir(struct fs *fs, const struct fs_req *req, uint64_t parent,
-	const char *name, mode_t mode, struct fs_entry *ret)
+static int hostfs_mkdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, struct fs_entry *ret)
 {
 	bool ids = hostfs_begin(req);
-	ssize_t r = hostfs_end(ids, mkdirat(hostfs_fd(parent), name, hostfs_mode(req, parent, mode)));
+	ssize_t r =
+		hostfs_end(ids, mkdirat(hostfs_fd(parent), name, hostfs_mode(req, parent, mode)));
 
 	return made(fs, req, parent, name, r, ret);
 }
@@ -372,8 +381,8 @@ static int hostfs_link(struct fs *fs, const struct fs_req *req, uint64_t node, u
 {
 	char path[FD_PATH_MAX];
 	bool ids = hostfs_begin(req);
-	ssize_t r = hostfs_end(ids, linkat(AT_FDCWD, fd_path(path, hostfs_fd(node)), hostfs_fd(parent),
-					    name, AT_SYMLINK_FOLLOW));
+	ssize_t r = hostfs_end(ids, linkat(AT_FDCWD, fd_path(path, hostfs_fd(node)),
+					    hostfs_fd(parent), name, AT_SYMLINK_FOLLOW));
 
 	return made(fs, req, parent, name, r, ret);
 }

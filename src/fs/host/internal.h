@@ -11,8 +11,8 @@
 #include "view/acl.h"
 #include "view/hostids.h"
 
-/* A file that the view knows: its address is the node id. The descriptor keeps the kernel from giving
- * its inode number to another file. */
+/* A file that the view knows: its address is the node id. The descriptor keeps the kernel from
+ * giving its inode number to another file. */
 struct host_node {
 	int fd; /* O_PATH */
 	dev_t dev;
@@ -41,7 +41,8 @@ static inline int hostfs_fd(uint64_t node)
 	return ((struct host_node *)(uintptr_t)node)->fd;
 }
 
-/* The entry of a file that was just found or made; takes fd, an O_PATH descriptor. Counts a lookup. */
+/* The entry of a file that was just found or made; takes fd, an O_PATH descriptor. Counts a lookup.
+ */
 int MUST_CHECK hostfs_enter(struct fs *fs, int fd, struct fs_entry *ret);
 
 /* What is made there with this mode: the kernel looks at a default ACL in place of an umask. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Changes of names. What is made where the upper folder has a whiteout, or a lower layer a name, is made in the work
- * folder first and renamed over it; what is removed leaves a whiteout where a lower layer has the name.
+ * Changes of names. What is made where the upper folder has a whiteout, or a lower layer a name, is
+ * made in the work folder first and renamed over it; what is removed leaves a whiteout where a
+ * lower layer has the name.
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -43,7 +44,7 @@ struct making {
 	mode_t mode; /* with its type */
 	dev_t rdev;
 	const char *target; /* of a symbolic link */
-	int flags; /* a regular file that is to be open: of open(2); fd is it */
+	int flags;	    /* a regular file that is to be open: of open(2); fd is it */
 	int fd;
 	int source; /* a link to this file */
 };
@@ -75,7 +76,9 @@ static int make_at(int dir, const char *name, struct making *m)
 /* Made in a folder of upper, or in the work folder under another name. fd: O_PATH. */
 static int make_whole(struct ovl *o, int dir, const char *name, struct making *m, int *ret_fd)
 {
-	struct fs_attr attr = { .mode = m->mode, .uid = m->req->uid, .gid = m->req->gid, .rdev = m->rdev };
+	struct fs_attr attr = {
+		.mode = m->mode, .uid = m->req->uid, .gid = m->req->gid, .rdev = m->rdev
+	};
 	int fd, r = make_at(dir, name, m);
 
 	if (r < 0)
@@ -94,8 +97,10 @@ static int make_whole(struct ovl *o, int dir, const char *name, struct making *m
 	return r;
 }
 
-/* Where upper has a whiteout: made in the work folder, complete but for its place, and renamed over it. */
-static int make_over(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m, int *ret_fd)
+/* Where upper has a whiteout: made in the work folder, complete but for its place, and renamed over
+ * it. */
+static int make_over(
+	struct ovl *o, struct ovl_node *dir, const char *name, struct making *m, int *ret_fd)
 {
 	const bool isdir = S_ISDIR(m->mode) && m->source < 0;
 	char made[WORK_NAME_MAX];
@@ -107,8 +112,8 @@ static int make_over(struct ovl *o, struct ovl_node *dir, const char *name, stru
 		r = ovl_hide_below(dir, name, *ret_fd);
 	if (r == 0) {
 		/* what changes its directory is written to */
-		_cleanup_down_ struct opened_up moves = isdir ? ovl_open_up(*ret_fd) :
-								(struct opened_up){ .fd = -1 };
+		_cleanup_down_ struct opened_up moves =
+			isdir ? ovl_open_up(*ret_fd) : (struct opened_up){ .fd = -1 };
 
 		r = rename2(o->work, made, ovl_upper(dir), name, isdir ? RENAME_EXCHANGE : 0);
 	}
@@ -118,8 +123,8 @@ static int make_over(struct ovl *o, struct ovl_node *dir, const char *name, stru
 }
 
 /* Made and in its place; *ret is what was found there then. */
-static int make_locked(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m,
-	struct found *ret)
+static int make_locked(
+	struct ovl *o, struct ovl_node *dir, const char *name, struct making *m, struct found *ret)
 {
 	struct found now;
 	int r = ovl_find(o, dir, name, &now), fd = -1;
@@ -131,8 +136,8 @@ static int make_locked(struct ovl *o, struct ovl_node *dir, const char *name, st
 	if (r == -ENOENT)
 		r = ovl_changed_note(o, dir, name, true);
 	if (r == 0)
-		r = now.whiteout ? make_over(o, dir, name, m, &fd) :
-				   make_whole(o, ovl_upper(dir), name, m, &fd);
+		r = now.whiteout ? make_over(o, dir, name, m, &fd)
+				 : make_whole(o, ovl_upper(dir), name, m, &fd);
 	if (r == 0 && fstat(fd, &ret->st) < 0)
 		r = -errno;
 	/* it may have the number that another file had */
@@ -170,8 +175,9 @@ static int make(struct ovl *o, struct ovl_node *dir, const char *name, struct ma
 int ovl_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 	mode_t mode, dev_t rdev, struct fs_entry *ret)
 {
-	struct making m = { .req = req, .mode = mode, .rdev = rdev, .fd = -1, .source = -1,
-		.flags = O_WRONLY };
+	struct making m = {
+		.req = req, .mode = mode, .rdev = rdev, .fd = -1, .source = -1, .flags = O_WRONLY
+	};
 	int r;
 
 	if (S_ISCHR(mode) && rdev == 0)
@@ -193,8 +199,9 @@ int ovl_mkdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const ch
 int ovl_symlink(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 	const char *target, struct fs_entry *ret)
 {
-	struct making m = { .req = req, .mode = S_IFLNK | 0777, .target = target, .fd = -1,
-		.source = -1 };
+	struct making m = {
+		.req = req, .mode = S_IFLNK | 0777, .target = target, .fd = -1, .source = -1
+	};
 
 	return make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
 }
@@ -218,8 +225,9 @@ int ovl_link(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t pa
 int ovl_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 	mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h)
 {
-	struct making m = { .req = req, .mode = S_IFREG | (mode & 07777), .flags = flags, .fd = -1,
-		.source = -1 };
+	struct making m = {
+		.req = req, .mode = S_IFREG | (mode & 07777), .flags = flags, .fd = -1, .source = -1
+	};
 	int r = make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
 
 	if (r == 0)
@@ -230,7 +238,9 @@ int ovl_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const c
 int ovl_tmpfile(struct fs *fs, const struct fs_req *req, uint64_t parent, mode_t mode, int flags,
 	struct fs_entry *ret, struct fs_handle *ret_h)
 {
-	struct fs_attr attr = { .mode = S_IFREG | (mode & 07777), .uid = req->uid, .gid = req->gid };
+	struct fs_attr attr = {
+		.mode = S_IFREG | (mode & 07777), .uid = req->uid, .gid = req->gid
+	};
 	struct found f = { .upper = -1 };
 	struct ovl *o = ovl_of(fs);
 	_cleanup_fd_ int fd = -1;
@@ -270,8 +280,9 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 {
 	const bool in_upper = f->upper >= 0;
 	/* what changes its directory is written to */
-	_cleanup_down_ struct opened_up up = in_upper && S_ISDIR(f->st.st_mode) ?
-		ovl_open_up(f->upper) : (struct opened_up){ .fd = -1 };
+	_cleanup_down_ struct opened_up up = in_upper && S_ISDIR(f->st.st_mode)
+						     ? ovl_open_up(f->upper)
+						     : (struct opened_up){ .fd = -1 };
 	char made[WORK_NAME_MAX];
 	int r;
 
@@ -284,7 +295,8 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 			r = rename2(o->work, made, ovl_upper(dir), name,
 				in_upper ? RENAME_EXCHANGE : RENAME_NOREPLACE);
 	} else {
-		if (!in_upper || unlinkat(ovl_upper(dir), name, S_ISDIR(f->st.st_mode) ? AT_REMOVEDIR : 0) == 0)
+		if (!in_upper || unlinkat(ovl_upper(dir), name,
+					 S_ISDIR(f->st.st_mode) ? AT_REMOVEDIR : 0) == 0)
 			return 0;
 		ovl_work_name(o, made);
 		r = rename2(ovl_upper(dir), name, o->work, made, 0); /* with whiteouts in it */
@@ -304,8 +316,9 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 static int check_empty(struct fs *fs, const struct found *f, const struct fs_req *req)
 {
 	struct fs_handle h;
-	struct ovl_node n = { .lower = (struct lower *)f->lower, .nlower = f->nlower,
-		.xwhiteouts = f->xwhiteouts };
+	struct ovl_node n = {
+		.lower = (struct lower *)f->lower, .nlower = f->nlower, .xwhiteouts = f->xwhiteouts
+	};
 	int r;
 
 	atomic_init(&n.upper, f->upper);

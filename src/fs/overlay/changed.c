@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which names have something in a layer above the lowest. What has nothing is the lowest layer's own file, to
- * which the kernel finds by itself: one look here, and no system call, says so.
+ * Which names have something in a layer above the lowest. What has nothing is the lowest layer's
+ * own file, to which the kernel finds by itself: one look here, and no system call, says so.
  *
- * It is a set of hashes of paths. A path is noted before the name changes on disk, and stays for ever: to say
- * "changed" too often costs time, never truth. All names above a noted one are noted as well.
+ * It is a set of hashes of paths. A path is noted before the name changes on disk, and stays for
+ * ever: to say "changed" too often costs time, never truth. All names above a noted one are noted
+ * as well.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +19,8 @@
 
 struct changed {
 	pthread_rwlock_t lock; /* all below; a leaf */
-	uint64_t *v; /* open addressing; 0: free. The lowest bit: all that is below is changed as well */
+	uint64_t *v; /* open addressing; 0: free. The lowest bit: all that is below is changed as
+			well */
 	size_t n, mask;
 };
 
@@ -148,9 +150,8 @@ static bool is_searched_alike(struct ovl *o, int fd, const char *path)
 
 	while (*path == '/')
 		path++;
-	if (fstat(fd, &st) < 0 ||
-		fstatat(o->layers[o->nlayers - 1].root, path, &below,
-			AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+	if (fstat(fd, &st) < 0 || fstatat(o->layers[o->nlayers - 1].root, path, &below,
+					  AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return true; /* there is none */
 	fs_attr_of_stat(&st, &attr);
 	if (o->owners)
@@ -185,10 +186,12 @@ static int scan(struct ovl *o, int at, const char *path, int depth)
 		if (!below)
 			r = -ENOMEM;
 		else if (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN)
-			sub = openat(dirfd(list), d->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			sub = openat(dirfd(list), d->d_name,
+				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (r == 0 && (sub < 0 || depth >= DEPTH_MAX || ovl_opaque(sub) == 'y' ||
 				      !is_searched_alike(o, sub, below) ||
-				      ovl_getxattr(sub, XATTR_OVERLAY "redirect", redirect, sizeof(redirect)) != -ENODATA))
+				      ovl_getxattr(sub, XATTR_OVERLAY "redirect", redirect,
+					      sizeof(redirect)) != -ENODATA))
 			r = note_path(o->changed, below, true);
 		else if (r == 0)
 			r = note_path(o->changed, below, false);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Copying up: the file is made in the work folder with all that it has, and then renamed to its place. Whoever
- * ends us before that leaves the old file, and what is left in the work folder is removed at the next mount.
+ * Copying up: the file is made in the work folder with all that it has, and then renamed to its
+ * place. Whoever ends us before that leaves the old file, and what is left in the work folder is
+ * removed at the next mount.
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -22,7 +23,7 @@ struct copying {
 	const char *name;
 	int from, to;
 	off_t size;
-	char *buf; /* NULL: the kernel copies */
+	char *buf;     /* NULL: the kernel copies */
 	uint64_t next; /* now_ns() when the next line of progress is due; 0: nobody would see it */
 	bool shown;
 };
@@ -36,7 +37,8 @@ static void progress(struct copying *c, off_t done)
 		return;
 	c->next = now + NSEC_PER_SEC / 5;
 	c->shown = true;
-	dprintf(STDERR_FILENO, "\rumview: %s is copied: %d %% ", c->name, (int)((double)done * 100 / (double)c->size));
+	dprintf(STDERR_FILENO, "\rumview: %s is copied: %d %% ", c->name,
+		(int)((double)done * 100 / (double)c->size));
 }
 
 static int copy_piece(struct copying *c, off_t at, off_t end)
@@ -115,7 +117,8 @@ static int copy_data(int from, int to, off_t size, const char *name)
 	return r;
 }
 
-/* What cannot be read, and root of the view changes all the same, begins with another text, or empty. */
+/* What cannot be read, and root of the view changes all the same, begins with another text, or
+ * empty. */
 static int begin_unread(struct ovl *o, const struct ovl_node *n, int to)
 {
 	_cleanup_free_ char *text = NULL;
@@ -124,7 +127,9 @@ static int begin_unread(struct ovl *o, const struct ovl_node *n, int to)
 	int r = o->stand_in ? o->stand_in(path, &text, &len) : -ENOENT;
 
 	if (r < 0)
-		log_info("overlay: /%s is changed, and cannot be read: it is taken to have been empty", path);
+		log_info("overlay: /%s is changed, and cannot be read: it is taken to have been "
+			 "empty",
+			path);
 	return r == 0 && len && write(to, text, len) != (ssize_t)len ? -EIO : 0;
 }
 
@@ -245,16 +250,18 @@ static bool stays(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const
 	return same;
 }
 
-/* Puts the copy to its place. Without one it lives on by its descriptor. 0, 1: it has moved; -errno. */
-static int publish(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name,
-	const char *made)
+/* Puts the copy to its place. Without one it lives on by its descriptor. 0, 1: it has moved;
+ * -errno. */
+static int publish(
+	struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name, const char *made)
 {
 	_cleanup_down_ struct opened_up up = { .fd = -1 };
 	struct stat st;
 	int r = 1;
 
 	if (!dir)
-		return unlinkat(o->work, made, n->type == S_IFDIR ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+		return unlinkat(o->work, made, n->type == S_IFDIR ? AT_REMOVEDIR : 0) < 0 ? -errno
+											  : 0;
 	pthread_mutex_lock(&dir->names);
 	if (stays(o, n, dir, name)) {
 		r = ovl_changed_note(o, dir, name, n->type != S_IFDIR);
@@ -272,8 +279,8 @@ static int publish(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, cons
 	return r;
 }
 
-static int copy_up_to(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name,
-	int flags)
+static int copy_up_to(
+	struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name, int flags)
 {
 	char made[WORK_NAME_MAX];
 	/* before it is read: what is written to it meanwhile then counts as changed */

@@ -12,7 +12,7 @@
 struct name {
 	uint64_t ino;
 	uint8_t type;
-	bool gone; /* a whiteout: hides those below */
+	bool gone;	   /* a whiteout: hides those below */
 	bool upper, lower; /* upper has it; a lower layer has it as well */
 	uint16_t len;
 	char text[];
@@ -86,7 +86,11 @@ static int add(struct listing *l, const struct dirent64 *d, bool gone, bool uppe
 	e = malloc(sizeof(*e) + len + 1);
 	if (!e)
 		return -ENOMEM;
-	*e = (struct name){ .ino = d->d_ino, .type = d->d_type, .gone = gone, .upper = upper, .len = (uint16_t)len };
+	*e = (struct name){ .ino = d->d_ino,
+		.type = d->d_type,
+		.gone = gone,
+		.upper = upper,
+		.len = (uint16_t)len };
 	memcpy(e->text, d->d_name, len + 1);
 	l->v[l->n++] = *slot = e;
 	return 0;
@@ -95,8 +99,8 @@ static int add(struct listing *l, const struct dirent64 *d, bool gone, bool uppe
 /* Of a folder that cannot be read. */
 static int add_dots(struct listing *l)
 {
-	static const struct dirent64 dots[] = {
-		{ .d_ino = 1, .d_type = DT_DIR, .d_name = "." }, { .d_ino = 1, .d_type = DT_DIR, .d_name = ".." } };
+	static const struct dirent64 dots[] = { { .d_ino = 1, .d_type = DT_DIR, .d_name = "." },
+		{ .d_ino = 1, .d_type = DT_DIR, .d_name = ".." } };
 	int r = add(l, &dots[0], false, true);
 
 	return r < 0 ? r : add(l, &dots[1], false, true);
@@ -108,8 +112,8 @@ static bool hides(struct ovl *o, int dir, const struct dirent64 *d, bool xwhiteo
 	struct stat st;
 	int fd;
 
-	if (o->hide_ino && d->d_ino == o->hide_ino && fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		st.st_dev == o->hide_dev)
+	if (o->hide_ino && d->d_ino == o->hide_ino &&
+		fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == o->hide_dev)
 		return true;
 	if (d->d_type != DT_CHR && d->d_type != DT_UNKNOWN && !(xwhiteouts && d->d_type == DT_REG))
 		return false;
@@ -146,7 +150,8 @@ static void true_type(struct ovl *o, int dir, struct dirent64 *d)
 static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, bool upper)
 {
 	/* that the guest may read it was checked; to remove it, it needs not */
-	_cleanup_down_ struct opened_up up = upper ? ovl_open_up(fd) : (struct opened_up){ .fd = -1 };
+	_cleanup_down_ struct opened_up up =
+		upper ? ovl_open_up(fd) : (struct opened_up){ .fd = -1 };
 	_cleanup_free_ char *buf = malloc(DIRENTS_SIZE);
 	char path[FD_PATH_MAX];
 	_cleanup_fd_ int dir = open(fd_path(path, fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -174,7 +179,8 @@ static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, b
 }
 
 /* d_ino is st_ino: of a copy, and of a merged folder, that of what lies below. */
-static void true_number(struct ovl *o, struct ovl_node *dir, struct name *e, bool impure, struct found *f)
+static void true_number(
+	struct ovl *o, struct ovl_node *dir, struct name *e, bool impure, struct found *f)
 {
 	const struct stat own = { .st_dev = o->upper_dev, .st_ino = e->ino };
 	struct shown shown;
@@ -249,8 +255,11 @@ int ovl_readdir(UNUSED struct fs *fs, UNUSED const struct fs_req *req, UNUSED ui
 
 	for (size_t i = off; i < l->n; i++) {
 		const struct name *e = l->v[i];
-		struct fs_dirent ent = { .ino = e->ino, .off = i + 1, .type = e->type,
-			.name = e->text, .namelen = e->len };
+		struct fs_dirent ent = { .ino = e->ino,
+			.off = i + 1,
+			.type = e->type,
+			.name = e->text,
+			.namelen = e->len };
 
 		if (!e->gone && fn(arg, &ent) != 0)
 			return 0;
@@ -258,8 +267,7 @@ int ovl_readdir(UNUSED struct fs *fs, UNUSED const struct fs_req *req, UNUSED ui
 	return 1;
 }
 
-void ovl_releasedir(
-	UNUSED struct fs *fs, UNUSED uint64_t node, const struct fs_handle *h)
+void ovl_releasedir(UNUSED struct fs *fs, UNUSED uint64_t node, const struct fs_handle *h)
 {
 	listing_free((struct listing *)(uintptr_t)h->fh);
 }

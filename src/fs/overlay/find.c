@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a name is, through the layers. As the kernel's ovl_lookup(): from the top on, the first that is no
- * directory ends it, directories are merged until one is opaque or something else lies below; a redirect says
- * under which other name the layers below are searched.
+ * What a name is, through the layers. As the kernel's ovl_lookup(): from the top on, the first that
+ * is no directory ends it, directories are merged until one is opaque or something else lies below;
+ * a redirect says under which other name the layers below are searched.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -33,8 +33,9 @@ struct search {
 	struct ovl_node *dir;
 	struct found *f;
 	const char *name;
-	char redirect[PATH_MAX]; /* "/a/b": from the root of each layer; "b": in the directory; or "" */
-	bool dirs; /* directories were found: only such count from now on */
+	char redirect[PATH_MAX]; /* "/a/b": from the root of each layer; "b": in the directory; or
+				    "" */
+	bool dirs;		 /* directories were found: only such count from now on */
 	bool end;
 };
 
@@ -127,8 +128,9 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 	if (f->nlower == 1 && f->lower_path == NULL) {
 		const char *dir = s->dir->lower_path ? s->dir->lower_path : "";
 
-		f->lower_path = s->redirect[0] == '/' ? strdup(s->redirect + 1) :
-			str_printf("%s%s%s", dir, *dir ? "/" : "", s->name);
+		f->lower_path = s->redirect[0] == '/'
+					? strdup(s->redirect + 1)
+					: str_printf("%s%s%s", dir, *dir ? "/" : "", s->name);
 		if (!f->lower_path)
 			return -ENOMEM;
 	}
@@ -171,7 +173,8 @@ static int find_lower(struct search *s)
 				break;
 			fd = open_lower(s, i++, &layer, &xwhiteouts);
 		}
-		if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP && !ovl_closed_to_us(s->o, errno))
+		if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP &&
+			!ovl_closed_to_us(s->o, errno))
 			return -errno;
 		r = fd < 0 ? 0 : take_lower(s, fd, layer, xwhiteouts);
 		if (r < 0)
@@ -205,11 +208,13 @@ int ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found
 bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name)
 {
 	for (unsigned i = 0; i < dir->nlower; i++) {
-		_cleanup_fd_ int fd = openat(dir->lower[i].fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		_cleanup_fd_ int fd =
+			openat(dir->lower[i].fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		struct stat st;
 
 		if (fd >= 0 && fstat(fd, &st) == 0)
-			return !ovl_is_whiteout(fd, &st, dir->lower[i].xwhiteouts) && !hidden(o, &st);
+			return !ovl_is_whiteout(fd, &st, dir->lower[i].xwhiteouts) &&
+			       !hidden(o, &st);
 	}
 	return false;
 }

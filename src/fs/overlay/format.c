@@ -49,7 +49,8 @@ void ovl_work_name(struct ovl *o, char name[WORK_NAME_MAX])
 	snprintf(name, WORK_NAME_MAX, "#%x", atomic_fetch_add(&o->made, 1));
 }
 
-/* The other form, where devices cannot be made: a file with an attribute, in a directory that says so. */
+/* The other form, where devices cannot be made: a file with an attribute, in a directory that says
+ * so. */
 static int xwhiteout_make(struct ovl *o, struct ovl_node *dir, const char *name)
 {
 	_cleanup_fd_ int fd = openat(o->work, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -120,7 +121,8 @@ void ovl_remove_all(int dir, const char *name)
 	DIR *list;
 	int fd;
 
-	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT || unlinkat(dir, name, AT_REMOVEDIR) == 0)
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT ||
+		unlinkat(dir, name, AT_REMOVEDIR) == 0)
 		return;
 	(void)fchmodat(dir, name, 0700, 0); /* what was copied may be closed to its owner */
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -140,8 +142,8 @@ void ovl_remove_all(int dir, const char *name)
 
 /* ---- owners ---- */
 
-/* "UID:GID:MODE", as fuse-overlayfs has it, and "block-8-1" or "char-1-3" after it as containers/storage
- * has it. */
+/* "UID:GID:MODE", as fuse-overlayfs has it, and "block-8-1" or "char-1-3" after it as
+ * containers/storage has it. */
 bool ovl_override_get(const char *path, struct fs_attr *attr)
 {
 	char text[64], kind[8] = "";
@@ -159,7 +161,8 @@ bool ovl_override_get(const char *path, struct fs_attr *attr)
 	attr->gid = gid;
 	attr->mode = (attr->mode & S_IFMT) | (mode & 07777);
 	if (n == 6 && S_ISREG(attr->mode)) {
-		attr->mode = (attr->mode & 07777) | (strcmp(kind, "block") == 0 ? S_IFBLK : S_IFCHR);
+		attr->mode =
+			(attr->mode & 07777) | (strcmp(kind, "block") == 0 ? S_IFBLK : S_IFCHR);
 		attr->rdev = makedev(maj, min);
 		attr->size = attr->blocks = 0;
 	}
@@ -171,11 +174,13 @@ static void override_text(const struct fs_attr *attr, char text[64])
 	int n = snprintf(text, 64, "%u:%u:%04o", attr->uid, attr->gid, attr->mode & 07777);
 
 	if (S_ISCHR(attr->mode) || S_ISBLK(attr->mode))
-		snprintf(text + n, 64 - (size_t)n, ":%s-%u-%u", S_ISBLK(attr->mode) ? "block" : "char",
-			major(attr->rdev), minor(attr->rdev));
+		snprintf(text + n, 64 - (size_t)n, ":%s-%u-%u",
+			S_ISBLK(attr->mode) ? "block" : "char", major(attr->rdev),
+			minor(attr->rdev));
 }
 
-/* The mode that the file really has: one that its owner can read and write, where another is shown. */
+/* The mode that the file really has: one that its owner can read and write, where another is shown.
+ */
 static mode_t real_mode(const struct fs_attr *attr)
 {
 	mode_t mode = attr->mode & 07777;
@@ -233,15 +238,16 @@ int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 		if (chmod(path, real_mode(attr)) < 0)
 			return -errno;
 		st.st_mode = (st.st_mode & S_IFMT) | real_mode(attr);
-		return o->no_xattrs && !device ? ovl_links_set(o, &st, attr) :
-						 ovl_setxattr(fd, XATTR_OVERRIDE, text);
+		return o->no_xattrs && !device ? ovl_links_set(o, &st, attr)
+					       : ovl_setxattr(fd, XATTR_OVERRIDE, text);
 	}
 	if (o->owners && o->no_xattrs)
 		return plain_set(o, path, &st, attr);
 	if (o->owners && ovl_getxattr(fd, XATTR_OVERRIDE, old, sizeof(old)) >= 0)
 		(void)removexattr(path, XATTR_OVERRIDE); /* it is the file's own again */
-	return (st.st_mode & 07777) != (attr->mode & 07777) && chmod(path, attr->mode & 07777) < 0 ?
-		-errno : 0;
+	return (st.st_mode & 07777) != (attr->mode & 07777) && chmod(path, attr->mode & 07777) < 0
+		       ? -errno
+		       : 0;
 }
 
 struct opened_up ovl_open_up(int dir)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names of one file stay together. When a lower file with several names is copied up by one of them, its node is kept to
- * the end of the view, found by the numbers that the file has below: whoever comes by another name finds it, and that
- * name is made a link to the copy in upper. A name that nobody comes by is the lower file's again in the next view.
+ * Names of one file stay together. When a lower file with several names is copied up by one of
+ * them, its node is kept to the end of the view, found by the numbers that the file has below:
+ * whoever comes by another name finds it, and that name is made a link to the copy in upper. A name
+ * that nobody comes by is the lower file's again in the next view.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -71,6 +72,7 @@ bool ovl_hardlink_changed(struct ovl *o, const char *path)
 		return false;
 	while (*path == '/')
 		path++;
-	return fstatat(o->layers[o->nlayers - 1].root, path, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0 &&
+	return fstatat(o->layers[o->nlayers - 1].root, path, &st,
+		       AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0 &&
 	       ovl_hardlink_find(o, &st);
 }

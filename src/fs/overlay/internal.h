@@ -13,13 +13,13 @@
 #define XATTR_OVERLAY "user.overlay."
 #define XATTR_OVERRIDE "user.containers.override_stat"
 #define XATTR_KEPT "user.containers." /* and trusted.NAME or security.NAME */
-#define REDIRECT_MAX 256 /* as the kernel has it */
+#define REDIRECT_MAX 256	      /* as the kernel has it */
 
 struct layer {
-	int root; /* O_PATH */
+	int root;   /* O_PATH */
 	bool upper; /* it was an upper folder: it may have whiteouts, and attributes of ours */
 	struct links *links; /* record.c; NULL: none */
-	bool has_uuid; /* of its file system, for handles */
+	bool has_uuid;	     /* of its file system, for handles */
 	uint8_t uuid[16];
 };
 
@@ -38,24 +38,26 @@ struct lower {
 
 /* A file that the view knows: its address is the node id. */
 struct ovl_node {
-	uint64_t nlookup; /* the table's lock, as for children and place */
+	uint64_t nlookup;  /* the table's lock, as for children and place */
 	unsigned children; /* nodes whose parent it is */
-	dev_t dev; /* of the topmost file: by these it is found */
+	dev_t dev;	   /* of the topmost file: by these it is found */
 	ino_t ino;
 	struct shown shown; /* number.c */
 	atomic_bool impure; /* a directory: its attribute was set */
 	atomic_uint others; /* names that it has below and not in upper: hardlink.c */
 	struct cds_hlist_node hash;
-	/* Once it was copied up it is found by what it was below as well, which is what it is shown by: whoever looked
-	 * before that comes with those. */
+	/* Once it was copied up it is found by what it was below as well, which is what it is shown
+	 * by: whoever looked before that comes with those. */
 	struct cds_hlist_node raised;
 	bool is_raised;
 	mode_t type;
-	_Atomic int upper; /* O_PATH; -1: not copied up */
-	bool xwhiteouts;   /* of upper */
-	struct lower *lower; /* all those merged, the topmost first; of what is no directory at most one */
+	_Atomic int upper;   /* O_PATH; -1: not copied up */
+	bool xwhiteouts;     /* of upper */
+	struct lower *lower; /* all those merged, the topmost first; of what is no directory at most
+				one */
 	unsigned nlower;
-	char *lower_path; /* of lower[0] in its layer, without a slash at its beginning; NULL: has none */
+	char *lower_path; /* of lower[0] in its layer, without a slash at its beginning; NULL: has
+			     none */
 	struct ovl_node *parent; /* where it was last found or put; NULL: the root, or no name */
 	char *name;
 	pthread_mutex_t copying; /* one copy-up at a time; that of a parent is never taken in it */
@@ -63,21 +65,22 @@ struct ovl_node {
 };
 
 struct changed; /* changed.c */
-struct moved;   /* moved.c */
-struct links;   /* layer/links.h */
+struct moved;	/* moved.c */
+struct links;	/* layer/links.h */
 struct numbers; /* number.c */
 
 struct ovl {
 	struct fs fs;
 	pthread_mutex_t lock; /* the table, and what nodes say; a leaf */
-	struct cds_hlist_head *table, *raised; /* of nodes, by the topmost file, and by what was below */
+	struct cds_hlist_head *table,
+		*raised; /* of nodes, by the topmost file, and by what was below */
 	size_t mask, count;
 	struct ovl_node *root;
 	struct layer *layers;
 	unsigned nlayers;
-	int work; /* folder for what is being made */
-	int lock_fd; /* holds the lock on the upper folder */
-	dev_t upper_dev; /* without an upper folder: of the topmost that was one */
+	int work;	  /* folder for what is being made */
+	int lock_fd;	  /* holds the lock on the upper folder */
+	dev_t upper_dev;  /* without an upper folder: of the topmost that was one */
 	atomic_uint made; /* names in work */
 	bool redirect, owners, as_root;
 	atomic_bool no_devices;
@@ -87,11 +90,11 @@ struct ovl {
 	char *host_root;
 	int (*stand_in)(const char *path, char **ret, size_t *ret_len);
 	struct changed *changed; /* NULL: nobody asks */
-	struct moved *moved; /* moved.c; NULL with changed */
+	struct moved *moved;	 /* moved.c; NULL with changed */
 	pthread_mutex_t records; /* base and links; a leaf */
-	int record_dir; /* of the layer; -1: no layer is kept */
-	int base;	/* open for base_append(); -1: nothing is recorded */
-	struct links *links; /* of upper */
+	int record_dir;		 /* of the layer; -1: no layer is kept */
+	int base;		 /* open for base_append(); -1: nothing is recorded */
+	struct links *links;	 /* of upper */
 	struct numbers *numbers; /* number.c */
 	atomic_bool any_hardlinks;
 };
@@ -111,7 +114,8 @@ static inline int ovl_upper(const struct ovl_node *n)
 {
 	return atomic_load(&n->upper);
 }
-/* A guest may be root, to whom nothing is closed: what we may not read of a layer has nothing in it. */
+/* A guest may be root, to whom nothing is closed: what we may not read of a layer has nothing in
+ * it. */
 static inline bool ovl_closed_to_us(const struct ovl *o, int err)
 {
 	return o->as_root && err == EACCES;
@@ -134,7 +138,8 @@ bool ovl_is_whiteout(int fd, const struct stat *st, bool xwhiteouts);
 /* Makes one with a new name in the work folder, which it tells. */
 #define WORK_NAME_MAX 16
 int MUST_CHECK ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[WORK_NAME_MAX]);
-/* fd, a new folder, is to stand at a name of dir: nothing of what the lower layers have there shows through. */
+/* fd, a new folder, is to stand at a name of dir: nothing of what the lower layers have there shows
+ * through. */
 int MUST_CHECK ovl_hide_below(const struct ovl_node *dir, const char *name, int fd);
 void ovl_work_name(struct ovl *o, char name[WORK_NAME_MAX]);
 /* Removes a name of a folder of ours with all that it holds. */
@@ -145,8 +150,8 @@ bool ovl_override_get(const char *path, struct fs_attr *attr);
 int MUST_CHECK ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr);
 
 /* An attribute of a file of upper, by the name of its descriptor. */
-int MUST_CHECK ovl_xattr_set(
-	struct ovl *o, const char *path, const char *name, const void *value, size_t size, int flags);
+int MUST_CHECK ovl_xattr_set(struct ovl *o, const char *path, const char *name, const void *value,
+	size_t size, int flags);
 
 /* ---- find.c ---- */
 struct found {
@@ -154,7 +159,7 @@ struct found {
 	bool xwhiteouts;
 	struct lower lower[OVERLAY_LOWER_MAX];
 	unsigned nlower;
-	struct stat st; /* of the topmost */
+	struct stat st;	   /* of the topmost */
 	struct stat below; /* of lower[0] */
 	char *lower_path;
 	bool whiteout; /* upper has a whiteout there (and nothing was found) */
@@ -172,7 +177,8 @@ void ovl_forget(struct fs *fs, uint64_t node, uint64_t nlookup);
 /* The node of what was found, and its entry; takes f's descriptors. Counts a lookup. */
 int MUST_CHECK ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name,
 	struct fs_entry *ret);
-/* Where a node is: its directory, to be given back by ovl_put(), and its name. NULL: it has none. */
+/* Where a node is: its directory, to be given back by ovl_put(), and its name. NULL: it has none.
+ */
 struct ovl_node *ovl_place(struct ovl *o, struct ovl_node *n, char name[NAME_MAX + 1]);
 void ovl_put(struct ovl *o, struct ovl_node *n);
 void ovl_hold(struct ovl *o, struct ovl_node *n);
@@ -182,7 +188,8 @@ void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, cons
 int MUST_CHECK ovl_raise(struct ovl *o, struct ovl_node *n, int fd);
 /* The known node of a file; with a reference for ovl_put(), or NULL. */
 struct ovl_node *ovl_known(struct ovl *o, const struct stat *st);
-/* The known node of what was a file below and was copied up; with a reference for ovl_put(), or NULL. */
+/* The known node of what was a file below and was copied up; with a reference for ovl_put(), or
+ * NULL. */
 struct ovl_node *ovl_raised(struct ovl *o, const struct stat *below);
 /* The path of a node from the root ("a/b"); malloc'ed; NULL: none, or no memory. */
 char *ovl_path(struct ovl *o, struct ovl_node *n);
@@ -227,7 +234,8 @@ bool ovl_hardlink_changed(struct ovl *o, const char *path);
 /* layer: its folder. Before anything is changed. */
 int MUST_CHECK ovl_record_open(struct ovl *o, const char *layer);
 void ovl_record_close(struct ovl *o);
-/* What a path of the lower tree was, before the upper gets something for it where it had nothing. */
+/* What a path of the lower tree was, before the upper gets something for it where it had nothing.
+ */
 int MUST_CHECK ovl_record_base(struct ovl *o, const struct stat *st, const char *path);
 /* The same of what lies below a node, if anything does. */
 int MUST_CHECK ovl_record_lower(struct ovl *o, const struct ovl_node *n);
@@ -240,8 +248,7 @@ int MUST_CHECK ovl_links_set(struct ovl *o, const struct stat *st, const struct 
 int MUST_CHECK ovl_changed_new(struct ovl *o);
 void ovl_changed_free(struct ovl *o);
 /* whole: all that is below it is changed as well. */
-int MUST_CHECK ovl_changed_note(
-	struct ovl *o, struct ovl_node *dir, const char *name, bool whole);
+int MUST_CHECK ovl_changed_note(struct ovl *o, struct ovl_node *dir, const char *name, bool whole);
 bool ovl_unchanged(struct fs *fs, const char *path);
 /* The key of a path without a slash at its beginning, by which the above knows it. Never 0. */
 uint64_t ovl_path_key(const char *path, size_t len);
@@ -271,14 +278,12 @@ int ovl_unlink(struct fs *fs, const struct fs_req *req, uint64_t parent, const c
 int ovl_rmdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name);
 int ovl_rename(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 	uint64_t newparent, const char *newname, unsigned flags);
-int ovl_opendir(
-	struct fs *fs, const struct fs_req *req, uint64_t node, struct fs_handle *ret);
-int ovl_readdir(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg);
-void ovl_releasedir(
-	struct fs *fs, uint64_t node, const struct fs_handle *h);
-int ovl_fsyncdir(struct fs *fs, const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, bool datasync);
+int ovl_opendir(struct fs *fs, const struct fs_req *req, uint64_t node, struct fs_handle *ret);
+int ovl_readdir(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	uint64_t off, fs_dirent_fn fn, void *arg);
+void ovl_releasedir(struct fs *fs, uint64_t node, const struct fs_handle *h);
+int ovl_fsyncdir(struct fs *fs, const struct fs_req *req, uint64_t node, const struct fs_handle *h,
+	bool datasync);
 /* Of what ovl_opendir() gave: are only "." and ".." in it? */
 bool ovl_listing_empty(const struct fs_handle *h);
 

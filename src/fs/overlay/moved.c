@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where folders of the lowest layer are, which were renamed or removed since. The kernel is left to walk what is unchanged,
- * so a guest's working directory, or a folder that it opened, may be the lower folder itself, whose name says nothing any
- * more once it, or one above it, was renamed in the view. By the lower path it is found here.
+ * Where folders of the lowest layer are, which were renamed or removed since. The kernel is left to
+ * walk what is unchanged, so a guest's working directory, or a folder that it opened, may be the
+ * lower folder itself, whose name says nothing any more once it, or one above it, was renamed in
+ * the view. By the lower path it is found here.
  *
  * A renamed folder's node is kept to the end; of a removed one nothing is but the hash of its path.
  */
@@ -11,13 +12,13 @@
 #include "fs/overlay/internal.h"
 
 struct folder {
-	uint64_t key; /* of its path below; 0: free */
+	uint64_t key;	       /* of its path below; 0: free */
 	struct ovl_node *node; /* NULL: it is gone */
 };
 
 struct moved {
 	pthread_rwlock_t lock; /* all; o->lock is taken in it */
-	struct folder *v; /* open addressing, at most half full; room is a power of two */
+	struct folder *v;      /* open addressing, at most half full; room is a power of two */
 	size_t n, room;
 };
 

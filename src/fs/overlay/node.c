@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Attributes, and extended attributes by the name of the descriptor, which leads to symbolic links too. */
+/* Attributes, and extended attributes by the name of the descriptor, which leads to symbolic links
+ * too. */
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <stdio.h>
@@ -55,15 +56,16 @@ static int ovl_getattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t 
 	return ovl_getattr_fd(ovl_of(fs), ovl_node_of(node), ret);
 }
 
-static struct timespec time_of(const struct fs_setattr *set, unsigned given, unsigned now,
-	const struct timespec *t)
+static struct timespec time_of(
+	const struct fs_setattr *set, unsigned given, unsigned now, const struct timespec *t)
 {
 	if (set->set & now)
 		return (struct timespec){ .tv_nsec = UTIME_NOW };
 	return set->set & given ? *t : (struct timespec){ .tv_nsec = UTIME_OMIT };
 }
 
-/* Who may search a folder is another: what is in it is not left to the kernel, which asks the folder below. */
+/* Who may search a folder is another: what is in it is not left to the kernel, which asks the
+ * folder below. */
 static int search_changes(struct ovl *o, struct ovl_node *n)
 {
 	return n->type == S_IFDIR ? ovl_changed_note(o, n, "", true) : 0;
@@ -148,7 +150,8 @@ static bool is_own(const char *name)
 	       strcmp(name, XATTR_OVERRIDE) == 0;
 }
 
-/* What only root may set, or says who may use the file, is kept by another name where the guest may be root. NULL: it needs none. */
+/* What only root may set, or says who may use the file, is kept by another name where the guest may
+ * be root. NULL: it needs none. */
 static const char *kept_as(const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1])
 {
 	static const char *const kept[] = { "trusted.", "security.", "system.posix_acl_" };
@@ -165,10 +168,13 @@ static const char *kept_as(const struct ovl *o, const char *name, char buf[XATTR
 /* The name that an attribute is shown by. */
 static const char *shown_as(const struct ovl *o, const char *name)
 {
-	return o->as_root && strncmp(name, XATTR_KEPT, strlen(XATTR_KEPT)) == 0 ? name + strlen(XATTR_KEPT) : name;
+	return o->as_root && strncmp(name, XATTR_KEPT, strlen(XATTR_KEPT)) == 0
+		       ? name + strlen(XATTR_KEPT)
+		       : name;
 }
 
-int ovl_xattr_set(struct ovl *o, const char *path, const char *name, const void *value, size_t size, int flags)
+int ovl_xattr_set(struct ovl *o, const char *path, const char *name, const void *value, size_t size,
+	int flags)
 {
 	char buf[XATTR_NAME_MAX + 1];
 	const char *kept = kept_as(o, name, buf);
@@ -193,8 +199,8 @@ static ssize_t ovl_getxattr_op(struct fs *fs, UNUSED const struct fs_req *req, u
 }
 
 /* Without those that say what we are. */
-static ssize_t ovl_listxattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
-	void *buf, size_t size)
+static ssize_t ovl_listxattr(
+	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, void *buf, size_t size)
 {
 	_cleanup_free_ char *all = malloc(XATTR_LIST_MAX);
 	char path[FD_PATH_MAX];

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Device and inode numbers, which stay when a file is copied up. A file is shown by the numbers of what lies
- * below it, if anything does, also after it was copied up: then user.overlay.origin of the copy says by a file handle of
- * what, which is believed where the lower name still leads there. What upper alone has is shown by its own number, marked
- * by a bit where upper is on another file system than the folder that shows it.
+ * Device and inode numbers, which stay when a file is copied up. A file is shown by the numbers of
+ * what lies below it, if anything does, also after it was copied up: then user.overlay.origin of
+ * the copy says by a file handle of what, which is believed where the lower name still leads there.
+ * What upper alone has is shown by its own number, marked by a bit where upper is on another file
+ * system than the folder that shows it.
  *
- * Files of upper are kept in a table of numbers, from the first look to the end of the view: whoever has one open may ask
- * fstat(2) for it when its node is forgotten, or its name is another.
+ * Files of upper are kept in a table of numbers, from the first look to the end of the view:
+ * whoever has one open may ask fstat(2) for it when its node is forgotten, or its name is another.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -135,9 +136,11 @@ void ovl_origin_init(struct ovl *o)
 {
 	for (unsigned i = 0; i < o->nlayers; i++) {
 		struct fsuuid id = { 0 };
-		_cleanup_fd_ int fd = openat(o->layers[i].root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		_cleanup_fd_ int fd =
+			openat(o->layers[i].root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		o->layers[i].has_uuid = fd >= 0 && ioctl(fd, GET_FSUUID, &id) == 0 && id.len == sizeof(id.uuid);
+		o->layers[i].has_uuid =
+			fd >= 0 && ioctl(fd, GET_FSUUID, &id) == 0 && id.len == sizeof(id.uuid);
 		memcpy(o->layers[i].uuid, id.uuid, sizeof(id.uuid));
 	}
 }
@@ -145,17 +148,22 @@ void ovl_origin_init(struct ovl *o)
 /* The attribute for a file below; its length, 0 where the file system tells no handle. */
 static size_t origin_of(const struct ovl *o, int fd, unsigned layer, struct fb *ret)
 {
-	struct { struct file_handle h; uint8_t room[MAX_HANDLE_SZ]; } handle = {
-		.h.handle_bytes = MAX_HANDLE_SZ };
+	struct {
+		struct file_handle h;
+		uint8_t room[MAX_HANDLE_SZ];
+	} handle = { .h.handle_bytes = MAX_HANDLE_SZ };
 	size_t len;
 	int mount;
 
 	if (!o->layers[layer].has_uuid ||
 		name_to_handle_at(fd, "", &handle.h, &mount, AT_EMPTY_PATH) < 0 ||
-		handle.h.handle_bytes > MAX_HANDLE_SZ || handle.h.handle_type < 0 || handle.h.handle_type > 0xfe)
+		handle.h.handle_bytes > MAX_HANDLE_SZ || handle.h.handle_type < 0 ||
+		handle.h.handle_type > 0xfe)
 		return 0;
 	len = offsetof(struct fb, fid) + handle.h.handle_bytes;
-	*ret = (struct fb){ .magic = 0xfb, .len = (uint8_t)len, .type = (uint8_t)handle.h.handle_type,
+	*ret = (struct fb){ .magic = 0xfb,
+		.len = (uint8_t)len,
+		.type = (uint8_t)handle.h.handle_type,
 		.flags = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
 	memcpy(ret->uuid, o->layers[layer].uuid, sizeof(ret->uuid));
 	memcpy(ret->fid, handle.h.f_handle, handle.h.handle_bytes);
@@ -171,7 +179,8 @@ void ovl_origin_set(struct ovl *o, const struct ovl_node *n, int fd)
 	if (n->type != S_IFREG && n->type != S_IFDIR)
 		return;
 	len = origin_of(o, n->lower[0].fd, n->lower[0].layer, &fb);
-	/* empty, as the kernel's of a user has it: it is a copy, and not said of what. At best, as the kernel */
+	/* empty, as the kernel's of a user has it: it is a copy, and not said of what. At best, as
+	 * the kernel */
 	(void)setxattr(fd_path(path, fd), ORIGIN, &fb, len, 0);
 }
 
@@ -192,7 +201,8 @@ static bool is_origin(const struct ovl *o, int fd, unsigned layer, const char *v
 }
 
 /* The file below of which f is a copy, by the same name. */
-static bool find_origin(struct ovl *o, const struct ovl_node *dir, const char *name, int upper, struct shown *ret)
+static bool find_origin(
+	struct ovl *o, const struct ovl_node *dir, const char *name, int upper, struct shown *ret)
 {
 	char value[sizeof(struct fb) + 1];
 	ssize_t len = ovl_getxattr(upper, ORIGIN, value, sizeof(value));
@@ -221,7 +231,8 @@ struct shown ovl_number_own(const struct ovl *o, const struct stat *st, const st
 	return (struct shown){ around, st->st_ino | OTHER_FS };
 }
 
-struct shown ovl_number_of(struct ovl *o, const struct found *f, const struct ovl_node *dir, const char *name)
+struct shown ovl_number_of(
+	struct ovl *o, const struct found *f, const struct ovl_node *dir, const char *name)
 {
 	struct shown ret;
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A node is a file that the view knows, held by O_PATH descriptors: of its file in the
- * upper folder, if it has one, and of those in the lower layers that are merged into it. It is found by device
- * and inode number of the topmost of them, and keeps its identity when it is copied up. The files that
- * guests open are the host's own (fs->host_fd), so that reads and writes are native; before one is opened for
- * writing it is copied up (fs->host_prepare). Permissions are checked by the view, by what is shown:
- * in the layers we work as whoever started the view.
+ * Theory of operation. A node is a file that the view knows, held by O_PATH descriptors: of its
+ * file in the upper folder, if it has one, and of those in the lower layers that are merged into
+ * it. It is found by device and inode number of the topmost of them, and keeps its identity when it
+ * is copied up. The files that guests open are the host's own (fs->host_fd), so that reads and
+ * writes are native; before one is opened for writing it is copied up (fs->host_prepare).
+ * Permissions are checked by the view, by what is shown: in the layers we work as whoever started
+ * the view.
  *
- * What is changed is made in the work folder and renamed to its place, so that each name has its old file or the
- * whole new one. Who changes names in a folder of upper holds its node's `names`.
+ * What is changed is made in the work folder and renamed to its place, so that each name has its
+ * old file or the whole new one. Who changes names in a folder of upper holds its node's `names`.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,7 +28,8 @@ static int ovl_host_fd(UNUSED struct fs *fs, uint64_t node)
 	return ovl_top(ovl_node_of(node));
 }
 
-static int ovl_host_prepare(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, int flags)
+static int ovl_host_prepare(
+	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, int flags)
 {
 	struct ovl_node *n = ovl_node_of(node);
 
@@ -103,8 +105,8 @@ static void clean_work(struct ovl *o)
 		close(fd);
 }
 
-static int open_upper(struct ovl *o, const struct overlay_layers *l, struct found *root,
-	char **ret_message)
+static int open_upper(
+	struct ovl *o, const struct overlay_layers *l, struct found *root, char **ret_message)
 {
 	_cleanup_fd_ int work = open_dir(l->work, ret_message);
 	struct stat st, work_st;
@@ -130,7 +132,8 @@ static int open_upper(struct ovl *o, const struct overlay_layers *l, struct foun
 	if (o->work < 0)
 		return -errno;
 	clean_work(o);
-	o->no_xattrs = fgetxattr(o->work, XATTR_OVERLAY "opaque", NULL, 0) < 0 && errno == EOPNOTSUPP;
+	o->no_xattrs =
+		fgetxattr(o->work, XATTR_OVERLAY "opaque", NULL, 0) < 0 && errno == EOPNOTSUPP;
 	return 0;
 }
 
@@ -143,8 +146,9 @@ static int host_folder(struct fs *fs, unsigned i)
 	return i < o->nlayers ? o->layers[i].root : -1;
 }
 
-/* A lower folder. Its open files are the guests' own, with calls on them that nobody catches (fchmod(2), an open by
- * way of /proc/self/fd): so it is a read-only clone, where the kernel gives one. */
+/* A lower folder. Its open files are the guests' own, with calls on them that nobody catches
+ * (fchmod(2), an open by way of /proc/self/fd): so it is a read-only clone, where the kernel gives
+ * one. */
 static int open_lower(const struct overlay_layers *l, unsigned i, char **ret_message)
 {
 	int fd = open_dir(l->lower[i], ret_message), ro;
@@ -157,8 +161,8 @@ static int open_lower(const struct overlay_layers *l, unsigned i, char **ret_mes
 	return ro;
 }
 
-static int open_layers(struct ovl *o, const struct overlay_layers *l, struct found *root,
-	char **ret_message)
+static int open_layers(
+	struct ovl *o, const struct overlay_layers *l, struct found *root, char **ret_message)
 {
 	struct stat st;
 	int r;
@@ -262,9 +266,9 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.host_prepare = ovl_host_prepare;
 	o->fs.shown = ovl_shown;
 	o->fs.type = "overlay";
-	atomic_init(&o->fs.flags, FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |
-					   (l->owners ? FS_KEEPS_OWNERS : 0) |
-					   (l->root ? FS_ACL | FS_ACL_OURS : 0));
+	atomic_init(&o->fs.flags,
+		FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |
+			(l->owners ? FS_KEEPS_OWNERS : 0) | (l->root ? FS_ACL | FS_ACL_OURS : 0));
 	r = open_layers(o, l, root, ret_message);
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;

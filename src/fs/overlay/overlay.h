@@ -15,21 +15,25 @@ struct overlay_layers {
 	unsigned nlower;
 	const char *upper; /* NULL: read-only */
 	const char *work;  /* on the file system of upper */
-	bool fresh; /* upper was just made: it gets owner, mode and times of the topmost lower folder */
-	const char *hide;  /* a folder that is not to be seen in it, or NULL */
+	bool fresh;	  /* upper was just made: it gets owner, mode and times of the topmost lower
+			     folder */
+	const char *hide; /* a folder that is not to be seen in it, or NULL */
 	const char *layer; /* the folder that keeps upper, of src/layer; NULL: none */
 	bool no_redirect;  /* redirect_dir=off: EXDEV for folders with lower content */
-	bool owners;	   /* owners and modes that cannot be set are kept in user.containers.override_stat */
-	bool root;	   /* guests may be root: modes that would close a file to us are kept there too */
-	/* The text to begin with where a file of the lowest folder that we may not read is changed: sys/shadow.h; may
-	 * be NULL. What has none begins empty (where root is set, else it cannot be changed). */
+	bool owners;	   /* owners and modes that cannot be set are kept in
+			      user.containers.override_stat */
+	bool root; /* guests may be root: modes that would close a file to us are kept there too */
+	/* The text to begin with where a file of the lowest folder that we may not read is changed:
+	 * sys/shadow.h; may be NULL. What has none begins empty (where root is set, else it cannot
+	 * be changed). */
 	int (*stand_in)(const char *path, char **ret, size_t *ret_len);
-	/* Lies on its own lowest folder, of which a walk may go on by itself where nothing is changed. */
+	/* Lies on its own lowest folder, of which a walk may go on by itself where nothing is
+	 * changed. */
 	bool seen_through;
 };
 
-/* *ret is for view_mount(). *ret_message is filled where something is to be said to the user (malloc'ed).
- * -EBUSY: the upper folder is in use; -EINVAL, -ENOMEM, -errno. */
+/* *ret is for view_mount(). *ret_message is filled where something is to be said to the user
+ * (malloc'ed). -EBUSY: the upper folder is in use; -EINVAL, -ENOMEM, -errno. */
 int MUST_CHECK overlay_new(
 	const struct overlay_layers *layers, struct fs **ret, char **ret_message);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a layer of `--cow` keeps beside its upper folder: what the tree below was when something first was put over it
- * (layer/base.h), and the owners of what cannot carry an attribute (layer/links.h).
+ * What a layer of `--cow` keeps beside its upper folder: what the tree below was when something
+ * first was put over it (layer/base.h), and the owners of what cannot carry an attribute
+ * (layer/links.h).
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -83,7 +84,8 @@ int ovl_record_base(struct ovl *o, const struct stat *st, const char *path)
 	pthread_mutex_lock(&o->records);
 	r = fstat(o->base, &before) < 0 ? -errno : base_append(o->base, st, path);
 	if (r == -ENOSPC || r == -EDQUOT)
-		(void)!ftruncate(o->base, before.st_size); /* half a record would spoil the next one */
+		(void)!ftruncate(
+			o->base, before.st_size); /* half a record would spoil the next one */
 	pthread_mutex_unlock(&o->records);
 	return r;
 }
@@ -110,7 +112,9 @@ void ovl_links_get(struct ovl *o, const struct ovl_node *n, struct stat *st)
 
 int ovl_links_set(struct ovl *o, const struct stat *st, const struct fs_attr *attr)
 {
-	struct stat shown = { .st_ino = st->st_ino, .st_mode = st->st_mode, .st_uid = st->st_uid,
+	struct stat shown = { .st_ino = st->st_ino,
+		.st_mode = st->st_mode,
+		.st_uid = st->st_uid,
 		.st_gid = st->st_gid };
 	bool same;
 	int r = 0;
@@ -118,7 +122,7 @@ int ovl_links_set(struct ovl *o, const struct stat *st, const struct fs_attr *at
 	pthread_mutex_lock(&o->records);
 	(void)links_apply(o->links, &shown); /* most have none */
 	same = shown.st_uid == attr->uid && shown.st_gid == attr->gid &&
-		(S_ISLNK(st->st_mode) || (shown.st_mode & 07777) == (attr->mode & 07777));
+	       (S_ISLNK(st->st_mode) || (shown.st_mode & 07777) == (attr->mode & 07777));
 	if (!same) {
 		shown.st_uid = attr->uid;
 		shown.st_gid = attr->gid;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Renaming. What moves is copied up first; a directory with lower content keeps it by a redirect, one
- * without is made opaque. The upper names are then renamed by one call, which leaves a whiteout behind
- * where a lower layer has the old name.
+ * Renaming. What moves is copied up first; a directory with lower content keeps it by a redirect,
+ * one without is made opaque. The upper names are then renamed by one call, which leaves a whiteout
+ * behind where a lower layer has the old name.
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -19,14 +19,16 @@ struct side {
 	struct found f;
 	struct ovl_node *node; /* known; NULL: nothing is there */
 	bool there;
-	bool lower; /* a lower layer has the name */
+	bool lower;		    /* a lower layer has the name */
 	struct opened_up up, moves; /* the directory, and what is there if it is one */
 };
 
 static int rename2(const struct side *a, const struct side *b, unsigned flags)
 {
 	return syscall(SYS_renameat2, ovl_upper(a->dir), a->name, ovl_upper(b->dir), b->name,
-		       flags) < 0 ? -errno : 0;
+		       flags) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* What the name is; *node is entered so that it can be copied up. */
@@ -53,7 +55,8 @@ static void side_release(struct ovl *o, struct side *s)
 		ovl_forget(&o->fs, (uintptr_t)s->node, 1);
 }
 
-/* Where the file system keeps no attributes a folder cannot say so: then it is copied by whoever moves it. */
+/* Where the file system keeps no attributes a folder cannot say so: then it is copied by whoever
+ * moves it. */
 static int mark(const struct ovl_node *n, const char *name, const char *value)
 {
 	int r = ovl_setxattr(ovl_upper(n), name, value);
@@ -75,7 +78,8 @@ static int mark_moving(struct ovl *o, const struct ovl_node *n, const struct sid
 	redirect = str_printf("/%s", n->lower_path);
 	if (!redirect)
 		return -ENOMEM;
-	return strlen(redirect) > REDIRECT_MAX ? -EXDEV : mark(n, XATTR_OVERLAY "redirect", redirect);
+	return strlen(redirect) > REDIRECT_MAX ? -EXDEV
+					       : mark(n, XATTR_OVERLAY "redirect", redirect);
 }
 
 static bool may_move(const struct ovl *o, const struct side *s)
@@ -213,9 +217,10 @@ static int replace(struct ovl *o, struct side *from, struct side *to)
 	return r;
 }
 
-/* The state that the view's own checks cannot know of: is what goes empty, and of the right kind? */
-static int check_target(struct fs *fs, const struct fs_req *req, const struct side *from,
-	const struct side *to)
+/* The state that the view's own checks cannot know of: is what goes empty, and of the right kind?
+ */
+static int check_target(
+	struct fs *fs, const struct fs_req *req, const struct side *from, const struct side *to)
 {
 	bool isdir = from->node->type == S_IFDIR;
 	struct fs_handle h;
@@ -235,8 +240,8 @@ static int check_target(struct fs *fs, const struct fs_req *req, const struct si
 	return r;
 }
 
-static int rename_found(struct fs *fs, const struct fs_req *req, struct side *from, struct side *to,
-	unsigned flags)
+static int rename_found(
+	struct fs *fs, const struct fs_req *req, struct side *from, struct side *to, unsigned flags)
 {
 	struct ovl *o = ovl_of(fs);
 	int r = 0;
@@ -272,8 +277,12 @@ int ovl_rename(struct fs *fs, const struct fs_req *req, uint64_t parent, const c
 
 	if (!both)
 		return -ENOMEM;
-	*from = (struct side){ .dir = ovl_node_of(parent), .name = name, .up.fd = -1, .moves.fd = -1 };
-	*to = (struct side){ .dir = ovl_node_of(newparent), .name = newname, .up.fd = -1, .moves.fd = -1 };
+	*from = (struct side){
+		.dir = ovl_node_of(parent), .name = name, .up.fd = -1, .moves.fd = -1
+	};
+	*to = (struct side){
+		.dir = ovl_node_of(newparent), .name = newname, .up.fd = -1, .moves.fd = -1
+	};
 	r = flags & RENAME_WHITEOUT ? -EINVAL : ovl_copy_up(o, from->dir, 0);
 	if (r == 0)
 		r = ovl_copy_up(o, to->dir, 0);

@@ -15,7 +15,8 @@ static void hash_locked(struct ovl *o, struct ovl_node *n)
 {
 	cds_hlist_add_head(&n->hash, &o->table[bucket_of(o, n->dev, n->ino)]);
 	if (n->is_raised)
-		cds_hlist_add_head(&n->raised, &o->raised[bucket_of(o, n->shown.dev, n->shown.ino)]);
+		cds_hlist_add_head(
+			&n->raised, &o->raised[bucket_of(o, n->shown.dev, n->shown.ino)]);
 }
 
 static void unhash_locked(struct ovl_node *n)
@@ -46,8 +47,7 @@ static void grow_locked(struct ovl *o)
 	for (size_t i = 0; i <= old_mask; i++) {
 		struct ovl_node *n, *next;
 
-		cds_hlist_for_each_entry_safe_2(n, next, &old[i], hash)
-			hash_locked(o, n);
+		cds_hlist_for_each_entry_safe_2(n, next, &old[i], hash) hash_locked(o, n);
 	}
 	free(old);
 }
@@ -208,7 +208,8 @@ static struct ovl_node *raised_locked(struct ovl *o, const struct stat *below)
 {
 	struct ovl_node *n;
 
-	cds_hlist_for_each_entry_2(n, &o->raised[bucket_of(o, below->st_dev, below->st_ino)], raised)
+	cds_hlist_for_each_entry_2(
+		n, &o->raised[bucket_of(o, below->st_dev, below->st_ino)], raised)
 		if (n->shown.dev == below->st_dev && n->shown.ino == below->st_ino)
 			return n;
 	return NULL;
@@ -251,7 +252,8 @@ char *ovl_path(struct ovl *o, struct ovl_node *n)
 }
 
 /* The node that was looked for, known or new. NULL: out of memory. */
-static struct ovl_node *node_of(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name)
+static struct ovl_node *node_of(
+	struct ovl *o, struct found *f, struct ovl_node *dir, const char *name)
 {
 	struct ovl_node *n = f->upper < 0 ? ovl_raised(o, &f->st) : NULL;
 	struct shown shown;
@@ -356,8 +358,7 @@ void ovl_table_free(struct ovl *o)
 	for (size_t i = 0; o->table && i <= o->mask; i++) {
 		struct ovl_node *n, *next;
 
-		cds_hlist_for_each_entry_safe_2(n, next, &o->table[i], hash)
-			node_free(n);
+		cds_hlist_for_each_entry_safe_2(n, next, &o->table[i], hash) node_free(n);
 	}
 	free(o->table);
 	free(o->raised);

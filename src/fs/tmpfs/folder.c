@@ -37,7 +37,9 @@ static struct folder *folder_of(struct fs *fs)
 
 static void count(int dirfd, const char *name, int depth, uint64_t *bytes, uint64_t *inodes)
 {
-	int fd = depth > COUNT_DEPTH ? -1 : openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = depth > COUNT_DEPTH
+			 ? -1
+			 : openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *de;
 	struct stat st;
@@ -60,7 +62,8 @@ static void count(int dirfd, const char *name, int depth, uint64_t *bytes, uint6
 	closedir(dir);
 }
 
-/* What is used. now: counted now; else a count will do that is young in comparison with what it took. */
+/* What is used. now: counted now; else a count will do that is young in comparison with what it
+ * took. */
 static void usage(struct folder *f, bool now, uint64_t *ret_bytes, uint64_t *ret_inodes)
 {
 	uint64_t began = now_ns(), bytes = 0, inodes = 1;
@@ -125,8 +128,8 @@ static int folder_symlink(struct fs *fs, const struct fs_req *req, uint64_t pare
 	return r < 0 ? r : hostfs_node_ops.symlink(fs, req, parent, name, target, ret);
 }
 
-static int folder_create(struct fs *fs, const struct fs_req *req, uint64_t parent,
-	const char *name, mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h)
+static int folder_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
+	mode_t mode, int flags, struct fs_entry *ret, struct fs_handle *ret_h)
 {
 	int r = want_inode(fs);
 
@@ -149,8 +152,12 @@ static int folder_statfs(
 
 	usage(f, true, &bytes, &inodes);
 	blocks = (bytes + PAGE - 1) / PAGE;
-	*ret = (struct statfs){ .f_type = TMPFS_MAGIC, .f_bsize = PAGE, .f_frsize = PAGE,
-		.f_namelen = NAME_MAX, .f_blocks = f->max_bytes / PAGE, .f_files = f->max_inodes };
+	*ret = (struct statfs){ .f_type = TMPFS_MAGIC,
+		.f_bsize = PAGE,
+		.f_frsize = PAGE,
+		.f_namelen = NAME_MAX,
+		.f_blocks = f->max_bytes / PAGE,
+		.f_files = f->max_inodes };
 	if (ret->f_blocks > blocks)
 		ret->f_bfree = ret->f_bavail = ret->f_blocks - blocks;
 	if (ret->f_files > inodes)
@@ -181,8 +188,10 @@ static int parse_size(const char *value, uint64_t whole, uint64_t *ret)
 	if (*end == '%')
 		*ret = whole / 100 * n;
 	else
-		*ret = n << (strchr("kK", *end) && *end ? 10 : strchr("mM", *end) && *end ? 20 :
-							strchr("gG", *end) && *end	  ? 30 : 0);
+		*ret = n << (strchr("kK", *end) && *end	    ? 10
+			       : strchr("mM", *end) && *end ? 20
+			       : strchr("gG", *end) && *end ? 30
+							    : 0);
 	return !*end || (strchr("kKmMgG%", *end) && !end[1]) ? 0 : -EINVAL;
 }
 
@@ -211,12 +220,15 @@ static int apply_word(struct folder *f, const char *word, const char *value, uin
 	if (strcmp(word, "gid") == 0 && number)
 		return chown(f->path, (uid_t)-1, (gid_t)n) < 0 ? -errno : 0;
 	/* how its pages are kept: nothing that a folder has */
-	return strcmp(word, "huge") == 0 || strcmp(word, "mpol") == 0 || strcmp(word, "noswap") == 0 ||
-			strcmp(word, "inode32") == 0 || strcmp(word, "inode64") == 0 ?
-		0 : -EINVAL;
+	return strcmp(word, "huge") == 0 || strcmp(word, "mpol") == 0 ||
+			       strcmp(word, "noswap") == 0 || strcmp(word, "inode32") == 0 ||
+			       strcmp(word, "inode64") == 0
+		       ? 0
+		       : -EINVAL;
 }
 
-static int folder_make(struct folder *f, const struct tmpfs_words *w, const char *rundir, size_t *ret_bad)
+static int folder_make(
+	struct folder *f, const struct tmpfs_words *w, const char *rundir, size_t *ret_bad)
 {
 	struct sysinfo si = { 0 };
 	uint64_t ram;
@@ -239,7 +251,8 @@ static int folder_make(struct folder *f, const struct tmpfs_words *w, const char
 	return r;
 }
 
-int tmpfs_of_folder(const struct tmpfs_words *w, const char *rundir, struct fs **ret, size_t *ret_bad)
+int tmpfs_of_folder(
+	const struct tmpfs_words *w, const char *rundir, struct fs **ret, size_t *ret_bad)
 {
 	struct folder *f = calloc(1, sizeof(*f));
 	struct hostfs *h;

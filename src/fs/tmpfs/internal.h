@@ -14,8 +14,8 @@ struct tmpfs_words {
 	size_t n;
 };
 
-/* The kernel's own tmpfs as a descriptor of its root, in no mount namespace. -EINVAL: an option of which
- * *ret_bad is the index; -EPERM and others: it cannot be had here. */
+/* The kernel's own tmpfs as a descriptor of its root, in no mount namespace. -EINVAL: an option of
+ * which *ret_bad is the index; -EPERM and others: it cannot be had here. */
 int MUST_CHECK tmpfs_of_kernel(const struct tmpfs_words *w, size_t *ret_bad);
 
 /* The same as a new folder below rundir, with a file system that holds the limits. */

@@ -11,7 +11,8 @@
 #include "base/userns.h"
 #include "fs/tmpfs/internal.h"
 
-/* The root's descriptor or -errno. Only system calls: it runs in a child of a process with threads. */
+/* The root's descriptor or -errno. Only system calls: it runs in a child of a process with threads.
+ */
 static int make(const struct tmpfs_words *w, size_t *ret_bad)
 {
 	int ctx = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC), fd;
@@ -20,8 +21,9 @@ static int make(const struct tmpfs_words *w, size_t *ret_bad)
 	if (ctx < 0)
 		return -errno;
 	for (size_t i = 0; i < w->n && err == 0; i++) {
-		if (syscall(SYS_fsconfig, ctx, w->value[i] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-			    w->word[i], w->value[i], 0) == 0)
+		if (syscall(SYS_fsconfig, ctx,
+			    w->value[i] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, w->word[i],
+			    w->value[i], 0) == 0)
 			continue;
 		err = -errno;
 		*ret_bad = i;
@@ -54,7 +56,8 @@ int tmpfs_of_kernel(const struct tmpfs_words *w, size_t *ret_bad)
 
 	if (fd >= 0 || *ret_bad != SIZE_MAX)
 		return fd;
-	m.bad = mmap(NULL, sizeof(*m.bad), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	m.bad = mmap(
+		NULL, sizeof(*m.bad), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (m.bad == MAP_FAILED)
 		return -errno;
 	*m.bad = SIZE_MAX;

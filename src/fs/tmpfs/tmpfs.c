@@ -19,7 +19,8 @@ static bool is_id(const char *word)
 	return strcmp(word, "uid") == 0 || strcmp(word, "gid") == 0;
 }
 
-/* One option; ids of the virtual root are the user's. ramfs knows no other than mode=, and ignores them. */
+/* One option; ids of the virtual root are the user's. ramfs knows no other than mode=, and ignores
+ * them. */
 static int take_word(struct tmpfs_words *w, const struct tmpfs_request *rq, char *word)
 {
 	char *value = strchr(word, '=');
@@ -50,7 +51,8 @@ static int words_split(struct tmpfs_words *w, const struct tmpfs_request *rq)
 	w->text = strdup(rq->options ? rq->options : "");
 	if (!w->text)
 		return -ENOMEM;
-	for (word = strtok_r(w->text, ",", &save); word && r == 0; word = strtok_r(NULL, ",", &save))
+	for (word = strtok_r(w->text, ",", &save); word && r == 0;
+		word = strtok_r(NULL, ",", &save))
 		r = take_word(w, rq, word);
 	if (r == 0 && strcmp(rq->type, "ramfs") == 0) {
 		char *limit = strdup("0");
@@ -59,7 +61,7 @@ static int words_split(struct tmpfs_words *w, const struct tmpfs_request *rq)
 			free(limit);
 			return -ENOMEM;
 		}
-		w->word[w->n] = (char *)(uintptr_t)"size";
+		w->word[w->n] = (char *)(uintptr_t) "size";
 		w->value[w->n++] = limit;
 	}
 	return r;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A file system in memory. Where the kernel lets us make one for ourselves (in a user namespace, or as
- * root), it is the kernel's own tmpfs, which no mount namespace has: limits, numbers and errors are the
- * kernel's. Else it is a folder in the run directory, with limits as near as can be had. Either way it is
- * shown as a bind of the host's files is (fs/host): what guests open are the files themselves.
+ * A file system in memory. Where the kernel lets us make one for ourselves (in a user namespace, or
+ * as root), it is the kernel's own tmpfs, which no mount namespace has: limits, numbers and errors
+ * are the kernel's. Else it is a folder in the run directory, with limits as near as can be had.
+ * Either way it is shown as a bind of the host's files is (fs/host): what guests open are the files
+ * themselves.
  */
 #ifndef UM_FS_TMPFS_TMPFS_H
 #define UM_FS_TMPFS_TMPFS_H
@@ -18,7 +19,8 @@ struct tmpfs_request {
 	bool virtual_root;   /* --root: uid=0 and gid=0 mean the user's own */
 };
 
-/* *ret is for view_mount(), its root a directory. -EINVAL: an option; its words are in ret_option then. */
+/* *ret is for view_mount(), its root a directory. -EINVAL: an option; its words are in ret_option
+ * then. */
 int MUST_CHECK tmpfs_new(const struct tmpfs_request *rq, struct fs **ret, char ret_option[256]);
 
 #endif

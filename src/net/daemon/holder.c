@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. The user who made the namespaces has all capabilities in them as long as he is outside:
- * so a guest may do with a socket from here what root does with one of the host (interfaces, routes, raw
- * sockets, low ports), and ip(8) works. Its other end of a veth pair is a packet socket, which the link's
- * thread in the host's namespace reads.
+ * Theory of operation. The user who made the namespaces has all capabilities in them as long as he
+ * is outside: so a guest may do with a socket from here what root does with one of the host
+ * (interfaces, routes, raw sockets, low ports), and ip(8) works. Its other end of a veth pair is a
+ * packet socket, which the link's thread in the host's namespace reads.
  */
 #include "net/daemon/holder.h"
 
@@ -41,7 +41,7 @@ static bool has_frames(const struct net_spec *s)
 /* The namespaces that the interfaces are made in, as descriptors. */
 struct places {
 	struct spaces *spaces; /* number 0 is the guests' */
-	int outer; /* where the other ends are, seen by nobody */
+	int outer;	       /* where the other ends are, seen by nobody */
 	struct wire *wire;
 };
 
@@ -71,7 +71,8 @@ static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
 static int open_far(struct wire *w, const struct net_spec *s, int *ret)
 {
 	static const char name[] = "far";
-	int r = wire_join(w, &(struct net_spec){ .name = "far", .mtu = s->mtu, .impair = s->impair });
+	int r = wire_join(
+		w, &(struct net_spec){ .name = "far", .mtu = s->mtu, .impair = s->impair });
 
 	if (r == 0)
 		r = iface_no_offload(name);
@@ -80,8 +81,8 @@ static int open_far(struct wire *w, const struct net_spec *s, int *ret)
 	return r == 0 ? iface_packet_socket(name, ret) : r;
 }
 
-/* libslirp's interface is a tap where a user may have one, which spares a frame the way over a pair. Not with a
- * small MTU: then there are fragments, which a packet socket gets put together. */
+/* libslirp's interface is a tap where a user may have one, which spares a frame the way over a
+ * pair. Not with a small MTU: then there are fragments, which a packet socket gets put together. */
 static int make_tap(const struct net_spec *s, int32_t index, int links)
 {
 	int fds[2] = { -1, -1 }, r;
@@ -177,7 +178,8 @@ static int enter(const struct net_spec specs[], size_t n, struct places *p, char
 
 	for (size_t i = 0; i < n; i++) {
 		if (specs[i].link == NET_PAIR && pair) {
-			*ret_message = str_printf("--net pair=%s: a view is on one wire at most", specs[i].where);
+			*ret_message = str_printf(
+				"--net pair=%s: a view is on one wire at most", specs[i].where);
 			return -EINVAL;
 		}
 		if (specs[i].link == NET_PAIR)
@@ -208,7 +210,8 @@ static int add_space(struct spaces *s)
 	return number;
 }
 
-static int set_up(const struct net_spec specs[], size_t n, int links, struct places *p, char **ret_message)
+static int set_up(
+	const struct net_spec specs[], size_t n, int links, struct places *p, char **ret_message)
 {
 	int32_t end = -1;
 	int r = enter(specs, n, p, ret_message);
@@ -238,7 +241,8 @@ static size_t make_sockets(const struct net_request *rq, int fds[FDMSG_MAX_FDS])
 }
 
 /* Answers one: descriptors in fds, how many in *n. 0 or -errno. */
-static int serve(struct spaces *s, const struct net_request *rq, int fds[], size_t *n, uint32_t *value)
+static int serve(
+	struct spaces *s, const struct net_request *rq, int fds[], size_t *n, uint32_t *value)
 {
 	int r = rq->op == NET_OP_NEW || rq->op == NET_OP_DROP ? 0 : space_enter(s, rq->net);
 
@@ -297,7 +301,8 @@ int holder_run(const struct net_spec specs[], size_t n, int links)
 	if (ready.err == 0 && recv(links, &ready, sizeof(ready), 0) < (ssize_t)sizeof(ready.err))
 		ready.err = -EIO;
 	if (ready.err < 0 && !ready.text[0])
-		snprintf(ready.text, sizeof(ready.text), "%s", message ? message : strerror(-ready.err));
+		snprintf(ready.text, sizeof(ready.text), "%s",
+			message ? message : strerror(-ready.err));
 	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
 		return 1;
 	for (;;) {

@@ -144,7 +144,8 @@ int iface_prepare(const char *name, const struct net_spec *s, unsigned mtu)
 	if (!l)
 		return -ENOMEM;
 	if (s->has_mac) {
-		_cleanup_(free_nl_addr) struct nl_addr *mac = nl_addr_build(AF_LLC, s->mac, sizeof(s->mac));
+		_cleanup_(free_nl_addr) struct nl_addr *mac =
+			nl_addr_build(AF_LLC, s->mac, sizeof(s->mac));
 
 		if (!mac)
 			return -ENOMEM;
@@ -249,7 +250,8 @@ int iface_add_tap(const char *name, int *ret)
 
 int iface_packet_socket(const char *name, int *ret)
 {
-	struct sockaddr_ll sll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+	struct sockaddr_ll sll = { .sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
 		.sll_ifindex = (int)if_nametoindex(name) };
 	int on = 1, bytes = RECEIVE_BYTES;
 	/* protocol 0: nothing of other interfaces is queued before the bind */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Interfaces of the namespace that the caller is in, by rtnetlink(7) (libnl). All return 0 or -errno. */
+/* Interfaces of the namespace that the caller is in, by rtnetlink(7) (libnl). All return 0 or
+ * -errno. */
 #ifndef UM_NET_IFACE_H
 #define UM_NET_IFACE_H
 
 #include "net/spec.h"
 
 int MUST_CHECK iface_up(const char *name);
-/* A pair of virtual Ethernet interfaces (veth(4)); the second one in the namespace of peer_ns (-1: here). */
+/* A pair of virtual Ethernet interfaces (veth(4)); the second one in the namespace of peer_ns (-1:
+ * here). */
 int MUST_CHECK iface_add_pair(const char *name, const char *peer, int peer_ns);
 int MUST_CHECK iface_add_bridge(const char *name);
 int MUST_CHECK iface_join_bridge(const char *name, const char *bridge);

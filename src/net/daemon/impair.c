@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. What is to happen to a frame is drawn when it comes in, from a generator of our own, so that a
- * seed gives the same again. Frames wait in a heap by the time when they are due, then by number: equal delays keep
- * their order. A reordered one is held back behind those that come in the next moments.
+ * Theory of operation. What is to happen to a frame is drawn when it comes in, from a generator of
+ * our own, so that a seed gives the same again. Frames wait in a heap by the time when they are
+ * due, then by number: equal delays keep their order. A reordered one is held back behind those
+ * that come in the next moments.
  */
 #include "net/daemon/impair.h"
 
@@ -95,7 +96,8 @@ static void keep(struct impair *i, const void *data, size_t len, uint64_t due)
 void impair_push(struct impair *i, const void *frame, size_t len, uint64_t now_ns)
 {
 	/* all are drawn for each frame: one decision moves no other */
-	bool lost = happens(i, i->spec.loss), twice = happens(i, i->spec.dup), held = happens(i, i->spec.reorder);
+	bool lost = happens(i, i->spec.loss), twice = happens(i, i->spec.dup),
+	     held = happens(i, i->spec.reorder);
 	uint64_t due = now_ns + i->spec.delay_ns;
 
 	if (lost)

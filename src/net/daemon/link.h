@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Links: where the frames of an interface go. A driver is one folder of src/net/ and one row of link_table
- * (main.c). It runs in a thread of its own, in the host's network namespace, and has the other end of the
- * view's interface: a packet socket (packet(7)), or where the view's stack is a process one of a pair with that.
+ * Links: where the frames of an interface go. A driver is one folder of src/net/ and one row of
+ * link_table (main.c). It runs in a thread of its own, in the host's network namespace, and has the
+ * other end of the view's interface: a packet socket (packet(7)), or where the view's stack is a
+ * process one of a pair with that.
  */
 #ifndef UM_NET_LINK_H
 #define UM_NET_LINK_H
@@ -14,11 +15,12 @@
 struct link {
 	const struct net_spec *spec;
 	const struct link_ops *ops;
-	int frames;  /* whole frames, without waiting: a packet socket, a tap, or one of a pair */
-	int far;     /* the packet socket at the other end of a wire that goes through us; else -1 */
-	int control; /* any socket of the view's namespace, for ioctls on peer; -1: the stack is a process */
+	int frames; /* whole frames, without waiting: a packet socket, a tap, or one of a pair */
+	int far;    /* the packet socket at the other end of a wire that goes through us; else -1 */
+	int control; /* any socket of the view's namespace, for ioctls on peer; -1: the stack is a
+			process */
 	char peer[IFNAMSIZ];
-	void *priv;  /* the driver's */
+	void *priv; /* the driver's */
 };
 
 struct link_ops {
@@ -43,12 +45,14 @@ void link_carrier(struct link *l, bool on);
 /* The next frame of the view's, at most FRAME_MAX bytes, as read(2) of what does not block. */
 ssize_t link_from_view(struct link *l, void *buf);
 
-/* Sends a frame to the view; one that finds no room is lost, as on a wire, or waits for a stack that is a process. */
+/* Sends a frame to the view; one that finds no room is lost, as on a wire, or waits for a stack
+ * that is a process. */
 void link_to_view(struct link *l, const void *frame, size_t len);
 
 /*
- * Carries frames, with what the spec says of a bad wire, between the view and a descriptor of which each read is a frame, until that is at its end.
- * recv and send as read(2) and write(2), of l->priv.
+ * Carries frames, with what the spec says of a bad wire, between the view and a descriptor of which
+ * each read is a frame, until that is at its end. recv and send as read(2) and write(2), of
+ * l->priv.
  */
 struct pump {
 	int fd;	   /* readable when recv has a frame */

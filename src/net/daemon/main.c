@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * umview-net SPEC...: the network of one view. Started by the supervisor, which is at descriptor 3 (net/proto.h).
+ * umview-net SPEC...: the network of one view. Started by the supervisor, which is at descriptor 3
+ * (net/proto.h).
  *
- * Two processes: the holder is in the view's namespaces (holder.c); this one stays in the host's, where each
- * link has a thread that carries frames between a packet socket of the holder's and the world. Both end when
- * the supervisor does.
+ * Two processes: the holder is in the view's namespaces (holder.c); this one stays in the host's,
+ * where each link has a thread that carries frames between a packet socket of the holder's and the
+ * world. Both end when the supervisor does.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -45,7 +46,10 @@ static int start_link(const struct net_spec *s, int32_t index, const int fds[3],
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct link){ .spec = s, .ops = find_ops(s->link), .frames = fds[0], .control = fds[1],
+	*l = (struct link){ .spec = s,
+		.ops = find_ops(s->link),
+		.frames = fds[0],
+		.control = fds[1],
 		.far = fds[2] };
 	holder_peer_name(index, l->peer);
 	r = l->ops ? l->ops->open(l, ret_message) : -EINVAL;
@@ -78,7 +82,8 @@ static int run_links(const struct net_spec specs[], size_t n, int holder)
 	char byte;
 
 	if (ready.err < 0)
-		snprintf(ready.text, sizeof(ready.text), "%s", message ? message : strerror(-ready.err));
+		snprintf(ready.text, sizeof(ready.text), "%s",
+			message ? message : strerror(-ready.err));
 	if (fdmsg_send(holder, &ready, sizeof(ready), NULL, 0) < 0)
 		return 1;
 	while (recv(holder, &byte, 1, 0) < 0 && errno == EINTR)

@@ -33,7 +33,8 @@ void link_carrier(struct link *l, bool on)
 ssize_t link_from_view(struct link *l, void *buf)
 {
 	/* one of a pair blocks, so that a frame to the view can wait */
-	return l->control < 0 ? recv(l->frames, buf, FRAME_MAX, MSG_DONTWAIT) : read(l->frames, buf, FRAME_MAX);
+	return l->control < 0 ? recv(l->frames, buf, FRAME_MAX, MSG_DONTWAIT)
+			      : read(l->frames, buf, FRAME_MAX);
 }
 
 void link_to_view(struct link *l, const void *frame, size_t len)

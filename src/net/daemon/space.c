@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. A network namespace lives as long as a descriptor of it does, or a socket in it. Its
- * /sys is a mount of its own, attached nowhere, since a sysfs shows the interfaces of the namespace that it was made in.
+ * Theory of operation. A network namespace lives as long as a descriptor of it does, or a socket in
+ * it. Its /sys is a mount of its own, attached nowhere, since a sysfs shows the interfaces of the
+ * namespace that it was made in.
  */
 #include "net/daemon/space.h"
 
@@ -13,7 +14,8 @@
 
 struct space {
 	int net;   /* -1: none */
-	int sysfs; /* -1: a container that covers parts of /sys refuses one, and the host's is seen */
+	int sysfs; /* -1: a container that covers parts of /sys refuses one, and the host's is seen
+		    */
 };
 
 struct spaces {

@@ -14,10 +14,11 @@ int userns_enter(int flags, char **ret_message)
 	userns_prepare(&maps);
 	if (unshare(CLONE_NEWUSER | flags) < 0) {
 		r = -errno;
-		*ret_message = str_printf("--net: a network of one's own needs user namespaces, which are refused "
-					  "here (%s): see /proc/sys/user/max_user_namespaces, "
-					  "kernel.apparmor_restrict_unprivileged_userns, or the container's seccomp "
-					  "profile",
+		*ret_message = str_printf(
+			"--net: a network of one's own needs user namespaces, which are refused "
+			"here (%s): see /proc/sys/user/max_user_namespaces, "
+			"kernel.apparmor_restrict_unprivileged_userns, or the container's seccomp "
+			"profile",
 			strerror(-r));
 		return r;
 	}

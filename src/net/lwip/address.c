@@ -46,7 +46,8 @@ static int read_v6(const struct endpoint *ep, const struct sockaddr_in6 *sin6, i
 	return 0;
 }
 
-int address_read(const struct endpoint *ep, const struct sockaddr_storage *name, size_t len, ip_addr_t *ret, uint16_t *ret_port)
+int address_read(const struct endpoint *ep, const struct sockaddr_storage *name, size_t len,
+	ip_addr_t *ret, uint16_t *ret_port)
 {
 	const struct sockaddr_in *sin = (const void *)name;
 	const struct sockaddr_in6 *sin6 = (const void *)name;
@@ -56,13 +57,15 @@ int address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 	if (ep->domain == AF_INET) {
 		if (len < sizeof(*sin))
 			return -EINVAL;
-		if (sin->sin_family != AF_INET && (sin->sin_family != AF_UNSPEC || sin->sin_addr.s_addr))
+		if (sin->sin_family != AF_INET &&
+			(sin->sin_family != AF_UNSPEC || sin->sin_addr.s_addr))
 			return -EAFNOSUPPORT;
 		ip_addr_set_ip4_u32_val(*ret, sin->sin_addr.s_addr);
 		*ret_port = ntohs(sin->sin_port);
 		return 0;
 	}
-	if (name->ss_family == AF_INET && len >= sizeof(*sin) && !ep->opt.v6only && ep->type != SOCK_STREAM) {
+	if (name->ss_family == AF_INET && len >= sizeof(*sin) && !ep->opt.v6only &&
+		ep->type != SOCK_STREAM) {
 		ip_addr_set_ip4_u32_val(*ret, sin->sin_addr.s_addr);
 		*ret_port = ntohs(sin->sin_port);
 		return 0;
@@ -75,7 +78,8 @@ int address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 	return read_v6(ep, sin6, ret);
 }
 
-uint32_t address_write(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, struct sockaddr_storage *ret)
+uint32_t address_write(
+	const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *sin = (void *)ret;
 	struct sockaddr_in6 *sin6 = (void *)ret;
@@ -105,7 +109,8 @@ uint32_t address_write(const struct endpoint *ep, const ip_addr_t *ip, uint16_t 
 static bool overlap(const ip_addr_t *a, const ip_addr_t *b)
 {
 	if (ip_addr_isany(a) || ip_addr_isany(b))
-		return IP_IS_ANY_TYPE_VAL(*a) || IP_IS_ANY_TYPE_VAL(*b) || IP_GET_TYPE(a) == IP_GET_TYPE(b);
+		return IP_IS_ANY_TYPE_VAL(*a) || IP_IS_ANY_TYPE_VAL(*b) ||
+		       IP_GET_TYPE(a) == IP_GET_TYPE(b);
 	return ip_addr_cmp(a, b);
 }
 
@@ -120,7 +125,8 @@ static bool conflicts(struct endpoint *other, void *arg)
 	struct claim *c = arg;
 	const struct endpoint *ep = c->ep;
 
-	if (other == ep || other->ops != ep->ops || other->local_port != c->port || !overlap(&other->local, &ep->local))
+	if (other == ep || other->ops != ep->ops || other->local_port != c->port ||
+		!overlap(&other->local, &ep->local))
 		return false;
 	if (other->protocol != ep->protocol)
 		return false;
@@ -205,7 +211,8 @@ void address_drop_port(struct endpoint *ep)
 	ep->local_port = 0;
 }
 
-int address_bind(struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged)
+int address_bind(
+	struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged)
 {
 	ip_addr_t ip, before = ep->local;
 	uint16_t port;
@@ -223,7 +230,8 @@ int address_bind(struct endpoint *ep, const struct sockaddr_storage *name, size_
 		address_any(ep, &ep->local);
 		if (v4)
 			IP_SET_TYPE_VAL(ep->local, IPADDR_TYPE_V4);
-	} else if (addr_is_local(ep->st, &ip) || (ep->type != SOCK_STREAM && ip_addr_ismulticast(&ip)) ||
+	} else if (addr_is_local(ep->st, &ip) ||
+		   (ep->type != SOCK_STREAM && ip_addr_ismulticast(&ip)) ||
 		   (ep->opt.freebind && privileged)) {
 		ep->local = ip;
 	} else {

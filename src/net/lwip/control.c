@@ -63,7 +63,8 @@ void control_fill(const struct endpoint *ep, struct stack_head *head)
 		fill_v4(ep, head);
 }
 
-static int parse_one(const struct endpoint *ep, const struct cmsghdr *cm, const void *data, size_t len, struct control *ret)
+static int parse_one(const struct endpoint *ep, const struct cmsghdr *cm, const void *data,
+	size_t len, struct control *ret)
 {
 	struct in6_pktinfo info6;
 	struct in_pktinfo info;
@@ -84,11 +85,14 @@ static int parse_one(const struct endpoint *ep, const struct cmsghdr *cm, const 
 		memset(&ret->source, 0, sizeof(ret->source));
 		IP_SET_TYPE_VAL(ret->source, IPADDR_TYPE_V6);
 		memcpy(ip_2_ip6(&ret->source)->addr, &info6.ipi6_addr, 16);
-		ret->iface = info6.ipi6_ifindex ? iface_by_index(ep->st, (int)info6.ipi6_ifindex) : NULL;
+		ret->iface =
+			info6.ipi6_ifindex ? iface_by_index(ep->st, (int)info6.ipi6_ifindex) : NULL;
 		if (info6.ipi6_ifindex && !ret->iface)
 			return -ENODEV;
-	} else if ((cm->cmsg_level == IPPROTO_IP && (cm->cmsg_type == IP_TTL || cm->cmsg_type == IP_TOS)) ||
-		   (cm->cmsg_level == IPPROTO_IPV6 && (cm->cmsg_type == IPV6_HOPLIMIT || cm->cmsg_type == IPV6_TCLASS))) {
+	} else if ((cm->cmsg_level == IPPROTO_IP &&
+			   (cm->cmsg_type == IP_TTL || cm->cmsg_type == IP_TOS)) ||
+		   (cm->cmsg_level == IPPROTO_IPV6 &&
+			   (cm->cmsg_type == IPV6_HOPLIMIT || cm->cmsg_type == IPV6_TCLASS))) {
 		if (len < 1)
 			return -EINVAL;
 		value = len >= sizeof(value) ? *(const int *)data : *(const uint8_t *)data;

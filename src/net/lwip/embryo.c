@@ -112,7 +112,8 @@ int embryos_listen(struct stack *st)
 	all->namelen = sizeof(all->name);
 	st->embryos = all;
 	/* a name that the kernel chooses */
-	if (bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)) < 0 || listen(fd, 4096) < 0 ||
+	if (bind(fd, (const struct sockaddr *)&any, sizeof(any.sun_family)) < 0 ||
+		listen(fd, 4096) < 0 ||
 		getsockname(fd, (struct sockaddr *)&all->name, &all->namelen) < 0)
 		return -errno;
 	return source_add(st, &all->listener, EPOLLIN);

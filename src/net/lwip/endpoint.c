@@ -16,7 +16,8 @@
 #include "net/lwip/netlink.h"
 #include "net/lwip/packet.h"
 
-#define DGRAM_SNDBUF 32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
+#define DGRAM_SNDBUF                                                                               \
+	32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
 
 static struct endpoint **bucket(struct stack *st, uint64_t ino)
 {
@@ -56,7 +57,8 @@ static int make_pair(int type, int ret[2])
 {
 	int bytes = type == SOCK_STREAM ? STACK_SNDBUF : DGRAM_SNDBUF, on = 1;
 
-	if (socketpair(AF_UNIX, (type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0, ret) < 0)
+	if (socketpair(AF_UNIX, (type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC,
+		    0, ret) < 0)
 		return -errno;
 	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	/* urgent data is data */
@@ -64,7 +66,8 @@ static int make_pair(int type, int ret[2])
 	return fcntl(ret[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static struct endpoint *endpoint_alloc(struct stack *st, uint64_t ino, int domain, int type, int protocol)
+static struct endpoint *endpoint_alloc(
+	struct stack *st, uint64_t ino, int domain, int type, int protocol)
 {
 	struct endpoint *ep = calloc(1, sizeof(*ep));
 
@@ -85,7 +88,8 @@ static struct endpoint *endpoint_alloc(struct stack *st, uint64_t ino, int domai
 	return ep;
 }
 
-int endpoint_new(struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest)
+int endpoint_new(
+	struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest)
 {
 	int pair[2] = { -1, -1 }, r = make_pair(type, pair);
 	struct endpoint *ep = NULL;
@@ -111,7 +115,8 @@ int endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd)
 	struct endpoint *ep;
 	int on = 1, r;
 
-	if ((hello->domain != AF_INET && hello->domain != AF_INET6) || endpoint_find(st, hello->socket))
+	if ((hello->domain != AF_INET && hello->domain != AF_INET6) ||
+		endpoint_find(st, hello->socket))
 		return -EINVAL;
 	ep = endpoint_alloc(st, hello->socket, hello->domain, SOCK_STREAM, hello->protocol);
 	if (!ep)
@@ -189,10 +194,12 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	int r;
 
 	if (domain == AF_NETLINK) {
-		ops = protocol == NETLINK_ROUTE || protocol == NETLINK_SOCK_DIAG ? &netlink_endpoint : NULL;
+		ops = protocol == NETLINK_ROUTE || protocol == NETLINK_SOCK_DIAG ? &netlink_endpoint
+										 : NULL;
 		r = -EPROTONOSUPPORT;
 	} else if (domain == AF_PACKET) {
-		ops = (type & 0xf) == SOCK_RAW || (type & 0xf) == SOCK_DGRAM ? &packet_endpoint : NULL;
+		ops = (type & 0xf) == SOCK_RAW || (type & 0xf) == SOCK_DGRAM ? &packet_endpoint
+									     : NULL;
 		r = -ESOCKTNOSUPPORT;
 	} else if (domain == AF_INET || domain == AF_INET6) {
 		ops = find_ops(domain, type & 0xf, &protocol, &r);
@@ -241,7 +248,8 @@ static int head_file(struct endpoint *ep, const struct stack_head *head)
 	return fd;
 }
 
-int endpoint_deliver(struct endpoint *ep, const struct stack_head *head, const void *data, size_t len)
+int endpoint_deliver(
+	struct endpoint *ep, const struct stack_head *head, const void *data, size_t len)
 {
 	int fd = head_file(ep, head);
 
@@ -263,7 +271,8 @@ static int getname(struct endpoint *ep, struct stack_msg *m)
 	}
 	if (peer && ep->state != EP_OPEN)
 		return -ENOTCONN;
-	m->namelen = address_write(ep, peer ? &ep->peer : &ep->local, peer ? ep->peer_port : ep->local_port, &m->name);
+	m->namelen = address_write(
+		ep, peer ? &ep->peer : &ep->local, peer ? ep->peer_port : ep->local_port, &m->name);
 	return 0;
 }
 

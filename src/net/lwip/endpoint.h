@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's socket, as the stack has it: the other end of its pair (net/stackproto.h). Closed everywhere
- * by the guests, that end is hung up on, and the socket is at its end.
+ * A guest's socket, as the stack has it: the other end of its pair (net/stackproto.h). Closed
+ * everywhere by the guests, that end is hung up on, and the socket is at its end.
  */
 #ifndef UM_NET_LWIP_ENDPOINT_H
 #define UM_NET_LWIP_ENDPOINT_H
@@ -11,7 +11,8 @@
 
 struct endpoint;
 
-/* What a family or protocol does. All return 0 or more, or -errno; a member may be NULL: EOPNOTSUPP. */
+/* What a family or protocol does. All return 0 or more, or -errno; a member may be NULL:
+ * EOPNOTSUPP. */
 struct endpoint_ops {
 	int (*bind)(struct endpoint *ep, const struct stack_msg *m);
 	int (*connect)(struct endpoint *ep, const struct stack_msg *m);
@@ -34,14 +35,17 @@ extern const struct endpoint_ops tcp_endpoint, udp_endpoint, raw_endpoint;
 
 /* Options as they were set; what they do is ops->options()'s. */
 struct endpoint_options {
-	int reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute, priority, mark, sndbuf, rcvbuf, rcvlowat;
+	int reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute, priority, mark,
+		sndbuf, rcvbuf, rcvlowat;
 	struct linger linger;
 	int timestamp;
 	/* IPPROTO_IP and IPPROTO_IPV6 */
-	int ttl, tos, mcast_ttl, mcast_loop, mcast_if, pktinfo, recvttl, recvtos, recverr, mtu_discover, freebind, hdrincl;
+	int ttl, tos, mcast_ttl, mcast_loop, mcast_if, pktinfo, recvttl, recvtos, recverr,
+		mtu_discover, freebind, hdrincl;
 	int hops, mcast_hops, v6only, recvpktinfo, recvhoplimit, tclass, recvtclass, checksum;
 	/* IPPROTO_TCP */
-	int nodelay, cork, keepidle, keepintvl, keepcnt, syncnt, user_timeout, quickack, defer_accept, maxseg, fastopen;
+	int nodelay, cork, keepidle, keepintvl, keepcnt, syncnt, user_timeout, quickack,
+		defer_accept, maxseg, fastopen;
 };
 
 /* A stream's states; of the others CLOSED and OPEN (connected) alone. */
@@ -59,7 +63,7 @@ struct endpoint {
 	struct iface *bound_if;
 	ip_addr_t local, peer;
 	uint16_t local_port, peer_port;
-	bool bound;	 /* by bind(2), which is possible once */
+	bool bound; /* by bind(2), which is possible once */
 	struct endpoint_options opt;
 	/* of datagrams: the file that goes with each, while it is the same (it is mostly) */
 	int head_fd;
@@ -76,8 +80,8 @@ struct endpoint {
 	size_t tx_len, tx_done, junk;
 	bool kept, fin_in, fin_wanted, fin_out, hung_up, waits_out;
 	int backlog;
-	unsigned unanswered; /* seconds for which the next hop has been asked for */
-	uint32_t record; /* what one waiting connection takes in a listener's buffer */
+	unsigned unanswered;  /* seconds for which the next hop has been asked for */
+	uint32_t record;      /* what one waiting connection takes in a listener's buffer */
 	uint16_t filter_port; /* raw and ping: the echo's identifier */
 	uint32_t icmp_filter;
 	bool auxdata; /* packet sockets: PACKET_AUXDATA */
@@ -88,7 +92,8 @@ struct endpoint {
 };
 
 /* A new one and the guest's end of its pair, which is the caller's. */
-int MUST_CHECK endpoint_new(struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest);
+int MUST_CHECK endpoint_new(struct stack *st, int domain, int type, int protocol,
+	struct endpoint **ret, int *ret_guest);
 /* Which protocol this is: EP's ops, or -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT. */
 int MUST_CHECK endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest);
 /* A stream whose end of the pair has come with a hello; fd is taken on success. */
@@ -102,7 +107,8 @@ struct endpoint *endpoint_find(struct stack *st, uint64_t ino);
 void endpoint_request(struct stack *st, struct stack_msg *m);
 
 /* Sends a datagram to the guest with its head; one that finds no room is lost. 0 or -errno. */
-int endpoint_deliver(struct endpoint *ep, const struct stack_head *head, const void *data, size_t len);
+int endpoint_deliver(
+	struct endpoint *ep, const struct stack_head *head, const void *data, size_t len);
 
 /* Each endpoint, until fn returns true. */
 bool endpoints_each(struct stack *st, bool (*fn)(struct endpoint *ep, void *arg), void *arg);
@@ -117,21 +123,24 @@ void endpoint_unreachable(struct endpoint *ep, int error);
 /* ---- address.c ---- */
 
 /* A name of the endpoint's family: 0, -EINVAL, -EAFNOSUPPORT. */
-int MUST_CHECK address_read(const struct endpoint *ep, const struct sockaddr_storage *name, size_t len, ip_addr_t *ret,
-	uint16_t *ret_port);
+int MUST_CHECK address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
+	size_t len, ip_addr_t *ret, uint16_t *ret_port);
 /* Its length. */
-uint32_t address_write(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, struct sockaddr_storage *ret);
+uint32_t address_write(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port,
+	struct sockaddr_storage *ret);
 /* The any-address that a socket is bound to at first. */
 void address_any(const struct endpoint *ep, ip_addr_t *ret);
 /* bind(2) as far as it is the same for all: takes the port (0: chooses one). */
-int MUST_CHECK address_bind(struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged);
+int MUST_CHECK address_bind(
+	struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged);
 int MUST_CHECK address_take_port(struct endpoint *ep, uint16_t port);
 void address_drop_port(struct endpoint *ep);
 
 /* ---- option.c ---- */
 
 void options_init(struct endpoint *ep);
-int MUST_CHECK option_set(struct endpoint *ep, int level, int option, const void *value, size_t len, bool privileged);
+int MUST_CHECK option_set(
+	struct endpoint *ep, int level, int option, const void *value, size_t len, bool privileged);
 /* *len: the room, then what there is. */
 int MUST_CHECK option_get(struct endpoint *ep, int level, int option, void *ret, size_t *len);
 
@@ -146,6 +155,7 @@ struct control {
 	struct iface *iface;
 	int ttl, tos; /* -1 */
 };
-int MUST_CHECK control_parse(const struct endpoint *ep, const struct stack_msg *m, struct control *ret);
+int MUST_CHECK control_parse(
+	const struct endpoint *ep, const struct stack_msg *m, struct control *ret);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What ICMP says of packets of ours, which liblwip does not tell its sockets: a port that nobody has, a host that cannot be
- * reached. A host on the wire that does not answer ARP is one as well.
+ * What ICMP says of packets of ours, which liblwip does not tell its sockets: a port that nobody
+ * has, a host that cannot be reached. A host on the wire that does not answer ARP is one as well.
  */
 #include <lwip/etharp.h>
 #include <lwip/icmp.h>
@@ -27,10 +27,13 @@ struct about {
 static int error_of(bool v6, uint8_t type, uint8_t code)
 {
 	static const int v4_codes[] = { ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED };
-	static const int v6_codes[] = { ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED };
+	static const int v6_codes[] = { ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH,
+		ECONNREFUSED };
 
 	if (v6)
-		return type != ICMP6_TYPE_DUR ? 0 : code < ARRAY_SIZE(v6_codes) ? v6_codes[code] : EPROTO;
+		return type != ICMP6_TYPE_DUR	     ? 0
+		       : code < ARRAY_SIZE(v6_codes) ? v6_codes[code]
+						     : EPROTO;
 	if (type != ICMP_DUR || code == ICMP_DUR_FRAG)
 		return 0;
 	return code < ARRAY_SIZE(v4_codes) ? v4_codes[code] : EHOSTUNREACH;
@@ -67,8 +70,8 @@ static bool tell(struct endpoint *ep, void *arg)
 {
 	const struct about *a = arg;
 
-	if (ep->protocol != a->protocol || ep->local_port != a->local_port || ep->peer_port != a->peer_port ||
-		!ip_addr_cmp_zoneless(&ep->peer, &a->peer))
+	if (ep->protocol != a->protocol || ep->local_port != a->local_port ||
+		ep->peer_port != a->peer_port || !ip_addr_cmp_zoneless(&ep->peer, &a->peer))
 		return false;
 	if (ep->ops == &udp_endpoint && ep->state == EP_OPEN) {
 		const struct stack_head head = { .error = -a->error };
@@ -81,7 +84,8 @@ static bool tell(struct endpoint *ep, void *arg)
 	return true;
 }
 
-static u8_t on_icmp(void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, UNUSED const ip_addr_t *addr)
+static u8_t on_icmp(
+	void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, UNUSED const ip_addr_t *addr)
 {
 	const bool v6 = ip_current_is_v6();
 	const size_t skip = ip_current_header_tot_len();
@@ -99,7 +103,8 @@ static u8_t on_icmp(void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, UNUSE
 
 int icmp_errors_listen(struct stack *st)
 {
-	struct raw_pcb *v4 = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP), *v6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
+	struct raw_pcb *v4 = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP),
+		       *v6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
 
 	if (!v4 || !v6)
 		return -ENOMEM;

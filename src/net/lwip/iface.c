@@ -18,9 +18,10 @@
 #include "net/lwip/packet.h"
 
 #define BATCH 64
-#define OUT_MAX 512  /* frames kept for a link that is slow; further ones are lost */
+#define OUT_MAX 512 /* frames kept for a link that is slow; further ones are lost */
 #define LOOP_MAX 8192
-#define FRAME_LEAST 60 /* as on a wire; liblwip reads all of an ARP header without asking how much there is */
+#define FRAME_LEAST                                                                                \
+	60 /* as on a wire; liblwip reads all of an ARP header without asking how much there is */
 
 static struct iface *iface_of(struct netif *n)
 {
@@ -94,7 +95,8 @@ static err_t init_loopback(struct netif *n)
 
 static bool send_now(struct iface *i, const struct pbuf *p)
 {
-	return send(i->frames.fd, p->payload, p->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
+	return send(i->frames.fd, p->payload, p->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+	       errno != EAGAIN;
 }
 
 static err_t send_frame(struct netif *n, struct pbuf *p)
@@ -146,8 +148,8 @@ static void send_queued(struct iface *i)
 	}
 }
 
-/* liblwip is built to be a router, and takes its own addresses from whatever interface; a host does neither, and what
- * says it comes from this host cannot have come by a wire. */
+/* liblwip is built to be a router, and takes its own addresses from whatever interface; a host does
+ * neither, and what says it comes from this host cannot have come by a wire. */
 static bool ip4_is_for_us(struct iface *i, const uint8_t *packet, size_t len)
 {
 	ip_addr_t dst = { .type = IPADDR_TYPE_V4 }, src = { .type = IPADDR_TYPE_V4 };
@@ -160,7 +162,8 @@ static bool ip4_is_for_us(struct iface *i, const uint8_t *packet, size_t len)
 	ip4_addr_copy(*ip_2_ip4(&src), ip.src);
 	if (ip4_addr_isloopback(ip_2_ip4(&dst)) || addr_is_local(i->stack, &src))
 		return false;
-	return ip_addr_ismulticast(&dst) || ip_addr_isbroadcast(&dst, &i->netif) || addr_is_local(i->stack, &dst);
+	return ip_addr_ismulticast(&dst) || ip_addr_isbroadcast(&dst, &i->netif) ||
+	       addr_is_local(i->stack, &dst);
 }
 
 static bool ip6_is_for_us(struct iface *i, const uint8_t *packet, size_t len)
@@ -182,7 +185,8 @@ static bool is_for_us(struct iface *i, const uint8_t *frame, size_t len)
 {
 	const struct eth_hdr *eth = (const void *)frame;
 
-	if (len < SIZEOF_ETH_HDR || (!(eth->dest.addr[0] & 1) && memcmp(&eth->dest, i->netif.hwaddr, ETH_HWADDR_LEN) != 0))
+	if (len < SIZEOF_ETH_HDR || (!(eth->dest.addr[0] & 1) && memcmp(&eth->dest, i->netif.hwaddr,
+									 ETH_HWADDR_LEN) != 0))
 		return false;
 	if (eth->type == PP_HTONS(ETHTYPE_IP))
 		return ip4_is_for_us(i, frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR);
@@ -214,7 +218,8 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 	p = pbuf_alloc(PBUF_RAW, (u16_t)(len < FRAME_LEAST ? FRAME_LEAST : len), PBUF_RAM);
 	if (p && len < FRAME_LEAST)
 		memset(p->payload, 0, FRAME_LEAST);
-	if (!p || pbuf_take(p, frame, (u16_t)len) != ERR_OK || i->netif.input(p, &i->netif) != ERR_OK) {
+	if (!p || pbuf_take(p, frame, (u16_t)len) != ERR_OK ||
+		i->netif.input(p, &i->netif) != ERR_OK) {
 		i->rx.dropped++;
 		if (p)
 			pbuf_free(p);
@@ -275,7 +280,8 @@ static err_t init_ethernet(struct netif *n)
 	n->output = out_ip4;
 	n->output_ip6 = out_ip6;
 	n->linkoutput = send_frame;
-	n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+	n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
+		   NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
 	n->hwaddr_len = ETH_HWADDR_LEN;
 	if (s->has_mac) {
 		memcpy(n->hwaddr, s->mac, ETH_HWADDR_LEN);
@@ -385,7 +391,8 @@ bool addr_is_local(struct stack *st, const ip_addr_t *a)
 	if (IP_IS_V4(a) ? ip4_addr_isloopback(ip_2_ip4(a)) : ip6_addr_isloopback(ip_2_ip6(a)))
 		return true;
 	for (struct iface *i = st->ifaces; i; i = i->next) {
-		if (IP_IS_V4(a) && !ip_addr_isany(a) && ip4_addr_cmp(ip_2_ip4(a), netif_ip4_addr(&i->netif)))
+		if (IP_IS_V4(a) && !ip_addr_isany(a) &&
+			ip4_addr_cmp(ip_2_ip4(a), netif_ip4_addr(&i->netif)))
 			return true;
 		for (int k = 0; IP_IS_V6(a) && k < LWIP_IPV6_NUM_ADDRESSES; k++) {
 			if (ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)) &&
@@ -398,7 +405,8 @@ bool addr_is_local(struct stack *st, const ip_addr_t *a)
 
 static int set_ip4(struct iface *i, const struct net_addr *a)
 {
-	ip4_addr_t ip = { a->v4.s_addr }, mask = { a->prefix > 0 ? htonl(~0u << (32 - a->prefix)) : 0 };
+	ip4_addr_t ip = { a->v4.s_addr },
+		   mask = { a->prefix > 0 ? htonl(~0u << (32 - a->prefix)) : 0 };
 
 	if (ip4_addr_cmp(netif_ip4_addr(&i->netif), &ip))
 		return -EEXIST;

@@ -101,7 +101,9 @@ static int ask(const struct iface *i, unsigned command, struct ifreq *ifr)
 	case SIOCGIFBRDADDR:
 		if (!ip)
 			return -EADDRNOTAVAIL;
-		put_addr(ifr, command == SIOCGIFNETMASK ? mask : command == SIOCGIFBRDADDR ? i->spec ? ip | ~mask : 0 : ip);
+		put_addr(ifr, command == SIOCGIFNETMASK	  ? mask
+			      : command == SIOCGIFBRDADDR ? i->spec ? ip | ~mask : 0
+							  : ip);
 		return 0;
 	case SIOCGIFMTU:
 		ifr->ifr_mtu = i->spec ? n->mtu : 65536;

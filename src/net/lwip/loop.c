@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. liblwip is built for a thread of its own with a mailbox; here neither is used: all of it
- * runs in this loop, which calls what comes in and what is due (lwIP's own timers go off ten times a second
- * for multicast groups that nobody has joined). What it would ask that thread to do later, deliver
- * packets to itself, is our netif_loop_output() (iface.c), which takes the place of its own.
+ * Theory of operation. liblwip is built for a thread of its own with a mailbox; here neither is
+ * used: all of it runs in this loop, which calls what comes in and what is due (lwIP's own timers
+ * go off ten times a second for multicast groups that nobody has joined). What it would ask that
+ * thread to do later, deliver packets to itself, is our netif_loop_output() (iface.c), which takes
+ * the place of its own.
  */
 #include <lwip/init.h>
 #include <lwip/timeouts.h>
@@ -48,7 +49,8 @@ void source_close(struct stack *st, struct source *s)
 
 int stack_init(struct stack *st)
 {
-	*st = (struct stack){ .epoll = epoll_create1(EPOLL_CLOEXEC), .scratch = malloc(SCRATCH_BYTES) };
+	*st = (struct stack){ .epoll = epoll_create1(EPOLL_CLOEXEC),
+		.scratch = malloc(SCRATCH_BYTES) };
 	st->loop.last = &st->loop.first;
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;
@@ -94,7 +96,6 @@ static bool mld_waits(const struct stack *st)
 	}
 	return false;
 }
-
 
 static bool connecting(const struct stack *st)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * umview-lwip SPEC...: the network of one view by a stack of its own, which needs no namespace. Started by the
- * supervisor, which is at descriptor 3 (net/proto.h, net/stackproto.h).
+ * umview-lwip SPEC...: the network of one view by a stack of its own, which needs no namespace.
+ * Started by the supervisor, which is at descriptor 3 (net/proto.h, net/stackproto.h).
  */
 #include <pthread.h>
 #include <signal.h>
@@ -20,7 +20,8 @@
 
 #define LINK_BUFFER (4 << 20)
 
-static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link, &wire_link };
+static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link,
+	&wire_link };
 
 /* ---- requests ---- */
 
@@ -273,7 +274,8 @@ int main(int argc, char **argv)
 	if (ready.err == 0)
 		ready.err = source_add(&st, &control.source, EPOLLIN);
 	if (ready.err < 0)
-		snprintf(ready.text, sizeof(ready.text), "%s", message ? message : strerror(-ready.err));
+		snprintf(ready.text, sizeof(ready.text), "%s",
+			message ? message : strerror(-ready.err));
 	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
 		return 1;
 	stack_run(&st);

@@ -7,7 +7,8 @@
 #include "net/lwip/endpoint.h"
 
 #define FULL 3000 /* bytes in one datagram, about: old readers have a buffer of a page */
-#define QUEUE_MAX (4 << 20) /* bytes that wait for one socket's reader: tens of thousands of sockets */
+#define QUEUE_MAX                                                                                  \
+	(4 << 20)	 /* bytes that wait for one socket's reader: tens of thousands of sockets */
 #define ANSWER_ROOM 2048 /* what the longest message takes */
 
 /* ---- making messages ---- */
@@ -23,8 +24,11 @@ void *nl_begin(struct nl_answer *a, uint16_t type, uint16_t flags, size_t size)
 		nl_flush(a->ep->st, a);
 	a->open = (struct nlmsghdr *)(void *)(a->buf + a->len);
 	memset(a->open, 0, NLMSG_LENGTH(size) + NLMSG_ALIGNTO);
-	*a->open = (struct nlmsghdr){ .nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_len = (uint32_t)NLMSG_LENGTH(size),
-		.nlmsg_seq = a->request ? a->request->nlmsg_seq : 0, .nlmsg_pid = a->ep ? port_of(a->ep) : 0 };
+	*a->open = (struct nlmsghdr){ .nlmsg_type = type,
+		.nlmsg_flags = flags,
+		.nlmsg_len = (uint32_t)NLMSG_LENGTH(size),
+		.nlmsg_seq = a->request ? a->request->nlmsg_seq : 0,
+		.nlmsg_pid = a->ep ? port_of(a->ep) : 0 };
 	return NLMSG_DATA(a->open);
 }
 
@@ -189,12 +193,15 @@ static void put_error(struct nl_answer *a, int error)
 {
 	const struct nlmsghdr *h = a->request;
 	const bool whole = error && !a->ep->nl_cap_ack, text = a->why && a->ep->nl_ext_ack;
-	size_t size = sizeof(struct nlmsgerr) + (whole ? NLMSG_ALIGN(h->nlmsg_len) - sizeof(*h) : 0);
+	size_t size =
+		sizeof(struct nlmsgerr) + (whole ? NLMSG_ALIGN(h->nlmsg_len) - sizeof(*h) : 0);
 	struct nlmsgerr *e;
 
 	if (size > ANSWER_ROOM)
 		size = sizeof(struct nlmsgerr);
-	e = nl_begin(a, NLMSG_ERROR, (uint16_t)((text ? NLM_F_ACK_TLVS : 0) | (size == sizeof(*e) ? NLM_F_CAPPED : 0)), size);
+	e = nl_begin(a, NLMSG_ERROR,
+		(uint16_t)((text ? NLM_F_ACK_TLVS : 0) | (size == sizeof(*e) ? NLM_F_CAPPED : 0)),
+		size);
 	e->error = error;
 	memcpy(&e->msg, h, size == sizeof(*e) ? sizeof(*h) : h->nlmsg_len);
 	if (text)
@@ -207,11 +214,13 @@ static void serve(struct endpoint *ep, const struct nlmsghdr *h, bool privileged
 	struct nl_answer a = { .ep = ep, .request = h };
 	const bool diag = ep->protocol == NETLINK_SOCK_DIAG;
 	/* RTM_GET...: of the others these bits mean something else */
-	const bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && (diag || (h->nlmsg_type - RTM_BASE) % 4 == 2);
+	const bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP &&
+			  (diag || (h->nlmsg_type - RTM_BASE) % 4 == 2);
 	int r = 0;
 
 	if (h->nlmsg_type >= NLMSG_MIN_TYPE)
-		r = diag ? sockdiag_request(ep->st, h, &a) : rtnl_request(ep->st, h, privileged, &a);
+		r = diag ? sockdiag_request(ep->st, h, &a)
+			 : rtnl_request(ep->st, h, privileged, &a);
 	if (r < 0 || (h->nlmsg_flags & NLM_F_ACK && !dump)) {
 		put_error(&a, r);
 	} else if (dump && h->nlmsg_type >= NLMSG_MIN_TYPE) {
@@ -251,7 +260,8 @@ static int netlink_bind(struct endpoint *ep, const struct stack_msg *m)
 	if (m->namelen < sizeof(name))
 		return -EINVAL;
 	memcpy(&name, &m->name, sizeof(name));
-	if (name.nl_family != AF_NETLINK || (ep->nl_port && name.nl_pid && name.nl_pid != ep->nl_port))
+	if (name.nl_family != AF_NETLINK ||
+		(ep->nl_port && name.nl_pid && name.nl_pid != ep->nl_port))
 		return -EINVAL;
 	if (name.nl_pid)
 		ep->nl_port = name.nl_pid;
@@ -268,7 +278,9 @@ static int netlink_connect(struct endpoint *ep, const struct stack_msg *m)
 
 static int netlink_getname(struct endpoint *ep, bool peer, struct sockaddr_storage *ret)
 {
-	struct sockaddr_nl name = { .nl_family = AF_NETLINK, .nl_pid = peer ? 0 : port_of(ep), .nl_groups = peer ? 0 : ep->nl_groups };
+	struct sockaddr_nl name = { .nl_family = AF_NETLINK,
+		.nl_pid = peer ? 0 : port_of(ep),
+		.nl_groups = peer ? 0 : ep->nl_groups };
 
 	memset(ret, 0, sizeof(*ret));
 	memcpy(ret, &name, sizeof(name));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netlink(7) sockets of the families NETLINK_ROUTE (rtnetlink(7)) and NETLINK_SOCK_DIAG (sock_diag(7)). */
+/* netlink(7) sockets of the families NETLINK_ROUTE (rtnetlink(7)) and NETLINK_SOCK_DIAG
+ * (sock_diag(7)). */
 #ifndef UM_NET_LWIP_NETLINK_H
 #define UM_NET_LWIP_NETLINK_H
 
@@ -12,7 +13,7 @@ extern const struct endpoint_ops netlink_endpoint;
 
 /* An answer under way: messages that are sent together. */
 struct nl_answer {
-	struct endpoint *ep;	 /* NULL: a notification to all of `group` */
+	struct endpoint *ep; /* NULL: a notification to all of `group` */
 	const struct nlmsghdr *request;
 	const char *why; /* with an error: a text for the user */
 	uint32_t group;
@@ -21,7 +22,8 @@ struct nl_answer {
 	uint8_t buf[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
-/* Begins a message with a fixed part of size bytes, which is returned zeroed; then its attributes; then the end. */
+/* Begins a message with a fixed part of size bytes, which is returned zeroed; then its attributes;
+ * then the end. */
 void *nl_begin(struct nl_answer *a, uint16_t type, uint16_t flags, size_t size);
 void nl_put(struct nl_answer *a, uint16_t attr, const void *data, size_t len);
 void nl_put_u32(struct nl_answer *a, uint16_t attr, uint32_t value);
@@ -29,7 +31,8 @@ void nl_end(struct nl_answer *a);
 /* Sends what has been made: to the asker, or to those who listen to the group. */
 void nl_flush(struct stack *st, struct nl_answer *a);
 
-/* Attributes of a request by type, up to max; NULL where it is not there or shorter than its least size. False: malformed. */
+/* Attributes of a request by type, up to max; NULL where it is not there or shorter than its least
+ * size. False: malformed. */
 struct nl_attrs {
 	const struct rtattr *v[64];
 };
@@ -41,7 +44,8 @@ static inline const void *nl_data(const struct nl_attrs *a, unsigned type, size_
 	return r && RTA_PAYLOAD(r) >= least ? RTA_DATA(r) : NULL;
 }
 
-/* rtnetlink.c: one request; its answers but for the last one (done, acknowledgement). 0 or -errno. */
+/* rtnetlink.c: one request; its answers but for the last one (done, acknowledgement). 0 or -errno.
+ */
 int rtnl_request(struct stack *st, const struct nlmsghdr *h, bool privileged, struct nl_answer *a);
 /* sockdiag.c: the same. */
 int sockdiag_request(struct stack *st, const struct nlmsghdr *h, struct nl_answer *a);

@@ -11,15 +11,18 @@
 #define BUFFER_MAX 425984
 #define ICMP_FILTER_ 1
 
-/* Options that are a number which is kept; what it does is the protocol's (endpoint_ops.options). */
+/* Options that are a number which is kept; what it does is the protocol's (endpoint_ops.options).
+ */
 static const struct number {
 	int level, option;
 	size_t offset;
 	int min, max;
 	int family, type; /* which sockets have it; 0: all */
 } numbers[] = {
-#define OPT(level, option, field, min, max, family, type) \
-	{ level, option, offsetof(struct endpoint_options, field), min, max, family, type }
+#define OPT(level, option, field, min, max, family, type)                                          \
+	{                                                                                          \
+		level, option, offsetof(struct endpoint_options, field), min, max, family, type    \
+	}
 	OPT(SOL_SOCKET, SO_REUSEADDR, reuseaddr, 0, 1, 0, 0),
 	OPT(SOL_SOCKET, SO_REUSEPORT, reuseport, 0, 1, 0, 0),
 	OPT(SOL_SOCKET, SO_KEEPALIVE, keepalive, 0, 1, 0, 0),
@@ -64,9 +67,20 @@ static const struct number {
 
 void options_init(struct endpoint *ep)
 {
-	ep->opt = (struct endpoint_options){ .ttl = 64, .mcast_ttl = 1, .mcast_loop = 1, .hops = -1, .mcast_hops = 1,
-		.keepidle = 7200, .keepintvl = 75, .keepcnt = 9, .syncnt = 6, .quickack = 1, .rcvlowat = 1, .mtu_discover = 1,
-		.sndbuf = ep->type == SOCK_STREAM ? 65535 : 212992, .rcvbuf = ep->type == SOCK_STREAM ? 131072 : 212992 };
+	ep->opt = (struct endpoint_options){ .ttl = 64,
+		.mcast_ttl = 1,
+		.mcast_loop = 1,
+		.hops = -1,
+		.mcast_hops = 1,
+		.keepidle = 7200,
+		.keepintvl = 75,
+		.keepcnt = 9,
+		.syncnt = 6,
+		.quickack = 1,
+		.rcvlowat = 1,
+		.mtu_discover = 1,
+		.sndbuf = ep->type == SOCK_STREAM ? 65535 : 212992,
+		.rcvbuf = ep->type == SOCK_STREAM ? 131072 : 212992 };
 }
 
 static const struct number *find_number(const struct endpoint *ep, int level, int option)
@@ -74,7 +88,8 @@ static const struct number *find_number(const struct endpoint *ep, int level, in
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		const struct number *n = &numbers[i];
 
-		if (n->level == level && n->option == option && (!n->family || n->family == ep->domain) &&
+		if (n->level == level && n->option == option &&
+			(!n->family || n->family == ep->domain) &&
 			(!n->type || n->type == ep->type))
 			return n;
 	}
@@ -109,7 +124,10 @@ static int set_number(struct endpoint *ep, const struct number *n, const void *v
 	if (v < n->min || v > n->max)
 		return n->level == SOL_SOCKET && n->option == SO_PRIORITY ? -EPERM : -EINVAL;
 	if (v < 0) /* the usual one */
-		v = n->option == IP_TTL && n->level == IPPROTO_IP ? 64 : n->option == IPV6_UNICAST_HOPS ? -1 : n->option == IPV6_TCLASS ? 0 : 1;
+		v = n->option == IP_TTL && n->level == IPPROTO_IP ? 64
+		    : n->option == IPV6_UNICAST_HOPS		  ? -1
+		    : n->option == IPV6_TCLASS			  ? 0
+								  : 1;
 	*number_of(ep, n) = v;
 	if (ep->ops->options)
 		ep->ops->options(ep);
@@ -200,7 +218,8 @@ static int change_group4(struct endpoint *ep, bool join, const void *value, size
 		return -ENODEV;
 	if (i == ep->st->ifaces)
 		return 0; /* loopback needs no telling */
-	e = join ? igmp_joingroup_netif(&i->netif, &group) : igmp_leavegroup_netif(&i->netif, &group);
+	e = join ? igmp_joingroup_netif(&i->netif, &group)
+		 : igmp_leavegroup_netif(&i->netif, &group);
 	return e == ERR_OK ? 0 : join ? -ENOBUFS : -EADDRNOTAVAIL;
 }
 
@@ -224,7 +243,8 @@ static int change_group6(struct endpoint *ep, bool join, const void *value, size
 	if (i == ep->st->ifaces)
 		return 0;
 	ip6_addr_assign_zone(&group, IP6_MULTICAST, &i->netif);
-	e = join ? mld6_joingroup_netif(&i->netif, &group) : mld6_leavegroup_netif(&i->netif, &group);
+	e = join ? mld6_joingroup_netif(&i->netif, &group)
+		 : mld6_leavegroup_netif(&i->netif, &group);
 	return e == ERR_OK ? 0 : join ? -ENOBUFS : -EADDRNOTAVAIL;
 }
 
@@ -247,7 +267,8 @@ static int set_mcast_if(struct endpoint *ep, int level, const void *value, size_
 	} else {
 		return -EINVAL;
 	}
-	i = m.imr_ifindex || m.imr_address.s_addr ? group_iface(ep, m.imr_ifindex, &m.imr_address) : NULL;
+	i = m.imr_ifindex || m.imr_address.s_addr ? group_iface(ep, m.imr_ifindex, &m.imr_address)
+						  : NULL;
 	if (!i && (m.imr_ifindex || m.imr_address.s_addr))
 		return -EADDRNOTAVAIL;
 	ep->opt.mcast_if = i ? iface_index(i) : 0;
@@ -275,7 +296,9 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 		switch (option) {
 		case IP_ADD_MEMBERSHIP:
 		case IP_DROP_MEMBERSHIP:
-			return ep->type == SOCK_STREAM ? -EPROTO : change_group4(ep, option == IP_ADD_MEMBERSHIP, value, len);
+			return ep->type == SOCK_STREAM
+				       ? -EPROTO
+				       : change_group4(ep, option == IP_ADD_MEMBERSHIP, value, len);
 		case IP_MULTICAST_IF:
 			return set_mcast_if(ep, level, value, len);
 		case IP_OPTIONS:
@@ -290,7 +313,10 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 			return set_v6only(ep, value, len);
 		case IPV6_ADD_MEMBERSHIP:
 		case IPV6_DROP_MEMBERSHIP:
-			return ep->type == SOCK_STREAM ? -EPROTO : change_group6(ep, option == IPV6_ADD_MEMBERSHIP, value, len);
+			return ep->type == SOCK_STREAM
+				       ? -EPROTO
+				       : change_group6(
+						 ep, option == IPV6_ADD_MEMBERSHIP, value, len);
 		case IPV6_MULTICAST_IF:
 			return set_mcast_if(ep, level, value, len);
 		case IPV6_MULTICAST_ALL:
@@ -298,9 +324,11 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 			return 0;
 		}
 	}
-	if (level == IPPROTO_TCP && ep->type == SOCK_STREAM && (option == TCP_MAXSEG || option == TCP_WINDOW_CLAMP || option == TCP_LINGER2))
+	if (level == IPPROTO_TCP && ep->type == SOCK_STREAM &&
+		(option == TCP_MAXSEG || option == TCP_WINDOW_CLAMP || option == TCP_LINGER2))
 		return 0;
-	if (level == IPPROTO_RAW || level == IPPROTO_ICMPV6 || (level == SOL_RAW && option == ICMP_FILTER_)) {
+	if (level == IPPROTO_RAW || level == IPPROTO_ICMPV6 ||
+		(level == SOL_RAW && option == ICMP_FILTER_)) {
 		if (ep->type != SOCK_RAW)
 			return -ENOPROTOOPT;
 		if (level == SOL_RAW && len >= sizeof(ep->icmp_filter))
@@ -310,13 +338,15 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 	return ep->ops->setopt ? ep->ops->setopt(ep, level, option, value, len) : -ENOPROTOOPT;
 }
 
-int option_set(struct endpoint *ep, int level, int option, const void *value, size_t len, UNUSED bool privileged)
+int option_set(struct endpoint *ep, int level, int option, const void *value, size_t len,
+	UNUSED bool privileged)
 {
 	const struct number *n = find_number(ep, level, option);
 
 	if (n)
 		return set_number(ep, n, value, len);
-	return level == SOL_SOCKET ? set_socket(ep, option, value, len) : set_protocol(ep, level, option, value, len);
+	return level == SOL_SOCKET ? set_socket(ep, option, value, len)
+				   : set_protocol(ep, level, option, value, len);
 }
 
 /* ---- asked ---- */
@@ -363,7 +393,9 @@ static int get_socket(struct endpoint *ep, int option, void *ret, size_t *len)
 	case SO_LINGER:
 		return give(ret, len, &ep->opt.linger, sizeof(ep->opt.linger));
 	case SO_BINDTODEVICE:
-		return ep->bound_if ? give(ret, len, ep->bound_if->name, strlen(ep->bound_if->name) + 1) : give(ret, len, "", 0);
+		return ep->bound_if
+			       ? give(ret, len, ep->bound_if->name, strlen(ep->bound_if->name) + 1)
+			       : give(ret, len, "", 0);
 	case SO_DEBUG:
 	case SO_MARK:
 	case SO_BUSY_POLL:
@@ -391,7 +423,8 @@ static bool has_level(const struct endpoint *ep, int level)
 {
 	if (ep->domain == AF_NETLINK || ep->domain == AF_INET6)
 		return level != IPPROTO_TCP || ep->type == SOCK_STREAM;
-	return level == IPPROTO_IP || level == ep->protocol || (level == SOL_RAW && ep->type == SOCK_RAW);
+	return level == IPPROTO_IP || level == ep->protocol ||
+	       (level == SOL_RAW && ep->type == SOCK_RAW);
 }
 
 int option_get(struct endpoint *ep, int level, int option, void *ret, size_t *len)
@@ -411,7 +444,8 @@ int option_get(struct endpoint *ep, int level, int option, void *ret, size_t *le
 		return give(ret, len, &none, sizeof(none));
 	if (level == IPPROTO_IP && option == IP_OPTIONS)
 		return give(ret, len, "", 0);
-	if ((level == IPPROTO_IP && option == IP_MTU) || (level == IPPROTO_IPV6 && option == IPV6_MTU))
+	if ((level == IPPROTO_IP && option == IP_MTU) ||
+		(level == IPPROTO_IPV6 && option == IPV6_MTU))
 		return get_mtu(ep, ret, len);
 	if (level == IPPROTO_TCP && option == TCP_CONGESTION && ep->type == SOCK_STREAM)
 		return give(ret, len, "reno\0\0\0\0\0\0\0\0\0\0\0", 16);

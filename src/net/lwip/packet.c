@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* No filter can be attached (ENOPROTOOPT): libpcap then filters by itself, and udhcpc looks at each packet anyway. */
+/* No filter can be attached (ENOPROTOOPT): libpcap then filters by itself, and udhcpc looks at each
+ * packet anyway. */
 #include "net/lwip/packet.h"
 
 #include <linux/if_packet.h>
@@ -27,14 +28,19 @@ static uint8_t kind_of(const struct frame *f)
 		return PACKET_BROADCAST;
 	if (f->data[0] & 1)
 		return PACKET_MULTICAST;
-	return memcmp(f->data, f->iface->netif.hwaddr, ETH_ALEN) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
+	return memcmp(f->data, f->iface->netif.hwaddr, ETH_ALEN) == 0 ? PACKET_HOST
+								      : PACKET_OTHERHOST;
 }
 
 static void add_auxdata(struct stack_head *head, const struct frame *f)
 {
-	const struct tpacket_auxdata aux = { .tp_status = TP_STATUS_USER, .tp_len = (uint32_t)f->len,
-		.tp_snaplen = (uint32_t)f->len, .tp_net = ETH_HLEN };
-	const struct cmsghdr cm = { .cmsg_len = CMSG_LEN(sizeof(aux)), .cmsg_level = SOL_PACKET, .cmsg_type = PACKET_AUXDATA };
+	const struct tpacket_auxdata aux = { .tp_status = TP_STATUS_USER,
+		.tp_len = (uint32_t)f->len,
+		.tp_snaplen = (uint32_t)f->len,
+		.tp_net = ETH_HLEN };
+	const struct cmsghdr cm = { .cmsg_len = CMSG_LEN(sizeof(aux)),
+		.cmsg_level = SOL_PACKET,
+		.cmsg_type = PACKET_AUXDATA };
 
 	memcpy(head->control, &cm, sizeof(cm));
 	memcpy(head->control + CMSG_LEN(0), &aux, sizeof(aux));
@@ -45,8 +51,12 @@ static bool offer(struct endpoint *ep, void *arg)
 {
 	const struct frame *f = arg;
 	const uint16_t wanted = ntohs((uint16_t)ep->protocol);
-	struct sockaddr_ll from = { .sll_family = AF_PACKET, .sll_protocol = htons(f->type), .sll_ifindex = iface_index(f->iface),
-		.sll_hatype = ARPHRD_ETHER, .sll_pkttype = kind_of(f), .sll_halen = ETH_ALEN };
+	struct sockaddr_ll from = { .sll_family = AF_PACKET,
+		.sll_protocol = htons(f->type),
+		.sll_ifindex = iface_index(f->iface),
+		.sll_hatype = ARPHRD_ETHER,
+		.sll_pkttype = kind_of(f),
+		.sll_halen = ETH_ALEN };
 	struct stack_head head = { .namelen = sizeof(from) };
 	const size_t skip = ep->type == SOCK_DGRAM ? ETH_HLEN : 0;
 
@@ -100,7 +110,8 @@ static int packet_shutdown(UNUSED struct endpoint *ep, UNUSED int how)
 
 static int packet_getname(struct endpoint *ep, bool peer, struct sockaddr_storage *ret)
 {
-	struct sockaddr_ll sll = { .sll_family = AF_PACKET, .sll_protocol = (uint16_t)ep->protocol };
+	struct sockaddr_ll sll = { .sll_family = AF_PACKET,
+		.sll_protocol = (uint16_t)ep->protocol };
 
 	if (peer)
 		return -EOPNOTSUPP;
@@ -116,7 +127,8 @@ static int packet_getname(struct endpoint *ep, bool peer, struct sockaddr_storag
 }
 
 /* With a header before it where the socket makes them. */
-static int send_frame(struct endpoint *ep, const struct sockaddr_ll *to, const uint8_t *data, size_t len)
+static int send_frame(
+	struct endpoint *ep, const struct sockaddr_ll *to, const uint8_t *data, size_t len)
 {
 	struct iface *i = to->sll_ifindex ? iface_by_index(ep->st, to->sll_ifindex) : ep->bound_if;
 	const size_t head = ep->type == SOCK_DGRAM ? ETH_HLEN : 0;

@@ -13,10 +13,13 @@
 static void show_dev(struct stack *st, FILE *f)
 {
 	fputs("Inter-|   Receive                                                |  Transmit\n"
-	      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n",
+	      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets "
+	      "errs drop fifo colls carrier compressed\n",
 		f);
 	for (const struct iface *i = st->ifaces; i; i = i->next)
-		fprintf(f, "%6s: %7llu %7llu    0 %4llu    0     0          0         0 %8llu %7llu    0 %4llu    0     0       0          0\n",
+		fprintf(f,
+			"%6s: %7llu %7llu    0 %4llu    0     0          0         0 %8llu %7llu   "
+			" 0 %4llu    0     0       0          0\n",
 			i->name, (unsigned long long)i->rx.bytes, (unsigned long long)i->rx.packets,
 			(unsigned long long)i->rx.dropped, (unsigned long long)i->tx.bytes,
 			(unsigned long long)i->tx.packets, (unsigned long long)i->tx.dropped);
@@ -24,7 +27,9 @@ static void show_dev(struct stack *st, FILE *f)
 
 static void show_route(struct stack *st, FILE *f)
 {
-	fprintf(f, "%-127s\n", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+	fprintf(f, "%-127s\n",
+		"Iface\tDestination\tGateway "
+		"\tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
 	for (size_t k = 0; k < st->nroutes; k++) {
 		const struct route *r = &st->routes[k];
 		const uint32_t gateway = ip_2_ip4(&r->gateway)->addr;
@@ -32,9 +37,9 @@ static void show_route(struct stack *st, FILE *f)
 
 		if (r->family != AF_INET)
 			continue;
-		snprintf(line, sizeof(line), "%s\t%08X\t%08X\t%04X\t0\t0\t%u\t%08X\t0\t0\t0", r->iface->name,
-			ip_2_ip4(&r->dst)->addr, gateway, gateway ? 3u : 1u, r->metric,
-			r->prefix ? htonl(~0u << (32 - r->prefix)) : 0);
+		snprintf(line, sizeof(line), "%s\t%08X\t%08X\t%04X\t0\t0\t%u\t%08X\t0\t0\t0",
+			r->iface->name, ip_2_ip4(&r->dst)->addr, gateway, gateway ? 3u : 1u,
+			r->metric, r->prefix ? htonl(~0u << (32 - r->prefix)) : 0);
 		fprintf(f, "%-127s\n", line);
 	}
 }
@@ -44,7 +49,8 @@ static unsigned prefix_of(const struct stack *st, const struct iface *i, const i
 	for (size_t k = 0; k < st->nroutes; k++) {
 		const struct route *r = &st->routes[k];
 
-		if (r->family == AF_INET6 && r->iface == i && ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
+		if (r->family == AF_INET6 && r->iface == i &&
+			ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
 			return r->prefix;
 	}
 	return i->spec ? 64 : 128;
@@ -61,15 +67,20 @@ static void show_inet6(struct stack *st, FILE *f)
 				continue;
 			for (int n = 0; n < 16; n++)
 				fprintf(f, "%02x", b[n]);
-			fprintf(f, " %02x %02x %02x %02x %8s\n", (unsigned)iface_index(i), prefix_of(st, i, a),
-				ip6_addr_isloopback(a) ? 0x10u : ip6_addr_islinklocal(a) ? 0x20u : 0u, 0x80u, i->name);
+			fprintf(f, " %02x %02x %02x %02x %8s\n", (unsigned)iface_index(i),
+				prefix_of(st, i, a),
+				ip6_addr_isloopback(a)	  ? 0x10u
+				: ip6_addr_islinklocal(a) ? 0x20u
+							  : 0u,
+				0x80u, i->name);
 		}
 	}
 }
 
 static void show_arp(UNUSED struct stack *st, FILE *f)
 {
-	fputs("IP address       HW type     Flags       HW address            Mask     Device\n", f);
+	fputs("IP address       HW type     Flags       HW address            Mask     Device\n",
+		f);
 }
 
 /* ---- sockets ---- */
@@ -88,7 +99,8 @@ static void show_addr(FILE *f, const struct endpoint *ep, const ip_addr_t *a, un
 
 	(void)address_write(ep, a, (uint16_t)port, &name);
 	if (ep->domain == AF_INET) {
-		fprintf(f, "%08X:%04X ", ((const struct sockaddr_in *)&name)->sin_addr.s_addr, port);
+		fprintf(f, "%08X:%04X ", ((const struct sockaddr_in *)&name)->sin_addr.s_addr,
+			port);
 		return;
 	}
 	for (int i = 0; i < 4; i++)
@@ -101,7 +113,8 @@ static unsigned state_of(const struct endpoint *ep)
 	struct tcp_info info;
 	size_t len = sizeof(info);
 
-	if (ep->ops->getopt && ep->ops->getopt((struct endpoint *)(uintptr_t)ep, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+	if (ep->ops->getopt && ep->ops->getopt((struct endpoint *)(uintptr_t)ep, IPPROTO_TCP,
+				       TCP_INFO, &info, &len) == 0)
 		return info.tcpi_state;
 	return ep->state == EP_OPEN ? TCP_ESTABLISHED : TCP_CLOSE;
 }
@@ -110,22 +123,30 @@ static bool show_socket(struct endpoint *ep, void *arg)
 {
 	struct table *t = arg;
 
-	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type || (!ep->local_port && !ep->bound))
+	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type ||
+		(!ep->local_port && !ep->bound))
 		return false;
 	fprintf(t->f, "%4u: ", t->n++);
 	show_addr(t->f, ep, &ep->local, ep->local_port);
 	show_addr(t->f, ep, &ep->peer, ep->peer_port);
-	fprintf(t->f, "%02X 00000000:00000000 00:00000000 00000000 %5u        0 %llu 1 0000000000000000\n", state_of(ep),
-		getuid(), (unsigned long long)ep->ino);
+	fprintf(t->f,
+		"%02X 00000000:00000000 00:00000000 00000000 %5u        0 %llu 1 "
+		"0000000000000000\n",
+		state_of(ep), getuid(), (unsigned long long)ep->ino);
 	return false;
 }
 
-static void show_sockets(struct stack *st, FILE *f, const struct endpoint_ops *ops, int domain, int type)
+static void show_sockets(
+	struct stack *st, FILE *f, const struct endpoint_ops *ops, int domain, int type)
 {
 	struct table t = { f, ops, domain, type, 0 };
 
-	fprintf(f, "  sl  local_address %sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n",
-		domain == AF_INET ? "rem_address   " : "                        remote_address                        ");
+	fprintf(f,
+		"  sl  local_address %sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+		"inode\n",
+		domain == AF_INET
+			? "rem_address   "
+			: "                        remote_address                        ");
 	(void)endpoints_each(st, show_socket, &t);
 }
 

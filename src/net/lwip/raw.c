@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Raw sockets (raw(7)), and those of ICMP echo for everybody (icmp(7)), whose port is the echo's identifier. */
+/* Raw sockets (raw(7)), and those of ICMP echo for everybody (icmp(7)), whose port is the echo's
+ * identifier. */
 #include <lwip/inet_chksum.h>
 #include <lwip/prot/icmp.h>
 #include <lwip/prot/icmp6.h>
@@ -27,8 +28,10 @@ static bool wanted(const struct endpoint *ep, const uint8_t *icmp, size_t len)
 	const uint8_t reply = is_v6(ep) ? ICMP6_TYPE_EREP : ICMP_ER;
 
 	if (is_ping(ep))
-		return len >= ECHO_BYTES && icmp[0] == reply && ((icmp[4] << 8) | icmp[5]) == ep->local_port;
-	return is_v6(ep) || ep->protocol != IPPROTO_ICMP || len < 1 || icmp[0] > 31 || !(ep->icmp_filter & (1u << icmp[0]));
+		return len >= ECHO_BYTES && icmp[0] == reply &&
+		       ((icmp[4] << 8) | icmp[5]) == ep->local_port;
+	return is_v6(ep) || ep->protocol != IPPROTO_ICMP || len < 1 || icmp[0] > 31 ||
+	       !(ep->icmp_filter & (1u << icmp[0]));
 }
 
 static u8_t on_recv(void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *addr)
@@ -38,7 +41,8 @@ static u8_t on_recv(void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, const
 	const size_t skip = ip_current_header_tot_len(), len = p->tot_len;
 	uint8_t *buf = ep->st->scratch;
 
-	if (IP_IS_V6(addr) != is_v6(ep) || len < skip || (ep->state == EP_OPEN && !ip_addr_cmp(addr, &ep->peer)))
+	if (IP_IS_V6(addr) != is_v6(ep) || len < skip ||
+		(ep->state == EP_OPEN && !ip_addr_cmp(addr, &ep->peer)))
 		return 0;
 	pbuf_copy_partial(p, buf, p->tot_len, 0);
 	if (!wanted(ep, buf + skip, len - skip))
@@ -134,14 +138,16 @@ static int complete_echo(const struct endpoint *ep, uint8_t *icmp, size_t len)
 	return 0;
 }
 
-static int send_to(struct endpoint *ep, const ip_addr_t *ip, const struct control *control, const uint8_t *data, size_t len)
+static int send_to(struct endpoint *ep, const ip_addr_t *ip, const struct control *control,
+	const uint8_t *data, size_t len)
 {
 	const u8_t ttl = ep->raw->ttl;
 	struct iface *i;
 	ip_addr_t source;
 	struct pbuf *p;
 	err_t e;
-	int r = route_source(ep->st, ip, control->iface ? control->iface : ep->bound_if, &i, &source);
+	int r = route_source(
+		ep->st, ip, control->iface ? control->iface : ep->bound_if, &i, &source);
 
 	if (r == 0 && IP_IS_V4(ip) && !ep->opt.broadcast && ip_addr_isbroadcast(ip, &i->netif))
 		r = -EACCES;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Routes. liblwip has a default interface and a gateway for each; a host has a table. ip4_route() and
- * ip6_route() here take the place of liblwip's own, and an interface's output asks for the next hop.
+ * Routes. liblwip has a default interface and a gateway for each; a host has a table. ip4_route()
+ * and ip6_route() here take the place of liblwip's own, and an interface's output asks for the next
+ * hop.
  */
 #include "net/lwip/stack.h"
 
@@ -31,8 +32,8 @@ static bool usable(const struct iface *i)
 
 static bool same_route(const struct route *a, const struct route *b)
 {
-	return a->family == b->family && a->prefix == b->prefix && a->metric == b->metric && a->table == b->table &&
-	       prefix_matches(&a->dst, &b->dst, a->prefix);
+	return a->family == b->family && a->prefix == b->prefix && a->metric == b->metric &&
+	       a->table == b->table && prefix_matches(&a->dst, &b->dst, a->prefix);
 }
 
 int route_add(struct stack *st, const struct route *r)
@@ -63,8 +64,10 @@ int route_del(struct stack *st, const struct route *r)
 	for (size_t i = 0; i < st->nroutes; i++) {
 		const struct route *have = &st->routes[i];
 
-		if (have->family != r->family || have->prefix != r->prefix || !prefix_matches(&have->dst, &r->dst, r->prefix) ||
-			(r->iface && have->iface != r->iface) || (r->metric && have->metric != r->metric) ||
+		if (have->family != r->family || have->prefix != r->prefix ||
+			!prefix_matches(&have->dst, &r->dst, r->prefix) ||
+			(r->iface && have->iface != r->iface) ||
+			(r->metric && have->metric != r->metric) ||
 			(!ip_addr_isany(&r->gateway) && !ip_addr_cmp(&have->gateway, &r->gateway)))
 			continue;
 		remove_at(st, i);
@@ -76,7 +79,8 @@ int route_del(struct stack *st, const struct route *r)
 void route_drop_iface(struct stack *st, const struct iface *i, const ip_addr_t *source)
 {
 	for (size_t k = st->nroutes; k-- > 0;) {
-		if (st->routes[k].iface == i && (!source || ip_addr_cmp(&st->routes[k].source, source)))
+		if (st->routes[k].iface == i &&
+			(!source || ip_addr_cmp(&st->routes[k].source, source)))
 			remove_at(st, k);
 	}
 }
@@ -88,9 +92,11 @@ const struct route *route_find(struct stack *st, const ip_addr_t *dst, const str
 	for (size_t i = 0; i < st->nroutes; i++) {
 		const struct route *r = &st->routes[i];
 
-		if (!usable(r->iface) || (bound && r->iface != bound) || !prefix_matches(&r->dst, dst, r->prefix))
+		if (!usable(r->iface) || (bound && r->iface != bound) ||
+			!prefix_matches(&r->dst, dst, r->prefix))
 			continue;
-		if (!best || r->prefix > best->prefix || (r->prefix == best->prefix && r->metric < best->metric))
+		if (!best || r->prefix > best->prefix ||
+			(r->prefix == best->prefix && r->metric < best->metric))
 			best = r;
 	}
 	return best;
@@ -131,7 +137,8 @@ static struct iface *out_iface(struct stack *st, const ip_addr_t *dst, struct if
 	return r ? r->iface : bound;
 }
 
-int route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bound, struct iface **ret, ip_addr_t *ret_source)
+int route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bound,
+	struct iface **ret, ip_addr_t *ret_source)
 {
 	struct iface *i = out_iface(st, dst, (struct iface *)(uintptr_t)bound);
 	const ip_addr_t *source;

@@ -34,8 +34,12 @@ static int refuse(struct rtnl *q, int error, const char *why)
 static void put_link(struct nl_answer *a, const struct iface *i, uint16_t type, uint16_t flags)
 {
 	static const uint8_t all_ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, zero[6];
-	const struct rtnl_link_stats64 stats = { .rx_packets = i->rx.packets, .tx_packets = i->tx.packets,
-		.rx_bytes = i->rx.bytes, .tx_bytes = i->tx.bytes, .rx_dropped = i->rx.dropped, .tx_dropped = i->tx.dropped };
+	const struct rtnl_link_stats64 stats = { .rx_packets = i->rx.packets,
+		.tx_packets = i->tx.packets,
+		.rx_bytes = i->rx.bytes,
+		.tx_bytes = i->tx.bytes,
+		.rx_dropped = i->rx.dropped,
+		.tx_dropped = i->tx.dropped };
 	const bool on = i->admin_up && i->carrier;
 	const uint8_t operstate = !on ? OPERSTATE_DOWN : i->spec ? OPERSTATE_UP : OPERSTATE_UNKNOWN;
 	struct ifinfomsg *m = nl_begin(a, type, flags, sizeof(*m));
@@ -67,7 +71,9 @@ static struct iface *find_link(struct rtnl *q, const struct ifinfomsg *m, const 
 		return iface_by_index(q->st, m->ifi_index);
 	if (!name)
 		return NULL;
-	memcpy(word, name, RTA_PAYLOAD(at->v[IFLA_IFNAME]) < IFNAMSIZ ? RTA_PAYLOAD(at->v[IFLA_IFNAME]) : IFNAMSIZ - 1);
+	memcpy(word, name,
+		RTA_PAYLOAD(at->v[IFLA_IFNAME]) < IFNAMSIZ ? RTA_PAYLOAD(at->v[IFLA_IFNAME])
+							   : IFNAMSIZ - 1);
 	return iface_by_name(q->st, word);
 }
 
@@ -95,7 +101,8 @@ static int rename_link(struct rtnl *q, struct iface *i, const struct rtattr *nam
 	char word[IFNAMSIZ] = "";
 	struct iface *other;
 
-	memcpy(word, RTA_DATA(name), RTA_PAYLOAD(name) < IFNAMSIZ ? RTA_PAYLOAD(name) : IFNAMSIZ - 1);
+	memcpy(word, RTA_DATA(name),
+		RTA_PAYLOAD(name) < IFNAMSIZ ? RTA_PAYLOAD(name) : IFNAMSIZ - 1);
 	other = iface_by_name(q->st, word);
 	if (other == i)
 		return 0;
@@ -153,15 +160,18 @@ static unsigned prefix6_of(const struct iface *i, const ip6_addr_t *a)
 	for (size_t k = 0; k < st->nroutes; k++) {
 		const struct route *r = &st->routes[k];
 
-		if (r->family == AF_INET6 && r->iface == i && ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
+		if (r->family == AF_INET6 && r->iface == i &&
+			ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
 			return r->prefix;
 	}
 	return i->spec ? 64 : 128;
 }
 
-static void put_addr(struct nl_answer *a, const struct iface *i, const struct net_addr *addr, uint16_t type, uint16_t flags)
+static void put_addr(struct nl_answer *a, const struct iface *i, const struct net_addr *addr,
+	uint16_t type, uint16_t flags)
 {
-	const struct ifa_cacheinfo forever = { .ifa_prefered = UINT32_MAX, .ifa_valid = UINT32_MAX };
+	const struct ifa_cacheinfo forever = { .ifa_prefered = UINT32_MAX,
+		.ifa_valid = UINT32_MAX };
 	const size_t len = addr->family == AF_INET ? 4 : 16;
 	struct ifaddrmsg *m = nl_begin(a, type, flags, sizeof(*m));
 	const bool local = IN6_IS_ADDR_LINKLOCAL(&addr->v6);
@@ -169,13 +179,17 @@ static void put_addr(struct nl_answer *a, const struct iface *i, const struct ne
 	m->ifa_family = (uint8_t)addr->family;
 	m->ifa_prefixlen = (uint8_t)addr->prefix;
 	m->ifa_flags = IFA_F_PERMANENT;
-	m->ifa_scope = !i->spec ? RT_SCOPE_HOST : addr->family == AF_INET6 && local ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	m->ifa_scope = !i->spec				   ? RT_SCOPE_HOST
+		       : addr->family == AF_INET6 && local ? RT_SCOPE_LINK
+							   : RT_SCOPE_UNIVERSE;
 	m->ifa_index = (uint32_t)iface_index(i);
 	nl_put(a, IFA_ADDRESS, &addr->v6, len);
 	if (addr->family == AF_INET) {
 		nl_put(a, IFA_LOCAL, &addr->v4, len);
 		if (i->spec && addr->prefix < 31)
-			nl_put_u32(a, IFA_BROADCAST, addr->v4.s_addr | (addr->prefix ? ~htonl(~0u << (32 - addr->prefix)) : ~0u));
+			nl_put_u32(a, IFA_BROADCAST,
+				addr->v4.s_addr |
+					(addr->prefix ? ~htonl(~0u << (32 - addr->prefix)) : ~0u));
 		nl_put(a, IFA_LABEL, i->name, strlen(i->name) + 1);
 	}
 	nl_put_u32(a, IFA_FLAGS, IFA_F_PERMANENT);
@@ -228,7 +242,8 @@ static int change_addr(struct rtnl *q)
 	size_t len;
 	int r;
 
-	if (!nl_parse(q->h, sizeof(*m), &at) || (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
+	if (!nl_parse(q->h, sizeof(*m), &at) ||
+		(m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
 		return -EINVAL;
 	len = m->ifa_family == AF_INET ? 4 : 16;
 	ip = nl_data(&at, IFA_LOCAL, len);
@@ -243,12 +258,15 @@ static int change_addr(struct rtnl *q)
 	addr.prefix = m->ifa_prefixlen;
 	memcpy(&addr.v6, ip, len);
 	if (i == q->st->ifaces)
-		return refuse(q, -EOPNOTSUPP, "this stack's loopback has one address of each family");
+		return refuse(
+			q, -EOPNOTSUPP, "this stack's loopback has one address of each family");
 	r = q->h->nlmsg_type == RTM_NEWADDR ? iface_add_ip(i, &addr) : iface_del_ip(i, &addr);
 	if (r == -EEXIST && q->h->nlmsg_flags & NLM_F_REPLACE)
 		return 0;
 	if (r == -ENOBUFS)
-		return refuse(q, r, addr.family == AF_INET ? "this stack has one IPv4 address an interface" : "no room for more addresses");
+		return refuse(q, r,
+			addr.family == AF_INET ? "this stack has one IPv4 address an interface"
+					       : "no room for more addresses");
 	if (r == 0)
 		rtnl_notify_addr(i, &addr, q->h->nlmsg_type == RTM_DELADDR);
 	return r;
@@ -301,7 +319,9 @@ static int ask_route(struct rtnl *q, const struct rtmsg *m, const struct nl_attr
 	const void *dst = nl_data(at, RTA_DST, len);
 	const struct route *via;
 	struct iface *i;
-	struct route r = { .family = m->rtm_family, .prefix = (uint8_t)(8 * len), .protocol = RTPROT_UNSPEC };
+	struct route r = {
+		.family = m->rtm_family, .prefix = (uint8_t)(8 * len), .protocol = RTPROT_UNSPEC
+	};
 	int err;
 
 	if (!dst)
@@ -328,14 +348,17 @@ static int get_route(struct rtnl *q)
 	if (q->h->nlmsg_len < NLMSG_LENGTH(1))
 		return -EINVAL;
 	if (!q->flags)
-		return nl_parse(q->h, sizeof(*m), &at) && (m->rtm_family == AF_INET || m->rtm_family == AF_INET6) ?
-			       ask_route(q, m, &at) : -EINVAL;
+		return nl_parse(q->h, sizeof(*m), &at) &&
+				       (m->rtm_family == AF_INET || m->rtm_family == AF_INET6)
+			       ? ask_route(q, m, &at)
+			       : -EINVAL;
 	family = m->rtm_family;
 	table = q->h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) ? m->rtm_table : 0;
 	for (size_t k = 0; k < q->st->nroutes; k++) {
 		const struct route *r = &q->st->routes[k];
 
-		if ((family == AF_UNSPEC || family == r->family) && (!table || table == RT_TABLE_MAIN))
+		if ((family == AF_UNSPEC || family == r->family) &&
+			(!table || table == RT_TABLE_MAIN))
 			put_route(q->a, r, RTM_NEWROUTE, q->flags);
 	}
 	return 0;
@@ -359,14 +382,17 @@ static int change_route(struct rtnl *q)
 	size_t len;
 	int err;
 
-	if (!nl_parse(q->h, sizeof(*m), &at) || (m->rtm_family != AF_INET && m->rtm_family != AF_INET6))
+	if (!nl_parse(q->h, sizeof(*m), &at) ||
+		(m->rtm_family != AF_INET && m->rtm_family != AF_INET6))
 		return -EINVAL;
 	len = m->rtm_family == AF_INET ? 4 : 16;
 	if (m->rtm_dst_len > 8 * len || (m->rtm_dst_len && !nl_data(&at, RTA_DST, len)))
 		return -EINVAL;
 	if (m->rtm_table != RT_TABLE_MAIN && m->rtm_table != RT_TABLE_UNSPEC)
 		return refuse(q, -EOPNOTSUPP, "this stack has one table of routes");
-	r = (struct route){ .family = m->rtm_family, .prefix = m->rtm_dst_len, .protocol = m->rtm_protocol };
+	r = (struct route){
+		.family = m->rtm_family, .prefix = m->rtm_dst_len, .protocol = m->rtm_protocol
+	};
 	read_ip(r.family, nl_data(&at, RTA_DST, len), &r.dst);
 	read_ip(r.family, nl_data(&at, RTA_GATEWAY, len), &r.gateway);
 	read_ip(r.family, nl_data(&at, RTA_PREFSRC, len), &r.source);
@@ -379,12 +405,16 @@ static int change_route(struct rtnl *q)
 	if (add && !r.iface)
 		r.iface = gateway_iface(q, &r);
 	if (add && !r.iface)
-		return refuse(q, ip_addr_isany(&r.gateway) ? -ENODEV : -ENETUNREACH, "Nexthop has invalid gateway");
+		return refuse(q, ip_addr_isany(&r.gateway) ? -ENODEV : -ENETUNREACH,
+			"Nexthop has invalid gateway");
 	if (add && IP_IS_V6(&r.gateway))
 		ip6_addr_assign_zone(ip_2_ip6(&r.gateway), IP6_UNICAST, &r.iface->netif);
 	if (add && q->h->nlmsg_flags & NLM_F_REPLACE) {
-		if (route_del(q->st, &(struct route){ .family = r.family, .prefix = r.prefix, .dst = r.dst, .metric = r.metric,
-				       .gateway.type = r.gateway.type }) < 0) {
+		if (route_del(q->st, &(struct route){ .family = r.family,
+					     .prefix = r.prefix,
+					     .dst = r.dst,
+					     .metric = r.metric,
+					     .gateway.type = r.gateway.type }) < 0) {
 			/* there was none */
 		}
 	}
@@ -396,7 +426,8 @@ static int change_route(struct rtnl *q)
 
 /* ---- neighbours ---- */
 
-static void put_neighbour(struct rtnl *q, const struct iface *i, int family, const void *ip, const uint8_t *mac)
+static void put_neighbour(
+	struct rtnl *q, const struct iface *i, int family, const void *ip, const uint8_t *mac)
 {
 	struct ndmsg *m = nl_begin(q->a, RTM_NEWNEIGH, q->flags, sizeof(*m));
 
@@ -422,13 +453,15 @@ static int get_neighbours(struct rtnl *q)
 		ip4_addr_t *ip;
 
 		if (etharp_get_entry(k, &ip, &n, &mac))
-			put_neighbour(q, iface_by_index(q->st, netif_get_index(n)), AF_INET, &ip->addr, mac->addr);
+			put_neighbour(q, iface_by_index(q->st, netif_get_index(n)), AF_INET,
+				&ip->addr, mac->addr);
 	}
 	for (size_t k = 0; family != AF_INET && k < LWIP_ND6_NUM_NEIGHBORS; k++) {
 		const struct nd6_neighbor_cache_entry *e = &neighbor_cache[k];
 
 		if (e->netif && e->state != ND6_NO_ENTRY && e->state != ND6_INCOMPLETE)
-			put_neighbour(q, iface_by_index(q->st, netif_get_index(e->netif)), AF_INET6, e->next_hop_address.addr, e->lladdr);
+			put_neighbour(q, iface_by_index(q->st, netif_get_index(e->netif)), AF_INET6,
+				e->next_hop_address.addr, e->lladdr);
 	}
 	return 0;
 }
@@ -455,19 +488,29 @@ static const struct {
 	bool change;
 	int (*fn)(struct rtnl *q);
 } requests[] = {
-	{ RTM_GETLINK, false, get_link },	{ RTM_NEWLINK, true, set_link },
-	{ RTM_SETLINK, true, set_link },	{ RTM_DELLINK, true, delete_link },
-	{ RTM_GETADDR, false, get_addr },	{ RTM_NEWADDR, true, change_addr },
-	{ RTM_DELADDR, true, change_addr },	{ RTM_GETROUTE, false, get_route },
-	{ RTM_NEWROUTE, true, change_route },	{ RTM_DELROUTE, true, change_route },
-	{ RTM_GETNEIGH, false, get_neighbours }, { RTM_NEWNEIGH, true, change_neighbour },
-	{ RTM_DELNEIGH, true, change_neighbour }, { RTM_GETRULE, false, nothing },
+	{ RTM_GETLINK, false, get_link },
+	{ RTM_NEWLINK, true, set_link },
+	{ RTM_SETLINK, true, set_link },
+	{ RTM_DELLINK, true, delete_link },
+	{ RTM_GETADDR, false, get_addr },
+	{ RTM_NEWADDR, true, change_addr },
+	{ RTM_DELADDR, true, change_addr },
+	{ RTM_GETROUTE, false, get_route },
+	{ RTM_NEWROUTE, true, change_route },
+	{ RTM_DELROUTE, true, change_route },
+	{ RTM_GETNEIGH, false, get_neighbours },
+	{ RTM_NEWNEIGH, true, change_neighbour },
+	{ RTM_DELNEIGH, true, change_neighbour },
+	{ RTM_GETRULE, false, nothing },
 	{ RTM_GETQDISC, false, nothing },
 };
 
 int rtnl_request(struct stack *st, const struct nlmsghdr *h, bool privileged, struct nl_answer *a)
 {
-	struct rtnl q = { .st = st, .h = h, .a = a, .flags = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP ? NLM_F_MULTI : 0 };
+	struct rtnl q = { .st = st,
+		.h = h,
+		.a = a,
+		.flags = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP ? NLM_F_MULTI : 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		if (requests[i].type != h->nlmsg_type)
@@ -490,7 +533,8 @@ void rtnl_notify_link(struct iface *i)
 
 void rtnl_notify_addr(struct iface *i, const struct net_addr *addr, bool gone)
 {
-	struct nl_answer a = { .group = addr->family == AF_INET ? RTNLGRP_IPV4_IFADDR : RTNLGRP_IPV6_IFADDR };
+	struct nl_answer a = { .group = addr->family == AF_INET ? RTNLGRP_IPV4_IFADDR
+								: RTNLGRP_IPV6_IFADDR };
 
 	put_addr(&a, i, addr, gone ? RTM_DELADDR : RTM_NEWADDR, 0);
 	nl_flush(i->stack, &a);
@@ -498,7 +542,8 @@ void rtnl_notify_addr(struct iface *i, const struct net_addr *addr, bool gone)
 
 void rtnl_notify_route(struct stack *st, const struct route *r, bool gone)
 {
-	struct nl_answer a = { .group = r->family == AF_INET ? RTNLGRP_IPV4_ROUTE : RTNLGRP_IPV6_ROUTE };
+	struct nl_answer a = { .group = r->family == AF_INET ? RTNLGRP_IPV4_ROUTE
+							     : RTNLGRP_IPV6_ROUTE };
 
 	put_route(&a, r, gone ? RTM_DELROUTE : RTM_NEWROUTE, 0);
 	nl_flush(st, &a);

@@ -18,12 +18,14 @@ static unsigned state_of(struct endpoint *ep)
 	struct tcp_info info;
 	size_t len = sizeof(info);
 
-	if (ep->ops == &tcp_endpoint && ep->ops->getopt(ep, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+	if (ep->ops == &tcp_endpoint &&
+		ep->ops->getopt(ep, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
 		return info.tcpi_state;
 	return ep->state == EP_OPEN ? TCP_ESTABLISHED : TCP_CLOSE;
 }
 
-static void put_id(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, __be32 addr[4], __be16 *ret_port)
+static void put_id(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, __be32 addr[4],
+	__be16 *ret_port)
 {
 	struct sockaddr_storage name;
 
@@ -41,8 +43,8 @@ static bool put_socket(struct endpoint *ep, void *arg)
 	struct inet_diag_msg *m;
 	unsigned state;
 
-	if (ep->domain != d->req->sdiag_family || ep->protocol != d->req->sdiag_protocol || ep->ops == &netlink_endpoint ||
-		ep->type == SOCK_RAW)
+	if (ep->domain != d->req->sdiag_family || ep->protocol != d->req->sdiag_protocol ||
+		ep->ops == &netlink_endpoint || ep->type == SOCK_RAW)
 		return false;
 	state = state_of(ep);
 	/* one that is not bound is in no table of the kernel's either */

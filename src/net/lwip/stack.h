@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * umview-lwip: a TCP/IP stack in a process (liblwip), for one view. One thread runs all of it but the links
- * (net/daemon/link.h), whose threads exchange frames with it over socket pairs.
+ * umview-lwip: a TCP/IP stack in a process (liblwip), for one view. One thread runs all of it but
+ * the links (net/daemon/link.h), whose threads exchange frames with it over socket pairs.
  */
 #ifndef UM_NET_LWIP_STACK_H
 #define UM_NET_LWIP_STACK_H
@@ -47,13 +47,14 @@ struct stack {
 	struct pbuf_list {
 		struct queued *first, **last;
 		size_t count;
-	} loop; /* packets that this host has sent to itself */
+	} loop;		  /* packets that this host has sent to itself */
 	uint8_t *scratch; /* FRAME_MAX and more, for what is used at once */
 };
 
 #define SCRATCH_BYTES (128 << 10)
 
-/* lwIP calls back without a handle of ours where it looks for a route: the one stack of this process. */
+/* lwIP calls back without a handle of ours where it looks for a route: the one stack of this
+ * process. */
 extern struct stack *the_stack;
 
 /* ---- loop.c ---- */
@@ -72,8 +73,8 @@ struct iface {
 	struct netif netif; /* lwIP's */
 	struct iface *next;
 	struct stack *stack;
-	const struct net_spec *spec; /* NULL: lo */
-	struct source frames;	     /* the link's thread is at the other end */
+	const struct net_spec *spec;	/* NULL: lo */
+	struct source frames;		/* the link's thread is at the other end */
 	struct queued *out, **out_last; /* frames for which that had no room */
 	size_t out_count;
 	char name[IFNAMSIZ];
@@ -108,8 +109,8 @@ bool addr_is_local(struct stack *st, const ip_addr_t *a);
 
 /* ---- tcp.c ---- */
 
-/* Looks at an IP packet that lwIP is going to be given. A new connection may have the ports of one that is over: lwIP
- * refuses it for two minutes (TIME_WAIT), where the kernel does not. */
+/* Looks at an IP packet that lwIP is going to be given. A new connection may have the ports of one
+ * that is over: lwIP refuses it for two minutes (TIME_WAIT), where the kernel does not. */
 void tcp_before_input(const uint8_t *packet, size_t len);
 
 /* ---- route.c ---- */
@@ -129,8 +130,8 @@ int MUST_CHECK route_del(struct stack *st, const struct route *r);
 /* NULL: unreachable. */
 const struct route *route_find(struct stack *st, const ip_addr_t *dst, const struct iface *bound);
 /* The interface and the address to send from; 0 or -ENETUNREACH, -EADDRNOTAVAIL. */
-int MUST_CHECK route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bound, struct iface **ret,
-	ip_addr_t *ret_source);
+int MUST_CHECK route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bound,
+	struct iface **ret, ip_addr_t *ret_source);
 /* Where a packet for dst goes on the wire of this interface. */
 const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const ip_addr_t *dst);
 /* A way to each address of the interface's own networks. */

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. What the guest writes into its end of the pair is read here as lwIP's send buffer has room, and
- * what comes is written there as that has room: the kernel's buffer, lwIP's and the other host's window
- * press back on each other.
+ * Theory of operation. What the guest writes into its end of the pair is read here as lwIP's send
+ * buffer has room, and what comes is written there as that has room: the kernel's buffer, lwIP's
+ * and the other host's window press back on each other.
  *
- * One byte that was sent on already always stays in our end ("kept"), the first one having been put there at the
- * beginning: an end that is closed with something unread gives the other ECONNRESET, which is how a reset is told.
- * A connection that ends well is shut down, not closed, and our end closed when the guests have closed theirs.
- * If they did so with something unread our end says ECONNRESET, and the connection is reset, as the kernel's are.
+ * One byte that was sent on already always stays in our end ("kept"), the first one having been put
+ * there at the beginning: an end that is closed with something unread gives the other ECONNRESET,
+ * which is how a reset is told. A connection that ends well is shut down, not closed, and our end
+ * closed when the guests have closed theirs. If they did so with something unread our end says
+ * ECONNRESET, and the connection is reset, as the kernel's are.
  *
- * A socket that is not connected has more than one byte there, so much that it is not writable: whoever polls
- * for the end of a connect(2) sees it when those are taken away.
+ * A socket that is not connected has more than one byte there, so much that it is not writable:
+ * whoever polls for the end of a connect(2) sees it when those are taken away.
  */
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
@@ -38,7 +39,8 @@ static void set_events(struct endpoint *ep, bool out)
 	if (ep->waits_out == out)
 		return;
 	ep->waits_out = out;
-	(void)source_change(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET | (out ? EPOLLOUT : 0));
+	(void)source_change(
+		ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET | (out ? EPOLLOUT : 0));
 }
 
 static void forget_pcb(struct tcp_pcb *pcb)
@@ -51,10 +53,11 @@ static void forget_pcb(struct tcp_pcb *pcb)
 
 /* ---- before lwIP sees it ---- */
 
-static bool is_of(const struct tcp_pcb *p, const ip_addr_t *src, const ip_addr_t *dst, uint16_t sport, uint16_t dport)
+static bool is_of(const struct tcp_pcb *p, const ip_addr_t *src, const ip_addr_t *dst,
+	uint16_t sport, uint16_t dport)
 {
-	return p->remote_port == sport && p->local_port == dport && ip_addr_cmp_zoneless(&p->remote_ip, src) &&
-	       ip_addr_cmp_zoneless(&p->local_ip, dst);
+	return p->remote_port == sport && p->local_port == dport &&
+	       ip_addr_cmp_zoneless(&p->remote_ip, src) && ip_addr_cmp_zoneless(&p->local_ip, dst);
 }
 
 void tcp_before_input(const uint8_t *packet, size_t len)
@@ -64,8 +67,8 @@ void tcp_before_input(const uint8_t *packet, size_t len)
 	ip_addr_t src = { .type = v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4 }, dst = src;
 	const uint8_t *tcp = packet + hlen;
 
-	if (!tcp_tw_pcbs || hlen < IP_HLEN || len < hlen + TCP_HLEN || packet[v6 ? 6 : 9] != IP_PROTO_TCP ||
-		(tcp[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+	if (!tcp_tw_pcbs || hlen < IP_HLEN || len < hlen + TCP_HLEN ||
+		packet[v6 ? 6 : 9] != IP_PROTO_TCP || (tcp[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return;
 	if (v6) {
 		memcpy(ip_2_ip6(&src)->addr, packet + 8, 16);
@@ -75,7 +78,8 @@ void tcp_before_input(const uint8_t *packet, size_t len)
 		memcpy(&ip_2_ip4(&dst)->addr, packet + 16, 4);
 	}
 	for (struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next) {
-		if (is_of(p, &src, &dst, (uint16_t)(tcp[0] << 8 | tcp[1]), (uint16_t)(tcp[2] << 8 | tcp[3]))) {
+		if (is_of(p, &src, &dst, (uint16_t)(tcp[0] << 8 | tcp[1]),
+			    (uint16_t)(tcp[2] << 8 | tcp[3]))) {
 			tcp_abort(p);
 			return;
 		}
@@ -154,7 +158,8 @@ static bool drain_junk(struct endpoint *ep)
 			ep->junk = 0;
 			break;
 		}
-		n = recv(ep->source.fd, ep->st->scratch, want < SCRATCH_BYTES ? want : SCRATCH_BYTES, MSG_DONTWAIT);
+		n = recv(ep->source.fd, ep->st->scratch,
+			want < SCRATCH_BYTES ? want : SCRATCH_BYTES, MSG_DONTWAIT);
 		if (n <= 0)
 			return false;
 		ep->junk -= (size_t)n;
@@ -171,7 +176,8 @@ static bool write_pending(struct endpoint *ep)
 		return true;
 	if (n > tcp_sndbuf(ep->tcp))
 		n = tcp_sndbuf(ep->tcp);
-	if (n == 0 || tcp_write(ep->tcp, ep->tx + ep->tx_done, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
+	if (n == 0 ||
+		tcp_write(ep->tcp, ep->tx + ep->tx_done, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
 		return false;
 	ep->tx_done += n;
 	if (ep->tx_done < ep->tx_len)
@@ -209,19 +215,22 @@ static bool send_some(struct endpoint *ep, bool *ret_empty)
 		n = UINT16_MAX;
 	if (n == 0 || tcp_sndqueuelen(ep->tcp) + QUEUE_ROOM > TCP_SND_QUEUELEN)
 		return false;
-	/* the kept byte and all but the last of these, which is kept from now on; fewer, where urgent data begins */
+	/* the kept byte and all but the last of these, which is kept from now on; fewer, where
+	 * urgent data begins */
 	got = recv(ep->source.fd, buf, n, MSG_DONTWAIT);
 	if (got <= 0)
 		return false;
 	n = (size_t)got;
 	if (recv(ep->source.fd, buf + n, 1, MSG_DONTWAIT | MSG_PEEK) != 1)
 		return false;
-	if (tcp_write(ep->tcp, buf + 1, (u16_t)n, TCP_WRITE_FLAG_COPY | (have - 1 > n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
+	if (tcp_write(ep->tcp, buf + 1, (u16_t)n,
+		    TCP_WRITE_FLAG_COPY | (have - 1 > n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
 		return keep_pending(ep, buf + 1, n) && false;
 	return true;
 }
 
-/* Nothing unread is left in our end: the guest's, if it is still open, reads the end of the data. */
+/* Nothing unread is left in our end: the guest's, if it is still open, reads the end of the data.
+ */
 static void close_for_good(struct endpoint *ep)
 {
 	struct tcp_pcb *pcb = ep->state == EP_LISTENING ? NULL : take_ptr(&ep->tcp);
@@ -301,7 +310,8 @@ static void tcp_ready(struct endpoint *ep, uint32_t events)
 		int err = 0;
 		socklen_t len = sizeof(err);
 
-		unread = getsockopt(ep->source.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == ECONNRESET;
+		unread = getsockopt(ep->source.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 &&
+			 err == ECONNRESET;
 	}
 	if (events & EPOLLRDHUP)
 		ep->fin_wanted = true;
@@ -358,7 +368,8 @@ static void on_err(void *arg, err_t err)
 		return;
 	}
 	set_events(ep, !deliver(ep));
-	/* closed by both is no error; our end is then hung up on once the guests have closed theirs */
+	/* closed by both is no error; our end is then hung up on once the guests have closed theirs
+	 */
 	if (err != ERR_CLSD)
 		endpoint_close(ep);
 }
@@ -511,7 +522,8 @@ static int waiting_connections(const struct endpoint *ep)
 {
 	int bytes = 0;
 
-	return !ep->record || ioctl(ep->source.fd, SIOCOUTQ, &bytes) < 0 ? 0 : bytes / (int)ep->record;
+	return !ep->record || ioctl(ep->source.fd, SIOCOUTQ, &bytes) < 0 ? 0
+									 : bytes / (int)ep->record;
 }
 
 static int hand_over(struct endpoint *listener, struct endpoint *ep, int guest)
@@ -538,7 +550,8 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	if (err != ERR_OK || !pcb)
 		return ERR_VAL;
 	if (waiting_connections(listener) > listener->backlog ||
-		endpoint_new(listener->st, listener->domain, SOCK_STREAM, listener->protocol, &ep, &guest) < 0) {
+		endpoint_new(listener->st, listener->domain, SOCK_STREAM, listener->protocol, &ep,
+			&guest) < 0) {
 		tcp_abort(pcb);
 		return ERR_ABRT;
 	}
@@ -606,10 +619,17 @@ static int tcp_shutdown_(struct endpoint *ep, UNUSED int how)
 
 static uint8_t kernel_state(const struct endpoint *ep)
 {
-	static const uint8_t states[] = { [CLOSED] = TCP_CLOSE, [LISTEN] = TCP_LISTEN, [SYN_SENT] = TCP_SYN_SENT,
-		[SYN_RCVD] = TCP_SYN_RECV, [ESTABLISHED] = TCP_ESTABLISHED, [FIN_WAIT_1] = TCP_FIN_WAIT1,
-		[FIN_WAIT_2] = TCP_FIN_WAIT2, [CLOSE_WAIT] = TCP_CLOSE_WAIT, [CLOSING] = TCP_CLOSING,
-		[LAST_ACK] = TCP_LAST_ACK, [TIME_WAIT] = TCP_TIME_WAIT };
+	static const uint8_t states[] = { [CLOSED] = TCP_CLOSE,
+		[LISTEN] = TCP_LISTEN,
+		[SYN_SENT] = TCP_SYN_SENT,
+		[SYN_RCVD] = TCP_SYN_RECV,
+		[ESTABLISHED] = TCP_ESTABLISHED,
+		[FIN_WAIT_1] = TCP_FIN_WAIT1,
+		[FIN_WAIT_2] = TCP_FIN_WAIT2,
+		[CLOSE_WAIT] = TCP_CLOSE_WAIT,
+		[CLOSING] = TCP_CLOSING,
+		[LAST_ACK] = TCP_LAST_ACK,
+		[TIME_WAIT] = TCP_TIME_WAIT };
 
 	if (ep->state == EP_LISTENING)
 		return TCP_LISTEN;
@@ -635,7 +655,8 @@ static int tcp_getopt(struct endpoint *ep, int level, int option, void *ret, siz
 	if (open) {
 		info.tcpi_rto = (uint32_t)ep->tcp->rto * TCP_SLOW_INTERVAL * 1000;
 		info.tcpi_snd_mss = info.tcpi_rcv_mss = tcp_mss(ep->tcp);
-		info.tcpi_rtt = (uint32_t)(ep->tcp->sa > 0 ? ep->tcp->sa >> 3 : 0) * TCP_SLOW_INTERVAL * 1000;
+		info.tcpi_rtt = (uint32_t)(ep->tcp->sa > 0 ? ep->tcp->sa >> 3 : 0) *
+				TCP_SLOW_INTERVAL * 1000;
 		info.tcpi_snd_cwnd = ep->tcp->cwnd / tcp_mss(ep->tcp);
 		info.tcpi_snd_ssthresh = ep->tcp->ssthresh / tcp_mss(ep->tcp);
 		info.tcpi_rcv_space = ep->tcp->rcv_wnd;

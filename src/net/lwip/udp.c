@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * UDP and UDP-Lite. What the guest writes into the pair is for the host that it is connected to; what has an address is
- * asked for (STACK_SEND). What comes goes into the pair with a file that says from where.
+ * UDP and UDP-Lite. What the guest writes into the pair is for the host that it is connected to;
+ * what has an address is asked for (STACK_SEND). What comes goes into the pair with a file that
+ * says from where.
  */
 #include <lwip/udp.h>
 #include <netinet/in.h>
@@ -24,7 +25,8 @@ static int error_of(err_t e)
 	}
 }
 
-static void on_recv(void *arg, UNUSED struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port)
+static void on_recv(
+	void *arg, UNUSED struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port)
 {
 	struct endpoint *ep = arg;
 	struct stack_head head = { 0 };
@@ -53,7 +55,8 @@ static void apply_options(struct endpoint *ep)
 	pcb->mcast_ttl = (u8_t)(v6 ? o->mcast_hops : o->mcast_ttl);
 	pcb->mcast_ifindex = (u8_t)o->mcast_if;
 	pcb->so_options = SOF_REUSEADDR | SOF_BROADCAST;
-	pcb->flags = (u8_t)(o->mcast_loop ? pcb->flags | UDP_FLAGS_MULTICAST_LOOP : pcb->flags & ~UDP_FLAGS_MULTICAST_LOOP);
+	pcb->flags = (u8_t)(o->mcast_loop ? pcb->flags | UDP_FLAGS_MULTICAST_LOOP
+					  : pcb->flags & ~UDP_FLAGS_MULTICAST_LOOP);
 	pcb->netif_idx = ep->bound_if ? netif_get_index(&ep->bound_if->netif) : NETIF_NO_INDEX;
 }
 
@@ -158,7 +161,8 @@ struct target {
 	struct iface *iface;
 };
 
-static int send_to(struct endpoint *ep, const struct target *t, const struct control *control, const uint8_t *data, size_t len)
+static int send_to(struct endpoint *ep, const struct target *t, const struct control *control,
+	const uint8_t *data, size_t len)
 {
 	const u8_t ttl = ep->udp->ttl, tos = ep->udp->tos, mcast_ttl = ep->udp->mcast_ttl;
 	struct pbuf *p;
@@ -183,7 +187,8 @@ static int send_to(struct endpoint *ep, const struct target *t, const struct con
 	return r < 0 ? r : (int)len;
 }
 
-static struct iface *chosen_iface(const struct endpoint *ep, const struct control *control, const ip_addr_t *ip)
+static struct iface *chosen_iface(
+	const struct endpoint *ep, const struct control *control, const ip_addr_t *ip)
 {
 	if (control->iface)
 		return control->iface;
@@ -235,12 +240,14 @@ static void udp_ready(struct endpoint *ep, uint32_t events)
 	while ((n = recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT)) >= 0) {
 		if (n == 0 && events & EPOLLRDHUP)
 			break;
-		if (ep->state != EP_OPEN || !ep->udp || route_source(ep->st, &t.ip, ep->bound_if, &t.iface, &t.source) < 0)
+		if (ep->state != EP_OPEN || !ep->udp ||
+			route_source(ep->st, &t.ip, ep->bound_if, &t.iface, &t.source) < 0)
 			continue;
 		t.source = ep->local;
 		(void)send_to(ep, &t, &none, ep->st->scratch, (size_t)n);
 	}
-	if (n == 0 && !(events & EPOLLHUP)) /* the guest has shut down this way: its end alone is still waited for */
+	if (n == 0 && !(events & EPOLLHUP)) /* the guest has shut down this way: its end alone is
+					       still waited for */
 		(void)source_change(ep->st, &ep->source, 0);
 	if (events & EPOLLHUP)
 		endpoint_close(ep);

@@ -27,8 +27,11 @@ static ssize_t far_send(void *priv, const void *buf, size_t len)
 static void link_far_run(struct link *l)
 {
 	l->priv = l;
-	link_pump(l, &(struct pump){ .fd = l->far, .watch = -1, .recv = far_recv, .send = far_send });
+	link_pump(
+		l, &(struct pump){ .fd = l->far, .watch = -1, .recv = far_recv, .send = far_send });
 	link_carrier(l, false);
 }
 
-const struct link_ops far_link = { .kind = NET_PAIR, .mtu = 1500, .open = link_far_open, .run = link_far_run };
+const struct link_ops far_link = {
+	.kind = NET_PAIR, .mtu = 1500, .open = link_far_open, .run = link_far_run
+};

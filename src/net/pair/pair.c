@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Theory of operation. The first view on a wire makes a user namespace and in it the wire's network namespace with
- * a bridge, and writes into a shared file (base/rundir.h) by which of its descriptors that can be had. The
- * next one enters the same user namespace, since moving an interface from one network namespace to another
- * asks for capabilities in both. Every view keeps the wire's namespace open and adds its own line, so that it
- * does not matter who ends first. The views' frames never leave the kernel.
+ * Theory of operation. The first view on a wire makes a user namespace and in it the wire's network
+ * namespace with a bridge, and writes into a shared file (base/rundir.h) by which of its
+ * descriptors that can be had. The next one enters the same user namespace, since moving an
+ * interface from one network namespace to another asks for capabilities in both. Every view keeps
+ * the wire's namespace open and adds its own line, so that it does not matter who ends first. The
+ * views' frames never leave the kernel.
  */
 #include "net/pair/pair.h"
 
@@ -104,7 +105,9 @@ int wire_enter(const char *name, struct wire **ret, char **ret_message)
 	int r = w && file ? rundir_shared_file(file, &w->file) : -ENOMEM;
 
 	if (r == -EINVAL)
-		*ret_message = str_printf("--net pair=%s: a wire's name is made of letters, digits and \"_.-\"", name);
+		*ret_message = str_printf(
+			"--net pair=%s: a wire's name is made of letters, digits and \"_.-\"",
+			name);
 	/* held for a moment by each view that begins */
 	if (r == 0 && fcntl(w->file, F_OFD_SETLKW, &lock) < 0)
 		r = -errno;
@@ -113,7 +116,8 @@ int wire_enter(const char *name, struct wire **ret, char **ret_message)
 	if (r == -ENOENT)
 		r = make_wire(w, ret_message);
 	if (r == 0) {
-		int n = snprintf(line, sizeof(line), "%d %llu %d\n", (int)getpid(), start_time(getpid()), w->ns);
+		int n = snprintf(line, sizeof(line), "%d %llu %d\n", (int)getpid(),
+			start_time(getpid()), w->ns);
 
 		if (lseek(w->file, 0, SEEK_END) < 0)
 			r = -errno;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A wire between views of one user: a bridge in a network namespace that belongs to none of them, and lives as long
- * as one of them does.
+ * A wire between views of one user: a bridge in a network namespace that belongs to none of them,
+ * and lives as long as one of them does.
  */
 #ifndef UM_NET_PAIR_H
 #define UM_NET_PAIR_H
@@ -11,9 +11,9 @@
 struct wire;
 
 /*
- * Makes the wire, or finds it where another view has it; the caller (of one thread) is in its user namespace
- * afterwards, with all capabilities there, and has to make its own network namespace. 0; or -errno and
- * *ret_message.
+ * Makes the wire, or finds it where another view has it; the caller (of one thread) is in its user
+ * namespace afterwards, with all capabilities there, and has to make its own network namespace. 0;
+ * or -errno and *ret_message.
  */
 int MUST_CHECK wire_enter(const char *name, struct wire **ret, char **ret_message);
 /* Joins the interface of the spec, which is made in the caller's network namespace. 0 or -errno. */

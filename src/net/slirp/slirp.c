@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libslirp: TCP, UDP and ping of the view by the user's own sockets, with a DHCP and a name server. */
+/* libslirp: TCP, UDP and ping of the view by the user's own sockets, with a DHCP and a name server.
+ */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -96,25 +97,32 @@ static const SlirpCb callbacks = {
 	.notify = no_notify,
 };
 
-static int publish(struct slirp *s, const struct net_port *p, const struct net_slirp *net, char **ret_message)
+static int publish(
+	struct slirp *s, const struct net_port *p, const struct net_slirp *net, char **ret_message)
 {
-	struct sockaddr_in h4 = { .sin_family = AF_INET, .sin_port = htons(p->host_port),
-		.sin_addr = p->host.v4 };
-	struct sockaddr_in6 h6 = { .sin6_family = AF_INET6, .sin6_port = htons(p->host_port),
-		.sin6_addr = p->host.v6 };
-	struct sockaddr_in g4 = { .sin_family = AF_INET, .sin_port = htons(p->port), .sin_addr = net->guest };
-	struct sockaddr_in6 g6 = { .sin6_family = AF_INET6, .sin6_port = htons(p->port),
-		.sin6_addr = net->guest6 };
+	struct sockaddr_in h4 = {
+		.sin_family = AF_INET, .sin_port = htons(p->host_port), .sin_addr = p->host.v4
+	};
+	struct sockaddr_in6 h6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(p->host_port), .sin6_addr = p->host.v6
+	};
+	struct sockaddr_in g4 = {
+		.sin_family = AF_INET, .sin_port = htons(p->port), .sin_addr = net->guest
+	};
+	struct sockaddr_in6 g6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(p->port), .sin6_addr = net->guest6
+	};
 	const bool v6 = p->host.family == AF_INET6;
 	int err;
 
-	if (slirp_add_hostxfwd(s->slirp, v6 ? (void *)&h6 : (void *)&h4, v6 ? sizeof(h6) : sizeof(h4),
-		    v6 ? (void *)&g6 : (void *)&g4, v6 ? sizeof(g6) : sizeof(g4),
+	if (slirp_add_hostxfwd(s->slirp, v6 ? (void *)&h6 : (void *)&h4,
+		    v6 ? sizeof(h6) : sizeof(h4), v6 ? (void *)&g6 : (void *)&g4,
+		    v6 ? sizeof(g6) : sizeof(g4),
 		    (p->udp ? SLIRP_HOSTFWD_UDP : 0) | (v6 ? SLIRP_HOSTFWD_V6ONLY : 0)) == 0)
 		return 0;
 	err = errno ? errno : EADDRINUSE;
-	*ret_message = str_printf("--net slirp: port %u of the host cannot be published: %s", p->host_port,
-		strerror(err));
+	*ret_message = str_printf("--net slirp: port %u of the host cannot be published: %s",
+		p->host_port, strerror(err));
 	return -err;
 }
 
@@ -126,10 +134,19 @@ static int link_slirp_open(struct link *l, char **ret_message)
 	int r = 0;
 
 	net_spec_slirp(l->spec, &net);
-	cfg = (SlirpConfig){ .version = 4, .restricted = l->spec->restricted, .in_enabled = true,
-		.vnetwork = net.net, .vnetmask = net.mask, .vhost = net.host, .in6_enabled = true,
-		.vprefix_addr6 = net.net6, .vprefix_len = 64, .vhost6 = net.host6,
-		.vdhcp_start = net.guest, .vnameserver = net.dns, .vnameserver6 = net.dns6,
+	cfg = (SlirpConfig){ .version = 4,
+		.restricted = l->spec->restricted,
+		.in_enabled = true,
+		.vnetwork = net.net,
+		.vnetmask = net.mask,
+		.vhost = net.host,
+		.in6_enabled = true,
+		.vprefix_addr6 = net.net6,
+		.vprefix_len = 64,
+		.vhost6 = net.host6,
+		.vdhcp_start = net.guest,
+		.vnameserver = net.dns,
+		.vnameserver6 = net.dns6,
 		.if_mtu = l->spec->mtu ? l->spec->mtu : slirp_link.mtu };
 	cfg.if_mru = cfg.if_mtu;
 	if (!s)
@@ -201,8 +218,8 @@ static uint32_t run_timers(struct slirp *s)
 	return next < 0 ? UINT32_MAX : next > now ? (uint32_t)(next - now) : 0;
 }
 
-/* libslirp's putting together of fragments reads where it must not (4.7). The kernel does it: what is one still, having
- * come by another way or never become whole, is lost. */
+/* libslirp's putting together of fragments reads where it must not (4.7). The kernel does it: what
+ * is one still, having come by another way or never become whole, is lost. */
 static bool is_fragment(const uint8_t *frame, size_t len)
 {
 	struct ether_header eth;

@@ -23,8 +23,9 @@ static int tap_open(struct link *l, char **ret_message)
 	if (if_nametoindex(name) == 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
 		err = if_nametoindex(name) == 0 ? ENODEV : errno;
 		close(fd);
-		*ret_message = str_printf("--net tap=%s: %s; root makes one that you may use by: ip tuntap add %s "
-					  "mode tap user $USER",
+		*ret_message = str_printf(
+			"--net tap=%s: %s; root makes one that you may use by: ip tuntap add %s "
+			"mode tap user $USER",
 			name, strerror(err), name);
 		return -err;
 	}
@@ -44,7 +45,9 @@ static ssize_t tap_send(void *priv, const void *buf, size_t len)
 
 static void tap_run(struct link *l)
 {
-	link_pump(l, &(struct pump){ .fd = (int)(intptr_t)l->priv, .watch = -1, .recv = tap_recv,
+	link_pump(l, &(struct pump){ .fd = (int)(intptr_t)l->priv,
+			     .watch = -1,
+			     .recv = tap_recv,
 			     .send = tap_send });
 	link_carrier(l, false);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A VDE switch, or whatever else libvdeplug has a plug for. A switch that was ended and started again is found
- * again; meanwhile the interface has no carrier. */
+/* A VDE switch, or whatever else libvdeplug has a plug for. A switch that was ended and started
+ * again is found again; meanwhile the interface has no carrier. */
 #include <fcntl.h>
 #include <libvdeplug.h>
 #include <string.h>
@@ -26,8 +26,8 @@ static int link_vde_open(struct link *l, char **ret_message)
 	if (l->priv)
 		return 0;
 	err = errno ? errno : EIO;
-	*ret_message = str_printf("--net vde=%s: %s: is a switch there? (vde_switch -s %s)", l->spec->where,
-		strerror(err), l->spec->where);
+	*ret_message = str_printf("--net vde=%s: %s: is a switch there? (vde_switch -s %s)",
+		l->spec->where, strerror(err), l->spec->where);
 	return -err;
 }
 
@@ -46,8 +46,10 @@ static ssize_t link_vde_send(void *priv, const void *buf, size_t len)
 static void link_vde_run(struct link *l)
 {
 	for (;;) {
-		link_pump(l, &(struct pump){ .fd = vde_datafd(l->priv), .watch = vde_ctlfd(l->priv),
-				     .recv = link_vde_recv, .send = link_vde_send });
+		link_pump(l, &(struct pump){ .fd = vde_datafd(l->priv),
+				     .watch = vde_ctlfd(l->priv),
+				     .recv = link_vde_recv,
+				     .send = link_vde_send });
 		vde_close(l->priv);
 		link_carrier(l, false);
 		while (!(l->priv = connect_switch(l)))

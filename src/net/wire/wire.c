@@ -2,10 +2,10 @@
 /*
  * A wire between views of one user that needs no namespace, for the stacks that are a process.
  *
- * Theory of operation. Each view is connected to each other one, by a socket of which a message is a frame. Who
- * comes finds those who are there in a shared file (base/rundir.h), which is locked meanwhile; a name of
- * one that has ended is refused. Each is a switch of its own: it learns which address is where from
- * what it hears, and what it does not know goes to all.
+ * Theory of operation. Each view is connected to each other one, by a socket of which a message is
+ * a frame. Who comes finds those who are there in a shared file (base/rundir.h), which is locked
+ * meanwhile; a name of one that has ended is refused. Each is a switch of its own: it learns which
+ * address is where from what it hears, and what it does not know goes to all.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -45,7 +45,8 @@ static socklen_t wire_address(const char *name, int pid, struct sockaddr_un *ret
 	int n;
 
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	n = snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "umview-wire-%u-%.60s-%d", getuid(), name, pid);
+	n = snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "umview-wire-%u-%.60s-%d",
+		getuid(), name, pid);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
@@ -131,9 +132,12 @@ static int link_wire_open(struct link *l, char **ret_message)
 	int r = w && file ? rundir_shared_file(file, &w->file) : -ENOMEM;
 
 	if (r == -EINVAL)
-		*ret_message = str_printf("--net pair=%s: a wire's name is made of letters, digits and \"_.-\"", name);
+		*ret_message = str_printf(
+			"--net pair=%s: a wire's name is made of letters, digits and \"_.-\"",
+			name);
 	if (r == 0 && net_spec_impaired(l->spec)) {
-		*ret_message = str_printf("--net pair=%s: loss=, delay=, reorder= and dup= are of the kernel's stack alone: "
+		*ret_message = str_printf("--net pair=%s: loss=, delay=, reorder= and dup= are of "
+					  "the kernel's stack alone: "
 					  "stack=kernel",
 			name);
 		r = -EINVAL;
@@ -177,7 +181,8 @@ static void from_view(struct wire_link *w, const uint8_t *frame, size_t len)
 
 	if (len < 14)
 		return;
-	if (!(frame[0] & 1) && known && known < w->n && memcmp(w->learned[slot].mac, frame, 6) == 0) {
+	if (!(frame[0] & 1) && known && known < w->n &&
+		memcmp(w->learned[slot].mac, frame, 6) == 0) {
 		send_peer(w, known, frame, len);
 		return;
 	}
@@ -244,4 +249,6 @@ static void link_wire_run(struct link *l)
 	}
 }
 
-const struct link_ops wire_link = { .kind = NET_PAIR, .mtu = 1500, .open = link_wire_open, .run = link_wire_run };
+const struct link_ops wire_link = {
+	.kind = NET_PAIR, .mtu = 1500, .open = link_wire_open, .run = link_wire_run
+};
