@@ -298,11 +298,9 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 		;
 	unused = c->vf && c->closed;
 	pthread_mutex_unlock(&c->lock);
-	pthread_mutex_lock(&ino->lock);
-	unused = unused && ino->attr.nlink <= 1;
-	pthread_mutex_unlock(&ino->lock);
-	/* It is likely to be nobody's next. Before c->removing says so: a handle that it gives back
-	 * (of an open and close just now) would wait for us. */
+	/* It is likely to be nobody's next, or by another name only, which may be another node.
+	 * Before c->removing says so: a handle that it gives back (of an open and close just now)
+	 * would wait for us. */
 	if (unused)
 		cache_evict(c);
 	cache_detach(c, req);

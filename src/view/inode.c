@@ -162,8 +162,10 @@ static struct inode *inode_unused_locked(struct itable *t, struct inode *ino)
 {
 	struct inode *victim;
 
-	/* the host's files cost a descriptor each */
-	if (!ino->hashed || atomic_load(&ino->deleted) || ino->fs->host_fd)
+	/* The host's files cost a descriptor each. What has lost a name is not looked for again:
+	 * libfuse has a node for each name of a file. */
+	if (!ino->hashed || atomic_load(&ino->deleted) || atomic_load(&ino->unnamed) ||
+		ino->fs->host_fd)
 		return ino;
 	cds_list_add_tail(&ino->lru, &t->unused);
 	if (++t->nunused <= ITABLE_MAX_UNUSED)

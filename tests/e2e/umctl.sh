@@ -176,4 +176,11 @@ gives "umount from outside" 0 umctl -n dev umount mnt
 echo >go
 wait
 clean_fs fs.img
+# Of a file with two names libfuse makes two nodes: neither is kept once its name is gone.
+ext4_image kept.img 16M
+mkdir kept
+gives "what was removed is not kept" 0 um -m kept.img:kept -- sh -c '
+	cd kept; for i in 1 2 3 4 5 6 7 8 9; do echo x >t$i; ln t$i l$i; rm t$i; cat l$i >/dev/null; done; rm l?
+	umctl cache ls --json'
+has "what was removed is not kept" "$OUT" '"inodes":1,'
 nothing_left
