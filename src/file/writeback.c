@@ -24,11 +24,32 @@ static void mark_low(struct filecache *c, const struct stat *st)
 	c->low_mtime = futimens(c->vf->place, ts) < 0 ? (struct timespec){ 0 } : ts[1];
 }
 
+/* With the lock: what is mapped, of the file as it is, joins the ranges. */
+static int add_mapped(struct filecache *c, struct ranges *to)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->mapped.n && r == 0; i++)
+		r = ranges_add(to, c->mapped.v[i].start,
+			c->mapped.v[i].end < c->size ? c->mapped.v[i].end : c->size);
+	return r;
+}
+
+/* Without it: what was written there unseen becomes dirty. */
+static int find_in(struct filecache *c, const struct ranges *where)
+{
+	struct range part;
+	int r = 0;
+
+	for (uint64_t at = 0; r == 0 && ranges_part(where, at, UINT64_MAX, &part); at = part.end)
+		r = cache_hash_range(c, part.start, part.end, true);
+	return r;
+}
+
 /* Finds unseen writes. Busy; the lock is held, and dropped meanwhile. */
 static int find_unseen(struct filecache *c)
 {
 	struct ranges maps = {};
-	struct range part;
 	bool timed = false;
 	struct stat st;
 	uint64_t had;
@@ -42,13 +63,12 @@ static int find_unseen(struct filecache *c)
 		mark_low(c, &st);
 		timed = true;
 	}
-	for (size_t i = 0; i < c->mapped.n && r == 0; i++)
-		r = ranges_add(&maps, c->mapped.v[i].start,
-			c->mapped.v[i].end < c->size ? c->mapped.v[i].end : c->size);
+	if (r == 0)
+		r = add_mapped(c, &maps);
 	had = ranges_total(&c->dirty);
 	pthread_mutex_unlock(&c->lock);
-	for (uint64_t at = 0; r == 0 && ranges_part(&maps, at, UINT64_MAX, &part); at = part.end)
-		r = cache_hash_range(c, part.start, part.end, true);
+	if (r == 0)
+		r = find_in(c, &maps);
 	ranges_release(&maps);
 	pthread_mutex_lock(&c->lock);
 	/* what a mapping wrote has no time but this one */
@@ -287,6 +307,7 @@ int cache_map_shared(struct filecache *c, const struct fs_req *req, uint64_t off
 int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
 {
 	bool append = (oflags & O_APPEND) && (oflags & O_ACCMODE) == O_WRONLY;
+	struct ranges maps = {};
 	bool hashed;
 	struct stat st;
 	int r = append ? 0 : cache_fill(c, req, 0, UINT64_MAX);
@@ -302,8 +323,14 @@ int cache_go_low(struct filecache *c, const struct fs_req *req, int oflags)
 	hashed = append || (c->low && !c->low_append);
 	if (!hashed && c->vf && fstat(c->vf->place, &st) == 0)
 		mark_low(c, &st);
-	pthread_mutex_unlock(&c->lock);
+	/* what a mapping has written is not to be taken for what the server has */
 	if (!hashed)
+		r = add_mapped(c, &maps);
+	pthread_mutex_unlock(&c->lock);
+	if (r == 0)
+		r = find_in(c, &maps);
+	ranges_release(&maps);
+	if (r == 0 && !hashed)
 		r = cache_hash_range(c, 0, UINT64_MAX, false);
 	if (r < 0)
 		return r;

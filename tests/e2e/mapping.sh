@@ -88,6 +88,33 @@ gcc -o low low.c
 gives "a mapping of a descriptor with a low number" 0 um -m "fs.img:$M" -- ./low "$M/low"
 gives "what it wrote is read" 0 um -m "fs.img:$M" -- sh -c "tr -d '\\0' <'$M/low'"
 is "in another view" "$OUT" "ABC"
+cat >then.c <<'EOF'
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* What a mapping wrote is not taken for what the server has when a copy of its descriptor gets a low number. */
+int main(int argc, char **argv)
+{
+	int fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0644);
+	char *p;
+
+	if (argc < 2 || ftruncate(fd, 1 << 20) < 0)
+		return 1;
+	p = mmap(NULL, 100000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 53248);
+	if (p == MAP_FAILED)
+		return 1;
+	memset(p, 'm', 100000);
+	return munmap(p, 100000) < 0 || dup2(fd, 40) < 0 || pwrite(40, "x", 1, 700000) != 1 ||
+	       close(40) < 0 || close(fd) < 0;
+}
+EOF
+gcc -o then then.c
+gives "a mapping, and then a copy of the descriptor at a low number" 0 um -m "fs.img:$M" -- ./then "$M/then"
+gives "both are read" 0 um -m "fs.img:$M" -- sh -c "tr -d '\\0' <'$M/then' | wc -c"
+is "in another view, too" "$OUT" 100001
 gives "a byte in a hole of 8 GiB" 0 um -m "fs.img:$M" -- sh -c \
 	"truncate -s 8G '$M/hole' && echo x | dd of='$M/hole' conv=notrunc bs=1 count=1 seek=4G status=none"
 gives "is all that the server has of it" 0 um -m "fs.img:$M" -- sh -c "stat -c '%s %b' '$M/hole'; rm '$M/hole'"
