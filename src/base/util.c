@@ -107,15 +107,62 @@ char unescape_next(const char **s)
 	return *s - p == 4 ? (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0')) : *p;
 }
 
-pid_t process_parent(pid_t pid)
+char **environ_with(const char *variable)
 {
-	char path[40];
-	_cleanup_free_ char *stat = NULL;
+	size_t n = 0, out = 0, name = strcspn(variable, "=") + 1;
+	char **env;
+
+	while (environ[n])
+		n++;
+	env = calloc(n + 2, sizeof(*env));
+	if (!env)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(environ[i], variable, name) != 0)
+			env[out++] = environ[i];
+	}
+	env[out] = (char *)(uintptr_t)variable;
+	return env;
+}
+
+/* /proc/PID/stat (malloc'ed, NULL: the process is gone), and where in it the fields behind the name
+ * begin, which may hold anything. */
+static char *stat_read(pid_t pid, const char **ret_third)
+{
+	char path[40], *all = NULL;
 	const char *after;
 
+	*ret_third = NULL;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (read_file(path, 4096, &stat, NULL) < 0)
-		return 0;
-	after = strrchr(stat, ')');
-	return after && strlen(after) > 4 ? atoi(after + 4) : 0;
+	if (read_file(path, 4096, &all, NULL) < 0)
+		return NULL;
+	after = strrchr(all, ')');
+	if (after && after[1] == ' ')
+		*ret_third = after + 2;
+	return all;
+}
+
+uint64_t process_stat(pid_t pid, int field)
+{
+	const char *p;
+	_cleanup_free_ char *all = stat_read(pid, &p);
+
+	for (int i = 3; p && i < field; i++) {
+		p = strchr(p, ' ');
+		p += p ? 1 : 0;
+	}
+	return p ? strtoull(p, NULL, 10) : 0;
+}
+
+char process_state(pid_t pid)
+{
+	const char *third;
+	_cleanup_free_ char *all = stat_read(pid, &third);
+
+	return third ? third[0] : 0;
+}
+
+pid_t process_parent(pid_t pid)
+{
+	return (pid_t)process_stat(pid, STAT_PARENT);
 }

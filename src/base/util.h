@@ -82,6 +82,24 @@ char unescape_next(const char **s);
 /* A malloc'ed printf, NULL when out of memory. */
 char *str_printf(const char *fmt, ...) PRINTF(1, 2);
 
+/* Our environment with one variable ("NAME=VALUE") in place of its own: malloc'ed, the strings are
+ * not; NULL: no memory. */
+char **environ_with(const char *variable);
+
+/* A number of /proc/PID/stat, by its place in proc_pid_stat(5), from 4 on; 0 where the process is
+ * gone. */
+uint64_t process_stat(pid_t pid, int field);
+enum {
+	STAT_PARENT = 4,
+	STAT_GROUP = 5,
+	STAT_USER = 14, /* ticks */
+	STAT_SYSTEM = 15,
+	STAT_START = 22, /* ticks since boot; with it a number stands for one process only */
+	STAT_ARG_START = 48,
+	STAT_ENV_END = 51,
+};
+/* 'R', 'S', 'T', 'Z' ...; 0 where it is gone. */
+char process_state(pid_t pid);
 /* The parent of a process; 0 where it is gone. */
 pid_t process_parent(pid_t pid);
 

@@ -286,21 +286,6 @@ static char *root_path(void)
 	return all;
 }
 
-/* The environment with one variable ("NAME=VALUE") in place of its own. malloc'ed, the strings are
- * not. */
-static char **environ_with(char *variable)
-{
-	size_t n = 0, name = strcspn(variable, "=") + 1;
-	char **env;
-
-	while (environ[n])
-		n++;
-	env = calloc(n + 1, sizeof(*env));
-	for (size_t i = 0; env && i < n; i++)
-		env[i] = strncmp(environ[i], variable, name) == 0 ? variable : environ[i];
-	return env;
-}
-
 static int start_command(struct run *r)
 {
 	_cleanup_free_ char *path = r->o->root || r->o->rootfs ? root_path() : NULL;

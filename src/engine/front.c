@@ -66,15 +66,9 @@ static void install_handlers(void)
 /* Is the command stopped now (the message may be old)? */
 static bool is_stopped(pid_t pid)
 {
-	char path[64];
-	_cleanup_free_ char *stat = NULL;
-	const char *p;
+	char state = process_state(pid);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (read_file(path, 4096, &stat, NULL) < 0)
-		return false;
-	p = strrchr(stat, ')');
-	return p && p[1] == ' ' && (p[2] == 'T' || p[2] == 't');
+	return state == 'T' || state == 't';
 }
 
 void each_child(void (*fn)(pid_t pid, void *arg), void *arg)

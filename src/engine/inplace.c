@@ -120,35 +120,16 @@ static bool is_there(pid_t tid, const char *link, const struct stat *then)
 	return stat(path, &st) == 0 && st.st_dev == then->st_dev && st.st_ino == then->st_ino;
 }
 
-/* The n-th field of /proc/PID/stat, from 3 on. */
-static uint64_t stat_field(pid_t pid, int n)
-{
-	char path[64];
-	_cleanup_free_ char *s = NULL;
-	const char *p;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (read_file(path, 4096, &s, NULL) < 0)
-		return 0;
-	p = strrchr(s, ')'); /* the end of field 2 */
-	for (int i = 2; p && i < n; i++)
-		p = strchr(p + 1, ' ');
-	return p ? strtoull(p + 1, NULL, 10) : 0;
-}
-
-#define ARG_START 48
-#define ENV_END 51
-
 /* Has the exec put a new memory in the place of `mem`? The old one is gone, but after a vfork,
  * when its parent has it; then the program is another, or its arguments lie elsewhere. */
 static bool is_replaced(struct call *c, const struct in_place *ip, int mem, uint64_t arg_start)
 {
 	char byte;
 
-	if (!is_there(c->tid, "exe", &ip->then) || stat_field(c->tid, ENV_END) == 0)
+	if (!is_there(c->tid, "exe", &ip->then) || process_stat(c->tid, STAT_ENV_END) == 0)
 		return false; /* or not yet: the end of the environment is noted last */
 	return pread(mem, &byte, 1, (off_t)ip->at.v) <= 0 ||
-	       stat_field(c->tid, ARG_START) != arg_start;
+	       process_stat(c->tid, STAT_ARG_START) != arg_start;
 }
 
 static bool is_on_its_way(const char *link)
@@ -340,7 +321,8 @@ static void show_word(
 static void show(struct call *c, const struct in_place *ip)
 {
 	_cleanup_fd_ int mem = open_mem(c->tid);
-	uint64_t at = stat_field(c->tid, ARG_START), end = stat_field(c->tid, ENV_END);
+	uint64_t at = process_stat(c->tid, STAT_ARG_START),
+		 end = process_stat(c->tid, STAT_ENV_END);
 	_cleanup_free_ char *buf = NULL;
 	size_t size;
 
@@ -382,7 +364,7 @@ enum verdict inject_in_place(struct call *c, const struct in_place *ip)
 		patches_undo(&s);
 		return call_return(c, r);
 	}
-	arg_start = stat_field(c->tid, ARG_START);
+	arg_start = process_stat(c->tid, STAT_ARG_START);
 	if (ip->link && sched_getaffinity(0, sizeof(ours), &ours) == 0)
 		share_cpu(c->tid, &cpus, &shared);
 	ask_slice(SHORT_SLICE_NS);

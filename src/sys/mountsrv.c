@@ -164,18 +164,9 @@ bool mountsrv_any_ended(struct mountsrv *ms)
 static bool older_than(pid_t tgid, const struct mount *m)
 {
 	uint64_t then = m->since_ns / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-	_cleanup_free_ char *stat = NULL;
-	unsigned long long start;
-	char path[64], *paren;
+	uint64_t start = process_stat(tgid, STAT_START);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", tgid);
-	if (read_file(path, 4096, &stat, NULL) < 0)
-		return false;
-	paren = strrchr(stat, ')');
-	if (!paren || sscanf(paren + 1,
-			      " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-			      "%*d %*d %*d %llu",
-			      &start) != 1)
+	if (!start)
 		return false;
 	return start == then ? tgid < m->server : start < then;
 }
@@ -229,20 +220,9 @@ bool mountsrv_whole_image(struct mountsrv *ms, const struct fs *fs)
 }
 
 /* How much the process has run, in ticks; 0 when it is gone. */
-static unsigned long long ran(pid_t pid)
+static uint64_t ran(pid_t pid)
 {
-	_cleanup_free_ char *stat = NULL;
-	unsigned long long user = 0, system = 0;
-	char path[64], *paren;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (read_file(path, 4096, &stat, NULL) < 0)
-		return 0;
-	paren = strrchr(stat, ')');
-	if (!paren || sscanf(paren + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
-			      &user, &system) != 2)
-		return 0;
-	return user + system;
+	return process_stat(pid, STAT_USER) + process_stat(pid, STAT_SYSTEM);
 }
 
 /* Waits for a server that has nothing more to serve. It may have much to write (archivemount its
@@ -250,11 +230,11 @@ static unsigned long long ran(pid_t pid)
 static bool server_ends(struct service *s, uint64_t deadline_ns)
 {
 	uint64_t since = now_ns(), now = since;
-	unsigned long long before = 0;
+	uint64_t before = 0;
 
 	while (now < deadline_ns && now - since < SERVER_IDLE_NS) {
 		uint64_t until = now + NSEC_PER_SEC;
-		unsigned long long cpu;
+		uint64_t cpu;
 
 		if (service_ended(s, until < deadline_ns ? until : deadline_ns))
 			return true;

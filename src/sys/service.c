@@ -15,31 +15,11 @@
 #define LISTEN_MAX 128
 #define HELPER_NAP_NS 2000000
 
-extern char **environ;
-
-/* The environment of a server: ours, but in the C locale for messages that can be read back. */
-static char **service_env(void)
-{
-	size_t n = 0, out = 0;
-	char **env;
-
-	while (environ[n])
-		n++;
-	env = calloc(n + 2, sizeof(*env));
-	if (!env)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		if (strncmp(environ[i], "LC_ALL=", 7) != 0)
-			env[out++] = environ[i];
-	}
-	env[out] = (char *)"LC_ALL=C.UTF-8";
-	return env;
-}
-
 int service_start(struct um *um, char *const argv[], const char *cwd, struct service *ret)
 {
 	struct service s = SERVICE_INIT;
-	_cleanup_free_ char **env = service_env();
+	/* messages that can be read back */
+	_cleanup_free_ char **env = environ_with("LC_ALL=C.UTF-8");
 	struct spawn sp = {
 		.argv = argv, .envp = env, .fd = { -1, -1, -1 }, .service = true, .cwd = cwd
 	};
@@ -118,17 +98,10 @@ struct helpers {
 
 static void look_at_helper(pid_t pid, void *arg)
 {
-	_cleanup_free_ char *stat = NULL;
 	struct helpers *h = arg;
-	char path[64], *paren, state;
-	int group;
+	char state = process_stat(pid, STAT_GROUP) == (uint64_t)h->group ? process_state(pid) : 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (read_file(path, 4096, &stat, NULL) < 0)
-		return;
-	paren = strrchr(stat, ')');
-	if (paren && sscanf(paren + 1, " %c %*d %d", &state, &group) == 2 && group == h->group &&
-		state != 'Z')
+	if (state && state != 'Z')
 		h->alive = true;
 }
 

@@ -27,24 +27,6 @@ struct wire {
 	int file; /* which keeps the shared file */
 };
 
-/* When a process was started: with it a number stands for one process only. */
-static unsigned long long start_time(pid_t pid)
-{
-	_cleanup_free_ char *text = NULL;
-	unsigned long long when = 0;
-	char path[64], *p;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (read_file(path, 4096, &text, NULL) < 0)
-		return 0;
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	if (p)
-		when = strtoull(p, NULL, 10);
-	return when;
-}
-
 /* Enters by a view that has it: 0, or -ENOENT. */
 static int enter_by(struct wire *w, pid_t pid, int fd)
 {
@@ -76,8 +58,8 @@ static int find_wire(struct wire *w)
 		unsigned long long when;
 		int pid, fd;
 
-		if (sscanf(line, "%d %llu %d", &pid, &when, &fd) == 3 && start_time(pid) == when &&
-			enter_by(w, pid, fd) == 0)
+		if (sscanf(line, "%d %llu %d", &pid, &when, &fd) == 3 &&
+			process_stat(pid, STAT_START) == when && enter_by(w, pid, fd) == 0)
 			return 0;
 	}
 	return ftruncate(w->file, 0) < 0 ? -errno : -ENOENT;
@@ -117,7 +99,7 @@ int wire_enter(const char *name, struct wire **ret, char **ret_message)
 		r = make_wire(w, ret_message);
 	if (r == 0) {
 		int n = snprintf(line, sizeof(line), "%d %llu %d\n", (int)getpid(),
-			start_time(getpid()), w->ns);
+			(unsigned long long)process_stat(getpid(), STAT_START), w->ns);
 
 		if (lseek(w->file, 0, SEEK_END) < 0)
 			r = -errno;
