@@ -457,55 +457,9 @@ bool stack_call(struct call *c, enum verdict *ret)
 	return true;
 }
 
-/* What the kernel does with any other socket. */
-static enum verdict stack_or_kernel(struct call *c)
+enum verdict sys_stack(struct call *c)
 {
 	enum verdict v;
 
 	return stack_call(c, &v) ? v : CONTINUE;
-}
-
-enum verdict sys_listen(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_accept(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_accept4(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_shutdown(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_setsockopt(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_getsockopt(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_recvfrom(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_recvmsg(struct call *c)
-{
-	return stack_or_kernel(c);
-}
-
-enum verdict sys_recvmmsg(struct call *c)
-{
-	return stack_or_kernel(c);
 }

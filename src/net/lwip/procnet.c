@@ -44,18 +44,6 @@ static void show_route(struct stack *st, FILE *f)
 	}
 }
 
-static unsigned prefix_of(const struct stack *st, const struct iface *i, const ip6_addr_t *a)
-{
-	for (size_t k = 0; k < st->nroutes; k++) {
-		const struct route *r = &st->routes[k];
-
-		if (r->family == AF_INET6 && r->iface == i &&
-			ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
-			return r->prefix;
-	}
-	return i->spec ? 64 : 128;
-}
-
 static void show_inet6(struct stack *st, FILE *f)
 {
 	for (const struct iface *i = st->ifaces; i; i = i->next) {
@@ -68,7 +56,7 @@ static void show_inet6(struct stack *st, FILE *f)
 			for (int n = 0; n < 16; n++)
 				fprintf(f, "%02x", b[n]);
 			fprintf(f, " %02x %02x %02x %02x %8s\n", (unsigned)iface_index(i),
-				prefix_of(st, i, a),
+				route_prefix6(i, a),
 				ip6_addr_isloopback(a)	  ? 0x10u
 				: ip6_addr_islinklocal(a) ? 0x20u
 							  : 0u,
@@ -150,56 +138,23 @@ static void show_sockets(
 	(void)endpoints_each(st, show_socket, &t);
 }
 
-static void show_tcp(struct stack *st, FILE *f)
-{
-	show_sockets(st, f, &tcp_endpoint, AF_INET, SOCK_STREAM);
-}
-
-static void show_tcp6(struct stack *st, FILE *f)
-{
-	show_sockets(st, f, &tcp_endpoint, AF_INET6, SOCK_STREAM);
-}
-
-static void show_udp(struct stack *st, FILE *f)
-{
-	show_sockets(st, f, &udp_endpoint, AF_INET, SOCK_DGRAM);
-}
-
-static void show_udp6(struct stack *st, FILE *f)
-{
-	show_sockets(st, f, &udp_endpoint, AF_INET6, SOCK_DGRAM);
-}
-
-static void show_raw(struct stack *st, FILE *f)
-{
-	show_sockets(st, f, &raw_endpoint, AF_INET, SOCK_RAW);
-}
-
-static void show_raw6(struct stack *st, FILE *f)
-{
-	show_sockets(st, f, &raw_endpoint, AF_INET6, SOCK_RAW);
-}
-
-static void show_icmp(struct stack *st, FILE *f)
-{
-	show_sockets(st, f, &raw_endpoint, AF_INET, SOCK_DGRAM);
-}
-
 static const struct {
 	const char *name;
-	void (*show)(struct stack *st, FILE *f);
+	void (*show)(struct stack *st, FILE *f); /* NULL: sockets, of this kind */
+	const struct endpoint_ops *ops;
+	int domain, type;
 } files[] = {
 	{ "dev", show_dev },
 	{ "route", show_route },
 	{ "if_inet6", show_inet6 },
 	{ "arp", show_arp },
-	{ "tcp", show_tcp },
-	{ "tcp6", show_tcp6 },
-	{ "udp", show_udp },
-	{ "udp6", show_udp6 },
-	{ "raw", show_raw },
-	{ "raw6", show_raw6 },
-	{ "icmp", show_icmp },
+	{ "tcp", NULL, &tcp_endpoint, AF_INET, SOCK_STREAM },
+	{ "tcp6", NULL, &tcp_endpoint, AF_INET6, SOCK_STREAM },
+	{ "udp", NULL, &udp_endpoint, AF_INET, SOCK_DGRAM },
+	{ "udp6", NULL, &udp_endpoint, AF_INET6, SOCK_DGRAM },
+	{ "raw", NULL, &raw_endpoint, AF_INET, SOCK_RAW },
+	{ "raw6", NULL, &raw_endpoint, AF_INET6, SOCK_RAW },
+	{ "icmp", NULL, &raw_endpoint, AF_INET, SOCK_DGRAM },
 };
 
 int procnet_open(struct stack *st, const char *path, int flags)
@@ -220,7 +175,10 @@ int procnet_open(struct stack *st, const char *path, int flags)
 		f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 		if (!f)
 			return -ENOMEM;
-		files[i].show(st, f);
+		if (files[i].show)
+			files[i].show(st, f);
+		else
+			show_sockets(st, f, files[i].ops, files[i].domain, files[i].type);
 		if (fclose(f) != 0)
 			return -ENOMEM;
 		return open(fd_path(name, fd), O_RDONLY | O_CLOEXEC);

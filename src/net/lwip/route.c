@@ -230,3 +230,17 @@ struct netif *ip6_route(const ip6_addr_t *src, const ip6_addr_t *dst)
 	i = out_iface(the_stack, &to, NULL);
 	return i ? &i->netif : NULL;
 }
+
+unsigned route_prefix6(const struct iface *i, const ip6_addr_t *a)
+{
+	const struct stack *st = i->stack;
+
+	for (size_t k = 0; k < st->nroutes; k++) {
+		const struct route *r = &st->routes[k];
+
+		if (r->family == AF_INET6 && r->iface == i &&
+			ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
+			return r->prefix;
+	}
+	return i->spec ? 64 : 128;
+}

@@ -153,20 +153,6 @@ static int set_link(struct rtnl *q)
 
 /* ---- addresses ---- */
 
-static unsigned prefix6_of(const struct iface *i, const ip6_addr_t *a)
-{
-	const struct stack *st = i->stack;
-
-	for (size_t k = 0; k < st->nroutes; k++) {
-		const struct route *r = &st->routes[k];
-
-		if (r->family == AF_INET6 && r->iface == i &&
-			ip6_addr_cmp_zoneless(ip_2_ip6(&r->source), a))
-			return r->prefix;
-	}
-	return i->spec ? 64 : 128;
-}
-
 static void put_addr(struct nl_answer *a, const struct iface *i, const struct net_addr *addr,
 	uint16_t type, uint16_t flags)
 {
@@ -211,7 +197,7 @@ static void put_addrs(struct rtnl *q, const struct iface *i, int family)
 		if (!ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)))
 			continue;
 		addr.family = AF_INET6;
-		addr.prefix = (int)prefix6_of(i, ip);
+		addr.prefix = (int)route_prefix6(i, ip);
 		memcpy(&addr.v6, ip->addr, sizeof(addr.v6));
 		put_addr(q->a, i, &addr, RTM_NEWADDR, q->flags);
 	}

@@ -136,6 +136,8 @@ int MUST_CHECK route_source(struct stack *st, const ip_addr_t *dst, const struct
 const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const ip_addr_t *dst);
 /* A way to each address of the interface's own networks. */
 int MUST_CHECK route_add_connected(struct iface *i, const struct net_addr *a);
+/* How long the prefix of an IPv6 address of an interface is. */
+unsigned route_prefix6(const struct iface *i, const ip6_addr_t *a);
 void route_drop_iface(struct stack *st, const struct iface *i, const ip_addr_t *source);
 
 #endif
