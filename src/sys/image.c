@@ -143,11 +143,11 @@ bool image_type_is_packed(const char *type)
 	return false;
 }
 
-static const char *magic_type(int fd)
+const char *image_magic(const struct image_file *f)
 {
 	unsigned char head[512] = "";
 
-	if (pread(fd, head, sizeof(head), 0) <= 0)
+	if (pread(f->fd, head, sizeof(head), 0) <= 0)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
 		if (memcmp(head + magics[i].at, magics[i].bytes, magics[i].n) == 0)
@@ -160,7 +160,7 @@ static int probe(const struct image_file *f, const char *path, const struct imag
 	bool whole, char **ret_type, char **ret_message)
 {
 	_cleanup_(probe_free) blkid_probe pr = blkid_new_probe();
-	const char *magic = whole ? magic_type(f->fd) : NULL;
+	const char *magic = whole ? image_magic(f) : NULL;
 	int r;
 
 	if (!pr)

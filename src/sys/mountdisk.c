@@ -119,13 +119,16 @@ static const char *disk_type(const struct mount_job *j)
 		{ "xz", "xz-disk", "xz" },
 	};
 	_cleanup_free_ char *type = NULL, *why = NULL;
+	const char *magic = image_magic(&j->image);
 
-	if (image_type(&j->image, "", NULL, &type, &why) < 0)
-		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		if (strcmp(type, types[i].found) == 0 &&
-			(!types[i].unpacker || holds_disk(j, types[i].unpacker)))
-			return types[i].server;
+	for (size_t i = 0; magic && i < ARRAY_SIZE(types); i++) {
+		if (strcmp(magic, types[i].found) != 0)
+			continue;
+		/* libblkid has the first word */
+		if (image_type(&j->image, "", NULL, &type, &why) < 0 || strcmp(type, magic) != 0)
+			return NULL;
+		return !types[i].unpacker || holds_disk(j, types[i].unpacker) ? types[i].server
+									      : NULL;
 	}
 	return NULL;
 }
@@ -142,7 +145,7 @@ static char *make_place(struct mount_job *j)
 	return realpath(dir, NULL);
 }
 
-static int open_by(struct mount_job *j, const char *type)
+int mount_open_as(struct mount_job *j, const char *type)
 {
 	_cleanup_free_ char *place = make_place(j), *message = NULL;
 	_cleanup_free_ char *options = str_printf("%s%s", j->o.flags & MS_RDONLY ? "ro" : "rw",
@@ -193,17 +196,7 @@ int mount_open_disk(struct mount_job *j)
 		(j->type && (mount_job_is_fuse(j) || image_type_is_packed(j->type))))
 		return 0;
 	type = disk_type(j);
-	return type ? open_by(j, type) : 0;
-}
-
-int mount_open_url(struct mount_job *j, const char *type)
-{
-	return open_by(j, type);
-}
-
-int mount_open_part(struct mount_job *j)
-{
-	return open_by(j, "part");
+	return type ? mount_open_as(j, type) : 0;
 }
 
 /* What was written to it is in the image when it is down: a last close may be under way still. */

@@ -59,13 +59,12 @@ int MUST_CHECK mount_server_argv(struct mount_job *j, char ***ret);
  * mount ends with this one. */
 /* Where the source is such a one: opens it. 1: a dry run, whose plan was said. */
 int MUST_CHECK mount_open_disk(struct mount_job *j);
-/* The same for a URL, by a type of the table. */
-int MUST_CHECK mount_open_url(struct mount_job *j, const char *type);
-/* The same for the part of the source that is wanted. */
-int MUST_CHECK mount_open_part(struct mount_job *j);
+/* The same by a type of the table: of a disk at a URL, or "part", the part of the source that is
+ * wanted. */
+int MUST_CHECK mount_open_as(struct mount_job *j, const char *type);
 /* diskrefs.c: refuses a disk that names other files, unless that was asked for. */
 int MUST_CHECK mount_check_refs(struct mount_job *j);
-/* Takes down what these put up. */
+/* Takes down what mount_open_*() put up. */
 void mount_close_disks(struct um *um, char *disks[MOUNT_DISKS]);
 
 /* mountstart.c: starts the server and waits until it has mounted; j->p is then the mount's. */

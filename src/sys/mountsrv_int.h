@@ -81,6 +81,8 @@ int MUST_CHECK image_file_want(const struct image_file *f, uint64_t off);
  * with partitions ... */
 int MUST_CHECK image_type(const struct image_file *f, const char *path,
 	const struct image_part *part, char **ret_type, char **ret_message);
+/* What its first bytes say of it, by themselves: one of the types below, or NULL. */
+const char *image_magic(const struct image_file *f);
 /* Is it an archive, or another thing that is no file system, which image_type() knows by itself? */
 bool image_type_is_packed(const char *type);
 /* partition.c: the partitions of a whole disk in words, malloc'ed; NULL: it has no table. */

@@ -55,7 +55,7 @@ static int split_url(struct mount_job *j)
 		r = find_scheme(j, "disk", &u, &type);
 	if (r > 0) {
 		server_release(&j->server);
-		return mount_open_url(j, type);
+		return mount_open_as(j, type);
 	}
 	if (r == 0)
 		r = mount_job_fail(j, -EINVAL,
@@ -257,7 +257,7 @@ int mount_find_server(struct mount_job *j)
 			mount_job_source(j), j->type);
 	/* which cannot be told where to begin */
 	if (r == 0 && j->o.partition && j->part.offset && !strstr(j->server.command, "%f"))
-		r = mount_open_part(j);
+		r = mount_open_as(j, "part");
 	return r;
 }
 
