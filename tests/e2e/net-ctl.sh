@@ -2,21 +2,13 @@
 # umctl net: networks are added to a view, looked at, used by a command and what that starts, captured, removed.
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
+. "$TOP/tests/e2e/lib-net.sh"
 unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 need curl
 
 mkdir www
 echo "a page" >www/page
-"$PYTHON" -u -c '
-import functools, http.server
-h = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
-s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), h)
-print(s.server_port, flush=True)
-s.serve_forever()' >port 2>/dev/null &
-server=$!
-trap 'kill $server 2>/dev/null' EXIT
-until_true 20 test -s port
-port=$(cat port)
+host_server
 
 # in a view of the host's network: one command alone is behind slirp, others are not
 gives "add, use, rm" 0 um -- sh -ec '

@@ -2,6 +2,7 @@
 # A view whose TCP/IP stack is a process of its own: no namespace is needed. What its sockets do is what the kernel's do.
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
+. "$TOP/tests/e2e/lib-net.sh"
 lwip=$(dirname "$(command -v umview)")/umview-lwip
 [ -x "$lwip" ] || skip "built without liblwip"
 
@@ -15,21 +16,7 @@ echo "ok: sockets as the kernel's"
 mkdir -p www
 echo hello >www/file
 head -c 20000000 /dev/urandom >www/big
-"$PYTHON" -u -c '
-import functools, http.server, os, socket
-u = socket.socket(socket.AF_UNIX)
-u.bind("\0umview-test-%d" % os.getpid())
-u.listen()
-d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-d.bind("\0umview-test-%d-d" % os.getpid())
-h = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
-s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), h)
-print(s.server_port, flush=True)
-s.serve_forever()' >port 2>/dev/null &
-server=$!
-trap 'kill $server 2>/dev/null' EXIT
-until_true 20 test -s port
-port=$(cat port)
+host_server
 gives "ways out of none" 0 um --net none,stack=lwip -- "$PYTHON" "$TOP/tests/lib/netways.py" "$port" "umview-test-$server"
 is "ways out of none" "$OUT" "no way out"
 gives "none: the host's loopback is another" 7 um --net none,stack=lwip -- curl -sS -m 5 "http://127.0.0.1:$port/file"

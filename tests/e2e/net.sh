@@ -3,27 +3,14 @@
 # nothing of the host's is.
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
+. "$TOP/tests/e2e/lib-net.sh"
 unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 
 # a server of the host on loopback, at a port that is free
 mkdir -p www
 echo hello >www/file
 head -c 20000000 /dev/urandom >www/big
-"$PYTHON" -u -c '
-import functools, http.server, os, socket
-u = socket.socket(socket.AF_UNIX)
-u.bind("\0umview-test-%d" % os.getpid())
-u.listen()
-d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-d.bind("\0umview-test-%d-d" % os.getpid())
-h = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
-s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), h)
-print(s.server_port, flush=True)
-s.serve_forever()' >port 2>/dev/null &
-server=$!
-trap 'kill $server 2>/dev/null' EXIT
-until_true 20 test -s port
-port=$(cat port)
+host_server
 
 # none: what is there, and what is not
 gives "none" 0 um --net none -- sh -ec 'ip -br link | cut -d" " -f1; cat /sys/class/net/lo/operstate
