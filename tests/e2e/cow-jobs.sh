@@ -118,5 +118,6 @@ for signal in KILL TERM; do
 	kill -$signal "$(supervisor_of)"
 	wait $! 2>/dev/null || true
 	is "ended by $signal" "$(sum tree)" "$before"
+	umctl discard LAST # by whose upper folder the next one is known to have started
 done
 nothing_left
