@@ -99,13 +99,20 @@ void vfile_left_low(struct vfile *vf);
 ssize_t MUST_CHECK files_collect(struct files *f, struct fs *fs, struct vfile ***ret);
 /* Hands vf to a background thread. */
 void files_job(struct vfile *vf, enum job job);
-/* Takes in what the kernel reported so far. */
-void files_drain(struct files *f);
 /* A new name in the run directory, of FILES_NAME_MAX bytes at least. */
 #define FILES_NAME_MAX 4200
 void files_name(struct files *f, const char *what, char *buf);
 /* The same in placedir, for what loses its name at once. */
 void files_place_name(struct files *f, const char *what, char *buf);
+
+/* events.c: its thread is started with the first file. 0, or -errno. */
+int MUST_CHECK files_events_start(struct files *f);
+void files_events_stop(struct files *f);
+/* Wakes the thread: somebody may write now; or it is to end. */
+#define FILES_WAKE_STOP (1ull << 32)
+void files_wake(struct files *f, uint64_t what);
+/* Takes in what the kernel reported so far. */
+void files_drain(struct files *f);
 
 /* jobs.c */
 int MUST_CHECK files_jobs_init(struct files *f);
@@ -124,9 +131,6 @@ void cache_tick(struct files *f);
 
 /* At the end: the placeholder goes, whatever it holds. */
 void cache_forget(struct vfile *vf);
-/* Wakes the events thread: somebody may write now; or it is to end. */
-#define FILES_WAKE_STOP (1ull << 32)
-void files_wake(struct files *f, uint64_t what);
 
 /* dir.c */
 void dir_free(struct vfile *vf);
