@@ -30,8 +30,9 @@ struct locker {
 	struct vfile *vf;
 	pid_t tgid;
 	int pidfd;
-	bool told;	/* its end, to a background thread */
-	uint64_t since; /* now_ns() when it asked last */
+	bool told;	 /* its end, to a background thread */
+	unsigned asking; /* its threads that the server has not answered yet */
+	uint64_t since;	 /* now_ns() when it asked last */
 	struct cds_list_head node;
 };
 
@@ -173,6 +174,7 @@ static struct locker *find_locker(const struct filecache *c, pid_t tgid)
 	return NULL;
 }
 
+/* One that is about to ask. */
 static int note_locker(struct filecache *c, pid_t tgid)
 {
 	struct files *f = c->files;
@@ -183,7 +185,7 @@ static int note_locker(struct filecache *c, pid_t tgid)
 	if (!l)
 		return -ENOMEM;
 	l->tgid = tgid;
-	l->since = now_ns();
+	l->asking = 1;
 	l->pidfd = (int)syscall(SYS_pidfd_open, tgid, 0);
 	pthread_mutex_lock(&c->lock);
 	l->vf = c->vf ? vfile_get(c->vf) : NULL;
@@ -194,7 +196,7 @@ static int note_locker(struct filecache *c, pid_t tgid)
 	old = r == 0 ? find_locker(c, tgid) : NULL;
 	known = old != NULL;
 	if (known)
-		old->since = now_ns();
+		old->asking++;
 	if (r == 0 && !known)
 		cds_list_add_tail(&l->node, &f->lockers);
 	pthread_mutex_unlock(&f->lockers_lock);
@@ -210,13 +212,15 @@ static int note_locker(struct filecache *c, pid_t tgid)
 	return r;
 }
 
-/* It waited for long, maybe. */
-static void touch_locker(struct filecache *c, pid_t tgid)
+/* It has been answered. */
+static void locker_answered(struct filecache *c, pid_t tgid)
 {
 	struct locker *l;
 
 	pthread_mutex_lock(&c->files->lockers_lock);
 	l = find_locker(c, tgid);
+	if (l && l->asking > 0)
+		l->asking--;
 	if (l)
 		l->since = now_ns();
 	pthread_mutex_unlock(&c->files->lockers_lock);
@@ -249,14 +253,14 @@ static bool ended(const struct locker *l)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* Takes one out: of this process (tgid > 0), or one that has ended, or (all) any. */
-static struct locker *take_locker(struct filecache *c, pid_t tgid, bool all)
+/* Takes one out that has ended, or (all) any. */
+static struct locker *take_locker(struct filecache *c, bool all)
 {
 	struct locker *l, *found = NULL;
 
 	pthread_mutex_lock(&c->files->lockers_lock);
 	cds_list_for_each_entry(l, &c->files->lockers, node) {
-		if (l->vf->cache == c && (tgid > 0 ? l->tgid == tgid : all || ended(l))) {
+		if (l->vf->cache == c && (all || ended(l))) {
 			found = l;
 			cds_list_del(&l->node);
 			break;
@@ -280,14 +284,15 @@ int locks_posix(struct filecache *c, const struct fs_req *req, pid_t tgid, int o
 	struct fs_handle h;
 	int r = unlock ? 0 : note_locker(c, tgid);
 
-	if (r == 0)
-		r = begin(c, req);
+	if (r < 0)
+		return r;
+	r = begin(c, req);
 	if (r == 0)
 		r = handle(c, req, oflags, unlock, &h);
 	if (r >= 0)
 		r = ask(c, req, &h, lock, (uint64_t)tgid, wait);
-	if (r == 0 && wait)
-		touch_locker(c, tgid);
+	if (!unlock)
+		locker_answered(c, tgid);
 	return r;
 }
 
@@ -306,14 +311,27 @@ int locks_get(
 	return fs->file->getlk(fs, req, c->ino->nodeid, &h, lock, owner);
 }
 
+/* Takes this one out, unless threads of it still wait for a lock. Was it there? */
+static bool drop_locker(struct filecache *c, pid_t tgid)
+{
+	struct locker *l;
+	bool idle;
+
+	pthread_mutex_lock(&c->files->lockers_lock);
+	l = find_locker(c, tgid);
+	idle = l && l->asking == 0;
+	if (idle)
+		cds_list_del(&l->node);
+	pthread_mutex_unlock(&c->files->lockers_lock);
+	if (idle)
+		free_locker(l);
+	return l != NULL;
+}
+
 void locks_close(struct filecache *c, const struct fs_req *req, pid_t tgid)
 {
-	struct locker *l = c->locks ? take_locker(c, tgid, false) : NULL;
-
-	if (!l)
-		return;
-	give_back(c, req, tgid);
-	free_locker(l);
+	if (c->locks && drop_locker(c, tgid))
+		give_back(c, req, tgid);
 }
 
 /* ---- of open files ---- */
@@ -490,9 +508,9 @@ int locks_open_file(struct filecache *c, const struct fs_req *req, int fd, int o
 
 /*
  * The first process of them that has closed the file without our seeing it (exec, close_range,
- * numbers that are not trapped): the kernel has taken its locks of the placeholder then. Who was
- * given one just now is about to take it there as well: ret_young tells when to ask again, 0 never.
- * 0: none.
+ * numbers that are not trapped): the kernel has taken its locks of the placeholder then. Who waits
+ * for one has none there yet. Who was given one just now is about to take it there as well:
+ * ret_young tells when to ask again, 0 never. 0: none.
  */
 static pid_t closed_unseen(struct filecache *c, uint64_t *ret_young)
 {
@@ -503,7 +521,7 @@ static pid_t closed_unseen(struct filecache *c, uint64_t *ret_young)
 	*ret_young = 0;
 	pthread_mutex_lock(&c->files->lockers_lock);
 	cds_list_for_each_entry(l, &c->files->lockers, node) {
-		if (l->vf->cache != c || n == ARRAY_SIZE(tgid))
+		if (l->vf->cache != c || l->asking > 0 || n == ARRAY_SIZE(tgid))
 			continue;
 		if (l->since + YOUNG_NS > now_ns())
 			*ret_young = l->since + YOUNG_NS;
@@ -544,7 +562,7 @@ void locks_check(struct filecache *c)
 	cache_req(c, &req);
 	if (begin(c, &req) < 0)
 		return;
-	while ((l = take_locker(c, 0, false))) {
+	while ((l = take_locker(c, false))) {
 		give_back(c, &req, l->tgid);
 		free_locker(l);
 	}
@@ -598,7 +616,7 @@ void locks_drop(struct filecache *c)
 	}
 	c->locks->busy = true;
 	pthread_mutex_unlock(&c->lock);
-	while ((l = take_locker(c, 0, true))) {
+	while ((l = take_locker(c, true))) {
 		if (!c->dead)
 			give_back(c, &req, l->tgid);
 		free_locker(l);
