@@ -33,7 +33,14 @@ bench:
 	tools/install-packages bench
 	$(MAKE) all
 	bench/run $(BUILD)
+	bench/fs $(BUILD)
 	bench/net $(BUILD)
+
+# Served files beside the kernel's FUSE with the same server; as root, else beside a folder of the host.
+bench-fs:
+	tools/install-packages build run
+	$(MAKE) all
+	bench/fs $(BUILD)
 
 # Copy on write beside its peers, as an ordinary user.
 bench-cow:
@@ -48,4 +55,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check soak bench bench-cow install clean
+.PHONY: all demo check soak bench bench-cow bench-fs install clean

@@ -3,8 +3,8 @@
  * One operation again and again: micro OPERATION COUNT PATH prints nanoseconds an operation.
  *
  * getppid stat open-close read-1 read-64k lseek fstat   PATH is a file
- * seq-read seq-write random-read                        COUNT is in MiB, or reads of 4 KiB
- * stat-many create-unlink                               PATH is a folder, COUNT files
+ * seq-read seq-write random-read map-read               COUNT is in MiB, or reads of 4 KiB
+ * stat-many create rename unlink                        PATH is a folder, COUNT files
  * command                                               PATH is a shell command, run COUNT times
  * spawn                                                 PATH is a program, run COUNT times
  */
@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define BLOCK 4096
 
 static char buf[1 << 20];
 
@@ -69,6 +72,27 @@ static void run_call(const char *op, long count, const char *path, int fd)
 	}
 }
 
+/* Somewhere in the file, where a block begins. */
+static off_t random_block(uint64_t *seed, off_t size)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (off_t)(*seed >> 16) % (size / BLOCK) * BLOCK;
+}
+
+static void run_map(long count, const char *path)
+{
+	int fd = must_open(path, O_RDONLY);
+	off_t size = lseek(fd, 0, SEEK_END);
+	uint64_t seed = 1;
+	const char *map;
+
+	map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+	check(map != MAP_FAILED, "mmap");
+	for (long i = 0; i < count; i++)
+		memcpy(buf, map + random_block(&seed, size), BLOCK);
+	check(munmap((void *)map, (size_t)size) == 0 && close(fd) == 0, "munmap");
+}
+
 static void run_bulk(const char *op, long count, const char *path)
 {
 	uint64_t seed = 1;
@@ -88,30 +112,26 @@ static void run_bulk(const char *op, long count, const char *path)
 
 		fd = must_open(path, O_RDONLY);
 		size = lseek(fd, 0, SEEK_END);
-		for (long i = 0; i < count; i++) {
-			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-			check(pread(fd, buf, 4096, (off_t)(seed >> 16) % (size / 4096) * 4096) == 4096,
-				op);
-		}
+		for (long i = 0; i < count; i++)
+			check(pread(fd, buf, BLOCK, random_block(&seed, size)) == BLOCK, op);
 	}
 	check(close(fd) == 0, op);
 }
 
 static void run_folder(const char *op, long count, const char *path)
 {
-	char name[4096];
+	char name[4096], to[4096];
 	struct stat st;
 
 	for (long i = 0; i < count; i++) {
 		snprintf(name, sizeof(name), "%s/f%ld", path, i);
+		snprintf(to, sizeof(to), "%s/t%ld", path, i);
 		if (strcmp(op, "stat-many") == 0)
 			check(stat(name, &st) == 0, name);
-		else
+		else if (strcmp(op, "create") == 0)
 			close(must_open(name, O_WRONLY | O_CREAT));
-	}
-	for (long i = 0; strcmp(op, "create-unlink") == 0 && i < count; i++) {
-		snprintf(name, sizeof(name), "%s/f%ld", path, i);
-		check(unlink(name) == 0, name);
+		else
+			check((strcmp(op, "rename") ? unlink(name) : rename(name, to)) == 0, name);
 	}
 }
 
@@ -150,7 +170,10 @@ int main(int argc, char **argv)
 		run_spawn(count, argv[3]);
 	else if (strncmp(op, "seq-", 4) == 0 || strcmp(op, "random-read") == 0)
 		run_bulk(op, count, argv[3]);
-	else if (strcmp(op, "stat-many") == 0 || strcmp(op, "create-unlink") == 0)
+	else if (strcmp(op, "map-read") == 0)
+		run_map(count, argv[3]);
+	else if (strcmp(op, "stat-many") == 0 || strcmp(op, "create") == 0 ||
+		 strcmp(op, "rename") == 0 || strcmp(op, "unlink") == 0)
 		run_folder(op, count, argv[3]);
 	else
 		run_call(op, count, argv[3], fd);
