@@ -67,6 +67,7 @@ static bool at_answer(struct at *a, int64_t ret)
 static int at_pin(struct at *a, unsigned flags)
 {
 	const bool follows = (flags & PATH_FOLLOW) || (a->p.slash && !(flags & PATH_PARENT));
+	const bool makes = flags & (PATH_CREATE | PATH_PARENT);
 	const int how = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 	_cleanup_mount_ struct mount *m = NULL;
 	_cleanup_fd_ int fd = -1;
@@ -76,8 +77,8 @@ static int at_pin(struct at *a, unsigned flags)
 		fd = openat(a->p.dirfd, a->p.last, a->p.slash ? how | O_DIRECTORY : how);
 		/* a name that is to be made, or is no folder's: the call says what it says of it */
 		if (fd < 0)
-			return errno == ENOENT || (errno == ENOTDIR &&
-							  !(follows && !(flags & PATH_CREATE)))
+			return (errno == ENOENT && makes) ||
+					       (errno == ENOTDIR && (makes || !follows))
 				       ? 0
 				       : -errno;
 	}
@@ -158,9 +159,9 @@ bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, 
 		a->verdict = CONTINUE;
 		return false;
 	}
-	if (flags & AT_CHANGES)
+	if (!(flags & AT_AS_SAID))
 		flags |= at_realize(c);
-	flags &= ~AT_CHANGES;
+	flags &= ~(AT_CHANGES | AT_AS_SAID);
 	r = path_resolve(c, &c->um->view, dirfd, word, flags, &a->p);
 	if (r == 0 && a->p.kind == PATH_REAL && view_has_rules(&c->um->view))
 		r = at_pin(a, flags);
@@ -236,7 +237,8 @@ bool at_resolve_open(struct at *a, struct call *c, int fd)
 	if (fd < 0 || !atomic_load_explicit(&c->um->view.nseen_through, memory_order_relaxed))
 		return false;
 	snprintf(word, sizeof(word), "/proc/self/fd/%d", fd);
-	return at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW) && a->p.kind == PATH_VIRTUAL;
+	return at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | AT_AS_SAID) &&
+	       a->p.kind == PATH_VIRTUAL;
 }
 
 int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known)

@@ -45,6 +45,9 @@ void at_release(struct at *a);
  * answer them. */
 #define AT_CHANGES (1u << 31)
 
+/* Added by those who may leave a path to the kernel even where at_realize() says otherwise. */
+#define AT_AS_SAID (1u << 30)
+
 /* Could a path mean anything else than to the kernel? Asked before any of the guest is read. */
 static inline bool at_maybe(const struct call *c, unsigned flags)
 {
@@ -59,7 +62,7 @@ bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, 
 
 /* PATH_REALIZE in a view with rules, where what a call does must be done to what was found, and the
  * words not be walked once more by the kernel: some link may lead elsewhere then. Not where the
- * supervisor, being root, could walk where the guest cannot. */
+ * supervisor, being root, could walk where the guest cannot. at_resolve() adds it. */
 unsigned at_realize(struct call *c);
 
 /*

@@ -11,6 +11,7 @@
 #include <utime.h>
 
 #include "engine/abi.h"
+#include "engine/nr.h"
 #include "sys/at.h"
 #include "sys/attrs.h"
 #include "sys/fd.h"
@@ -347,7 +348,7 @@ enum verdict sys_truncate(struct call *c)
 		return CONTINUE;
 	if (size < 0)
 		return call_return(c, -EINVAL);
-	if (!at_resolve(&a, c, AT_FDCWD, 0, PATH_FOLLOW | at_realize(c)))
+	if (!at_resolve(&a, c, AT_FDCWD, 0, PATH_FOLLOW))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		char name[REAL_PATH_MAX];
@@ -366,6 +367,24 @@ enum verdict sys_truncate(struct call *c)
 /* ---- inode flags ---- */
 
 enum { FILE_ATTR_SIZE = 24 }; /* FILE_ATTR_SIZE_VER0 of linux/fs.h */
+
+static enum verdict file_attr_real(struct at *a, char attr[FILE_ATTR_SIZE], bool set, int flags)
+{
+	const size_t usize = a->c->args[3];
+	_cleanup_free_ char *all = calloc(1, usize);
+	long r;
+
+	if (!all)
+		return call_return(a->c, -ENOMEM);
+	if (set)
+		memcpy(all, attr, FILE_ATTR_SIZE);
+	real_enter(a);
+	r = real_result(a, syscall(set ? __NR_file_setattr : __NR_file_getattr, a->dirfd, a->name,
+				   all, usize, real_nofollow(a, flags & AT_SYMLINK_NOFOLLOW)));
+	if (r == 0 && !set)
+		r = guest_write(a->c, call_addr(a->c, 2), all, usize);
+	return call_return(a->c, r);
+}
 
 /* No server has them: what is wrong with the call itself comes first. */
 static enum verdict do_file_attr(struct call *c, bool set)
@@ -387,7 +406,8 @@ static enum verdict do_file_attr(struct call *c, bool set)
 		return call_return(c, r);
 	if (!at_resolve(&a, c, call_fd(c, 0), 1, at_to_path(flags) & ~AT_CHANGES))
 		return a.verdict;
-	return call_return(c, -EOPNOTSUPP);
+	return a.p.kind == PATH_REAL ? file_attr_real(&a, attr, set, flags)
+				     : call_return(c, -EOPNOTSUPP);
 }
 
 enum verdict sys_file_getattr(struct call *c)

@@ -152,9 +152,8 @@ static enum verdict do_open_tree(struct call *c, const struct attr *attr)
 		return open_clone(c, attr);
 	if (!at_resolve(&a, c, call_fd(c, 0), 1, to_path(flags)))
 		return a.verdict;
-	if (a.p.kind != PATH_VIRTUAL)
-		return CONTINUE;
-	return opath_virtual(&a, (int)(O_PATH | (flags & O_CLOEXEC)));
+	flags = O_PATH | (flags & O_CLOEXEC);
+	return a.p.kind == PATH_REAL ? opath_real(&a, (int)flags) : opath_virtual(&a, (int)flags);
 }
 
 enum verdict sys_open_tree(struct call *c)

@@ -79,14 +79,14 @@ static unsigned path_flags(const struct want *w)
 /* In a view with rules opens are made here, so that nobody changes what the words lead to in
  * between. Not of terminals, which become those of who opens them, or are: no link is on the way to
  * them. */
-static unsigned realize(struct call *c, const char *word)
+static unsigned as_said(const char *word)
 {
 	const char *last = strrchr(word, '/');
 
 	if ((strncmp(word, "/dev/tty", 8) == 0 && last == word + 4) ||
 		(strncmp(word, "/dev/pts/", 9) == 0 && last == word + 8))
-		return 0;
-	return at_realize(c);
+		return AT_AS_SAID;
+	return 0;
 }
 
 /* O_TMPFILE: a file with no name in the directory that the path leads to. */
@@ -262,7 +262,7 @@ static enum verdict do_open(struct call *c, struct want *w)
 		_cleanup_at_ struct at a = AT_INIT;
 		bool again = false;
 
-		if (!at_resolve_word(&a, c, w->dirfd, word, path_flags(w) | realize(c, word)))
+		if (!at_resolve_word(&a, c, w->dirfd, word, path_flags(w) | as_said(word)))
 			return a.verdict;
 		if (a.p.kind == PATH_REAL)
 			v = open_real(&a, w, &again);

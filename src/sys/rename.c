@@ -91,8 +91,6 @@ static int sides_resolve(struct side *from, unsigned from_flags, struct side *to
 	bool from_native, to_native;
 	int r;
 
-	from_flags |= at_realize(c);
-	to_flags |= at_realize(c);
 	r = side_resolve(from, c, from_flags, &from_native);
 	if (r == 0)
 		r = side_resolve(to, c, to_flags, &to_native);

@@ -236,7 +236,7 @@ static bool peer_find(struct at *a, struct call *c, const char *word, struct soc
 {
 	char path[FD_PATH_MAX];
 
-	if (!at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK | at_realize(c))) {
+	if (!at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK)) {
 		*err = a->verdict == DONE ? (int)c->ret : 0;
 		return a->verdict == DONE;
 	}

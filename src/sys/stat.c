@@ -138,8 +138,7 @@ static enum verdict stat_real(struct at *a, const struct want *w)
 static enum verdict stat_word(struct call *c, int dirfd, const char *word, const struct want *w)
 {
 	_cleanup_at_ struct at a = AT_INIT;
-	unsigned flags =
-		PATH_LOOK | at_realize(c) | (w->flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW);
+	unsigned flags = PATH_LOOK | (w->flags & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW);
 	struct found f = { 0 };
 	struct stat st;
 	int r;

@@ -313,8 +313,6 @@ static enum verdict xattr_path(
 	r = xcall_read(x, c, name);
 	if (r < 0)
 		return call_return(c, r);
-	if (x->op == XSET || x->op == XREMOVE)
-		pflags |= at_realize(c);
 	if (x->op == XGET || x->op == XLIST)
 		pflags |= PATH_LOOK;
 	if (!at_resolve(&a, c, dirfd, arg, pflags))

@@ -221,13 +221,19 @@ static bool look_closer(struct walk *w, int err)
 	return true;
 }
 
+/* May it be searched? */
+static int dir_closed(int fd)
+{
+	return faccessat(fd, ".", X_OK, 0) < 0 ? -errno : 0;
+}
+
 /* The same of a directory that was come to, and that the guest is to search or to stand in. */
 static int closed_dir(const struct walk *w, int fd)
 {
 	if (!(w->flags & PATH_LOOK) ||
 		!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
 		return 0;
-	return faccessat(fd, ".", X_OK, 0) < 0 ? -errno : 0;
+	return dir_closed(fd);
 }
 
 /* Is a link as the last component followed? */
@@ -341,16 +347,17 @@ static int run_seen_through(struct walk *w, const struct run *r, bool *crossed)
 static int run_dotdot(struct walk *w, const struct run *r)
 {
 	if (r->n > 0) {
-		int fd = run_open(w, r, r->len, O_DIRECTORY);
+		int fd = run_open(w, r, r->len, O_DIRECTORY), closed;
 
 		if (fd == -ELOOP)
 			return run_find_link(w, r, r->len);
 		if (fd < 0)
 			return use_start(w, fd) || look_closer(w, fd) ? WALK_MORE
 								      : walk_real_error(w, fd);
-		if (look_closer(w, closed_dir(w, fd))) {
+		closed = w->touched ? dir_closed(fd) : closed_dir(w, fd);
+		if (closed < 0) {
 			close(fd);
-			return WALK_MORE;
+			return look_closer(w, closed) ? WALK_MORE : walk_real_error(w, closed);
 		}
 		run_arrive(w, r->len, fd);
 	}

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,21 +42,58 @@ static void *turner(void *arg)
 		turn(i & 1 ? "shut" : "open", "dir");
 		turn(i & 1 ? "shut/file" : "open/file", "link");
 		turn(i & 1 ? "shut/prog" : "open/prog", "prog");
+		turn(i & 1 ? "shut/only" : "open/only", "only");
 		memcpy(word, i & 1 ? "shut" : "open", 4);
 	}
 	return NULL;
 }
 
 static const char *const paths[] = { "dir/file", "link", word };
+static unsigned looked; /* a bit for each call of sees() */
 static unsigned long opened, shut, wrote, ran, ran_shut;
+
+/* Each call that looks, at a name that is in shut/ alone. */
+static bool sees(unsigned call, const char *path, const char *link)
+{
+	union {
+		struct file_handle head;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} h = { .head.handle_bytes = MAX_HANDLE_SZ };
+	struct statfs fs;
+	char buf[64];
+	int id;
+
+	switch (call % 7) {
+	case 0:
+		return access(path, F_OK) == 0;
+	case 1:
+		return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+	case 2:
+		return readlink(link, buf, sizeof(buf)) > 0;
+	case 3:
+		return statfs(path, &fs) == 0;
+	case 4:
+		return getxattr(path, "user.none", buf, sizeof(buf)) >= 0 || errno == ENODATA;
+	case 5:
+		return listxattr(path, NULL, 0) >= 0;
+	default:
+		return name_to_handle_at(AT_FDCWD, path, &h.head, &id, AT_SYMLINK_FOLLOW) == 0;
+	}
+}
 
 static void read_one(const char *path)
 {
+	static unsigned turns;
 	char buf[16];
 	struct stat st;
 	ssize_t n;
 	int fd;
 
+	if (sees(turns, turns & 8 ? "dir/only" : "only", "dir/lead")) {
+		shut++;
+		looked |= 1u << turns % 7;
+	}
+	turns++;
 	if (stat(path, &st) == 0 && (st.st_mode & S_IRGRP)) /* open/file has it not */
 		shut++;
 	fd = open(path, O_RDONLY);
@@ -102,7 +141,7 @@ static bool enough(bool writes, bool both)
 {
 	if (writes)
 		return wrote;
-	return opened && ran && (!both || (shut && ran_shut));
+	return opened && ran && (!both || (shut && ran_shut && looked == 0x7f));
 }
 
 int main(int argc, char **argv)
@@ -115,6 +154,7 @@ int main(int argc, char **argv)
 	turn("open", "dir");
 	turn("open/file", "link");
 	turn("open/prog", "prog");
+	turn("open/only", "only");
 	if (pthread_create(&t, NULL, turner, NULL))
 		return 1;
 	while (time(NULL) < until || (!enough(writes, both) && time(NULL) < until + LONGEST)) {
@@ -131,6 +171,8 @@ int main(int argc, char **argv)
 	}
 	stop = true;
 	pthread_join(t, NULL);
+	if (shut && !both)
+		printf("looked at by calls %#x; ", looked);
 	printf("opened %s, shut %s; wrote %s; ran %s, shut %s\n", opened ? "some" : "none",
 		shut ? "some" : "none", wrote ? "some" : "none", ran ? "some" : "none",
 		ran_shut ? "some" : "none");

@@ -46,6 +46,16 @@ for f in (lambda: os.execv("docs/true", ["true"]), lambda: socket.socket(socket.
     except FileNotFoundError:
         pass'
 is "all of them" "$OUT" ""
+HANDLE='import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.open_by_handle_at(9999, b"\x08" + bytes(15), 0)
+print(os.strerror(ctypes.get_errno()))'
+gives "a handle is not looked at" 0 um --hide .ssh -- "$PYTHON" -c "$HANDLE"
+is "nor where it is to be looked for" "$OUT" "Operation not permitted"
+gives "nor in --cow" 0 um --cow -- "$PYTHON" -c "$HANDLE" 2>/dev/null
+is "nor in --cow" "$OUT" "Operation not permitted"
+gives "but without rules" 0 um --bind docs:project -- "$PYTHON" -c "$HANDLE"
+is "without rules" "$OUT" "Bad file descriptor"
 gives "by binds" 0 um --bind .:project --hide .ssh --hide secret -- bash -c "$NONE"'
 	none project/.ssh/id project/secret project/hard project/lead/id; ls -A project | tr "\n" " "'
 has "by binds" "$OUT" "docs hard lead other project"
@@ -150,7 +160,9 @@ for d in open shut; do
 done
 chmod 600 open/file
 chmod 640 shut/file
-gcc -O2 -pthread -o policy "$TOP/tests/e2e/policy.c"
+echo only >shut/only
+ln -s only shut/lead
+gcc -D_GNU_SOURCE -O2 -pthread -o policy "$TOP/tests/e2e/policy.c"
 RACE=$PWD/policy
 is "natively both are come to" "$("$RACE" 0 both)" "opened some, shut some; wrote none; ran some, shut some"
 is "a hidden one never" "$(um --hide shut -- "$RACE" 3)" "opened some, shut none; wrote none; ran some, shut none"
