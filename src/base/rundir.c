@@ -153,7 +153,7 @@ int rundir_each(int (*fn)(const struct rundir_info *info, void *arg), void *arg)
 	return fd < 0 ? 0 : each(fd, base, fn, arg);
 }
 
-/* The lock file of an image (sys/image.c), or another shared file, if nobody holds it. */
+/* The lock file of an image (sys/mount/image.c), or another shared file, if nobody holds it. */
 static void remove_lock_file(int basefd, const char *name)
 {
 	_cleanup_fd_ int fd = openat(basefd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);

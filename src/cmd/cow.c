@@ -13,8 +13,8 @@
 #include "base/log.h"
 #include "layer/base.h"
 #include "layer/tree.h"
-#include "sys/overlay.h"
-#include "sys/shadow.h"
+#include "sys/mount/overlay.h"
+#include "sys/task/shadow.h"
 
 #define NAME_TRIES 100
 

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "cmd/runint.h"
-#include "sys/mountsrv.h"
+#include "sys/mount/mountsrv.h"
 
 #define SERVERS_END_NS (10 * NSEC_PER_SEC) /* for those that a user started, after that */
 #define UNMOUNT_NS (300 * NSEC_PER_SEC)	   /* for all servers to write back what they have */

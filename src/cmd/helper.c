@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sys/carry.h"
+#include "sys/mount/carry.h"
 
 /* The call itself; or, where a filter outside of the view refuses it, carried by an ioctl. */
 static int carry(long nr, const uint64_t args[6])

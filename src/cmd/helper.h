@@ -2,7 +2,7 @@
 /*
  * The two calls of the mount helpers. They are made as system calls, which the view answers; where
  * a filter outside refuses them before the view sees them (Docker's), an ioctl carries them
- * (sys/carry.h).
+ * (sys/mount/carry.h).
  */
 #ifndef UM_CMD_HELPER_H
 #define UM_CMD_HELPER_H

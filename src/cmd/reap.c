@@ -6,7 +6,7 @@
 
 #include "cmd/runint.h"
 #include "engine/engine.h"
-#include "sys/networks.h"
+#include "sys/net/networks.h"
 
 struct search {
 	const struct um *um; /* whose own processes are not looked at */

@@ -12,7 +12,7 @@
 #include "ctl/ops.h"
 #include "engine/engine.h"
 #include "net/spec.h"
-#include "sys/networks.h"
+#include "sys/net/networks.h"
 
 #define NAME_BYTES 32
 

@@ -10,7 +10,7 @@
 #include "ctl/ctl.h"
 #include "ctl/ops.h"
 #include "engine/engine.h"
-#include "sys/mountsrv.h"
+#include "sys/mount/mountsrv.h"
 #include "sys/trace.h"
 #include "sys/um.h"
 #include "view/path.h"

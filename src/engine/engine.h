@@ -57,16 +57,16 @@ int MUST_CHECK engine_spawn(struct engine *e, const struct spawn *s, pid_t *ret)
 int MUST_CHECK engine_launcher_settle(struct engine *e);
 
 /* RLIMIT_LOCKS, which the kernel ignores, carries what we know of a process over fork and exec:
- * whether it is a service, and its virtual identity (an index of sys/ids.c). A service of the
- * launcher marks itself before its exec, so sys/limits.c lets a value with this magic pass. */
+ * whether it is a service, and its virtual identity (an index of sys/task/ids.c). A service of the
+ * launcher marks itself before its exec, so sys/task/limits.c lets a value with this magic pass. */
 #define TASK_MARK_MAGIC 0x7576000000000000ull
 #define TASK_MARK_MASK 0xffff000000000000ull
 #define TASK_MARK_SPACE_MAX 0xfff
 struct task_mark {
 	bool service;
-	bool undumpable; /* PR_SET_DUMPABLE 0 was asked for: sys/dumpable.h */
+	bool undumpable; /* PR_SET_DUMPABLE 0 was asked for: sys/task/dumpable.h */
 	uint16_t identity;
-	uint16_t network; /* an index of sys/networks.c, */
+	uint16_t network; /* an index of sys/net/networks.c, */
 	uint16_t space;	  /* one of view/space.h: both at most TASK_MARK_SPACE_MAX */
 };
 int MUST_CHECK task_mark_get(pid_t pid, struct task_mark *ret);

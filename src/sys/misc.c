@@ -4,7 +4,7 @@
 #include <sys/inotify.h>
 #include <sys/syscall.h>
 
-#include "sys/at.h"
+#include "sys/path/at.h"
 #include "sys/table.h"
 #include "view/watch.h"
 

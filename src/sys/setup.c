@@ -2,10 +2,10 @@
 #include "sys/setup.h"
 
 #include "dev/loop/loop.h"
-#include "sys/carry.h"
-#include "sys/ids.h"
-#include "sys/mountsrv.h"
-#include "sys/networks.h"
+#include "sys/mount/carry.h"
+#include "sys/task/ids.h"
+#include "sys/mount/mountsrv.h"
+#include "sys/net/networks.h"
 #include "view/watch.h"
 
 #define FILES_END_NS (10 * NSEC_PER_SEC)

@@ -9,11 +9,11 @@
 #include "file/vfile.h"
 #include "view/view.h"
 
-struct mountsrv; /* pending and served mounts: sys/mountsrv.h */
+struct mountsrv; /* pending and served mounts: sys/mount/mountsrv.h */
 struct loops;	 /* virtual loop devices: dev/loop/loop.h */
-struct ids;	 /* virtual identities: sys/ids.h */
+struct ids;	 /* virtual identities: sys/task/ids.h */
 struct net;	 /* a network of the view's own: net/net.h */
-struct networks; /* and those that guests make: sys/networks.h */
+struct networks; /* and those that guests make: sys/net/networks.h */
 struct ctl;	 /* control socket */
 struct trace;
 
@@ -33,8 +33,8 @@ struct um {
 	char *rundir;		 /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
 	char *name;		 /* --name, or the ID */
 	_Atomic pid_t first;	 /* the command's process; 0 until it is started */
-	atomic_bool mapped_part; /* of some file has been mapped: see sys/fdmap.c, mremap(2) */
-	bool mount_refused;	 /* a filter outside refuses mount(2): see sys/carry.h */
+	atomic_bool mapped_part; /* of some file has been mapped: see sys/fd/map.c, mremap(2) */
+	bool mount_refused;	 /* a filter outside refuses mount(2): see sys/mount/carry.h */
 };
 
 #endif

@@ -139,8 +139,9 @@ static int place_check(const struct path *where, mode_t root_type)
 	} else if (where->kind == PATH_REAL) {
 		if (fstatat(where->dirfd, where->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) <
 			0)
-			return errno == ENOENT ? 0
-					       : -errno; /* what only the view has (sys/make.h) */
+			return errno == ENOENT
+				       ? 0
+				       : -errno; /* what only the view has (sys/mount/make.h) */
 		isdir = S_ISDIR(st.st_mode);
 	} else {
 		return -EINVAL;

@@ -102,7 +102,7 @@ int MUST_CHECK path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, cha
 char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
 
 /* Whose call this is, for the server: filesystem uid and gid, umask, from /proc or the virtual
- * identity (set once by sys/ids.c; without: the task's own). in_group: is this one of its
+ * identity (set once by sys/task/ids.c; without: the task's own). in_group: is this one of its
  * supplementary groups; false when it cannot say. */
 void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret),
 	bool (*in_group)(struct call *c, gid_t gid, bool *ret));

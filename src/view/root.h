@@ -2,7 +2,7 @@
 /*
  * Roots that chroot(2) gave to processes which are root of the view alone: the kernel's root stays
  * what it is, and the walk begins and ends elsewhere. Which one a process has, a number, is a part
- * of its identity (sys/ids.h).
+ * of its identity (sys/task/ids.h).
  */
 #ifndef UM_VIEW_ROOT_H
 #define UM_VIEW_ROOT_H
@@ -23,7 +23,7 @@ int MUST_CHECK root_begin(struct walk *w);
  * root is not above the path, which stays. */
 bool root_strip(struct view *v, struct call *c, char *path);
 
-/* Which root has the caller? Set once, by sys/ids.c. */
+/* Which root has the caller? Set once, by sys/task/ids.c. */
 void root_set_hook(unsigned (*fn)(struct call *c));
 
 #endif

@@ -21,7 +21,7 @@ struct covered {
 	char *path;	     /* in its file system; NULL: not known */
 };
 
-/* What a mount is for, beside showing something: the path policy (sys/rule.h). */
+/* What a mount is for, beside showing something: the path policy (sys/mount/rule.h). */
 enum mount_rule {
 	RULE_NONE,
 	RULE_HIDE,  /* nothing is there */

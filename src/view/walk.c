@@ -280,8 +280,8 @@ static int virtual_link(struct walk *w, struct inode *link)
 	return err < 0 ? err : walk_follow(w, w->body);
 }
 
-/* The root of a mount is a symbolic link, which lies in the folder of the mount point (sys/make.h):
- * is it followed? */
+/* The root of a mount is a symbolic link, which lies in the folder of the mount point
+ * (sys/mount/make.h): is it followed? */
 static bool root_link_counts(const struct walk *w)
 {
 	return !walk_rest_empty(w->rest) || (w->flags & PATH_FOLLOW) ||

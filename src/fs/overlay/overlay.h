@@ -24,8 +24,8 @@ struct overlay_layers {
 			      user.containers.override_stat */
 	bool root; /* guests may be root: modes that would close a file to us are kept there too */
 	/* The text to begin with where a file of the lowest folder that we may not read is changed:
-	 * sys/shadow.h; may be NULL. What has none begins empty (where root is set, else it cannot
-	 * be changed). */
+	 * sys/task/shadow.h; may be NULL. What has none begins empty (where root is set, else it
+	 * cannot be changed). */
 	int (*stand_in)(const char *path, char **ret, size_t *ret_len);
 	/* Lies on its own lowest folder, of which a walk may go on by itself where nothing is
 	 * changed. */

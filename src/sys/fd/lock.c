@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fcntl(2)'s locks and flock(2) of files whose server keeps them. All others are the placeholder's,
+ * which all opens share: the kernel's own. */
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "file/locks.h"
+#include "sys/fd/fd.h"
+#include "sys/fd/lock.h"
+
+/* As flock_to_posix_lock(): false where the kernel is to say what is wrong with it. */
+static bool lock_range(struct vfd *v, const struct flock *fl, struct fs_lock *ret)
+{
+	off_t start, end, len = fl->l_len;
+
+	switch (fl->l_whence) {
+	case SEEK_SET:
+		start = 0;
+		break;
+	case SEEK_CUR:
+		start = lseek(v->fd, 0, SEEK_CUR);
+		break;
+	case SEEK_END:
+		start = (off_t)cache_size(v->vf->cache);
+		break;
+	default:
+		return false;
+	}
+	if (start < 0 || __builtin_add_overflow(start, fl->l_start, &start) || start < 0)
+		return false;
+	end = INT64_MAX;
+	if (len > 0 && __builtin_add_overflow(start, len - 1, &end))
+		return false;
+	if (len < 0) {
+		end = start - 1;
+		if (__builtin_add_overflow(start, len, &start) || start < 0)
+			return false;
+	}
+	*ret = (struct fs_lock){
+		.start = (uint64_t)start, .end = (uint64_t)end, .type = fl->l_type
+	};
+	if (end == INT64_MAX)
+		ret->end = UINT64_MAX;
+	return true;
+}
+
+static bool may(const struct vfd *v, int type)
+{
+	return type == F_UNLCK || (type == F_RDLCK && vfd_can_read(v)) ||
+	       (type == F_WRLCK && vfd_can_write(v));
+}
+
+static enum verdict get_lock(
+	struct vfd *v, struct call *c, struct flock *fl, struct fs_lock *lock, bool ofd)
+{
+	int r = locks_get(v->vf->cache, &v->req, ofd ? 0 : call_tgid(c), v->fl, lock);
+
+	/* those that the server knows nothing of: the placeholder's */
+	if (r == -ENOSYS || (r == 0 && lock->type == F_UNLCK))
+		return CONTINUE;
+	if (r < 0)
+		return call_return(c, r);
+	fl->l_type = (short)lock->type;
+	fl->l_whence = SEEK_SET;
+	fl->l_start = (off_t)lock->start;
+	fl->l_len = lock->end >= INT64_MAX ? 0 : (off_t)(lock->end - lock->start + 1);
+	fl->l_pid = lock->pid;
+	return call_return(c, guest_write(c, call_addr(c, 2), fl, sizeof(*fl)));
+}
+
+enum verdict lock_fcntl(struct vfd *v, struct call *c, int cmd)
+{
+	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+	bool wait = cmd == F_SETLKW || cmd == F_OFD_SETLKW;
+	struct fs_lock lock;
+	struct flock fl;
+	int r;
+
+	if (v->vf->kind != VFILE_REG || call_is32(c) || !locks_served(v->vf->cache, false) ||
+		guest_read(c, call_addr(c, 2), &fl, sizeof(fl)) < 0 || (ofd && fl.l_pid) ||
+		!lock_range(v, &fl, &lock))
+		return CONTINUE;
+	lock.pid = call_tgid(c);
+	if (cmd == F_GETLK || cmd == F_OFD_GETLK)
+		return lock.type == F_UNLCK ? CONTINUE : get_lock(v, c, &fl, &lock, ofd);
+	if (!may(v, lock.type))
+		return CONTINUE;
+	if (ofd) {
+		r = locks_open_file(v->vf->cache, &v->req, v->fd, v->fl, &lock, wait);
+		return call_return(c, r);
+	}
+	r = locks_posix(v->vf->cache, &v->req, lock.pid, v->fl, &lock, wait);
+	return r < 0 && r != -ENOSYS ? call_return(c, r) : CONTINUE;
+}
+
+enum verdict sys_flock(struct call *c)
+{
+	struct fs_lock lock = { .end = UINT64_MAX, .flock = true };
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	int op = (int)c->args[1], r;
+
+	switch (op & ~LOCK_NB) {
+	case LOCK_SH:
+		lock.type = F_RDLCK;
+		break;
+	case LOCK_EX:
+		lock.type = F_WRLCK;
+		break;
+	case LOCK_UN:
+		lock.type = F_UNLCK;
+		break;
+	default:
+		return CONTINUE;
+	}
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return CONTINUE;
+	if (v.fl & O_PATH)
+		return call_return(c, -EBADF);
+	if (v.vf->kind != VFILE_REG || !locks_served(v.vf->cache, true))
+		return CONTINUE;
+	lock.pid = call_tgid(c);
+	r = locks_open_file(v.vf->cache, &v.req, v.fd, v.fl, &lock, !(op & LOCK_NB));
+	return call_return(c, r);
+}

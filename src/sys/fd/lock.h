@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Locks that servers keep. */
+#ifndef UM_SYS_FD_LOCK_H
+#define UM_SYS_FD_LOCK_H
+
+#include "sys/fd/fd.h"
+
+/* fcntl(2)'s F_GETLK, F_SETLK, F_SETLKW and F_OFD_*. */
+enum verdict lock_fcntl(struct vfd *v, struct call *c, int cmd);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/mount/overlay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sys/mount/calls.h"
+
+/* What the options say; names are absolute and real. */
+struct wanted {
+	struct overlay_layers l;
+	char *names[OVERLAY_LOWER_MAX + 2];
+	struct inode *held[OVERLAY_LOWER_MAX +
+			   2]; /* NULL, or the folder that the name leads to by a descriptor */
+	unsigned n;
+};
+
+static void wanted_free(struct wanted *w)
+{
+	if (!w)
+		return;
+	for (unsigned i = 0; i < w->n; i++)
+		free(w->names[i]);
+	for (unsigned i = 0; i < w->n; i++) {
+		if (w->held[i])
+			inode_put(w->held[i]);
+	}
+	free(w);
+}
+
+static void wanted_cleanup(struct wanted **w)
+{
+	wanted_free(*w);
+}
+
+/* Those options of the kernel's that change nothing of what is seen here. */
+static bool is_indifferent(const char *opt)
+{
+	static const char *const known[] = { "userxattr", "volatile", "index=off", "nfs_export=off",
+		"metacopy=off", "xino=off", "xino=auto", "xino=on", "uuid=on", "uuid=off",
+		"uuid=auto", "uuid=null", "fsync=auto", "rw", "ro" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcmp(opt, known[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Is what a mount shows one folder of the host, with no rules of its own? */
+static bool is_host_folder(const struct path *p)
+{
+	const struct fs *fs = p->mnt->fs;
+
+	return fs->host_fd && !fs->host_folder;
+}
+
+/* A folder of the view that is a real one: its own name, or of one on a mount of such (a bind, a
+ * tmpfs) that of its descriptor, which is valid while *held is. */
+static int real_folder(struct um *um, struct call *c, const struct overlay_request *rq,
+	const char *word, bool writes, char **ret, struct inode **held, char **ret_message)
+{
+	char path[FD_PATH_MAX];
+	struct fs_req req = { .call = c, .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	_cleanup_path_ struct path p = PATH_INIT;
+	_cleanup_free_ char *whole =
+		word[0] == '/' ? strdup(word) : str_printf("%s/%s", rq->cwd ? rq->cwd : "", word);
+	int r = whole ? path_resolve_abs(&um->view, &req, whole, PATH_FOLLOW | PATH_DIRECTORY, &p)
+		      : -ENOMEM;
+
+	if (r == 0 && p.kind == PATH_VIRTUAL && is_host_folder(&p) &&
+		!(writes && (p.mnt->flags & MS_RDONLY))) {
+		*ret = strdup(fd_path(path, inode_host_fd(p.inode)));
+		*held = inode_get(p.inode);
+		return *ret ? 0 : -ENOMEM;
+	}
+	if (r == 0 && p.kind == PATH_VIRTUAL) {
+		*ret_message = str_printf(
+			"%s is on a mount of the view, which an overlay cannot be made of", word);
+		return -EXDEV;
+	}
+	if (r < 0) {
+		*ret_message = str_printf("%s: %s", word, strerror(-r));
+		return r;
+	}
+	*ret = strdup(p.name);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int take_folder(struct um *um, struct call *c, const struct overlay_request *rq,
+	struct wanted *w, const char *word, const char **ret, char **ret_message)
+{
+	bool writes = ret == &w->l.upper || ret == &w->l.work;
+	int r = real_folder(um, c, rq, word, writes, &w->names[w->n], &w->held[w->n], ret_message);
+
+	if (r == 0)
+		*ret = w->names[w->n++];
+	return r;
+}
+
+static int take_lower(struct um *um, struct call *c, const struct overlay_request *rq,
+	struct wanted *w, char *list, char **ret_message)
+{
+	for (char *word; (word = strsep(&list, ":"));) {
+		int r;
+
+		if (!*word) /* "::" before folders that only hold data: there is none */
+			return -EINVAL;
+		if (w->l.nlower >= OVERLAY_LOWER_MAX)
+			return -E2BIG;
+		r = take_folder(um, c, rq, w, word, &w->l.lower[w->l.nlower], ret_message);
+		if (r < 0)
+			return r;
+		w->l.nlower++;
+	}
+	return 0;
+}
+
+static int take_option(struct um *um, struct call *c, const struct overlay_request *rq,
+	struct wanted *w, char *opt, char **ret_message)
+{
+	if (strncmp(opt, "lowerdir=", 9) == 0)
+		return take_lower(um, c, rq, w, opt + 9, ret_message);
+	if (strncmp(opt, "lowerdir+=", 10) == 0)
+		return take_lower(um, c, rq, w, opt + 10, ret_message);
+	if (strncmp(opt, "upperdir=", 9) == 0 && !w->l.upper)
+		return take_folder(um, c, rq, w, opt + 9, &w->l.upper, ret_message);
+	if (strncmp(opt, "workdir=", 8) == 0 && !w->l.work)
+		return take_folder(um, c, rq, w, opt + 8, &w->l.work, ret_message);
+	if (strncmp(opt, "redirect_dir=", 13) == 0) {
+		w->l.no_redirect = strcmp(opt + 13, "on") != 0;
+		return 0;
+	}
+	if (is_indifferent(opt))
+		return 0;
+	*ret_message = str_printf("overlay: the option %s is not known", opt);
+	return -EINVAL;
+}
+
+/* Splits at commas; "\," is a comma of a name's own. */
+static int parse(struct um *um, struct call *c, const struct overlay_request *rq, struct wanted *w,
+	char **ret_message)
+{
+	_cleanup_free_ char *opt = malloc(strlen(rq->options) + 1);
+	const char *p = rq->options;
+
+	while (opt && *p) {
+		size_t n = 0;
+		int r;
+
+		for (; *p && *p != ','; p++) {
+			if (p[0] == '\\' && p[1])
+				p++;
+			opt[n++] = *p;
+		}
+		p += *p == ',';
+		opt[n] = '\0';
+		r = n ? take_option(um, c, rq, w, opt, ret_message) : 0;
+		if (r < 0)
+			return r;
+	}
+	return opt ? 0 : -ENOMEM;
+}
+
+int um_attach_overlay(struct um *um, const struct overlay_layers *layers,
+	const struct overlay_request *rq, char **ret_message, struct mount **ret)
+{
+	_cleanup_inode_ struct inode *root = NULL;
+	struct fs *fs = NULL;
+	int r = overlay_new(layers, &fs, ret_message);
+
+	if (r < 0)
+		return r;
+	r = inode_root(fs, S_IFDIR, &root);
+	if (r == 0)
+		r = view_mount(&um->view, fs, root, rq->where, rq->source, "overlay", rq->options,
+			rq->flags, ret);
+	if (r == 0 && layers->seen_through)
+		view_see_through(&um->view, *ret);
+	if (r < 0)
+		fs_discard(fs, take_ptr(&root));
+	return r;
+}
+
+int um_mount_overlay(
+	struct um *um, struct call *c, const struct overlay_request *rq, char **ret_message)
+{
+	_cleanup_(wanted_cleanup) struct wanted *w = calloc(1, sizeof(*w));
+	_cleanup_mount_ struct mount *m = NULL;
+	int r = w ? parse(um, c, rq, w, ret_message) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	if (!w->l.nlower || !w->l.upper != !w->l.work) {
+		*ret_message =
+			strdup("overlay needs lowerdir=, and upperdir= and workdir= together");
+		return -EINVAL;
+	}
+	w->l.owners = w->l.root = um->ids;
+	if (rq->dry_run) {
+		*ret_message = str_printf("overlay on %s, of %s", rq->where->name, rq->options);
+		return 0;
+	}
+	return um_attach_overlay(um, &w->l, rq, ret_message, &m);
+}

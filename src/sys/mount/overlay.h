@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mounts of type overlay: the options of overlayfs, and fs/overlay. */
+#ifndef UM_SYS_MOUNT_OVERLAY_H
+#define UM_SYS_MOUNT_OVERLAY_H
+
+#include "fs/overlay/overlay.h"
+#include "sys/um.h"
+
+struct overlay_request {
+	const char *source;  /* as mountinfo shows it */
+	const char *options; /* "lowerdir=a:b,upperdir=c,workdir=d": names of real folders */
+	const char *cwd;     /* where relative names begin; NULL: "/" */
+	const struct path *where;
+	unsigned long flags; /* MS_* */
+	bool dry_run;
+};
+
+/* *ret_message (malloc'ed) is for the user where it is set. -EINVAL: an option that is not known,
+ * or one that is missing; -EXDEV: a folder on a mount of the view; -EBUSY, -errno. */
+int MUST_CHECK um_mount_overlay(
+	struct um *um, struct call *c, const struct overlay_request *rq, char **ret_message);
+
+/* The same with the folders found already (sys/cow.h). */
+int MUST_CHECK um_attach_overlay(struct um *um, const struct overlay_layers *layers,
+	const struct overlay_request *rq, char **ret_message, struct mount **ret);
+
+#endif

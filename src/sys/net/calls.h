@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What networks of the view change beside socket(2). All do nothing without one. */
+#ifndef UM_SYS_NET_CALLS_H
+#define UM_SYS_NET_CALLS_H
+
+#include "sys/um.h"
+
+/* Is this absolute, normalized path a file that each network has its own of? ret: the path by which
+ * net/net.h opens it; ret_pid: the process whose network it is of. */
+bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, size_t size);
+
+/* Opens it as open(2): a descriptor or -errno. What is written there asks for CAP_NET_ADMIN. */
+int MUST_CHECK netfile_open(struct call *c, pid_t pid, const char *path, int flags);
+/* Is it /proc/PID/ns/net? And what readlink(2) of that gives, as much as fits; or -errno. */
+bool netfile_is_namespace(const char *path);
+ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size);
+/* What the caller's resolv.conf says, malloc'ed; NULL: the host's. */
+char *netfile_resolv(struct call *c);
+
+/* Does the guest have what root has in the view's networks? The user who started the view does. */
+bool net_capable(struct call *c, int cap);
+
+/* May the guest change the view's network, and use raw sockets there? */
+bool net_privileged(struct call *c);
+
+/* Is this the socket of a resolver of the host, which would look names up by the host's network? */
+bool net_hides_socket(struct call *c, const char *path);
+
+#endif

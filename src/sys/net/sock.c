@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * AF_UNIX sockets with names.
+ *
+ * Theory of operation. A socket bound to a name on a served mount is bound by us to a real name in
+ * the run directory, which follows from the device and inode number of the socket node that the
+ * server makes; connect and send look the node up and go to the same real name. The calls are
+ * made on our dup of the guest's socket, so that its state is the guest's own. What the other
+ * side sees of us: the process id in SO_PEERCRED after a connect, and the real name where a
+ * message's sender is told (recvfrom(2), accept(2)).
+ *
+ * A descriptor sent over a socket comes out at a low number, where nothing is trapped: a virtual
+ * file is filled first.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/log.h"
+#include "engine/abi.h"
+#include "sys/net/abstract.h"
+#include "sys/path/at.h"
+#include "sys/path/attrs.h"
+#include "sys/fd/fd.h"
+#include "sys/net/calls.h"
+#include "sys/net/networks.h"
+#include "sys/net/sockname.h"
+#include "sys/net/stack.h"
+#include "sys/table.h"
+#include "view/hostids.h"
+
+#define CONTROL_MAX 20480 /* net.core.optmem_max of old; the kernel gives ENOBUFS above it */
+#define SCM_MAX_FD 253
+#define MESSAGE_MAX (4 << 20)
+
+/* The path in a guest's address: its length; 0 for an address that is no path. */
+static ssize_t addr_read(struct call *c, gaddr_t addr, uint64_t len, char word[PATH_MAX])
+{
+	struct sockaddr_un sun = { 0 };
+	int r;
+
+	if (!addr.v || (int)len <= (int)offsetof(struct sockaddr_un, sun_path) ||
+		len > sizeof(struct sockaddr_storage))
+		return 0;
+	if (len > sizeof(sun))
+		len = sizeof(sun);
+	r = guest_read(c, addr, &sun, len);
+	if (r < 0)
+		return r;
+	if (sun.sun_family != AF_UNIX || !sun.sun_path[0])
+		return 0;
+	memcpy(word, sun.sun_path, sizeof(sun.sun_path));
+	word[sizeof(sun.sun_path)] = '\0';
+	return (ssize_t)strlen(word);
+}
+
+static int addr_fill(struct sockaddr_un *sun, socklen_t *len, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n >= sizeof(sun->sun_path))
+		return -ENAMETOOLONG;
+	*sun = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(sun->sun_path, path, n + 1);
+	*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+	return 0;
+}
+
+/* The real name of a socket node. */
+static int node_addr(struct um *um, struct inode *ino, struct sockaddr_un *sun, socklen_t *len)
+{
+	_cleanup_free_ char *path = str_printf("%s/s%llx.%llx", um->rundir,
+		(unsigned long long)ino->fs->dev, (unsigned long long)ino->nodeid);
+
+	return path ? addr_fill(sun, len, path) : -ENOMEM;
+}
+
+/* Our dup of a socket that can have such a name. -1: the kernel says what is wrong. */
+static int unix_get(struct call *c, int guest_fd)
+{
+	int fd = guestfd_get(c, guest_fd), domain = 0;
+	socklen_t len = sizeof(domain);
+
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		domain == AF_UNIX)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* ---- bind ---- */
+
+/* A name in a directory of the host; AT_FDCWD: an absolute one. */
+static int bind_host(struct at *a, int fd, int dirfd, const char *name, const char *word)
+{
+	char path[REAL_PATH_MAX], dir[FD_PATH_MAX];
+	struct sockaddr_un sun;
+	socklen_t len;
+	int r = -ENAMETOOLONG;
+
+	if (dirfd != AT_FDCWD) {
+		real_enter(a);
+		r = sockname_bind(a->c->um, fd, dirfd, name, word);
+		hostids_leave(a->switched);
+		a->switched = false;
+	}
+	if (r != -ENAMETOOLONG && r != -EACCES) {
+		if (r == 0)
+			fchmodat(dirfd, name, 0777 & ~a->req.umask, 0);
+		return r;
+	}
+	/* by a name that is not kept */
+	if (dirfd == AT_FDCWD)
+		snprintf(path, sizeof(path), "%s", name);
+	else
+		snprintf(path, sizeof(path), "%s/%s", fd_path(dir, dirfd), name);
+	r = addr_fill(&sun, &len, path);
+	if (r < 0)
+		return r;
+	real_enter(a);
+	r = (int)real_result(a, bind(fd, (struct sockaddr *)&sun, len));
+	if (r == 0)
+		fchmodat(dirfd, name, 0777 & ~a->req.umask, 0);
+	return r;
+}
+
+/* Nothing is shown there; what hides a file of a lower layer may be. */
+static int bind_on_host(struct at *a, int fd, const char *word)
+{
+	struct inode *dir = a->p.parent;
+	int r = inode_host_prepare(dir, &a->req, O_CREAT);
+
+	if (r == 0)
+		r = bind_host(a, fd, inode_host_fd(dir), a->p.last, word);
+	if (r == -EADDRINUSE && dir->fs->host_prepare &&
+		unlinkat(inode_host_fd(dir), a->p.last, 0) == 0)
+		r = bind_host(a, fd, inode_host_fd(dir), a->p.last, word);
+	return r;
+}
+
+static int bind_virtual(struct at *a, int fd, const char *word)
+{
+	_cleanup_inode_ struct inode *made = NULL;
+	struct sockaddr_un sun;
+	socklen_t len;
+	mode_t mode = S_IFSOCK | 0777;
+	int r;
+
+	r = at_lock(a, false);
+	if (r < 0)
+		return r;
+	if (a->p.inode || !a->p.last[0])
+		return -EADDRINUSE;
+	if (a->p.slash)
+		return -ENOENT;
+	r = mount_want_write(a->p.mnt);
+	if (r == 0)
+		r = attrs_may_create(a->p.parent, &a->req);
+	if (r == 0 && a->p.mnt->fs->host_fd)
+		return bind_on_host(a, fd, word);
+	if (r == 0)
+		r = inode_mknod(a->p.parent, &a->req, a->p.last, mode, 0, &made);
+	if (r < 0)
+		return r == -EEXIST ? -EADDRINUSE : r == -ENOSYS ? -EPERM : r;
+	r = node_addr(a->c->um, made, &sun, &len);
+	if (r == 0) {
+		/* the number may have been another socket's, which is gone */
+		unlink(sun.sun_path);
+		r = bind(fd, (struct sockaddr *)&sun, len) < 0 ? -errno : 0;
+		if (r == 0) { /* who may connect is said by the node */
+			chmod(sun.sun_path, 0777);
+			sockname_keep(a->c->um, &sun, word);
+		}
+	}
+	if (r < 0 && inode_unlink(a->p.parent, &a->req, a->p.last) < 0)
+		log_debug("a socket's node without a socket stays: %s", a->p.name);
+	return r;
+}
+
+/* False: it is no such name. */
+static bool bind_abstract(struct call *c, enum verdict *ret)
+{
+	_cleanup_fd_ int fd = -1;
+	struct sockaddr_un sun;
+	socklen_t len;
+	int r = abstract_read(c, call_addr(c, 1), c->args[2], true, &sun, &len);
+
+	if (r != 0)
+		fd = unix_get(c, call_fd(c, 0));
+	if (r == 0 || fd < 0)
+		return false;
+	if (r == 1)
+		r = bind(fd, (struct sockaddr *)&sun, len) < 0 ? -errno : 0;
+	*ret = call_return(c, r);
+	return true;
+}
+
+enum verdict sys_bind(struct call *c)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	_cleanup_fd_ int fd = -1;
+	char word[PATH_MAX];
+	ssize_t n;
+	enum verdict v;
+
+	if (stack_call(c, &v))
+		return v;
+	if (bind_abstract(c, &v))
+		return v;
+	if (!view_has_mounts(&c->um->view))
+		return CONTINUE;
+	n = addr_read(c, call_addr(c, 1), c->args[2], word);
+	if (n <= 0)
+		return n < 0 ? call_return(c, n) : CONTINUE;
+	fd = unix_get(c, call_fd(c, 0));
+	if (fd < 0)
+		return CONTINUE;
+	if (!at_resolve_word(&a, c, AT_FDCWD, word, PATH_PARENT | PATH_CREATE))
+		return a.verdict;
+	if (a.p.kind == PATH_VIRTUAL)
+		return call_return(c, bind_virtual(&a, fd, word));
+	return call_return(c, bind_host(&a, fd, a.dirfd, a.name, word));
+}
+
+/* ---- the other end ---- */
+
+/* Where to send: CONTINUE in a->verdict when the kernel finds it; else true and the address, or
+ * an error in *err. keep holds the target open while its address is used. */
+static bool peer_find(struct at *a, struct call *c, const char *word, struct sockaddr_un *sun,
+	socklen_t *len, int *keep, int *err)
+{
+	char path[FD_PATH_MAX];
+
+	if (!at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK)) {
+		*err = a->verdict == DONE ? (int)c->ret : 0;
+		return a->verdict == DONE;
+	}
+	if (a->p.kind == PATH_VIRTUAL) {
+		if (inode_type(a->p.inode) != S_IFSOCK)
+			*err = -ECONNREFUSED;
+		else
+			*err = inode_permission(a->p.inode, &a->req, MAY_WRITE);
+		if (*err == 0 && a->p.mnt->fs->host_fd) {
+			*err = addr_fill(sun, len, fd_path(path, inode_host_fd(a->p.inode)));
+			return true;
+		}
+		if (*err == 0)
+			*err = node_addr(c->um, a->p.inode, sun, len);
+		if (*err < 0)
+			return true;
+		/* the guest's user, as whom we connect, may not search our directory */
+		*keep = open(sun->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (*keep < 0)
+			*err = -ECONNREFUSED; /* nobody of this view has bound it */
+		else
+			*err = addr_fill(sun, len, fd_path(path, *keep));
+		return true;
+	}
+	real_enter(a);
+	*keep = (int)real_result(a, openat(a->dirfd, a->name, O_PATH | O_CLOEXEC));
+	*err = *keep < 0 ? *keep : addr_fill(sun, len, fd_path(path, *keep));
+	return true;
+}
+
+static enum verdict connect_blocking(
+	struct call *c, struct at *a, int fd, const struct sockaddr_un *sun, socklen_t len)
+{
+	struct blocking b;
+	long r = blocking_begin(&b);
+
+	if (r < 0)
+		return call_return(c, r);
+	do {
+		real_enter(a);
+		r = real_result(a, connect(fd, (const struct sockaddr *)sun, len));
+	} while (blocking_again(c, r));
+	blocking_end(&b);
+	return call_return(c, r);
+}
+
+enum verdict sys_connect(struct call *c)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	_cleanup_fd_ int fd = -1, keep = -1;
+	struct sockaddr_un sun;
+	char word[PATH_MAX];
+	socklen_t len;
+	ssize_t n;
+	int err;
+	enum verdict v;
+
+	if (stack_call(c, &v))
+		return v;
+	err = abstract_read(c, call_addr(c, 1), c->args[2], false, &sun, &len);
+	if (err != 0) {
+		a.c = c;
+		fd = unix_get(c, call_fd(c, 0));
+		return fd < 0	 ? CONTINUE
+		       : err < 0 ? call_return(c, err)
+				 : connect_blocking(c, &a, fd, &sun, len);
+	}
+	if (!view_has_mounts(&c->um->view) && !networks_any(c->um))
+		return CONTINUE;
+	n = addr_read(c, call_addr(c, 1), c->args[2], word);
+	if (n <= 0)
+		return n < 0 ? call_return(c, n) : CONTINUE;
+	if (net_hides_socket(c, word))
+		return call_return(c, -ENOENT);
+	fd = unix_get(c, call_fd(c, 0));
+	if (fd < 0 || !peer_find(&a, c, word, &sun, &len, &keep, &err))
+		return CONTINUE;
+	return err < 0 ? call_return(c, err) : connect_blocking(c, &a, fd, &sun, len);
+}
+
+/* ---- sending ---- */
+
+/* A virtual file among descriptors that are being sent: it will be at a low number. */
+static int sent_file(struct call *c, int fd)
+{
+	_cleanup_vfd_ struct vfd v = VFD_INIT;
+
+	return fd >= VFD_BASE && vfd_get_low(&v, c, fd) && fd >= VFD_HOT ? vfd_go_low(&v) : 0;
+}
+
+/* For a message that we send ourselves (ours not NULL) the guest's numbers become ours, kept in
+ * ours[] to be closed. */
+static int control_files(struct call *c, struct msghdr *msg, int ours[], size_t *nours)
+{
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(msg); cm; cm = CMSG_NXTHDR(msg, cm)) {
+		size_t left = msg->msg_controllen - (size_t)((char *)cm - (char *)msg->msg_control);
+		int *fds = (int *)CMSG_DATA(cm);
+		size_t n;
+
+		if (cm->cmsg_len > left)
+			return -EINVAL; /* as the kernel's CMSG_OK() */
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS ||
+			cm->cmsg_len < CMSG_LEN(0))
+			continue;
+		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int r = sent_file(c, fds[i]);
+
+			if (r < 0)
+				return r;
+			if (!ours)
+				continue;
+			if (*nours >= SCM_MAX_FD)
+				return -EINVAL;
+			r = guestfd_get(c, fds[i]);
+			if (r < 0)
+				return r;
+			fds[i] = ours[(*nours)++] = r;
+		}
+	}
+	return 0;
+}
+
+/* Sends on our dup of the guest's socket. */
+static long send_blocking(struct call *c, struct at *a, int fd, const struct msghdr *msg, int flags)
+{
+	struct blocking b;
+	long r = blocking_begin(&b);
+
+	if (r < 0)
+		return r;
+	do {
+		real_enter(a);
+		r = real_result(a, sendmsg(fd, msg, flags | MSG_NOSIGNAL));
+	} while (blocking_again(c, r));
+	blocking_end(&b);
+	if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
+		kill(c->tid, SIGPIPE);
+	return r;
+}
+
+/* Where a message of sendmsg goes. */
+struct dest {
+	struct at a;
+	struct sockaddr_storage addr;
+	socklen_t len;
+	int keep;
+};
+
+#define DEST_INIT                                                                                  \
+	{                                                                                          \
+		.a = AT_INIT, .keep = -1                                                           \
+	}
+static void dest_release(struct dest *d)
+{
+	at_release(&d->a);
+	um_cleanup_fd(&d->keep);
+}
+#define _cleanup_dest_ _cleanup_(dest_release)
+
+/* 1: a name that only we find. 0: the kernel's, with the guest's own words in d->addr. */
+static int dest_find(struct dest *d, struct call *c, const struct msghdr *msg)
+{
+	gaddr_t name = { (uint64_t)(uintptr_t)msg->msg_name };
+	struct sockaddr_un sun;
+	char word[PATH_MAX];
+	ssize_t n = addr_read(c, name, msg->msg_namelen, word);
+	int r = abstract_read(c, name, msg->msg_namelen, false, &sun, &d->len);
+
+	d->a.c = c;
+	if (r != 0) {
+		memcpy(&d->addr, &sun, sizeof(sun));
+		return r;
+	}
+	if (n < 0)
+		return (int)n;
+	if (n > 0 && peer_find(&d->a, c, word, &sun, &d->len, &d->keep, &r)) {
+		memcpy(&d->addr, &sun, sizeof(sun));
+		return r < 0 ? r : 1;
+	}
+	d->len = msg->msg_name ? msg->msg_namelen : 0;
+	if (d->len > sizeof(d->addr))
+		return -EINVAL;
+	return d->len ? guest_read(c, name, &d->addr, d->len) : 0;
+}
+
+/* Fills what is sent along with a message that the kernel sends. */
+static int fill_sent(struct call *c, struct msghdr msg)
+{
+	_cleanup_free_ char *control = NULL;
+	int r;
+
+	if (!msg.msg_control || msg.msg_controllen > CONTROL_MAX)
+		return 0;
+	r = abi_read_control(c, &msg, CONTROL_MAX, &control);
+	return r < 0 ? r : control_files(c, &msg, NULL, NULL);
+}
+
+/* Sends one message from here. */
+static long send_ours(struct call *c, struct dest *d, struct msghdr msg, int flags)
+{
+	_cleanup_free_ char *control = NULL, *data = NULL;
+	_cleanup_free_ struct iovec *giov = NULL;
+	_cleanup_fd_ int fd = guestfd_get(c, call_fd(c, 0));
+	int ours[SCM_MAX_FD];
+	size_t nours = 0, total = 0;
+	struct iovec iov;
+	long r;
+
+	if (fd < 0)
+		return fd;
+	r = guest_read_iov(
+		c, (gaddr_t){ (uint64_t)(uintptr_t)msg.msg_iov }, msg.msg_iovlen, &giov, &total);
+	if (r == 0 && total > MESSAGE_MAX)
+		r = -EMSGSIZE;
+	if (r == 0) {
+		data = malloc(total + 1);
+		r = data ? 0 : -ENOMEM;
+	}
+	if (r == 0 && total) {
+		ssize_t n = guest_gather(c, giov, msg.msg_iovlen, 0, data, total);
+
+		r = n < 0 ? n : (size_t)n < total ? -EFAULT : 0;
+	}
+	if (r == 0)
+		r = abi_read_control(c, &msg, CONTROL_MAX, &control);
+	if (r == 0)
+		r = control_files(c, &msg, ours, &nours);
+	if (r == 0) {
+		iov = (struct iovec){ data, total };
+		msg.msg_iov = &iov;
+		msg.msg_iovlen = 1;
+		msg.msg_name = d->len ? &d->addr : NULL;
+		msg.msg_namelen = d->len;
+		r = send_blocking(c, &d->a, fd, &msg, flags);
+	}
+	for (size_t i = 0; i < nours; i++)
+		close(ours[i]);
+	return r;
+}
+
+enum verdict sys_sendmsg(struct call *c)
+{
+	_cleanup_dest_ struct dest d = DEST_INIT;
+	struct msghdr msg;
+	int r;
+	enum verdict v;
+
+	if (stack_call(c, &v))
+		return v;
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
+		return CONTINUE;
+	r = abi_read_msghdr(c, call_addr(c, 1), &msg);
+	if (r < 0)
+		return call_return(c, r);
+	if (!msg.msg_name && !msg.msg_control)
+		return CONTINUE;
+	r = dest_find(&d, c, &msg);
+	if (r > 0)
+		return call_return(c, send_ours(c, &d, msg, (int)c->args[2]));
+	if (r == 0)
+		r = fill_sent(c, msg);
+	return r < 0 ? call_return(c, r) : CONTINUE;
+}
+
+enum verdict sys_sendto(struct call *c)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	_cleanup_fd_ int fd = -1, keep = -1;
+	_cleanup_free_ char *data = NULL;
+	struct sockaddr_un sun;
+	struct msghdr msg = { .msg_name = &sun, .msg_iovlen = 1 };
+	struct iovec iov;
+	char word[PATH_MAX];
+	ssize_t n;
+	int err, r;
+	enum verdict v;
+
+	if (stack_call(c, &v))
+		return v;
+	a.c = c;
+	err = abstract_read(c, call_addr(c, 4), c->args[5], false, &sun, &msg.msg_namelen);
+	if (err == 0) {
+		if (!view_has_mounts(&c->um->view) || !c->args[4])
+			return CONTINUE;
+		n = addr_read(c, call_addr(c, 4), c->args[5], word);
+		if (n <= 0)
+			return n < 0 ? call_return(c, n) : CONTINUE;
+		if (!peer_find(&a, c, word, &sun, &msg.msg_namelen, &keep, &err))
+			return CONTINUE;
+	}
+	if (err < 0)
+		return call_return(c, err);
+	if (c->args[2] > MESSAGE_MAX)
+		return call_return(c, -EMSGSIZE);
+	fd = guestfd_get(c, call_fd(c, 0));
+	data = malloc(c->args[2] + 1);
+	if (fd < 0 || !data)
+		return call_return(c, fd < 0 ? fd : -ENOMEM);
+	r = c->args[2] ? guest_read(c, call_addr(c, 1), data, c->args[2]) : 0;
+	if (r < 0)
+		return call_return(c, r);
+	iov = (struct iovec){ data, c->args[2] };
+	msg.msg_iov = &iov;
+	return call_return(c, send_blocking(c, &a, fd, &msg, (int)c->args[3]));
+}
+
+static int message_read(struct call *c, gaddr_t vec, unsigned i, struct msghdr *ret)
+{
+	return abi_read_msghdr(c, gaddr_add(vec, i * abi_mmsghdr_size(c)), ret);
+}
+
+/* Is there a message that only we can send? 1, 0 (what is sent along is filled then), -errno. */
+static int messages_check(struct call *c, gaddr_t vec, unsigned count)
+{
+	struct msghdr m;
+
+	for (unsigned i = 0; i < count; i++) {
+		_cleanup_dest_ struct dest d = DEST_INIT;
+		int r = message_read(c, vec, i, &m);
+
+		if (r == 0 && (m.msg_name || m.msg_control))
+			r = dest_find(&d, c, &m);
+		if (r == 0)
+			r = fill_sent(c, m);
+		/* an error of a later message is not the first one's */
+		if (r != 0)
+			return i > 0 ? 1 : r;
+	}
+	return 0;
+}
+
+/* Natively, unless one of the messages has a name that the kernel does not find. Then the first
+ * one alone is sent, from here: the short count makes the caller come again with the rest. */
+enum verdict sys_sendmmsg(struct call *c)
+{
+	_cleanup_dest_ struct dest d = DEST_INIT;
+	gaddr_t vec = call_addr(c, 1);
+	unsigned count = (unsigned)c->args[2], sent;
+	struct msghdr m;
+	long r;
+	enum verdict v;
+
+	if (stack_call(c, &v))
+		return v;
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
+		return CONTINUE;
+	r = messages_check(c, vec, count > 1024 ? 1024 : count);
+	if (r == 0)
+		return CONTINUE;
+	if (r > 0)
+		r = message_read(c, vec, 0, &m);
+	if (r == 0)
+		r = dest_find(&d, c, &m);
+	if (r >= 0)
+		r = send_ours(c, &d, m, (int)c->args[3]);
+	if (r < 0)
+		return call_return(c, r);
+	sent = (unsigned)r;
+	r = guest_write(c, gaddr_add(vec, abi_mmsghdr_len(c)), &sent, sizeof(sent));
+	return call_return(c, r < 0 ? r : 1);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sockets of a view whose TCP/IP stack is a process (net/lwip/). Such a socket is one end of a pair
+ * of which that process made both: the kernel says so (SO_PEERCRED), of dups, inherited and passed
+ * on ones alike.
+ */
+#ifndef UM_SYS_NET_STACK_H
+#define UM_SYS_NET_STACK_H
+
+#include "net/net.h"
+#include "sys/table.h"
+#include "sys/um.h"
+
+/* A guest's socket of the stack. */
+struct stacksock {
+	struct net *net; /* a reference */
+	int fd;		 /* our dup */
+	uint64_t ino;
+	bool stream;
+	int fresh; /* the domain of one that nothing was done with yet; -1 */
+};
+
+#define STACKSOCK_INIT                                                                             \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+static inline void stacksock_release(struct stacksock *s)
+{
+	um_cleanup_fd(&s->fd);
+	net_put(s->net);
+}
+#define _cleanup_stacksock_ _cleanup_(stacksock_release)
+
+/* False: the kernel's own, or none. */
+bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd);
+
+/* A request about it, to be filled in; NULL when the stack is gone. Ended by net_stack_end(). */
+struct stack_conn *stacksock_begin(const struct stacksock *s, struct call *c, enum stack_op op);
+
+/* The calls that the view's other sockets know as well (sock.c, sockname.c, fd/ctl.c): true and
+ * *ret when it is one of the stack's. By the call's number. */
+bool stack_call(struct call *c, enum verdict *ret);
+
+/* A guest's address as a struct sockaddr_storage: 0, -EINVAL, -EFAULT. */
+int MUST_CHECK stack_read_name(
+	struct call *c, gaddr_t addr, uint64_t len, struct sockaddr_storage *ret);
+/* As accept(2) and recvfrom(2) tell an address; addr NULL: not at all. */
+int MUST_CHECK stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
+	const struct sockaddr_storage *name, socklen_t len);
+
+/* SO_ERROR, which is none afterwards: 0, a positive errno; -errno. */
+int MUST_CHECK stack_take_error(struct call *c, const struct stacksock *s);
+
+/* stackfresh.c: what needs no stack: true and *ret; else it has been made one of the stack's, or
+ * *ret and true. */
+bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret);
+
+/* stackmsg.c */
+enum verdict stack_sendto(struct call *c, const struct stacksock *s);
+enum verdict stack_sendmsg(struct call *c, const struct stacksock *s);
+enum verdict stack_sendmmsg(struct call *c, const struct stacksock *s);
+enum verdict stack_recvfrom(struct call *c, const struct stacksock *s);
+enum verdict stack_recvmsg(struct call *c, const struct stacksock *s);
+enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s);
+
+#endif

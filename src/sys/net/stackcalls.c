@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control of sockets of the view's own stack. The stack answers each request at once: who has to
+ * wait (connect, accept) waits here on our dup of the guest's socket, whose buffers, flags and
+ * time-outs are the kernel's.
+ */
+#include "sys/net/stack.h"
+
+#include <asm/socket.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "engine/blocking.h"
+#include "engine/nr.h"
+#include "net/fdmsg.h"
+#include "sys/net/calls.h"
+#include "sys/net/networks.h"
+
+#define OPTION_MAX 4096
+
+bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
+{
+	struct ucred cred = { 0 };
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(domain);
+	struct stat st;
+
+	/* the filter is that of the view's own network */
+	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP)
+		return false;
+	s->fd = guestfd_get(c, guest_fd);
+	if (s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+		domain != AF_UNIX)
+		return false;
+	len = sizeof(cred);
+	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	s->fresh = cred.pid == 0 ? net_stack_fresh(s->fd, &cred.pid) : -1;
+	s->net = cred.pid > 0 ? network_by_process(c->um, cred.pid) : NULL;
+	if (!s->net || net_stack(s->net) != NET_STACK_LWIP)
+		return false;
+	len = sizeof(type);
+	if (getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || fstat(s->fd, &st) < 0)
+		return false;
+	s->ino = st.st_ino;
+	s->stream = type == SOCK_STREAM;
+	return true;
+}
+
+struct stack_conn *stacksock_begin(const struct stacksock *s, struct call *c, enum stack_op op)
+{
+	struct stack_conn *q = net_stack_begin(s->net);
+
+	if (!q)
+		return NULL;
+	q->msg.op = op;
+	q->msg.socket = s->ino;
+	q->msg.ret = q->msg.a = q->msg.b = 0;
+	q->msg.namelen = q->msg.controllen = q->msg.len = 0;
+	q->msg.privileged = net_privileged(c);
+	return q;
+}
+
+int stack_read_name(struct call *c, gaddr_t addr, uint64_t len, struct sockaddr_storage *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if ((int)len < 0 || (uint32_t)len > sizeof(*ret))
+		return -EINVAL;
+	return (uint32_t)len ? guest_read(c, addr, ret, (uint32_t)len) : 0;
+}
+
+int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
+	const struct sockaddr_storage *name, socklen_t len)
+{
+	int room, r = guest_read(c, len_addr, &room, sizeof(room));
+
+	if (r < 0)
+		return r;
+	if (room < 0)
+		return -EINVAL;
+	if (room > 0 && len > 0)
+		r = guest_write(c, addr, name, (socklen_t)room < len ? (socklen_t)room : len);
+	return r < 0 ? r : guest_write(c, len_addr, &len, sizeof(len));
+}
+
+/* ---- addresses ---- */
+
+/* bind and the first half of connect. */
+static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_op op)
+{
+	struct stack_conn *q = stacksock_begin(s, c, op);
+	int r;
+
+	if (!q)
+		return -ENETDOWN;
+	r = stack_read_name(c, call_addr(c, 1), c->args[2], &q->msg.name);
+	q->msg.namelen = (uint32_t)c->args[2];
+	if (r == 0)
+		r = net_stack_ask(q);
+	net_stack_end(s->net, q);
+	return r;
+}
+
+/* One int of the stack's: 0 or more, or -errno. */
+static int ask_option(struct call *c, const struct stacksock *s, int option)
+{
+	struct stack_conn *q = stacksock_begin(s, c, STACK_GETSOCKOPT);
+	int value = 0, r;
+
+	if (!q)
+		return -ENETDOWN;
+	q->msg.a = SOL_SOCKET;
+	q->msg.b = option;
+	q->msg.len = sizeof(value);
+	r = net_stack_ask(q);
+	if (r == 0 && q->msg.len == sizeof(value))
+		memcpy(&value, q->msg.data, sizeof(value));
+	net_stack_end(s->net, q);
+	return r < 0 ? r : value;
+}
+
+int stack_take_error(struct call *c, const struct stacksock *s)
+{
+	return ask_option(c, s, SO_ERROR);
+}
+
+/* SO_SNDTIMEO, in milliseconds; -1: none. */
+static int send_timeout(int fd)
+{
+	struct timeval tv = { 0 };
+	socklen_t len = sizeof(tv);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) < 0 || (!tv.tv_sec && !tv.tv_usec))
+		return -1;
+	return (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000 + 1);
+}
+
+/* Until the connection is there, or will not be. */
+static int wait_connected(struct call *c, const struct stacksock *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+	int timeout = send_timeout(s->fd);
+	struct blocking b;
+	long r = blocking_begin(&b);
+
+	if (r < 0)
+		return (int)r;
+	do {
+		r = poll(&p, 1, timeout);
+		if (r < 0)
+			r = -errno;
+	} while (blocking_again(c, r));
+	blocking_end(&b);
+	if (r <= 0)
+		return r < 0 ? (int)r : -EINPROGRESS;
+	r = ask_option(c, s, SO_ERROR);
+	/* reset at once: our end says it */
+	return r == -ENOTSOCK ? 0 : r > 0 ? -(int)r : (int)r;
+}
+
+static enum verdict stack_connect(struct call *c, const struct stacksock *s)
+{
+	int r = ask_with_name(c, s, STACK_CONNECT);
+
+	if (r == -EINPROGRESS && !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK))
+		r = wait_connected(c, s);
+	return call_return(c, r);
+}
+
+static enum verdict stack_name(struct call *c, const struct stacksock *s, enum stack_op op)
+{
+	struct stack_conn *q = stacksock_begin(s, c, op);
+	int r;
+
+	if (!q)
+		return call_return(c, -ENETDOWN);
+	r = net_stack_ask(q);
+	if (r == -ENOTSOCK) /* its connection was reset */
+		r = -ENOTCONN;
+	if (r == 0)
+		r = stack_write_name(
+			c, call_addr(c, 1), call_addr(c, 2), &q->msg.name, q->msg.namelen);
+	net_stack_end(s->net, q);
+	return call_return(c, r);
+}
+
+/* ---- servers ---- */
+
+static int simple(struct call *c, const struct stacksock *s, enum stack_op op, int a)
+{
+	struct stack_conn *q = stacksock_begin(s, c, op);
+	int r;
+
+	if (!q)
+		return -ENETDOWN;
+	q->msg.a = a;
+	r = net_stack_ask(q);
+	net_stack_end(s->net, q);
+	return r;
+}
+
+/* Takes a connection from our dup of the listener. */
+static int take_connection(
+	struct call *c, const struct stacksock *s, struct stack_head *head, int *ret)
+{
+	struct blocking b;
+	int r;
+
+	/* (only who has to wait asks whether it listens at all) */
+	if (recv(s->fd, NULL, 0, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) {
+		r = ask_option(c, s, SO_ACCEPTCONN);
+		if (r <= 0)
+			return r < 0 && r != -ENOTSOCK ? r : -EINVAL;
+	}
+	r = blocking_begin(&b);
+	if (r < 0)
+		return r;
+	do {
+		r = fdmsg_recv(s->fd, head, sizeof(*head), ret, 1);
+	} while (blocking_again(c, r));
+	blocking_end(&b);
+	if (r >= 0 && *ret < 0)
+		return -EINVAL; /* shut down, or no listener's */
+	return r < 0 ? r : 0;
+}
+
+static enum verdict accept_flags(struct call *c, const struct stacksock *s, int flags)
+{
+	struct stack_head head = { 0 };
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
+		return call_return(c, -EINVAL);
+	if (!s->stream)
+		return call_return(c, -EOPNOTSUPP);
+	r = take_connection(c, s, &head, &fd);
+	if (r == 0 && flags & SOCK_NONBLOCK && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		r = -errno;
+	if (r == 0 && c->args[1])
+		r = stack_write_name(c, call_addr(c, 1), call_addr(c, 2), &head.name, head.namelen);
+	if (r < 0)
+		return call_return(c, r);
+	return guestfd_answer_last(c, &fd, flags & SOCK_CLOEXEC ? O_CLOEXEC : 0, ZONE_LOWEST);
+}
+
+static enum verdict stack_shutdown(struct call *c, const struct stacksock *s)
+{
+	int r = simple(c, s, STACK_SHUTDOWN, (int)c->args[1]);
+
+	return r == 0 || r == -ENOTSOCK ? CONTINUE : call_return(c, r);
+}
+
+/* ---- options ---- */
+
+/* Those of the pair itself. */
+static bool is_pairs(int level, int option)
+{
+	switch (level == SOL_SOCKET ? option : 0) {
+	case SO_RCVTIMEO_OLD:
+	case SO_SNDTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+	case SO_SNDTIMEO_NEW:
+	case SO_COOKIE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
+{
+	struct stack_conn *q;
+	int r, len = (int)c->args[4];
+
+	if (is_pairs((int)c->args[1], (int)c->args[2]))
+		return CONTINUE;
+	if (len < 0 || len > OPTION_MAX)
+		return call_return(c, -EINVAL);
+	q = stacksock_begin(s, c, STACK_SETSOCKOPT);
+	if (!q)
+		return call_return(c, -ENETDOWN);
+	q->msg.a = (int)c->args[1];
+	q->msg.b = (int)c->args[2];
+	q->msg.len = (uint32_t)len;
+	r = len ? guest_read(c, call_addr(c, 3), q->msg.data, (size_t)len) : 0;
+	if (r == 0)
+		r = net_stack_ask(q);
+	net_stack_end(s->net, q);
+	return call_return(c, r == -ENOTSOCK ? -EINVAL : r);
+}
+
+static enum verdict stack_getsockopt(struct call *c, const struct stacksock *s)
+{
+	struct stack_conn *q;
+	int r, len;
+
+	if (is_pairs((int)c->args[1], (int)c->args[2]))
+		return CONTINUE;
+	r = guest_read(c, call_addr(c, 4), &len, sizeof(len));
+	if (r < 0 || len < 0)
+		return call_return(c, r < 0 ? r : -EINVAL);
+	q = stacksock_begin(s, c, STACK_GETSOCKOPT);
+	if (!q)
+		return call_return(c, -ENETDOWN);
+	q->msg.a = (int)c->args[1];
+	q->msg.b = (int)c->args[2];
+	q->msg.len = len < OPTION_MAX ? (uint32_t)len : OPTION_MAX;
+	memset(q->msg.data, 0, q->msg.len);
+	r = net_stack_ask(q);
+	if (r == 0)
+		r = guest_write(c, call_addr(c, 3), q->msg.data, q->msg.len);
+	if (r == 0)
+		r = guest_write(c, call_addr(c, 4), &q->msg.len, sizeof(q->msg.len));
+	net_stack_end(s->net, q);
+	/* its connection was reset, which the pair tells */
+	return r == -ENOTSOCK ? CONTINUE : call_return(c, r);
+}
+
+/* ---- ioctl(2) ---- */
+
+/* SIOCGIFCONF has a pointer. */
+static int interface_list(struct call *c, struct stack_conn *q)
+{
+	struct {
+		int32_t len;
+		uint32_t pad;
+		uint64_t buf;
+	} conf;
+	const bool is32 = call_is32(c);
+	int r = guest_read(c, call_addr(c, 2), &conf, is32 ? 8 : sizeof(conf));
+	gaddr_t buf = { is32 ? conf.pad : conf.buf };
+	int32_t len;
+
+	if (r < 0)
+		return r;
+	if (is32) /* a struct ifreq of 32 bytes: not told */
+		return -ENOTTY;
+	if (conf.len < 0)
+		return -EINVAL;
+	q->msg.len = buf.v && conf.len < STACK_DATA_MAX ? (uint32_t)conf.len : STACK_DATA_MAX;
+	memset(q->msg.data, 0, q->msg.len);
+	r = net_stack_ask(q);
+	if (r < 0)
+		return r;
+	len = (int32_t)q->msg.len;
+	if (buf.v && len)
+		r = guest_write(c, buf, q->msg.data, (size_t)len);
+	return r < 0 ? r : guest_write(c, call_addr(c, 2), &len, sizeof(len));
+}
+
+/* Of any socket: interfaces are the view's. */
+static enum verdict stack_ioctl(struct call *c, const struct stacksock *s)
+{
+	const unsigned cmd = (unsigned)c->args[1];
+	const size_t size = call_is32(c) ? 32 : sizeof(struct ifreq);
+	struct stack_conn *q;
+	int r;
+
+	if (cmd < SIOCADDRT || cmd > 0x89ef)
+		return CONTINUE;
+	q = stacksock_begin(s, c, STACK_IOCTL);
+	if (!q)
+		return call_return(c, -ENETDOWN);
+	q->msg.a = (int)cmd;
+	q->msg.socket = 0;
+	if (cmd == SIOCGIFCONF) {
+		r = interface_list(c, q);
+	} else {
+		memset(q->msg.data, 0, sizeof(struct ifreq));
+		q->msg.len = sizeof(struct ifreq);
+		r = guest_read(c, call_addr(c, 2), q->msg.data, size);
+		if (r == 0)
+			r = net_stack_ask(q);
+		if (r == 0)
+			r = guest_write(c, call_addr(c, 2), q->msg.data, size);
+	}
+	net_stack_end(s->net, q);
+	return call_return(c, r);
+}
+
+/* ---- all of them ---- */
+
+static enum verdict dispatch(struct call *c, const struct stacksock *s)
+{
+	switch (c->nr) {
+	case __NR_bind:
+		return call_return(c, ask_with_name(c, s, STACK_BIND));
+	case __NR_connect:
+		return stack_connect(c, s);
+	case __NR_listen:
+		return call_return(c, simple(c, s, STACK_LISTEN, (int)c->args[1]));
+	case __NR_accept:
+		return accept_flags(c, s, 0);
+	case __NR_accept4:
+		return accept_flags(c, s, (int)c->args[3]);
+	case __NR_getsockname:
+		return stack_name(c, s, STACK_GETSOCKNAME);
+	case __NR_getpeername:
+		return stack_name(c, s, STACK_GETPEERNAME);
+	case __NR_shutdown:
+		return stack_shutdown(c, s);
+	case __NR_setsockopt:
+		return stack_setsockopt(c, s);
+	case __NR_getsockopt:
+		return stack_getsockopt(c, s);
+	case __NR_sendto:
+		return stack_sendto(c, s);
+	case __NR_sendmsg:
+		return stack_sendmsg(c, s);
+	case __NR_sendmmsg:
+		return stack_sendmmsg(c, s);
+	case __NR_recvfrom:
+		return stack_recvfrom(c, s);
+	case __NR_recvmsg:
+		return stack_recvmsg(c, s);
+	case __NR_recvmmsg:
+		return stack_recvmmsg(c, s);
+	default:
+		return CONTINUE;
+	}
+}
+
+/* Is the descriptor a socket at all? */
+static bool any_socket(struct stacksock *s, struct call *c)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP ||
+		network_of(c->um, c->tid, &s->net) < 0 || !s->net ||
+		net_stack(s->net) != NET_STACK_LWIP)
+		return false;
+	s->fd = guestfd_get(c, call_fd(c, 0));
+	return s->fd >= 0 && getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+}
+
+bool stack_call(struct call *c, enum verdict *ret)
+{
+	_cleanup_stacksock_ struct stacksock s = STACKSOCK_INIT;
+
+	if (c->nr == __NR_ioctl) {
+		if ((c->args[1] & 0xffffff00) != 0x8900 || !any_socket(&s, c))
+			return false;
+		*ret = stack_ioctl(c, &s);
+		return true;
+	}
+	if (!stacksock_get(&s, c, call_fd(c, 0)))
+		return false;
+	if (s.fresh < 0 || !stack_fresh(c, &s, ret))
+		*ret = dispatch(c, &s);
+	return true;
+}
+
+enum verdict sys_stack(struct call *c)
+{
+	enum verdict v;
+
+	return stack_call(c, &v) ? v : CONTINUE;
+}

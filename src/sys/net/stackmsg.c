@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Messages of the stack's sockets. A stream's are the kernel's own but for an address, which a
+ * connected socket ignores. Of a datagram the pair has the data and a file with what is told beside
+ * it (net/stackproto.h).
+ */
+#include "sys/net/stack.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "engine/abi.h"
+#include "engine/blocking.h"
+#include "net/fdmsg.h"
+
+#define MMSG_MAX 1024 /* UIO_MAXIOV */
+#define PIECE STACK_DATA_MAX
+
+/* A guest's message, its parts read. */
+struct message {
+	struct msghdr msg;
+	struct iovec *iov; /* the guest's */
+	size_t total;
+	struct sockaddr_storage name;
+	char *control;
+};
+
+static void message_release(struct message *m)
+{
+	free(m->iov);
+	free(m->control);
+}
+#define _cleanup_message_ _cleanup_(message_release)
+
+static int read_iov(struct call *c, struct message *m)
+{
+	if (m->msg.msg_iovlen > MMSG_MAX)
+		return -EMSGSIZE;
+	return guest_read_iov(c, (gaddr_t){ (uint64_t)(uintptr_t)m->msg.msg_iov },
+		m->msg.msg_iovlen, &m->iov, &m->total);
+}
+
+/* ---- sending ---- */
+
+/* On our dup, as the guest's flags say; at most a piece. */
+static long send_stream(
+	struct call *c, const struct stacksock *s, const void *data, size_t len, int flags)
+{
+	struct blocking b;
+	long r = blocking_begin(&b);
+
+	if (r < 0)
+		return r;
+	do {
+		r = send(s->fd, data, len, flags | MSG_NOSIGNAL);
+		if (r < 0)
+			r = -errno;
+	} while (blocking_again(c, r));
+	blocking_end(&b);
+	if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
+		kill(c->tid, SIGPIPE);
+	return r;
+}
+
+static long send_one(struct call *c, const struct stacksock *s, struct message *m, int flags)
+{
+	size_t len = m->total < PIECE ? m->total : PIECE;
+	struct stack_conn *q;
+	ssize_t n;
+	long r;
+
+	if (!s->stream && flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (!s->stream && m->total > PIECE)
+		return -EMSGSIZE;
+	q = stacksock_begin(s, c, STACK_SEND);
+	if (!q)
+		return -ENETDOWN;
+	q->msg.a = flags;
+	q->msg.name = m->name;
+	q->msg.namelen = m->msg.msg_name ? m->msg.msg_namelen : 0;
+	q->msg.controllen = (uint32_t)m->msg.msg_controllen;
+	if (m->msg.msg_controllen)
+		memcpy(q->msg.data, m->msg.msg_control, m->msg.msg_controllen);
+	n = len ? guest_gather(
+			  c, m->iov, m->msg.msg_iovlen, 0, q->msg.data + q->msg.controllen, len)
+		: 0;
+	q->msg.len = (uint32_t)len;
+	if (n < 0 || (size_t)n < len)
+		r = n < 0 ? n : -EFAULT;
+	else if (s->stream)
+		r = send_stream(c, s, q->msg.data + q->msg.controllen, len, flags);
+	else
+		r = net_stack_ask(q);
+	net_stack_end(s->net, q);
+	return r;
+}
+
+enum verdict stack_sendto(struct call *c, const struct stacksock *s)
+{
+	_cleanup_message_ struct message m = { .msg.msg_iovlen = 1, .total = c->args[2] };
+	int r = stack_read_name(c, call_addr(c, 4), c->args[5], &m.name);
+
+	if (r < 0)
+		return call_return(c, r);
+	m.iov = malloc(sizeof(*m.iov));
+	if (!m.iov)
+		return call_return(c, -ENOMEM);
+	*m.iov = (struct iovec){ (void *)(uintptr_t)c->args[1], c->args[2] };
+	m.msg.msg_name = &m.name;
+	m.msg.msg_namelen = (socklen_t)c->args[5];
+	return call_return(c, send_one(c, s, &m, (int)c->args[3]));
+}
+
+/* Reads one of sendmsg's and sends it. */
+static long send_msghdr(struct call *c, const struct stacksock *s, gaddr_t at, int flags)
+{
+	_cleanup_message_ struct message m = { 0 };
+	int r = abi_read_msghdr(c, at, &m.msg);
+
+	if (r == 0)
+		r = read_iov(c, &m);
+	if (r == 0 && m.msg.msg_name) {
+		if ((int)m.msg.msg_namelen > (int)sizeof(m.name)) /* as the kernel */
+			m.msg.msg_namelen = sizeof(m.name);
+		r = stack_read_name(c, (gaddr_t){ (uint64_t)(uintptr_t)m.msg.msg_name },
+			m.msg.msg_namelen, &m.name);
+		m.msg.msg_name = &m.name;
+	}
+	if (r == 0 && m.msg.msg_control && m.msg.msg_controllen)
+		r = abi_read_control(c, &m.msg, STACK_CONTROL_MAX, &m.control);
+	else
+		m.msg.msg_controllen = 0;
+	return r < 0 ? r : send_one(c, s, &m, flags);
+}
+
+/* Of a stream nothing but an address is ours. */
+static bool kernel_sends(struct call *c, const struct stacksock *s, gaddr_t at)
+{
+	struct msghdr msg;
+
+	return s->stream && abi_read_msghdr(c, at, &msg) == 0 && !msg.msg_name;
+}
+
+enum verdict stack_sendmsg(struct call *c, const struct stacksock *s)
+{
+	if (kernel_sends(c, s, call_addr(c, 1)))
+		return CONTINUE;
+	return call_return(c, send_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
+}
+
+enum verdict stack_sendmmsg(struct call *c, const struct stacksock *s)
+{
+	unsigned count = (unsigned)c->args[2], done = 0;
+	long r = 0;
+
+	if (count > MMSG_MAX)
+		count = MMSG_MAX;
+	while (done < count) {
+		gaddr_t at = gaddr_add(call_addr(c, 1), done * abi_mmsghdr_size(c));
+		unsigned sent;
+
+		r = send_msghdr(c, s, at, (int)c->args[3]);
+		if (r < 0)
+			break;
+		sent = (unsigned)r;
+		r = guest_write(c, gaddr_add(at, abi_mmsghdr_len(c)), &sent, sizeof(sent));
+		if (r < 0)
+			break;
+		done++;
+	}
+	return call_return(c, done ? (long)done : r);
+}
+
+/* ---- receiving ---- */
+
+/* What came with a datagram. */
+struct received {
+	struct stack_head head;
+	int flags; /* MSG_TRUNC ... */
+};
+
+/* Once, on our dup: the length, which may be more than what there was room for (MSG_TRUNC). */
+static long receive_once(
+	const struct stacksock *s, void *buf, size_t len, int flags, struct received *ret)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { buf, len };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(s->fd, &msg, flags | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *cm;
+	int fd;
+
+	memset(&ret->head, 0, sizeof(ret->head));
+	if (n < 0)
+		return -errno;
+	ret->flags = msg.msg_flags & MSG_TRUNC;
+	cm = CMSG_FIRSTHDR(&msg);
+	if (!cm || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+		return n;
+	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
+	if (pread(fd, &ret->head, sizeof(ret->head), 0) != (ssize_t)sizeof(ret->head) ||
+		ret->head.namelen > sizeof(ret->head.name) ||
+		ret->head.controllen > sizeof(ret->head.control))
+		memset(&ret->head, 0, sizeof(ret->head));
+	close(fd);
+	return n;
+}
+
+static long receive(struct call *c, const struct stacksock *s, void *buf, size_t len, int flags,
+	struct received *ret)
+{
+	struct blocking b;
+	long r = receive_once(s, buf, len, flags | MSG_DONTWAIT, ret);
+
+	if (r != -EAGAIN || flags & MSG_DONTWAIT)
+		return r;
+	r = blocking_begin(&b);
+	if (r < 0)
+		return r;
+	do {
+		r = receive_once(s, buf, len, flags, ret);
+	} while (blocking_again(c, r));
+	blocking_end(&b);
+	return r;
+}
+
+/* One that is an error to be told, unless it has been (SO_ERROR, a send): true. *n: what to answer.
+ */
+static bool was_error(
+	struct call *c, const struct stacksock *s, const struct received *got, int flags, long *n)
+{
+	int r;
+
+	if (*n < 0 || !got->head.error)
+		return false;
+	if (flags & MSG_PEEK) /* it is over either way */
+		(void)recv(s->fd, NULL, 0, MSG_DONTWAIT);
+	r = stack_take_error(c, s);
+	*n = r > 0 ? -r : r;
+	return true;
+}
+
+/* Into the guest's buffers: bytes as recvmsg(2) answers them. */
+static long receive_to(struct call *c, const struct stacksock *s, const struct message *m,
+	int flags, struct received *ret)
+{
+	size_t room = m->total < PIECE ? m->total : PIECE;
+	_cleanup_free_ char *buf = malloc(room + 1);
+	long n, r;
+
+	if (!buf)
+		return -ENOMEM;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	do {
+		n = receive(c, s, buf, room, flags & ~MSG_WAITFORONE, ret);
+	} while (was_error(c, s, ret, flags, &n) && n == 0);
+	if (n < 0)
+		return n;
+	if ((size_t)n < room)
+		room = (size_t)n;
+	r = room ? guest_scatter(c, m->iov, m->msg.msg_iovlen, 0, buf, room) : 0;
+	if (r < 0 || (size_t)r < room)
+		return r < 0 ? r : -EFAULT;
+	return flags & MSG_TRUNC ? n : (long)room;
+}
+
+/* Of a stream the kernel reads; its queue of errors is empty. */
+static enum verdict no_errors(struct call *c, int flags)
+{
+	return flags & MSG_ERRQUEUE ? call_return(c, -EAGAIN) : CONTINUE;
+}
+
+enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
+{
+	_cleanup_message_ struct message m = { .msg.msg_iovlen = 1, .total = c->args[2] };
+	struct received got;
+	long n;
+	int r;
+
+	if (s->stream)
+		return no_errors(c, (int)c->args[3]); /* an address is told of none, as with TCP */
+	m.iov = malloc(sizeof(*m.iov));
+	if (!m.iov)
+		return call_return(c, -ENOMEM);
+	*m.iov = (struct iovec){ (void *)(uintptr_t)c->args[1], c->args[2] };
+	n = receive_to(c, s, &m, (int)c->args[3], &got);
+	if (n < 0)
+		return call_return(c, n);
+	r = c->args[4] ? stack_write_name(c, call_addr(c, 4), call_addr(c, 5), &got.head.name,
+				 got.head.namelen)
+		       : 0;
+	return call_return(c, r < 0 ? r : n);
+}
+
+/* Name and control messages as far as there is room, and the struct msghdr. */
+static int write_rest(struct call *c, gaddr_t at, struct msghdr *msg, const struct received *got)
+{
+	gaddr_t name = { (uint64_t)(uintptr_t)msg->msg_name },
+		control = { (uint64_t)(uintptr_t)msg->msg_control };
+	size_t room = msg->msg_control && !call_is32(c) ? msg->msg_controllen : 0,
+	       len = got->head.controllen;
+	int r = 0;
+
+	if (name.v && got->head.namelen)
+		r = guest_write(c, name, &got->head.name,
+			msg->msg_namelen < got->head.namelen ? msg->msg_namelen
+							     : got->head.namelen);
+	msg->msg_namelen = name.v ? got->head.namelen : msg->msg_namelen;
+	msg->msg_flags = got->flags;
+	if (len > room) {
+		len = room;
+		msg->msg_flags |= MSG_CTRUNC;
+	}
+	if (r == 0 && len)
+		r = guest_write(c, control, got->head.control, len);
+	msg->msg_controllen = len;
+	return r < 0 ? r : abi_write_msghdr(c, at, msg);
+}
+
+static long receive_msghdr(struct call *c, const struct stacksock *s, gaddr_t at, int flags)
+{
+	_cleanup_message_ struct message m = { 0 };
+	struct received got;
+	long n;
+	int r = abi_read_msghdr(c, at, &m.msg);
+
+	if (r == 0 && m.msg.msg_name && (int)m.msg.msg_namelen < 0)
+		r = -EINVAL;
+	if (r == 0)
+		r = read_iov(c, &m);
+	n = r < 0 ? r : receive_to(c, s, &m, flags, &got);
+	if (n < 0)
+		return n;
+	r = write_rest(c, at, &m.msg, &got);
+	return r < 0 ? r : n;
+}
+
+enum verdict stack_recvmsg(struct call *c, const struct stacksock *s)
+{
+	if (s->stream)
+		return no_errors(c, (int)c->args[2]);
+	return call_return(c, receive_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
+}
+
+/* How long recvmmsg(2) goes on, as the kernel counts it: looked at after each message. 0: for ever.
+ */
+static int read_deadline(struct call *c, uint64_t *ret)
+{
+	gaddr_t at = call_addr(c, 4);
+	struct timespec ts;
+	int r;
+
+	*ret = 0;
+	if (!at.v)
+		return 0;
+	r = abi_read_timespec(c, at, &ts);
+	if (r < 0)
+		return r;
+	if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= (long)NSEC_PER_SEC)
+		return -EINVAL;
+	if (ts.tv_sec > INT32_MAX)
+		ts.tv_sec = INT32_MAX;
+	*ret = now_ns() + (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	return 0;
+}
+
+enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s)
+{
+	unsigned count = (unsigned)c->args[2], done = 0;
+	int flags = (int)c->args[3];
+	uint64_t deadline;
+	long r;
+
+	if (s->stream)
+		return no_errors(c, flags);
+	r = read_deadline(c, &deadline);
+	if (r < 0)
+		return call_return(c, r);
+	if (count > MMSG_MAX)
+		count = MMSG_MAX;
+	while (done < count) {
+		gaddr_t at = gaddr_add(call_addr(c, 1), done * abi_mmsghdr_size(c));
+		unsigned len;
+
+		r = receive_msghdr(c, s, at, flags);
+		if (r < 0)
+			break;
+		len = (unsigned)r;
+		r = guest_write(c, gaddr_add(at, abi_mmsghdr_len(c)), &len, sizeof(len));
+		if (r < 0)
+			break;
+		done++;
+		if (flags & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		if (deadline && now_ns() >= deadline)
+			break;
+	}
+	return call_return(c, done ? (long)done : r);
+}

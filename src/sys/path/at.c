@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/path/at.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "engine/own.h"
+#include "sys/proc/file.h"
+#include "view/acl.h"
+#include "view/hostids.h"
+
+void at_release(struct at *a)
+{
+	names_unlock(&a->lock);
+	path_release(&a->p);
+}
+
+int at_lookup_again(struct at *a)
+{
+	struct inode *now = NULL;
+	int r;
+
+	if (!names_changed_since(a->p.parent, a->c->t_recv))
+		return 0;
+	r = inode_lookup(a->p.parent, &a->req, a->p.last, &now);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (a->p.inode)
+		inode_put(a->p.inode);
+	a->p.inode = now;
+	return 0;
+}
+
+int at_lock(struct at *a, bool victim)
+{
+	if (!a->p.parent || !a->p.last[0])
+		return 0;
+	for (;;) {
+		_cleanup_inode_ struct inode *old = a->p.inode ? inode_get(a->p.inode) : NULL;
+		int r;
+
+		names_lock_add(&a->lock, a->p.parent);
+		if (victim && old)
+			names_lock_add(&a->lock, old);
+		r = names_lock(&a->lock, &a->req);
+		if (r == 0)
+			r = at_lookup_again(a);
+		if (r < 0 || !victim || !a->p.inode || a->p.inode == old)
+			return r;
+		names_unlock(&a->lock);
+	}
+}
+
+static bool at_answer(struct at *a, int64_t ret)
+{
+	a->verdict = call_return(a->c, ret);
+	return false;
+}
+
+/*
+ * In a view with rules, what was found is what is used: a name that was no symbolic link a moment
+ * ago may be one now. And a file with several names may be a hidden one. 0, -ENOENT; -ELOOP: it is
+ * one now.
+ */
+static int at_pin(struct at *a, unsigned flags)
+{
+	const bool follows = (flags & PATH_FOLLOW) || (a->p.slash && !(flags & PATH_PARENT));
+	const bool makes = flags & (PATH_CREATE | PATH_PARENT);
+	const int how = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+	_cleanup_mount_ struct mount *m = NULL;
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+
+	if (a->p.last[0]) {
+		fd = openat(a->p.dirfd, a->p.last, a->p.slash ? how | O_DIRECTORY : how);
+		/* a name that is to be made, or is no folder's: the call says what it says of it */
+		if (fd < 0)
+			return (errno == ENOENT && makes) ||
+					       (errno == ENOTDIR && (makes || !follows))
+				       ? 0
+				       : -errno;
+	}
+	if (fstat(fd >= 0 ? fd : a->p.dirfd, &st) < 0)
+		return -errno;
+	m = view_rule_over(&a->c->um->view, &st);
+	if (m && m->rule == RULE_HIDE)
+		return -ENOENT;
+	if (fd < 0 || !follows)
+		return 0;
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
+	close(a->p.dirfd);
+	a->p.dirfd = take_fd(&fd);
+	a->p.last[0] = '\0';
+	return 0;
+}
+
+unsigned at_realize(struct call *c)
+{
+	return view_has_rules(&c->um->view) && !hostids_differ(c) ? PATH_REALIZE : 0;
+}
+
+static bool at_resolved(struct at *a, int r)
+{
+	if (r < 0)
+		return at_answer(a, r);
+	if (a->p.kind == PATH_NATIVE) {
+		a->verdict = CONTINUE;
+		return false;
+	}
+	fs_req_init(&a->req, a->c);
+	if (a->p.kind == PATH_VIRTUAL) {
+		snprintf(a->c->what, sizeof(a->c->what), "%s:%s", a->p.mnt->type,
+			a->p.name ? a->p.name : "");
+		return true;
+	}
+	snprintf(a->c->what, sizeof(a->c->what), "real:%s", a->p.name ? a->p.name : "");
+	a->dirfd = a->p.dirfd;
+	a->self = a->p.last[0] == '\0';
+	if (a->self) {
+		fd_path(a->name, a->p.dirfd);
+		a->dirfd = AT_FDCWD;
+	} else {
+		/* the slash makes the kernel say ENOTDIR, EISDIR or ENOENT where it should */
+		snprintf(a->name, sizeof(a->name), "%s%s", a->p.last, a->p.slash ? "/" : "");
+	}
+	return true;
+}
+
+bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags)
+{
+	char word[PATH_MAX];
+	ssize_t n;
+
+	a->c = c;
+	if (!at_maybe(c, flags)) {
+		a->verdict = CONTINUE;
+		return false;
+	}
+	n = flags & AT_CHANGES ? guest_read_str(c, call_addr(c, arg), word, sizeof(word))
+			       : guest_read_word(c, call_addr(c, arg), word, sizeof(word));
+	if (n == 0 && !(flags & PATH_EMPTY))
+		n = -ENOENT;
+	if (n < 0)
+		return at_answer(a, n);
+	return at_resolve_word(a, c, dirfd, word, flags);
+}
+
+bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags)
+{
+	int r;
+
+	a->c = c;
+	if ((flags & AT_CHANGES) && procfile_change(c, dirfd, word, &r))
+		return at_answer(a, r);
+	if (!view_has_mounts(&c->um->view)) {
+		a->verdict = CONTINUE;
+		return false;
+	}
+	if (!(flags & AT_AS_SAID))
+		flags |= at_realize(c);
+	flags &= ~(AT_CHANGES | AT_AS_SAID);
+	r = path_resolve(c, &c->um->view, dirfd, word, flags, &a->p);
+	if (r == 0 && a->p.kind == PATH_REAL && view_has_rules(&c->um->view))
+		r = at_pin(a, flags);
+	if (a->p.mnt)
+		mount_used(a->p.mnt);
+	return at_resolved(a, r);
+}
+
+const char *real_path(const struct at *a, char buf[REAL_PATH_MAX])
+{
+	char dir[FD_PATH_MAX];
+
+	if (a->self)
+		snprintf(buf, REAL_PATH_MAX, "%s", a->name);
+	else
+		snprintf(buf, REAL_PATH_MAX, "%s/%s", fd_path(dir, a->dirfd), a->name);
+	return buf;
+}
+
+mode_t real_mode(const struct at *a, mode_t mode)
+{
+	char path[REAL_PATH_MAX];
+	char *slash = strrchr(real_path(a, path), '/');
+
+	if (slash)
+		*slash = '\0';
+	return acl_default_on_host(path) ? mode : mode & ~a->req.umask;
+}
+
+void real_enter(struct at *a)
+{
+	a->switched = hostids_enter(a->c);
+}
+
+long real_result(struct at *a, long ret)
+{
+	long r = ret == -1 ? -errno : ret;
+
+	hostids_leave(a->switched);
+	a->switched = false;
+	return r;
+}
+
+enum verdict real_leave(struct at *a, long ret)
+{
+	return call_return(a->c, real_result(a, ret));
+}
+
+bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict)
+{
+	_cleanup_fd_ int dup = -1;
+	int r = -EBADF;
+
+	if (files_possible(c->um->files, fd))
+		r = vfile_of_fd(c, c->um->files, fd, ret, opath ? NULL : &dup);
+	/* a bad number is the kernel's to refuse */
+	if (r < 0 || !*ret) {
+		*ret_verdict = r == -ESRCH ? call_return(c, r) : CONTINUE;
+		return false;
+	}
+	if (!opath && ((*ret)->opath || (fcntl(dup, F_GETFL) & O_PATH))) {
+		vfile_put(take_ptr(ret));
+		*ret_verdict = call_return(c, -EBADF);
+		return false;
+	}
+	return true;
+}
+
+bool at_resolve_open(struct at *a, struct call *c, int fd)
+{
+	char word[40];
+
+	if (fd < 0 || !atomic_load_explicit(&c->um->view.nseen_through, memory_order_relaxed))
+		return false;
+	snprintf(word, sizeof(word), "/proc/self/fd/%d", fd);
+	return at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | AT_AS_SAID) &&
+	       a->p.kind == PATH_VIRTUAL;
+}
+
+int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known)
+{
+	char rest[256];
+	int r;
+
+	if (usize < known)
+		return -EINVAL;
+	if (usize > 4096)
+		return -E2BIG;
+	for (uint64_t off = known; off < usize;) {
+		size_t n = usize - off < sizeof(rest) ? usize - off : sizeof(rest);
+
+		r = guest_read(c, gaddr_add(src, off), rest, n);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < n; i++) {
+			if (rest[i])
+				return -E2BIG;
+		}
+		off += n;
+	}
+	return guest_read(c, src, dst, known);
+}
+
+/* O_CLOEXEC would be seen in the guest's F_GETFL: it is ours in the table alone. */
+static long open_once(struct at *a, int flags, mode_t mode)
+{
+	long fd;
+
+	real_enter(a);
+	fd = real_result(a, openat(a->dirfd, a->name, flags, mode));
+	if (fd >= 0)
+		(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* cannot fail */
+	return fd;
+}
+
+/* An open blocks on a fifo without its other end. */
+int real_open(struct at *a, int flags, mode_t mode)
+{
+	struct blocking b;
+	struct stat st;
+	long r;
+
+	/* a terminal must not become the supervisor's */
+	flags |= O_NOCTTY;
+	if (a->self)
+		flags &= ~O_NOFOLLOW;
+	if ((flags & (O_NONBLOCK | O_PATH)) || fstatat(a->dirfd, a->name, &st, 0) < 0 ||
+		!S_ISFIFO(st.st_mode))
+		return (int)open_once(a, flags, mode);
+	r = blocking_begin(&b);
+	if (r < 0)
+		return (int)r;
+	do {
+		r = open_once(a, flags, mode);
+	} while (blocking_again(a->c, r));
+	blocking_end(&b);
+	return (int)r;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Namespaces are the kernel's. A guest that changes its root or its mount or network namespace may
+ * see other files under the same words than we do: from then on each call asks the kernel whose
+ * they are.
+ *
+ * But a network namespace that a guest may not have from the kernel, being no root, it has from the
+ * view (sys/net/networks.h).
+ */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "engine/guestfd.h"
+#include "engine/inject.h"
+#include "engine/nr.h"
+#include "sys/path/chroot.h"
+#include "sys/task/ids.h"
+#include "sys/mount/mountsrv.h"
+#include "sys/net/calls.h"
+#include "sys/net/networks.h"
+#include "sys/table.h"
+#include "view/space.h"
+
+static enum verdict note(struct call *c, uint64_t flags)
+{
+	if (flags & (CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWNET))
+		atomic_store(&c->um->view.exotic, true);
+	return CONTINUE;
+}
+
+/* Are the guest's namespaces the view's affair? Not what it does as root of a user namespace of its
+ * own, or of the host. */
+static bool are_ours(struct call *c)
+{
+	struct stat ours, its;
+	char path[64];
+
+	if (ids_kernel_capable(c, CAP_SYS_ADMIN) && !c->um->ids)
+		return false;
+	if (!atomic_load(&c->um->view.exotic))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
+	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &its) == 0 &&
+	       ours.st_ino == its.st_ino;
+}
+
+/* Which of them are: mounts need a root of the view. */
+static uint64_t our_flags(struct call *c, uint64_t flags)
+{
+	uint64_t ours = CLONE_NEWNET | (c->um->ids ? CLONE_NEWNS : 0);
+
+	return (flags & ours) && !(flags & CLONE_NEWUSER) && are_ours(c) ? flags & ours : 0;
+}
+
+static int unshare_mounts(struct call *c)
+{
+	struct view *v = &c->um->view;
+	ino_t ended;
+
+	while ((ended = space_next_ended(v)))
+		um_umount_space(c->um, ended);
+	return space_unshare(v, c->tid);
+}
+
+enum verdict sys_unshare(struct call *c)
+{
+	uint64_t flags = c->args[0], ours = our_flags(c, flags), rest = flags & ~ours;
+	const struct inject_args a = { .nr = __NR_unshare, .args = { rest } };
+	int r = 0;
+
+	if (!ours)
+		return note(c, flags);
+	if (!net_capable(c, CAP_SYS_ADMIN))
+		return call_return(c, -EPERM);
+	if (ours & CLONE_NEWNET)
+		r = network_unshare(c);
+	if (r == 0 && (ours & CLONE_NEWNS))
+		r = unshare_mounts(c);
+	if (r < 0 || !rest)
+		return call_return(c, r);
+	(void)note(c, rest);
+	return inject_call(c, &a);
+}
+
+enum verdict sys_clone(struct call *c)
+{
+	return note(c, c->args[0]);
+}
+
+/* The process that a pidfd stands for; 0: it is none. */
+static pid_t pid_of_pidfd(int fd)
+{
+	_cleanup_free_ char *info = NULL;
+	char path[64];
+	const char *p;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (read_file(path, 4096, &info, NULL) < 0)
+		return 0;
+	p = strstr(info, "\nPid:");
+	return p ? (pid_t)atoi(p + 5) : 0;
+}
+
+/* 0, -errno; 1: it is not ours to answer. */
+static int enter_network(struct call *c, int fd)
+{
+	struct stat st;
+	int r;
+
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		pid_t pid = c->args[1] == CLONE_NEWNET ? pid_of_pidfd(fd) : 0;
+
+		return pid > 0 && net_capable(c, CAP_SYS_ADMIN) ? network_follow(c, pid) : 1;
+	}
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	r = net_capable(c, CAP_SYS_ADMIN) ? network_enter(c, st.st_ino) : -EPERM;
+	return r == -ENOENT ? 1 : r;
+}
+
+enum verdict sys_setns(struct call *c)
+{
+	int type = (int)c->args[1];
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if ((type == 0 || type == CLONE_NEWNET) && networks_any(c->um) && are_ours(c)) {
+		fd = guestfd_get(c, call_fd(c, 0));
+		r = fd < 0 ? 1 : enter_network(c, fd);
+		if (r <= 0)
+			return call_return(c, r);
+	}
+	/* flags 0: whatever the descriptor is */
+	return note(c, c->args[1] ? c->args[1] : CLONE_NEWNS);
+}
+
+enum verdict sys_pivot_root(struct call *c)
+{
+	if (chroot_is_virtual(c, CAP_SYS_ADMIN))
+		return pivot_virtual(c);
+	atomic_store(&c->um->view.exotic, true);
+	return CONTINUE;
+}
