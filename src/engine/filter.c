@@ -40,6 +40,7 @@ struct rule {
 	int nr;	  /* as libseccomp has it, which calls what x86_64 lacks by numbers of its own */
 	int base; /* x86_64's for the same */
 	enum trap_rule trap;
+	bool in_memory; /* its rule is one for socketcall(2) as well */
 };
 
 static int notify(scmp_filter_ctx ctx, int nr, unsigned n, const struct scmp_arg_cmp *cmp)
@@ -163,6 +164,26 @@ static int add_mmap(scmp_filter_ctx ctx, int nr)
 				       SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_SHARED, MAP_SHARED));
 }
 
+/* Calls on sockets of a stack of the view's own: of one that was added later they are on numbers
+ * where virtual files are. */
+static int add_stack(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
+{
+	struct scmp_arg_cmp cmp[] = {
+		SCMP_A0_32(SCMP_CMP_GE, VFD_BASE),
+		SCMP_A4(SCMP_CMP_NE, 0),
+	};
+	const unsigned n = t->trap == TRAP_STACK_ADDR4 ? 2 : 1;
+	int r;
+
+	if (o->stack)
+		return notify(ctx, t->nr, n - 1, cmp + 1);
+	if (t->in_memory) /* the descriptor cannot be seen */
+		return 0;
+	r = notify(ctx, t->nr, n, cmp);
+	cmp[0] = SCMP_A0_32(SCMP_CMP_LE, 2);
+	return r < 0 ? r : notify(ctx, t->nr, n, cmp);
+}
+
 static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
 {
 	int nr = t->nr;
@@ -187,9 +208,8 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filt
 	case TRAP_ADDR4:
 		return notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0));
 	case TRAP_STACK:
-		return o->stack ? notify(ctx, nr, 0, NULL) : 0;
 	case TRAP_STACK_ADDR4:
-		return o->stack ? notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0)) : 0;
+		return add_stack(ctx, t, o);
 	case TRAP_PRLIMIT:
 		if (t->base == __NR_prlimit64)
 			return notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
@@ -249,7 +269,8 @@ static int add_rows(scmp_filter_ctx ctx, const struct filter_options *o)
 	for (size_t i = 0; i < o->nrows && r == 0; i++) {
 		const struct sysrow *row = &o->rows[i];
 
-		r = add_rule(ctx, &(struct rule){ row->nr, row->nr, row->trap }, o);
+		r = add_rule(ctx,
+			&(struct rule){ .nr = row->nr, .base = row->nr, .trap = row->trap }, o);
 	}
 	return r;
 }
@@ -264,7 +285,9 @@ static int add_rows32(scmp_filter_ctx ctx, const struct filter_options *o, int *
 		by_nr[o->rows[i].nr] = &o->rows[i];
 	for (size_t i = 0; i < o->nrows32 && r == 0; i++) {
 		const struct sysrow32 *row = &o->rows32[i];
-		struct rule t = { seccomp_syscall_resolve_name(row->name), row->base, row->trap };
+		struct rule t = { .nr = seccomp_syscall_resolve_name(row->name),
+			.base = row->base,
+			.trap = row->trap };
 
 		if (row->base < 0)
 			continue;
@@ -275,6 +298,7 @@ static int add_rows32(scmp_filter_ctx ctx, const struct filter_options *o, int *
 			t.trap = TRAP_ALWAYS;
 		if (t.trap == TRAP_STACK_ADDR4)
 			t.trap = TRAP_STACK;
+		t.in_memory = t.trap == TRAP_STACK;
 		if (t.nr != __NR_SCMP_ERROR)
 			r = add_rule(ctx, &t, o);
 		else if (row->nr <= *known)

@@ -175,6 +175,32 @@ print(s.accept()[1][0])"
 is "umctl net" "$OUT" "10.0.2.15
 lo"
 
+# one that is added to a view of another stack: its sockets are where virtual files are
+for net in "" "--net none"; do
+	# shellcheck disable=SC2086
+	gives "added to a view with '$net'" 0 um $net -- sh -ec '
+		umctl net add home slirp,stack=lwip; umctl net use home -- curl -sS -m 20 "http://10.0.2.2:$1/file"
+		umctl net use home -- "$PYTHON" "$2/tests/lib/sockets.py" >added
+		umctl net use home -- "$PYTHON" -c "
+import fcntl, os, socket
+s = socket.create_server((\"10.0.2.15\", 80))
+s = [s, s.dup(), socket.socket(fileno=fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 3))]
+c = socket.create_connection((\"10.0.2.15\", 80))
+s += [c, s[2].accept()[0]]
+print(len({x.fileno() for x in s}), min(x.fileno() for x in s) > 511)
+os.close(0)
+print(socket.create_server((\"10.0.2.15\", 81)).fileno())
+a = socket.socket(socket.AF_UNIX)
+a.bind(\"\\0a\")
+print(a.getsockname())"
+		umctl net rm home' sh "$port" "$TOP"
+	is "added to a view with '$net'" "$OUT" "hello
+5 True
+0
+b'\x00a'"
+	diff kernel added || fail "sockets of a stack that is added differ from the kernel's"
+done
+
 # where namespaces are refused it is chosen without being asked for, and says so
 if unshare -Ur true 2>/dev/null; then
 	gives "no namespaces" 0 unshare -Ur sh -ec '

@@ -134,7 +134,10 @@ enum verdict sys_dup(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	int fd = call_fd(c, 0);
+	enum verdict verdict;
 
+	if (stack_dup(c, 0, &verdict))
+		return verdict;
 	if (!vfd_get(&v, c, fd))
 		return CONTINUE;
 	if (!guestfd_wants_low(c))
@@ -218,11 +221,18 @@ static enum verdict fcntl_dup(struct vfd *v, struct call *c, int flags)
 enum verdict sys_fcntl(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
+	enum verdict verdict;
 
 	switch ((int)c->args[1]) {
 	case F_GETFD:
 	case F_SETFD:
 		return CONTINUE;
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		if ((int)c->args[2] < VFD_BASE &&
+			stack_dup(c, (int)c->args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0, &verdict))
+			return verdict;
+		break;
 	}
 	if (!vfd_get(&v, c, call_fd(c, 0)) || (v.vf->kind == VFILE_DEVICE && !has_low(v.vf)))
 		return CONTINUE;

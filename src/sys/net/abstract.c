@@ -5,19 +5,26 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "net/net.h"
+#include "sys/net/networks.h"
 
 #define BEGIN (offsetof(struct sockaddr_un, sun_path) + 1) /* of the name, behind the NUL */
 
-bool abstract_names(const struct um *um)
+/* The id of the network's process is in it: no other network has it. 0: names are not its own. */
+static size_t prefix(struct call *c, char ret[32])
 {
-	return um->net && net_stack(um->net) == NET_STACK_LWIP && net_abstract_private(um->net);
+	_cleanup_net_ struct net *n = NULL;
+
+	if (!networks_any_stack(c->um) || network_of(c->um, c->tid, &n) < 0 || !n ||
+		net_stack(n) != NET_STACK_LWIP || !net_abstract_private(n))
+		return 0;
+	return (size_t)snprintf(ret, 32, "umview-%d/", (int)net_pid(n));
 }
 
-/* The supervisor's own process id is in it: no other view has it. */
-static size_t prefix(char ret[32])
+bool abstract_names(struct call *c)
 {
-	return (size_t)snprintf(ret, 32, "umview-%d/", (int)getpid());
+	char word[32];
+
+	return prefix(c, word) > 0;
 }
 
 int abstract_read(struct call *c, gaddr_t addr, uint64_t len, bool choose, struct sockaddr_un *ret,
@@ -25,11 +32,14 @@ int abstract_read(struct call *c, gaddr_t addr, uint64_t len, bool choose, struc
 {
 	struct sockaddr_un sun = { 0 };
 	char word[32];
-	const size_t n = prefix(word);
+	size_t n;
 	unsigned number = 0;
 	int r;
 
-	if (!abstract_names(c->um) || !addr.v || len < sizeof(sun.sun_family) || len > sizeof(sun))
+	if (!addr.v || len < sizeof(sun.sun_family) || len > sizeof(sun))
+		return 0;
+	n = prefix(c, word);
+	if (!n)
 		return 0;
 	r = guest_read(c, addr, &sun, len);
 	if (r < 0)
@@ -57,13 +67,13 @@ int abstract_read(struct call *c, gaddr_t addr, uint64_t len, bool choose, struc
 	return 1;
 }
 
-bool abstract_strip(const struct um *um, struct sockaddr_un *name, socklen_t *len)
+bool abstract_strip(struct call *c, struct sockaddr_un *name, socklen_t *len)
 {
 	char word[32];
-	const size_t n = prefix(word);
+	const size_t n = prefix(c, word);
 
-	if (!abstract_names(um) || *len < BEGIN + n || name->sun_family != AF_UNIX ||
-		name->sun_path[0] || memcmp(name->sun_path + 1, word, n) != 0)
+	if (!n || *len < BEGIN + n || name->sun_family != AF_UNIX || name->sun_path[0] ||
+		memcmp(name->sun_path + 1, word, n) != 0)
 		return false;
 	memmove(name->sun_path + 1, name->sun_path + 1 + n, *len - BEGIN - n);
 	*len -= (socklen_t)n;

@@ -22,6 +22,7 @@
 #include "sys/task/ids.h"
 #include "sys/net/networks.h"
 #include "sys/proc/name.h"
+#include "sys/net/stack.h"
 #include "sys/table.h"
 #include "view/mountinfo.h"
 #include "view/path.h"
@@ -135,7 +136,8 @@ enum verdict sys_socket(struct call *c)
 	fd = net_socket(n, domain, type, (int)c->args[2]);
 	if (fd < 0)
 		return call_return(c, fd);
-	return guestfd_answer(c, fd, type & SOCK_CLOEXEC ? O_CLOEXEC : 0, ZONE_LOWEST);
+	return guestfd_answer(c, fd, type & SOCK_CLOEXEC ? O_CLOEXEC : 0,
+		net_stack(n) == NET_STACK_LWIP ? stack_zone(c) : ZONE_LOWEST);
 }
 
 /* Which error is told first: what the socket is, then that there are no pairs of it. */

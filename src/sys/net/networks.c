@@ -30,7 +30,7 @@ struct networks {
 	struct network v[TASK_MARK_SPACE_MAX + 1]; /* 0 is not used */
 	struct net *_Atomic base; /* without --net: in whose process new ones are made; set once */
 	unsigned n, sweep_at;
-	atomic_bool any;
+	atomic_bool any, any_stack;
 };
 
 int networks_new(struct networks **ret)
@@ -61,6 +61,17 @@ void networks_free(struct networks *ns)
 bool networks_any(const struct um *um)
 {
 	return um->net || atomic_load_explicit(&um->networks->any, memory_order_acquire);
+}
+
+bool networks_own_stack(const struct um *um)
+{
+	return um->net && net_stack(um->net) == NET_STACK_LWIP;
+}
+
+bool networks_any_stack(const struct um *um)
+{
+	return networks_own_stack(um) ||
+	       atomic_load_explicit(&um->networks->any_stack, memory_order_acquire);
 }
 
 int network_of(struct um *um, pid_t pid, struct net **ret)
@@ -208,6 +219,8 @@ static int add_network(struct um *um, struct net *n, char *name)
 	if (number > 0) {
 		ns->v[number] = (struct network){ .net = n, .name = name, .making = true };
 		ns->n++;
+		if (net_stack(n) == NET_STACK_LWIP)
+			atomic_store_explicit(&ns->any_stack, true, memory_order_release);
 		atomic_store_explicit(&ns->any, true, memory_order_release);
 	}
 	pthread_mutex_unlock(&ns->lock);
@@ -369,15 +382,6 @@ int network_add(struct um *um, const char *name, char *const specs[], char **ret
 	if (name_taken(ns, name))
 		return -EEXIST;
 	r = net_choose_stack(specs, &stack, ret_message);
-	/* its calls are caught where the view began with it alone */
-	if (r == 0 && stack == NET_STACK_LWIP && (!um->net || net_stack(um->net) != stack)) {
-		free(*ret_message);
-		*ret_message =
-			str_printf("lwIP's stack (stack=lwip, or where user namespaces are "
-				   "refused) must be that of "
-				   "the view's own network as well: umview --net none,stack=lwip");
-		r = -EOPNOTSUPP;
-	}
 	if (r < 0)
 		return r;
 	free(take_ptr(ret_message));

@@ -16,6 +16,11 @@ void networks_free(struct networks *ns);
 
 /* Is there any but the host's? Cheap. */
 bool networks_any(const struct um *um);
+/* Is any of them lwIP's? Cheap. */
+bool networks_any_stack(const struct um *um);
+/* Is the view's own? Then all calls on sockets are caught, else those on descriptors where virtual
+ * files are. */
+bool networks_own_stack(const struct um *um);
 /* That of a process (any thread's id will do): 0 and a reference, NULL where it is the host's;
  * -ENETDOWN, -ESRCH. */
 int MUST_CHECK network_of(struct um *um, pid_t pid, struct net **ret);

@@ -487,7 +487,7 @@ enum verdict sys_sendmsg(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c))
 		return CONTINUE;
 	r = abi_read_msghdr(c, call_addr(c, 1), &msg);
 	if (r < 0)
@@ -582,7 +582,7 @@ enum verdict sys_sendmmsg(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c))
 		return CONTINUE;
 	r = messages_check(c, vec, count > 1024 ? 1024 : count);
 	if (r == 0)

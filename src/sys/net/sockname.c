@@ -111,13 +111,13 @@ static enum verdict tell_name(struct call *c, int (*name)(int, struct sockaddr *
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view) && !abstract_names(c->um))
+	if (!view_has_mounts(&c->um->view) && !abstract_names(c))
 		return CONTINUE;
 	fd = guestfd_get(c, call_fd(c, 0));
 	if (fd < 0 || name(fd, (struct sockaddr *)&a.sun, &len) < 0 || len > sizeof(a.sun) ||
 		a.sun.sun_family != AF_UNIX)
 		return CONTINUE;
-	if (!abstract_strip(c->um, &a.sun, &len)) {
+	if (!abstract_strip(c, &a.sun, &len)) {
 		if (!link_path(c->um, a.sun.sun_path, path))
 			return CONTINUE;
 		memset(a.sun.sun_path, 0, sizeof(a.sun.sun_path));

@@ -41,6 +41,12 @@ struct stack_conn *stacksock_begin(const struct stacksock *s, struct call *c, en
  * *ret when it is one of the stack's. By the call's number. */
 bool stack_call(struct call *c, enum verdict *ret);
 
+/* Where such a socket comes to be in the guest's table, so that calls on it are caught. */
+enum guestfd_zone stack_zone(struct call *c);
+/* dup(2) and F_DUPFD of such a socket, where they would lead to a number that is not caught: true
+ * and *ret. */
+bool stack_dup(struct call *c, int flags, enum verdict *ret);
+
 /* A guest's address as a struct sockaddr_storage: 0, -EINVAL, -EFAULT. */
 int MUST_CHECK stack_read_name(
 	struct call *c, gaddr_t addr, uint64_t len, struct sockaddr_storage *ret);

@@ -30,8 +30,7 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 	socklen_t len = sizeof(domain);
 	struct stat st;
 
-	/* the filter is that of the view's own network */
-	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP)
+	if (!networks_any_stack(c->um))
 		return false;
 	s->fd = guestfd_get(c, guest_fd);
 	if (s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
@@ -49,6 +48,21 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 		return false;
 	s->ino = st.st_ino;
 	s->stream = type == SOCK_STREAM;
+	return true;
+}
+
+enum guestfd_zone stack_zone(struct call *c)
+{
+	return networks_own_stack(c->um) || guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_FILLED;
+}
+
+bool stack_dup(struct call *c, int flags, enum verdict *ret)
+{
+	_cleanup_stacksock_ struct stacksock s = STACKSOCK_INIT;
+
+	if (networks_own_stack(c->um) || !stacksock_get(&s, c, call_fd(c, 0)))
+		return false;
+	*ret = guestfd_answer(c, s.fd, flags, stack_zone(c));
 	return true;
 }
 
@@ -246,7 +260,7 @@ static enum verdict accept_flags(struct call *c, const struct stacksock *s, int 
 		r = stack_write_name(c, call_addr(c, 1), call_addr(c, 2), &head.name, head.namelen);
 	if (r < 0)
 		return call_return(c, r);
-	return guestfd_answer_last(c, &fd, flags & SOCK_CLOEXEC ? O_CLOEXEC : 0, ZONE_LOWEST);
+	return guestfd_answer_last(c, &fd, flags & SOCK_CLOEXEC ? O_CLOEXEC : 0, stack_zone(c));
 }
 
 static enum verdict stack_shutdown(struct call *c, const struct stacksock *s)
@@ -432,8 +446,7 @@ static bool any_socket(struct stacksock *s, struct call *c)
 	int type;
 	socklen_t len = sizeof(type);
 
-	if (!c->um->net || net_stack(c->um->net) != NET_STACK_LWIP ||
-		network_of(c->um, c->tid, &s->net) < 0 || !s->net ||
+	if (!networks_any_stack(c->um) || network_of(c->um, c->tid, &s->net) < 0 || !s->net ||
 		net_stack(s->net) != NET_STACK_LWIP)
 		return false;
 	s->fd = guestfd_get(c, call_fd(c, 0));
