@@ -178,7 +178,6 @@ int cmd_layer(const struct options *o, int argc, char **argv)
 		{ "squash", layer_cmd_squash },
 		{ "export", layer_cmd_export },
 		{ "import", layer_cmd_import },
-		{ "image", layer_cmd_image },
 	};
 
 	opterr = 0;

@@ -48,10 +48,6 @@ static const char help_text[] =
 	"      --symlink TARGET:PATH\n"
 	"                     a symbolic link at PATH\n"
 	"      --rootfs DIR   another system's tree as the root; the command begins there\n"
-	"      --rootfs oci:FILE[,ref=NAME][,cow=LAYER | ,ro][,entrypoint=PROGRAM]\n"
-	"                     an image of OCI or docker save as the root, run as podman run does; "
-	"what is\n"
-	"                     changed goes to a layer\n"
 	"      --host-basics  with --rootfs: /proc, /dev, /sys and /etc/resolv.conf are the "
 	"host's\n"
 	"      --cow[=NAME][,of=FOLDER][,ro]\n"
@@ -308,19 +304,6 @@ static int set_name(struct options *o, const char *value)
 	return 0;
 }
 
-/* A folder, or an image, whose root is root. */
-static int set_rootfs(struct options *o, const char *value)
-{
-	static const char oci[] = "oci:";
-	bool is_image = strncmp(value, oci, sizeof(oci) - 1) == 0;
-
-	rootfs_release(&o->image);
-	o->run.rootfs = is_image ? NULL : value;
-	o->run.image = is_image ? &o->image : NULL;
-	o->run.root |= is_image;
-	return is_image ? rootfs_parse(value + sizeof(oci) - 1, &o->image) : 0;
-}
-
 static int apply(struct options *o, const struct known *k, const char *value)
 {
 	switch (k->id) {
@@ -341,7 +324,8 @@ static int apply(struct options *o, const struct known *k, const char *value)
 	case OPT_SYMLINK:
 		return append_made(o, str_printf("%s,make=symlink", value));
 	case OPT_ROOTFS:
-		return set_rootfs(o, value);
+		o->run.rootfs = value;
+		return 0;
 	case OPT_HOST_BASICS:
 		o->host_basics = true;
 		return 0;
@@ -479,9 +463,7 @@ int options_parse(struct options *o, char **argv)
 {
 	int i;
 
-	*o = (struct options){
-		.log_level = LOG_INFO, .run.json = asks_json(argv), .image.layer = LAYER_INIT
-	};
+	*o = (struct options){ .log_level = LOG_INFO, .run.json = asks_json(argv) };
 	if (o->run.json)
 		log_user_as_json();
 	for (i = 1; is_option(argv[i]); i++) {
@@ -492,7 +474,7 @@ int options_parse(struct options *o, char **argv)
 	}
 	if (argv[i] && strcmp(argv[i], "--") == 0)
 		i++;
-	if (o->host_basics && !o->run.rootfs && !o->run.image) {
+	if (o->host_basics && !o->run.rootfs) {
 		log_user("--host-basics is for --rootfs DIR");
 		return -EINVAL;
 	}
@@ -509,10 +491,6 @@ int options_parse(struct options *o, char **argv)
 	o->run.cows = o->cows;
 	if (argv[i]) {
 		o->run.argv = argv + i;
-		return 0;
-	}
-	if (o->run.image) { /* it says itself what it runs */
-		o->run.argv = o->shell;
 		return 0;
 	}
 	o->shell[0] = o->run.rootfs ? NULL : getenv("SHELL");
@@ -532,7 +510,6 @@ void options_release(struct options *o)
 	free(o->nets);
 	families_free(o->families);
 	free(o->cows);
-	rootfs_release(&o->image);
 }
 
 void options_help(void)

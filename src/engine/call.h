@@ -38,12 +38,12 @@ enum trap_rule {
 	TRAP_FD02,    /* argument 0 or 2 is a descriptor >= VFD_BASE (splice, copy_file_range) */
 	TRAP_FD4_HOT, /* argument 4 is a descriptor >= VFD_HOT, or the mapping is shared; of a file
 			 (mmap) */
-	TRAP_ADDR4,   /* argument 4 is an address, not NULL (sendto) */
+	TRAP_SENDTO,  /* argument 4 is an address, not NULL; or as TRAP_STACK_MSG */
 	TRAP_STACK, /* each call, where the view's sockets are those of a stack of its own; else as
 		       TRAP_FD0_LOW */
-	TRAP_STACK_ADDR4, /* the same, and argument 4 is an address */
-	TRAP_PRLIMIT,	  /* argument 1 (prlimit64) or 0 (getrlimit, setrlimit) is RLIMIT_LOCKS */
-	TRAP_SPECIAL,	  /* src/engine/filter.c knows by number */
+	TRAP_STACK_MSG, /* the same, and argument 4 is an address, or 3 (flags) says more */
+	TRAP_PRLIMIT,	/* argument 1 (prlimit64) or 0 (getrlimit, setrlimit) is RLIMIT_LOCKS */
+	TRAP_SPECIAL,	/* src/engine/filter.c knows by number */
 };
 
 /* One row of syscalls.def. */

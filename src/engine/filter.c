@@ -45,7 +45,9 @@ struct rule {
 
 static int notify(scmp_filter_ctx ctx, int nr, unsigned n, const struct scmp_arg_cmp *cmp)
 {
-	return seccomp_rule_add_exact_array(ctx, SCMP_ACT_NOTIFY, nr, n, cmp);
+	int r = seccomp_rule_add_exact_array(ctx, SCMP_ACT_NOTIFY, nr, n, cmp);
+
+	return r == -EEXIST ? 0 : r; /* one that says more is there */
 }
 
 static int notify_if(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp cmp)
@@ -168,25 +170,46 @@ static int add_mmap(scmp_filter_ctx ctx, int nr)
  * where virtual files are. */
 static int add_stack(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
 {
-	struct scmp_arg_cmp cmp[] = {
-		SCMP_A0_32(SCMP_CMP_GE, VFD_BASE),
-		SCMP_A4(SCMP_CMP_NE, 0),
-	};
-	const unsigned n = t->trap == TRAP_STACK_ADDR4 ? 2 : 1;
-	int r;
-
 	if (o->stack)
-		return notify(ctx, t->nr, n - 1, cmp + 1);
+		return notify(ctx, t->nr, 0, NULL);
 	if (t->in_memory) /* the descriptor cannot be seen */
 		return 0;
-	r = notify(ctx, t->nr, n, cmp);
-	cmp[0] = SCMP_A0_32(SCMP_CMP_LE, 2);
-	return r < 0 ? r : notify(ctx, t->nr, n, cmp);
+	return notify_either(ctx, t->nr, SCMP_A0_32(SCMP_CMP_LE, 2));
+}
+
+/* Of those the ones for which there is more to do than for a pair of the kernel's: an address is
+ * told, or a flag of that stack's is set. */
+static int add_stack_message(
+	scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
+{
+	const struct scmp_arg_cmp fds[] = {
+		SCMP_A0_32(SCMP_CMP_GE, VFD_BASE),
+		SCMP_A0_32(SCMP_CMP_LE, 2),
+	};
+	const struct scmp_arg_cmp what[] = {
+		SCMP_A4(SCMP_CMP_NE, 0),
+		SCMP_A3_32(SCMP_CMP_MASKED_EQ, MSG_ERRQUEUE, MSG_ERRQUEUE),
+		SCMP_A3_32(SCMP_CMP_MASKED_EQ, MSG_MORE, MSG_MORE),
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(what) && r == 0; i++) {
+		if (o->stack) {
+			r = notify_if(ctx, t->nr, what[i]);
+			continue;
+		}
+		for (size_t k = 0; k < ARRAY_SIZE(fds) && r == 0; k++) {
+			const struct scmp_arg_cmp both[] = { fds[k], what[i] };
+
+			r = notify(ctx, t->nr, 2, both);
+		}
+	}
+	return r;
 }
 
 static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
 {
-	int nr = t->nr;
+	int nr = t->nr, r;
 
 	switch (t->trap) {
 	case TRAP_NEVER:
@@ -205,11 +228,13 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *t, const struct filt
 		return notify_either(ctx, nr, SCMP_A2_32(SCMP_CMP_GE, VFD_BASE));
 	case TRAP_FD4_HOT:
 		return add_mmap(ctx, nr);
-	case TRAP_ADDR4:
-		return notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0));
+	case TRAP_SENDTO:
+		r = notify_if(ctx, nr, SCMP_A4(SCMP_CMP_NE, 0));
+		return r < 0 ? r : add_stack_message(ctx, t, o);
 	case TRAP_STACK:
-	case TRAP_STACK_ADDR4:
 		return add_stack(ctx, t, o);
+	case TRAP_STACK_MSG:
+		return add_stack_message(ctx, t, o);
 	case TRAP_PRLIMIT:
 		if (t->base == __NR_prlimit64)
 			return notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, RLIMIT_LOCKS_));
@@ -294,9 +319,9 @@ static int add_rows32(scmp_filter_ctx ctx, const struct filter_options *o, int *
 		if (!row->handler)
 			t.trap = by_nr[row->base]->trap;
 		/* its rule is one for socketcall(2) as well, whose arguments are in memory */
-		if (t.trap == TRAP_ADDR4)
+		if (t.trap == TRAP_SENDTO)
 			t.trap = TRAP_ALWAYS;
-		if (t.trap == TRAP_STACK_ADDR4)
+		if (t.trap == TRAP_STACK_MSG)
 			t.trap = TRAP_STACK;
 		t.in_memory = t.trap == TRAP_STACK;
 		if (t.nr != __NR_SCMP_ERROR)

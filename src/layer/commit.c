@@ -65,7 +65,6 @@ void commit_release(struct commit *k)
 		free(k->conflict[i].path);
 	free(k->conflict);
 	free(k->forbidden);
-	free(k->unread);
 	free(k->where);
 	*k = (struct commit)COMMIT_INIT;
 }
@@ -94,7 +93,7 @@ static int note_base(struct commit *k)
 		struct stat st;
 
 		if (dirfd >= 0 && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			err = base_append(fd, &st, k->j.step[i].path, false);
+			err = base_append(fd, &st, k->j.step[i].path);
 	}
 	return err;
 }

@@ -38,16 +38,11 @@ int merged_open(const struct layer *l, struct merged **ret, const char **ret_mis
 		*ret_missing = l->lower[i];
 		if (fd < 0)
 			return -errno;
-		/* of the lowest, which is no layer, the attributes mean nothing */
-		if (i + 1 < l->nlower ? entry_read(fd, ".", NULL, NULL, &e) < 0
-				      : fstat(fd, &e.real) < 0) {
+		if (fstat(fd, &e.real) < 0) {
 			close(fd);
 			return -EIO;
 		}
-		if (i + 1 == l->nlower)
-			e.st = e.real;
-		free(take_ptr(&e.redirect));
-		e.opaque = false;
+		e.st = e.real;
 		e.xwhiteouts = l->nlower > 1;
 		add_level(m, fd, (int)i, &e);
 	}

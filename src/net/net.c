@@ -41,8 +41,10 @@ struct net {
 	char *text;	      /* its specs */
 	pthread_mutex_t lock; /* guards what follows; a leaf */
 	struct ready ready[KINDS];
-	struct stack_conn *idle;	 /* connections that nobody uses */
-	int junk;			 /* a file that fills sockets */
+	struct stack_conn *idle;  /* connections that nobody uses */
+	int junk;		  /* a file that fills sockets */
+	pthread_mutex_t adopting; /* no socket is seen between its connect(2) and its hello; the
+				     stack's process waits for nobody */
 	struct sockaddr_storage address; /* of the stack's process */
 	socklen_t address_len;		 /* 0: not asked yet */
 };
@@ -107,6 +109,7 @@ static struct net *net_alloc(void)
 	atomic_init(&n->refs, 1);
 	n->junk = -1;
 	pthread_mutex_init(&n->lock, NULL);
+	pthread_mutex_init(&n->adopting, NULL);
 	return n;
 }
 
@@ -506,7 +509,7 @@ int net_stack_fresh(int fd, pid_t *ret_pid)
 	return (int)(tag & 0xff);
 }
 
-int net_stack_adopt(struct net *n, int fd, int domain)
+static int adopt(struct net *n, int fd, int domain)
 {
 	struct stack_hello hello = { .domain = domain, .protocol = IPPROTO_TCP };
 	struct stat st;
@@ -528,4 +531,14 @@ int net_stack_adopt(struct net *n, int fd, int domain)
 	}
 	/* the last one, which stays, is a piece of its own */
 	return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int net_stack_adopt(struct net *n, int fd, int domain)
+{
+	int r;
+
+	pthread_mutex_lock(&n->adopting);
+	r = adopt(n, fd, domain);
+	pthread_mutex_unlock(&n->adopting);
+	return r;
 }

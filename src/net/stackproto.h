@@ -72,7 +72,7 @@ struct stack_hello {
 
 /* The kernel doubles what is set as SO_SNDBUF. A socket is writable (unix_writable()) with a
  * quarter of that waiting, and less. The longest piece that the kernel queues (64 KiB by
- * sendfile(2)), of which the last byte may be kept (lwip/tcp.c), is less than that quarter;
+ * sendfile(2)), of which the last byte may be kept (lwip/stream.c), is less than that quarter;
  * STACK_JUNK is more. */
 #define STACK_SNDBUF 212992
 #define STACK_JUNK 120000

@@ -164,6 +164,19 @@ gives "udhcpc" 0 um --net slirp,stack=lwip -- sh -ec 'ip addr del 10.0.2.15/24 d
 is "udhcpc" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" "eth0 UP 10.0.2.15/24
 default via 10.0.2.2 dev eth0"
 
+# a client that has the kernel filter what it reads
+if command -v dhclient >/dev/null; then
+	cat >script <<-'S'
+		#!/bin/sh
+		[ "$reason" != BOUND ] || ip addr add "$new_ip_address/24" dev "$interface"
+		S
+	gives "dhclient" 0 um --net slirp,stack=lwip -- sh -ec 'ip addr del 10.0.2.15/24 dev eth0
+		dhclient -1 -d -sf "$PWD/script" -lf "$PWD/leases" -pf "$PWD/pid" eth0 >/dev/null 2>&1 & client=$!
+		until ip -br -4 addr show eth0 | grep -q 10.0.2; do kill -0 $client; sleep 0.05; done
+		kill $client; ip -br -4 addr show eth0'
+	is "dhclient" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" "eth0 UP 10.0.2.15/24"
+fi
+
 # several networks in a view: each is a process
 gives "umctl net" 0 um --net none,stack=lwip -- sh -ec 'umctl net add home slirp,stack=lwip
 	umctl net use home -- "$PYTHON" -c "

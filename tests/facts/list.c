@@ -20,6 +20,7 @@ const struct fact *const facts[] = {
 	&fact_junk,
 	&fact_owner,
 	&fact_head,
+	&fact_filter,
 };
 
 const size_t facts_len = ARRAY_SIZE(facts);

@@ -3,6 +3,7 @@
  * src/net/stackproto.h). */
 #include "facts/list.h"
 
+#include <linux/filter.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -162,4 +163,39 @@ const struct fact fact_head = {
 	.what = "read(2) of a message that brings a descriptor along gives its data",
 	.without = "with --net ...,stack=lwip datagrams cannot be read(2)",
 	.probe = probe_head,
+};
+
+/* A filter looks at messages of a pair as at frames. */
+static int probe_filter(char *why, size_t size)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 'y', 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog prog = { .len = ARRAY_SIZE(code), .filter = code };
+	_cleanup_fd_ int a = -1, b = -1;
+	char byte = 0;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fact_fail(why, size, "socketpair");
+	a = pair[0];
+	b = pair[1];
+	if (setsockopt(b, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
+		return fact_fail(why, size, "SO_ATTACH_FILTER");
+	if (send(a, "no", 2, 0) != 2 || send(a, "yes", 3, 0) != 3)
+		return fact_fail(why, size, "send");
+	errno = EPROTO;
+	return recv(b, &byte, 1, MSG_DONTWAIT) == 1 && byte == 'y' ? 0
+								   : fact_fail(why, size, "recv");
+}
+
+const struct fact fact_filter = {
+	.name = "filter",
+	.what = "a filter of an AF_UNIX socket is asked about each message",
+	.without = "with --net ...,stack=lwip programs that filter packets (dhclient, tcpdump) see "
+		   "all",
+	.probe = probe_filter,
 };

@@ -401,7 +401,121 @@ def wrong():
     call("recvmsg, a bad name", "recvmsg", udp.fileno(), m, 0)
 
 
-for test in (stream, resets, connecting, names, options, processes, abstract, much, wrong):
+def listeners():
+    with socket.create_server((LO, 0)) as s:
+        say("events of a listener", select_events(s))
+        tries("send to a listener", s.send, b"x")
+        a = socket.create_connection(s.getsockname())
+        say("events of a listener with one", select_events(s))
+        b, _ = s.accept()
+        b.sendall(b"word")
+        tries("whose is it", a.recvfrom, 4)
+        b.sendall(b"word")
+        tries("recvmsg", lambda: a.recvmsg(4)[3])
+        b.sendall(b"more words")
+        tries("all of it", a.recvfrom, 10, socket.MSG_WAITALL)
+        a.close()
+        b.close()
+    port = free_port()
+    servers = [socket.create_server((LO, port), reuse_port=True) for _ in range(3)]
+    with socket.socket() as other:
+        tries("a fourth that does not share", other.bind, (LO, port))
+    clients, came = [], set()
+    for _ in range(100):
+        clients.append(socket.create_connection((LO, port)))
+        for ready in select.select(servers, [], [], 10)[0]:
+            ready.accept()[0].close()
+            came.add(ready.fileno())
+    say("each of three had some", len(came))
+    servers.pop().close()
+    servers.pop(0).close()
+    c = socket.create_connection((LO, port))
+    tries("one is left", lambda: servers[0].accept()[1] == c.getsockname())
+    servers.pop().close()
+    tries("none is left", socket.create_connection, (LO, port))
+    for x in clients:
+        x.close()
+
+
+def more():
+    a, b = pair()
+    u, v = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    u.bind((LO, 0))
+    v.connect(u.getsockname())
+    a.send(b"one", socket.MSG_MORE)
+    v.send(b"one", socket.MSG_MORE)
+    say("held back", select.select([b, u], [], [], 0.05)[0] == [])
+    a.sendmsg([b"two"], [], socket.MSG_MORE)
+    v.sendmsg([b"two"], [], socket.MSG_MORE)
+    say("held back", select.select([b, u], [], [], 0.02)[0] == [])
+    a.send(b"three")
+    v.send(b"three")
+    tries("stream", b.recv, 11, socket.MSG_WAITALL)
+    tries("datagram", lambda: u.recvfrom(99) == (b"onetwothree", v.getsockname()))
+    u.settimeout(10)
+    b.settimeout(10)
+    a.send(b"alone", socket.MSG_MORE)
+    tries("not for ever", b.recv, 9)
+    a.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    v.setsockopt(socket.IPPROTO_UDP, 1, 1)
+    for _ in range(2):
+        a.send(b"x")
+        v.send(b"x")
+    say("corked", select.select([b, u], [], [], 0.05)[0] == [])
+    a.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+    v.setsockopt(socket.IPPROTO_UDP, 1, 0)
+    tries("stream", b.recv, 2, socket.MSG_WAITALL)
+    tries("datagram", u.recv, 9)
+    v.send(b"x" * 60000, socket.MSG_MORE)
+    tries("too much", v.send, b"x" * 6000, socket.MSG_MORE)
+    w = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    w.sendto(b"one", socket.MSG_MORE, u.getsockname())
+    w.sendto(b"two", 0, u.getsockname())
+    tries("of none that is connected", u.recv, 9)
+    u.settimeout(None)
+    b.settimeout(None)
+    for what, fn in (("recv", u.recv), ("recv of a stream", b.recv)):
+        tries(f"queue of errors, {what}", fn, 9, MSG_ERRQUEUE)
+    for what, s in (("stream", b), ("datagram", u)):
+        mark = ctypes.c_int(7)
+        call(f"SIOCATMARK, {what}", "ioctl", s.fileno(), 0x8905, ctypes.byref(mark))
+        for level, option in ((0, 199), (0, 2), (1, 999), (6, 200), (17, 77), (41, 200)):
+            call(f"option {level} {option} at no address", "setsockopt", s.fileno(), level, option, ctypes.c_void_p(8), 4)
+
+
+def groups():
+    s, t = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    lo = socket.inet_aton(LO)
+    tries("join", s.setsockopt, 0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.1.1") + lo)
+    tries("twice", s.setsockopt, 0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.1.1") + lo)
+    tries("another leaves", t.setsockopt, 0, socket.IP_DROP_MEMBERSHIP, socket.inet_aton("239.1.1.1") + lo)
+    tries("leave", s.setsockopt, 0, socket.IP_DROP_MEMBERSHIP, socket.inet_aton("239.1.1.1") + lo)
+    tries("again", s.setsockopt, 0, socket.IP_DROP_MEMBERSHIP, socket.inet_aton("239.1.1.1") + lo)
+    tries("no group", s.setsockopt, 0, socket.IP_ADD_MEMBERSHIP, lo + lo)
+    tries("no interface", s.setsockopt, 0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.1.1") + socket.inet_aton("192.0.2.1"))
+    n = 0
+    try:
+        for n in range(30):
+            s.setsockopt(0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(f"239.1.2.{n}") + lo)
+    except OSError as e:
+        say("so many", n, errno.errorcode[e.errno])
+    group = struct.pack("=I4xHH4s120x", 1, socket.AF_INET, 0, socket.inet_aton("239.1.1.9"))
+    with socket.create_server((LO, 0)) as server:
+        for what, option in (("MCAST_JOIN_GROUP", 42), ("twice", 42)):
+            tries(what, server.setsockopt, 0, option, group)
+        a = socket.create_connection(server.getsockname())
+        b, _ = server.accept()
+        tries("not inherited", b.setsockopt, 0, 45, group)
+        tries("MCAST_LEAVE_GROUP", server.setsockopt, 0, 45, group)
+        tries("membership of a stream", a.setsockopt, 0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.1.1") + lo)
+    six = socket.inet_pton(socket.AF_INET6, "ff15::7") + struct.pack("=i", 1)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as u:
+        for what, option in (("IPv6", socket.IPV6_JOIN_GROUP), ("twice", socket.IPV6_JOIN_GROUP), ("leave", socket.IPV6_LEAVE_GROUP),
+                             ("again", socket.IPV6_LEAVE_GROUP)):
+            tries(what, u.setsockopt, socket.IPPROTO_IPV6, option, six)
+
+
+for test in (stream, resets, connecting, names, options, processes, abstract, much, wrong, listeners, more, groups):
     say("#", test.__name__)
     test()
 say("# datagrams")

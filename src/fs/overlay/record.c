@@ -33,29 +33,25 @@ static bool is_empty(int dirfd)
 	return empty;
 }
 
-/* The folder that an upper folder stands in is a layer's: its owners of links. Not by "..", which
- * ends at a clone's root. */
-static int read_links(const char *upper, struct links **ret)
+/* The folder that an upper folder stands in is a layer's: its owners of links. */
+static int read_links(int upper, struct links **ret)
 {
-	_cleanup_free_ char *path = str_printf("%s/..", upper);
-	_cleanup_fd_ int dir = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	_cleanup_fd_ int dir = openat(upper, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (!path)
-		return -ENOMEM;
 	return dir < 0 ? -errno : links_read(dir, ret);
 }
 
-int ovl_record_open(struct ovl *o, const struct overlay_layers *l)
+int ovl_record_open(struct ovl *o, const char *layer)
 {
 	int upper = ovl_upper(o->root), r = 0;
 
 	for (unsigned i = 0; r == 0 && i < o->nlayers; i++) {
 		if (o->layers[i].upper)
-			r = read_links(l->lower[i], &o->layers[i].links);
+			r = read_links(o->layers[i].root, &o->layers[i].links);
 	}
 	if (r < 0 || upper < 0)
 		return r;
-	o->record_dir = open(l->layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	o->record_dir = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (o->record_dir < 0)
 		return -errno;
 	r = links_read(o->record_dir, &o->links);
@@ -78,27 +74,15 @@ void ovl_record_close(struct ovl *o)
 		links_free(o->layers[i].links);
 }
 
-/* Is its content kept from us, whoever changes it in the view? */
-static bool is_unread(int fd, const struct stat *st)
-{
-	const int need = S_ISDIR(st->st_mode) ? R_OK | X_OK : R_OK;
-	char path[FD_PATH_MAX];
-
-	return ((S_ISREG(st->st_mode) && st->st_size) || S_ISDIR(st->st_mode)) &&
-	       faccessat(AT_FDCWD, fd_path(path, fd), need, AT_EACCESS) < 0 && errno == EACCES;
-}
-
-int ovl_record_base(struct ovl *o, int fd, const struct stat *st, const char *path)
+int ovl_record_base(struct ovl *o, const struct stat *st, const char *path)
 {
 	struct stat before;
-	bool unread;
 	int r;
 
 	if (o->base < 0 || !path)
 		return 0;
-	unread = o->as_root && is_unread(fd, st);
 	pthread_mutex_lock(&o->records);
-	r = fstat(o->base, &before) < 0 ? -errno : base_append(o->base, st, path, unread);
+	r = fstat(o->base, &before) < 0 ? -errno : base_append(o->base, st, path);
 	if (r == -ENOSPC || r == -EDQUOT)
 		(void)!ftruncate(
 			o->base, before.st_size); /* half a record would spoil the next one */
@@ -109,12 +93,10 @@ int ovl_record_base(struct ovl *o, int fd, const struct stat *st, const char *pa
 int ovl_record_lower(struct ovl *o, const struct ovl_node *n)
 {
 	struct stat st;
-	int fd;
 
 	if (o->base < 0 || n->nlower == 0)
 		return 0;
-	fd = n->lower[0].fd;
-	return fstat(fd, &st) < 0 ? -errno : ovl_record_base(o, fd, &st, n->lower_path);
+	return fstat(n->lower[0].fd, &st) < 0 ? -errno : ovl_record_base(o, &st, n->lower_path);
 }
 
 void ovl_links_get(struct ovl *o, const struct ovl_node *n, struct stat *st)

@@ -138,6 +138,8 @@ void endpoint_close(struct endpoint *ep)
 	if (ep->source.fd < 0)
 		return;
 	ep->ops->release(ep);
+	groups_leave(ep);
+	inflight_drop(ep);
 	address_drop_port(ep);
 	source_close(ep->st, &ep->source);
 	um_cleanup_fd(&ep->head_fd);
@@ -251,9 +253,14 @@ static int head_file(struct endpoint *ep, const struct stack_head *head)
 int endpoint_deliver(
 	struct endpoint *ep, const struct stack_head *head, const void *data, size_t len)
 {
-	int fd = head_file(ep, head);
+	int fd = inflight_room(ep) ? head_file(ep, head) : -ENOBUFS;
 
 	return fd < 0 ? fd : fdmsg_send(ep->source.fd, data, len, &fd, 1);
+}
+
+int endpoint_deliver_plain(struct endpoint *ep, const void *data, size_t len)
+{
+	return fdmsg_send(ep->source.fd, data, len, NULL, 0);
 }
 
 /* ---- requests ---- */

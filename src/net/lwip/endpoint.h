@@ -40,8 +40,8 @@ struct endpoint_options {
 	struct linger linger;
 	int timestamp;
 	/* IPPROTO_IP and IPPROTO_IPV6 */
-	int ttl, tos, mcast_ttl, mcast_loop, mcast_if, pktinfo, recvttl, recvtos, recverr,
-		mtu_discover, freebind, hdrincl;
+	int ttl, tos, mcast_ttl, mcast_loop, mcast_if, pktinfo, recvttl, recvtos, recvopts, retopts,
+		recverr, mtu_discover, freebind, hdrincl;
 	int hops, mcast_hops, v6only, recvpktinfo, recvhoplimit, tclass, recvtclass, checksum;
 	/* IPPROTO_TCP */
 	int nodelay, cork, keepidle, keepintvl, keepcnt, syncnt, user_timeout, quickack,
@@ -49,6 +49,9 @@ struct endpoint_options {
 };
 
 /* A stream's states; of the others CLOSED and OPEN (connected) alone. */
+struct group;
+struct pieces;
+
 enum endpoint_state { EP_CLOSED, EP_CONNECTING, EP_OPEN, EP_LISTENING };
 
 struct endpoint {
@@ -74,15 +77,22 @@ struct endpoint {
 		struct raw_pcb *raw;
 		void *pcb;
 	};
-	/* streams: see tcp.c */
+	/* streams: see stream.c */
 	struct pbuf *rx;
 	uint8_t *tx;
 	size_t tx_len, tx_done, junk;
 	bool kept, fin_in, fin_wanted, fin_out, hung_up, waits_out;
+	size_t held;	  /* bytes that wait for more (MSG_MORE) */
+	unsigned holding; /* half the ticks for which something has been held back */
+	bool flush;	  /* nothing is held back now */
 	int backlog;
-	unsigned unanswered;  /* seconds for which the next hop has been asked for */
-	uint32_t record;      /* what one waiting connection takes in a listener's buffer */
-	uint16_t filter_port; /* raw and ping: the echo's identifier */
+	struct endpoint *mate; /* the next listener at the same port (SO_REUSEPORT), in a ring */
+	unsigned inflight;     /* of struct stack's, this one's */
+	struct group *groups;  /* that it has joined */
+	struct pieces *pieces; /* of a datagram that is not whole yet */
+	unsigned unanswered;   /* seconds for which the next hop has been asked for */
+	uint32_t record;       /* what one waiting connection takes in a listener's buffer */
+	uint16_t filter_port;  /* raw and ping: the echo's identifier */
 	uint32_t icmp_filter;
 	bool auxdata; /* packet sockets: PACKET_AUXDATA */
 	/* netlink */
@@ -109,6 +119,8 @@ void endpoint_request(struct stack *st, struct stack_msg *m);
 /* Sends a datagram to the guest with its head; one that finds no room is lost. 0 or -errno. */
 int endpoint_deliver(
 	struct endpoint *ep, const struct stack_head *head, const void *data, size_t len);
+/* The same without a head: it comes from where the socket is connected to. */
+int endpoint_deliver_plain(struct endpoint *ep, const void *data, size_t len);
 
 /* Each endpoint, until fn returns true. */
 bool endpoints_each(struct stack *st, bool (*fn)(struct endpoint *ep, void *arg), void *arg);
@@ -143,6 +155,21 @@ int MUST_CHECK option_set(
 	struct endpoint *ep, int level, int option, const void *value, size_t len, bool privileged);
 /* *len: the room, then what there is. */
 int MUST_CHECK option_get(struct endpoint *ep, int level, int option, void *ret, size_t *len);
+
+/* ---- group.c ---- */
+
+/* IP_ADD_MEMBERSHIP and the like: 0 or -errno; -ENOPROTOOPT: it is none of those. */
+int MUST_CHECK group_option(
+	struct endpoint *ep, int level, int option, const void *value, size_t len);
+/* Leaves all. */
+void groups_leave(struct endpoint *ep);
+int MUST_CHECK group_set_iface(struct endpoint *ep, int level, const void *value, size_t len);
+
+/* ---- inflight.c ---- */
+
+/* May one more message with a descriptor be sent? It is counted. */
+bool inflight_room(struct endpoint *ep);
+void inflight_drop(struct endpoint *ep);
 
 /* ---- control.c ---- */
 

@@ -119,6 +119,8 @@ static int ask(const struct iface *i, unsigned command, struct ifreq *ifr)
 		ifr->ifr_hwaddr.sa_family = i->spec ? ARPHRD_ETHER : ARPHRD_LOOPBACK;
 		memcpy(ifr->ifr_hwaddr.sa_data, n->hwaddr, 6);
 		return 0;
+	case SIOCETHTOOL:
+		return -EOPNOTSUPP;
 	default:
 		return -ENOTTY;
 	}

@@ -22,6 +22,7 @@
 #include "net/lwip/stack.h"
 
 #define EVENTS 64
+#define HOLD_MS 200 /* as the kernel: the most that MSG_MORE and TCP_CORK hold something back */
 
 struct stack *the_stack;
 
@@ -102,6 +103,11 @@ static bool connecting(const struct stack *st)
 	return st->connecting > 0;
 }
 
+static bool holding(const struct stack *st)
+{
+	return st->holding;
+}
+
 static const struct timer {
 	unsigned ms;
 	void (*run)(void);
@@ -115,6 +121,7 @@ static const struct timer {
 	{ IGMP_TMR_INTERVAL, igmp_tmr, igmp_waits },
 	{ MLD6_TMR_INTERVAL, mld6_tmr, mld_waits },
 	{ 1000, neighbours_tick, connecting },
+	{ HOLD_MS, streams_flush, holding },
 };
 
 /* Runs what is due; milliseconds until the next, or -1. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* getsockopt(2) and setsockopt(2): socket(7), ip(7), ipv6(7), tcp(7), udp(7), raw(7). */
-#include <lwip/igmp.h>
-#include <lwip/mld6.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #include "net/lwip/endpoint.h"
@@ -39,6 +38,8 @@ static const struct number {
 	OPT(IPPROTO_IP, IP_PKTINFO, pktinfo, 0, 1, 0, 0),
 	OPT(IPPROTO_IP, IP_RECVTTL, recvttl, 0, 1, 0, 0),
 	OPT(IPPROTO_IP, IP_RECVTOS, recvtos, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_RECVOPTS, recvopts, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_RETOPTS, retopts, 0, 1, 0, 0),
 	OPT(IPPROTO_IP, IP_RECVERR, recverr, 0, 1, 0, 0),
 	OPT(IPPROTO_IP, IP_MTU_DISCOVER, mtu_discover, 0, 5, 0, 0),
 	OPT(IPPROTO_IP, IP_FREEBIND, freebind, 0, 1, 0, 0),
@@ -52,6 +53,7 @@ static const struct number {
 	OPT(IPPROTO_IPV6, IPV6_RECVTCLASS, recvtclass, 0, 1, AF_INET6, 0),
 	OPT(IPPROTO_IPV6, IPV6_RECVERR, recverr, 0, 1, AF_INET6, 0),
 	OPT(IPPROTO_IPV6, IPV6_MTU_DISCOVER, mtu_discover, 0, 5, AF_INET6, 0),
+	OPT(IPPROTO_UDP, UDP_CORK, cork, 0, 1, 0, SOCK_DGRAM),
 	OPT(IPPROTO_TCP, TCP_NODELAY, nodelay, 0, 1, 0, SOCK_STREAM),
 	OPT(IPPROTO_TCP, TCP_CORK, cork, 0, 1, 0, SOCK_STREAM),
 	OPT(IPPROTO_TCP, TCP_KEEPIDLE, keepidle, 1, 32767, 0, SOCK_STREAM),
@@ -181,102 +183,6 @@ static int set_socket(struct endpoint *ep, int option, const void *value, size_t
 	}
 }
 
-/* ---- groups ---- */
-
-static struct iface *group_iface(struct endpoint *ep, int index, const struct in_addr *by)
-{
-	ip_addr_t a;
-
-	if (index)
-		return iface_by_index(ep->st, index);
-	if (by && by->s_addr) {
-		for (struct iface *i = ep->st->ifaces; i; i = i->next) {
-			if (netif_ip4_addr(&i->netif)->addr == by->s_addr)
-				return i;
-		}
-		return NULL;
-	}
-	ip_addr_set_ip4_u32_val(a, PP_HTONL(0xe0000001));
-	return ep->st->ifaces->next ? ep->st->ifaces->next : ep->st->ifaces;
-}
-
-static int change_group4(struct endpoint *ep, bool join, const void *value, size_t len)
-{
-	struct ip_mreqn m = { .imr_ifindex = 0 };
-	ip4_addr_t group;
-	struct iface *i;
-	err_t e;
-
-	if (len < sizeof(struct ip_mreq))
-		return -EINVAL;
-	memcpy(&m, value, len < sizeof(m) ? len : sizeof(m));
-	group.addr = m.imr_multiaddr.s_addr;
-	if (!ip4_addr_ismulticast(&group))
-		return -EINVAL;
-	i = group_iface(ep, m.imr_ifindex, &m.imr_address);
-	if (!i)
-		return -ENODEV;
-	if (i == ep->st->ifaces)
-		return 0; /* loopback needs no telling */
-	e = join ? igmp_joingroup_netif(&i->netif, &group)
-		 : igmp_leavegroup_netif(&i->netif, &group);
-	return e == ERR_OK ? 0 : join ? -ENOBUFS : -EADDRNOTAVAIL;
-}
-
-static int change_group6(struct endpoint *ep, bool join, const void *value, size_t len)
-{
-	struct ipv6_mreq m;
-	ip6_addr_t group;
-	struct iface *i;
-	err_t e;
-
-	if (len < sizeof(m))
-		return -EINVAL;
-	memcpy(&m, value, sizeof(m));
-	memcpy(group.addr, &m.ipv6mr_multiaddr, sizeof(group.addr));
-	ip6_addr_clear_zone(&group);
-	if (!ip6_addr_ismulticast(&group))
-		return -EINVAL;
-	i = group_iface(ep, (int)m.ipv6mr_interface, NULL);
-	if (!i)
-		return -ENODEV;
-	if (i == ep->st->ifaces)
-		return 0;
-	ip6_addr_assign_zone(&group, IP6_MULTICAST, &i->netif);
-	e = join ? mld6_joingroup_netif(&i->netif, &group)
-		 : mld6_leavegroup_netif(&i->netif, &group);
-	return e == ERR_OK ? 0 : join ? -ENOBUFS : -EADDRNOTAVAIL;
-}
-
-static int set_mcast_if(struct endpoint *ep, int level, const void *value, size_t len)
-{
-	struct ip_mreqn m = { .imr_ifindex = 0 };
-	struct iface *i;
-	int index;
-
-	if (level == IPPROTO_IPV6 || len == sizeof(struct in_addr)) {
-		if (len < sizeof(index))
-			return -EINVAL;
-		memcpy(&index, value, sizeof(index));
-		if (level == IPPROTO_IP)
-			m.imr_address.s_addr = (in_addr_t)index;
-		else
-			m.imr_ifindex = index;
-	} else if (len >= sizeof(struct ip_mreq)) {
-		memcpy(&m, value, len < sizeof(m) ? len : sizeof(m));
-	} else {
-		return -EINVAL;
-	}
-	i = m.imr_ifindex || m.imr_address.s_addr ? group_iface(ep, m.imr_ifindex, &m.imr_address)
-						  : NULL;
-	if (!i && (m.imr_ifindex || m.imr_address.s_addr))
-		return -EADDRNOTAVAIL;
-	ep->opt.mcast_if = i ? iface_index(i) : 0;
-	if (ep->ops->options)
-		ep->ops->options(ep);
-	return 0;
-}
-
 static int set_v6only(struct endpoint *ep, const void *value, size_t len)
 {
 	int v, r = read_int(IPPROTO_IPV6, value, len, &v);
@@ -292,15 +198,14 @@ static int set_v6only(struct endpoint *ep, const void *value, size_t len)
 
 static int set_protocol(struct endpoint *ep, int level, int option, const void *value, size_t len)
 {
+	int r = group_option(ep, level, option, value, len);
+
+	if (r != -ENOPROTOOPT)
+		return r;
 	if (level == IPPROTO_IP) {
 		switch (option) {
-		case IP_ADD_MEMBERSHIP:
-		case IP_DROP_MEMBERSHIP:
-			return ep->type == SOCK_STREAM
-				       ? -EPROTO
-				       : change_group4(ep, option == IP_ADD_MEMBERSHIP, value, len);
 		case IP_MULTICAST_IF:
-			return set_mcast_if(ep, level, value, len);
+			return group_set_iface(ep, level, value, len);
 		case IP_OPTIONS:
 		case IP_MULTICAST_ALL:
 		case IP_BIND_ADDRESS_NO_PORT:
@@ -311,14 +216,8 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 		switch (option) {
 		case IPV6_V6ONLY:
 			return set_v6only(ep, value, len);
-		case IPV6_ADD_MEMBERSHIP:
-		case IPV6_DROP_MEMBERSHIP:
-			return ep->type == SOCK_STREAM
-				       ? -EPROTO
-				       : change_group6(
-						 ep, option == IPV6_ADD_MEMBERSHIP, value, len);
 		case IPV6_MULTICAST_IF:
-			return set_mcast_if(ep, level, value, len);
+			return group_set_iface(ep, level, value, len);
 		case IPV6_MULTICAST_ALL:
 		case IPV6_CHECKSUM:
 			return 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* No filter can be attached (ENOPROTOOPT): libpcap then filters by itself, and udhcpc looks at each
- * packet anyway. */
+/* Packet sockets: packet(7). Their filters are the kernel's, on the pair. */
 #include "net/lwip/packet.h"
 
 #include <linux/if_packet.h>

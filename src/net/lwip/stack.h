@@ -42,6 +42,9 @@ struct stack {
 	struct endpoint *dead; /* freed when no event can name them any more */
 	unsigned packet_sockets;
 	unsigned connecting; /* connect(2) under way */
+	bool holding;	     /* a stream holds something back */
+	unsigned inflight;   /* messages with a descriptor that nobody has read yet, at most */
+	uint64_t counted_ns; /* when those were counted */
 	struct route *routes;
 	size_t nroutes;
 	struct pbuf_list {
@@ -112,6 +115,11 @@ bool addr_is_local(struct stack *st, const ip_addr_t *a);
 /* Looks at an IP packet that lwIP is going to be given. A new connection may have the ports of one
  * that is over: lwIP refuses it for two minutes (TIME_WAIT), where the kernel does not. */
 void tcp_before_input(const uint8_t *packet, size_t len);
+
+/* ---- stream.c ---- */
+
+/* Sends what was held back for a while. */
+void streams_flush(void);
 
 /* ---- route.c ---- */
 

@@ -10,6 +10,8 @@
 
 #include "net/lwip/endpoint.h"
 
+#define DATAGRAM_MAX (UINT16_MAX - 28)
+
 static int error_of(err_t e)
 {
 	switch (e) {
@@ -36,10 +38,100 @@ static void on_recv(
 		pbuf_copy_partial(p, ep->st->scratch, p->tot_len, 0);
 		data = ep->st->scratch;
 	}
-	head.namelen = address_write(ep, addr, port, &head.name);
 	control_fill(ep, &head);
-	(void)endpoint_deliver(ep, &head, data, p->tot_len);
+	if (ep->state == EP_OPEN && !head.controllen) {
+		(void)endpoint_deliver_plain(ep, data, p->tot_len);
+	} else {
+		head.namelen = address_write(ep, addr, port, &head.name);
+		(void)endpoint_deliver(ep, &head, data, p->tot_len);
+	}
 	pbuf_free(p);
+}
+
+struct target {
+	ip_addr_t ip, source;
+	uint16_t port;
+	struct iface *iface;
+};
+
+static int send_to(struct endpoint *ep, const struct target *t, const struct control *control,
+	const uint8_t *data, size_t len)
+{
+	const u8_t ttl = ep->udp->ttl, tos = ep->udp->tos, mcast_ttl = ep->udp->mcast_ttl;
+	struct pbuf *p;
+	int r;
+
+	if (len > DATAGRAM_MAX)
+		return -EMSGSIZE;
+	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
+	if (!p)
+		return -ENOBUFS;
+	if (len)
+		memcpy(p->payload, data, len);
+	if (control->ttl >= 0)
+		ep->udp->ttl = ep->udp->mcast_ttl = (u8_t)control->ttl;
+	if (control->tos >= 0)
+		ep->udp->tos = (u8_t)control->tos;
+	r = error_of(udp_sendto_if_src(ep->udp, p, &t->ip, t->port, &t->iface->netif, &t->source));
+	ep->udp->ttl = ttl;
+	ep->udp->tos = tos;
+	ep->udp->mcast_ttl = mcast_ttl;
+	pbuf_free(p);
+	return r < 0 ? r : (int)len;
+}
+
+/* ---- pieces of one datagram (MSG_MORE, UDP_CORK) ---- */
+
+struct pieces {
+	struct target to; /* the first one's */
+	struct control control;
+	size_t len;
+	uint8_t data[DATAGRAM_MAX];
+};
+
+static int send_pieces(struct endpoint *ep)
+{
+	_cleanup_free_ struct pieces *all = take_ptr(&ep->pieces);
+
+	return send_to(ep, &all->to, &all->control, all->data, all->len);
+}
+
+static int add_piece(struct endpoint *ep, const struct target *t, const struct control *control,
+	const uint8_t *data, size_t len)
+{
+	struct pieces *all = ep->pieces;
+
+	if (!all) {
+		all = malloc(sizeof(*all));
+		if (!all)
+			return -ENOBUFS;
+		all->to = *t;
+		all->control = *control;
+		all->len = 0;
+		ep->pieces = all;
+	}
+	if (len > sizeof(all->data) - all->len)
+		return -EMSGSIZE;
+	if (len)
+		memcpy(all->data + all->len, data, len);
+	all->len += len;
+	return (int)len;
+}
+
+/* Sends it, or as one piece. */
+static int submit(struct endpoint *ep, const struct target *t, const struct control *control,
+	const uint8_t *data, size_t len, bool more)
+{
+	int r, sent;
+
+	more |= ep->opt.cork;
+	if (!more && !ep->pieces)
+		return send_to(ep, t, control, data, len);
+	r = add_piece(ep, t, control, data, len);
+	if (r < 0 || more)
+		return r;
+	sent = send_pieces(ep);
+	return sent < 0 ? sent : r;
 }
 
 static void apply_options(struct endpoint *ep)
@@ -58,6 +150,8 @@ static void apply_options(struct endpoint *ep)
 	pcb->flags = (u8_t)(o->mcast_loop ? pcb->flags | UDP_FLAGS_MULTICAST_LOOP
 					  : pcb->flags & ~UDP_FLAGS_MULTICAST_LOOP);
 	pcb->netif_idx = ep->bound_if ? netif_get_index(&ep->bound_if->netif) : NETIF_NO_INDEX;
+	if (ep->pieces && !o->cork)
+		(void)send_pieces(ep);
 }
 
 /* lwIP's side, which begins with the port. */
@@ -155,38 +249,6 @@ static int udp_connect_(struct endpoint *ep, const struct stack_msg *m)
 	return r;
 }
 
-struct target {
-	ip_addr_t ip, source;
-	uint16_t port;
-	struct iface *iface;
-};
-
-static int send_to(struct endpoint *ep, const struct target *t, const struct control *control,
-	const uint8_t *data, size_t len)
-{
-	const u8_t ttl = ep->udp->ttl, tos = ep->udp->tos, mcast_ttl = ep->udp->mcast_ttl;
-	struct pbuf *p;
-	int r;
-
-	if (len > UINT16_MAX - 28)
-		return -EMSGSIZE;
-	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
-	if (!p)
-		return -ENOBUFS;
-	if (len)
-		memcpy(p->payload, data, len);
-	if (control->ttl >= 0)
-		ep->udp->ttl = ep->udp->mcast_ttl = (u8_t)control->ttl;
-	if (control->tos >= 0)
-		ep->udp->tos = (u8_t)control->tos;
-	r = error_of(udp_sendto_if_src(ep->udp, p, &t->ip, t->port, &t->iface->netif, &t->source));
-	ep->udp->ttl = ttl;
-	ep->udp->tos = tos;
-	ep->udp->mcast_ttl = mcast_ttl;
-	pbuf_free(p);
-	return r < 0 ? r : (int)len;
-}
-
 static struct iface *chosen_iface(
 	const struct endpoint *ep, const struct control *control, const ip_addr_t *ip)
 {
@@ -207,6 +269,9 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 		r = ep->error;
 		ep->error = 0;
 	}
+	if (r == 0 && ep->pieces)
+		return submit(ep, &ep->pieces->to, &control, m->data + m->controllen, m->len,
+			m->a & MSG_MORE);
 	if (r == 0 && m->namelen)
 		r = address_read(ep, &m->name, m->namelen, &t.ip, &t.port);
 	else if (r == 0 && ep->state != EP_OPEN)
@@ -227,7 +292,7 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 		t.source = ep->local;
 	if (!ip_addr_isany(&control.source))
 		t.source = control.source;
-	return send_to(ep, &t, &control, m->data + m->controllen, m->len);
+	return submit(ep, &t, &control, m->data + m->controllen, m->len, m->a & MSG_MORE);
 }
 
 /* What was written to a connected socket. */
@@ -244,7 +309,7 @@ static void udp_ready(struct endpoint *ep, uint32_t events)
 			route_source(ep->st, &t.ip, ep->bound_if, &t.iface, &t.source) < 0)
 			continue;
 		t.source = ep->local;
-		(void)send_to(ep, &t, &none, ep->st->scratch, (size_t)n);
+		(void)submit(ep, &t, &none, ep->st->scratch, (size_t)n, false);
 	}
 	if (n == 0 && !(events & EPOLLHUP)) /* the guest has shut down this way: its end alone is
 					       still waited for */
@@ -260,6 +325,7 @@ static int udp_shutdown(struct endpoint *ep, UNUSED int how)
 
 static void udp_release(struct endpoint *ep)
 {
+	free(take_ptr(&ep->pieces));
 	if (ep->udp)
 		udp_remove(take_ptr(&ep->udp));
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -287,12 +288,29 @@ static bool is_pairs(int level, int option)
 	}
 }
 
+/* A filter of a packet socket: the kernel runs it over the frames in the pair. */
+static bool is_filter(struct call *c, const struct stacksock *s, int level, int option)
+{
+	return level == SOL_SOCKET && !s->stream &&
+	       (option == SO_ATTACH_FILTER || option == SO_DETACH_FILTER ||
+		       option == SO_LOCK_FILTER) &&
+	       ask_option(c, s, SO_DOMAIN) == AF_PACKET;
+}
+
+/* That an option is unknown is found before its value is looked at, but for the protocol's own. */
+static int unless_unknown(struct stack_conn *q, int error)
+{
+	q->msg.len = 0;
+	return net_stack_ask(q) == -ENOPROTOOPT ? -ENOPROTOOPT : error;
+}
+
 static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 {
 	struct stack_conn *q;
 	int r, len = (int)c->args[4];
 
-	if (is_pairs((int)c->args[1], (int)c->args[2]))
+	if (is_pairs((int)c->args[1], (int)c->args[2]) ||
+		is_filter(c, s, (int)c->args[1], (int)c->args[2]))
 		return CONTINUE;
 	if (len < 0 || len > OPTION_MAX)
 		return call_return(c, -EINVAL);
@@ -305,6 +323,8 @@ static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 	r = len ? guest_read(c, call_addr(c, 3), q->msg.data, (size_t)len) : 0;
 	if (r == 0)
 		r = net_stack_ask(q);
+	else if (q->msg.a != SOL_SOCKET && q->msg.a != (s->stream ? IPPROTO_TCP : IPPROTO_UDP))
+		r = unless_unknown(q, r);
 	net_stack_end(s->net, q);
 	return call_return(c, r == -ENOTSOCK ? -EINVAL : r);
 }
@@ -457,6 +477,12 @@ bool stack_call(struct call *c, enum verdict *ret)
 {
 	_cleanup_stacksock_ struct stacksock s = STACKSOCK_INIT;
 
+	if (c->nr == __NR_ioctl && c->args[1] == SIOCATMARK) {
+		if (!stacksock_get(&s, c, call_fd(c, 0)) || s.stream)
+			return false;
+		*ret = call_return(c, -ENOTTY); /* where the pair says EOPNOTSUPP */
+		return true;
+	}
 	if (c->nr == __NR_ioctl) {
 		if ((c->args[1] & 0xffffff00) != 0x8900 || !any_socket(&s, c))
 			return false;

@@ -16,6 +16,7 @@
 
 #define MMSG_MAX 1024 /* UIO_MAXIOV */
 #define PIECE STACK_DATA_MAX
+#define STREAM_PIECE (1 << 20)
 
 /* A guest's message, its parts read. */
 struct message {
@@ -63,6 +64,25 @@ static long send_stream(
 	return r;
 }
 
+/* What is said to be followed by more waits for it: the stack is told before it comes. */
+static long send_held(struct call *c, const struct stacksock *s, struct stack_conn *q, int flags)
+{
+	_cleanup_free_ void *data = NULL;
+	const size_t len = q->msg.len;
+	int r;
+
+	if (!(flags & MSG_MORE))
+		return send_stream(c, s, q->msg.data + q->msg.controllen, len, flags);
+	data = malloc(len + 1);
+	if (!data)
+		return -ENOMEM;
+	memcpy(data, q->msg.data + q->msg.controllen, len);
+	q->msg.b = (int)len;
+	q->msg.namelen = q->msg.controllen = q->msg.len = 0;
+	r = net_stack_ask(q);
+	return r < 0 && r != -ENOTSOCK ? r : send_stream(c, s, data, len, flags & ~MSG_MORE);
+}
+
 static long send_one(struct call *c, const struct stacksock *s, struct message *m, int flags)
 {
 	size_t len = m->total < PIECE ? m->total : PIECE;
@@ -90,7 +110,7 @@ static long send_one(struct call *c, const struct stacksock *s, struct message *
 	if (n < 0 || (size_t)n < len)
 		r = n < 0 ? n : -EFAULT;
 	else if (s->stream)
-		r = send_stream(c, s, q->msg.data + q->msg.controllen, len, flags);
+		r = send_held(c, s, q, flags);
 	else
 		r = net_stack_ask(q);
 	net_stack_end(s->net, q);
@@ -135,8 +155,8 @@ static long send_msghdr(struct call *c, const struct stacksock *s, gaddr_t at, i
 	return r < 0 ? r : send_one(c, s, &m, flags);
 }
 
-/* Of a stream nothing but an address is ours. */
-static bool kernel_sends(struct call *c, const struct stacksock *s, gaddr_t at)
+/* Has a message of a stream no address? Then nothing about it is ours. */
+static bool is_kernels(struct call *c, const struct stacksock *s, gaddr_t at)
 {
 	struct msghdr msg;
 
@@ -145,7 +165,7 @@ static bool kernel_sends(struct call *c, const struct stacksock *s, gaddr_t at)
 
 enum verdict stack_sendmsg(struct call *c, const struct stacksock *s)
 {
-	if (kernel_sends(c, s, call_addr(c, 1)))
+	if (!((int)c->args[2] & MSG_MORE) && is_kernels(c, s, call_addr(c, 1)))
 		return CONTINUE;
 	return call_return(c, send_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
 }
@@ -178,7 +198,8 @@ enum verdict stack_sendmmsg(struct call *c, const struct stacksock *s)
 /* What came with a datagram. */
 struct received {
 	struct stack_head head;
-	int flags; /* MSG_TRUNC ... */
+	int flags;	/* MSG_TRUNC ... */
+	bool from_peer; /* it came without a head */
 };
 
 /* Once, on our dup: the length, which may be more than what there was room for (MSG_TRUNC). */
@@ -198,11 +219,12 @@ static long receive_once(
 	struct cmsghdr *cm;
 	int fd;
 
-	memset(&ret->head, 0, sizeof(ret->head));
+	memset(ret, 0, sizeof(*ret));
 	if (n < 0)
 		return -errno;
 	ret->flags = msg.msg_flags & MSG_TRUNC;
 	cm = CMSG_FIRSTHDR(&msg);
+	ret->from_peer = !s->stream && !cm;
 	if (!cm || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
 		return n;
 	memcpy(&fd, CMSG_DATA(cm), sizeof(fd));
@@ -218,8 +240,10 @@ static long receive(struct call *c, const struct stacksock *s, void *buf, size_t
 	struct received *ret)
 {
 	struct blocking b;
-	long r = receive_once(s, buf, len, flags | MSG_DONTWAIT, ret);
+	long r = -EAGAIN;
 
+	if (!s->stream || !(flags & MSG_WAITALL) || flags & MSG_DONTWAIT)
+		r = receive_once(s, buf, len, flags | MSG_DONTWAIT, ret);
 	if (r != -EAGAIN || flags & MSG_DONTWAIT)
 		return r;
 	r = blocking_begin(&b);
@@ -252,7 +276,8 @@ static bool was_error(
 static long receive_to(struct call *c, const struct stacksock *s, const struct message *m,
 	int flags, struct received *ret)
 {
-	size_t room = m->total < PIECE ? m->total : PIECE;
+	const size_t most = s->stream ? STREAM_PIECE : PIECE;
+	size_t room = m->total < most ? m->total : most;
 	_cleanup_free_ char *buf = malloc(room + 1);
 	long n, r;
 
@@ -273,10 +298,24 @@ static long receive_to(struct call *c, const struct stacksock *s, const struct m
 	return flags & MSG_TRUNC ? n : (long)room;
 }
 
-/* Of a stream the kernel reads; its queue of errors is empty. */
-static enum verdict no_errors(struct call *c, int flags)
+/* The address that a datagram is from, where one is asked for. */
+static int find_name(struct call *c, const struct stacksock *s, struct received *got)
 {
-	return flags & MSG_ERRQUEUE ? call_return(c, -EAGAIN) : CONTINUE;
+	struct stack_conn *q;
+	int r;
+
+	if (!got->from_peer)
+		return 0;
+	q = stacksock_begin(s, c, STACK_GETPEERNAME);
+	if (!q)
+		return -ENETDOWN;
+	r = net_stack_ask(q);
+	if (r == 0) {
+		got->head.name = q->msg.name;
+		got->head.namelen = q->msg.namelen;
+	}
+	net_stack_end(s->net, q);
+	return r == -ENOTCONN ? 0 : r;
 }
 
 enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
@@ -286,8 +325,8 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 	long n;
 	int r;
 
-	if (s->stream)
-		return no_errors(c, (int)c->args[3]); /* an address is told of none, as with TCP */
+	if (s->stream && !c->args[4] && !((int)c->args[3] & MSG_ERRQUEUE))
+		return CONTINUE;
 	m.iov = malloc(sizeof(*m.iov));
 	if (!m.iov)
 		return call_return(c, -ENOMEM);
@@ -295,9 +334,10 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 	n = receive_to(c, s, &m, (int)c->args[3], &got);
 	if (n < 0)
 		return call_return(c, n);
-	r = c->args[4] ? stack_write_name(c, call_addr(c, 4), call_addr(c, 5), &got.head.name,
-				 got.head.namelen)
-		       : 0;
+	r = c->args[4] ? find_name(c, s, &got) : 0;
+	if (r == 0 && c->args[4])
+		r = stack_write_name(
+			c, call_addr(c, 4), call_addr(c, 5), &got.head.name, got.head.namelen);
 	return call_return(c, r < 0 ? r : n);
 }
 
@@ -340,14 +380,16 @@ static long receive_msghdr(struct call *c, const struct stacksock *s, gaddr_t at
 	n = r < 0 ? r : receive_to(c, s, &m, flags, &got);
 	if (n < 0)
 		return n;
-	r = write_rest(c, at, &m.msg, &got);
+	r = m.msg.msg_name ? find_name(c, s, &got) : 0;
+	if (r == 0)
+		r = write_rest(c, at, &m.msg, &got);
 	return r < 0 ? r : n;
 }
 
 enum verdict stack_recvmsg(struct call *c, const struct stacksock *s)
 {
-	if (s->stream)
-		return no_errors(c, (int)c->args[2]);
+	if (!((int)c->args[2] & MSG_ERRQUEUE) && is_kernels(c, s, call_addr(c, 1)))
+		return CONTINUE;
 	return call_return(c, receive_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
 }
 
@@ -380,8 +422,8 @@ enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s)
 	uint64_t deadline;
 	long r;
 
-	if (s->stream)
-		return no_errors(c, flags);
+	if (s->stream && !(flags & MSG_ERRQUEUE))
+		return CONTINUE;
 	r = read_deadline(c, &deadline);
 	if (r < 0)
 		return call_return(c, r);

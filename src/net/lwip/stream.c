@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. What the guest writes into its end of the pair is read here as lwIP's send
+ * buffer has room, and what comes is written there as that has room: the kernel's buffer, lwIP's
+ * and the other host's window press back on each other.
+ *
+ * One byte that was sent on already always stays in our end ("kept"), the first one having been put
+ * there at the beginning: an end that is closed with something unread gives the other ECONNRESET,
+ * which is how a reset is told. A connection that ends well is shut down, not closed, and our end
+ * closed when the guests have closed theirs. If they did so with something unread our end says
+ * ECONNRESET, and the connection is reset, as the kernel's are.
+ *
+ * A socket that is not connected has more than one byte there, so much that it is not writable:
+ * whoever polls for the end of a connect(2) sees it when those are taken away.
+ */
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+#include <netinet/in.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include "net/lwip/tcp.h"
+
+#define QUEUE_ROOM 24 /* segments that lwIP's queue has room for before more is written */
+#define DELIVER_IOV 64
+
+void stream_set_events(struct endpoint *ep, bool out)
+{
+	if (ep->waits_out == out)
+		return;
+	ep->waits_out = out;
+	(void)source_change(
+		ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET | (out ? EPOLLOUT : 0));
+}
+
+/* ---- from the wire to the guest ---- */
+
+static void end_of_input(struct endpoint *ep)
+{
+	if (ep->fin_in && !ep->rx)
+		(void)shutdown(ep->source.fd, SHUT_WR);
+}
+
+/* Writes what has come. False: there is no room, which is waited for. */
+bool stream_deliver(struct endpoint *ep)
+{
+	while (ep->rx) {
+		struct iovec iov[DELIVER_IOV];
+		struct msghdr msg = { .msg_iov = iov };
+		size_t total = 0;
+		ssize_t n;
+
+		for (struct pbuf *p = ep->rx; p && msg.msg_iovlen < DELIVER_IOV; p = p->next) {
+			iov[msg.msg_iovlen++] = (struct iovec){ p->payload, p->len };
+			total += p->len;
+		}
+		n = sendmsg(ep->source.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n < 0)
+			n = (ssize_t)total; /* nobody reads it any more */
+		ep->rx = pbuf_free_header(ep->rx, (u16_t)n);
+		if (ep->tcp)
+			tcp_recved(ep->tcp, (u16_t)n);
+	}
+	end_of_input(ep);
+	return true;
+}
+
+err_t stream_on_recv(void *arg, UNUSED struct tcp_pcb *pcb, struct pbuf *p, UNUSED err_t err)
+{
+	struct endpoint *ep = arg;
+
+	if (!p) {
+		ep->fin_in = true;
+		end_of_input(ep);
+		return ERR_OK;
+	}
+	if (ep->rx)
+		pbuf_cat(ep->rx, p);
+	else
+		ep->rx = p;
+	stream_set_events(ep, !stream_deliver(ep));
+	return ERR_OK;
+}
+
+/* ---- from the guest to the wire ---- */
+
+static size_t waiting(const struct endpoint *ep)
+{
+	int n = 0;
+
+	return ioctl(ep->source.fd, SIOCINQ, &n) < 0 || n < 0 ? 0 : (size_t)n;
+}
+
+/* Takes away what was there before the connection was, but for the last byte. */
+bool stream_drain_junk(struct endpoint *ep)
+{
+	while (ep->junk) {
+		size_t want = ep->junk - (ep->kept ? 0 : 1);
+		ssize_t n;
+
+		if (want == 0) {
+			ep->kept = true;
+			ep->junk = 0;
+			break;
+		}
+		n = recv(ep->source.fd, ep->st->scratch,
+			want < SCRATCH_BYTES ? want : SCRATCH_BYTES, MSG_DONTWAIT);
+		if (n <= 0)
+			return false;
+		ep->junk -= (size_t)n;
+	}
+	return true;
+}
+
+/* False: lwIP has no room now. */
+static bool write_pending(struct endpoint *ep)
+{
+	size_t n = ep->tx_len - ep->tx_done;
+
+	if (!ep->tx)
+		return true;
+	if (n > tcp_sndbuf(ep->tcp))
+		n = tcp_sndbuf(ep->tcp);
+	if (n == 0 ||
+		tcp_write(ep->tcp, ep->tx + ep->tx_done, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
+		return false;
+	ep->tx_done += n;
+	if (ep->tx_done < ep->tx_len)
+		return false;
+	free(take_ptr(&ep->tx));
+	return true;
+}
+
+/* lwIP did not take it after all. */
+static bool keep_pending(struct endpoint *ep, const uint8_t *data, size_t len)
+{
+	ep->tx = malloc(len);
+	if (!ep->tx)
+		return false;
+	memcpy(ep->tx, data, len);
+	ep->tx_len = len;
+	ep->tx_done = 0;
+	return true;
+}
+
+/* ---- what is to be followed by more (MSG_MORE, TCP_CORK) ---- */
+
+int tcp_send_(struct endpoint *ep, const struct stack_msg *m)
+{
+	const size_t have = waiting(ep);
+
+	if (ep->state == EP_OPEN && m->a & MSG_MORE && m->b > 0)
+		ep->held = (have > 1 ? have - 1 : 0) + (size_t)m->b;
+	return 0;
+}
+
+/* How much of the bytes that are there goes now: whole segments of what is held back, and all of it
+ * once more has come than what was to wait. */
+static size_t due_now(struct endpoint *ep, size_t have)
+{
+	const size_t mss = tcp_mss(ep->tcp);
+	size_t now;
+
+	if (have > ep->held)
+		ep->held = 0;
+	if ((!ep->held && !ep->opt.cork) || ep->flush || ep->fin_wanted || ep->hung_up)
+		return have;
+	now = have - have % mss;
+	ep->held -= ep->held < now ? ep->held : now;
+	if (now < have && !ep->holding) {
+		ep->holding = 1;
+		ep->st->holding = true;
+	}
+	return now;
+}
+
+static bool flush_one(struct endpoint *ep, UNUSED void *arg)
+{
+	if (!ep->holding)
+		return false;
+	if (ep->holding++ == 1) {
+		ep->st->holding = true;
+		return false;
+	}
+	ep->holding = 0;
+	ep->held = 0;
+	ep->flush = true;
+	stream_send_more(ep);
+	ep->flush = false;
+	return false;
+}
+
+void streams_flush(void)
+{
+	the_stack->holding = false;
+	(void)endpoints_each(the_stack, flush_one, NULL);
+}
+
+/* One portion. False: nothing is left, or there is no room. *ret_empty: the former. */
+static bool send_some(struct endpoint *ep, bool *ret_empty)
+{
+	uint8_t *buf = ep->st->scratch;
+	size_t have = waiting(ep), n;
+	ssize_t got;
+
+	*ret_empty = have <= 1;
+	if (have <= 1)
+		return false;
+	n = due_now(ep, have - 1);
+	if (n > tcp_sndbuf(ep->tcp))
+		n = tcp_sndbuf(ep->tcp);
+	if (n > UINT16_MAX)
+		n = UINT16_MAX;
+	if (n == 0 || tcp_sndqueuelen(ep->tcp) + QUEUE_ROOM > TCP_SND_QUEUELEN)
+		return false;
+	/* the kept byte and all but the last of these, which is kept from now on; fewer, where
+	 * urgent data begins */
+	got = recv(ep->source.fd, buf, n, MSG_DONTWAIT);
+	if (got <= 0)
+		return false;
+	n = (size_t)got;
+	if (recv(ep->source.fd, buf + n, 1, MSG_DONTWAIT | MSG_PEEK) != 1)
+		return false;
+	if (tcp_write(ep->tcp, buf + 1, (u16_t)n,
+		    TCP_WRITE_FLAG_COPY | (have - 1 > n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
+		return keep_pending(ep, buf + 1, n) && false;
+	return true;
+}
+
+/* Nothing unread is left in our end: the guest's, if it is still open, reads the end of the data.
+ */
+void stream_close(struct endpoint *ep)
+{
+	struct tcp_pcb *pcb = ep->state == EP_LISTENING ? NULL : take_ptr(&ep->tcp);
+
+	if (pcb) {
+		tcp_forget(pcb);
+		if (tcp_close(pcb) != ERR_OK)
+			tcp_abort(pcb);
+	}
+	while (recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT) > 0)
+		;
+	endpoint_close(ep);
+}
+
+/* The guest has said that nothing more comes, and all before that is on its way. */
+static void end_of_output(struct endpoint *ep)
+{
+	if (!ep->fin_wanted || ep->fin_out)
+		return;
+	if (tcp_shutdown(ep->tcp, 0, 1) == ERR_OK)
+		ep->fin_out = true;
+}
+
+void stream_send_more(struct endpoint *ep)
+{
+	bool empty = false;
+
+	if (ep->state != EP_OPEN || !ep->tcp || !stream_drain_junk(ep))
+		return;
+	while (write_pending(ep) && send_some(ep, &empty))
+		;
+	if (!ep->tx && empty && ep->hung_up) {
+		stream_close(ep);
+		return;
+	}
+	if (!ep->tx && empty)
+		end_of_output(ep);
+	tcp_output(ep->tcp);
+}
+
+err_t stream_on_sent(void *arg, UNUSED struct tcp_pcb *pcb, UNUSED u16_t len)
+{
+	stream_send_more(arg);
+	return ERR_OK;
+}
+
+static void reset_connection(struct endpoint *ep)
+{
+	struct tcp_pcb *pcb = take_ptr(&ep->tcp);
+
+	if (pcb) {
+		tcp_forget(pcb);
+		tcp_abort(pcb);
+	}
+	endpoint_close(ep);
+}
+
+/* All of the guests' descriptors are closed, or shut down both ways. */
+static void hung_up(struct endpoint *ep, bool unread)
+{
+	const bool now = ep->opt.linger.l_onoff && ep->opt.linger.l_linger == 0;
+
+	ep->hung_up = true;
+	if (ep->state == EP_CONNECTING || (ep->state == EP_OPEN && (unread || now || ep->rx)))
+		reset_connection(ep);
+	else if (ep->state != EP_OPEN || !ep->tcp)
+		stream_close(ep);
+	else
+		stream_send_more(ep);
+}
+
+void stream_ready(struct endpoint *ep, uint32_t events)
+{
+	bool unread = false;
+
+	if (events & EPOLLERR) {
+		int err = 0;
+		socklen_t len = sizeof(err);
+
+		unread = getsockopt(ep->source.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 &&
+			 err == ECONNRESET;
+	}
+	if (events & EPOLLRDHUP)
+		ep->fin_wanted = true;
+	if (events & EPOLLHUP && !ep->hung_up) {
+		hung_up(ep, unread);
+		return;
+	}
+	if (events & EPOLLOUT)
+		stream_set_events(ep, !stream_deliver(ep));
+	stream_send_more(ep);
+}

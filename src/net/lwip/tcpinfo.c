@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What getsockopt(2) tells of a connection: tcp(7). */
+#include <lwip/priv/tcp_priv.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "net/lwip/tcp.h"
+
+static uint8_t kernel_state(const struct endpoint *ep)
+{
+	static const uint8_t states[] = { [CLOSED] = TCP_CLOSE,
+		[LISTEN] = TCP_LISTEN,
+		[SYN_SENT] = TCP_SYN_SENT,
+		[SYN_RCVD] = TCP_SYN_RECV,
+		[ESTABLISHED] = TCP_ESTABLISHED,
+		[FIN_WAIT_1] = TCP_FIN_WAIT1,
+		[FIN_WAIT_2] = TCP_FIN_WAIT2,
+		[CLOSE_WAIT] = TCP_CLOSE_WAIT,
+		[CLOSING] = TCP_CLOSING,
+		[LAST_ACK] = TCP_LAST_ACK,
+		[TIME_WAIT] = TCP_TIME_WAIT };
+
+	if (ep->state == EP_LISTENING)
+		return TCP_LISTEN;
+	return ep->tcp ? states[ep->tcp->state] : TCP_CLOSE;
+}
+
+int tcp_getopt(struct endpoint *ep, int level, int option, void *ret, size_t *len)
+{
+	struct tcp_info info = { .tcpi_state = kernel_state(ep) };
+	const bool open = ep->tcp && ep->state != EP_LISTENING;
+
+	if (level != IPPROTO_TCP)
+		return -ENOPROTOOPT;
+	if (option == TCP_MAXSEG) {
+		int mss = open ? tcp_mss(ep->tcp) : 536;
+
+		*len = *len < sizeof(mss) ? *len : sizeof(mss);
+		memcpy(ret, &mss, *len);
+		return 0;
+	}
+	if (option != TCP_INFO)
+		return -ENOPROTOOPT;
+	if (open) {
+		info.tcpi_rto = (uint32_t)ep->tcp->rto * TCP_SLOW_INTERVAL * 1000;
+		info.tcpi_snd_mss = info.tcpi_rcv_mss = tcp_mss(ep->tcp);
+		info.tcpi_rtt = (uint32_t)(ep->tcp->sa > 0 ? ep->tcp->sa >> 3 : 0) *
+				TCP_SLOW_INTERVAL * 1000;
+		info.tcpi_snd_cwnd = ep->tcp->cwnd / tcp_mss(ep->tcp);
+		info.tcpi_snd_ssthresh = ep->tcp->ssthresh / tcp_mss(ep->tcp);
+		info.tcpi_rcv_space = ep->tcp->rcv_wnd;
+		info.tcpi_retransmits = ep->tcp->nrtx;
+	}
+	*len = *len < sizeof(info) ? *len : sizeof(info);
+	memcpy(ret, &info, *len);
+	return 0;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TCP's servers: a connection that waits for accept(2) is a message in the listener's pair. */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "net/fdmsg.h"
+#include "net/lwip/tcp.h"
+
+/* How many wait for accept(2): each takes the same room in our end's buffer. */
+static int waiting_connections(const struct endpoint *ep)
+{
+	int bytes = 0;
+
+	return !ep->record || ioctl(ep->source.fd, SIOCOUTQ, &bytes) < 0 ? 0
+									 : bytes / (int)ep->record;
+}
+
+static int hand_over(struct endpoint *listener, struct endpoint *ep, int guest)
+{
+	struct stack_head head = { 0 };
+	int r;
+
+	head.namelen = address_write(ep, &ep->peer, ep->peer_port, &head.name);
+	r = fdmsg_send(listener->source.fd, &head, sizeof(head), &guest, 1);
+	if (r == 0 && !listener->record) {
+		int bytes = 0;
+
+		(void)ioctl(listener->source.fd, SIOCOUTQ, &bytes);
+		listener->record = (uint32_t)bytes;
+	}
+	return r;
+}
+
+static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	struct endpoint *last = arg, *listener = last->mate ? last->mate : last, *ep;
+	_cleanup_fd_ int guest = -1;
+
+	if (err != ERR_OK || !pcb)
+		return ERR_VAL;
+	tcp_arg(listener->tcp, listener); /* the next one is its mate's */
+	if (waiting_connections(listener) > listener->backlog || !inflight_room(listener) ||
+		endpoint_new(listener->st, listener->domain, SOCK_STREAM, listener->protocol, &ep,
+			&guest) < 0) {
+		tcp_abort(pcb);
+		return ERR_ABRT;
+	}
+	ep->ops = &tcp_endpoint;
+	ep->opt = listener->opt;
+	ep->bound_if = listener->bound_if;
+	ep->local = pcb->local_ip;
+	ep->peer = pcb->remote_ip;
+	ep->local_port = pcb->local_port;
+	ep->peer_port = pcb->remote_port;
+	ep->state = EP_OPEN;
+	ep->junk = 1;
+	if (send(guest, "", 1, MSG_DONTWAIT) != 1 || hand_over(listener, ep, guest) < 0 ||
+		source_add(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0) {
+		endpoint_close(ep);
+		tcp_abort(pcb);
+		return ERR_ABRT;
+	}
+	tcp_take(ep, pcb);
+	return ERR_OK;
+}
+
+/* ---- several at one port (SO_REUSEPORT): a ring, of which lwIP knows one listener ---- */
+
+static bool shares_port(struct endpoint *other, void *arg)
+{
+	struct endpoint *ep = arg;
+
+	if (other == ep || other->ops != &tcp_endpoint || other->state != EP_LISTENING ||
+		other->local_port != ep->local_port || !other->opt.reuseport ||
+		!ip_addr_cmp(&other->local, &ep->local) || other->bound_if != ep->bound_if)
+		return false;
+	ep->mate = other->mate ? other->mate : other;
+	other->mate = ep;
+	ep->tcp = other->tcp;
+	return true;
+}
+
+void tcp_stop_listening(struct endpoint *ep, struct tcp_pcb *pcb)
+{
+	struct endpoint *before = ep->mate;
+
+	if (!before) {
+		tcp_arg(pcb, NULL);
+		tcp_accept(pcb, NULL);
+		(void)tcp_close(pcb);
+		return;
+	}
+	while (before->mate != ep)
+		before = before->mate;
+	before->mate = ep->mate == before ? NULL : ep->mate;
+	tcp_arg(pcb, before);
+}
+
+static int begin_listening(struct endpoint *ep)
+{
+	struct tcp_pcb *pcb;
+	err_t e;
+	int r;
+
+	if (ep->opt.reuseport && endpoints_each(ep->st, shares_port, ep))
+		return 0;
+	r = tcp_begin(ep, &ep->local);
+	if (r < 0)
+		return r;
+	pcb = tcp_listen_with_backlog_and_err(ep->tcp, 255, &e);
+	if (!pcb) {
+		stream_close(ep);
+		return tcp_error(e);
+	}
+	ep->tcp = pcb;
+	tcp_arg(pcb, ep);
+	tcp_accept(pcb, on_accept);
+	return 0;
+}
+
+int tcp_listen_(struct endpoint *ep, int backlog)
+{
+	int r = 0;
+
+	ep->backlog = backlog < 0 || backlog > 4096 ? 4096 : backlog;
+	if (ep->state == EP_LISTENING)
+		return 0;
+	if (ep->state != EP_CLOSED)
+		return -EINVAL;
+	if (!ep->local_port)
+		r = address_take_port(ep, 0);
+	if (r == 0)
+		r = begin_listening(ep);
+	if (r < 0)
+		return r;
+	ep->state = EP_LISTENING;
+	/* nothing can be written to it (EPIPE), and what fills it stays: it is not writable */
+	(void)shutdown(ep->source.fd, SHUT_RD);
+	return 0;
+}
