@@ -380,12 +380,14 @@ struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free
 	return best;
 }
 
-void view_see_through(struct view *v, struct mount *m)
+void view_see_through(struct view *v, struct mount *m, bool into_closed)
 {
 	pthread_rwlock_wrlock(&v->lock);
 	m->seen_through = true;
 	pthread_rwlock_unlock(&v->lock);
 	atomic_fetch_add(&v->nseen_through, 1);
+	if (into_closed)
+		atomic_store(&v->sees_closed, true);
 }
 
 int view_add_outside(struct view *v, const char *path)

@@ -83,6 +83,8 @@ struct view {
 	/* How many mounts are seen through, and the folders that are never changed by one: the
 	 * kernel's own, as ever. Set once, at the start. */
 	atomic_int nseen_through;
+	/* One of them says to a virtual root what is in a folder that is closed to us. */
+	atomic_bool sees_closed;
 	bool devices; /* device files of images are opened (--root), where a mount is not nodev */
 	atomic_int nshown; /* mounts that were made with fs->shown */
 	struct outside {
@@ -215,8 +217,9 @@ bool view_hides(
 /* The mount that is seen through and covers this canonical path; referenced, or NULL, also where
  * the path is outside. *ret_free: no other mount lies on the way, so that fs->unchanged decides. */
 struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free);
-/* A mount of a file system with fs->unchanged, on the folder that it shows. */
-void view_see_through(struct view *v, struct mount *m);
+/* A mount of a file system with fs->unchanged, on the folder that it shows. into_closed: also where
+ * the kernel would not let us. */
+void view_see_through(struct view *v, struct mount *m, bool into_closed);
 /* One more folder that stays as it is. */
 int MUST_CHECK view_add_outside(struct view *v, const char *path);
 /* The name of an outside folder, by its numbers; or NULL. */

@@ -112,9 +112,9 @@ static const char *rest_after(const char *p, size_t len)
 }
 
 /* Opens w->full[0..len), in which no symbolic link may be (-ELOOP). */
-static int run_open(struct walk *w, const struct run *r, size_t len, int flags)
+static int run_open_as(struct walk *w, const struct run *r, size_t len, int flags)
 {
-	struct open_how how = { .flags = (unsigned)(O_PATH | O_CLOEXEC | flags),
+	struct open_how how = { .flags = (unsigned)(O_CLOEXEC | flags),
 		.resolve = RESOLVE_NO_SYMLINKS };
 	char saved = w->full[len];
 	const char *path;
@@ -134,6 +134,22 @@ static int run_open(struct walk *w, const struct run *r, size_t len, int flags)
 		fd = -errno;
 	w->full[len] = saved;
 	return fd;
+}
+
+static int run_open(struct walk *w, const struct run *r, size_t len, int flags)
+{
+	return run_open_as(w, r, len, flags | O_PATH);
+}
+
+/* What is at w->full[0..len)? Nothing is opened: as a directory, and to write, nothing can be.
+ * -EISDIR: a directory; -ENOTDIR, -ELOOP, -errno as of run_open(). */
+static int run_look(struct walk *w, const struct run *r, size_t len, int flags)
+{
+	int fd = run_open_as(w, r, len, flags | O_WRONLY | O_DIRECTORY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? -EISDIR : fd;
 }
 
 /* Reads the link w->full[0..len) into w->body: its length, -EINVAL: it is none. */
@@ -210,12 +226,17 @@ static int run_follow(struct walk *w, const struct run *r, size_t end)
 	return walk_follow(w, w->body);
 }
 
+static bool looks_at_closed(const struct walk *w)
+{
+	return (w->flags & PATH_LOOK) &&
+	       atomic_load_explicit(&w->v->sees_closed, memory_order_relaxed);
+}
+
 /* What the kernel would not let through may be open to a guest who is root of the view: the mount
  * says so. */
 static bool look_closer(struct walk *w, int err)
 {
-	if (err != -EACCES || !(w->flags & PATH_LOOK) ||
-		!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
+	if (err != -EACCES || !looks_at_closed(w))
 		return false;
 	w->flags &= ~(unsigned)(PATH_LOOK | PATH_LOOK_FILE);
 	return true;
@@ -230,10 +251,7 @@ static int dir_closed(int fd)
 /* The same of a directory that was come to, and that the guest is to search or to stand in. */
 static int closed_dir(const struct walk *w, int fd)
 {
-	if (!(w->flags & PATH_LOOK) ||
-		!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed))
-		return 0;
-	return dir_closed(fd);
+	return looks_at_closed(w) ? dir_closed(fd) : 0;
 }
 
 /* Is a link as the last component followed? */
@@ -459,25 +477,35 @@ static bool look_again(struct walk *w)
 	return true;
 }
 
-/* Nothing virtual so far: all that is to be known is whether a link is on the way. O_DIRECTORY
- * saves the close(2) for all that is no directory. */
+/* The directory at the end of a stretch, by its name. */
+static int closed_end(struct walk *w, const struct run *r)
+{
+	_cleanup_fd_ int fd = -1;
+
+	if (!looks_at_closed(w))
+		return 0;
+	fd = run_open(w, r, r->len, O_DIRECTORY);
+	return fd < 0 ? fd : dir_closed(fd);
+}
+
+/* Nothing virtual so far: all that is to be known is whether a link is on the way. */
 static int run_end_untouched(struct walk *w, const struct run *r)
 {
 	bool follow = follows_last(w, r->dir);
-	int fd = run_open(w, r, r->len, O_DIRECTORY | (follow ? 0 : O_NOFOLLOW));
-	int closed = fd >= 0 ? closed_dir(w, fd) : fd;
+	int err = run_look(w, r, r->len, follow ? 0 : O_NOFOLLOW);
+	bool dir = err == -EISDIR;
 
-	if (fd >= 0)
-		close(fd);
-	if ((fd >= 0 && look_again(w)) || look_closer(w, closed))
+	if ((dir && look_again(w)) || look_closer(w, dir ? closed_end(w, r) : err))
 		return WALK_MORE;
-	if (fd == -ELOOP)
+	if (dir)
+		return WALK_NATIVE;
+	if (err == -ELOOP)
 		return run_find_link(w, r, r->len);
-	if (fd < 0 && use_start(w, fd))
+	if (use_start(w, err))
 		return WALK_MORE;
-	if (fd == -ENOTDIR && !follow)
+	if (err == -ENOTDIR && !follow)
 		return end_magic(w, r);
-	return fd < 0 ? walk_real_error(w, fd) : WALK_NATIVE;
+	return walk_real_error(w, err);
 }
 
 static int run_end_touched(struct walk *w, const struct run *r)

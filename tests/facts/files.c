@@ -3,6 +3,7 @@
 #include "facts/list.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static int probe_memfd(char *why, size_t size)
 {
@@ -157,6 +159,41 @@ const struct fact fact_directory = {
 	.without = "set XDG_RUNTIME_DIR to a folder on tmpfs or ext4",
 	.must = true,
 	.probe = probe_directory,
+};
+
+static int refusal(const char *path)
+{
+	struct open_how how = { .flags = O_WRONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS };
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? errno : 0;
+}
+
+static int probe_refusals(char *why, size_t size)
+{
+	static const struct {
+		const char *path;
+		int error;
+	} cases[] = { { "/", EISDIR }, { "/proc/self/status", ELOOP }, { "/proc/version", ENOTDIR },
+		{ "/proc/self", ENOTDIR }, { "/umview-fact-none", ENOENT } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		errno = refusal(cases[i].path);
+		if (errno != cases[i].error)
+			return fact_fail(why, size, cases[i].path);
+	}
+	return 0;
+}
+
+const struct fact fact_refusals = {
+	.name = "refusals",
+	.what = "what a path leads to is told by how an open of a directory for writing fails",
+	.without = "report this kernel",
+	.must = true,
+	.probe = probe_refusals,
 };
 
 static int probe_seqpacket(char *why, size_t size)

@@ -14,6 +14,7 @@ const struct fact *const facts[] = {
 	&fact_last_close,
 	&fact_lease,
 	&fact_directory,
+	&fact_refusals,
 	&fact_seqpacket,
 	&fact_tmpfs,
 	&fact_reset,

@@ -176,7 +176,7 @@ int um_attach_overlay(struct um *um, const struct overlay_layers *layers,
 		r = view_mount(&um->view, fs, root, rq->where, rq->source, "overlay", rq->options,
 			rq->flags, ret);
 	if (r == 0 && layers->seen_through)
-		view_see_through(&um->view, *ret);
+		view_see_through(&um->view, *ret, layers->root);
 	if (r < 0)
 		fs_discard(fs, take_ptr(&root));
 	return r;
