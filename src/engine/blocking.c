@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ int blocking_begin(struct blocking *b)
 	sigset_t set;
 
 	call_waits();
+	b->deadline = 0;
 	pthread_once(&once, blocking_install);
 	sev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	if (timer_create(CLOCK_MONOTONIC, &sev, &b->timer) < 0)
@@ -39,12 +41,31 @@ int blocking_begin(struct blocking *b)
 	return 0;
 }
 
-void blocking_end(struct blocking *b)
+int blocking_begin_socket(struct blocking *b, int fd, int option)
 {
-	timer_delete(b->timer);
+	struct timeval tv = { 0 };
+	socklen_t len = sizeof(tv);
+	int r = blocking_begin(b);
+
+	if (r == 0 && getsockopt(fd, SOL_SOCKET, option, &tv, &len) == 0 &&
+		(tv.tv_sec || tv.tv_usec) && tv.tv_sec < INT32_MAX)
+		b->deadline = now_ns() + (uint64_t)tv.tv_sec * NSEC_PER_SEC +
+			      (uint64_t)tv.tv_usec * 1000;
+	return r;
 }
 
-bool blocking_again(struct call *c, long err)
+static bool is_over(const struct blocking *b)
 {
-	return err == -EINTR && !call_interrupted(c) && call_alive(c);
+	return b->deadline && now_ns() >= b->deadline;
+}
+
+bool blocking_again(const struct blocking *b, struct call *c, long err)
+{
+	return err == -EINTR && !is_over(b) && !call_interrupted(c) && call_alive(c);
+}
+
+long blocking_end(struct blocking *b, long err)
+{
+	timer_delete(b->timer);
+	return err == -EINTR && is_over(b) ? -EAGAIN : err;
 }

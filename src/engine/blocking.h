@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Around calls of ours that may block for long on behalf of a guest (an open of a fifo, a connect):
- * between begin and end they fail with EINTR every 50 ms; ask blocking_again() then.
+ * between begin and end they fail with EINTR every 50 ms; ask blocking_again() then. Made again, a
+ * call on a socket would wait anew for as long as its SO_RCVTIMEO or SO_SNDTIMEO says: so these are
+ * looked at here.
  */
 #ifndef UM_ENGINE_BLOCKING_H
 #define UM_ENGINE_BLOCKING_H
@@ -12,10 +14,14 @@
 
 struct blocking {
 	timer_t timer;
+	uint64_t deadline; /* on the clock of now_ns(); 0: none */
 };
 int MUST_CHECK blocking_begin(struct blocking *b);
-void blocking_end(struct blocking *b);
+/* The same of a call on a socket, which waits for no longer than this option of it says. */
+int MUST_CHECK blocking_begin_socket(struct blocking *b, int fd, int option);
 /* Should a call that failed with this (negative) error be made again? */
-bool blocking_again(struct call *c, long err);
+bool blocking_again(const struct blocking *b, struct call *c, long err);
+/* What the call answers: err, or -EAGAIN where its time is over. */
+long blocking_end(struct blocking *b, long err);
 
 #endif

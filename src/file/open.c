@@ -361,9 +361,8 @@ static int open_host_fifo(struct opening *o)
 		return r;
 	do {
 		fd = open_host_once(o);
-	} while (o->req->call && blocking_again(o->req->call, fd));
-	blocking_end(&b);
-	return fd;
+	} while (o->req->call && blocking_again(&b, o->req->call, fd));
+	return (int)blocking_end(&b, fd);
 }
 
 /* A file of the host's that is no directory: the file itself, which needs no traps. */

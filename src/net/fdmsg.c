@@ -37,6 +37,16 @@ int fdmsg_send(int sock, const void *buf, size_t len, const int fds[], size_t nf
 
 int fdmsg_recv(int sock, void *buf, size_t len, int fds[], size_t nfds)
 {
+	int r;
+
+	do {
+		r = fdmsg_recv_once(sock, buf, len, fds, nfds);
+	} while (r == -EINTR);
+	return r;
+}
+
+int fdmsg_recv_once(int sock, void *buf, size_t len, int fds[], size_t nfds)
+{
 	struct iovec iov = { buf, len };
 	union control control;
 	struct msghdr msg = { .msg_iov = &iov,
@@ -48,9 +58,7 @@ int fdmsg_recv(int sock, void *buf, size_t len, int fds[], size_t nfds)
 
 	for (size_t i = 0; i < nfds; i++)
 		fds[i] = -1;
-	do {
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&msg); cm; cm = CMSG_NXTHDR(&msg, cm)) {

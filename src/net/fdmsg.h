@@ -13,5 +13,7 @@ int MUST_CHECK fdmsg_send(int sock, const void *buf, size_t len, const int fds[]
  * fewer came; they are close-on-exec, and more than nfds are closed. A message that is longer than
  * the buffer: -EMSGSIZE. */
 int MUST_CHECK fdmsg_recv(int sock, void *buf, size_t len, int fds[], size_t nfds);
+/* The same, but for a signal, which is -EINTR. */
+int MUST_CHECK fdmsg_recv_once(int sock, void *buf, size_t len, int fds[], size_t nfds);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -298,6 +299,34 @@ static void lengths(void)
 	close(pair[1]);
 }
 
+/* Nobody takes what is sent, and nobody accepts: for as long as the socket says. */
+static void times(void)
+{
+	const struct timeval tv = { 0, 120000 };
+	int full = new_socket(SOCK_DGRAM), deaf = new_socket(SOCK_STREAM), s;
+	long r;
+
+	R(bind_(full, "full"));
+	s = new_socket(SOCK_DGRAM);
+	R(setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
+	do {
+		r = sendto_(s, "more", "full");
+	} while (r > 0);
+	tap_result(&t, r, "a datagram too many");
+	close(s);
+	close(full);
+	R(bind_(deaf, "deaf"));
+	R(listen(deaf, 0));
+	do {
+		s = new_socket(SOCK_STREAM);
+		R(setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
+		r = connect_(s, "deaf");
+	} while (r == 0); /* (its own end of it stays until it exits) */
+	tap_result(&t, r, "a connection too many");
+	close(s);
+	close(deaf);
+}
+
 int main(void)
 {
 	umask(022);
@@ -306,5 +335,6 @@ int main(void)
 	streams();
 	datagrams();
 	lengths();
+	times();
 	return tap_done(&t);
 }

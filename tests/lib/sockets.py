@@ -5,6 +5,7 @@ import ctypes
 import errno
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -231,7 +232,6 @@ def options():
         tries(name, s.setsockopt, level, opt, value)
         tries(name, s.getsockopt, level, opt)
     tries("short", s.setsockopt, socket.SOL_SOCKET, socket.SO_KEEPALIVE, b"x")
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 10000))
     tries("no family", socket.socket, 77)
     tries("no protocol", socket.socket, socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_UDP)
     six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -239,6 +239,30 @@ def options():
     tries("v6only, later", six.setsockopt, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     six.listen()
     tries("IPv4 to v6only", socket.create_connection, (LO, six.getsockname()[1]))
+
+
+def times():
+    """Calls that wait for as long as the socket says."""
+    a, b = pair()
+    server = socket.create_server((LO, 0))
+    for what, s in (("stream", a), ("datagram", socket.socket(socket.AF_INET, socket.SOCK_DGRAM)), ("listener", server)):
+        if what == "datagram":
+            s.bind((LO, 0))
+        s.setblocking(True)
+        for us in 10000, 120000:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, us))
+            for name, fn in (("recv", lambda: s.recv(9)), ("recvfrom", lambda: s.recvfrom(9)), ("recvmsg", lambda: s.recvmsg(9))):
+                tries(f"{what}, {name}", fn) if s is not server else None
+        tries("accept", s.accept)
+
+    def wake(*_):
+        raise InterruptedError(errno.EINTR, "woken")
+    signal.signal(signal.SIGALRM, wake)
+    for s, fn in ((a, lambda: a.recv(9)), (server, server.accept)):
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        tries("a signal", fn)
+    b.close()
 
 
 def processes():
@@ -515,7 +539,7 @@ def groups():
             tries(what, u.setsockopt, socket.IPPROTO_IPV6, option, six)
 
 
-for test in (stream, resets, connecting, names, options, processes, abstract, much, wrong, listeners, more, groups):
+for test in (stream, resets, connecting, names, options, times, processes, abstract, much, wrong, listeners, more, groups):
     say("#", test.__name__)
     test()
 say("# datagrams")

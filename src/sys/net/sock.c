@@ -271,16 +271,15 @@ static enum verdict connect_blocking(
 	struct call *c, struct at *a, int fd, const struct sockaddr_un *sun, socklen_t len)
 {
 	struct blocking b;
-	long r = blocking_begin(&b);
+	long r = blocking_begin_socket(&b, fd, SO_SNDTIMEO);
 
 	if (r < 0)
 		return call_return(c, r);
 	do {
 		real_enter(a);
 		r = real_result(a, connect(fd, (const struct sockaddr *)sun, len));
-	} while (blocking_again(c, r));
-	blocking_end(&b);
-	return call_return(c, r);
+	} while (blocking_again(&b, c, r));
+	return call_return(c, blocking_end(&b, r));
 }
 
 enum verdict sys_connect(struct call *c)
@@ -364,15 +363,15 @@ static int control_files(struct call *c, struct msghdr *msg, int ours[], size_t 
 static long send_blocking(struct call *c, struct at *a, int fd, const struct msghdr *msg, int flags)
 {
 	struct blocking b;
-	long r = blocking_begin(&b);
+	long r = blocking_begin_socket(&b, fd, SO_SNDTIMEO);
 
 	if (r < 0)
 		return r;
 	do {
 		real_enter(a);
 		r = real_result(a, sendmsg(fd, msg, flags | MSG_NOSIGNAL));
-	} while (blocking_again(c, r));
-	blocking_end(&b);
+	} while (blocking_again(&b, c, r));
+	r = blocking_end(&b, r);
 	if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
 		kill(c->tid, SIGPIPE);
 	return r;

@@ -144,35 +144,23 @@ int stack_take_error(struct call *c, const struct stacksock *s)
 	return ask_option(c, s, SO_ERROR);
 }
 
-/* SO_SNDTIMEO, in milliseconds; -1: none. */
-static int send_timeout(int fd)
-{
-	struct timeval tv = { 0 };
-	socklen_t len = sizeof(tv);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) < 0 || (!tv.tv_sec && !tv.tv_usec))
-		return -1;
-	return (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000 + 1);
-}
-
 /* Until the connection is there, or will not be. */
 static int wait_connected(struct call *c, const struct stacksock *s)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
-	int timeout = send_timeout(s->fd);
 	struct blocking b;
-	long r = blocking_begin(&b);
+	long r = blocking_begin_socket(&b, s->fd, SO_SNDTIMEO);
 
 	if (r < 0)
 		return (int)r;
 	do {
-		r = poll(&p, 1, timeout);
+		r = poll(&p, 1, -1);
 		if (r < 0)
 			r = -errno;
-	} while (blocking_again(c, r));
-	blocking_end(&b);
-	if (r <= 0)
-		return r < 0 ? (int)r : -EINPROGRESS;
+	} while (blocking_again(&b, c, r));
+	r = blocking_end(&b, r);
+	if (r < 0)
+		return r == -EAGAIN ? -EINPROGRESS : (int)r;
 	r = ask_option(c, s, SO_ERROR);
 	/* reset at once: our end says it */
 	return r == -ENOTSOCK ? 0 : r > 0 ? -(int)r : (int)r;
@@ -232,13 +220,13 @@ static int take_connection(
 		if (r <= 0)
 			return r < 0 && r != -ENOTSOCK ? r : -EINVAL;
 	}
-	r = blocking_begin(&b);
+	r = blocking_begin_socket(&b, s->fd, SO_RCVTIMEO);
 	if (r < 0)
 		return r;
 	do {
-		r = fdmsg_recv(s->fd, head, sizeof(*head), ret, 1);
-	} while (blocking_again(c, r));
-	blocking_end(&b);
+		r = fdmsg_recv_once(s->fd, head, sizeof(*head), ret, 1);
+	} while (blocking_again(&b, c, r));
+	r = (int)blocking_end(&b, r);
 	if (r >= 0 && *ret < 0)
 		return -EINVAL; /* shut down, or no listener's */
 	return r < 0 ? r : 0;

@@ -49,7 +49,7 @@ static long send_stream(
 	struct call *c, const struct stacksock *s, const void *data, size_t len, int flags)
 {
 	struct blocking b;
-	long r = blocking_begin(&b);
+	long r = blocking_begin_socket(&b, s->fd, SO_SNDTIMEO);
 
 	if (r < 0)
 		return r;
@@ -57,8 +57,8 @@ static long send_stream(
 		r = send(s->fd, data, len, flags | MSG_NOSIGNAL);
 		if (r < 0)
 			r = -errno;
-	} while (blocking_again(c, r));
-	blocking_end(&b);
+	} while (blocking_again(&b, c, r));
+	r = blocking_end(&b, r);
 	if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
 		kill(c->tid, SIGPIPE);
 	return r;
@@ -246,14 +246,13 @@ static long receive(struct call *c, const struct stacksock *s, void *buf, size_t
 		r = receive_once(s, buf, len, flags | MSG_DONTWAIT, ret);
 	if (r != -EAGAIN || flags & MSG_DONTWAIT)
 		return r;
-	r = blocking_begin(&b);
+	r = blocking_begin_socket(&b, s->fd, SO_RCVTIMEO);
 	if (r < 0)
 		return r;
 	do {
 		r = receive_once(s, buf, len, flags, ret);
-	} while (blocking_again(c, r));
-	blocking_end(&b);
-	return r;
+	} while (blocking_again(&b, c, r));
+	return blocking_end(&b, r);
 }
 
 /* One that is an error to be told, unless it has been (SO_ERROR, a send): true. *n: what to answer.

@@ -296,7 +296,6 @@ int real_open(struct at *a, int flags, mode_t mode)
 		return (int)r;
 	do {
 		r = open_once(a, flags, mode);
-	} while (blocking_again(a->c, r));
-	blocking_end(&b);
-	return (int)r;
+	} while (blocking_again(&b, a->c, r));
+	return (int)blocking_end(&b, r);
 }
