@@ -27,7 +27,7 @@ SSH="ssh -F $HERE/ssh.conf"
 ME=$(id -un)
 mkdir -p www/small
 echo "a page" | tee www/page >www/small/page
-head -c 20000000 /dev/urandom >www/big
+head -c 5000000 /dev/urandom >www/big
 declare -A PORT
 SERVERS=()
 trap 'touch over; [ "$LINK" != vde ] || kill "$(cat switch.pid)"' EXIT
