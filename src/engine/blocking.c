@@ -49,8 +49,8 @@ int blocking_begin_socket(struct blocking *b, int fd, int option)
 
 	if (r == 0 && getsockopt(fd, SOL_SOCKET, option, &tv, &len) == 0 &&
 		(tv.tv_sec || tv.tv_usec) && tv.tv_sec < INT32_MAX)
-		b->deadline = now_ns() + (uint64_t)tv.tv_sec * NSEC_PER_SEC +
-			      (uint64_t)tv.tv_usec * 1000;
+		b->deadline =
+			now_ns() + (uint64_t)tv.tv_sec * NSEC_PER_SEC + (uint64_t)tv.tv_usec * 1000;
 	return r;
 }
 
