@@ -440,6 +440,12 @@ def listeners():
         tries("all of it", a.recvfrom, 10, socket.MSG_WAITALL)
         a.close()
         b.close()
+    with socket.create_server((LO, 0), backlog=400) as s:
+        clients = [socket.create_connection(s.getsockname()) for _ in range(400)]
+        came = [s.accept() for _ in clients]
+        say("all that waited", [c.getsockname() for c in clients] == [addr for _, addr in came])
+        for x in clients + [c for c, _ in came]:
+            x.close()
     port = free_port()
     servers = [socket.create_server((LO, port), reuse_port=True) for _ in range(3)]
     with socket.socket() as other:

@@ -51,6 +51,7 @@ struct endpoint_options {
 /* A stream's states; of the others CLOSED and OPEN (connected) alone. */
 struct group;
 struct pieces;
+struct waiting;
 
 enum endpoint_state { EP_CLOSED, EP_CONNECTING, EP_OPEN, EP_LISTENING };
 
@@ -86,13 +87,15 @@ struct endpoint {
 	unsigned holding; /* half the ticks for which something has been held back */
 	bool flush;	  /* nothing is held back now */
 	int backlog;
-	struct endpoint *mate; /* the next listener at the same port (SO_REUSEPORT), in a ring */
-	unsigned inflight;     /* of struct stack's, this one's */
-	struct group *groups;  /* that it has joined */
-	struct pieces *pieces; /* of a datagram that is not whole yet */
-	unsigned unanswered;   /* seconds for which the next hop has been asked for */
-	uint32_t record;       /* what one waiting connection takes in a listener's buffer */
-	uint16_t filter_port;  /* raw and ping: the echo's identifier */
+	struct endpoint *mate;	 /* the next listener at the same port (SO_REUSEPORT), in a ring */
+	unsigned inflight;	 /* of struct stack's, this one's */
+	struct group *groups;	 /* that it has joined */
+	struct pieces *pieces;	 /* of a datagram that is not whole yet */
+	unsigned unanswered;	 /* seconds for which the next hop has been asked for */
+	uint32_t record;	 /* what one waiting connection takes in a listener's buffer */
+	struct waiting *waiting; /* connections that it has no room for */
+	int nwaiting;
+	uint16_t filter_port; /* raw and ping: the echo's identifier */
 	uint32_t icmp_filter;
 	bool auxdata; /* packet sockets: PACKET_AUXDATA */
 	/* netlink */

@@ -322,7 +322,9 @@ void stream_ready(struct endpoint *ep, uint32_t events)
 		hung_up(ep, unread);
 		return;
 	}
-	if (events & EPOLLOUT)
+	if (ep->state == EP_LISTENING)
+		tcp_hand_over(ep);
+	else if (events & EPOLLOUT)
 		stream_set_events(ep, !stream_deliver(ep));
 	stream_send_more(ep);
 }

@@ -21,6 +21,8 @@ void tcp_forget(struct tcp_pcb *pcb);
 
 int tcp_listen_(struct endpoint *ep, int backlog);
 void tcp_stop_listening(struct endpoint *ep, struct tcp_pcb *pcb);
+/* Gives the guest's end what waits, as there is room. */
+void tcp_hand_over(struct endpoint *listener);
 
 /* ---- tcpinfo.c ---- */
 

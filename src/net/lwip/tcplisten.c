@@ -6,29 +6,64 @@
 #include "net/fdmsg.h"
 #include "net/lwip/tcp.h"
 
-/* How many wait for accept(2): each takes the same room in our end's buffer. */
+/* One for which the listener's pair has no room yet. */
+struct waiting {
+	struct waiting *next;
+	int guest;
+	struct stack_head head;
+};
+
+/* How many wait for accept(2): in our end's buffer each takes the same room. */
 static int waiting_connections(const struct endpoint *ep)
 {
 	int bytes = 0;
 
-	return !ep->record || ioctl(ep->source.fd, SIOCOUTQ, &bytes) < 0 ? 0
-									 : bytes / (int)ep->record;
+	return ep->nwaiting + (!ep->record || ioctl(ep->source.fd, SIOCOUTQ, &bytes) < 0
+					      ? 0
+					      : bytes / (int)ep->record);
 }
 
-static int hand_over(struct endpoint *listener, struct endpoint *ep, int guest)
+static int hand_over(struct endpoint *listener, const struct waiting *w)
 {
-	struct stack_head head = { 0 };
-	int r;
+	int bytes = 0, r = fdmsg_send(listener->source.fd, &w->head,
+			       offsetof(struct stack_head, control), &w->guest, 1);
 
-	head.namelen = address_write(ep, &ep->peer, ep->peer_port, &head.name);
-	r = fdmsg_send(listener->source.fd, &head, sizeof(head), &guest, 1);
-	if (r == 0 && !listener->record) {
-		int bytes = 0;
-
-		(void)ioctl(listener->source.fd, SIOCOUTQ, &bytes);
+	if (r == 0 && !listener->record && ioctl(listener->source.fd, SIOCOUTQ, &bytes) == 0)
 		listener->record = (uint32_t)bytes;
-	}
 	return r;
+}
+
+static void drop_first(struct endpoint *listener)
+{
+	struct waiting *w = listener->waiting;
+
+	listener->waiting = w->next;
+	listener->nwaiting--;
+	close(w->guest);
+	free(w);
+}
+
+void tcp_hand_over(struct endpoint *listener)
+{
+	while (listener->waiting && hand_over(listener, listener->waiting) != -EAGAIN)
+		drop_first(listener);
+	stream_set_events(listener, listener->waiting);
+}
+
+/* Takes guest. */
+static int enqueue(struct endpoint *listener, const struct endpoint *ep, int *guest)
+{
+	struct waiting *w = calloc(1, sizeof(*w)), **last = &listener->waiting;
+
+	if (!w)
+		return -ENOMEM;
+	w->head.namelen = address_write(ep, &ep->peer, ep->peer_port, &w->head.name);
+	w->guest = take_fd(guest);
+	while (*last)
+		last = &(*last)->next;
+	*last = w;
+	listener->nwaiting++;
+	return 0;
 }
 
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
@@ -54,13 +89,14 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	ep->peer_port = pcb->remote_port;
 	ep->state = EP_OPEN;
 	ep->junk = 1;
-	if (send(guest, "", 1, MSG_DONTWAIT) != 1 || hand_over(listener, ep, guest) < 0 ||
+	if (send(guest, "", 1, MSG_DONTWAIT) != 1 || enqueue(listener, ep, &guest) < 0 ||
 		source_add(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0) {
 		endpoint_close(ep);
 		tcp_abort(pcb);
 		return ERR_ABRT;
 	}
 	tcp_take(ep, pcb);
+	tcp_hand_over(listener);
 	return ERR_OK;
 }
 
@@ -84,6 +120,8 @@ void tcp_stop_listening(struct endpoint *ep, struct tcp_pcb *pcb)
 {
 	struct endpoint *before = ep->mate;
 
+	while (ep->waiting)
+		drop_first(ep);
 	if (!before) {
 		tcp_arg(pcb, NULL);
 		tcp_accept(pcb, NULL);
