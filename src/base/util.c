@@ -2,6 +2,7 @@
 #include "base/util.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -160,6 +161,12 @@ char process_state(pid_t pid)
 	_cleanup_free_ char *all = stat_read(pid, &third);
 
 	return third ? third[0] : 0;
+}
+
+void process_continue(pid_t pid)
+{
+	if (process_state(pid) == 'T')
+		kill(pid, SIGCONT);
 }
 
 pid_t process_parent(pid_t pid)

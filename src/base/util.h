@@ -100,6 +100,8 @@ enum {
 };
 /* 'R', 'S', 'T', 'Z' ...; 0 where it is gone. */
 char process_state(pid_t pid);
+/* SIGCONT for a process that is stopped. */
+void process_continue(pid_t pid);
 /* The parent of a process; 0 where it is gone. */
 pid_t process_parent(pid_t pid);
 

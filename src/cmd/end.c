@@ -75,6 +75,12 @@ static void wait_for_servers(struct run *r)
 	}
 }
 
+/* Nobody is left who could: a server that was stopped would keep us, and what it has not written. */
+static void continue_server(pid_t pid, UNUSED void *arg)
+{
+	process_continue(pid);
+}
+
 void end_mounts(struct run *r)
 {
 	struct progress p = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -87,6 +93,7 @@ void end_mounts(struct run *r)
 	pthread_cond_init(&p.cond, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	tell = isatty(STDERR_FILENO) && pthread_create(&thread, NULL, tell_progress, &p) == 0;
+	each_child(continue_server, NULL);
 	um_umount_all(&r->um, now_ns() + UNMOUNT_NS, at_mount, &p);
 	progress_at(&p, str_printf("waiting for the servers to end"));
 	wait_for_servers(r);

@@ -14,6 +14,7 @@
 #include <termios.h>
 
 #include "base/log.h"
+#include "engine/engine.h"
 
 struct event {
 	int kind;
@@ -96,8 +97,16 @@ void each_child(void (*fn)(pid_t pid, void *arg), void *arg)
 
 struct kill_ctx {
 	pid_t spare;
+	bool servers; /* are to end by themselves */
 	int left;
 };
+
+static bool is_server(pid_t pid)
+{
+	struct task_mark m;
+
+	return task_mark_get(pid, &m) == 0 && m.service;
+}
 
 static void kill_one(pid_t pid, void *arg)
 {
@@ -105,24 +114,33 @@ static void kill_one(pid_t pid, void *arg)
 
 	if (pid == k->spare)
 		return;
-	kill(pid, SIGKILL);
+	if (k->servers && is_server(pid))
+		process_continue(pid);
+	else
+		kill(pid, SIGKILL);
 	k->left++;
 }
 
 /* What dies leaves its children to us, who are killed in the next round. */
-void kill_descendants(pid_t spare)
+static void end_descendants(struct kill_ctx *k)
 {
 	uint64_t until = now_ns() + 5 * NSEC_PER_SEC;
-	struct kill_ctx k = { .spare = spare, .left = 1 };
 
-	while (k.left && now_ns() < until) {
-		k.left = 0;
-		each_child(kill_one, &k);
+	do {
+		k->left = 0;
+		each_child(kill_one, k);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
-		if (k.left)
+		if (k->left)
 			usleep(2000);
-	}
+	} while (k->left && now_ns() < until);
+}
+
+void kill_descendants(pid_t spare)
+{
+	struct kill_ctx k = { .spare = spare };
+
+	end_descendants(&k);
 }
 
 /* The handler runs in this thread: it sees the command, or what it noted is seen here. */
@@ -139,6 +157,10 @@ static void command_started(pid_t pid)
 
 static int supervisor_died(const struct termios *tio, bool have_tio)
 {
+	/* a server sees that its mount is gone, and writes what it has not yet */
+	struct kill_ctx guests = { .servers = true };
+
+	end_descendants(&guests);
 	kill_descendants(0);
 	if (have_tio) {
 		signal(SIGTTOU, SIG_IGN);
