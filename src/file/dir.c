@@ -178,6 +178,19 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 	return 0;
 }
 
+/* A name that only the view has. Under the view's lock, below which the snapshot's is. */
+static void add_made(struct mount *m, void *arg)
+{
+	struct reading *r = arg;
+	uint64_t number = inode_number(m->root);
+
+	pthread_mutex_lock(&r->d->lock);
+	if (r->err == 0)
+		r->err = snap_add(r->d, number ? number : 1, IFTODT(inode_type(m->root)),
+			m->in_name, strlen(m->in_name));
+	pthread_mutex_unlock(&r->d->lock);
+}
+
 /* One more reply of the server. Busy, without the lock. */
 static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *req)
 {
@@ -198,8 +211,13 @@ static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *r
 	rd.version = itable_version(fs);
 	if (vf->mnt && view_has_rules(vf->mnt->view)) {
 		rd.host = fs->host_fd && fstat(inode_host_fd(vf->inode), &rd.st) == 0;
-		rd.hides = view_hides_in(vf->mnt->view, rd.host ? &rd.st : NULL, vf->inode);
+		rd.hides =
+			view_hides_in(vf->mnt->view, rd.host ? &rd.st : NULL, vf->mnt, vf->inode);
 	}
+	if (!d->n && vf->mnt && atomic_load(&vf->mnt->view->nabsent))
+		view_each_made_on(vf->mnt->view, vf->mnt, vf->inode, add_made, &rd);
+	if (rd.err < 0)
+		return rd.err;
 	r = fs->file && fs->file->readdir ? fs->file->readdir(fs, req, vf->inode->nodeid, &d->h,
 						    d->cookie, take_entry, &rd)
 					  : -ENOTDIR;

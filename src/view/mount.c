@@ -127,14 +127,14 @@ void mount_put(struct mount *m)
 }
 
 /* Is the place of the kind of the root: 0, -ENOTDIR, -ENOENT? */
-static int place_check(const struct path *where, mode_t root_type)
+static int place_check(const struct path *where, mode_t root_type, const struct mount_as *as)
 {
 	struct stat st;
 	bool isdir;
 
 	if (where->kind == PATH_VIRTUAL) {
 		if (!where->inode)
-			return -ENOENT;
+			return as && (as->rule == RULE_MADE || as->rule == RULE_HIDE) ? 0 : -ENOENT;
 		isdir = inode_type(where->inode) == S_IFDIR;
 	} else if (where->kind == PATH_REAL) {
 		if (fstatat(where->dirfd, where->last, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) <
@@ -197,7 +197,7 @@ int view_mount_as(struct view *v, struct fs *fs, struct inode *root, const struc
 	const char *source, const char *type, const char *options, unsigned long flags,
 	const struct mount_as *as, struct mount **ret)
 {
-	int err = place_check(where, inode_type(root));
+	int err = place_check(where, inode_type(root), as);
 	struct timespec now;
 	struct mount *m;
 
@@ -224,7 +224,8 @@ int view_mount_as(struct view *v, struct fs *fs, struct inode *root, const struc
 	atomic_init(&m->refs, 2); /* the list's and the caller's */
 	if (where->kind == PATH_VIRTUAL) {
 		m->parent = mount_get(where->mnt);
-		m->covers = inode_get(where->inode);
+		m->absent = !where->inode;
+		m->covers = inode_get(m->absent ? where->parent : where->inode);
 		m->ns = where->ns ? where->ns : where->mnt->ns;
 	} else {
 		note_covered(v, m, where);
@@ -445,7 +446,7 @@ struct mount *view_mount_on(
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->covers == ino && space_sees(v, ns, m) &&
+		if (m->covers == ino && !m->absent && space_sees(v, ns, m) &&
 			(rules || !rule_is_policy(m->rule)) && lies_on(m, on))
 			best = m;
 	if (best)
@@ -505,7 +506,7 @@ bool view_covers(struct view *v, const char *path)
 	return covered;
 }
 
-bool view_has_mount_below(struct view *v, const char *path)
+bool view_has_mount_below(struct view *v, const char *path, bool hidden)
 {
 	size_t len = strlen(path);
 	struct mount *m;
@@ -516,7 +517,7 @@ bool view_has_mount_below(struct view *v, const char *path)
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
 		if (!m->ns && m->target_len > len + 1 && memcmp(m->target, path, len) == 0 &&
-			m->target[len] == '/') {
+			m->target[len] == '/' && (hidden || !m->absent || m->rule != RULE_HIDE)) {
 			below = true;
 			break;
 		}

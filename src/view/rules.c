@@ -12,6 +12,19 @@
 
 #include "view/mountinfo.h"
 #include "view/path.h"
+#include "view/space.h"
+
+/* The host's folder that a mount which is seen through shows as it is, where nothing was changed.
+ */
+static int host_folder(const struct mount *m, struct stat *ret)
+{
+	_cleanup_free_ char *path = strdup(m->target);
+
+	if (!path || !m->parent->seen_through)
+		return -ENOENT;
+	*strrchr(path, '/') = '\0';
+	return stat(*path ? path : "/", ret) < 0 ? -errno : 0;
+}
 
 int rule_set(struct mount *m, const struct mount_as *as, const struct path *where)
 {
@@ -23,11 +36,13 @@ int rule_set(struct mount *m, const struct mount_as *as, const struct path *wher
 	m->locked_ro = as->locked_ro || as->rule == RULE_RO || as->rule == RULE_EMPTY;
 	if (m->rule == RULE_NONE)
 		return 0;
-	m->in_name = strdup(where->last);
+	m->in_name = strdup(m->absent ? strrchr(m->target, '/') + 1 : where->last);
 	m->leads = leads ? strdup(leads) : NULL;
 	if (!m->in_name || (leads && !m->leads))
 		return -ENOMEM;
-	if (where->kind == PATH_REAL && where->last[0] && fstat(where->dirfd, &st) == 0) {
+	if (m->absent ? host_folder(m, &st) == 0
+		      : where->kind == PATH_REAL && where->last[0] &&
+				fstat(where->dirfd, &st) == 0) {
 		m->in.dev = st.st_dev;
 		m->in.ino = st.st_ino;
 	}
@@ -40,6 +55,8 @@ void rule_count(struct mount *m, int n)
 		atomic_fetch_add(&m->view->nrules, n);
 	if (m->rule == RULE_MADE)
 		atomic_fetch_add(&m->view->nmade, n);
+	if (m->absent)
+		atomic_fetch_add(&m->view->nabsent, n);
 }
 
 struct mount *view_rule_at(struct view *v, const char *path)
@@ -78,7 +95,9 @@ static bool hides(const struct mount *m, const struct stat *dir, const struct in
 {
 	if (m->rule != RULE_HIDE)
 		return false;
-	if (m->parent)
+	if (m->absent && ino)
+		return m->covers == ino;
+	if (m->parent && !m->absent)
 		return ino && m->covers->parent == ino;
 	return dir && m->in.ino == dir->st_ino && m->in.dev == dir->st_dev;
 }
@@ -90,17 +109,103 @@ void view_each_made(
 
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
-		if (m->rule == RULE_MADE && !m->parent && !m->host.ino &&
+		if (m->rule == RULE_MADE && (!m->parent || m->absent) && !m->host.ino &&
 			m->in.ino == dir->st_ino && m->in.dev == dir->st_dev)
 			fn(m, arg);
 	pthread_rwlock_unlock(&v->lock);
 }
 
-bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino)
+/* Does an absent mount lie in the folder of this path? */
+static bool is_in(const struct mount *m, const char *dir)
+{
+	size_t n = dir[1] ? strlen(dir) : 0;
+
+	return m->absent && strncmp(m->target, dir, n) == 0 && m->target[n] == '/' &&
+	       !strchr(m->target + n + 1, '/');
+}
+
+/* Of one such mount the folder is noted, which may have been made since: true and what is to be put
+ * instead, if one was left. */
+static bool note_folder(
+	struct view *v, struct mount *on, struct inode *dir, const char *path, struct inode **ret)
 {
 	struct mount *m;
 	bool found = false;
 
+	pthread_rwlock_wrlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node) {
+		if (m->parent != on || m->covers == dir || !is_in(m, path))
+			continue;
+		*ret = m->covers;
+		m->covers = inode_get(dir);
+		found = true;
+		break;
+	}
+	pthread_rwlock_unlock(&v->lock);
+	return found;
+}
+
+static void see_absent(struct view *v, struct mount *on, struct inode *dir)
+{
+	_cleanup_free_ char *path = NULL;
+	struct inode *old;
+
+	if (!on || !atomic_load_explicit(&v->nabsent, memory_order_acquire))
+		return;
+	path = path_of_inode(v, on, dir);
+	while (path && note_folder(v, on, dir, path, &old))
+		inode_put(old);
+}
+
+struct mount *view_absent_at(
+	struct view *v, ino_t ns, struct mount *on, struct inode *dir, const char *name, bool rules)
+{
+	struct mount *m, *found = NULL;
+
+	if (!atomic_load_explicit(&v->nabsent, memory_order_acquire))
+		return NULL;
+	see_absent(v, on, dir);
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (m->absent && m->covers == dir && space_sees(v, ns, m) &&
+			(rule_is_policy(m->rule) ? rules : m->parent == on) &&
+			strcmp(m->in_name, name) == 0)
+			found = m;
+	if (found)
+		mount_get(found);
+	pthread_rwlock_unlock(&v->lock);
+	return found;
+}
+
+struct inode *mount_absent_folder(struct mount *m)
+{
+	struct inode *dir;
+
+	pthread_rwlock_rdlock(&m->view->lock);
+	dir = inode_get(m->covers);
+	pthread_rwlock_unlock(&m->view->lock);
+	return dir;
+}
+
+void view_each_made_on(struct view *v, struct mount *on, struct inode *dir,
+	void (*fn)(struct mount *m, void *arg), void *arg)
+{
+	struct mount *m;
+
+	see_absent(v, on, dir);
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (m->absent && m->rule == RULE_MADE && m->parent == on && m->covers == dir)
+			fn(m, arg);
+	pthread_rwlock_unlock(&v->lock);
+}
+
+bool view_hides_in(struct view *v, const struct stat *dir, struct mount *on, struct inode *ino)
+{
+	struct mount *m;
+	bool found = false;
+
+	see_absent(v, on, ino);
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
 		found = found || hides(m, dir, ino);

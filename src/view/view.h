@@ -62,12 +62,14 @@ struct mount {
 	atomic_bool ended;    /* mount_end() was called */
 	uint64_t since_ns;    /* CLOCK_BOOTTIME, when it was attached */
 	enum mount_rule rule;
-	struct covered in;    /* of a rule on the host's tree: the folder that it is in, */
-	char *leads;	      /* RULE_RW on the host's tree, RULE_HOST: to this place of the host */
-	char *in_name;	      /* and its name there (or in the folder of m->covers) */
-	bool locked_ro;	      /* no remount makes it writable */
-	bool guests;	      /* a rule that can be unmounted */
-	_Atomic pid_t server; /* the service task that serves it, 0 when not known */
+	struct covered in; /* of a rule on the host's tree: the folder that it is in, */
+	char *leads;	   /* RULE_RW on the host's tree, RULE_HOST: to this place of the host */
+	char *in_name;	   /* and its name there (or in the folder of m->covers) */
+	bool absent;	/* on a mount, with nothing below it: it is found by its path, and covers is
+			 * the folder that it was last seen in (view->lock) */
+	bool locked_ro; /* no remount makes it writable */
+	bool guests;	/* a rule that can be unmounted */
+	_Atomic pid_t server;	   /* the service task that serves it, 0 when not known */
 	struct cds_list_head node; /* view->mounts, newest last */
 };
 
@@ -79,6 +81,7 @@ struct view {
 	atomic_int nmounts;
 	atomic_int nrules; /* mounts that are rules of the policy */
 	atomic_int nmade;  /* RULE_MADE */
+	atomic_int nabsent;
 	int next_id;
 	/* How many mounts are seen through, and the folders that are never changed by one: the
 	 * kernel's own, as ever. Set once, at the start. */
@@ -208,8 +211,17 @@ struct mount *view_rule_over(struct view *v, const struct stat *st);
  * lock. */
 void view_each_made(
 	struct view *v, const struct stat *dir, void (*fn)(struct mount *m, void *arg), void *arg);
+/* The same in a folder of a mount. */
+void view_each_made_on(struct view *v, struct mount *on, struct inode *dir,
+	void (*fn)(struct mount *m, void *arg), void *arg);
+/* The mount that lies at this name, which is not there, in a folder of a mount; referenced or NULL.
+ */
+struct mount *view_absent_at(struct view *v, ino_t ns, struct mount *on, struct inode *dir,
+	const char *name, bool rules);
+/* The folder above the root of such a mount. */
+struct inode *mount_absent_folder(struct mount *m);
 /* Is something hidden in this folder: of the host, or (dir NULL) of a mount? */
-bool view_hides_in(struct view *v, const struct stat *dir, struct inode *ino);
+bool view_hides_in(struct view *v, const struct stat *dir, struct mount *on, struct inode *ino);
 /* Is this name? */
 bool view_hides(
 	struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len);
@@ -227,7 +239,8 @@ const char *view_outside_name(const struct view *v, dev_t dev, ino_t ino);
 
 /* Does a mount lie at, or above (as a prefix of), this canonical path? No reference. */
 bool view_covers(struct view *v, const char *path);
-/* Does a mount lie below this canonical directory? rename and rmdir of it are EBUSY. */
-bool view_has_mount_below(struct view *v, const char *path);
+/* Does a mount lie below this canonical directory? rename and rmdir of it are EBUSY. hidden: also
+ * one that hides what is not there. */
+bool view_has_mount_below(struct view *v, const char *path, bool hidden);
 
 #endif

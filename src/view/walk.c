@@ -263,6 +263,8 @@ static int virtual_dotdot(struct walk *w)
 			place_set_real(at, name, m->target_len, -1);
 			return walk_real_dotdot(w);
 		}
+		if (m->absent)
+			return cross_on(w, mount_get(m->parent), mount_absent_folder(m));
 		place_set_virtual(at, mount_get(m->parent), inode_get(m->covers));
 	}
 	return cross_on(w, mount_get(at->mnt), inode_parent(at->ino));
@@ -290,16 +292,21 @@ static bool root_link_counts(const struct walk *w)
 
 static int follow_root_link(struct walk *w)
 {
+	struct mount *m = w->at.mnt;
 	char name[PATH_MAX];
 	char *slash;
 	int err;
 
-	if (w->links >= WALK_MAX_LINKS || w->at.mnt->target_len >= sizeof(name))
+	if (w->links >= WALK_MAX_LINKS || m->target_len >= sizeof(name))
 		return -ELOOP;
-	err = inode_readlink(w->at.mnt->root, walk_req(w), w->body);
+	err = inode_readlink(m->root, walk_req(w), w->body);
 	if (err < 0)
 		return err;
-	strcpy(name, w->at.mnt->target);
+	if (m->absent) {
+		place_set_virtual(&w->at, mount_get(m->parent), mount_absent_folder(m));
+		return walk_follow(w, w->body);
+	}
+	strcpy(name, m->target);
 	slash = strrchr(name, '/');
 	slash[slash == name] = '\0';
 	place_set_real(&w->at, name, strlen(name), -1);
@@ -350,6 +357,13 @@ static int walk_virtual(struct walk *w)
 	memcpy(w->last, p, n);
 	w->last[n] = '\0';
 	w->last_dot = false;
+	if (!last || !(w->flags & PATH_MOUNTPOINT)) {
+		struct mount *m = view_absent_at(
+			w->v, w->ns, at->mnt, at->ino, w->last, !(w->flags & PATH_NO_RULES));
+
+		if (m)
+			return walk_cross(w, m);
+	}
 	err = inode_lookup(at->ino, walk_req(w), w->last, &child);
 	if (err == -ENOENT && last && (w->flags & PATH_CREATE)) {
 		w->negative = true;

@@ -29,6 +29,12 @@ gives "what is not there does not come to be there" 0 um --hide other/none --hid
 	! touch other/none 2>/dev/null; ! mkdir other/none 2>/dev/null; ! mv docs other/none 2>/dev/null; touch other/some
 	mkdir -p absent/er && ! touch absent/er/x 2>/dev/null && touch absent/er/y; ls other absent/er | tr "\n" " "; rm -r other/some absent'
 is "the rest does" "$OUT" "absent/er: y  other: deep some "
+gives "nor over the host's files" 0 um --cow --hide other/none --hide absent/er/x -- bash -c '
+	! touch other/none 2>/dev/null; ! mkdir other/none 2>/dev/null; ! mv docs other/none 2>/dev/null; touch other/some
+	mkdir -p absent/er && ! touch absent/er/x 2>/dev/null && touch absent/er/y; cd absent/er; ! touch x 2>/dev/null; ls . | tr "\n" " "
+	cd ../..; rm -r absent; mkdir -p absent/er; ! touch absent/er/x 2>/dev/null; ls other absent/er | tr "\n" " "'
+has "the rest does" "$OUT" "y absent/er:  other: deep some "
+[ ! -e absent ] || fail "absent was made on the host"
 gives "by a descriptor and a working directory from before" 0 bash -c '
 	exec 6<.ssh; cd .ssh; umview --hide "$OLDPWD/.ssh" -- bash -c "cat id 2>/dev/null; cat /proc/self/fd/6/id 2>/dev/null; \
 		'"$PYTHON"' -c \"import os; os.open(\\\"id\\\", 0, dir_fd=6)\" 2>&1 | tail -n 1"'

@@ -354,7 +354,7 @@ static void test_stack(struct fixture *f)
 	expect(f, CWD, "@/mnt/d/e/dir/n", 0, "virtual /mnt/d/e/dir/n");
 	expect(f, CWD, "@/mnt/d/e/dir/../../../../real", 0, "real /real");
 	ok(view_detach(&f->view, m_in, 0) == -EBUSY, "a mount lies on it");
-	ok(view_has_mount_below(&f->view, target), "mounts below");
+	ok(view_has_mount_below(&f->view, target, true), "mounts below");
 	m_over = attach(f, over, "mnt");
 	expect(f, CWD, "@/mnt/o", 0, "virtual /mnt/o");
 	expect(f, CWD, "@/mnt/d", 0, "ENOENT");

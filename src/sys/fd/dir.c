@@ -72,7 +72,7 @@ static void put_made(struct mount *m, void *arg)
 	memset(e, 0, reclen);
 	e->d_ino = inode_number(m->root) ?: 1;
 	e->d_reclen = (uint16_t)reclen;
-	e->d_type = inode_type(m->root) == S_IFLNK ? DT_LNK : DT_DIR;
+	e->d_type = IFTODT(inode_type(m->root));
 	memcpy(e->d_name, m->in_name, len);
 	d->used += reclen;
 }
@@ -98,7 +98,7 @@ static bool read_changed(struct call *c, enum dirent_form form, enum verdict *re
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
 		return false;
 	view_each_made(v, &st, count_made, &made);
-	if (!made.n && !view_hides_in(v, &st, NULL))
+	if (!made.n && !view_hides_in(v, &st, NULL, NULL))
 		return false;
 	buf = malloc(size ? size : 1);
 	if (!buf)

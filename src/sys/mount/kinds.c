@@ -23,6 +23,24 @@ int mount_check_target(struct mount_job *j)
 	return mount_job_fail(j, -ENOTDIR, "mount point %s is not a directory", j->where.name);
 }
 
+/* Where nothing is, a folder is made first, which what leads to the host's can lie on. */
+static int bind_there(struct mount_job *j, const struct path *from, struct mount **ret)
+{
+	const struct mount_as made = { .rule = RULE_MADE };
+	unsigned long flags = mount_flags_new(j->o.flags);
+	_cleanup_path_ struct path folder = PATH_INIT;
+	int r;
+
+	if (make_type_there(&j->where))
+		return um_bind(j->um, from, &j->where, flags, ret);
+	if (make_type_there(from) != S_IFDIR)
+		return um_bind_as(j->um, from, &j->where, flags, &made, ret);
+	r = make_dir(j->um, &j->where);
+	if (r == 0)
+		r = path_resolve_abs(&j->um->view, NULL, j->where.name, PATH_FOLLOW, &folder);
+	return r < 0 ? r : um_bind(j->um, from, &folder, flags, ret);
+}
+
 /* The option bind: a directory or file of the view is shown at another place too. */
 int mount_run_bind(struct mount_job *j)
 {
@@ -42,7 +60,7 @@ int mount_run_bind(struct mount_job *j)
 		*j->ret_message = str_printf("%s on %s, a bind", from.name, j->where.name);
 		return 0;
 	}
-	r = um_bind(j->um, &from, &j->where, mount_flags_new(j->o.flags), &m);
+	r = bind_there(j, &from, &m);
 	if (r == -ENOTDIR)
 		return mount_job_fail(j, r,
 			"%s and %s: one of them is a directory, the other is not", from.name,
@@ -97,6 +115,7 @@ int mount_run_memory(struct mount_job *j, const char *type)
 		.type = type,
 		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
 		.flags = mount_flags_new(j->o.flags),
+		.made = !make_type_there(&j->where),
 		.dry_run = j->rq->dry_run };
 	char bad[256] = "";
 	int r = mount_check_target(j);

@@ -20,8 +20,7 @@ static bool in_memory(const struct path *p)
 	return p->kind == PATH_VIRTUAL && mount_type_is_memory(p->mnt->type);
 }
 
-/* What there is: 0 for nothing. */
-static mode_t type_there(const struct path *p)
+mode_t make_type_there(const struct path *p)
 {
 	struct stat st;
 
@@ -42,14 +41,14 @@ int make_dir(struct um *um, const struct path *where)
 		.made = true };
 	struct fs_req req = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
 	_cleanup_inode_ struct inode *ino = NULL;
-	mode_t there = type_there(where);
+	mode_t there = make_type_there(where);
 	char bad[256];
 
 	if (there)
 		return there == S_IFDIR ? 0 : -EEXIST;
 	if (in_memory(where))
 		return inode_mkdir(where->parent, &req, where->last, 0755, &ino);
-	return where->kind == PATH_VIRTUAL ? -EROFS : um_mount_memory(um, &rq, bad);
+	return um_mount_memory(um, &rq, bad);
 }
 
 static int mount_link(struct um *um, int fd, const struct path *where)
@@ -84,9 +83,7 @@ int make_symlink(struct um *um, const char *target, const struct path *where)
 
 	if (in_memory(where) && !where->inode)
 		return inode_symlink(where->parent, &req, where->last, target, &ino);
-	if (where->kind == PATH_VIRTUAL)
-		return where->inode ? -EEXIST : -EROFS;
-	if (type_there(where) == S_IFDIR)
+	if (make_type_there(where) == S_IFDIR || where->inode)
 		return -EEXIST;
 	path = str_printf("%s/link-%d", um->rundir, um->view.next_id);
 	if (!path)

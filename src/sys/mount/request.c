@@ -7,8 +7,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sys/mount/job.h"
+#include "sys/mount/make.h"
 
 char *mount_job_path(const struct mount_job *j, const char *path)
 {
@@ -66,6 +68,50 @@ static int resolve_absent(struct mount_job *j, const struct fs_req *req, const c
 	return name ? 0 : -ENOMEM;
 }
 
+/* The folders on the way there that are not, made in memory. */
+static int make_way(struct mount_job *j, const struct fs_req *req, const char *word)
+{
+	_cleanup_free_ char *way = strdup(word);
+	int r = way ? 0 : -ENOMEM;
+
+	for (char *slash = way ? strchr(way + 1, '/') : NULL; r == 0 && slash;
+		slash = strchr(slash + 1, '/')) {
+		_cleanup_path_ struct path there = PATH_INIT, at = PATH_INIT;
+
+		*slash = '\0';
+		r = path_resolve_abs(&j->um->view, req, way, PATH_FOLLOW, &there);
+		if (r == -ENOENT) {
+			r = path_resolve_abs(
+				&j->um->view, req, way, PATH_PARENT | PATH_CREATE, &at);
+			if (r == 0)
+				r = make_dir(j->um, &at);
+		}
+		*slash = '/';
+	}
+	return r;
+}
+
+/* The place of what the view alone is to have. */
+static int resolve_made(struct mount_job *j, const struct fs_req *req, const char *word)
+{
+	int r;
+
+	if (j->rq->dry_run)
+		return resolve_absent(j, req, word);
+	r = make_way(j, req, word);
+	if (r == 0)
+		r = path_resolve_abs(&j->um->view, req, word, PATH_PARENT | PATH_CREATE, &j->where);
+	return r;
+}
+
+/* Binds and file systems in memory are put where nothing is as well, by who started the view. */
+static bool makes_target(const struct mount_job *j)
+{
+	const char *type = j->o.type ? j->o.type : j->rq->type;
+
+	return !j->c && (j->o.flags & MS_BIND || (type && mount_type_is_memory(type)));
+}
+
 static int resolve_target(struct mount_job *j)
 {
 	_cleanup_free_ char *word = mount_job_path(j, j->rq->target);
@@ -75,8 +121,7 @@ static int resolve_target(struct mount_job *j)
 	if (!word)
 		return -ENOMEM;
 	if (j->o.make)
-		r = path_resolve_abs(
-			&j->um->view, &req, word, PATH_PARENT | PATH_CREATE, &j->where);
+		r = resolve_made(j, &req, word);
 	else if (j->o.policy)
 		r = path_resolve_abs(
 			&j->um->view, &req, word, PATH_FOLLOW | PATH_NO_RULES, &j->where);
@@ -86,6 +131,10 @@ static int resolve_target(struct mount_job *j)
 		r = path_resolve_abs(&j->um->view, &req, word, PATH_FOLLOW, &j->where);
 	if (r == -ENOENT && j->o.policy && strcmp(j->o.policy, "hide") == 0)
 		r = resolve_absent(j, &req, word);
+	if (r == -ENOENT && makes_target(j))
+		r = resolve_made(j, &req, word);
+	if (r == 0 && makes_target(j) && make_type_there(&j->where) == S_IFLNK)
+		r = -ENOENT; /* it leads nowhere */
 	if (r < 0)
 		return mount_job_fail(j, r, "mount point %s: %s", word, strerror(-r));
 	return 0;

@@ -39,6 +39,8 @@ static int is_directory(const struct path *p, bool *ret)
 	struct stat st;
 
 	if (p->kind == PATH_VIRTUAL) {
+		if (!p->inode)
+			return -ENOENT;
 		*ret = inode_type(p->inode) == S_IFDIR;
 		return 0;
 	}

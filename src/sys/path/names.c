@@ -272,7 +272,7 @@ static int rmdir_virtual(struct at *a)
 	r = attrs_may_delete(a->p.parent, a->p.inode, &a->req, true);
 	if (r < 0)
 		return r;
-	if (view_has_mount_below(&a->c->um->view, a->p.name))
+	if (view_has_mount_below(&a->c->um->view, a->p.name, false))
 		return -ENOTEMPTY;
 	r = inode_rmdir(a->p.parent, &a->req, a->p.last);
 	/* What libfuse hid of an open file that was removed goes with its last close, which a

@@ -366,8 +366,8 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 	if (r < 0)
 		return r;
 	/* the table of mounts goes by name: what it names keeps its name */
-	if ((side_isdir(from) && view_has_mount_below(v, f->name)) ||
-		(side_isdir(to) && view_has_mount_below(v, t->name)))
+	if ((side_isdir(from) && view_has_mount_below(v, f->name, true)) ||
+		(side_isdir(to) && view_has_mount_below(v, t->name, true)))
 		return -EBUSY;
 	if (t->inode && !(flags & RENAME_EXCHANGE))
 		held = file_settle(t->inode, &to->a.req);
@@ -383,7 +383,7 @@ static bool rename_holds_mount(struct call *c, const struct side *s, unsigned fl
 
 	if (path_resolve(c, &c->um->view, s->dirfd, s->word, flags | PATH_REALIZE, &p) < 0)
 		return false;
-	return p.kind == PATH_REAL && p.name && view_has_mount_below(&c->um->view, p.name);
+	return p.kind == PATH_REAL && p.name && view_has_mount_below(&c->um->view, p.name, true);
 }
 
 /* The same where it was resolved: a folder of the host that is renamed, by whatever name, takes
@@ -394,11 +394,11 @@ static bool holds_rule(const struct side *s)
 	char link[FD_PATH_MAX], name[PATH_MAX];
 
 	if (s->a.p.kind == PATH_REAL)
-		return s->a.p.name && view_has_mount_below(v, s->a.p.name);
+		return s->a.p.name && view_has_mount_below(v, s->a.p.name, true);
 	return view_has_rules(v) && s->a.p.inode && s->a.p.mnt->fs->host_fd &&
 	       read_link(AT_FDCWD, fd_path(link, inode_host_fd(s->a.p.inode)), name, sizeof(name)) >
 		       0 &&
-	       view_has_mount_below(v, name);
+	       view_has_mount_below(v, name, true);
 }
 
 static enum verdict rename_mixed(struct side *from, struct side *to, unsigned flags)
