@@ -75,7 +75,8 @@ static void wait_for_servers(struct run *r)
 	}
 }
 
-/* Nobody is left who could: a server that was stopped would keep us, and what it has not written. */
+/* Nobody is left who could: a server that was stopped would keep us, and what it has not written.
+ */
 static void continue_server(pid_t pid, UNUSED void *arg)
 {
 	process_continue(pid);
