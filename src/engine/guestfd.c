@@ -197,12 +197,14 @@ static int place(struct call *c, int fd, int flags, enum guestfd_zone zone, unsi
 	if (limit < 0)
 		return -ESRCH;
 	pthread_mutex_lock(&s->lock);
-	if (zone == ZONE_FILLED && limit > VFD_BASE)
+	if (zone != ZONE_HOT && limit > VFD_BASE)
 		n = find_free(c, s, VFD_BASE, limit < VFD_HOT ? limit : VFD_HOT);
 	if (n == -EMFILE && limit > VFD_HOT)
 		n = find_free(c, s, VFD_HOT, limit);
 	if (n >= 0)
 		n = addfd(c, fd, n, how | SECCOMP_ADDFD_FLAG_SETFD, flags);
+	else if (n == -EMFILE && zone == ZONE_ANY)
+		n = addfd(c, fd, -1, how, flags);
 	pthread_mutex_unlock(&s->lock);
 	return n == -EBADF ? -EMFILE : n;
 }

@@ -34,11 +34,12 @@ enum guestfd_zone {
 	ZONE_LOWEST, /* as open(2): the lowest free number (a redirected real file) */
 	ZONE_FILLED, /* the first free of VFD_BASE .. VFD_HOT-1, then of VFD_HOT up */
 	ZONE_HOT,    /* the first free from VFD_HOT up */
+	ZONE_ANY,    /* as ZONE_FILLED, and once there is none the lowest free number */
 };
 
 /*
  * Answers the call with a new descriptor for the open file `fd` (which stays the caller's).
- * flags: O_CLOEXEC or 0. In ZONE_FILLED and ZONE_HOT a free number of 0, 1, 2 is not chosen:
+ * flags: O_CLOEXEC or 0. In all but ZONE_LOWEST a free number of 0, 1, 2 is not chosen:
  * see guestfd_wants_low(). Returns ANSWERED, or DONE with -EMFILE (the limit is reached),
  * -ESRCH.
  */

@@ -54,7 +54,7 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 
 enum guestfd_zone stack_zone(struct call *c)
 {
-	return networks_own_stack(c->um) || guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_FILLED;
+	return networks_own_stack(c->um) || guestfd_wants_low(c) ? ZONE_LOWEST : ZONE_ANY;
 }
 
 bool stack_dup(struct call *c, int flags, enum verdict *ret)
