@@ -68,6 +68,29 @@ socket.create_connection(('10.9.0.1', 7), 2)"
 	wait $first || fail "the first view on the wire ended badly"
 done
 
+# further addresses, of the same network and of another: each is found by ARP and by who asks from it
+rm -f up
+um --net "pair=w$$,ip=10.9.0.1/24,stack=lwip" -- sh -ec 'ip addr add 10.9.0.3/24 dev eth0; ip addr add 10.8.0.1/16 dev eth0
+	exec "$PYTHON" -c "
+import socket
+s = socket.create_server((\"\", 7))
+open(\"up\", \"w\").close()
+for i in range(3):
+    c, peer = s.accept()
+    c.sendall(peer[0].encode())
+    c.close()"' &
+first=$!
+until_true 20 test -e up
+gives "further addresses" 0 um --net "pair=w$$,ip=10.9.0.2/24,stack=lwip" -- sh -ec 'ip addr add 10.8.0.2/16 dev eth0; exec "$PYTHON" -c "
+import socket
+for a in \"10.9.0.3\", \"10.8.0.1\", \"10.9.0.1\":
+    with socket.create_connection((a, 7), 20) as s:
+        print(s.getpeername()[0], s.recv(99).decode())"'
+is "further addresses" "$OUT" "10.9.0.3 10.9.0.2
+10.8.0.1 10.8.0.2
+10.9.0.1 10.9.0.2"
+wait $first || fail "the view with further addresses ended badly"
+
 gives "nobody there" 0 um --net "pair=w$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" -c '
 import errno, socket
 for addr in ("10.9.0.77", "192.0.2.1"):
@@ -78,7 +101,8 @@ ENETUNREACH"
 # the tools that are used elsewhere, unmodified
 gives "ip(8)" 0 um --net "pair=w$$,ip=10.9.0.1/24,mac=52:54:00:01:02:03,mtu=1400,stack=lwip" -- sh -ec '
 	ip -br link; ip -br -4 addr show eth0; ip route
-	ip addr add 10.9.0.2/24 dev eth0 2>&1 || ip addr del 10.9.0.1/24 dev eth0; ip addr add 10.5.0.1/16 dev eth0
+	ip addr add 10.9.0.2/24 dev eth0; ip addr add 10.9.0.2/24 dev eth0 2>&1 || ip -o -4 addr show dev eth0 | cut -d" " -f2-
+	ip addr del 10.9.0.1/24 dev eth0; ip addr add 10.5.0.1/16 dev eth0
 	ip route add default via 10.5.0.254; ip route; ip route get 1.2.3.4; ip route del default
 	ip route add 7.0.0.0/8 via 9.9.9.9 2>&1 || ip link set eth0 down; ip -br link show eth0; ip link set eth0 mtu 1300 up
 	ip -6 addr add fd00::5/64 dev eth0; hostname -I; cat /proc/net/route | cut -f1-3 | sed "s/ *$//"'
@@ -86,7 +110,9 @@ is "ip(8)" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" 'lo UNKNOWN 00:00
 eth0 UP 52:54:00:01:02:03 <BROADCAST,MULTICAST,UP,LOWER_UP>
 eth0 UP 10.9.0.1/24
 10.9.0.0/24 dev eth0 proto kernel scope link src 10.9.0.1
-Error: this stack has one IPv4 address an interface.
+Error: ipv4: Address already assigned.
+eth0 inet 10.9.0.1/24 brd 10.9.0.255 scope global eth0\ valid_lft forever preferred_lft forever
+eth0 inet 10.9.0.2/24 brd 10.9.0.255 scope global secondary eth0\ valid_lft forever preferred_lft forever
 10.5.0.0/16 dev eth0 proto kernel scope link src 10.5.0.1
 default via 10.5.0.254 dev eth0
 1.2.3.4 via 10.5.0.254 dev eth0 src 10.5.0.1

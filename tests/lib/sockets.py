@@ -467,6 +467,16 @@ def listeners():
         x.close()
 
 
+def loopbacks():
+    for addr in ("127.0.0.2", "127.255.1.2"):
+        with socket.create_server((addr, 0)) as s, socket.create_connection(s.getsockname()) as c:
+            say(addr, c.getsockname()[0], s.accept()[1][0])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+            u.bind((addr, 0))
+            u.sendto(b"to itself", u.getsockname())
+            tries(addr, lambda: u.recvfrom(9)[1][0])
+
+
 def more():
     a, b = pair()
     u, v = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
@@ -545,7 +555,7 @@ def groups():
             tries(what, u.setsockopt, socket.IPPROTO_IPV6, option, six)
 
 
-for test in (stream, resets, connecting, names, options, times, processes, abstract, much, wrong, listeners, more, groups):
+for test in (stream, resets, connecting, names, options, times, processes, abstract, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()
 say("# datagrams")

@@ -23,9 +23,9 @@
 #define FRAME_LEAST                                                                                \
 	60 /* as on a wire; liblwip reads all of an ARP header without asking how much there is */
 
-static struct iface *iface_of(struct netif *n)
+static struct iface *iface_of(const struct netif *n)
 {
-	return container_of_(n, struct iface, netif);
+	return n->state; /* of an alias too */
 }
 
 /* ---- loopback ---- */
@@ -60,6 +60,21 @@ static err_t loop_ip6(struct netif *n, struct pbuf *p, UNUSED const ip6_addr_t *
 	return netif_loop_output(n, p);
 }
 
+/* All of 127/8 is this host: lwIP asks whether the interface has the address. */
+static err_t loop_input(struct iface *lo, struct pbuf *p, struct netif *in)
+{
+	const ip_addr_t own = lo->netif.ip_addr;
+	struct ip_hdr ip;
+	err_t e;
+
+	if (pbuf_copy_partial(p, &ip, sizeof(ip), 0) == sizeof(ip) && IPH_V(&ip) == 4 &&
+		ip4_addr_isloopback(&ip.dest))
+		ip_2_ip4(&lo->netif.ip_addr)->addr = ip.dest.addr;
+	e = ip_input(p, in);
+	lo->netif.ip_addr = own;
+	return e;
+}
+
 void loop_deliver(struct stack *st)
 {
 	struct iface *lo = st->ifaces;
@@ -75,7 +90,7 @@ void loop_deliver(struct stack *st)
 		lo->rx.bytes += q->p->tot_len;
 		lo->tx.bytes += q->p->tot_len;
 		tcp_before_input(q->p->payload, q->p->len);
-		if (!lo->admin_up || ip_input(q->p, q->netif) != ERR_OK)
+		if (!lo->admin_up || loop_input(lo, q->p, q->netif) != ERR_OK)
 			pbuf_free(q->p);
 		free(q);
 	}
@@ -162,7 +177,7 @@ static bool ip4_is_for_us(struct iface *i, const uint8_t *packet, size_t len)
 	ip4_addr_copy(*ip_2_ip4(&src), ip.src);
 	if (ip4_addr_isloopback(ip_2_ip4(&dst)) || addr_is_local(i->stack, &src))
 		return false;
-	return ip_addr_ismulticast(&dst) || ip_addr_isbroadcast(&dst, &i->netif) ||
+	return ip_addr_ismulticast(&dst) || iface_is_broadcast(i, &dst) ||
 	       addr_is_local(i->stack, &dst);
 }
 
@@ -195,6 +210,20 @@ static bool is_for_us(struct iface *i, const uint8_t *frame, size_t len)
 	return true;
 }
 
+/* The alias that ARP speaks of. */
+static struct netif *addressed(struct iface *i, const uint8_t *frame, size_t len)
+{
+	const struct eth_hdr *eth = (const void *)frame;
+	struct etharp_hdr arp;
+	uint32_t ip;
+
+	if (eth->type != PP_HTONS(ETHTYPE_ARP) || len < SIZEOF_ETH_HDR + sizeof(arp))
+		return &i->netif;
+	memcpy(&arp, frame + SIZEOF_ETH_HDR, sizeof(arp));
+	memcpy(&ip, &arp.dipaddr, sizeof(ip));
+	return iface_by_ip4(i, ip);
+}
+
 static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 {
 	struct pbuf *p;
@@ -205,6 +234,7 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 			netif_set_link_up(&i->netif);
 		else
 			netif_set_link_down(&i->netif);
+		aliases_follow(i);
 		rtnl_notify_link(i);
 		return;
 	}
@@ -219,7 +249,7 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 	if (p && len < FRAME_LEAST)
 		memset(p->payload, 0, FRAME_LEAST);
 	if (!p || pbuf_take(p, frame, (u16_t)len) != ERR_OK ||
-		i->netif.input(p, &i->netif) != ERR_OK) {
+		i->netif.input(p, addressed(i, frame, len)) != ERR_OK) {
 		i->rx.dropped++;
 		if (p)
 			pbuf_free(p);
@@ -259,7 +289,9 @@ static err_t out_ip4(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
 	ip_addr_t to;
 
 	ip_addr_copy_from_ip4(to, *dst);
-	return etharp_output(n, p, ip_2_ip4(route_next_hop(i->stack, i, &to)));
+	/* who is asked by ARP is told the address that the packet has */
+	return etharp_output(iface_by_ip4(i, ((const struct ip_hdr *)p->payload)->src.addr), p,
+		ip_2_ip4(route_next_hop(i->stack, i, &to)));
 }
 
 static err_t out_ip6(struct netif *n, struct pbuf *p, const ip6_addr_t *dst)
@@ -316,7 +348,7 @@ int iface_add_loopback(struct stack *st)
 		return -ENOMEM;
 	IP4_ADDR(&ip, 127, 0, 0, 1);
 	IP4_ADDR(&mask, 255, 0, 0, 0);
-	if (!netif_add(&lo->netif, &ip, &mask, NULL, NULL, init_loopback, ip_input))
+	if (!netif_add(&lo->netif, &ip, &mask, NULL, lo, init_loopback, ip_input))
 		return -ENOMEM;
 	IP_ADDR6_HOST(&lo->netif.ip6_addr[0], 0, 0, 0, 1);
 	netif_ip6_addr_set_state(&lo->netif, 0, IP6_ADDR_PREFERRED);
@@ -335,7 +367,7 @@ int iface_add(struct stack *st, const struct net_spec *s, int frames, unsigned m
 	i->spec = s;
 	i->frames.fd = frames;
 	i->carrier = true;
-	if (!netif_add(&i->netif, NULL, NULL, NULL, NULL, init_ethernet, ethernet_input))
+	if (!netif_add(&i->netif, NULL, NULL, NULL, i, init_ethernet, ethernet_input))
 		return -ENOMEM;
 	i->netif.mtu = i->netif.mtu6 = (u16_t)(s->mtu ? s->mtu : mtu);
 	netif_set_ip6_autoconfig_enabled(&i->netif, 1);
@@ -382,87 +414,5 @@ void iface_set_up(struct iface *i, bool up)
 		netif_set_up(&i->netif);
 	else
 		netif_set_down(&i->netif);
-}
-
-/* ---- addresses ---- */
-
-bool addr_is_local(struct stack *st, const ip_addr_t *a)
-{
-	if (IP_IS_V4(a) ? ip4_addr_isloopback(ip_2_ip4(a)) : ip6_addr_isloopback(ip_2_ip6(a)))
-		return true;
-	for (struct iface *i = st->ifaces; i; i = i->next) {
-		if (IP_IS_V4(a) && !ip_addr_isany(a) &&
-			ip4_addr_cmp(ip_2_ip4(a), netif_ip4_addr(&i->netif)))
-			return true;
-		for (int k = 0; IP_IS_V6(a) && k < LWIP_IPV6_NUM_ADDRESSES; k++) {
-			if (ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)) &&
-				ip6_addr_cmp_zoneless(ip_2_ip6(a), netif_ip6_addr(&i->netif, k)))
-				return true;
-		}
-	}
-	return false;
-}
-
-static int set_ip4(struct iface *i, const struct net_addr *a)
-{
-	ip4_addr_t ip = { a->v4.s_addr },
-		   mask = { a->prefix > 0 ? htonl(~0u << (32 - a->prefix)) : 0 };
-
-	if (ip4_addr_cmp(netif_ip4_addr(&i->netif), &ip))
-		return -EEXIST;
-	/* liblwip has one an interface */
-	if (!ip4_addr_isany(netif_ip4_addr(&i->netif)))
-		return -ENOBUFS;
-	netif_set_addr(&i->netif, &ip, &mask, NULL);
-	return route_add_connected(i, a);
-}
-
-static int set_ip6(struct iface *i, const struct net_addr *a)
-{
-	ip6_addr_t ip;
-	s8_t k;
-
-	memcpy(ip.addr, &a->v6, sizeof(ip.addr));
-	ip6_addr_clear_zone(&ip);
-	ip6_addr_assign_zone(&ip, IP6_UNICAST, &i->netif);
-	if (netif_get_ip6_addr_match(&i->netif, &ip) >= 0)
-		return -EEXIST;
-	if (netif_add_ip6_address(&i->netif, &ip, &k) != ERR_OK)
-		return -ENOBUFS;
-	/* at once: as iface_add_addr() does for the kernel's */
-	netif_ip6_addr_set_state(&i->netif, k, IP6_ADDR_PREFERRED);
-	return route_add_connected(i, a);
-}
-
-int iface_add_ip(struct iface *i, const struct net_addr *a)
-{
-	return a->family == AF_INET ? set_ip4(i, a) : set_ip6(i, a);
-}
-
-int iface_del_ip(struct iface *i, const struct net_addr *a)
-{
-	ip_addr_t source = { .type = IPADDR_TYPE_V4 };
-
-	if (a->family == AF_INET) {
-		ip4_addr_t ip = { a->v4.s_addr };
-
-		if (!ip4_addr_cmp(netif_ip4_addr(&i->netif), &ip))
-			return -EADDRNOTAVAIL;
-		ip_addr_copy_from_ip4(source, ip);
-		netif_set_addr(&i->netif, NULL, NULL, NULL);
-	} else {
-		ip6_addr_t ip;
-		s8_t k;
-
-		memcpy(ip.addr, &a->v6, sizeof(ip.addr));
-		ip6_addr_clear_zone(&ip);
-		ip6_addr_assign_zone(&ip, IP6_UNICAST, &i->netif);
-		k = netif_get_ip6_addr_match(&i->netif, &ip);
-		if (k < 0)
-			return -EADDRNOTAVAIL;
-		ip_addr_copy_from_ip6(source, ip);
-		netif_ip6_addr_set_state(&i->netif, k, IP6_ADDR_INVALID);
-	}
-	route_drop_iface(i->stack, i, &source);
-	return 0;
+	aliases_follow(i);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "net/lwip/netlink.h"
+
 static void put_addr(struct ifreq *ifr, uint32_t addr)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = addr };
@@ -27,12 +29,14 @@ static int configuration(struct stack *st, void *data, uint32_t *len)
 	struct ifreq *ifr = data;
 	uint32_t room = *len / sizeof(*ifr), n = 0;
 
-	for (struct iface *i = st->ifaces; i && n < room; i = i->next) {
-		if (ip4_addr_isany(netif_ip4_addr(&i->netif)))
-			continue;
-		memset(&ifr[n], 0, sizeof(*ifr));
-		memcpy(ifr[n].ifr_name, i->name, IFNAMSIZ);
-		put_addr(&ifr[n++], netif_ip4_addr(&i->netif)->addr);
+	for (struct iface *i = st->ifaces; i; i = i->next) {
+		const struct netif *has;
+
+		for (size_t k = 0; n < room && (has = iface_ip4(i, k)); k++) {
+			memset(&ifr[n], 0, sizeof(*ifr));
+			memcpy(ifr[n].ifr_name, i->name, IFNAMSIZ);
+			put_addr(&ifr[n++], netif_ip4_addr(has)->addr);
+		}
 	}
 	*len = n * (uint32_t)sizeof(*ifr);
 	return 0;
@@ -45,10 +49,12 @@ static int prefix_of(uint32_t mask)
 
 static int set_address(struct iface *i, uint32_t addr, int prefix)
 {
-	struct net_addr old = { .family = AF_INET, .v4.s_addr = netif_ip4_addr(&i->netif)->addr };
+	const struct netif *has = iface_ip4(i, 0);
+	struct net_addr old = { .family = AF_INET,
+		.v4.s_addr = has ? netif_ip4_addr(has)->addr : 0 };
 	struct net_addr new = { .family = AF_INET, .prefix = prefix, .v4.s_addr = addr };
 
-	if (old.v4.s_addr && iface_del_ip(i, &old) < 0)
+	if (old.v4.s_addr && iface_del_ip(i, &old, rtnl_gone) < 0)
 		return -EADDRNOTAVAIL;
 	return addr ? iface_add_ip(i, &new) : 0;
 }
@@ -69,11 +75,15 @@ static int change(struct iface *i, unsigned command, const struct ifreq *ifr)
 	case SIOCSIFADDR:
 		return set_address(i, get_addr(ifr), class_prefix(get_addr(ifr)));
 	case SIOCSIFNETMASK:
-		return set_address(i, netif_ip4_addr(&i->netif)->addr, prefix_of(get_addr(ifr)));
+		if (!iface_ip4(i, 0))
+			return -EADDRNOTAVAIL;
+		return set_address(
+			i, netif_ip4_addr(iface_ip4(i, 0))->addr, prefix_of(get_addr(ifr)));
 	case SIOCSIFMTU:
 		if (ifr->ifr_mtu < 68 || ifr->ifr_mtu > 65535)
 			return -EINVAL;
 		i->netif.mtu = i->netif.mtu6 = (u16_t)ifr->ifr_mtu;
+		aliases_follow(i);
 		return 0;
 	case SIOCSIFBRDADDR:
 	case SIOCSIFTXQLEN:
@@ -85,8 +95,9 @@ static int change(struct iface *i, unsigned command, const struct ifreq *ifr)
 
 static int ask(const struct iface *i, unsigned command, struct ifreq *ifr)
 {
-	const struct netif *n = &i->netif;
-	const uint32_t ip = netif_ip4_addr(n)->addr, mask = netif_ip4_netmask(n)->addr;
+	const struct netif *n = &i->netif, *has = iface_ip4(i, 0);
+	const uint32_t ip = has ? netif_ip4_addr(has)->addr : 0,
+		       mask = has ? netif_ip4_netmask(has)->addr : 0;
 
 	switch (command) {
 	case SIOCGIFINDEX:

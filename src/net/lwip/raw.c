@@ -149,7 +149,7 @@ static int send_to(struct endpoint *ep, const ip_addr_t *ip, const struct contro
 	int r = route_source(
 		ep->st, ip, control->iface ? control->iface : ep->bound_if, &i, &source);
 
-	if (r == 0 && IP_IS_V4(ip) && !ep->opt.broadcast && ip_addr_isbroadcast(ip, &i->netif))
+	if (r == 0 && IP_IS_V4(ip) && !ep->opt.broadcast && iface_is_broadcast(i, ip))
 		r = -EACCES;
 	if (r == 0 && len > UINT16_MAX - 60)
 		r = -EMSGSIZE;

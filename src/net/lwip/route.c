@@ -150,16 +150,19 @@ int route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bou
 		if (IP_IS_V4(dst) && ip4_addr_isloopback(ip_2_ip4(dst)))
 			ip_addr_copy_from_ip4(*ret_source, *netif_ip4_addr(&i->netif));
 		else
-			ip_addr_copy(*ret_source, *dst);
+			addr_local_source(st, dst, ret_source);
 		return 0;
 	}
 	if (IP_IS_V4(dst)) {
 		const struct route *r = route_find(st, dst, i);
 
+		const struct netif *first = iface_ip4(i, 0);
+
 		if (r && !ip_addr_isany(&r->source))
 			ip_addr_copy(*ret_source, r->source);
 		else
-			ip_addr_copy_from_ip4(*ret_source, *netif_ip4_addr(&i->netif));
+			ip_addr_copy_from_ip4(
+				*ret_source, *netif_ip4_addr(first ? first : &i->netif));
 		return 0;
 	}
 	source = ip6_select_source_address(&i->netif, ip_2_ip6(dst));
@@ -173,7 +176,7 @@ const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const i
 {
 	const struct route *r;
 
-	if (stays_on_wire(dst) || (IP_IS_V4(dst) && ip_addr_isbroadcast(dst, &i->netif)))
+	if (stays_on_wire(dst) || (IP_IS_V4(dst) && iface_is_broadcast(i, dst)))
 		return dst;
 	r = route_find(st, dst, i);
 	return r && !ip_addr_isany(&r->gateway) ? &r->gateway : dst;

@@ -142,6 +142,7 @@ static int set_link(struct rtnl *q)
 		return -EADDRNOTAVAIL;
 	if (mac)
 		memcpy(i->netif.hwaddr, mac, 6);
+	aliases_follow(i);
 	if (at.v[IFLA_IFNAME] && m->ifi_index)
 		r = rename_link(q, i, at.v[IFLA_IFNAME]);
 	if (r == 0 && (m->ifi_change & IFF_UP || m->ifi_flags & IFF_UP))
@@ -154,7 +155,7 @@ static int set_link(struct rtnl *q)
 /* ---- addresses ---- */
 
 static void put_addr(struct nl_answer *a, const struct iface *i, const struct net_addr *addr,
-	uint16_t type, uint16_t flags)
+	uint32_t ifa_flags, uint16_t type, uint16_t flags)
 {
 	const struct ifa_cacheinfo forever = { .ifa_prefered = UINT32_MAX,
 		.ifa_valid = UINT32_MAX };
@@ -164,7 +165,7 @@ static void put_addr(struct nl_answer *a, const struct iface *i, const struct ne
 
 	m->ifa_family = (uint8_t)addr->family;
 	m->ifa_prefixlen = (uint8_t)addr->prefix;
-	m->ifa_flags = IFA_F_PERMANENT;
+	m->ifa_flags = (uint8_t)ifa_flags;
 	m->ifa_scope = !i->spec				   ? RT_SCOPE_HOST
 		       : addr->family == AF_INET6 && local ? RT_SCOPE_LINK
 							   : RT_SCOPE_UNIVERSE;
@@ -178,7 +179,7 @@ static void put_addr(struct nl_answer *a, const struct iface *i, const struct ne
 					(addr->prefix ? ~htonl(~0u << (32 - addr->prefix)) : ~0u));
 		nl_put(a, IFA_LABEL, i->name, strlen(i->name) + 1);
 	}
-	nl_put_u32(a, IFA_FLAGS, IFA_F_PERMANENT);
+	nl_put_u32(a, IFA_FLAGS, ifa_flags);
 	nl_put(a, IFA_CACHEINFO, &forever, sizeof(forever));
 	nl_end(a);
 }
@@ -186,11 +187,19 @@ static void put_addr(struct nl_answer *a, const struct iface *i, const struct ne
 static void put_addrs(struct rtnl *q, const struct iface *i, int family)
 {
 	struct net_addr addr = { .family = AF_INET };
+	const struct netif *n;
 
-	addr.v4.s_addr = netif_ip4_addr(&i->netif)->addr;
-	addr.prefix = __builtin_popcount(netif_ip4_netmask(&i->netif)->addr);
-	if (family != AF_INET6 && addr.v4.s_addr)
-		put_addr(q->a, i, &addr, RTM_NEWADDR, q->flags);
+	for (int secondary = 0; family != AF_INET6 && secondary < 2; secondary++) {
+		for (size_t k = 0; (n = iface_ip4(i, k)); k++) {
+			if ((iface_primary(i, n) != n) != secondary)
+				continue;
+			addr.v4.s_addr = netif_ip4_addr(n)->addr;
+			addr.prefix = __builtin_popcount(netif_ip4_netmask(n)->addr);
+			put_addr(q->a, i, &addr,
+				IFA_F_PERMANENT | (secondary ? IFA_F_SECONDARY : 0), RTM_NEWADDR,
+				q->flags);
+		}
+	}
 	for (int k = 0; family != AF_INET && k < LWIP_IPV6_NUM_ADDRESSES; k++) {
 		const ip6_addr_t *ip = netif_ip6_addr(&i->netif, k);
 
@@ -199,7 +208,7 @@ static void put_addrs(struct rtnl *q, const struct iface *i, int family)
 		addr.family = AF_INET6;
 		addr.prefix = (int)route_prefix6(i, ip);
 		memcpy(&addr.v6, ip->addr, sizeof(addr.v6));
-		put_addr(q->a, i, &addr, RTM_NEWADDR, q->flags);
+		put_addr(q->a, i, &addr, IFA_F_PERMANENT, RTM_NEWADDR, q->flags);
 	}
 }
 
@@ -243,18 +252,19 @@ static int change_addr(struct rtnl *q)
 	addr.family = m->ifa_family;
 	addr.prefix = m->ifa_prefixlen;
 	memcpy(&addr.v6, ip, len);
-	if (i == q->st->ifaces)
-		return refuse(
-			q, -EOPNOTSUPP, "this stack's loopback has one address of each family");
-	r = q->h->nlmsg_type == RTM_NEWADDR ? iface_add_ip(i, &addr) : iface_del_ip(i, &addr);
+	if (q->h->nlmsg_type == RTM_DELADDR)
+		return iface_del_ip(i, &addr, rtnl_gone);
+	r = iface_add_ip(i, &addr);
 	if (r == -EEXIST && q->h->nlmsg_flags & NLM_F_REPLACE)
 		return 0;
-	if (r == -ENOBUFS)
+	if (r == -EEXIST)
 		return refuse(q, r,
-			addr.family == AF_INET ? "this stack has one IPv4 address an interface"
-					       : "no room for more addresses");
+			addr.family == AF_INET ? "ipv4: Address already assigned"
+					       : "ipv6: address already assigned");
+	if (r == -ENOBUFS)
+		return refuse(q, r, "no room for more addresses");
 	if (r == 0)
-		rtnl_notify_addr(i, &addr, q->h->nlmsg_type == RTM_DELADDR);
+		rtnl_notify_addr(i, &addr, false);
 	return r;
 }
 
@@ -522,7 +532,7 @@ void rtnl_notify_addr(struct iface *i, const struct net_addr *addr, bool gone)
 	struct nl_answer a = { .group = addr->family == AF_INET ? RTNLGRP_IPV4_IFADDR
 								: RTNLGRP_IPV6_IFADDR };
 
-	put_addr(&a, i, addr, gone ? RTM_DELADDR : RTM_NEWADDR, 0);
+	put_addr(&a, i, addr, IFA_F_PERMANENT, gone ? RTM_DELADDR : RTM_NEWADDR, 0);
 	nl_flush(i->stack, &a);
 }
 
@@ -533,4 +543,9 @@ void rtnl_notify_route(struct stack *st, const struct route *r, bool gone)
 
 	put_route(&a, r, gone ? RTM_DELROUTE : RTM_NEWROUTE, 0);
 	nl_flush(st, &a);
+}
+
+void rtnl_gone(struct iface *i, const struct net_addr *addr)
+{
+	rtnl_notify_addr(i, addr, true);
 }

@@ -28,6 +28,7 @@ int source_change(struct stack *st, struct source *s, uint32_t events);
 void source_close(struct stack *st, struct source *s);
 
 struct iface;
+struct alias;
 struct endpoint;
 struct route;
 
@@ -83,6 +84,7 @@ struct iface {
 	char name[IFNAMSIZ];
 	bool admin_up, carrier;
 	struct iface_counters rx, tx;
+	struct alias *aliases; /* further addresses of IPv4 */
 };
 
 struct queued {
@@ -103,12 +105,28 @@ static inline int iface_index(const struct iface *i)
 /* IFF_UP and the like. */
 unsigned iface_flags(const struct iface *i);
 void iface_set_up(struct iface *i, bool up);
-int MUST_CHECK iface_add_ip(struct iface *i, const struct net_addr *a);
-int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a);
 /* Gives this host the packets that it sent to itself. */
 void loop_deliver(struct stack *st);
+
+/* ---- ifaddr.c ---- */
+
+int MUST_CHECK iface_add_ip(struct iface *i, const struct net_addr *a);
+/* gone: is called for each that goes with it. */
+int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a,
+	void (*gone)(struct iface *i, const struct net_addr *a));
+/* Who has its addresses of IPv4, one by one; NULL: there are no more. */
+const struct netif *iface_ip4(const struct iface *i, size_t k);
+/* The first one of the same network; of others than that (itself) it is a secondary. */
+const struct netif *iface_primary(const struct iface *i, const struct netif *of);
+/* Who has this one; the interface itself where nobody has. */
+struct netif *iface_by_ip4(struct iface *i, uint32_t ip);
+bool iface_is_broadcast(const struct iface *i, const ip_addr_t *a);
+/* State, station address and MTU of the interface have changed. */
+void aliases_follow(struct iface *i);
 /* Is it an address of this host? */
 bool addr_is_local(struct stack *st, const ip_addr_t *a);
+/* What is sent to it comes from there. */
+void addr_local_source(struct stack *st, const ip_addr_t *to, ip_addr_t *ret);
 
 /* ---- tcp.c ---- */
 

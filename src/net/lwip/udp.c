@@ -202,7 +202,7 @@ static int disconnect(struct endpoint *ep)
 
 static int may_send_to(const struct endpoint *ep, const ip_addr_t *ip, const struct iface *i)
 {
-	if (IP_IS_V4(ip) && !ep->opt.broadcast && ip_addr_isbroadcast(ip, &i->netif))
+	if (IP_IS_V4(ip) && !ep->opt.broadcast && iface_is_broadcast(i, ip))
 		return -EACCES;
 	return 0;
 }
