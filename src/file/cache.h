@@ -186,12 +186,23 @@ int MUST_CHECK cache_hash_range(struct filecache *c, uint64_t start, uint64_t en
 /* From now on the placeholder may be written natively. The content must be filled. */
 int MUST_CHECK cache_go_low(struct filecache *c, const struct fs_req *req, int oflags);
 
+/* What a write put into the placeholder, and the file's size before. */
+struct wrote {
+	uint64_t start, end, size;
+};
 /*
  * A write of a guest through its own open file `fd`: at `off`, or at its position (off < 0), with
  * RWF_* flags. Bytes written, or -errno. limit: the guest's RLIMIT_FSIZE.
  */
 ssize_t MUST_CHECK cache_write(struct filecache *c, const struct fs_req *req, int fd,
-	const void *buf, size_t len, off_t off, int rwf, uint64_t limit);
+	const void *buf, size_t len, off_t off, int rwf, uint64_t limit, struct wrote *ret);
+/* Then: what has to be the server's before write(2) returns goes there. What it does not take was
+ * never written: the bytes that were, or -errno. moved: the position of fd went along. */
+ssize_t MUST_CHECK cache_write_out(
+	struct filecache *c, const struct fs_req *req, int fd, struct wrote *w, bool moved);
+/* Only what calls wrote, of all writers. On failure w ends where the server has it up to. */
+int MUST_CHECK cache_writeback_wrote(
+	struct filecache *c, const struct fs_req *req, struct wrote *w);
 int MUST_CHECK cache_writeback(struct filecache *c, const struct fs_req *req);
 /* After a write: what has to go to the server before it returns (O_SYNC, little space, much). */
 int MUST_CHECK cache_after_write(struct filecache *c, const struct fs_req *req, bool sync);

@@ -122,13 +122,35 @@ static int snap_add(struct dirsnap *d, uint64_t ino, unsigned type, const char *
 	return 0;
 }
 
+/* ---- what a guest reads ---- */
+
+struct dirent64_head {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+} __attribute__((packed));
+
+struct dirent_head {
+	uint64_t ino;
+	uint64_t off;
+	uint16_t reclen;
+} __attribute__((packed));
+
+struct dirent32_head {
+	uint32_t ino;
+	uint32_t off;
+	uint16_t reclen;
+} __attribute__((packed));
+
 /* ---- reading from the server ---- */
 
 struct reading {
 	struct dirsnap *d;
 	struct vfile *vf;
 	uint64_t version; /* of the names when the server was asked */
-	size_t got;
+	size_t got;	  /* by one answer */
+	size_t bytes;	  /* that all of it takes in a guest's buffer, at least */
 	int err;
 	bool hides; /* some name is hidden in it */
 	bool host;  /* it is st on the host */
@@ -164,8 +186,10 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 		struct inode *ino;
 
 		if (inode_from_entry_at(r->vf->inode->fs, ent->entry, r->vf->inode, name,
-			    r->version, &ino) == 0)
+			    r->version, &ino) == 0) {
+			atomic_store(&ino->listed, true);
 			inode_put(ino);
+		}
 	}
 	if (r->err)
 		return 0;
@@ -175,6 +199,7 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 	r->err = snap_add(r->d, number, type, ent->name, ent->namelen);
 	r->d->cookie = ent->off;
 	pthread_mutex_unlock(&r->d->lock);
+	r->bytes += sizeof(struct dirent32_head) + ent->namelen;
 	return 0;
 }
 
@@ -191,24 +216,67 @@ static void add_made(struct mount *m, void *arg)
 	pthread_mutex_unlock(&r->d->lock);
 }
 
-/* One more reply of the server. Busy, without the lock. */
-static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *req)
+/* As fuse_use_readdirplus() of the kernel: entries come with attributes at the start, and later
+ * where somebody wanted them in between. */
+static void want_plus(struct dirsnap *d, struct vfile *vf)
 {
-	struct reading rd = { .d = d, .vf = vf };
+	if (d->cookie == 0 || atomic_exchange(&vf->inode->looked, false))
+		d->h.flags &= ~(unsigned)FS_READDIR_NAMES;
+	else
+		d->h.flags |= FS_READDIR_NAMES;
+}
+
+static int open_at_server(struct dirsnap *d, struct vfile *vf, const struct fs_req *req)
+{
 	struct fs *fs = vf->inode->fs;
 	int r = 0;
 
+	if (d->open)
+		return 0;
+	d->h = (struct fs_handle){ .flags = FS_OPEN_NONE };
+	if (fs->file && fs->file->opendir)
+		r = fs->file->opendir(fs, req, vf->inode->nodeid, &d->h);
+	if (r < 0 && r != -ENOSYS)
+		return r;
+	d->open = true;
+	return 0;
+}
+
+/* One more reply of the server. */
+static int read_reply(struct reading *rd, const struct fs_req *req)
+{
+	struct inode *dir = rd->vf->inode;
+	struct dirsnap *d = rd->d;
+	int r;
+
+	want_plus(d, rd->vf);
+	rd->version = itable_version(dir->fs);
+	rd->got = 0;
+	r = dir->fs->file->readdir(dir->fs, req, dir->nodeid, &d->h, d->cookie, take_entry, rd);
+	if (r < 0)
+		return r;
+	if (r == 1 || rd->got == 0) {
+		pthread_mutex_lock(&d->lock);
+		d->end = true;
+		pthread_mutex_unlock(&d->lock);
+	}
+	return rd->err;
+}
+
+/* What fills so many bytes of a guest's, as it is at one moment. Busy, without the lock. */
+static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *req, size_t room)
+{
+	struct reading rd = { .d = d, .vf = vf };
+	struct fs *fs = vf->inode->fs;
+	int r;
+
 	if (vf->priv)
 		return -ENOTCONN;
-	if (!d->open) {
-		d->h = (struct fs_handle){ .flags = FS_OPEN_NONE };
-		if (fs->file && fs->file->opendir)
-			r = fs->file->opendir(fs, req, vf->inode->nodeid, &d->h);
-		if (r < 0 && r != -ENOSYS)
-			return r;
-		d->open = true;
-	}
-	rd.version = itable_version(fs);
+	if (!fs->file || !fs->file->readdir)
+		return -ENOTDIR;
+	r = open_at_server(d, vf, req);
+	if (r < 0)
+		return r;
 	if (vf->mnt && view_has_rules(vf->mnt->view)) {
 		rd.host = fs->host_fd && fstat(inode_host_fd(vf->inode), &rd.st) == 0;
 		rd.hides =
@@ -218,20 +286,21 @@ static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *r
 		view_each_made_on(vf->mnt->view, vf->mnt, vf->inode, add_made, &rd);
 	if (rd.err < 0)
 		return rd.err;
-	r = fs->file && fs->file->readdir ? fs->file->readdir(fs, req, vf->inode->nodeid, &d->h,
-						    d->cookie, take_entry, &rd)
-					  : -ENOTDIR;
+	r = names_lock_read(vf->inode, req);
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&d->lock);
-	if (r == 1 || rd.got == 0)
-		d->end = true;
-	pthread_mutex_unlock(&d->lock);
-	return rd.err;
+	do {
+		/* each answer may be quick, and the last never come */
+		r = req->call && call_killed(req->call) ? -EINTR : read_reply(&rd, req);
+	} while (r == 0 && !d->end && rd.bytes < room);
+	names_unlock_read(vf->inode);
+	return rd.bytes ? 0 : r; /* an error comes again when there is nothing else to tell */
 }
 
-/* With the lock, which is dropped meanwhile: is there an entry number `at`? 1, 0, -errno. */
-static int have_entry(struct dirsnap *d, struct vfile *vf, const struct fs_req *req, uint64_t at)
+/* With the lock, which is dropped meanwhile: is there an entry number `at`? 1, 0, -errno. room: for
+ * how much the guest has. */
+static int have_entry(
+	struct dirsnap *d, struct vfile *vf, const struct fs_req *req, uint64_t at, size_t room)
 {
 	while (at >= d->n) {
 		int r;
@@ -245,8 +314,7 @@ static int have_entry(struct dirsnap *d, struct vfile *vf, const struct fs_req *
 		}
 		d->busy = true;
 		pthread_mutex_unlock(&d->lock);
-		/* each answer may be quick, and the last never come */
-		r = req->call && call_killed(req->call) ? -EINTR : read_more(d, vf, req);
+		r = read_more(d, vf, req, room);
 		pthread_mutex_lock(&d->lock);
 		d->busy = false;
 		pthread_cond_broadcast(&d->changed);
@@ -257,25 +325,6 @@ static int have_entry(struct dirsnap *d, struct vfile *vf, const struct fs_req *
 }
 
 /* ---- the guest's buffer ---- */
-
-struct dirent64_head {
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-} __attribute__((packed));
-
-struct dirent_head {
-	uint64_t ino;
-	uint64_t off;
-	uint16_t reclen;
-} __attribute__((packed));
-
-struct dirent32_head {
-	uint32_t ino;
-	uint32_t off;
-	uint16_t reclen;
-} __attribute__((packed));
 
 static size_t put64(char *out, size_t room, const struct entry *e, uint64_t off)
 {
@@ -347,7 +396,7 @@ ssize_t dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos, enum
 	for (;;) {
 		size_t n;
 
-		r = have_entry(d, vf, req, *pos);
+		r = have_entry(d, vf, req, *pos, size - used);
 		if (r <= 0)
 			break;
 		if (form == DIRENT_32 && (d->v[*pos].ino > UINT32_MAX || *pos >= UINT32_MAX)) {

@@ -73,6 +73,13 @@ static int handle_kind(int oflags)
 	}
 }
 
+/* Ours is no memory as O_DIRECT wants it, nor is a server's: what another process has open without
+ * it is not to fail for it. */
+static bool is_better(const struct fs_handle *h, const struct fs_handle *than)
+{
+	return (than->oflags & O_DIRECT) && !(h->oflags & O_DIRECT);
+}
+
 static void handle_keep(struct filecache *c, const struct fs_handle *h, bool renew)
 {
 	int kind = handle_kind(h->oflags);
@@ -85,7 +92,7 @@ static void handle_keep(struct filecache *c, const struct fs_handle *h, bool ren
 		c->loose = true;
 		c->releasing++;
 	}
-	if (!had || (renew && !c->hold)) {
+	if (!had || ((renew || is_better(h, &c->h[kind])) && !c->hold)) {
 		spare = c->h[kind];
 		c->h[kind] = *h;
 		c->have[kind] = true;
@@ -105,21 +112,30 @@ void cache_handle_renew(struct filecache *c, const struct fs_handle *h)
 	handle_keep(c, h, true);
 }
 
+/* With the lock. NULL: there is none. */
+static const struct fs_handle *handle_for(const struct filecache *c, bool write)
+{
+	int one = write ? HANDLE_WR : HANDLE_RD;
+
+	if (!c->have[one] || (c->have[HANDLE_RDWR] && is_better(&c->h[HANDLE_RDWR], &c->h[one])))
+		one = HANDLE_RDWR;
+	return c->have[one] ? &c->h[one] : NULL;
+}
+
 int cache_handle(struct filecache *c, const struct fs_req *req, bool write, struct fs_handle *ret)
 {
 	struct fs *fs = c->ino->fs;
-	int kinds[] = { write ? HANDLE_WR : HANDLE_RD, HANDLE_RDWR };
 
 	for (int i = 0;; i++) {
 		struct fs_handle h = { .flags = FS_OPEN_NONE,
 			.oflags = write ? O_WRONLY : O_RDONLY };
+		const struct fs_handle *have;
 		int r = 0;
 
 		pthread_mutex_lock(&c->lock);
-		for (size_t k = 0; k < ARRAY_SIZE(kinds) && !c->dead; k++) {
-			if (!c->have[kinds[k]])
-				continue;
-			*ret = c->h[kinds[k]];
+		have = c->dead ? NULL : handle_for(c, write);
+		if (have) {
+			*ret = *have;
 			c->hold++;
 			pthread_mutex_unlock(&c->lock);
 			return 0;

@@ -57,8 +57,11 @@ static ssize_t write_through(
 	return n < 0 ? -errno : n;
 }
 
-static void written(struct filecache *c, const struct fs_req *req, uint64_t pos, uint64_t end)
+static void written(struct filecache *c, const struct fs_req *req, struct wrote *w)
 {
+	uint64_t pos = w->start, end = w->end;
+
+	w->size = c->size;
 	/* room was made before */
 	if (pos > c->size)
 		(void)!ranges_add(&c->filled, c->size, pos);
@@ -76,8 +79,15 @@ static void written(struct filecache *c, const struct fs_req *req, uint64_t pos,
 	c->gid = req->gid;
 }
 
+/* Is what is written the server's at once? The kernel keeps it back for those that asked for that
+ * (FUSE_WRITEBACK_CACHE); we do as well for an image that is ours alone. */
+static bool writes_through(const struct filecache *c)
+{
+	return !(c->ino->fs->flags & (FS_WRITEBACK_CACHE | FS_SOLE_CLIENT));
+}
+
 ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const void *buf,
-	size_t len, off_t off, int rwf, uint64_t limit)
+	size_t len, off_t off, int rwf, uint64_t limit, struct wrote *ret)
 {
 	struct write_at w = {};
 	ssize_t n;
@@ -105,7 +115,8 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 			if (at >= n)
 				pos = (uint64_t)(at - n);
 		}
-		written(c, req, pos, pos + (uint64_t)n);
+		*ret = (struct wrote){ .start = pos, .end = pos + (uint64_t)n };
+		written(c, req, ret);
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (n > 0)
@@ -113,11 +124,18 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 	return n;
 }
 
-/* Is what is written the server's at once? The kernel keeps it back for those that asked for that
- * (FUSE_WRITEBACK_CACHE); we do as well for an image that is ours alone. */
-static bool writes_through(const struct filecache *c)
+ssize_t cache_write_out(
+	struct filecache *c, const struct fs_req *req, int fd, struct wrote *w, bool moved)
 {
-	return !(c->ino->fs->flags & (FS_WRITEBACK_CACHE | FS_SOLE_CLIENT));
+	uint64_t end = w->end;
+	int r = writes_through(c) ? cache_writeback_wrote(c, req, w) : 0;
+
+	if (w->end < end && moved && lseek(fd, (off_t)w->end, SEEK_SET) < 0)
+		log_debug("the position stays behind what was written");
+	/* of what a signal leaves the background takes care */
+	if (r < 0 && r != -EINTR && (w->end == end || w->end == w->start))
+		return r;
+	return (ssize_t)(w->end - w->start);
 }
 
 int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
@@ -136,8 +154,10 @@ int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
 	pthread_mutex_unlock(&c->lock);
 	if (e < 0)
 		return e;
-	if (sync || dirty > DIRTY_MAX || writes_through(c))
+	if (sync || dirty > DIRTY_MAX)
 		return cache_writeback(c, req);
+	if (writes_through(c))
+		return 0;
 	if (dirty > DIRTY_START && vf)
 		files_job(vf, JOB_WRITEBACK); /* open by the guest that writes: it stays */
 	return space_low(c, req, dirty) ? cache_writeback(c, req) : 0;

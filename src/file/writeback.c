@@ -247,7 +247,26 @@ static int write_dirty(struct filecache *c, const struct fs_req *req)
 	return r;
 }
 
-int cache_writeback(struct filecache *c, const struct fs_req *req)
+/* Busy, with the lock: what of a write could not be sent is as if it had not been written. What is
+ * written unseen cannot be told from it. */
+static void take_back(struct filecache *c, struct wrote *w)
+{
+	struct range left;
+	uint64_t size = w->size;
+
+	if (!c->vf || c->low || !ranges_part(&c->dirty, w->start, w->end, &left) ||
+		ranges_sub(&c->dirty, left.start, w->end) < 0)
+		return;
+	cache_invalidate(c, left.start, w->end);
+	if (left.start > w->start && left.start > size)
+		size = left.start;
+	if (c->size == w->end && size < c->size && cache_resize(c, size) < 0)
+		log_debug("a file stays longer than what was written to it");
+	w->end = left.start;
+}
+
+/* w: only what calls wrote is sent. */
+static int writeback(struct filecache *c, const struct fs_req *req, struct wrote *w)
 {
 	int r;
 
@@ -264,12 +283,26 @@ int cache_writeback(struct filecache *c, const struct fs_req *req)
 	if (atomic_load(&c->ino->orphan))
 		cache_forget_dirty(c);
 	else
-		r = c->vf ? find_unseen(c) : 0;
+		r = c->vf && !w ? find_unseen(c) : 0;
 	if (r == 0 && !ranges_empty(&c->dirty))
 		r = c->dead ? -ENOTCONN : write_dirty(c, req);
+	if (r < 0 && r != -EINTR && w)
+		take_back(c, w);
 	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
+	if (r < 0 && w)
+		inode_invalidate_attr(c->ino);
 	return r;
+}
+
+int cache_writeback(struct filecache *c, const struct fs_req *req)
+{
+	return writeback(c, req, NULL);
+}
+
+int cache_writeback_wrote(struct filecache *c, const struct fs_req *req, struct wrote *w)
+{
+	return writeback(c, req, w);
 }
 
 int cache_map_shared(struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len)

@@ -50,9 +50,14 @@ struct inode {
 	/* It has or had several names: libfuse's high level makes a node of each, so that the
 	 * content of one changes by the others, unseen. */
 	atomic_bool many_names;
+	/* Of a directory: since its names were read last with their attributes these were wanted,
+	 * by a lookup at the server or of one that was `listed` so and not used since. */
+	atomic_bool looked, listed;
 	atomic_bool bad;   /* the server gave its node id to something else: -EIO */
 	bool hashed;	   /* the table finds it by its node id */
-	bool names_busy;   /* nameslock.c: a change of names in it, or of it, is under way */
+	bool names_busy;   /* nameslock.c: a change of names in it, or of it, is under way; */
+	int names_readers; /* it is being read; */
+	int names_wanted;  /* changes wait for that */
 	uint64_t names_ns; /* and when the last one was over */
 	uint64_t name_seq; /* as attr_seq, for names in it that the cache holds no record of */
 	struct cds_list_head names;   /* cached names in it */
@@ -207,6 +212,9 @@ void names_lock_add(struct names_lock *l, struct inode *ino);
 int MUST_CHECK names_lock(struct names_lock *l, const struct fs_req *req);
 /* Gives up what is held, and forgets the inodes. */
 void names_unlock(struct names_lock *l);
+/* While the server is asked for the names in it: no change is under way, other readers may be. */
+int MUST_CHECK names_lock_read(struct inode *dir, const struct fs_req *req);
+void names_unlock_read(struct inode *dir);
 /* Was a change of names in dir over after this moment (now_ns())? */
 bool names_changed_since(struct inode *dir, uint64_t ns);
 

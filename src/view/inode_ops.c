@@ -28,8 +28,11 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 	pthread_mutex_lock(&t->lock);
 	d = name_find(t, dir, name);
 	if (d && d->until && now_ns() < d->until) {
-		if (d->ino)
+		if (d->ino) {
 			*ret = inode_get_locked(t, d->ino);
+			if (atomic_load(&d->ino->listed) && atomic_exchange(&d->ino->listed, false))
+				atomic_store(&dir->looked, true);
+		}
 		err = d->ino ? 0 : -ENOENT;
 		pthread_mutex_unlock(&t->lock);
 		return err;
@@ -40,8 +43,10 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 	err = fs->node->lookup ? fs->node->lookup(fs, req, dir->nodeid, name, &e) : -ENOSYS;
 	if (err < 0 && err != -ENOENT)
 		return err;
-	if (err == 0 && e.nodeid)
+	if (err == 0 && e.nodeid) {
+		atomic_store(&dir->looked, true);
 		return inode_from_entry_at(fs, &e, dir, name, version, ret);
+	}
 	pthread_mutex_lock(&t->lock);
 	if (!name_stale(dir, name_find(t, dir, name), version))
 		name_set(t, dir, name, NULL,

@@ -36,8 +36,7 @@ struct itable {
 	struct cds_list_head unused; /* inodes without a reference, oldest first */
 	size_t nunused;
 	atomic_uint_least64_t version;
-	pthread_mutex_t
-		names_lock; /* names_busy and names_ns of all inodes, tree_busy; innermost */
+	pthread_mutex_t names_lock; /* names_* of all inodes, tree_busy; innermost */
 	pthread_cond_t names_free;
 	bool tree_busy;
 };

@@ -232,6 +232,15 @@ static void test_evict_opening(struct fixture *x)
 	tap_check(&tap, kept && !has_place(c), "kept for the open, and let go after it");
 }
 
+/* As a guest whose server keeps what is written back. */
+static ssize_t write_at(struct fixture *x, struct filecache *c, int fd, const void *buf, size_t len,
+	off_t off, uint64_t limit)
+{
+	struct wrote wrote;
+
+	return cache_write(c, &x->req, fd, buf, len, off, 0, limit, &wrote);
+}
+
 struct writer {
 	struct fixture *x;
 	struct filecache *c;
@@ -250,7 +259,7 @@ static void *write_own(void *arg)
 
 		memset(buf, rand_r(&seed), sizeof(buf));
 		memcpy(w->model + off, buf, sizeof(buf));
-		if (cache_write(w->c, &w->x->req, w->fd, buf, 64, (off_t)off, 0, UINT64_MAX) != 64)
+		if (write_at(w->x, w->c, w->fd, buf, 64, (off_t)off, UINT64_MAX) != 64)
 			abort();
 		if (k % 16 == 0 && cache_fill(w->c, &w->x->req, off & ~4095ull, 4096) < 0)
 			abort();
@@ -316,9 +325,8 @@ static void test_errors(struct fixture *x)
 	datafs_put(x->d, 2, "old", 3);
 	ino = datafs_inode(x->d, 2);
 	fd = open_hot(x, ino, O_WRONLY | O_APPEND, &c);
-	tap_check(
-		&tap, cache_write(c, &x->req, fd, "new", 3, -1, 0, 4) == 1, "a limit cuts a write");
-	tap_check(&tap, cache_write(c, &x->req, fd, "new", 3, -1, 0, 4) == -EFBIG, "EFBIG at it");
+	tap_check(&tap, write_at(x, c, fd, "new", 3, -1, 4) == 1, "a limit cuts a write");
+	tap_check(&tap, write_at(x, c, fd, "new", 3, -1, 4) == -EFBIG, "EFBIG at it");
 	x->d->write_error = -ENOSPC;
 	r = file_sync_inode(ino, &x->req, false);
 	tap_check(&tap, r == -ENOSPC, "fsync tells of ENOSPC");
@@ -327,13 +335,69 @@ static void test_errors(struct fixture *x)
 	tap_check(&tap,
 		r == 0 && memcmp(x->d->file[2].data, "oldn", 4) == 0 && x->d->file[2].size == 4,
 		"nothing was lost by it");
-	tap_check(&tap, cache_write(c, &x->req, fd, "ew", 2, -1, 0, UINT64_MAX) == 2, "append");
+	tap_check(&tap, write_at(x, c, fd, "ew", 2, -1, UINT64_MAX) == 2, "append");
 	tap_check(&tap, file_truncate(ino, &x->req, 5) == 0 && cache_size(c) == 5, "truncate");
 	close(fd);
 	tap_check(&tap,
 		wait_until(x->d->opens == x->d->releases) && x->d->file[2].size == 5 &&
 			memcmp(x->d->file[2].data, "oldne", 5) == 0,
 		"written back at the last close");
+}
+
+/* Of a server that wants each write at once: what it refuses was not written. */
+static void test_refused(struct fixture *x)
+{
+	_cleanup_inode_ struct inode *ino = NULL;
+	struct filecache *c;
+	struct wrote w;
+	char got[8];
+	int fd;
+
+	datafs_put(x->d, 5, "old", 3);
+	ino = datafs_inode(x->d, 5);
+	fd = open_hot(x, ino, O_RDWR, &c);
+	tap_check(&tap,
+		cache_write(c, &x->req, fd, "new", 3, 1, 0, UINT64_MAX, &w) == 3 &&
+			cache_write_out(c, &x->req, fd, &w, false) == 3 &&
+			x->d->file[5].size == 4 && memcmp(x->d->file[5].data, "onew", 4) == 0,
+		"a write is the server's at once");
+	x->d->write_error = -ENOSPC;
+	tap_check(&tap,
+		cache_write(c, &x->req, fd, "NEW", 3, 2, 0, UINT64_MAX, &w) == 3 &&
+			cache_write_out(c, &x->req, fd, &w, false) == -ENOSPC,
+		"one that it refuses fails");
+	tap_check(&tap,
+		cache_size(c) == 4 && cache_fill(c, &x->req, 0, UINT64_MAX) == 0 &&
+			pread(fd, got, 8, 0) == 4 && memcmp(got, "onew", 4) == 0,
+		"and changed nothing");
+	tap_check(&tap,
+		lseek(fd, 100, SEEK_SET) == 100 &&
+			cache_write(c, &x->req, fd, "far", 3, -1, 0, UINT64_MAX, &w) == 3 &&
+			cache_write_out(c, &x->req, fd, &w, true) == -ENOSPC &&
+			lseek(fd, 0, SEEK_CUR) == 100 && cache_size(c) == 4,
+		"nor the position and the size");
+	x->d->write_error = 0;
+	tap_check(&tap, file_sync_inode(ino, &x->req, false) == 0, "nobody is told later");
+	close(fd);
+	wait_until(x->d->opens == x->d->releases);
+}
+
+/* A handle of O_DIRECT is for those alone who asked for it. */
+static void test_direct_handle(struct fixture *x)
+{
+	struct fs_handle direct = { .fh = 1, .oflags = O_WRONLY | O_DIRECT, .flags = FS_OPEN_NONE };
+	struct fs_handle plain = { .fh = 2, .oflags = O_WRONLY, .flags = FS_OPEN_NONE }, h;
+	_cleanup_inode_ struct inode *ino = datafs_inode(x->d, 6);
+	struct filecache *c;
+
+	if (cache_of(x->files, ino, &c) < 0)
+		exit(99);
+	cache_handle_add(c, &direct);
+	cache_handle_add(c, &plain);
+	cache_handle_add(c, &direct);
+	tap_check(&tap, cache_handle(c, &x->req, true, &h) == 0 && h.fh == 2, "a plain handle");
+	cache_handle_put(c);
+	cache_release_handles(c);
 }
 
 static void test_unseen(struct fixture *x)
@@ -513,6 +577,8 @@ int main(void)
 	test_evict_opening(&x);
 	test_write_race(&x);
 	test_errors(&x);
+	test_refused(&x);
+	test_direct_handle(&x);
 	test_unseen(&x);
 	test_foreign(&x);
 	test_dir(&x);

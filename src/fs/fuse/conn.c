@@ -120,6 +120,7 @@ static void take_flags(struct fuse_conn *fc, const struct fuse_init_out *o)
 	unsigned fs = 0;
 
 	fc->readdirplus = fc->minor >= 21 && (flags & FUSE_DO_READDIRPLUS);
+	fc->readdirplus_auto = flags & FUSE_READDIRPLUS_AUTO;
 	fc->setxattr_ext = fc->minor >= 33 && (flags & FUSE_SETXATTR_EXT);
 	if (flags & FUSE_DONT_MASK)
 		fs |= FS_DONT_MASK;

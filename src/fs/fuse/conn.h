@@ -99,7 +99,7 @@ struct fuse_conn {
 
 	/* Settled by INIT's answer, before state becomes FUSE_READY. */
 	unsigned minor;
-	bool readdirplus;
+	bool readdirplus, readdirplus_auto;
 	bool setxattr_ext;
 	uint32_t max_data; /* what one message takes */
 

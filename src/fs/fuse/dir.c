@@ -82,7 +82,8 @@ int fuse_op_readdir(struct fs *fs, const struct fs_req *req, uint64_t node,
 	buf = malloc(in.size);
 	if (!buf)
 		return -ENOMEM;
-	w.plus = fc->readdirplus && !fuse_has_no(fc, FUSE_NO_READDIRPLUS);
+	w.plus = fc->readdirplus && !fuse_has_no(fc, FUSE_NO_READDIRPLUS) &&
+		 !(fc->readdirplus_auto && (h->flags & FS_READDIR_NAMES));
 	do {
 		fuse_req_init(&r, w.plus ? FUSE_READDIRPLUS : FUSE_READDIR, node, req);
 		fuse_req_in(&r, &in, sizeof(in));

@@ -142,6 +142,7 @@ static ssize_t write_direct(
 ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, off_t off, int rwf)
 {
 	uint64_t limit = vfd_limit(c);
+	struct wrote wrote;
 	ssize_t n;
 
 	if (!vfd_can_write(v))
@@ -159,7 +160,9 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 			if (r < 0 && r != -ENOENT && r != -ESTALE)
 				return r;
 		}
-		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit);
+		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit, &wrote);
+		if (n > 0)
+			return cache_write_out(v->vf->cache, &v->req, v->fd, &wrote, off < 0);
 	}
 	/* a position that no file can have is told without the signal */
 	return n == -EFBIG && limit != RLIM_INFINITY ? vfd_too_large(c) : n;

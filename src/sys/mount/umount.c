@@ -213,9 +213,10 @@ static int before_detach(struct um *um, struct call *c, struct mount *m, int fla
 	if (c)
 		fs_req_init(&req, c);
 	r = files_sync(um->files, m->fs, &req);
-	if (r < 0 && fuse_conn_dead(m->fs))
-		r = 0;
-	return r;
+	if (r == 0 || fuse_conn_dead(m->fs))
+		return 0;
+	/* of what was lost: not to be taken for what umount(2) says itself */
+	return r == -ENOSPC || r == -EDQUOT || r == -EFBIG || r == -EINTR ? r : -EIO;
 }
 
 /* A mount and those that lie on it, newest first; referenced. */

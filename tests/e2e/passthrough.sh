@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# On libfuse's passthrough_ll, which keeps nothing back: a folder is read whole while names come and go, what the server
+# refuses was not written, small writes to a file that is mapped as a whole, and a file that one has open with O_DIRECT.
+. "$TOP/tests/e2e/lib.sh"
+need gcc pkg-config
+EXAMPLE=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
+[ -e $EXAMPLE ] && pkg-config --exists fuse3 || skip "no examples of libfuse3-dev here"
+# shellcheck disable=SC2046
+gcc -w -o server $EXAMPLE $(pkg-config --cflags --libs fuse3)
+mkdir mnt src
+
+# served LIMIT COMMAND...: with it mounted; its own files have LIMIT KiB at most
+served() {
+	local limit=$1
+	shift
+	um bash -c '
+		(trap "" XFSZ; ulimit -f "$1"; exec ./server -o source="$PWD/src" mnt)
+		shift
+		"$@" && umount mnt' sh "$limit" "$@"
+}
+
+cat >names.py <<'E2'
+import os, threading
+os.mkdir("mnt/d")
+stays = {f"stays-{i}" for i in range(300)}
+for name in stays:
+    open("mnt/d/" + name, "w").close()
+over = threading.Event()
+def change():
+    i = 0
+    while not over.is_set():
+        open(f"mnt/d/goes-{i % 50}", "w").close()
+        try:
+            os.unlink(f"mnt/d/goes-{i * 7 % 50}")
+        except FileNotFoundError:
+            pass
+        i += 1
+threads = [threading.Thread(target=change) for _ in range(2)]
+for t in threads:
+    t.start()
+for _ in range(60):
+    names = os.listdir("mnt/d")
+    if len(names) != len(set(names)) or not stays <= set(names):
+        print(len(names), "names,", len(stays - set(names)), "are missing")
+over.set()
+for t in threads:
+    t.join()
+print("read")
+E2
+gives "a folder is read while it changes" 0 served unlimited "$PYTHON" names.py
+is "and none of the names that stay is missing" "$OUT" read
+
+cat >refused.py <<'E2'
+import errno, os
+def what(f, *args):
+    try:
+        return f(*args)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+MAX = 1 << 20
+fd = os.open("mnt/f", os.O_RDWR | os.O_CREAT)
+def seen():
+    return what(os.lseek, fd, 0, os.SEEK_CUR), os.fstat(fd).st_size, os.stat("mnt/f").st_size
+print(os.write(fd, b"abc"), *seen())
+print(what(os.pwrite, fd, b"x", MAX + 5), *seen())
+os.lseek(fd, MAX, os.SEEK_SET)
+print(what(os.write, fd, b"x"), *seen())
+os.lseek(fd, MAX - 100, os.SEEK_SET)
+print(what(os.write, fd, b"y" * 500000), *seen())
+print(what(os.write, fd, b"y"), *seen())
+os.ftruncate(fd, 5)
+print(os.pread(fd, 10, 0), *seen(), what(os.fsync, fd), what(os.close, fd))
+E2
+gives "a server that takes a MiB of a file" 0 served 1024 "$PYTHON" refused.py
+is "what it refuses was not written" "$OUT" "3 3 3 3
+EFBIG 3 3 3
+EFBIG 1048576 3 3
+100 1048576 1048576 1048576
+EFBIG 1048576 1048576 1048576
+b'abc\\x00\\x00' 1048576 5 5 None None"
+
+cat >mapped.py <<'E2'
+import mmap, os
+SIZE = 64 << 20
+fd = os.open("mnt/m", os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, SIZE)
+m = mmap.mmap(fd, SIZE)
+for i in range(4000):
+    os.pwrite(fd, b"w", i * 16384)
+    m[i * 16384 + 1] = 77
+m.flush()
+print(all(m[i * 16384:i * 16384 + 2] == b"wM" for i in range(4000)))
+os.close(fd)
+m.close()
+with open("mnt/m", "rb") as f:
+    f.seek(16384 * 3999)
+    print(f.read(3))
+E2
+gives "small writes to a big file that is mapped" 0 served unlimited timeout 60 "$PYTHON" mapped.py
+is "both are there" "$OUT" "True
+b'wM\\x00'"
+is "at the server too" "$(tail -c +$((16384 * 3999 + 1)) src/m | head -c 2)" wM
+
+cat >direct.py <<'E2'
+import os
+direct = os.open("mnt/o", os.O_WRONLY | os.O_CREAT | os.O_DIRECT)
+plain = os.open("mnt/o", os.O_WRONLY)
+print(os.write(plain, b"plain"), os.fsync(plain))
+E2
+gives "one has a file open with O_DIRECT, another without" 0 served unlimited "$PYTHON" direct.py
+is "who writes without it" "$OUT $(cat src/o)" "5 None plain"
+nothing_left
