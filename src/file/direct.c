@@ -2,7 +2,8 @@
 /*
  * Files that their server wants asked for each read and write (FOPEN_DIRECT_IO), and those without
  * a position. The placeholder keeps the position, the flags and the locks; its content is filled
- * only where it is mapped or loses its traps, and then as a cached file's is.
+ * only where it is mapped or loses its traps, and then as a cached file's is. Cached files are
+ * served so while there is no room for more of their content.
  */
 #include "file/direct.h"
 
@@ -30,6 +31,18 @@ bool direct_shared(struct filecache *c)
 static int settle(struct filecache *c, const struct fs_req *req)
 {
 	return direct_shared(c) ? cache_writeback(c, req) : 0;
+}
+
+bool direct_past(struct filecache *c, const struct fs_req *req)
+{
+	bool unseen;
+
+	if (cache_writeback(c, req) < 0)
+		return false;
+	pthread_mutex_lock(&c->lock);
+	unseen = c->untrapped || !c->disk;
+	pthread_mutex_unlock(&c->lock);
+	return !unseen && !direct_shared(c);
 }
 
 static int move(struct filecache *c, int fd, off_t to)

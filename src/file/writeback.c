@@ -88,6 +88,7 @@ static int send_range(struct filecache *c, const struct fs_req *req, const struc
 	struct fs *fs = c->ino->fs;
 	size_t max = fs->max_write ? fs->max_write : WRITE_PIECE;
 	uint64_t at = range->start;
+	bool fell_short = false;
 	int r = 0;
 
 	if (!fs->file || !fs->file->write)
@@ -105,11 +106,14 @@ static int send_range(struct filecache *c, const struct fs_req *req, const struc
 			ssize_t w = fs->file->write(fs, req, c->ino->nodeid, h, buf + sent, piece,
 				at + (uint64_t)sent, true);
 
-			if (w <= 0)
-				r = w < 0 ? (int)w : -EIO;
-			else
+			if (w > 0)
 				sent += w;
 			*ret_at = at + (uint64_t)sent;
+			/* the next request says why; if not, a byte at a time could go on for long
+			 */
+			if (w <= 0 || ((size_t)w < piece && fell_short))
+				r = w < 0 ? (int)w : -EIO;
+			fell_short = (size_t)w < piece;
 		}
 		at += (uint64_t)n;
 	}

@@ -137,6 +137,8 @@ static ssize_t take(struct end *in, struct call *c, char *buf, size_t len, bool 
 		if (!vfd_can_read(&in->v))
 			return -EBADF;
 		r = vfd_fill(&in->v, in->off, len);
+		if (direct_no_room(r))
+			return direct_read(in->v.vf->cache, &in->v.req, in->fd, buf, len, in->off);
 		if (r < 0)
 			return r;
 	} else if (in->off < 0 && !is_file(in)) {
@@ -255,15 +257,20 @@ static enum verdict finish(struct call *c, struct end *in, struct end *out, ssiz
 	return call_return(c, r < 0 ? r : n);
 }
 
-/* Out of a page cache into what is real: filled, the kernel does it. */
-static enum verdict native(struct call *c, struct end *in, size_t len)
+/* Out of a page cache into what is real: filled, the kernel does it. False: there is no room for
+ * that. */
+static bool native(struct call *c, struct end *in, struct end *out, size_t len, enum verdict *ret)
 {
-	int r;
+	int r = 0;
 
-	if (!vfd_can_read(&in->v))
-		return CONTINUE;
-	r = vfd_fill(&in->v, in->off, len < COPY_MAX ? len : INT64_MAX / 2);
-	return r < 0 ? call_return(c, r) : CONTINUE;
+	if (is_reg(out) || !is_reg(in) || !vfd_cached(&in->v))
+		return false;
+	if (vfd_can_read(&in->v))
+		r = vfd_fill(&in->v, in->off, len < COPY_MAX ? len : INT64_MAX / 2);
+	if (direct_no_room(r))
+		return false;
+	*ret = r < 0 ? call_return(c, r) : CONTINUE;
+	return true;
 }
 
 static int flags_of(const struct end *e)
@@ -303,6 +310,7 @@ enum verdict sys_sendfile(struct call *c)
 {
 	_cleanup_end_ struct end out = END_INIT, in = END_INIT;
 	size_t len = c->args[3] < RW_MAX ? c->args[3] : RW_MAX;
+	enum verdict v;
 	int r;
 
 	if (!files_any(c->um->files) || (int64_t)c->args[3] < 0)
@@ -310,8 +318,8 @@ enum verdict sys_sendfile(struct call *c)
 	if (end_get(&in, c, call_fd(c, 1), c->args[2]) < 0 ||
 		end_get(&out, c, call_fd(c, 0), 0) < 0)
 		return CONTINUE; /* and the kernel says why */
-	if (!is_reg(&out) && is_reg(&in) && vfd_cached(&in.v))
-		return native(c, &in, len);
+	if (native(c, &in, &out, len, &v))
+		return v;
 	if (!is_reg(&out) && !is_reg(&in))
 		return CONTINUE;
 	r = sendfile_check(&in, &out);
@@ -346,6 +354,7 @@ enum verdict sys_splice(struct call *c)
 	int r;
 	_cleanup_end_ struct end in = END_INIT, out = END_INIT;
 	bool nonblock = c->args[5] & SPLICE_F_NONBLOCK;
+	enum verdict v;
 	size_t len = c->args[4] < RW_MAX ? c->args[4] : RW_MAX;
 
 	if (!files_any(c->um->files) || len == 0 || (c->args[5] & ~SPLICE_FLAGS))
@@ -355,8 +364,8 @@ enum verdict sys_splice(struct call *c)
 		return CONTINUE;
 	if (is_device(&out) || is_device(&in))
 		return splice_device(c, is_device(&out) ? &out : &in, &in, &out);
-	if (!is_reg(&out) && is_reg(&in) && vfd_cached(&in.v))
-		return native(c, &in, len < (1u << 20) ? len : 1u << 20);
+	if (native(c, &in, &out, len < (1u << 20) ? len : 1u << 20, &v))
+		return v;
 	if (!is_reg(&out) && !is_reg(&in))
 		return CONTINUE;
 	r = splice_check(&in, &out);

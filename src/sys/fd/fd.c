@@ -163,6 +163,8 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit, &wrote);
 		if (n > 0)
 			return cache_write_out(v->vf->cache, &v->req, v->fd, &wrote, off < 0);
+		if (direct_no_room(n) && direct_past(v->vf->cache, &v->req))
+			n = write_direct(v, buf, len, off, rwf, limit);
 	}
 	/* a position that no file can have is told without the signal */
 	return n == -EFBIG && limit != RLIM_INFINITY ? vfd_too_large(c) : n;

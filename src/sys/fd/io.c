@@ -136,6 +136,8 @@ static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
 		return r < 0 ? call_return(c, r) : read_direct(v, c, io);
 	}
 	r = vfd_fill(v, io->off, io->total);
+	if (direct_no_room(r))
+		return read_direct(v, c, io);
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 

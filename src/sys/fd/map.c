@@ -44,6 +44,8 @@ enum verdict sys_mmap(struct call *c)
 		r = cache_map_shared(v.vf->cache, &v.req, off, len);
 	else
 		r = cache_fill(v.vf->cache, &v.req, off, len);
+	if (direct_no_room(r))
+		r = -ENOMEM;
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
