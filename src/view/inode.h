@@ -122,6 +122,8 @@ int MUST_CHECK inode_from_entry(struct fs *fs, const struct fs_entry *e, struct 
 int MUST_CHECK inode_from_entry_at(struct fs *fs, const struct fs_entry *e, struct inode *parent,
 	const char *name, uint64_t version, struct inode **ret);
 
+/* That there is such a name is not believed any longer: the server is asked next time. */
+void inode_distrust(struct inode *dir, const char *name);
 /* A name in a directory. -ENOENT; positive results are referenced. Uses and fills the cache. */
 int MUST_CHECK inode_lookup(
 	struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret);

@@ -55,6 +55,20 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 	return -ENOENT;
 }
 
+void inode_distrust(struct inode *dir, const char *name)
+{
+	struct itable *t = itable_of(dir->fs);
+	struct dname *d;
+
+	if (dir->fs->flags & FS_SOLE_CLIENT)
+		return;
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, name);
+	if (d && d->ino)
+		d->until = 0;
+	pthread_mutex_unlock(&t->lock);
+}
+
 /* Before any change in a directory. */
 static int dir_check(const struct inode *dir, const char *name)
 {
@@ -79,24 +93,29 @@ struct making {
 };
 
 /*
- * In a directory with the set-group-ID bit what is made belongs to the directory's group, and
- * directories get the bit; a program of a group that the maker is not in loses it
- * (inode_init_owner() and mode_strip_sgid() of the kernel). The kernel leaves it to a FUSE server
- * to do so, and servers of the kernel's own types do not: it is done by telling them the group.
+ * In a directory with the set-group-ID bit a program of a group that its maker is not in loses it
+ * (mode_strip_sgid() of the kernel); and what is made belongs to the directory's group, directories
+ * get the bit (inode_init_owner()). The latter the kernel leaves to a FUSE server, and servers of
+ * the kernel's own types do not: it is done by telling them the group.
  */
 static void by_group(struct making *m, struct inode *dir)
 {
+	const mode_t program = S_ISGID | S_IXGRP, type = m->mode & S_IFMT;
+	bool strips = type != S_IFDIR && (m->mode & program) == program && m->req.uid != 0 &&
+		      !dir->fs->host_fd;
+	bool gives = dir->fs->flags & FS_GROUP_FROM_DIR;
 	struct fs_attr attr;
 
-	if (!(dir->fs->flags & FS_GROUP_FROM_DIR) || !m->req.call)
+	if ((!strips && !gives) || !m->req.call)
 		return;
 	if (inode_getperm(dir, &m->req, &attr) < 0 || !(attr.mode & S_ISGID))
 		return;
-	if ((m->mode & S_IFMT) == S_IFDIR)
-		m->mode |= S_ISGID;
-	else if ((m->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && m->req.uid != 0 &&
-		 !fs_req_in_group(&m->req, attr.gid))
+	if (strips && !fs_req_in_group(&m->req, attr.gid))
 		m->mode &= ~(mode_t)S_ISGID;
+	if (!gives)
+		return;
+	if (type == S_IFDIR)
+		m->mode |= S_ISGID;
 	m->req.gid = attr.gid;
 }
 

@@ -39,6 +39,9 @@ enum path_flag {
 	 * is a directory. */
 	PATH_LOOK = 1 << 14,
 	PATH_LOOK_FILE = 1 << 15,
+	/* The last name is to be made, or replaced: where the server has others who change names it
+	 * is asked, whatever it said before (LOOKUP_EXCL, LOOKUP_RENAME_TARGET). */
+	PATH_FRESH = 1 << 16,
 };
 
 /* Where a path leads. Owned by the caller: path_release(). */

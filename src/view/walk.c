@@ -364,6 +364,8 @@ static int walk_virtual(struct walk *w)
 		if (m)
 			return walk_cross(w, m);
 	}
+	if (last && (w->flags & PATH_FRESH))
+		inode_distrust(at->ino, w->last);
 	err = inode_lookup(at->ino, walk_req(w), w->last, &child);
 	if (err == -ENOENT && last && (w->flags & PATH_CREATE)) {
 		w->negative = true;

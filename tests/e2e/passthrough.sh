@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # On libfuse's passthrough_ll, which keeps nothing back: a folder is read whole while names come and go, what the server
-# refuses was not written, small writes to a file that is mapped as a whole, and a file that one has open with O_DIRECT.
+# refuses was not written, small writes to a file that is mapped as a whole, a file that one has open with O_DIRECT, and names that another mount took away.
 . "$TOP/tests/e2e/lib.sh"
 need gcc pkg-config
 EXAMPLE=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
@@ -109,4 +109,23 @@ print(os.write(plain, b"plain"), os.fsync(plain))
 E2
 gives "one has a file open with O_DIRECT, another without" 0 served unlimited "$PYTHON" direct.py
 is "who writes without it" "$OUT $(cat src/o)" "5 None plain"
+cat >fresh.sh <<'E2'
+set -e
+mkdir one two src/names
+for i in one two; do ./server -o source="$PWD/src/names",cache=always,timeout=1000 $i; done
+touch one/f one/excl one/dir one/link one/symlink
+mv one/f one/moved
+(cd two && mv moved f && rm excl dir link symlink)
+mv one/f one/moved
+"$PYTHON" -c '
+import os
+os.close(os.open("one/excl", os.O_CREAT | os.O_EXCL))
+os.mkdir("one/dir")
+os.link("one/moved", "one/link")
+os.symlink("moved", "one/symlink")'
+ls src/names
+umount one two
+E2
+gives "names that went at the server while their time-out lasts" 0 um bash fresh.sh
+is "can be made and replaced" "$OUT" "$(printf '%s\n' dir excl link moved symlink)"
 nothing_left

@@ -84,4 +84,28 @@ Permission denied
 1:5"
 is "nodev" "$(um --root -m disk.img:mnt2,nodev -- cat mnt2/zero 2>&1)" "cat: mnt2/zero: Permission denied"
 is "without a virtual root" "$(um -m disk.img:mnt2 -- cat mnt2/zero 2>&1)" "cat: mnt2/zero: Permission denied"
+
+# A program of a group that its maker is not in loses the set-group-ID bit, whatever the server makes of groups.
+cat >setgid.sh <<'E2'
+set -e
+fuse2fs -o fakeroot,default_permissions disk.img mnt 2>/dev/null
+mkdir mnt/d
+chown 0:1234 mnt/d
+chmod 2777 mnt/d
+for groups in --clear-groups --groups=1234; do
+	setpriv --reuid=5 --regid=5 "$groups" "$PYTHON" -c '
+import os
+os.umask(0)
+os.close(os.open("mnt/d/program", os.O_CREAT | os.O_EXCL, 0o2775))
+os.close(os.open("mnt/d/none", os.O_CREAT | os.O_EXCL, 0o2765))
+os.mknod("mnt/d/fifo", 0o12771)
+print(*(oct(os.stat("mnt/d/" + name).st_mode) for name in ("program", "none", "fifo")))'
+	rm mnt/d/*
+done
+rmdir mnt/d
+umount mnt
+E2
+gives "set-group-ID bits" 0 um --root -- bash setgid.sh
+is "of those who are not in the group, and who are" "$OUT" "0o100775 0o102765 0o10771
+0o102775 0o102765 0o12771"
 nothing_left

@@ -65,7 +65,7 @@ static enum verdict do_mkdir(struct call *c, int dirfd, int arg, mode_t mode)
 
 	if (netns_mkdir(c, arg, &r))
 		return call_return(c, r);
-	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | AT_CHANGES))
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | PATH_FRESH | AT_CHANGES))
 		return a.verdict;
 	mode &= 01777;
 	if (a.p.kind == PATH_REAL) {
@@ -124,7 +124,7 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 	default:
 		return call_return(c, -EINVAL);
 	}
-	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | AT_CHANGES))
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | PATH_FRESH | AT_CHANGES))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
@@ -173,7 +173,7 @@ static enum verdict do_symlink(struct call *c, int target_arg, int dirfd, int ar
 	n = guest_read_str(c, call_addr(c, target_arg), target, sizeof(target));
 	if (n <= 0)
 		return call_return(c, n < 0 ? n : -ENOENT);
-	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | AT_CHANGES))
+	if (!at_resolve(&a, c, dirfd, arg, PATH_PARENT | PATH_CREATE | PATH_FRESH | AT_CHANGES))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);

@@ -54,6 +54,8 @@ static unsigned path_flags(const struct want *w)
 
 	if ((w->flags & O_NOFOLLOW) || (w->flags & exclusive) == exclusive)
 		flags = 0;
+	if ((w->flags & exclusive) == exclusive)
+		flags |= PATH_FRESH;
 	if (w->flags & O_CREAT)
 		flags |= PATH_CREATE;
 	/* only what is no directory: the names in it may change while it is open */

@@ -136,7 +136,8 @@ static int sides_begin(struct side *from, struct side *to, struct call *c, const
 	}
 	if (!view_has_mounts(&c->um->view))
 		return BOTH_NATIVE;
-	r = sides_resolve(from, n->from_flags, to, PATH_PARENT | PATH_CREATE, c, &native);
+	r = sides_resolve(
+		from, n->from_flags, to, PATH_PARENT | PATH_CREATE | PATH_FRESH, c, &native);
 	return r == 0 && native ? BOTH_NATIVE : r;
 }
 
