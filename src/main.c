@@ -33,6 +33,8 @@ static int act(struct options *o)
 		log_user("--log %s: %s: give a file that can be written", o->log, strerror(-err));
 		return EXIT_SETUP;
 	}
+	if (o->run.image && !o->run.dry_run && rootfs_fetch(o->run.image) < 0)
+		return EXIT_SETUP;
 	return run_view(&o->run);
 }
 

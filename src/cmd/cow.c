@@ -208,14 +208,18 @@ static int take_lowers(struct cow *cow, size_t top, const char *layers, bool dry
 	return r;
 }
 
-static int take_spec(struct cow *cow, const char *spec, const char *layers, bool dry_run)
+/* of is taken. */
+static int take_layer(
+	struct cow *cow, struct cow_layer with, const char *name, const char *layers, bool dry_run)
 {
 	struct cow_layer *c = add_layer(cow);
-	_cleanup_free_ char *name = NULL;
-	int r = c ? parse(spec, &name, &c->of, &c->ro) : -ENOMEM;
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!c) {
+		free(with.of);
+		return -ENOMEM;
+	}
+	*c = with;
 	r = open_layer(c, name, dry_run);
 	if (r == 0 && !c->ro && !dry_run)
 		r = layer_set_last(&c->layer);
@@ -224,6 +228,33 @@ static int take_spec(struct cow *cow, const char *spec, const char *layers, bool
 	if (r == 0 && layers)
 		r = take_lowers(cow, cow->n - 1, layers, dry_run);
 	return r;
+}
+
+static int take_spec(struct cow *cow, const char *spec, const char *layers, bool dry_run)
+{
+	struct cow_layer with = { .layer = LAYER_INIT };
+	_cleanup_free_ char *name = NULL;
+	int r = parse(spec, &name, &with.of, &with.ro);
+
+	return r < 0 ? r : take_layer(cow, with, name, layers, dry_run);
+}
+
+/* The image, which lies on an empty folder, and on it what is written to. */
+static int take_image(struct cow *cow, struct rootfs *image)
+{
+	struct cow_layer with = { .layer = LAYER_INIT, .image = true };
+	struct cow_layer *c = add_layer(cow);
+
+	if (!c)
+		return -ENOMEM;
+	c->layer = image->layer;
+	image->layer = (struct layer)LAYER_INIT;
+	c->image = c->ro = true;
+	c->of = strdup(c->layer.of);
+	if (image->ro || !c->of)
+		return c->of ? 0 : -ENOMEM;
+	with.of = strdup(c->of);
+	return with.of ? take_layer(cow, with, image->cow, NULL, false) : -ENOMEM;
 }
 
 /* ---- what lies where ---- */
@@ -306,7 +337,8 @@ static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
 	_cleanup_free_ char *message = NULL, *options = NULL;
 	_cleanup_path_ struct path where = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
-	struct overlay_request rq = { .source = "cow", .where = &where };
+	const bool image = cow->layers[i].image;
+	struct overlay_request rq = { .source = image ? "image" : "cow", .where = &where };
 	char *names[LAYER_LOWER_MAX];
 	size_t n = 0;
 	int r = l ? collect(cow, i, l, names, &n) : -ENOMEM;
@@ -314,11 +346,12 @@ static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
 	if (r == 0)
 		r = note_lower(cow, l);
 	if (r == 0)
-		r = path_resolve_abs(
-			&um->view, NULL, cow->layers[i].of, PATH_FOLLOW | PATH_DIRECTORY, &where);
+		r = path_resolve_abs(&um->view, NULL, image ? "/" : cow->layers[i].of,
+			PATH_FOLLOW | PATH_DIRECTORY, &where);
 	if (r == 0) {
 		l->hide = hide;
-		l->owners = l->seen_through = true;
+		l->owners = true;
+		l->seen_through = !image;
 		l->root = um->ids;
 		l->stand_in = strcmp(cow->layers[i].of, "/") == 0 ? shadow_text : NULL;
 		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of,
@@ -343,20 +376,26 @@ static bool is_first(const struct cow *cow, size_t i)
 	return true;
 }
 
-int cow_begin(struct cow *cow, struct um *um, char *const *specs, bool dry_run, FILE *plan)
+int cow_begin(struct cow *cow, struct um *um, char *const *specs, struct rootfs *image,
+	bool dry_run, FILE *plan)
 {
+	const bool any = specs && specs[0];
 	_cleanup_free_ char *hide = NULL;
 	int fd, r = 0;
 
-	if (!specs || !specs[0])
+	if (!any && !image)
 		return 0;
 	fd = layers_open(!dry_run, &hide);
 	if (fd >= 0)
 		close(fd);
-	for (size_t i = 0; specs[i] && r == 0; i++)
+	for (size_t i = 0; any && specs[i] && r == 0; i++)
 		r = take_spec(cow, specs[i], hide, dry_run);
-	if (r == 0)
+	if (r == 0 && image && !dry_run)
+		r = take_image(cow, image);
+	if (r == 0 && any)
 		r = set_outside(um, dry_run ? plan : NULL);
+	if (image && dry_run)
+		fprintf(plan, "the image %s is the root\n", image->file);
 	for (size_t i = 0; i < cow->n && r == 0; i++) {
 		if (dry_run)
 			fprintf(plan, "changes of %s go to %s\n", cow->layers[i].of,

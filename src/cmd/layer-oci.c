@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* umctl layer export and import. */
+/* umctl layer export, import and image. */
 #include <getopt.h>
 #include <string.h>
 
 #include "cmd/layermsg.h"
+#include "layer/image.h"
 #include "layer/oci.h"
 
 int layer_cmd_export(const struct options *o, int argc, char **argv)
@@ -60,7 +61,7 @@ int layer_cmd_import(const struct options *o, int argc, char **argv)
 	}
 	err = layer_draft(argv[optind + 1], of, &l);
 	if (err == 0) {
-		err = oci_import(argv[optind], &l, &why);
+		err = image_import(argv[optind], &l, &why);
 		err = err < 0 ? err : layer_publish(&l, argv[optind + 1]);
 		if (err < 0)
 			layer_remove(&l);
@@ -79,5 +80,37 @@ int layer_cmd_import(const struct options *o, int argc, char **argv)
 	}
 	if (o->json)
 		put_json(ok_object());
+	return 0;
+}
+
+int layer_cmd_image(const struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = { { "ref", required_argument, NULL, 'r' }, { 0 } };
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+	_cleanup_free_ char *why = NULL, *shown = NULL;
+	const char *ref = NULL;
+	struct json_object *answer;
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c != 'r')
+			return usage_error(o, "layer image");
+		ref = optarg;
+	}
+	if (optind != argc - 1)
+		return usage_error(o, "layer image");
+	err = image_keep(argv[optind], ref, &l, &why);
+	if (err < 0) {
+		shown = shown_name(why ? why : strerror(-err));
+		complain(o, err, "image %s: %s", argv[optind], shown ? shown : "");
+		return 1;
+	}
+	if (!o->json) {
+		printf("%s\n", l.name);
+		return 0;
+	}
+	answer = ok_object();
+	put(answer, "layer", l.name);
+	put_json(answer);
 	return 0;
 }

@@ -178,6 +178,7 @@ int cmd_layer(const struct options *o, int argc, char **argv)
 		{ "squash", layer_cmd_squash },
 		{ "export", layer_cmd_export },
 		{ "import", layer_cmd_import },
+		{ "image", layer_cmd_image },
 	};
 
 	opterr = 0;

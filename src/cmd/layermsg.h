@@ -48,6 +48,7 @@ int layer_cmd_rename(const struct options *o, int argc, char **argv);
 int layer_cmd_squash(const struct options *o, int argc, char **argv);
 int layer_cmd_export(const struct options *o, int argc, char **argv);
 int layer_cmd_import(const struct options *o, int argc, char **argv);
+int layer_cmd_image(const struct options *o, int argc, char **argv);
 /* {"ok":true} */
 struct json_object *ok_object(void);
 /* Has its --json its own table of options wrong? Message and 125. */

@@ -50,6 +50,10 @@ static const char help_text[] =
 	"      --symlink TARGET:PATH\n"
 	"                     a symbolic link at PATH\n"
 	"      --rootfs DIR   another system's tree as the root; the command begins there\n"
+	"      --rootfs oci:FILE[,ref=NAME][,cow=LAYER | ,ro][,entrypoint=PROGRAM]\n"
+	"                     an image of OCI or docker save as the root, run as podman run does; "
+	"what is\n"
+	"                     changed goes to a layer\n"
 	"      --host-basics  with --rootfs: /proc, /dev, /sys and /etc/resolv.conf are the "
 	"host's\n"
 	"      --cow[=NAME][,of=FOLDER][,ro]\n"
@@ -306,6 +310,19 @@ static int set_name(struct options *o, const char *value)
 	return 0;
 }
 
+/* A folder, or an image, whose root is root. */
+static int set_rootfs(struct options *o, const char *value)
+{
+	static const char oci[] = "oci:";
+	bool is_image = strncmp(value, oci, sizeof(oci) - 1) == 0;
+
+	rootfs_release(&o->image);
+	o->run.rootfs = is_image ? NULL : value;
+	o->run.image = is_image ? &o->image : NULL;
+	o->run.root |= is_image;
+	return is_image ? rootfs_parse(value + sizeof(oci) - 1, &o->image) : 0;
+}
+
 static int apply(struct options *o, const struct known *k, const char *value)
 {
 	switch (k->id) {
@@ -326,8 +343,7 @@ static int apply(struct options *o, const struct known *k, const char *value)
 	case OPT_SYMLINK:
 		return append_made(o, str_printf("%s,make=symlink", value));
 	case OPT_ROOTFS:
-		o->run.rootfs = value;
-		return 0;
+		return set_rootfs(o, value);
 	case OPT_HOST_BASICS:
 		o->host_basics = true;
 		return 0;
@@ -465,7 +481,9 @@ int options_parse(struct options *o, char **argv)
 {
 	int i;
 
-	*o = (struct options){ .log_level = LOG_INFO, .run.json = asks_json(argv) };
+	*o = (struct options){
+		.log_level = LOG_INFO, .run.json = asks_json(argv), .image.layer = LAYER_INIT
+	};
 	if (o->run.json)
 		log_user_as_json();
 	for (i = 1; is_option(argv[i]); i++) {
@@ -476,7 +494,7 @@ int options_parse(struct options *o, char **argv)
 	}
 	if (argv[i] && strcmp(argv[i], "--") == 0)
 		i++;
-	if (o->host_basics && !o->run.rootfs) {
+	if (o->host_basics && !o->run.rootfs && !o->run.image) {
 		log_user("--host-basics is for --rootfs DIR");
 		return -EINVAL;
 	}
@@ -493,6 +511,10 @@ int options_parse(struct options *o, char **argv)
 	o->run.cows = o->cows;
 	if (argv[i]) {
 		o->run.argv = argv + i;
+		return 0;
+	}
+	if (o->run.image) { /* it says itself what it runs */
+		o->run.argv = o->shell;
 		return 0;
 	}
 	o->shell[0] = o->run.rootfs ? NULL : getenv("SHELL");
@@ -512,6 +534,7 @@ void options_release(struct options *o)
 	free(o->nets);
 	families_free(o->families);
 	free(o->cows);
+	rootfs_release(&o->image);
 }
 
 void options_help(void)

@@ -4,6 +4,7 @@
 #define UM_CMD_OPTIONS_H
 
 #include "base/log.h"
+#include "cmd/rootfs.h"
 #include "cmd/run.h"
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_LIST, ACTION_HELP, ACTION_VERSION };
@@ -18,8 +19,9 @@ struct options {
 	char **nets;		   /* run.nets */
 	struct families *families; /* run.families */
 	size_t nnets;
-	bool host_basics; /* --host-basics */
-	char **cows;	  /* run.cows */
+	bool host_basics;    /* --host-basics */
+	struct rootfs image; /* run.image, of --rootfs oci: */
+	char **cows;	     /* run.cows */
 	size_t ncows;
 	char **servers; /* run.servers */
 	size_t nservers;

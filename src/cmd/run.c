@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rundir.h"
+#include "cmd/rootfs.h"
 #include "cmd/runint.h"
 #include "ctl/ctl.h"
 #include "engine/engine.h"
@@ -137,7 +138,7 @@ static int set_up(struct run *r)
 		.nrows32 = sys_table32_len,
 		.unknown = sys_unknown,
 		.um = &r->um,
-		.all_fstat = r->o->cows && r->o->cows[0],
+		.all_fstat = (r->o->cows && r->o->cows[0]) || r->o->image,
 		.stack = r->stack == NET_STACK_LWIP,
 		.identity = r->o->root,
 		.ignored = r->link->ignored,
@@ -263,6 +264,8 @@ static int make_mounts(struct run *r)
 			if ((strstr(r->o->mounts[i], ",policy=") != NULL) == (rules == 1))
 				err = make_mount(r, r->o->mounts[i], cwd);
 		}
+		if (err == 0 && rules == 0 && r->o->image && !r->o->dry_run)
+			err = rootfs_basics(&r->um);
 	}
 	return err;
 }
@@ -288,19 +291,29 @@ static char *root_path(void)
 
 static int start_command(struct run *r)
 {
-	_cleanup_free_ char *path = r->o->root || r->o->rootfs ? root_path() : NULL;
+	struct rootfs *image = r->o->image;
+	_cleanup_free_ char *path = !image && (r->o->root || r->o->rootfs) ? root_path() : NULL;
 	_cleanup_free_ char **env = path ? environ_with(path) : NULL;
+	struct spawn_ids ids;
 	struct spawn s = { .argv = r->o->argv,
 		.envp = env ? env : environ,
 		.fd = { -1, -1, -1 },
 		.pgid = r->link->pgid,
 		.cwd = r->o->rootfs ? "/" : NULL };
 	pid_t pid = 0;
-	int err = engine_spawn(r->um.engine, &s, &pid);
+	int err = image ? rootfs_command(image, &r->um, r->o->argv, &ids) : 0;
 
+	if (err == 0 && image) {
+		s.argv = image->argv;
+		s.envp = image->env;
+		s.cwd = image->cwd;
+		s.ids = &ids;
+	}
+	err = err < 0 ? err : engine_spawn(r->um.engine, &s, &pid);
 	r->um.first = pid;
 	if (err < 0) {
-		log_user("cannot start %s: %s", r->o->argv[0], strerror(-err));
+		log_user("cannot start %s: %s", s.argv[0] ? s.argv[0] : "the command",
+			strerror(-err));
 		return err;
 	}
 	front_tell(r->link, FRONT_STARTED, pid);
@@ -363,7 +376,7 @@ static int supervise(void *arg, const struct front_link *link)
 
 	hold_sigchld();
 	if (choose_stack(&r) == 0 && set_up(&r) == 0 && make_net(&r) == 0 &&
-		cow_begin(&r.cow, &r.um, r.o->cows, r.o->dry_run, r.plan) == 0 &&
+		cow_begin(&r.cow, &r.um, r.o->cows, r.o->image, r.o->dry_run, r.plan) == 0 &&
 		make_mounts(&r) == 0) {
 		if (r.o->dry_run)
 			r.status = say_command(&r);

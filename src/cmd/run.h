@@ -10,6 +10,7 @@ struct run_options {
 	bool root;	      /* --root */
 	const char *rootfs;   /* --rootfs or NULL: it is among the mounts; the command begins in its
 				 root */
+	struct rootfs *image; /* --rootfs oci: or NULL (cmd/rootfs.h), fetched */
 	const char *name;     /* --name or NULL */
 	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
 	char *const *cows;    /* each "[NAME][,of=DIR][,ro]" (--cow), NULL-terminated; or NULL */

@@ -41,6 +41,7 @@ static const char usage_text[] =
 	"first\n"
 	"  layer export NAME --oci FILE         as an image of one layer\n"
 	"  layer import FILE NAME [--of FOLDER] from an image, or the tar of a layer\n"
+	"  layer image FILE [--ref NAME]        keeps an image, as umview --rootfs oci:FILE does\n"
 	"  diff NAME [PATH] [--stat|--patch] [--color[=WHEN]]\n"
 	"  commit NAME [PATH...] [--dry-run] [--to FOLDER] [--ours|--theirs|--force]\n"
 	"  commit NAME --resume|--undo          of one that was interrupted\n"

@@ -48,7 +48,13 @@ struct spawn {
 	int fd[3];    /* stdin, stdout, stderr; -1: /dev/null, or for the command the launcher's */
 	bool service; /* of the view: own session, not counted when the view ends */
 	pid_t pgid;   /* the command's process group; 0 for services */
-	const char *cwd; /* NULL: where the launcher is */
+	const char *cwd;	     /* NULL: where the launcher is */
+	const struct spawn_ids *ids; /* NULL: the launcher's */
+};
+/* As whom it runs: set by its own system calls, in the view. */
+struct spawn_ids {
+	uid_t uid;
+	gid_t gid;
 };
 /* 0 and the process id, which is in the view already when this returns; -errno. A failing exec
  * is a message on its stderr and exit status 126 or 127. */

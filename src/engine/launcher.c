@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -50,7 +51,8 @@ struct request_msg {
 	uint32_t argc, envc;
 	size_t len; /* of the strings */
 	bool has_fd[3];
-	bool service, has_cwd;
+	bool service, has_cwd, has_ids;
+	struct spawn_ids ids;
 	pid_t pgid;
 	uint32_t serial;
 };
@@ -110,6 +112,16 @@ static void loosen_limits(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+/* By its own calls, which the view answers. */
+static int take_ids(const struct spawn_ids *ids)
+{
+	return syscall(SYS_setgroups, 1, &ids->gid) < 0 ||
+			       syscall(SYS_setresgid, ids->gid, ids->gid, ids->gid) < 0 ||
+			       syscall(SYS_setresuid, ids->uid, ids->uid, ids->uid) < 0
+		       ? -errno
+		       : 0;
+}
+
 /* In the new process: becomes the program, or says why not. */
 static _Noreturn void become(const struct engine *e, const struct request_msg *rq, char **argv,
 	char **envp, const char *cwd, int fds[3])
@@ -141,6 +153,10 @@ static _Noreturn void become(const struct engine *e, const struct request_msg *r
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (cwd && chdir(cwd) < 0) {
 		dprintf(2, "umview: cannot enter %s: %s\n", cwd, strerror(errno));
+		_exit(126);
+	}
+	if (rq->has_ids && take_ids(&rq->ids) < 0) {
+		dprintf(2, "umview: cannot become user %u: %s\n", rq->ids.uid, strerror(errno));
 		_exit(126);
 	}
 	environ = envp;
@@ -535,6 +551,10 @@ int engine_spawn(struct engine *e, const struct spawn *s, pid_t *ret)
 
 	if (!f)
 		return -ENOMEM;
+	if (s->ids) {
+		rq.has_ids = true;
+		rq.ids = *s->ids;
+	}
 	add_strings(f, s->argv, &rq.argc);
 	add_strings(f, s->envp, &rq.envc);
 	if (s->cwd)

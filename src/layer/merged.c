@@ -38,11 +38,16 @@ int merged_open(const struct layer *l, struct merged **ret, const char **ret_mis
 		*ret_missing = l->lower[i];
 		if (fd < 0)
 			return -errno;
-		if (fstat(fd, &e.real) < 0) {
+		/* of the lowest, which is no layer, the attributes mean nothing */
+		if (i + 1 < l->nlower ? entry_read(fd, ".", NULL, NULL, &e) < 0
+				      : fstat(fd, &e.real) < 0) {
 			close(fd);
 			return -EIO;
 		}
-		e.st = e.real;
+		if (i + 1 == l->nlower)
+			e.st = e.real;
+		free(take_ptr(&e.redirect));
+		e.opaque = false;
 		e.xwhiteouts = l->nlower > 1;
 		add_level(m, fd, (int)i, &e);
 	}

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An OCI image layout in a tar. */
+/* An OCI image layout in a tar, written. */
+#include "layer/image.h"
 #include "layer/oci.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <locale.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	JSON_MAX = 4 << 20,
-	LAYERS_MAX = 1000,
-	DIGEST_TEXT = 2 * SHA256_DIGEST_SIZE + 1,
-	BLOCK = 1 << 17
-};
+enum { BLOCK = 1 << 17 };
 
-static void digest_text(struct sha256_ctx *ctx, char buf[DIGEST_TEXT])
+void digest_text(struct sha256_ctx *ctx, char buf[DIGEST_TEXT])
 {
 	uint8_t raw[SHA256_DIGEST_SIZE];
 
@@ -233,189 +227,5 @@ int oci_export(struct layer_walk *w, const char *name, const char *file, char **
 		err = -errno;
 	if (err < 0)
 		unlink(part);
-	return err;
-}
-
-static struct archive *open_image(const char *file, char **ret_why)
-{
-	struct archive *a = archive_read_new();
-
-	archive_read_support_filter_all(a);
-	archive_read_support_format_tar(a);
-	archive_read_support_format_empty(a);
-	if (archive_read_open_filename(a, file, BLOCK) == ARCHIVE_OK)
-		return a;
-	say(ret_why, "%s", archive_error_string(a));
-	archive_read_free(a);
-	return NULL;
-}
-
-/* Goes to a file in the image: 0, or -ENOENT. */
-static int seek_file(struct archive *a, const char *path)
-{
-	struct archive_entry *e;
-
-	while (archive_read_next_header(a, &e) >= ARCHIVE_WARN) {
-		const char *name = archive_entry_pathname(e);
-
-		if (name && strncmp(name, "./", 2) == 0)
-			name += 2;
-		if (name && strcmp(name, path) == 0)
-			return 0;
-	}
-	return -ENOENT;
-}
-
-static struct json_object *read_json(
-	const char *file, const char *path, int *ret_err, char **ret_why)
-{
-	struct archive *a = open_image(file, ret_why);
-	_cleanup_free_ char *text = malloc(JSON_MAX + 1);
-	struct json_object *o = NULL;
-	la_ssize_t n = -1;
-
-	*ret_err = !a ? -EBADMSG : text ? seek_file(a, path) : -ENOMEM;
-	if (*ret_err == 0)
-		n = archive_read_data(a, text, JSON_MAX);
-	if (n >= 0 && n < JSON_MAX) {
-		text[n] = 0;
-		o = json_tokener_parse(text);
-	}
-	if (*ret_err == 0 && !o)
-		*ret_err = -EBADMSG;
-	archive_read_free(a);
-	return o;
-}
-
-/* The path of the blob of a descriptor, malloc'ed; NULL: it has no digest that we know. */
-static char *blob_path(struct json_object *descriptor)
-{
-	struct json_object *d = NULL;
-	const char *text;
-
-	if (!descriptor || !json_object_object_get_ex(descriptor, "digest", &d))
-		return NULL;
-	text = json_object_get_string(d);
-	if (!text || strncmp(text, "sha256:", 7) != 0 || strlen(text) != 7 + DIGEST_TEXT - 1 ||
-		strspn(text + 7, "0123456789abcdef") != DIGEST_TEXT - 1)
-		return NULL;
-	return str_printf("blobs/sha256/%s", text + 7);
-}
-
-static struct json_object *item_of(struct json_object *o, const char *key, size_t i)
-{
-	struct json_object *list = NULL;
-
-	if (!o || !json_object_object_get_ex(o, key, &list) ||
-		!json_object_is_type(list, json_type_array))
-		return NULL;
-	return json_object_array_get_idx(list, i);
-}
-
-/* A blob that is itself an archive: what is read of it is hashed. */
-struct inner {
-	struct archive *outer;
-	struct sha256_ctx ctx;
-	uint8_t block[BLOCK];
-};
-
-static la_ssize_t inner_read(struct archive *a UNUSED, void *arg, const void **ret)
-{
-	struct inner *in = arg;
-	la_ssize_t n = archive_read_data(in->outer, in->block, sizeof(in->block));
-
-	if (n > 0)
-		sha256_update(&in->ctx, (size_t)n, in->block);
-	*ret = in->block;
-	return n;
-}
-
-static int import_blob(
-	const char *file, const char *path, struct layer *into, int upper, char **ret_why)
-{
-	_cleanup_free_ struct inner *in = calloc(1, sizeof(*in));
-	struct archive *a = archive_read_new();
-	char digest[DIGEST_TEXT];
-	const void *rest;
-	int err = -ENOMEM;
-
-	if (!in || !a)
-		goto out;
-	sha256_init(&in->ctx);
-	in->outer = open_image(file, ret_why);
-	err = in->outer ? seek_file(in->outer, path) : -EBADMSG;
-	if (err < 0) {
-		say(ret_why, "%s: it is not in the image", path);
-		goto out;
-	}
-	archive_read_support_filter_all(a);
-	archive_read_support_format_tar(a);
-	archive_read_support_format_empty(a);
-	if (archive_read_open(a, in, NULL, inner_read, NULL) != ARCHIVE_OK) {
-		say(ret_why, "%s", archive_error_string(a));
-		err = -EBADMSG;
-		goto out;
-	}
-	err = layertar_read(a, into, upper, ret_why);
-	while (err == 0 && inner_read(a, in, &rest) > 0)
-		;
-	digest_text(&in->ctx, digest);
-	if (err == 0 && strcmp(strrchr(path, '/') + 1, digest) != 0) {
-		say(ret_why, "%s: its content is another", path);
-		err = -EBADMSG;
-	}
-out:
-	archive_read_free(a);
-	if (in)
-		archive_read_free(in->outer);
-	return err;
-}
-
-static int import_image(
-	const char *file, struct json_object *index, struct layer *into, int upper, char **ret_why)
-{
-	_cleanup_free_ char *path = blob_path(item_of(index, "manifests", 0));
-	struct json_object *manifest, *layer;
-	int err = -EBADMSG;
-
-	manifest = path ? read_json(file, path, &err, ret_why) : NULL;
-	if (!manifest || !item_of(manifest, "layers", 0)) {
-		say(ret_why, "no manifest of an image is where index.json says");
-		json_object_put(manifest);
-		return -EBADMSG;
-	}
-	for (size_t i = 0; err == 0 && (layer = item_of(manifest, "layers", i)); i++) {
-		_cleanup_free_ char *blob = blob_path(layer);
-
-		err = blob && i < LAYERS_MAX ? import_blob(file, blob, into, upper, ret_why)
-					     : -EBADMSG;
-	}
-	json_object_put(manifest);
-	return err;
-}
-
-int oci_import(const char *file, struct layer *into, char **ret_why)
-{
-	_cleanup_fd_ int upper = tree_open(into->dirfd, "upper", O_RDONLY | O_DIRECTORY);
-	struct json_object *index;
-	struct archive *a;
-	int err;
-
-	*ret_why = NULL;
-	if (upper < 0)
-		return upper;
-	/* libarchive gives names in the charset of the locale */
-	(void)setlocale(LC_CTYPE, "C.UTF-8");
-	index = read_json(file, "index.json", &err, ret_why);
-	if (index) {
-		err = import_image(file, index, into, upper, ret_why);
-		json_object_put(index);
-		return err;
-	}
-	if (err != -ENOENT)
-		return err;
-	a = open_image(file, ret_why);
-	err = a ? layertar_read(a, into, upper, ret_why) : -EBADMSG;
-	archive_read_free(a);
 	return err;
 }

@@ -2,8 +2,7 @@
 /*
  * Layers as OCI images have them (opencontainers/image-spec): a tar of what is there, ".wh.NAME"
  * for what is hidden, ".wh..wh..opq" in a folder that hides what is below it. Written is an image
- * layout in a tar, with one layer; read is that, with any number of layers, or the tar of a layer
- * alone.
+ * layout in a tar, with one layer; layer/image.h reads.
  */
 #ifndef UM_LAYER_OCI_H
 #define UM_LAYER_OCI_H
@@ -13,8 +12,6 @@
 
 /* Writes to a new file; on failure it is removed, and *ret_why (malloc'ed, may be NULL) tells. */
 int MUST_CHECK oci_export(struct layer_walk *w, const char *name, const char *file, char **ret_why);
-/* Fills a draft's empty upper. Nothing is written outside of it, whatever the names say. */
-int MUST_CHECK oci_import(const char *file, struct layer *into, char **ret_why);
 
 /* The tar of one layer. archive is libarchive's. */
 struct archive;

@@ -18,9 +18,9 @@
 
 #include "layer/base.h"
 #include "layer/entry.h"
+#include "layer/image.h"
 #include "layer/journal.h"
 #include "layer/links.h"
-#include "layer/oci.h"
 #include "layer/store.h"
 #include "layer/tree.h"
 
@@ -322,7 +322,7 @@ static void try_import(struct fuzz *z)
 	put_file(z, AT_FDCWD, "a.tar");
 	if (layer_draft("import", "/", &draft) < 0)
 		die(z, "no draft");
-	err = oci_import("a.tar", &draft, &why);
+	err = image_import("a.tar", &draft, &why);
 	count(z, err);
 	check_outside(z);
 	if (layer_remove(&draft) < 0)

@@ -231,8 +231,8 @@ int MUST_CHECK ovl_hardlink_join(
 bool ovl_hardlink_changed(struct ovl *o, const char *path);
 
 /* ---- record.c: what a layer keeps beside its upper folder ---- */
-/* layer: its folder. Before anything is changed. */
-int MUST_CHECK ovl_record_open(struct ovl *o, const char *layer);
+/* Of l->layer and those below. Before anything is changed. */
+int MUST_CHECK ovl_record_open(struct ovl *o, const struct overlay_layers *l);
 void ovl_record_close(struct ovl *o);
 /* What a path of the lower tree was, before the upper gets something for it where it had nothing.
  */

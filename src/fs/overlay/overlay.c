@@ -206,6 +206,7 @@ static int open_layers(
 /* The root is shown as what lies below it. */
 static int dress_root(struct ovl *o)
 {
+	char path[FD_PATH_MAX];
 	struct timespec ts[2];
 	struct fs_attr attr;
 	struct stat st;
@@ -214,6 +215,8 @@ static int dress_root(struct ovl *o)
 	if (fstat(o->root->lower[0].fd, &st) < 0)
 		return -errno;
 	fs_attr_of_stat(&st, &attr);
+	if (o->owners && o->layers[o->root->lower[0].layer].upper)
+		(void)ovl_override_get(fd_path(path, o->root->lower[0].fd), &attr); /* or its own */
 	r = ovl_owner_set(o, ovl_upper(o->root), &attr);
 	ts[0] = st.st_atim;
 	ts[1] = st.st_mtim;
@@ -282,7 +285,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	if (r == 0)
 		r = make_root(o, root);
 	if (r == 0 && l->layer)
-		r = ovl_record_open(o, l->layer);
+		r = ovl_record_open(o, l);
 	if (r == 0 && l->fresh && l->upper)
 		r = dress_root(o);
 	if (r == 0 && l->seen_through) {

@@ -33,25 +33,29 @@ static bool is_empty(int dirfd)
 	return empty;
 }
 
-/* The folder that an upper folder stands in is a layer's: its owners of links. */
-static int read_links(int upper, struct links **ret)
+/* The folder that an upper folder stands in is a layer's: its owners of links. Not by "..", which
+ * ends at a clone's root. */
+static int read_links(const char *upper, struct links **ret)
 {
-	_cleanup_fd_ int dir = openat(upper, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *path = str_printf("%s/..", upper);
+	_cleanup_fd_ int dir = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 
+	if (!path)
+		return -ENOMEM;
 	return dir < 0 ? -errno : links_read(dir, ret);
 }
 
-int ovl_record_open(struct ovl *o, const char *layer)
+int ovl_record_open(struct ovl *o, const struct overlay_layers *l)
 {
 	int upper = ovl_upper(o->root), r = 0;
 
 	for (unsigned i = 0; r == 0 && i < o->nlayers; i++) {
 		if (o->layers[i].upper)
-			r = read_links(o->layers[i].root, &o->layers[i].links);
+			r = read_links(l->lower[i], &o->layers[i].links);
 	}
 	if (r < 0 || upper < 0)
 		return r;
-	o->record_dir = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	o->record_dir = open(l->layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (o->record_dir < 0)
 		return -errno;
 	r = links_read(o->record_dir, &o->links);
