@@ -118,7 +118,17 @@ static void show_plan(const struct options *o, const struct commit *k)
 static int refuse(const struct options *o, const struct commit *k)
 {
 	_cleanup_free_ char *shown = shown_name(k->forbidden ? k->forbidden : "");
+	_cleanup_free_ char *unread = shown_name(k->unread ? k->unread : "");
 
+	if (k->nunread) {
+		complain(o, -EPERM,
+			"commit of layer %s: whoever made it could not read /%s, which it replaces "
+			"or removes (%zu such in all): what it has was made without that content. "
+			"--theirs keeps what is there, or name what else is to go; nothing was "
+			"changed",
+			k->layer->name, unread ? unread : "", k->nunread);
+		return 1;
+	}
 	if (k->nforbidden && !(k->j.flags & COMMIT_FORCE)) {
 		complain(o, -EPERM,
 			"commit of layer %s: this user cannot give %zu entries their owner, or "

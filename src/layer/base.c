@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "layer/tree.h"
+
 static const char header[] = "umview-base 1";
+static const char unread_word[] = "unread ";
 
 enum { BASE_MAX = 1 << 30 };
 
@@ -23,25 +26,28 @@ int base_open(int layerfd)
 	return err < 0 ? err : take_fd(&fd);
 }
 
-int base_append(int fd, const struct stat *st, const char *path)
+int base_append(int fd, const struct stat *st, const char *path, bool unread)
 {
-	_cleanup_free_ char *line = NULL;
+	_cleanup_free_ char *text = NULL;
 	struct timespec at;
+	size_t len = 0;
 	ssize_t n;
-	int len;
+	FILE *f = open_memstream(&text, &len);
 
+	if (!f)
+		return -ENOMEM;
 	clock_gettime(CLOCK_REALTIME_COARSE, &at);
-	len = asprintf(&line, "%lld.%09ld %lld.%09ld %lld.%09ld %lld %" PRIuMAX " %o %u %u %s",
+	fprintf(f, "%lld.%09ld %lld.%09ld %lld.%09ld %lld %" PRIuMAX " %o %u %u %s%c",
 		(long long)at.tv_sec, at.tv_nsec, (long long)st->st_ctim.tv_sec,
 		st->st_ctim.tv_nsec, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
 		(long long)st->st_size, (uintmax_t)st->st_ino, st->st_mode, st->st_uid, st->st_gid,
-		path);
-	if (len < 0) {
-		line = NULL;
+		path, 0);
+	if (unread)
+		fprintf(f, "%s%s%c", unread_word, path, 0);
+	if (fclose(f) != 0)
 		return -ENOMEM;
-	}
-	n = write(fd, line, (size_t)len + 1);
-	return n < 0 ? -errno : n == len + 1 ? 0 : -ENOSPC;
+	n = write(fd, text, len);
+	return n < 0 ? -errno : (size_t)n == len ? 0 : -ENOSPC;
 }
 
 static bool parse_record(const char *line, struct base_record *r)
@@ -78,12 +84,28 @@ static void keep_last(struct base *base)
 	size_t n = 0;
 
 	for (size_t i = 0; i < base->n; i++) {
-		if (n && strcmp(base->record[n - 1].path, base->record[i].path) == 0)
+		if (n && strcmp(base->record[n - 1].path, base->record[i].path) == 0) {
+			base->record[n - 1].unread |= base->record[i].unread;
 			free(base->record[i].path);
-		else
+		} else {
 			base->record[n++] = base->record[i];
+		}
 	}
 	base->n = n;
+	for (size_t i = 0; i < n; i++)
+		base->nunread += base->record[i].unread;
+}
+
+/* "unread PATH", which follows the record of that path. */
+static bool take_unread(struct base *base, const char *line)
+{
+	const size_t len = sizeof(unread_word) - 1;
+
+	if (strncmp(line, unread_word, len) != 0)
+		return false;
+	if (base->n && strcmp(base->record[base->n - 1].path, line + len) == 0)
+		base->record[base->n - 1].unread = true;
+	return true;
 }
 
 static int parse_all(struct base *base, const char *text, size_t len)
@@ -95,7 +117,7 @@ static int parse_all(struct base *base, const char *text, size_t len)
 
 		if (!memchr(p, 0, (size_t)(end - p)))
 			break; /* torn */
-		if (p == text || !parse_record(p, &r))
+		if (p == text || take_unread(base, p) || !parse_record(p, &r))
 			continue;
 		if (base->n == room) {
 			room = room ? room * 2 : 64;
@@ -160,6 +182,15 @@ const struct base_record *base_find(const struct base *base, const char *path)
 			low = mid + 1;
 	}
 	return NULL;
+}
+
+bool base_unread_below(const struct base *base, const char *path)
+{
+	for (size_t i = 0; base->nunread && i < base->n; i++) {
+		if (base->record[i].unread && tree_below(base->record[i].path, path))
+			return true;
+	}
+	return false;
 }
 
 int base_compare_time(struct timespec a, struct timespec b)

@@ -90,6 +90,20 @@ static const char *conflict_unread(
 	return "cannot be read below, so the layer's may have been made without it";
 }
 
+/* Would a step take away what the layer was made without having read? It stays, or nothing is done.
+ */
+static int keep_unread(
+	struct commit *k, enum step_kind kind, const char *path, const struct stat *now)
+{
+	if (!now || (kind != STEP_PUT && kind != STEP_REMOVE) || !base_unread_below(&k->base, path))
+		return kind;
+	if (k->j.flags & COMMIT_THEIRS)
+		return STEP_DROP;
+	if (!k->nunread++)
+		k->unread = strdup(path);
+	return kind;
+}
+
 /* Into another folder: does a step find there what is in the tree below? */
 static const char *conflict_elsewhere(
 	const struct change *c, enum step_kind kind, const struct stat *now)
@@ -186,6 +200,7 @@ static int plan_step(struct commit *k, const struct change *c)
 		if (err < 0)
 			return err;
 	}
+	kind = keep_unread(k, kind, c->path, there ? &st : NULL);
 	k->total++;
 	err = journal_add(&k->j, kind, c->path, there ? &st : NULL);
 	return err < 0 ? err : kind;
@@ -220,13 +235,10 @@ static int plan_change(struct layer_walk *w, const struct change *c)
 
 int commit_plan(struct commit *k)
 {
-	int err;
+	int err = base_read(k->layer->dirfd, &k->base);
 
-	if (!(k->j.flags & COMMIT_ELSEWHERE)) {
-		err = base_read(k->layer->dirfd, &k->base);
-		if (err < 0)
-			return commit_failed(k, "", err);
-	}
+	if (err < 0)
+		return commit_failed(k, "", err);
 	k->walk->flags = WALK_EXPAND;
 	k->walk->visit = plan_change;
 	k->walk->leave = NULL;

@@ -65,6 +65,7 @@ void commit_release(struct commit *k)
 		free(k->conflict[i].path);
 	free(k->conflict);
 	free(k->forbidden);
+	free(k->unread);
 	free(k->where);
 	*k = (struct commit)COMMIT_INIT;
 }
@@ -93,7 +94,7 @@ static int note_base(struct commit *k)
 		struct stat st;
 
 		if (dirfd >= 0 && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			err = base_append(fd, &st, k->j.step[i].path);
+			err = base_append(fd, &st, k->j.step[i].path, false);
 	}
 	return err;
 }

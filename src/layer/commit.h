@@ -33,6 +33,9 @@ struct commit {
 	/* what this user may not make, and the first of them (malloc'ed) */
 	size_t nforbidden;
 	char *forbidden;
+	/* what is not replaced or removed, since the layer was made without its content */
+	size_t nunread;
+	char *unread;
 	/* after a failure: where (malloc'ed) */
 	char *where;
 	size_t total;						/* entries to be made */

@@ -37,7 +37,26 @@ is "the host's" "$(stat -c %a closed open/secret; ls open)" "0
 0
 secret"
 gives "it is not replaced by what could not be read" 1 umctl commit LAST
-has "it is said" "$OUT" "open/secret cannot be read below"
+has "it is said" "$OUT" "could not read /${HERE#/}/open/secret"
+chmod 600 open/secret # as root of the host, who may read all
+gives "nor by who can read it" 1 umctl commit LAST --force
+has "it is said" "$OUT" "made without that content"
+gives "but for that" 0 umctl commit LAST --theirs
+is "but for that" "$(cat open/secret)" secret
+chmod 0 open/secret
+root_sh "it is moved, and replaced" 'mv open/secret open/old; cat open/old; echo other >open/secret; mkdir open/d; rm -r closed'
+chmod 600 open/secret
+chmod 700 closed
+for how in --force --ours; do
+	gives "neither then $how" 1 umctl commit LAST $how
+	has "neither then $how" "$OUT" "(2 such in all)"
+done
+gives "what else there is" 0 umctl commit LAST --force "$HERE/open/d"
+is "what else there is" "$(cat open/secret closed/secret; ls open)" "secret
+secret
+d
+secret"
+chmod 0 closed open/secret
 gives "who is not root" 7 um --cow -- sh -c "ls closed || cat open/secret || echo more >>open/secret || exit 7"
 chmod 700 closed
 rm -r closed open

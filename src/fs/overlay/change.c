@@ -287,7 +287,7 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 	int r;
 
 	if (ovl_lower_has(o, dir, name)) {
-		r = in_upper ? 0 : ovl_record_base(o, &f->st, f->lower_path);
+		r = in_upper ? 0 : ovl_record_base(o, f->lower[0].fd, &f->st, f->lower_path);
 		if (r < 0)
 			return r;
 		r = ovl_whiteout_make(o, dir, made);

@@ -39,7 +39,7 @@ static int link_locked(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, 
 	if (r < 0)
 		return r;
 	if (f->upper < 0 && ovl_hardlink_find(o, &f->st) == n) {
-		r = ovl_record_base(o, &f->st, f->lower_path);
+		r = ovl_record_base(o, f->lower[0].fd, &f->st, f->lower_path);
 		if (r == 0)
 			r = ovl_changed_note(o, dir, name, true);
 		if (r == 0 && linkat(AT_FDCWD, fd_path(path, ovl_upper(n)), ovl_upper(dir), name,

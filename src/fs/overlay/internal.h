@@ -234,9 +234,9 @@ bool ovl_hardlink_changed(struct ovl *o, const char *path);
 /* Of l->layer and those below. Before anything is changed. */
 int MUST_CHECK ovl_record_open(struct ovl *o, const struct overlay_layers *l);
 void ovl_record_close(struct ovl *o);
-/* What a path of the lower tree was, before the upper gets something for it where it had nothing.
- */
-int MUST_CHECK ovl_record_base(struct ovl *o, const struct stat *st, const char *path);
+/* What a path of the lower tree was (fd: the file itself), before the upper gets something for it
+ * where it had nothing. */
+int MUST_CHECK ovl_record_base(struct ovl *o, int fd, const struct stat *st, const char *path);
 /* The same of what lies below a node, if anything does. */
 int MUST_CHECK ovl_record_lower(struct ovl *o, const struct ovl_node *n);
 /* The owner of a symbolic link, fifo or socket: st is its own, of which the owner is changed. */

@@ -78,15 +78,27 @@ void ovl_record_close(struct ovl *o)
 		links_free(o->layers[i].links);
 }
 
-int ovl_record_base(struct ovl *o, const struct stat *st, const char *path)
+/* Is its content kept from us, whoever changes it in the view? */
+static bool is_unread(int fd, const struct stat *st)
+{
+	const int need = S_ISDIR(st->st_mode) ? R_OK | X_OK : R_OK;
+	char path[FD_PATH_MAX];
+
+	return ((S_ISREG(st->st_mode) && st->st_size) || S_ISDIR(st->st_mode)) &&
+	       faccessat(AT_FDCWD, fd_path(path, fd), need, AT_EACCESS) < 0 && errno == EACCES;
+}
+
+int ovl_record_base(struct ovl *o, int fd, const struct stat *st, const char *path)
 {
 	struct stat before;
+	bool unread;
 	int r;
 
 	if (o->base < 0 || !path)
 		return 0;
+	unread = o->as_root && is_unread(fd, st);
 	pthread_mutex_lock(&o->records);
-	r = fstat(o->base, &before) < 0 ? -errno : base_append(o->base, st, path);
+	r = fstat(o->base, &before) < 0 ? -errno : base_append(o->base, st, path, unread);
 	if (r == -ENOSPC || r == -EDQUOT)
 		(void)!ftruncate(
 			o->base, before.st_size); /* half a record would spoil the next one */
@@ -97,10 +109,12 @@ int ovl_record_base(struct ovl *o, const struct stat *st, const char *path)
 int ovl_record_lower(struct ovl *o, const struct ovl_node *n)
 {
 	struct stat st;
+	int fd;
 
 	if (o->base < 0 || n->nlower == 0)
 		return 0;
-	return fstat(n->lower[0].fd, &st) < 0 ? -errno : ovl_record_base(o, &st, n->lower_path);
+	fd = n->lower[0].fd;
+	return fstat(fd, &st) < 0 ? -errno : ovl_record_base(o, fd, &st, n->lower_path);
 }
 
 void ovl_links_get(struct ovl *o, const struct ovl_node *n, struct stat *st)
