@@ -143,6 +143,19 @@ static char *stat_read(pid_t pid, const char **ret_third)
 	return all;
 }
 
+void own_program(const char *name, char *buf, size_t size)
+{
+	ssize_t n = read_link(AT_FDCWD, "/proc/self/exe", buf, size);
+	char *slash = n < 0 ? NULL : strrchr(buf, '/');
+
+	if (slash && (size_t)(slash - buf) + strlen(name) + 2 <= size) {
+		strcpy(slash + 1, name);
+		if (access(buf, X_OK) == 0)
+			return;
+	}
+	snprintf(buf, size, "%s/%s", UM_LIBEXECDIR, name);
+}
+
 uint64_t process_stat(pid_t pid, int field)
 {
 	const char *p;

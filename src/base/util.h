@@ -86,6 +86,10 @@ char *str_printf(const char *fmt, ...) PRINTF(1, 2);
  * not; NULL: no memory. */
 char **environ_with(const char *variable);
 
+/* Where a program of ours is: beside this one, as in a build folder, or where it was installed. It
+ * need not be there. */
+void own_program(const char *name, char *buf, size_t size);
+
 /* A number of /proc/PID/stat, by its place in proc_pid_stat(5), from 4 on; 0 where the process is
  * gone. */
 uint64_t process_stat(pid_t pid, int field);

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "layer/base.h"
 #include "layer/tree.h"
-#include "sys/mount/overlay.h"
 #include "sys/task/shadow.h"
 
 #define NAME_TRIES 100
@@ -257,154 +256,30 @@ static int take_image(struct cow *cow, struct rootfs *image)
 	return with.of ? take_layer(cow, with, image->cow, NULL, false) : -ENOMEM;
 }
 
-/* ---- what lies where ---- */
-
-/* The kernel's own folders, and those of the user's running services, are what they were. */
-static int set_outside(struct um *um, FILE *plan)
+int cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE *plan)
 {
-	const char *const dirs[] = { "/proc", "/sys", "/dev", getenv("XDG_RUNTIME_DIR"),
-		um->rundir };
-
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		if (!dirs[i])
-			continue;
-		if (view_add_outside(&um->view, dirs[i]) == -ENOMEM)
-			return -ENOMEM;
-		if (plan && dirs[i] != um->rundir)
-			fprintf(plan, "%s stays as it is\n", dirs[i]);
-	}
-	return 0;
-}
-
-static char *inside(const struct layer *l, const char *name)
-{
-	return str_printf("%s/%s", l->path, name);
-}
-
-/* The layers of the folder that the i-th one is of; *names are to be freed. */
-static int collect(
-	const struct cow *cow, size_t i, struct overlay_layers *l, char *names[], size_t *n)
-{
-	const char *of = cow->layers[i].of;
-
-	for (size_t k = cow->n; k-- > 0;) {
-		const struct cow_layer *c = &cow->layers[k];
-
-		if (strcmp(c->of, of) != 0)
-			continue;
-		if (*n + 2 >= LAYER_LOWER_MAX)
-			return -E2BIG;
-		names[*n] = inside(&c->layer, "upper");
-		if (!names[*n])
-			return -ENOMEM;
-		if (!c->ro && (l->upper || l->nlower)) {
-			log_user("--cow: only the last layer of %s can be written to: say ro of "
-				 "the others",
-				of);
-			return -EINVAL;
-		}
-		if (c->ro) {
-			l->lower[l->nlower++] = names[(*n)++];
-			continue;
-		}
-		l->fresh = c->fresh;
-		l->layer = c->layer.path;
-		l->upper = names[(*n)++];
-		l->work = names[*n] = inside(&c->layer, "work");
-		if (!names[(*n)++])
-			return -ENOMEM;
-	}
-	if (!l->layer) /* the topmost, of the readable ones: whose owners of links are kept beside
-			  them */
-		l->layer = cow->layers[i].layer.path;
-	l->lower[l->nlower++] = of;
-	return 0;
-}
-
-/* What a layer lies on is kept with it. */
-static int note_lower(struct cow *cow, const struct overlay_layers *l)
-{
-	for (size_t k = 0; l->upper && k < cow->n; k++) {
-		if (cow->layers[k].layer.path == l->layer)
-			return layer_set_lower(&cow->layers[k].layer, l->lower, l->nlower);
-	}
-	return 0;
-}
-
-static int attach(struct cow *cow, size_t i, struct um *um, const char *hide)
-{
-	_cleanup_free_ struct overlay_layers *l = calloc(1, sizeof(*l));
-	_cleanup_free_ char *message = NULL, *options = NULL;
-	_cleanup_path_ struct path where = PATH_INIT;
-	_cleanup_mount_ struct mount *m = NULL;
-	const bool image = cow->layers[i].image;
-	struct overlay_request rq = { .source = image ? "image" : "cow", .where = &where };
-	char *names[LAYER_LOWER_MAX];
-	size_t n = 0;
-	int r = l ? collect(cow, i, l, names, &n) : -ENOMEM;
-
-	if (r == 0)
-		r = note_lower(cow, l);
-	if (r == 0)
-		r = path_resolve_abs(&um->view, NULL, image ? "/" : cow->layers[i].of,
-			PATH_FOLLOW | PATH_DIRECTORY, &where);
-	if (r == 0) {
-		l->hide = hide;
-		l->owners = true;
-		l->seen_through = !image;
-		l->root = um->ids;
-		l->stand_in = strcmp(cow->layers[i].of, "/") == 0 ? shadow_text : NULL;
-		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of,
-			l->upper ? ",upperdir=" : "", l->upper ? l->upper : "");
-		rq.options = options;
-		r = options ? um_attach_overlay(um, l, &rq, &message, &m) : -ENOMEM;
-	}
-	while (n > 0)
-		free(names[--n]);
-	if (r < 0 && r != -EINVAL)
-		log_user("--cow of %s: %s", cow->layers[i].of, message ? message : strerror(-r));
-	return r;
-}
-
-/* Is it the first of its folder? One mount stands for all. */
-static bool is_first(const struct cow *cow, size_t i)
-{
-	for (size_t k = 0; k < i; k++) {
-		if (strcmp(cow->layers[k].of, cow->layers[i].of) == 0)
-			return false;
-	}
-	return true;
-}
-
-int cow_begin(struct cow *cow, struct um *um, char *const *specs, struct rootfs *image,
-	bool dry_run, FILE *plan)
-{
-	const bool any = specs && specs[0];
-	_cleanup_free_ char *hide = NULL;
+	const bool any = o->cows && o->cows[0], dry_run = o->dry_run;
 	int fd, r = 0;
 
-	if (!any && !image)
+	if (!any && !o->image)
 		return 0;
-	fd = layers_open(!dry_run, &hide);
+	fd = layers_open(!dry_run, &cow->hide);
 	if (fd >= 0)
 		close(fd);
-	for (size_t i = 0; any && specs[i] && r == 0; i++)
-		r = take_spec(cow, specs[i], hide, dry_run);
-	if (r == 0 && image && !dry_run)
-		r = take_image(cow, image);
+	for (size_t i = 0; any && o->cows[i] && r == 0; i++)
+		r = take_spec(cow, o->cows[i], cow->hide, dry_run);
+	if (r == 0)
+		r = cow_find_late(cow, um, o->mounts);
+	if (r == 0 && o->image && !dry_run)
+		r = take_image(cow, o->image);
 	if (r == 0 && any)
-		r = set_outside(um, dry_run ? plan : NULL);
-	if (image && dry_run)
-		fprintf(plan, "the image %s is the root\n", image->file);
-	for (size_t i = 0; i < cow->n && r == 0; i++) {
-		if (dry_run)
-			fprintf(plan, "changes of %s go to %s\n", cow->layers[i].of,
-				cow->layers[i].layer.path ? cow->layers[i].layer.path
-							  : "a new layer");
-		else if (is_first(cow, i))
-			r = attach(cow, i, um, hide);
-	}
-	return r;
+		r = cow_set_outside(um, dry_run ? plan : NULL);
+	if (o->image && dry_run)
+		fprintf(plan, "the image %s is the root\n", o->image->file);
+	for (size_t i = 0; dry_run && i < cow->n && r == 0; i++)
+		fprintf(plan, "changes of %s go to %s\n", cow->layers[i].of,
+			cow->layers[i].layer.path ? cow->layers[i].layer.path : "a new layer");
+	return r < 0 || dry_run ? r : cow_mount(cow, um, false);
 }
 
 /* ---- the end ---- */
@@ -453,5 +328,6 @@ void cow_end(struct cow *cow)
 	for (size_t i = 0; i < cow->n; i++)
 		end_layer(&cow->layers[i], written == 1);
 	free(cow->layers);
+	free(cow->hide);
 	*cow = (struct cow){ 0 };
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cmd/rootfs.h"
+#include "cmd/run.h"
 #include "layer/store.h"
 #include "sys/um.h"
 
@@ -16,17 +17,26 @@ struct cow {
 		bool ro;
 		bool fresh; /* made for this view */
 		bool image; /* it is, or lies on, the image that is the root */
+		bool late;  /* its folder is on a mount that is to be made */
 	} * layers;
 	size_t n;
+	char *hide; /* the folder of layers */
 };
 
-/* Opens the layers of these "[NAME][,of=DIR][,ro]" and mounts them; then the image (whose layer is
- * taken), which may be NULL, as the root. dry_run: says what would be, to plan. 0, or -errno after
- * a message. */
-int MUST_CHECK cow_begin(struct cow *cow, struct um *um, char *const *specs, struct rootfs *image,
-	bool dry_run, FILE *plan);
+/* Opens the layers of o->cows and mounts them; then the image (whose layer is taken), which may be
+ * NULL, as the root. Of o->mounts the late ones come first: cow_mount(). dry_run: says what would
+ * be, to plan. 0, or -errno after a message. */
+int MUST_CHECK cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE *plan);
+/* Is all of what is mounted there written over? */
+bool cow_covers(const struct cow *cow, const char *target);
+/* Those of folders on mounts that were asked for, once these are there; or the others. */
+int MUST_CHECK cow_mount(struct cow *cow, struct um *um, bool late);
 /* After the view: what changed, in a line on standard error; a layer without a name in which
  * nothing did goes. */
 void cow_end(struct cow *cow);
+/* Between its parts: cowmount.c. */
+int MUST_CHECK cow_find_late(struct cow *cow, struct um *um, char *const *mounts);
+/* The kernel's own folders, and those of the user's running services, are what they were. */
+int MUST_CHECK cow_set_outside(struct um *um, FILE *plan);
 
 #endif

@@ -98,13 +98,11 @@ static int run_umctl(char *const argv[], char line[RUNDIR_NAME_MAX + 2])
 {
 	posix_spawn_file_actions_t fa;
 	char path[PATH_MAX];
-	ssize_t n = read_link(AT_FDCWD, "/proc/self/exe", path, sizeof(path) - sizeof("umctl"));
-	char *slash = n < 0 ? NULL : strrchr(path, '/');
 	int pipefd[2], status = 0, err;
 	pid_t pid;
 	FILE *f;
 
-	strcpy(slash ? slash + 1 : path, "umctl");
+	own_program("umctl", path, sizeof(path));
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return -errno;
 	posix_spawn_file_actions_init(&fa);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -210,6 +211,7 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 		.target = target,
 		.options = options,
 		.cwd = cwd,
+		.flags = cow_covers(&r->cow, target) ? MS_RDONLY : 0, /* nothing comes to it */
 		.from_host = true,
 		.dry_run = r->o->dry_run };
 	err = um_mount(&r->um, NULL, &rq, &message);
@@ -264,6 +266,8 @@ static int make_mounts(struct run *r)
 			if ((strstr(r->o->mounts[i], ",policy=") != NULL) == (rules == 1))
 				err = make_mount(r, r->o->mounts[i], cwd);
 		}
+		if (err == 0 && rules == 0 && !r->o->dry_run)
+			err = cow_mount(&r->cow, &r->um, true);
 		if (err == 0 && rules == 0 && r->o->image && !r->o->dry_run)
 			err = rootfs_basics(&r->um);
 	}
@@ -376,8 +380,7 @@ static int supervise(void *arg, const struct front_link *link)
 
 	hold_sigchld();
 	if (choose_stack(&r) == 0 && set_up(&r) == 0 && make_net(&r) == 0 &&
-		cow_begin(&r.cow, &r.um, r.o->cows, r.o->image, r.o->dry_run, r.plan) == 0 &&
-		make_mounts(&r) == 0) {
+		cow_begin(&r.cow, &r.um, r.o, r.plan) == 0 && make_mounts(&r) == 0) {
 		if (r.o->dry_run)
 			r.status = say_command(&r);
 		else if (start_command(&r) == 0)

@@ -25,22 +25,6 @@ struct netd {
 	pid_t pid;
 };
 
-/* The program beside this one, as in a build folder, or where it is installed. */
-static void program_path(const char *name, char *buf, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-	char *slash;
-
-	buf[n > 0 ? n : 0] = '\0';
-	slash = strrchr(buf, '/');
-	if (slash && (size_t)(slash - buf) + strlen(name) + 2 <= size) {
-		strcpy(slash + 1, name);
-		if (access(buf, X_OK) == 0)
-			return;
-	}
-	snprintf(buf, size, "%s/%s", UM_LIBEXECDIR, name);
-}
-
 /* In the child, which has one thread of a program with several: system calls alone. */
 static void run_child(int ctl, const char *path, char *const argv[])
 {
@@ -70,7 +54,7 @@ static int start_program(struct netd *d, int ctl, char *const specs[])
 		return -ENOMEM;
 	argv[0] = (char *)(uintptr_t)d->program;
 	memcpy(argv + 1, specs, count * sizeof(*argv));
-	program_path(d->program, path, sizeof(path));
+	own_program(d->program, path, sizeof(path));
 	d->pid = fork();
 	if (d->pid == 0)
 		run_child(ctl, path, argv);

@@ -5,17 +5,10 @@
  * lower layer has the name.
  */
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "fs/overlay/internal.h"
-
-static int rename2(int from, const char *name, int to, const char *new_name, unsigned flags)
-{
-	return syscall(SYS_renameat2, from, name, to, new_name, flags) < 0 ? -errno : 0;
-}
 
 /* The directory is one of upper, and nobody else changes its names until change_end(). */
 static int change_begin(struct ovl *o, struct ovl_node *dir, struct opened_up *up)
@@ -115,7 +108,8 @@ static int make_over(
 		_cleanup_down_ struct opened_up moves =
 			isdir ? ovl_open_up(*ret_fd) : (struct opened_up){ .fd = -1 };
 
-		r = rename2(o->work, made, ovl_upper(dir), name, isdir ? RENAME_EXCHANGE : 0);
+		r = ovl_rename2(
+			o, o->work, made, ovl_upper(dir), name, isdir ? RENAME_EXCHANGE : 0);
 	}
 	if (r < 0 || isdir)
 		ovl_remove_all(o->work, made); /* what failed, or the whiteout */
@@ -292,14 +286,15 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 			return r;
 		r = ovl_whiteout_make(o, dir, made);
 		if (r == 0)
-			r = rename2(o->work, made, ovl_upper(dir), name,
+			r = ovl_rename2(o, o->work, made, ovl_upper(dir), name,
 				in_upper ? RENAME_EXCHANGE : RENAME_NOREPLACE);
 	} else {
 		if (!in_upper || unlinkat(ovl_upper(dir), name,
 					 S_ISDIR(f->st.st_mode) ? AT_REMOVEDIR : 0) == 0)
 			return 0;
 		ovl_work_name(o, made);
-		r = rename2(ovl_upper(dir), name, o->work, made, 0); /* with whiteouts in it */
+		r = ovl_rename2(
+			o, ovl_upper(dir), name, o->work, made, 0); /* with whiteouts in it */
 	}
 	if (r == 0 && !in_upper) {
 		struct ovl_node *n = ovl_hardlink_find(o, &f->st);

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include "base/log.h"
@@ -269,9 +268,8 @@ static int publish(
 		up = ovl_open_up(ovl_upper(dir));
 		if (r == 0 && fstat(ovl_upper(dir), &st) < 0)
 			r = -errno;
-		if (r == 0 && syscall(SYS_renameat2, o->work, made, ovl_upper(dir), name,
-				      RENAME_NOREPLACE) < 0)
-			r = -errno;
+		if (r == 0)
+			r = ovl_rename2(o, o->work, made, ovl_upper(dir), name, RENAME_NOREPLACE);
 		if (r == 0)
 			keep_times(ovl_upper(dir), &st);
 	}

@@ -131,6 +131,17 @@ static bool hides(struct ovl *o, int dir, const struct dirent64 *d, bool xwhiteo
 	return xwhiteouts;
 }
 
+/* A server may know neither type nor number of what it lists. */
+static void ask_server(int dir, struct dirent64 *d)
+{
+	struct stat st;
+
+	if (fstatat(dir, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	d->d_type = (uint8_t)IFTODT(st.st_mode);
+	d->d_ino = st.st_ino;
+}
+
 /* A file whose owner is kept beside it may be shown as a device. */
 static void true_type(struct ovl *o, int dir, struct dirent64 *d)
 {
@@ -164,9 +175,12 @@ static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, b
 	while ((n = getdents64(dir, buf, DIRENTS_SIZE)) > 0) {
 		for (ssize_t i = 0; i < n;) {
 			struct dirent64 *d = (struct dirent64 *)(buf + i);
-			bool gone = hides(o, dir, d, xwhiteouts);
+			bool gone;
 			int r;
 
+			if (o->served)
+				ask_server(dir, d);
+			gone = hides(o, dir, d, xwhiteouts);
 			if (upper && !gone)
 				true_type(o, dir, d);
 			r = add(l, d, gone, upper);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -112,6 +113,34 @@ int ovl_hide_below(const struct ovl_node *dir, const char *name, int fd)
 		if (lower >= 0)
 			r = hide_names(lower, fd);
 	}
+	return r;
+}
+
+static int rename1(int from, const char *name, int to, const char *new_name)
+{
+	return renameat(from, name, to, new_name) < 0 ? -errno : 0;
+}
+
+int ovl_rename2(
+	struct ovl *o, int from, const char *name, int to, const char *new_name, unsigned flags)
+{
+	char aside[WORK_NAME_MAX];
+	int r = syscall(SYS_renameat2, from, name, to, new_name, flags) < 0 ? -errno : 0;
+
+	if (r != -EINVAL || (flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE))
+		return r;
+	if (flags == RENAME_NOREPLACE)
+		return faccessat(to, new_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+			       ? -EEXIST
+			       : rename1(from, name, to, new_name);
+	ovl_work_name(o, aside);
+	r = rename1(to, new_name, o->work, aside);
+	if (r < 0)
+		return r;
+	r = rename1(from, name, to, new_name);
+	if (r == 0)
+		return rename1(o->work, aside, from, name);
+	(void)!rename1(o->work, aside, to, new_name); /* the first error is the one to tell */
 	return r;
 }
 

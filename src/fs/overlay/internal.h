@@ -50,6 +50,7 @@ struct ovl_node {
 	 * by: whoever looked before that comes with those. */
 	struct cds_hlist_node raised;
 	bool is_raised;
+	bool unhashed; /* its file is gone, and the number another's */
 	mode_t type;
 	_Atomic int upper;   /* O_PATH; -1: not copied up */
 	bool xwhiteouts;     /* of upper */
@@ -83,6 +84,7 @@ struct ovl {
 	dev_t upper_dev;  /* without an upper folder: of the topmost that was one */
 	atomic_uint made; /* names in work */
 	bool redirect, owners, as_root;
+	bool served; /* numbers may be used again while a descriptor holds the file */
 	atomic_bool no_devices;
 	bool no_xattrs; /* of upper's file system: owners are kept as those of links are */
 	dev_t hide_dev;
@@ -142,6 +144,10 @@ int MUST_CHECK ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[
  * through. */
 int MUST_CHECK ovl_hide_below(const struct ovl_node *dir, const char *name, int fd);
 void ovl_work_name(struct ovl *o, char name[WORK_NAME_MAX]);
+/* renameat2(2), among folders whose names nobody else changes now; where the file system knows no
+ * such flags, by several renames. */
+int MUST_CHECK ovl_rename2(
+	struct ovl *o, int from, const char *name, int to, const char *new_name, unsigned flags);
 /* Removes a name of a folder of ours with all that it holds. */
 void ovl_remove_all(int dir, const char *name);
 /* Owner, mode and device as they are to be shown. False: the file's own. */

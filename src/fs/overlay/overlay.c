@@ -153,8 +153,9 @@ static int open_lower(const struct overlay_layers *l, unsigned i, char **ret_mes
 {
 	int fd = open_dir(l->lower[i], ret_message), ro;
 
-	/* one that is seen through is opened by the guests themselves */
-	ro = fd < 0 || l->seen_through ? -1 : hostfs_clone_ro(fd, l->lower[i]);
+	/* one that is seen through is opened by the guests themselves, one in a view by its server
+	 * alone */
+	ro = fd < 0 || l->seen_through || l->served ? -1 : hostfs_clone_ro(fd, l->lower[i]);
 	if (ro < 0)
 		return fd;
 	close(fd);
@@ -260,6 +261,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->redirect = !l->no_redirect;
 	o->owners = l->owners;
 	o->as_root = l->root;
+	o->served = l->served;
 	o->stand_in = l->stand_in;
 	o->fs.node = &ovl_node_ops;
 	o->fs.file = &ovl_file_ops;

@@ -19,6 +19,7 @@ struct overlay_layers {
 			     folder */
 	const char *hide; /* a folder that is not to be seen in it, or NULL */
 	const char *layer; /* the folder that keeps upper, of src/layer; NULL: none */
+	bool served;	   /* it runs in a view, whose mounts the folders may be on */
 	bool no_redirect;  /* redirect_dir=off: EXDEV for folders with lower content */
 	bool owners;	   /* owners and modes that cannot be set are kept in
 			      user.containers.override_stat */

@@ -8,7 +8,6 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "fs/overlay/internal.h"
 
@@ -23,12 +22,9 @@ struct side {
 	struct opened_up up, moves; /* the directory, and what is there if it is one */
 };
 
-static int rename2(const struct side *a, const struct side *b, unsigned flags)
+static int rename2(struct ovl *o, const struct side *a, const struct side *b, unsigned flags)
 {
-	return syscall(SYS_renameat2, ovl_upper(a->dir), a->name, ovl_upper(b->dir), b->name,
-		       flags) < 0
-		       ? -errno
-		       : 0;
+	return ovl_rename2(o, ovl_upper(a->dir), a->name, ovl_upper(b->dir), b->name, flags);
 }
 
 /* What the name is; *node is entered so that it can be copied up. */
@@ -124,9 +120,9 @@ static int leave_whiteout(struct ovl *o, struct side *s, bool something)
 
 	if (s->lower) {
 		r = ovl_whiteout_make(o, s->dir, made);
-		if (r == 0 && syscall(SYS_renameat2, o->work, made, ovl_upper(s->dir), s->name,
-				      something ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0)
-			r = -errno;
+		if (r == 0)
+			r = ovl_rename2(o, o->work, made, ovl_upper(s->dir), s->name,
+				something ? RENAME_EXCHANGE : RENAME_NOREPLACE);
 	} else if (something) {
 		ovl_work_name(o, made);
 		if (renameat(ovl_upper(s->dir), s->name, o->work, made) < 0)
@@ -148,15 +144,15 @@ static int move(struct ovl *o, struct side *from, struct side *to)
 
 	if (!in_upper || !dir) {
 		if (from->lower && !atomic_load(&o->no_devices) && !from->dir->xwhiteouts) {
-			r = rename2(from, to, RENAME_WHITEOUT);
+			r = rename2(o, from, to, RENAME_WHITEOUT);
 			if (r != -EINVAL && r != -EPERM && r != -EOPNOTSUPP)
 				return r;
 		}
-		r = rename2(from, to, 0);
+		r = rename2(o, from, to, 0);
 		return r < 0 ? r : leave_whiteout(o, from, false);
 	}
 	/* a directory goes to where something is: they change places, and that goes then */
-	r = rename2(from, to, RENAME_EXCHANGE);
+	r = rename2(o, from, to, RENAME_EXCHANGE);
 	if (r == 0 && whiteout && from->lower && !from->dir->xwhiteouts)
 		return 0;
 	return r < 0 ? r : leave_whiteout(o, from, true);
@@ -188,7 +184,7 @@ static int exchange(struct ovl *o, struct side *from, struct side *to)
 	if (r == 0)
 		r = note_both(o, from, to);
 	if (r == 0)
-		r = rename2(from, to, RENAME_EXCHANGE);
+		r = rename2(o, from, to, RENAME_EXCHANGE);
 	if (r == 0) {
 		placed(o, from->node, to);
 		placed(o, to->node, from);

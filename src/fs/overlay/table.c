@@ -13,6 +13,7 @@ static size_t bucket_of(const struct ovl *o, dev_t dev, ino_t ino)
 
 static void hash_locked(struct ovl *o, struct ovl_node *n)
 {
+	n->unhashed = false;
 	cds_hlist_add_head(&n->hash, &o->table[bucket_of(o, n->dev, n->ino)]);
 	if (n->is_raised)
 		cds_hlist_add_head(
@@ -21,6 +22,8 @@ static void hash_locked(struct ovl *o, struct ovl_node *n)
 
 static void unhash_locked(struct ovl_node *n)
 {
+	if (n->unhashed)
+		return;
 	cds_hlist_del(&n->hash);
 	if (n->is_raised)
 		cds_hlist_del(&n->raised);
@@ -251,6 +254,22 @@ char *ovl_path(struct ovl *o, struct ovl_node *n)
 	return strdup(buf + at + (buf[at] == '/'));
 }
 
+/* Takes a node out of the table whose file was removed: a server may have given its number to the
+ * one that was found. True: n, whose reference is given back, is not it. */
+static bool is_stale(struct ovl *o, struct ovl_node *n)
+{
+	struct stat st;
+
+	if (!o->served || (fstat(ovl_top(n), &st) == 0 && st.st_nlink && st.st_ino == n->ino))
+		return false;
+	pthread_mutex_lock(&o->lock);
+	unhash_locked(n);
+	n->unhashed = true;
+	pthread_mutex_unlock(&o->lock);
+	ovl_put(o, n);
+	return true;
+}
+
 /* The node that was looked for, known or new. NULL: out of memory. */
 static struct ovl_node *node_of(
 	struct ovl *o, struct found *f, struct ovl_node *dir, const char *name)
@@ -260,7 +279,7 @@ static struct ovl_node *node_of(
 
 	if (!n)
 		n = ovl_known(o, &f->st);
-	if (n) {
+	if (n && !is_stale(o, n)) {
 		pthread_mutex_lock(&o->lock);
 		n->nlookup++;
 		n->children--;

@@ -76,6 +76,6 @@ int MUST_CHECK mount_run_bind(struct mount_job *j);
 int MUST_CHECK mount_run_rule(struct mount_job *j);
 int MUST_CHECK mount_run_make(struct mount_job *j);
 int MUST_CHECK mount_run_memory(struct mount_job *j, const char *type);
-int MUST_CHECK mount_run_overlay(struct mount_job *j);
+int MUST_CHECK mount_run_overlay(struct mount_job *j); /* 1: it needs one after all, j's */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Mounts that need no server: binds, rules, folders and links made, memory, overlays. */
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -130,7 +131,24 @@ int mount_run_memory(struct mount_job *j, const char *type)
 	return 0;
 }
 
-/* Folders over each other, which need no server. */
+/* The server of an overlay whose folders are where no name of the host leads. */
+static int plan_overlay(struct mount_job *j, const char *options)
+{
+	char program[PATH_MAX];
+
+	own_program("umview-overlay", program, sizeof(program));
+	/* what was asked for is shown */
+	j->p->options = take_ptr(&j->o.rest);
+	if (j->p->options && j->p->options[0] == ',')
+		memmove(j->p->options, j->p->options + 1, strlen(j->p->options));
+	j->o.rest = str_printf(",%s", options);
+	j->type = strdup("overlay");
+	j->source = strdup(j->rq->source);
+	j->server.command = str_printf("'%s' %%m -o %%o", program);
+	return j->o.rest && j->type && j->source && j->server.command ? 1 : -ENOMEM;
+}
+
+/* Folders over each other. 1: for a server, which j tells. */
 int mount_run_overlay(struct mount_job *j)
 {
 	struct overlay_request rq = { .where = &j->where,
@@ -138,8 +156,13 @@ int mount_run_overlay(struct mount_job *j)
 		.cwd = j->rq->cwd,
 		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
 		.flags = mount_flags_new(j->o.flags),
+		.layer = j->rq->layer,
+		.fresh = j->rq->fresh,
 		.dry_run = j->rq->dry_run };
+	_cleanup_free_ char *options = NULL;
 	int r = mount_check_target(j);
 
-	return r < 0 ? r : um_mount_overlay(j->um, j->c, &rq, j->ret_message);
+	if (r == 0)
+		r = um_mount_overlay(j->um, j->c, &rq, &options, j->ret_message);
+	return r > 0 ? plan_overlay(j, options) : r;
 }

@@ -23,6 +23,8 @@ struct mount_request {
 	const char *cwd;     /* what a relative source or target is relative to, may be NULL */
 	bool from_host; /* the source is meant from the host's root, whatever is mounted on that */
 	const struct image_part *disk; /* of disk.c: which part of the source; else NULL */
+	const char *layer;	       /* of an overlay: as overlay_request has it, */
+	bool fresh;		       /* and this */
 	bool dry_run;		       /* say in *ret_message what would be done, do nothing */
 };
 

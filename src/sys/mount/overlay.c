@@ -9,7 +9,9 @@
 /* What the options say; names are absolute and real. */
 struct wanted {
 	struct overlay_layers l;
+	bool served; /* one is where no name of the host leads */
 	char *names[OVERLAY_LOWER_MAX + 2];
+	char *inside[OVERLAY_LOWER_MAX + 2]; /* by what names the view has them */
 	struct inode *held[OVERLAY_LOWER_MAX +
 			   2]; /* NULL, or the folder that the name leads to by a descriptor */
 	unsigned n;
@@ -19,8 +21,10 @@ static void wanted_free(struct wanted *w)
 {
 	if (!w)
 		return;
-	for (unsigned i = 0; i < w->n; i++)
+	for (unsigned i = 0; i < w->n; i++) {
 		free(w->names[i]);
+		free(w->inside[i]);
+	}
 	for (unsigned i = 0; i < w->n; i++) {
 		if (w->held[i])
 			inode_put(w->held[i]);
@@ -55,46 +59,45 @@ static bool is_host_folder(const struct path *p)
 	return fs->host_fd && !fs->host_folder;
 }
 
-/* A folder of the view that is a real one: its own name, or of one on a mount of such (a bind, a
- * tmpfs) that of its descriptor, which is valid while *held is. */
-static int real_folder(struct um *um, struct call *c, const struct overlay_request *rq,
-	const char *word, bool writes, char **ret, struct inode **held, char **ret_message)
+/* A folder of the view, as the n-th. A real one has its own name, or, on a mount of such (a bind, a
+ * tmpfs), that of its descriptor, which is valid while it is held. */
+static int add_folder(struct um *um, struct call *c, const struct overlay_request *rq,
+	struct wanted *w, const char *word, bool writes, char **ret_message)
 {
 	char path[FD_PATH_MAX];
 	struct fs_req req = { .call = c, .uid = geteuid(), .gid = getegid(), .pid = getpid() };
 	_cleanup_path_ struct path p = PATH_INIT;
 	_cleanup_free_ char *whole =
 		word[0] == '/' ? strdup(word) : str_printf("%s/%s", rq->cwd ? rq->cwd : "", word);
+	const unsigned n = w->n;
 	int r = whole ? path_resolve_abs(&um->view, &req, whole, PATH_FOLLOW | PATH_DIRECTORY, &p)
 		      : -ENOMEM;
 
-	if (r == 0 && p.kind == PATH_VIRTUAL && is_host_folder(&p) &&
-		!(writes && (p.mnt->flags & MS_RDONLY))) {
-		*ret = strdup(fd_path(path, inode_host_fd(p.inode)));
-		*held = inode_get(p.inode);
-		return *ret ? 0 : -ENOMEM;
-	}
-	if (r == 0 && p.kind == PATH_VIRTUAL) {
-		*ret_message = str_printf(
-			"%s is on a mount of the view, which an overlay cannot be made of", word);
-		return -EXDEV;
-	}
 	if (r < 0) {
 		*ret_message = str_printf("%s: %s", word, strerror(-r));
 		return r;
 	}
-	*ret = strdup(p.name);
-	return *ret ? 0 : -ENOMEM;
+	if (p.kind == PATH_VIRTUAL && is_host_folder(&p) &&
+		!(writes && (p.mnt->flags & MS_RDONLY))) {
+		w->names[n] = strdup(fd_path(path, inode_host_fd(p.inode)));
+		w->held[n] = inode_get(p.inode);
+	} else {
+		w->served |= p.kind == PATH_VIRTUAL;
+		w->names[n] = strdup(p.name);
+	}
+	w->inside[n] = strdup(p.name);
+	w->n++;
+	return w->names[n] && w->inside[n] ? 0 : -ENOMEM;
 }
 
 static int take_folder(struct um *um, struct call *c, const struct overlay_request *rq,
 	struct wanted *w, const char *word, const char **ret, char **ret_message)
 {
 	bool writes = ret == &w->l.upper || ret == &w->l.work;
-	int r = real_folder(um, c, rq, word, writes, &w->names[w->n], &w->held[w->n], ret_message);
+	int r = add_folder(um, c, rq, w, word, writes, ret_message);
 
 	if (r == 0)
-		*ret = w->names[w->n++];
+		*ret = w->names[w->n - 1];
 	return r;
 }
 
@@ -182,8 +185,53 @@ int um_attach_overlay(struct um *um, const struct overlay_layers *layers,
 	return r;
 }
 
-int um_mount_overlay(
-	struct um *um, struct call *c, const struct overlay_request *rq, char **ret_message)
+/* The view's name of a folder. */
+static const char *inside(const struct wanted *w, const char *name)
+{
+	for (unsigned i = 0; i < w->n; i++) {
+		if (w->names[i] == name)
+			return w->inside[i];
+	}
+	return name;
+}
+
+void overlay_put_option(FILE *out, const char *option, const char *name)
+{
+	for (fputs(option, out); *name; name++) {
+		if (*name == ',' || *name == '\\')
+			fputc('\\', out);
+		fputc(*name, out);
+	}
+}
+
+/* The options of the server. */
+static char *served_options(const struct wanted *w)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fputs("default_permissions", out);
+	for (unsigned i = 0; i < w->l.nlower; i++)
+		overlay_put_option(out, i ? ":" : ",lowerdir=", inside(w, w->l.lower[i]));
+	if (w->l.upper) {
+		overlay_put_option(out, ",upperdir=", inside(w, w->l.upper));
+		overlay_put_option(out, ",workdir=", inside(w, w->l.work));
+	}
+	if (w->l.layer)
+		overlay_put_option(out, ",layer=", w->l.layer);
+	fprintf(out, "%s%s%s%s", w->l.no_redirect ? ",redirect_dir=off" : "",
+		w->l.owners ? ",owners" : "", w->l.root ? ",root" : "", w->l.fresh ? ",fresh" : "");
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+int um_mount_overlay(struct um *um, struct call *c, const struct overlay_request *rq,
+	char **ret_options, char **ret_message)
 {
 	_cleanup_(wanted_cleanup) struct wanted *w = calloc(1, sizeof(*w));
 	_cleanup_mount_ struct mount *m = NULL;
@@ -196,7 +244,14 @@ int um_mount_overlay(
 			strdup("overlay needs lowerdir=, and upperdir= and workdir= together");
 		return -EINVAL;
 	}
-	w->l.owners = w->l.root = um->ids;
+	w->l.layer = rq->layer;
+	w->l.fresh = rq->fresh;
+	w->l.root = um->ids;
+	w->l.owners = um->ids || rq->layer;
+	if (w->served) {
+		*ret_options = served_options(w);
+		return *ret_options ? 1 : -ENOMEM;
+	}
 	if (rq->dry_run) {
 		*ret_message = str_printf("overlay on %s, of %s", rq->where->name, rq->options);
 		return 0;

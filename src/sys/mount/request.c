@@ -162,7 +162,7 @@ static int fill_pending(struct mount_job *j)
 	p->source = strdup(p->loop >= 0 ? j->rq->source : mount_job_source(j));
 	p->type = strdup(j->type);
 	/* a fuse.* mount shows user_id= and so on, as the kernel has it */
-	if (plain)
+	if (plain && !p->options)
 		p->options = strdup(j->o.rest && j->o.rest[0] ? j->o.rest + 1 : "");
 	p->flags = mount_flags_new(j->o.flags);
 	return p->source && p->type && (p->options || !plain) ? 0 : -ENOMEM;
@@ -208,6 +208,20 @@ static int take_image(struct mount_job *j)
 	return 0;
 }
 
+/* What is mounted and who serves it is known. */
+static int serve_job(struct mount_job *j)
+{
+	int r = fill_pending(j);
+
+	if (r == 0 && j->image.file >= 0)
+		r = take_image(j);
+	if (r < 0)
+		return r;
+	if (j->rq->dry_run)
+		return say_plan(j);
+	return r > 0 ? 0 : mount_start_server(j);
+}
+
 static int run_job(struct mount_job *j)
 {
 	const char *type;
@@ -227,25 +241,19 @@ static int run_job(struct mount_job *j)
 	type = j->o.type ? j->o.type : j->rq->type;
 	if (r == 0 && type && mount_type_is_memory(type))
 		return mount_run_memory(j, type);
-	if (r == 0 && type && mount_type_is_overlay(type))
-		return mount_run_overlay(j);
+	if (r == 0 && type && mount_type_is_overlay(type)) {
+		r = mount_run_overlay(j);
+		return r > 0 ? serve_job(j) : r;
+	}
 	if (r == 0)
 		r = mount_find_type(j);
 	if (r == 0)
 		r = mount_check_target(j);
 	if (r == 0)
 		r = mount_find_server(j);
-	if (r > 0)
-		return 0; /* a dry run that can see no further */
 	if (r == 0)
-		r = fill_pending(j);
-	if (r == 0 && j->image.file >= 0)
-		r = take_image(j);
-	if (r < 0)
-		return r;
-	if (j->rq->dry_run)
-		return say_plan(j);
-	return r > 0 ? 0 : mount_start_server(j);
+		r = serve_job(j);
+	return r > 0 ? 0 : r; /* 1: a dry run that can see no further */
 }
 
 int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char **ret_message)

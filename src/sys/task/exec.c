@@ -245,19 +245,10 @@ static bool is_inaccessible(const struct exec *x)
 	return p && (strtoul(p + 6, NULL, 8) & O_CLOEXEC);
 }
 
-/* Our own program for what libfuse runs to mount, where it cannot mount itself: beside our binary,
- * or where it was installed. */
+/* Our own program for what libfuse runs to mount, where it cannot mount itself. */
 static int find_helper(char *buf, size_t size)
 {
-	ssize_t n = read_link(AT_FDCWD, "/proc/self/exe", buf, size);
-	char *slash = n < 0 ? NULL : strrchr(buf, '/');
-
-	if (slash && (size_t)(slash - buf) + sizeof("/umview-fusermount") <= size) {
-		strcpy(slash, "/umview-fusermount");
-		if (access(buf, X_OK) == 0)
-			return 0;
-	}
-	snprintf(buf, size, "%s/umview-fusermount", UM_LIBEXECDIR);
+	own_program("umview-fusermount", buf, size);
 	return access(buf, X_OK) < 0 ? -errno : 0;
 }
 

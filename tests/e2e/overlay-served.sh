@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Overlays of folders on served mounts, below, above or both: the same random changes give the same results and the same tree as
+# on the kernel's overlayfs of folders of the host. --cow over a served mount leaves the image as it was.
+# timeout: 300
+. "$TOP/tests/e2e/lib.sh"
+need mke2fs mksquashfs squashfuse
+[ -x "$(dirname "$(command -v umview)")/umview-overlay" ] || skip "built without libfuse3"
+export XDG_STATE_HOME=$HERE/state
+OPS="$TOP/tests/lib/overlayops.py"
+ops() { "$PYTHON" "$OPS" "$@"; }
+RUN="'$PYTHON' '$OPS' run SEED 600 >../run; '$PYTHON' '$OPS' show >../show"
+
+folders() { # DIR: the lower folders and those of the upper
+	chmod -R u+rwX "$1" 2>/dev/null || true
+	rm -rf "$1"
+	ops make "$1"
+	mkdir -p "$1/up/u" "$1/up/w" "$1/m" "$1/mu"
+}
+kernel_overlay() { # DIR COMMAND
+	unshare -Um --map-current-user --keep-caps sh -ec "cd '$1'
+		mount -t overlay o -o userxattr,lowerdir=l1:l2,upperdir=up/u,workdir=up/w m
+		cd m && exec setpriv --inh-caps=-all --ambient-caps=-all sh -c \"\$1\"" sh "$2"
+}
+pack() { # DIR: what is in it, in images
+	(cd "$1" && for l in l1 l2; do mksquashfs $l $l.sqsh -noappend -quiet -no-progress >/dev/null && mkdir -p m$l; done
+		mke2fs -q -t ext4 -I 256 -b 4096 -E "root_owner=$(id -u):$(id -g)" -d up up.img 64M 2>/dev/null)
+}
+# WHICH ("lower", "upper", "both"), DIR, COMMAND
+our_overlay() {
+	local l1=l1 l2=l2 u=up mounts=()
+	[ "$1" = upper ] || { l1=ml1 l2=ml2 mounts+=(-m "$2/l1.sqsh:$2/ml1" -m "$2/l2.sqsh:$2/ml2"); }
+	[ "$1" = lower ] || { u=mu mounts+=(-m "$2/up.img:$2/mu"); }
+	um "${mounts[@]}" -m "o:$2/m,type=overlay,lowerdir=$2/$l1:$2/$l2,upperdir=$2/$u/u,workdir=$2/$u/w,redirect_dir=off" -- \
+		sh -ec "cd '$2/m'; $3"
+}
+
+folders k
+kernel_overlay k true 2>/dev/null || skip "no overlayfs in a user namespace here"
+for which in lower upper both; do
+	for seed in 21 22; do
+		folders k
+		folders o
+		pack o
+		kernel_overlay k "${RUN/SEED/$seed}"
+		our_overlay $which o "${RUN/SEED/$seed}"
+		diff k/run o/run >diff || fail "$which: other results with seed $seed: $(head -n 5 diff | cut -c 1-200)"
+		diff k/show o/show >diff || fail "$which: another tree with seed $seed: $(head -n 5 diff | cut -c 1-200)"
+		grep -q " None$" k/run || fail "nothing was done"
+		our_overlay $which o "'$PYTHON' '$OPS' show >../again"
+		diff o/show o/again >diff || fail "$which: another tree in the next view: $(head -n 6 diff | cut -c 1-400)"
+	done
+	[ $which = lower ] || clean_fs o/up.img
+	echo "ok: $which"
+done
+chmod -R u+rwX k o
+
+# ---- --cow over a served mount ----
+mkdir -p src/d/e mnt
+echo one >src/a
+echo two >src/d/b
+echo gone >src/gone
+echo deep >src/d/e/deep
+chmod 640 src/d/b
+mke2fs -q -t ext4 -I 256 -E "root_owner=$(id -u):$(id -g)" -d src disk.img 8M 2>/dev/null
+cp disk.img as-it-was.img
+for how in "" --root --cow=all; do
+	# shellcheck disable=SC2086 # a word or none
+	gives "changes ${how:-alone}" 0 um $how -m disk.img:mnt --cow=x,of=mnt -- sh -ec '
+		cat mnt/a mnt/d/b; echo more >>mnt/a; rm mnt/gone; mv mnt/d/e mnt/d/f; cat mnt/d/f/deep; echo new >mnt/new; chmod 600 mnt/d/b
+		cat mnt/a; stat -c %a mnt/d/b; test ! -e mnt/gone'
+	has "changes" "$OUT" "one
+two
+deep
+one
+more
+600"
+	cmp disk.img as-it-was.img || fail "the image was written to"
+	# shellcheck disable=SC2086
+	gives "again" 0 um $how -m disk.img:mnt --cow=x,of=mnt -- sh -c 'tail -n 1 mnt/a; ls mnt mnt/d/f'
+	has "again" "$OUT" "more
+mnt:
+a
+d
+lost+found
+new
+
+mnt/d/f:
+deep"
+	gives "diff beside the image" 0 um -m disk.img:mnt,ro -- umctl diff x --stat
+	has "diff" "$OUT" "renamed  /d/e -> /d/f/"
+	has "diff" "$OUT" "removed  /gone"
+	[ "$how" = --cow=all ] || gives "discard ${how:-alone}" 0 umctl discard x
+done
+gives "commit into the image" 0 um -m disk.img:mnt -- umctl commit x
+gives "the image has it" 0 um -m disk.img:mnt,ro -- sh -c 'tail -n 1 mnt/a; cat mnt/d/f/deep mnt/new; ls mnt'
+is "the image has it" "$OUT" "more
+deep
+new
+a
+d
+lost+found
+new"
+clean_fs disk.img
+gives "as the view's root, in the image" 0 um --root -m disk.img:mnt -- sh -ec 'cd mnt; mkdir l u w m; echo low >l/f; mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m
+	findmnt -n -o FSTYPE "$PWD/m"; chown 12:34 m/f; stat -c %u:%g m/f l/f; mknod m/null c 1 3; echo x >m/null; stat -c %t,%T m/null; mkdir m/d n; mount -t overlay o -o lowerdir=m:d n; cat n/f
+	umount n; umount m; ls u; ! grep -q "$PWD/.* overlay" /proc/self/mounts'
+has "as the view's root" "$OUT" "overlay
+12:34
+0:0
+1,3
+low
+d
+f
+null"
+clean_fs disk.img
+gives "what is wrong is said" 125 um -m disk.img:mnt -m o:k,type=overlay,lowerdir=mnt,upperdir=mnt/u,workdir=w -- true
+gives "and this" 125 um -m disk.img:mnt -m o:k,type=overlay,lowerdir=mnt,upperdir=k/up,workdir=mnt/w -- true
+has "and this" "$OUT" "upperdir and workdir must be on one file system"
+nothing_left
