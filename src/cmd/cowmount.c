@@ -143,7 +143,8 @@ static bool is_on_mount(const char *of, char *const *mounts)
 			mount_spec_parse(mounts[i], &source, &target, &options) < 0)
 			continue;
 		real = realpath(target, NULL);
-		on = real && path_below(of, real);
+		/* what is the root (--rootfs) lies on the layers */
+		on = real && strcmp(real, "/") != 0 && path_below(of, real);
 	}
 	return on;
 }

@@ -77,8 +77,11 @@ static int add_folder(struct um *um, struct call *c, const struct overlay_reques
 		*ret_message = str_printf("%s: %s", word, strerror(-r));
 		return r;
 	}
-	if (p.kind == PATH_VIRTUAL && is_host_folder(&p) &&
-		!(writes && (p.mnt->flags & MS_RDONLY))) {
+	if (p.kind == PATH_VIRTUAL && writes && (p.mnt->flags & MS_RDONLY)) {
+		*ret_message = str_printf("%s is on a mount of the view that is read-only", word);
+		return -EROFS;
+	}
+	if (p.kind == PATH_VIRTUAL && is_host_folder(&p)) {
 		w->names[n] = strdup(fd_path(path, inode_host_fd(p.inode)));
 		w->held[n] = inode_get(p.inode);
 	} else {
