@@ -203,6 +203,7 @@ static int start_moved(struct walk *w)
 /* Where a relative path begins: 0, or WALK_NATIVE when the kernel knows best. */
 static int walk_start(struct walk *w, int dirfd)
 {
+	struct stat st;
 	int err;
 
 	if (!set_start_link(w, dirfd))
@@ -212,6 +213,9 @@ static int walk_start(struct walk *w, int dirfd)
 	err = place_of_link(w->v, w->start_link, &w->at);
 	if (err < 0)
 		return WALK_NATIVE;
+	/* its name is no place any more where to look for others */
+	if (w->at.fd >= 0 && fstat(w->at.fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		return -ENOTDIR;
 	/* a file that was opened on a mount: the host's name of it may be anything's (fs/tmpfs) */
 	if (!w->at.mnt && dirfd >= 0 && atomic_load(&w->v->opened)) {
 		_cleanup_free_ char *name = view_opened_name(w->v, w->start_link);

@@ -362,9 +362,25 @@ static int run_seen_through(struct walk *w, const struct run *r, bool *crossed)
 	return run_enter(w, r, m);
 }
 
+/* The walk begins with "..": is it a directory that it begins at, and may it be searched? */
+static int start_closed(const struct walk *w)
+{
+	char dot[sizeof(w->start_link) + 2];
+
+	if (!w->start_link[0])
+		return 0;
+	snprintf(dot, sizeof(dot), "%s/.", w->start_link);
+	return faccessat(AT_FDCWD, dot, X_OK, 0) < 0 ? -errno : 0;
+}
+
 static int run_dotdot(struct walk *w, const struct run *r)
 {
-	if (r->n > 0) {
+	if (r->n == 0) {
+		int closed = start_closed(w);
+
+		if (closed < 0)
+			return look_closer(w, closed) ? WALK_MORE : walk_real_error(w, closed);
+	} else {
 		int fd = run_open(w, r, r->len, O_DIRECTORY), closed;
 
 		if (fd == -ELOOP)

@@ -106,6 +106,38 @@ static void fds(void)
 	close(p);
 }
 
+/* Names are looked up in directories alone, whatever a descriptor is of. */
+static void no_directory(const char *what, int fd)
+{
+	static const char *const names[] = { "x", ".", "..", "../a" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct stat st;
+
+		tap_result(&t, fstatat(fd, names[i], &st, 0), "fstatat %s of %s", names[i], what);
+		tap_result(&t, faccessat(fd, names[i], W_OK, 0), "faccessat %s", names[i]);
+		tap_result(&t, mkdirat(fd, names[i], 0755), "mkdirat %s", names[i]);
+		tap_result(&t, fchmodat(fd, names[i], 0755, 0), "fchmodat %s", names[i]);
+		tap_result(&t, openat(fd, names[i], O_RDWR | O_CREAT, 0644), "openat %s", names[i]);
+	}
+	close(fd);
+}
+
+static void no_directories(void)
+{
+	int pair[2], gone = FD(open("gone", O_RDWR | O_CREAT, 0644));
+
+	no_directory("a file", FD(open("a/b/f", O_RDONLY)));
+	no_directory("a file by O_PATH", FD(open("a/b/f", O_PATH)));
+	no_directory("a file of the host", FD(open("/proc/version", O_RDONLY)));
+	R(unlink("gone"));
+	no_directory("a deleted file", gone);
+	no_directory("a file in memory", FD(memfd_create("memory", 0)));
+	R(pipe(pair));
+	close(pair[1]);
+	no_directory("a pipe", pair[0]);
+}
+
 static void cwd(void)
 {
 	char here[PATH_MAX], now[PATH_MAX];
@@ -203,6 +235,7 @@ int main(void)
 	chain();
 	lengths();
 	fds();
+	no_directories();
 	cwd();
 	openat2s();
 	search();
