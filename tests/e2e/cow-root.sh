@@ -182,6 +182,39 @@ if command -v npm >/dev/null; then
 	is "npm -g" "$OUT" "a script"
 fi
 
+# ---- what the kernel does of owners, where the owner is ours to tell ----
+cat >owners.py <<'PYTHON'
+import os, socket, time
+def as_other(f):
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([]); os.setgid(65534); os.setuid(65534); f()
+        os._exit(0)
+    os.waitpid(pid, 0)
+def mode(): return oct(os.stat("run").st_mode & 0o7777)
+def write(): os.write(os.open("run", os.O_WRONLY), b"x")
+open("run", "w").write("text")
+for bits, what in ((0o6777, lambda: as_other(lambda: os.open("run", os.O_RDONLY))), (0o6777, lambda: as_other(write)), (0o6777, write),
+                   (0o6777, lambda: as_other(lambda: os.truncate("run", 1))), (0o2767, lambda: as_other(write))):
+    os.chmod("run", bits); what(); print(mode(), end=" ")
+print()
+os.mkdir("ours"); os.chmod("ours", 0o777)
+as_other(lambda: socket.socket(socket.AF_UNIX).bind("ours/theirs"))
+socket.socket(socket.AF_UNIX).bind("ours/socket")
+print(os.stat("ours/socket").st_uid, os.stat("ours/theirs").st_uid, os.stat("ours/theirs").st_gid)
+os.mkfifo("fifo"); os.symlink("x", "link")
+for name in ("ours/socket", "fifo", "link"):
+    before = os.lstat(name).st_ctime_ns
+    while os.lstat(name).st_ctime_ns == before: os.chown(name, 5, 6, follow_symlinks=False)
+    print(name, os.lstat(name).st_uid, os.lstat(name).st_gid)
+PYTHON
+root_sh "rights that a write takes away, sockets, times" '"$PYTHON" owners.py'
+is "rights, sockets, times" "$OUT" "0o6777 0o777 0o6777 0o777 0o2767 
+0 65534 65534
+ours/socket 5 6
+fifo 5 6
+link 5 6"
+
 # ---- packages ----
 mkdir -p repo pkg/DEBIAN pkg/usr/bin pkg/etc pkg/var/lib/umtest
 printf 'Package: umtest\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: a test\n' >pkg/DEBIAN/control

@@ -40,6 +40,13 @@ gives "mount, findmnt, cp, chown, umount" 0 um --root -- sh inside.sh
 has "chown" "$OUT" 12:34
 has "MNT_EXPIRE: twice, and unused between" "$OUT" "expire: [True, True] 0"
 clean_fs disk.img
+ln -s mnt lead
+gives "the link itself is no mount" 0 um --root -m disk.img:mnt -- "$PYTHON" -c '
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.umount2(b"lead", 8), ctypes.get_errno(), libc.umount2(b"lead", 0))'
+is "the link itself is no mount" "$OUT" "-1 22 0"
+clean_fs disk.img
 is "the owner is in the image" \
 	"$(debugfs -R 'stat owned' disk.img 2>/dev/null | grep -o 'User: *[0-9]* *Group: *[0-9]*' | tr -s ' ')" \
 	"User: 12 Group: 34"

@@ -273,6 +273,30 @@ static void datagrams(void)
 }
 
 /* Lengths that no control message has: refused, and nobody reads behind the end. */
+/* A server answers to where a packet came from. */
+static void replies(void)
+{
+	int s = new_socket(SOCK_DGRAM), c = new_socket(SOCK_DGRAM);
+	struct sockaddr_un from;
+	socklen_t len = sizeof(from);
+	char buf[64] = "";
+
+	R(bind_(s, "server"));
+	R(bind_(c, "client"));
+	R(sendto_(c, "question", "server"));
+	R(recvfrom(s, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len));
+	R(sendto(s, "answer", 6, 0, (struct sockaddr *)&from, len));
+	R(recv(c, buf, sizeof(buf), MSG_DONTWAIT));
+	tap_check(&t, 1, "got \"%.6s\"", buf);
+	R(connect(s, (struct sockaddr *)&from, len));
+	R(send(s, "more", 4, 0));
+	R(recv(c, buf, sizeof(buf), MSG_DONTWAIT));
+	close(s);
+	close(c);
+	R(unlink("server"));
+	R(unlink("client"));
+}
+
 static void lengths(void)
 {
 	static const size_t len[] = { 0, 15, 17, 40, 1u << 30, 1ul << 40, SIZE_MAX };
@@ -334,6 +358,7 @@ int main(void)
 	names();
 	streams();
 	datagrams();
+	replies();
 	lengths();
 	times();
 	return tap_done(&t);

@@ -230,6 +230,9 @@ static int special_set(struct ovl *o, int fd, struct stat *st, const struct fs_a
 			return -errno;
 		st->st_mode = (st->st_mode & S_IFMT) | mode;
 	}
+	/* what is kept elsewhere is a change of the file as well: its ctime says so */
+	if (fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH) < 0)
+		return -errno;
 	return o->owners ? ovl_links_set(o, st, attr) : 0;
 }
 

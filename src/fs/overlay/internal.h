@@ -202,6 +202,8 @@ char *ovl_path(struct ovl *o, struct ovl_node *n);
 /* node.c */
 bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr);
 int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret);
+/* Who may not keep them writes to a file of upper: the bits that let others run it as its owner. */
+int MUST_CHECK ovl_drop_setid(struct ovl *o, struct ovl_node *n);
 
 /* ---- copyup.c ---- */
 /* Makes it a file of upper. flags: of open(2), whose O_TRUNC saves the content. */

@@ -90,7 +90,23 @@ static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr 
 	return r < 0 ? r : ovl_owner_set(o, ovl_upper(n), &attr);
 }
 
-static int ovl_setattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+int ovl_drop_setid(struct ovl *o, struct ovl_node *n)
+{
+	struct fs_attr attr;
+	mode_t drop = S_ISUID;
+	int r = ovl_getattr_fd(o, n, &attr);
+
+	if (r < 0)
+		return r;
+	if (attr.mode & S_IXGRP)
+		drop |= S_ISGID;
+	if (!(attr.mode & drop))
+		return 0;
+	attr.mode &= ~drop;
+	return ovl_owner_set(o, ovl_upper(n), &attr);
+}
+
+static int ovl_setattr(struct fs *fs, const struct fs_req *req, uint64_t node,
 	UNUSED const struct fs_handle *h, const struct fs_setattr *set, struct fs_attr *ret)
 {
 	const unsigned times = FS_SET_ATIME | FS_SET_MTIME | FS_SET_ATIME_NOW | FS_SET_MTIME_NOW;
@@ -102,6 +118,8 @@ static int ovl_setattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t 
 	if (r == 0 && (set->set & FS_SET_SIZE) &&
 		truncate(fd_path(path, ovl_upper(n)), (off_t)set->size) < 0)
 		r = -errno;
+	if (r == 0 && (set->set & FS_SET_SIZE) && o->as_root && req->uid != 0)
+		r = ovl_drop_setid(o, n);
 	if (r == 0 && (set->set & (FS_SET_UID | FS_SET_GID | FS_SET_MODE)))
 		r = set_owner(o, n, set);
 	if (r == 0 && (set->set & times)) {

@@ -28,20 +28,21 @@ static int ovl_host_fd(UNUSED struct fs *fs, uint64_t node)
 	return ovl_top(ovl_node_of(node));
 }
 
-static int ovl_host_prepare(
-	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, int flags)
+static int ovl_host_prepare(struct fs *fs, const struct fs_req *req, uint64_t node, int flags)
 {
 	struct ovl_node *n = ovl_node_of(node);
+	int r;
 
 	if (n->type == S_IFDIR && (flags & O_CREAT)) {
 		/* a name is to be made there by other means than ours: which one is not known */
-		int r = ovl_copy_up(ovl_of(fs), n, 0);
-
+		r = ovl_copy_up(ovl_of(fs), n, 0);
 		return r < 0 ? r : ovl_changed_note(ovl_of(fs), n, "", true);
 	}
 	if (n->type != S_IFREG || ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)))
 		return 0;
-	return ovl_copy_up(ovl_of(fs), n, flags);
+	r = ovl_copy_up(ovl_of(fs), n, flags);
+	/* the kernel would see to it at the first write, had the file the mode that is shown */
+	return r == 0 && ovl_of(fs)->as_root && req->uid != 0 ? ovl_drop_setid(ovl_of(fs), n) : r;
 }
 
 static void ovl_unmount(UNUSED struct fs *fs, UNUSED uint64_t deadline_ns)

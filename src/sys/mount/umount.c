@@ -362,12 +362,11 @@ static struct mount *mount_by_words(struct call *c, const char *word)
 
 /* One of which the way leads on to the host's tree, or that is named from a root of the guest's
  * own. */
-static struct mount *mount_by_place(struct call *c, const char *word)
+static struct mount *mount_by_place(struct call *c, const char *word, unsigned flags)
 {
 	_cleanup_path_ struct path p = PATH_INIT;
 
-	if (path_resolve(c, &c->um->view, AT_FDCWD, word,
-		    PATH_FOLLOW | PATH_REALIZE | PATH_MOUNTPOINT, &p) < 0 ||
+	if (path_resolve(c, &c->um->view, AT_FDCWD, word, flags | PATH_MOUNTPOINT, &p) < 0 ||
 		!p.name)
 		return NULL;
 	return view_mount_at(&c->um->view, space_of(&c->um->view, c->tid), p.name);
@@ -385,6 +384,7 @@ enum verdict sys_umount2(struct call *c)
 	_cleanup_path_ struct path p = PATH_INIT;
 	struct um *um = c->um;
 	int flags = (int)c->args[1], r;
+	const unsigned pflags = PATH_REALIZE | (flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW);
 	char word[PATH_MAX];
 	struct mount *m;
 
@@ -397,15 +397,15 @@ enum verdict sys_umount2(struct call *c)
 	snprintf(c->what, sizeof(c->what), "%.150s", word);
 	m = is_elsewhere(&um->view, c->tid) ? NULL : mount_by_words(c, word);
 	if (!m) {
-		r = path_resolve(c, &um->view, AT_FDCWD, word,
-			(flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW) | PATH_REALIZE, &p);
+		r = path_resolve(c, &um->view, AT_FDCWD, word, pflags, &p);
 		if (r < 0)
 			return call_return(c, r);
 		if (p.name && mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
 				      p.kind == PATH_VIRTUAL ? p.mnt : NULL))
 			return call_return(c, 0);
-		m = p.kind == PATH_VIRTUAL && path_is_mount_root(&p) ? mount_get(p.mnt)
-								     : mount_by_place(c, word);
+		m = p.kind == PATH_VIRTUAL && path_is_mount_root(&p)
+			    ? mount_get(p.mnt)
+			    : mount_by_place(c, word, pflags);
 		if (!m)
 			return p.kind != PATH_VIRTUAL ? umount_real(c) : call_return(c, -EINVAL);
 		path_release(&p);

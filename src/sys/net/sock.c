@@ -129,6 +129,30 @@ static int bind_host(struct at *a, int fd, int dirfd, const char *name, const ch
 	return r;
 }
 
+/* The socket is the guest's, where owners are kept that the host does not know. */
+static void own_socket(struct at *a)
+{
+	struct fs_setattr set = {
+		.set = FS_SET_UID | FS_SET_GID, .uid = a->req.uid, .gid = a->req.gid
+	};
+	_cleanup_inode_ struct inode *made = NULL;
+	struct inode *dir = a->p.parent;
+	struct fs_attr attr;
+	int r;
+
+	if (!(dir->fs->flags & FS_KEEPS_OWNERS))
+		return;
+	r = inode_getattr(dir, &a->req, false, &attr);
+	if (r == 0 && (attr.mode & S_ISGID))
+		set.gid = attr.gid;
+	if (r == 0)
+		r = inode_lookup(dir, &a->req, a->p.last, &made);
+	if (r == 0)
+		r = inode_setattr(made, &a->req, NULL, &set);
+	if (r < 0)
+		log_debug("a socket has the owner that it has on the host: %s", a->p.name);
+}
+
 /* Nothing is shown there; what hides a file of a lower layer may be. */
 static int bind_on_host(struct at *a, int fd, const char *word)
 {
@@ -140,6 +164,8 @@ static int bind_on_host(struct at *a, int fd, const char *word)
 	if (r == -EADDRINUSE && dir->fs->host_prepare &&
 		unlinkat(inode_host_fd(dir), a->p.last, 0) == 0)
 		r = bind_host(a, fd, inode_host_fd(dir), a->p.last, word);
+	if (r == 0)
+		own_socket(a);
 	return r;
 }
 
@@ -234,8 +260,10 @@ enum verdict sys_bind(struct call *c)
 static bool peer_find(struct at *a, struct call *c, const char *word, struct sockaddr_un *sun,
 	socklen_t *len, int *keep, int *err)
 {
-	char path[FD_PATH_MAX];
+	char path[FD_PATH_MAX], said[PATH_MAX];
 
+	if (sockname_said(c->um, word, said))
+		word = said;
 	if (!at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK)) {
 		*err = a->verdict == DONE ? (int)c->ret : 0;
 		return a->verdict == DONE;

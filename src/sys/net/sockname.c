@@ -37,6 +37,17 @@ static bool link_path(const struct um *um, const char *real, char ret[PATH_MAX])
 	return snprintf(ret, PATH_MAX, "%s/n%llx.%llx", um->rundir, dev, node) < PATH_MAX;
 }
 
+bool sockname_said(const struct um *um, const char *real, char ret[PATH_MAX])
+{
+	char path[PATH_MAX];
+	ssize_t n = link_path(um, real, path) ? readlink(path, ret, PATH_MAX - 1) : -1;
+
+	if (n < 0)
+		return false;
+	ret[n] = '\0';
+	return true;
+}
+
 void sockname_keep(const struct um *um, const struct sockaddr_un *real, const char *word)
 {
 	char path[PATH_MAX];
@@ -104,9 +115,9 @@ static enum verdict tell_name(struct call *c, int (*name)(int, struct sockaddr *
 	} a = { 0 };
 	socklen_t len = sizeof(a.sun);
 	_cleanup_fd_ int fd = -1;
-	char path[PATH_MAX];
+	char said[PATH_MAX];
 	enum verdict v;
-	ssize_t n;
+	size_t n;
 	int room, r;
 
 	if (stack_call(c, &v))
@@ -118,13 +129,12 @@ static enum verdict tell_name(struct call *c, int (*name)(int, struct sockaddr *
 		a.sun.sun_family != AF_UNIX)
 		return CONTINUE;
 	if (!abstract_strip(c, &a.sun, &len)) {
-		if (!link_path(c->um, a.sun.sun_path, path))
+		if (!sockname_said(c->um, a.sun.sun_path, said))
 			return CONTINUE;
+		n = strnlen(said, sizeof(a.sun.sun_path));
 		memset(a.sun.sun_path, 0, sizeof(a.sun.sun_path));
-		n = readlink(path, a.sun.sun_path, sizeof(a.sun.sun_path));
-		if (n < 0)
-			return CONTINUE;
-		len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1);
+		memcpy(a.sun.sun_path, said, n);
+		len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
 	}
 	r = guest_read(c, call_addr(c, 2), &room, sizeof(room));
 	if (r == 0 && room < 0)
