@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 
 #include "base/log.h"
+#include "file/lease.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -193,11 +194,15 @@ int cache_open(struct filecache *c, int flags)
 	if (c->dead)
 		return -EIO;
 	fd_path(path, c->vf->place);
-	fd = open(path, (flags & keep) | O_CLOEXEC);
+	fd = open(path, (flags & keep) | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == EINVAL && (flags & O_DIRECT))
-		fd = open(path, (flags & keep & ~O_DIRECT) | O_CLOEXEC);
-	if (fd < 0)
+		fd = open(path, (flags & keep & ~O_DIRECT) | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0) {
+		c->leased |= errno == EWOULDBLOCK;
 		return -errno;
+	}
+	if (!(flags & O_NONBLOCK))
+		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); /* cannot fail */
 	c->closed = false;
 	if ((flags & O_ACCMODE) != O_WRONLY)
 		c->readers = true;
@@ -214,8 +219,11 @@ bool cache_unused(struct filecache *c)
 	char path[FD_PATH_MAX];
 	int fd = c->disk ? c->vf->place : c->checker;
 
+	if (lease_held(c))
+		return false;
 	if (fd < 0)
-		fd = c->checker = open(fd_path(path, c->vf->place), O_RDONLY | O_CLOEXEC);
+		fd = c->checker =
+			open(fd_path(path, c->vf->place), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	/* A lease for writing is given only where no other open file exists. */
 	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
 		return false;

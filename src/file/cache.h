@@ -44,6 +44,8 @@ struct filecache {
 	bool readers, writers; /* since it was opened first: some open file can read, write */
 	bool untrapped;	       /* and some is read without our knowing: filled, or low */
 	int checker;	       /* an open of the placeholder that asks who else has one; or -1 */
+	bool leased;	       /* somebody may have a lease of it: lease.h */
+	unsigned leasing;      /* and so many are just asking for one */
 
 	bool busy;     /* write-back or a change of size at the server is under way */
 	int hold;      /* uses of handles under way */

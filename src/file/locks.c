@@ -364,9 +364,7 @@ static int local_wait(const struct fs_req *req, int fd, const struct fs_lock *lo
 	return r == -EACCES ? -EAGAIN : r;
 }
 
-/* The strongest lock of this kind (FLOCK, POSIX) that anybody, or this process (pid > 0), has on
- * the placeholder, as /proc/locks tells. */
-static int local_type(struct filecache *c, const char *kind, pid_t pid)
+int locks_on_place(struct filecache *c, const char *kind, pid_t pid)
 {
 	_cleanup_free_ char *text = NULL;
 	int type = F_UNLCK;
@@ -399,7 +397,7 @@ static bool local_free(struct filecache *c, const struct fs_lock *lock)
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)lock->start
 	};
 	char path[FD_PATH_MAX];
-	_cleanup_fd_ int fd = open(fd_path(path, c->vf->place), O_RDWR | O_CLOEXEC);
+	_cleanup_fd_ int fd = open(fd_path(path, c->vf->place), O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (lock->end < INT64_MAX)
 		fl.l_len = (off_t)(lock->end - lock->start + 1);
@@ -417,7 +415,7 @@ static int less_flock(struct filecache *c, const struct fs_req *req)
 	has = c->locks->flock;
 	h = c->locks->h[c->locks->flock_kind];
 	pthread_mutex_unlock(&c->lock);
-	lock.type = has == F_UNLCK ? F_UNLCK : local_type(c, "FLOCK", 0);
+	lock.type = has == F_UNLCK ? F_UNLCK : locks_on_place(c, "FLOCK", 0);
 	if (lock.type == has || lock.type == F_WRLCK)
 		return 0;
 	r = ask(c, req, &h, &lock, owner_files(c), false);
@@ -530,7 +528,7 @@ static pid_t closed_unseen(struct filecache *c, uint64_t *ret_young)
 	}
 	pthread_mutex_unlock(&c->files->lockers_lock);
 	while (n-- > 0)
-		if (local_type(c, "POSIX", tgid[n]) == F_UNLCK)
+		if (locks_on_place(c, "POSIX", tgid[n]) == F_UNLCK)
 			return tgid[n];
 	return 0;
 }

@@ -26,6 +26,10 @@ int MUST_CHECK locks_open_file(struct filecache *c, const struct fs_req *req, in
 /* A process closes a descriptor of the file: its locks of fcntl(2) go. */
 void locks_close(struct filecache *c, const struct fs_req *req, pid_t tgid);
 
+/* The strongest lock of this kind ("FLOCK", "POSIX", "LEASE") that anybody, or this process
+ * (pid > 0), has on the placeholder, as /proc/locks tells: F_WRLCK, F_RDLCK, F_UNLCK. */
+int locks_on_place(struct filecache *c, const char *kind, pid_t pid);
+
 /* In the background: gives back what no guest has any more. */
 void locks_check(struct filecache *c);
 /* Nobody has the file open: gives back all. */

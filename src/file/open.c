@@ -11,6 +11,7 @@
 #include "file/fifo.h"
 #include "file/stream.h"
 #include "file/hostdev.h"
+#include "file/lease.h"
 #include "view/hostids.h"
 #include "view/opened.h"
 
@@ -120,6 +121,33 @@ struct opening {
 	bool checked; /* that it may be opened */
 };
 
+/* A running program is not cut off, nor what somebody has a lease of before he has given it up. */
+static int may_truncate(struct opening *o, struct filecache *c)
+{
+	bool in_use;
+
+	pthread_mutex_lock(&c->lock);
+	in_use = c->vf && !c->closed;
+	pthread_mutex_unlock(&c->lock);
+	return in_use ? file_may_change(o->ino, o->req, !(o->flags & O_NONBLOCK)) : 0;
+}
+
+static int open_place(struct opening *o, struct filecache *c, bool filled)
+{
+	int fd, r;
+
+	pthread_mutex_lock(&c->lock);
+	r = cache_place(c, o->mnt, o->name, c->size); /* it may have been evicted */
+	fd = r < 0 ? r : cache_open(c, o->flags);
+	c->untrapped |= filled;
+	if (fd >= 0 && (o->flags & O_ACCMODE) != O_RDONLY) {
+		c->uid = o->req->uid;
+		c->gid = o->req->gid;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return fd;
+}
+
 /* The open file for the guest: fd or -errno; *ret_filled: reads need no trap. */
 static int open_cached(
 	struct opening *o, struct filecache *c, const struct fs_handle *h, bool *ret_filled)
@@ -130,7 +158,9 @@ static int open_cached(
 	if (r < 0)
 		return r;
 	if (o->flags & O_TRUNC) {
-		r = file_truncate(o->ino, o->req, 0);
+		r = may_truncate(o, c);
+		if (r == 0)
+			r = file_truncate(o->ino, o->req, 0);
 		if (r < 0)
 			return r;
 	}
@@ -143,16 +173,11 @@ static int open_cached(
 	if (r < 0)
 		return r;
 	*ret_filled = reads && !cache_direct(c) && cache_filled(c);
-	pthread_mutex_lock(&c->lock);
-	r = cache_place(c, o->mnt, o->name, c->size); /* it may have been evicted */
-	fd = r < 0 ? r : cache_open(c, o->flags);
-	c->untrapped |= *ret_filled;
-	if (fd >= 0 && !reads) {
-		c->uid = o->req->uid;
-		c->gid = o->req->gid;
-	}
-	pthread_mutex_unlock(&c->lock);
-	return fd;
+	do {
+		fd = open_place(o, c, *ret_filled);
+		r = fd == -EWOULDBLOCK && !(o->flags & O_NONBLOCK) ? lease_wait(o->req) : fd;
+	} while (r == 0 && fd < 0);
+	return r;
 }
 
 static bool can_stream(const struct opening *o, const struct fs_handle *h)
@@ -351,8 +376,8 @@ static int open_host_once(struct opening *o)
 	return fd;
 }
 
-/* An open blocks on a fifo without its other end. */
-static int open_host_fifo(struct opening *o)
+/* An open blocks on a fifo without its other end, and where somebody has a lease. */
+static int open_host_blocking(struct opening *o)
 {
 	struct blocking b;
 	int fd, r = blocking_begin(&b);
@@ -365,16 +390,34 @@ static int open_host_fifo(struct opening *o)
 	return (int)blocking_end(&b, fd);
 }
 
+/* Most have no lease, and nothing is prepared for a wait. */
+static int open_host_reg(struct opening *o)
+{
+	const int flags = o->flags;
+	int fd;
+
+	o->flags |= O_NONBLOCK;
+	fd = open_host_once(o);
+	o->flags = flags;
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFL, flags); /* cannot fail */
+	return fd == -EWOULDBLOCK ? open_host_blocking(o) : fd;
+}
+
 /* A file of the host's that is no directory: the file itself, which needs no traps. */
 static int open_host(struct opening *o)
 {
-	bool blocks = inode_type(o->ino) == S_IFIFO && !(o->flags & O_NONBLOCK);
+	mode_t type = inode_type(o->ino);
 	int fd;
 
 	if (o->created)
 		fd = (int)o->created->fh;
+	else if (type == S_IFIFO && !(o->flags & O_NONBLOCK))
+		fd = open_host_blocking(o);
+	else if (type == S_IFREG && !(o->flags & O_NONBLOCK))
+		fd = open_host_reg(o);
 	else
-		fd = blocks ? open_host_fifo(o) : open_host_once(o);
+		fd = open_host_once(o);
 	if (fd < 0)
 		return fd;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail */

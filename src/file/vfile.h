@@ -182,8 +182,9 @@ int MUST_CHECK file_sync_inode(struct inode *ino, const struct fs_req *req, bool
 int MUST_CHECK files_sync(struct files *f, struct fs *fs, const struct fs_req *req);
 /* The same at the end of a mount, by threads of ours, at most until deadline_ns: -ETIMEDOUT. */
 int MUST_CHECK files_sync_until(struct files *f, struct fs *fs, uint64_t deadline_ns);
-/* Is it a running program (execve(2) of its placeholder)? Then nobody may write to it: -ETXTBSY. */
-int MUST_CHECK file_not_running(struct inode *ino);
+/* Before truncate(2): -ETXTBSY where it is a running program (execve(2) of its placeholder); who
+ * has a lease of it is told and, unless it is to be -EWOULDBLOCK, waited for. */
+int MUST_CHECK file_may_change(struct inode *ino, const struct fs_req *req, bool wait);
 /* ftruncate/truncate: server and placeholder. */
 int MUST_CHECK file_truncate(struct inode *ino, const struct fs_req *req, uint64_t size);
 

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "base/log.h"
+#include "file/lease.h"
 #include "view/watch.h"
 
 #define DIRTY_START (2u << 20) /* a background thread begins to write back */
@@ -163,27 +164,25 @@ int cache_after_write(struct filecache *c, const struct fs_req *req, bool sync)
 	return space_low(c, req, dirty) ? cache_writeback(c, req) : 0;
 }
 
-int file_not_running(struct inode *ino)
+int file_may_change(struct inode *ino, const struct fs_req *req, bool wait)
 {
 	struct filecache *c = cache_peek(ino);
 	char path[FD_PATH_MAX];
-	int fd = -1;
+	int fd, err, r;
 
 	if (!c)
 		return 0;
-	pthread_mutex_lock(&c->lock);
-	if (c->vf)
-		fd = open(fd_path(path, c->vf->place), O_WRONLY | O_CLOEXEC);
-	else
-		errno = 0;
-	if (fd < 0 && errno == ETXTBSY) {
+	do {
+		pthread_mutex_lock(&c->lock);
+		fd = c->vf ? open(fd_path(path, c->vf->place), O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+			   : -1;
+		err = c->vf && fd < 0 ? errno : 0;
 		pthread_mutex_unlock(&c->lock);
-		return -ETXTBSY;
-	}
-	pthread_mutex_unlock(&c->lock);
+		r = err != EWOULDBLOCK ? 0 : wait ? lease_wait(req) : -EWOULDBLOCK;
+	} while (err == EWOULDBLOCK && r == 0);
 	if (fd >= 0)
 		close(fd);
-	return 0;
+	return err == ETXTBSY ? -ETXTBSY : r;
 }
 
 static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t size)

@@ -301,6 +301,7 @@ static void check_kinds(struct tap *t)
 /* A running program cannot be opened for writing. */
 static void check_busy(struct tap *t)
 {
+	struct stat st = { .st_size = -1 };
 	int p[2], out[2];
 	char ch;
 	pid_t pid;
@@ -319,7 +320,9 @@ static void check_busy(struct tap *t)
 	close(out[1]);
 	(void)!read(out[0], &ch, 1);
 	tap_result(t, open("prog", O_WRONLY), "open of a running program");
+	tap_result(t, open("prog", O_WRONLY | O_TRUNC), "the same, to cut it off");
 	tap_result(t, truncate("prog", 1), "truncate of a running program");
+	tap_check(t, stat("prog", &st) == 0 && st.st_size > 1, "all of it is there");
 	close(p[1]);
 	close(out[0]);
 	finish(t, pid, "it");

@@ -250,8 +250,7 @@ enum verdict sys_fcntl(struct call *c)
 	case F_GET_SEALS:
 		return call_return(c, -EINVAL);
 	case F_SETLEASE:
-		/* our own opens of the placeholder would break it */
-		return (int)c->args[2] == F_UNLCK ? CONTINUE : call_return(c, -EAGAIN);
+		return lock_lease(&v, c);
 	case F_NOTIFY:
 		return v.vf->kind == VFILE_DIR ? call_return(c, -EOPNOTSUPP) : CONTINUE;
 	case F_GETLK:

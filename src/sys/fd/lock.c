@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "engine/inject.h"
+#include "engine/nr.h"
+#include "file/lease.h"
 #include "file/locks.h"
 #include "sys/fd/fd.h"
 #include "sys/fd/lock.h"
@@ -91,6 +94,29 @@ enum verdict lock_fcntl(struct vfd *v, struct call *c, int cmd)
 	}
 	r = locks_posix(v->vf->cache, &v->req, lock.pid, v->fl, &lock, wait);
 	return r < 0 && r != -ENOSYS ? call_return(c, r) : CONTINUE;
+}
+
+enum verdict lock_lease(struct vfd *v, struct call *c)
+{
+	int type = (int)c->args[2], r;
+	const struct inject_args a = { .nr = __NR_fcntl,
+		.args = { (uint64_t)call_fd(c, 0), F_SETLEASE, (uint64_t)type } };
+	enum verdict verdict;
+	struct fs_attr attr;
+
+	if (v->vf->kind != VFILE_REG || (type != F_RDLCK && type != F_WRLCK))
+		return CONTINUE;
+	r = inode_getattr(v->vf->inode, &v->req, false, &attr);
+	if (r == 0 && v->req.uid && attr.uid != v->req.uid)
+		r = -EACCES;
+	if (r < 0)
+		return call_return(c, r);
+	/* Made by the guest, who is told of its break, and in a while whose end is known: until
+	 * then there is nothing to be seen of it. */
+	lease_begin(v->vf->cache, type);
+	verdict = inject_call(c, &a);
+	lease_end(v->vf->cache);
+	return verdict == DONE && c->ret == -EPERM ? call_return(c, -EAGAIN) : verdict;
 }
 
 enum verdict sys_flock(struct call *c)

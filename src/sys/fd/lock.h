@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Locks that servers keep. */
+/* Locks that servers keep, and leases. */
 #ifndef UM_SYS_FD_LOCK_H
 #define UM_SYS_FD_LOCK_H
 
@@ -7,5 +7,7 @@
 
 /* fcntl(2)'s F_GETLK, F_SETLK, F_SETLKW and F_OFD_*. */
 enum verdict lock_fcntl(struct vfd *v, struct call *c, int cmd);
+/* Its F_SETLEASE. */
+enum verdict lock_lease(struct vfd *v, struct call *c);
 
 #endif

@@ -277,7 +277,7 @@ static long open_once(struct at *a, int flags, mode_t mode)
 	return fd;
 }
 
-/* An open blocks on a fifo without its other end. */
+/* An open blocks on a fifo without its other end, and where somebody has a lease. */
 int real_open(struct at *a, int flags, mode_t mode)
 {
 	struct blocking b;
@@ -289,8 +289,15 @@ int real_open(struct at *a, int flags, mode_t mode)
 	if (a->self)
 		flags &= ~O_NOFOLLOW;
 	if ((flags & (O_NONBLOCK | O_PATH)) || fstatat(a->dirfd, a->name, &st, 0) < 0 ||
-		!S_ISFIFO(st.st_mode))
+		(!S_ISFIFO(st.st_mode) && !S_ISREG(st.st_mode)))
 		return (int)open_once(a, flags, mode);
+	if (S_ISREG(st.st_mode)) {
+		r = open_once(a, flags | O_NONBLOCK, mode);
+		if (r >= 0)
+			(void)fcntl((int)r, F_SETFL, flags); /* cannot fail */
+		if (r != -EWOULDBLOCK)
+			return (int)r;
+	}
 	r = blocking_begin(&b);
 	if (r < 0)
 		return (int)r;

@@ -333,7 +333,7 @@ static int truncate_virtual(struct at *a, uint64_t size)
 	if (r == 0)
 		r = inode_getattr(a->p.inode, &a->req, false, &attr);
 	if (r == 0)
-		r = file_not_running(a->p.inode);
+		r = file_may_change(a->p.inode, &a->req, true);
 	if (r == 0 && size > attr.size && size > vfd_limit(a->c))
 		r = vfd_too_large(a->c);
 	return r < 0 ? r : file_truncate(a->p.inode, &a->req, size);
