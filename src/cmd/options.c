@@ -69,7 +69,7 @@ static const char help_text[] =
 	"sockets),\n"
 	"                     pair=NAME (a wire with other views), vde=URL, tap=NAME; may be "
 	"repeated.\n"
-	"                     Options: ip=ADDR/N, gw=ADDR, dns=ADDR, mac=, mtu=, name=, "
+	"                     Options: ip=ADDR/N, gw=ADDR, dns=ADDR, dhcp, mac=, mtu=, name=, "
 	"abstract=private,\n"
 	"                     of slirp publish=[ADDR:]HOSTPORT:PORT[/udp], restrict, and of "
 	"others, for\n"

@@ -115,6 +115,18 @@ static struct net *net_alloc(void)
 
 static int find_stack(struct net *n);
 
+/* Where the specs name no server, those that DHCP has told of. */
+static int add_resolv(struct net *n, const char *text)
+{
+	char *copy = *text && (!n->resolv || !*n->resolv) ? strdup(text) : NULL;
+
+	if (!copy)
+		return *text && (!n->resolv || !*n->resolv) ? -ENOMEM : 0;
+	free(n->resolv);
+	n->resolv = copy;
+	return 0;
+}
+
 int net_start(char *const specs[], enum net_stack stack, struct net **ret, char **ret_message)
 {
 	struct net *n = net_alloc();
@@ -129,6 +141,8 @@ int net_start(char *const specs[], enum net_stack stack, struct net **ret, char 
 		r = keep_text(n, specs);
 	if (r == 0)
 		r = netd_start(specs, stack, &n->netd, ret_message);
+	if (r == 0)
+		r = add_resolv(n, netd_resolv(n->netd));
 	if (r == 0)
 		r = stack == NET_STACK_KERNEL ? find_number(n) : find_stack(n);
 	if (r < 0) {

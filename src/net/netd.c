@@ -23,6 +23,7 @@ struct netd {
 	const char *program;
 	int ctl;
 	pid_t pid;
+	char resolv[sizeof(((struct net_ready *)0)->resolv)];
 };
 
 /* In the child, which has one thread of a program with several: system calls alone. */
@@ -75,6 +76,8 @@ static int wait_ready(struct netd *d, char **ret_message)
 		return -EIO;
 	}
 	ready.text[sizeof(ready.text) - 1] = '\0';
+	ready.resolv[sizeof(ready.resolv) - 1] = '\0';
+	strcpy(d->resolv, ready.resolv);
 	if (ready.err < 0)
 		*ret_message = str_printf("%s", ready.text);
 	return ready.err;
@@ -127,6 +130,11 @@ void netd_put(struct netd *d)
 		usleep(1000);
 	}
 	free(d);
+}
+
+const char *netd_resolv(const struct netd *d)
+{
+	return d->resolv;
 }
 
 pid_t netd_pid(const struct netd *d)

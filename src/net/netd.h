@@ -19,6 +19,8 @@ int MUST_CHECK netd_start(
 struct netd *netd_get(struct netd *d);
 /* The last one ends it. NULL is fine. */
 void netd_put(struct netd *d);
+/* resolv.conf by DHCP; "" */
+const char *netd_resolv(const struct netd *d);
 /* A child of the caller. */
 pid_t netd_pid(const struct netd *d);
 

@@ -42,6 +42,11 @@ struct net_reply {
 struct net_ready {
 	int32_t err;
 	char text[1024];
+	char resolv[256]; /* resolv.conf by DHCP; "": nothing was said */
 };
+
+#define NET_NO_LEASE                                                                               \
+	"--net ...,dhcp: no DHCP server has answered; one that is on this wire must be there "     \
+	"first"
 
 #endif

@@ -244,6 +244,11 @@ static int parse_option(const char *key, const char *value, struct net_spec *s, 
 		s->restricted = true;
 		return s->link == NET_SLIRP ? 0 : -EINVAL;
 	}
+	if (strcmp(key, "dhcp") == 0 && !*value) {
+		*hint = "of a link, slirp's being what its own server says anyway";
+		s->dhcp = s->link != NET_SLIRP;
+		return s->link != NET_NONE ? 0 : -EINVAL;
+	}
 	if (strcmp(key, "abstract") == 0) {
 		*hint = "private or shared";
 		s->abstract_private = strcmp(value, "private") == 0;
@@ -313,13 +318,14 @@ int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret
 			*value++ = '\0';
 		r = parse_option(word, value ? value : "", &s, &hint);
 		if (r < 0)
-			*ret_message = hint ? str_printf("--net %s: %s=%s: it is %s", text, word,
-						      value ? value : "", hint)
-					    : str_printf("--net %s: no option %s; there are ip, "
-							 "gw, dns, mac, mtu, "
-							 "name, publish, restrict, loss, delay, "
-							 "reorder, dup, seed, abstract and stack",
-						      text, word);
+			*ret_message =
+				hint ? str_printf("--net %s: %s=%s: it is %s", text, word,
+					       value ? value : "", hint)
+				     : str_printf("--net %s: no option %s; there are ip, "
+						  "gw, dns, mac, mtu, "
+						  "name, dhcp, publish, restrict, loss, "
+						  "delay, reorder, dup, seed, abstract and stack",
+					       text, word);
 	}
 	if (r < 0)
 		return r == -ENOMEM ? r : -EINVAL;

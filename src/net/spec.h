@@ -66,6 +66,7 @@ struct net_spec {
 	bool has_mac;
 	unsigned mtu; /* 0: the link's own */
 	struct net_impair impair;
+	bool dhcp;	       /* the address is asked for on the wire */
 	bool restricted;       /* slirp: nothing but the published ports */
 	bool abstract_private; /* abstract AF_UNIX names are the view's own */
 };

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "net/daemon/iface.h"
+#include "net/daemon/lease.h"
 #include "net/daemon/space.h"
 #include "net/daemon/userns.h"
 #include "net/fdmsg.h"
@@ -290,6 +291,25 @@ static void answer(struct spaces *s, const struct net_request *rq, int to)
 		_exit(1);
 }
 
+/* The links carry frames by now. */
+static int take_leases(
+	const struct net_spec specs[], size_t n, struct net_ready *ready, char **ret_message)
+{
+	struct dhcp_lease lease;
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (!specs[i].dhcp)
+			continue;
+		r = lease_start(&specs[i], &lease);
+		if (r == 0 && !ready->resolv[0])
+			dhcp_resolv(&lease, ready->resolv, sizeof(ready->resolv));
+	}
+	if (r == -ETIMEDOUT)
+		*ret_message = str_printf(NET_NO_LEASE);
+	return r;
+}
+
 int holder_run(const struct net_spec specs[], size_t n, int links)
 {
 	_cleanup_free_ char *message = NULL;
@@ -300,6 +320,8 @@ int holder_run(const struct net_spec specs[], size_t n, int links)
 	ready.err = set_up(specs, n, links, &p, &message);
 	if (ready.err == 0 && recv(links, &ready, sizeof(ready), 0) < (ssize_t)sizeof(ready.err))
 		ready.err = -EIO;
+	if (ready.err == 0)
+		ready.err = take_leases(specs, n, &ready, &message);
 	if (ready.err < 0 && !ready.text[0])
 		snprintf(ready.text, sizeof(ready.text), "%s",
 			message ? message : strerror(-ready.err));

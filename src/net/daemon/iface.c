@@ -165,7 +165,9 @@ static struct nl_addr *nl_addr_of(const struct net_addr *a)
 	return n;
 }
 
-int iface_add_addr(const char *name, const struct net_addr *a)
+/* Adds or deletes one. */
+static int change_addr(const char *name, const struct net_addr *a,
+	int (*change)(struct nl_sock *s, struct rtnl_addr *ra, int flags))
 {
 	_cleanup_(free_socket) struct nl_sock *s = connect_route();
 	_cleanup_(free_nl_addr) struct nl_addr *local = nl_addr_of(a);
@@ -178,11 +180,21 @@ int iface_add_addr(const char *name, const struct net_addr *a)
 		/* at once: nobody else can have it on a wire of our own */
 		if (a->family == AF_INET6)
 			rtnl_addr_set_flags(ra, IFA_F_NODAD);
-		r = error_of(r < 0 ? r : rtnl_addr_add(s, ra, 0));
+		r = error_of(r < 0 ? r : change(s, ra, 0));
 	}
 	if (ra)
 		rtnl_addr_put(ra);
 	return r;
+}
+
+int iface_add_addr(const char *name, const struct net_addr *a)
+{
+	return change_addr(name, a, rtnl_addr_add);
+}
+
+int iface_del_addr(const char *name, const struct net_addr *a)
+{
+	return change_addr(name, a, rtnl_addr_delete);
 }
 
 int iface_add_gateway(const char *name, const struct net_addr *gw)

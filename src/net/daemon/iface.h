@@ -15,6 +15,7 @@ int MUST_CHECK iface_join_bridge(const char *name, const char *bridge);
 /* Hardware address, MTU, then up. */
 int MUST_CHECK iface_prepare(const char *name, const struct net_spec *s, unsigned mtu);
 int MUST_CHECK iface_add_addr(const char *name, const struct net_addr *a);
+int MUST_CHECK iface_del_addr(const char *name, const struct net_addr *a);
 /* A default route. */
 int MUST_CHECK iface_add_gateway(const char *name, const struct net_addr *gw);
 /* Every frame leaves whole and with its checksum: who reads it is no network card (ethtool -K). */

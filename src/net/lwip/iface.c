@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "net/daemon/link.h"
+#include "net/lwip/lease.h"
 #include "net/lwip/netlink.h"
 #include "net/lwip/packet.h"
 
@@ -238,10 +239,18 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 		rtnl_notify_link(i);
 		return;
 	}
-	if (i->admin_up)
+	if (i->admin_up) {
 		packet_deliver(i, frame, len, false);
+		lease_frame(i, frame, len);
+	}
 	if (!i->admin_up || len > UINT16_MAX || !is_for_us(i, frame, len)) {
 		i->rx.dropped++;
+		return;
+	}
+	if (((const struct eth_hdr *)(const void *)frame)->type == PP_HTONS(ETHTYPE_IP) &&
+		udp_from_nobody(i, frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR)) {
+		i->rx.packets++;
+		i->rx.bytes += len;
 		return;
 	}
 	tcp_before_input(frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR);

@@ -7,6 +7,7 @@
 #include "net/lwip/stack.h"
 
 #include <lwip/etharp.h>
+#include <lwip/prot/iana.h>
 #include <string.h>
 
 #define ALIASES_MAX 32
@@ -215,6 +216,30 @@ static int drop_ip4(struct iface *i, const struct net_addr *a,
 		remove_ip4(i, n);
 		gone(i, &other);
 	}
+	return 0;
+}
+
+/* There is no other way in than by an answer of its own. */
+int iface_add_neighbour(struct iface *i, uint32_t ip, const uint8_t mac[6])
+{
+	const struct netif *n = iface_ip4(i, 0);
+	struct pbuf *p = pbuf_alloc(PBUF_RAW, sizeof(struct etharp_hdr), PBUF_RAM);
+	struct etharp_hdr arp = { .hwtype = PP_HTONS(LWIP_IANA_HWTYPE_ETHERNET),
+		.proto = PP_HTONS(ETHTYPE_IP),
+		.hwlen = ETH_HWADDR_LEN,
+		.protolen = sizeof(ip4_addr_t),
+		.opcode = PP_HTONS(ARP_REPLY) };
+
+	if (!n || !p) {
+		if (p)
+			pbuf_free(p);
+		return n ? -ENOBUFS : -ENETUNREACH;
+	}
+	memcpy(&arp.shwaddr, mac, ETH_HWADDR_LEN);
+	memcpy(&arp.sipaddr, &ip, sizeof(ip));
+	memcpy(&arp.dipaddr, &netif_ip4_addr(n)->addr, sizeof(ip));
+	memcpy(p->payload, &arp, sizeof(arp));
+	etharp_input(p, iface_by_ip4(i, netif_ip4_addr(n)->addr));
 	return 0;
 }
 

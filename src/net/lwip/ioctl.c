@@ -137,6 +137,25 @@ static int ask(const struct iface *i, unsigned command, struct ifreq *ifr)
 	}
 }
 
+/* arp(7) */
+static int add_neighbour(struct stack *st, const void *data, uint32_t len)
+{
+	struct arpreq q;
+	struct iface *i;
+
+	if (len < sizeof(q))
+		return -EINVAL;
+	memcpy(&q, data, sizeof(q));
+	q.arp_dev[sizeof(q.arp_dev) - 1] = '\0';
+	if (q.arp_pa.sa_family != AF_INET)
+		return -EPFNOSUPPORT;
+	i = iface_by_name(st, q.arp_dev);
+	if (!i || !i->spec)
+		return i ? -EINVAL : -ENODEV;
+	return iface_add_neighbour(i, ((const struct sockaddr_in *)&q.arp_pa)->sin_addr.s_addr,
+		(const uint8_t *)q.arp_ha.sa_data);
+}
+
 int interface_ioctl(struct stack *st, unsigned command, void *data, uint32_t *len, bool privileged)
 {
 	struct ifreq *ifr = data;
@@ -146,7 +165,8 @@ int interface_ioctl(struct stack *st, unsigned command, void *data, uint32_t *le
 		return configuration(st, data, len);
 	if (*len < sizeof(*ifr))
 		return -EINVAL;
-	*len = sizeof(*ifr);
+	if (command == SIOCSARP)
+		return privileged ? add_neighbour(st, data, *len) : -EPERM;
 	ifr->ifr_name[IFNAMSIZ - 1] = '\0';
 	if (command == SIOCGIFNAME) {
 		i = iface_by_index(st, ifr->ifr_ifindex);

@@ -145,14 +145,24 @@ static int run_timers(const struct stack *st, uint64_t due[ARRAY_SIZE(timers)])
 	return next;
 }
 
-void stack_run(struct stack *st)
+/* No longer than until the deadline. */
+static int bounded(int timeout, uint64_t deadline)
+{
+	const uint64_t now = now_ns(), left = deadline > now ? (deadline - now) / 1000000 + 1 : 0;
+
+	return timeout < 0 || (uint64_t)timeout > left ? (int)left : timeout;
+}
+
+void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t deadline)
 {
 	uint64_t due[ARRAY_SIZE(timers)] = { 0 };
 	struct epoll_event ev[EVENTS];
 
-	while (st->epoll >= 0) {
+	while (st->epoll >= 0 && !(until && (until(st) || now_ns() >= deadline))) {
 		int n, timeout = run_timers(st, due);
 
+		if (until)
+			timeout = bounded(timeout, deadline);
 		loop_deliver(st);
 		endpoints_free_dead(st);
 		embryos_free_hatched(st);

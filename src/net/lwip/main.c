@@ -14,6 +14,7 @@
 #include "net/daemon/link.h"
 #include "net/fdmsg.h"
 #include "net/lwip/endpoint.h"
+#include "net/lwip/lease.h"
 #include "net/lwip/procnet.h"
 #include "net/lwip/stack.h"
 #include "net/proto.h"
@@ -161,24 +162,6 @@ static int start_link(const struct net_spec *s, int frames, char **ret_message, 
 	return r < 0 ? r : -pthread_create(&thread, NULL, run_link, l);
 }
 
-static int add_default_route(struct iface *i, const struct net_addr *gw)
-{
-	struct route r = { .family = gw->family, .iface = i };
-
-	if (gw->family == AF_INET) {
-		ip_addr_set_ip4_u32_val(r.gateway, gw->v4.s_addr);
-		ip_addr_set_ip4_u32_val(r.dst, 0);
-		ip_addr_set_ip4_u32_val(r.source, 0);
-	} else {
-		IP_SET_TYPE_VAL(r.dst, IPADDR_TYPE_V6);
-		IP_SET_TYPE_VAL(r.source, IPADDR_TYPE_V6);
-		IP_SET_TYPE_VAL(r.gateway, IPADDR_TYPE_V6);
-		memcpy(ip_2_ip6(&r.gateway)->addr, &gw->v6, 16);
-		ip6_addr_assign_zone(ip_2_ip6(&r.gateway), IP6_UNICAST, &i->netif);
-	}
-	return route_add(i->stack, &r);
-}
-
 /* What slirp's own DHCP server would say. */
 static int configure_slirp(struct iface *i, const struct net_spec *s)
 {
@@ -193,12 +176,12 @@ static int configure_slirp(struct iface *i, const struct net_spec *s)
 	if (s->nip == 0)
 		r = iface_add_ip(i, &a);
 	if (r == 0 && s->ngateway == 0)
-		r = add_default_route(i, &gw);
+		r = route_add_default(i, &gw);
 	a = (struct net_addr){ .family = AF_INET6, .prefix = 64, .v6 = net.guest6 };
 	gw = (struct net_addr){ .family = AF_INET6, .v6 = net.host6 };
 	if (r == 0)
 		r = iface_add_ip(i, &a);
-	return r == 0 && s->ngateway == 0 ? add_default_route(i, &gw) : r;
+	return r == 0 && s->ngateway == 0 ? route_add_default(i, &gw) : r;
 }
 
 static int add_interface(struct stack *st, const struct net_spec *s, char **ret_message)
@@ -222,8 +205,8 @@ static int add_interface(struct stack *st, const struct net_spec *s, char **ret_
 	if (r == 0 && s->link == NET_SLIRP)
 		r = configure_slirp(i, s);
 	for (size_t k = 0; k < s->ngateway && r == 0; k++)
-		r = add_default_route(i, &s->gateway[k]);
-	return r;
+		r = route_add_default(i, &s->gateway[k]);
+	return r == 0 && s->dhcp ? lease_start(i) : r;
 }
 
 static int set_up(struct stack *st, const struct net_spec specs[], size_t n, char **ret_message)
@@ -235,7 +218,23 @@ static int set_up(struct stack *st, const struct net_spec specs[], size_t n, cha
 		if (r < 0 && !*ret_message)
 			*ret_message = str_printf("--net: %s: %s", specs[i].name, strerror(-r));
 	}
-	return r;
+	if (r < 0)
+		return r;
+	stack_run(st, leases_there, now_ns() + DHCP_FIRST_NS);
+	if (!leases_there(st))
+		*ret_message = str_printf(NET_NO_LEASE);
+	return leases_there(st) ? 0 : -ETIMEDOUT;
+}
+
+/* The name servers that were told of. */
+static void tell_resolv(const struct stack *st, struct net_ready *ready)
+{
+	for (const struct iface *i = st->ifaces; i; i = i->next) {
+		const struct dhcp_lease *l = lease_of(i);
+
+		if (l && !ready->resolv[0])
+			dhcp_resolv(l, ready->resolv, sizeof(ready->resolv));
+	}
 }
 
 /* Each socket of the guests is a descriptor here. */
@@ -273,11 +272,13 @@ int main(int argc, char **argv)
 	control.st = &st;
 	if (ready.err == 0)
 		ready.err = source_add(&st, &control.source, EPOLLIN);
+	if (ready.err == 0)
+		tell_resolv(&st, &ready);
 	if (ready.err < 0)
 		snprintf(ready.text, sizeof(ready.text), "%s",
 			message ? message : strerror(-ready.err));
 	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
 		return 1;
-	stack_run(&st);
+	stack_run(&st, NULL, 0);
 	return 0;
 }

@@ -210,6 +210,24 @@ int route_add_connected(struct iface *i, const struct net_addr *a)
 	return err == -EEXIST ? 0 : err; /* another address of the same network */
 }
 
+int route_add_default(struct iface *i, const struct net_addr *gw)
+{
+	struct route r = { .family = gw->family, .iface = i };
+
+	if (gw->family == AF_INET) {
+		ip_addr_set_ip4_u32_val(r.gateway, gw->v4.s_addr);
+		ip_addr_set_ip4_u32_val(r.dst, 0);
+		ip_addr_set_ip4_u32_val(r.source, 0);
+	} else {
+		IP_SET_TYPE_VAL(r.dst, IPADDR_TYPE_V6);
+		IP_SET_TYPE_VAL(r.source, IPADDR_TYPE_V6);
+		IP_SET_TYPE_VAL(r.gateway, IPADDR_TYPE_V6);
+		memcpy(ip_2_ip6(&r.gateway)->addr, &gw->v6, 16);
+		ip6_addr_assign_zone(ip_2_ip6(&r.gateway), IP6_UNICAST, &i->netif);
+	}
+	return route_add(i->stack, &r);
+}
+
 /* ---- what liblwip asks ---- */
 
 struct netif *ip4_route(const ip4_addr_t *dst)

@@ -29,6 +29,7 @@ void source_close(struct stack *st, struct source *s);
 
 struct iface;
 struct alias;
+struct lease;
 struct endpoint;
 struct route;
 
@@ -64,8 +65,8 @@ extern struct stack *the_stack;
 /* ---- loop.c ---- */
 
 int MUST_CHECK stack_init(struct stack *st);
-/* Serves until the supervisor is gone. */
-void stack_run(struct stack *st);
+/* Serves until the supervisor is gone; or until is true, or it is that late. NULL: neither. */
+void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t deadline);
 
 /* ---- iface.c ---- */
 
@@ -85,6 +86,7 @@ struct iface {
 	bool admin_up, carrier;
 	struct iface_counters rx, tx;
 	struct alias *aliases; /* further addresses of IPv4 */
+	struct lease *lease;   /* lease.c's; NULL: no DHCP */
 };
 
 struct queued {
@@ -118,6 +120,8 @@ int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a,
 const struct netif *iface_ip4(const struct iface *i, size_t k);
 /* The first one of the same network; of others than that (itself) it is a secondary. */
 const struct netif *iface_primary(const struct iface *i, const struct netif *of);
+/* Tells ARP of a neighbour. */
+int MUST_CHECK iface_add_neighbour(struct iface *i, uint32_t ip, const uint8_t mac[6]);
 /* Who has this one; the interface itself where nobody has. */
 struct netif *iface_by_ip4(struct iface *i, uint32_t ip);
 bool iface_is_broadcast(const struct iface *i, const ip_addr_t *a);
@@ -133,6 +137,12 @@ void addr_local_source(struct stack *st, const ip_addr_t *to, ip_addr_t *ret);
 /* Looks at an IP packet that lwIP is going to be given. A new connection may have the ports of one
  * that is over: lwIP refuses it for two minutes (TIME_WAIT), where the kernel does not. */
 void tcp_before_input(const uint8_t *packet, size_t len);
+
+/* ---- udp.c ---- */
+
+/* A datagram for all from 0.0.0.0, as a DHCP client sends it, which liblwip drops: true, it has
+ * been delivered. packet: from IP's header on. */
+bool udp_from_nobody(struct iface *i, const uint8_t *packet, size_t len);
 
 /* ---- stream.c ---- */
 
@@ -160,6 +170,7 @@ int MUST_CHECK route_source(struct stack *st, const ip_addr_t *dst, const struct
 	struct iface **ret, ip_addr_t *ret_source);
 /* Where a packet for dst goes on the wire of this interface. */
 const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const ip_addr_t *dst);
+int MUST_CHECK route_add_default(struct iface *i, const struct net_addr *gw);
 /* A way to each address of the interface's own networks. */
 int MUST_CHECK route_add_connected(struct iface *i, const struct net_addr *a);
 /* How long the prefix of an IPv6 address of an interface is. */

@@ -4,6 +4,7 @@
  * what has an address is asked for (STACK_SEND). What comes goes into the pair with a file that
  * says from where.
  */
+#include <lwip/inet_chksum.h>
 #include <lwip/udp.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -328,6 +329,42 @@ static void udp_release(struct endpoint *ep)
 	free(take_ptr(&ep->pieces));
 	if (ep->udp)
 		udp_remove(take_ptr(&ep->udp));
+}
+
+/* ---- from a host that has no address yet ---- */
+
+static bool is_from_nobody(const struct ip_hdr *ip, size_t len)
+{
+	return len >= sizeof(*ip) && IPH_V(ip) == 4 && IPH_PROTO(ip) == IP_PROTO_UDP &&
+	       ip->src.addr == 0 && ip->dest.addr == IPADDR_BROADCAST &&
+	       IPH_HL_BYTES(ip) >= IP_HLEN && lwip_ntohs(IPH_LEN(ip)) <= len &&
+	       lwip_ntohs(IPH_LEN(ip)) > IPH_HL_BYTES(ip) &&
+	       !(IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) &&
+	       inet_chksum(ip, IPH_HL_BYTES(ip)) == 0;
+}
+
+bool udp_from_nobody(struct iface *i, const uint8_t *packet, size_t len)
+{
+	uint8_t head[60] __attribute__((aligned(4)));
+	const struct ip_hdr *ip = (const void *)head;
+	struct pbuf *p;
+
+	memcpy(head, packet, len < sizeof(head) ? len : sizeof(head));
+	if (!is_from_nobody(ip, len))
+		return false;
+	p = pbuf_alloc(PBUF_RAW, lwip_ntohs(IPH_LEN(ip)) - IPH_HL_BYTES(ip), PBUF_RAM);
+	if (!p)
+		return true; /* it is lost */
+	memcpy(p->payload, packet + IPH_HL_BYTES(ip), p->len);
+	ip_data.current_netif = ip_data.current_input_netif = &i->netif;
+	ip_data.current_ip4_header = ip;
+	ip_data.current_ip_header_tot_len = IPH_HL_BYTES(ip);
+	ip_addr_copy_from_ip4(ip_data.current_iphdr_src, ip->src);
+	ip_addr_copy_from_ip4(ip_data.current_iphdr_dest, ip->dest);
+	udp_input(p, &i->netif);
+	ip_data.current_ip4_header = NULL;
+	ip_data.current_netif = ip_data.current_input_netif = NULL;
+	return true;
 }
 
 const struct endpoint_ops udp_endpoint = {

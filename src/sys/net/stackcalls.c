@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -380,7 +381,9 @@ static int interface_list(struct call *c, struct stack_conn *q)
 static enum verdict stack_ioctl(struct call *c, const struct stacksock *s)
 {
 	const unsigned cmd = (unsigned)c->args[1];
-	const size_t size = call_is32(c) ? 32 : sizeof(struct ifreq);
+	const size_t size = cmd == SIOCSARP ? sizeof(struct arpreq)
+			    : call_is32(c)  ? 32
+					    : sizeof(struct ifreq);
 	struct stack_conn *q;
 	int r;
 
@@ -394,8 +397,8 @@ static enum verdict stack_ioctl(struct call *c, const struct stacksock *s)
 	if (cmd == SIOCGIFCONF) {
 		r = interface_list(c, q);
 	} else {
-		memset(q->msg.data, 0, sizeof(struct ifreq));
-		q->msg.len = sizeof(struct ifreq);
+		q->msg.len = (uint32_t)(size > sizeof(struct ifreq) ? size : sizeof(struct ifreq));
+		memset(q->msg.data, 0, q->msg.len);
 		r = guest_read(c, call_addr(c, 2), q->msg.data, size);
 		if (r == 0)
 			r = net_stack_ask(q);
