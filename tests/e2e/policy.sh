@@ -35,6 +35,9 @@ gives "nor over the host's files" 0 um --cow --hide other/none --hide absent/er/
 	cd ../..; rm -r absent; mkdir -p absent/er; ! touch absent/er/x 2>/dev/null; ls other absent/er | tr "\n" " "'
 has "the rest does" "$OUT" "y absent/er:  other: deep some "
 [ ! -e absent ] || fail "absent was made on the host"
+gives "though the run directory is covered" 0 um --tmpfs "$XDG_RUNTIME_DIR" --hide other/none --hide docs/d,empty -- sh -c \
+	'! touch other/none 2>/dev/null; ls docs/d; cat docs/d'
+is "though it is covered" "$OUT" docs/d
 gives "by a descriptor and a working directory from before" 0 bash -c '
 	exec 6<.ssh; cd .ssh; umview --hide "$OLDPWD/.ssh" -- bash -c "cat id 2>/dev/null; cat /proc/self/fd/6/id 2>/dev/null; \
 		'"$PYTHON"' -c \"import os; os.open(\\\"id\\\", 0, dir_fd=6)\" 2>&1 | tail -n 1"'

@@ -50,6 +50,21 @@ static int is_directory(const struct path *p, bool *ret)
 	return 0;
 }
 
+/* What the host has at this path, links followed. */
+static int host_source(const char *name, struct path *ret)
+{
+	_cleanup_free_ char *real = realpath(name, NULL);
+
+	if (!real)
+		return -errno;
+	ret->dirfd = open(real, O_PATH | O_CLOEXEC);
+	if (ret->dirfd < 0)
+		return -errno;
+	ret->kind = PATH_REAL;
+	ret->name = take_ptr(&real);
+	return 0;
+}
+
 /* What is shown where something is to be empty: a folder or a file of the run directory. */
 static int empty_source(struct um *um, bool dir, struct path *ret)
 {
@@ -65,22 +80,7 @@ static int empty_source(struct um *um, bool dir, struct path *ret)
 	}
 	if (fd >= 0)
 		close(fd);
-	return path_resolve_abs(&um->view, NULL, path, PATH_NO_RULES, ret);
-}
-
-/* What the host has at this path, links followed. */
-static int host_source(const char *name, struct path *ret)
-{
-	_cleanup_free_ char *real = realpath(name, NULL);
-
-	if (!real)
-		return -errno;
-	ret->dirfd = open(real, O_PATH | O_CLOEXEC);
-	if (ret->dirfd < 0)
-		return -errno;
-	ret->kind = PATH_REAL;
-	ret->name = take_ptr(&real);
-	return 0;
+	return host_source(path, ret); /* whatever the view has there */
 }
 
 /* What is not of files: a view of /proc and the like by binds would be the supervisor's. */
