@@ -293,6 +293,12 @@ static int parse_link(char *word, struct net_spec *s, char **ret_message)
 	return -EINVAL;
 }
 
+static bool needs_interface(const char *option)
+{
+	return strcmp(option, "abstract") != 0 && strcmp(option, "stack") != 0 &&
+	       strcmp(option, "dns") != 0;
+}
+
 int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret_message)
 {
 	_cleanup_free_ char *copy = strdup(text);
@@ -317,6 +323,12 @@ int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret
 		if (value)
 			*value++ = '\0';
 		r = parse_option(word, value ? value : "", &s, &hint);
+		if (r == 0 && s.link == NET_NONE && needs_interface(word)) {
+			r = -EINVAL;
+			*ret_message = str_printf(
+				"--net %s: %s: none has no interface but the loopback", text, word);
+			break;
+		}
 		if (r < 0)
 			*ret_message =
 				hint ? str_printf("--net %s: %s=%s: it is %s", text, word,

@@ -112,7 +112,7 @@ s.connect(("10.6.3.1", 9)); s.send(b"x" * 8972)'
 wait $server || fail "a long datagram did not come"
 is "a long datagram" "$(cat long.out)" 8972
 
-for bad in pair=x,loss=101 pair=x,loss=-1 pair=x,loss=a slirp,loss=1 none,delay=1ms pair=x,delay=11s pair=x,delay=1h pair=x,seed=x; do
+for bad in pair=x,loss=101 pair=x,loss=-1 pair=x,loss=a slirp,loss=1 none,loss=1 pair=x,delay=11s pair=x,delay=11s pair=x,delay=1h pair=x,seed=x; do
 	gives "--net $bad" 125 um --net "$bad" -- true
 	has "--net $bad" "$OUT" "umview: --net"
 done

@@ -155,8 +155,9 @@ is "ip(8)" "$(printf '%s' "$OUT" | sed 's/ *$//')" "va@vb UP 10.1.1.1/24
 gives "as root of the view" 0 um --net none --root -- sh -ec 'id -u; ip link set lo down; ip link set lo up'
 
 # whoever is killed, nothing hangs and nothing stays
-gives "the network's process is killed" 0 um --net none,name=k$$ -- sh -c '
-	pkill -9 -f "^umview-net none,name=k'$$'"; "$PYTHON" -c "
+OWN=none,dns=10.$(($$ >> 16)).$(($$ >> 8 & 255)).$(($$ & 255)) # nobody else's
+gives "the network's process is killed" 0 um --net $OWN -- sh -c '
+	pkill -9 -f "^umview-net '$OWN'"; "$PYTHON" -c "
 import errno, socket, time
 for i in range(200):
     try:
@@ -166,17 +167,17 @@ for i in range(200):
         break
     time.sleep(0.05)"'
 is "the network's process is killed" "$OUT" ENETDOWN
-um --net none,name=s$$ --name net$$ -- sleep 60 &
-until_true 20 pgrep -f "^umview-net none,name=s$$"
+um --net "$OWN" --name net$$ -- sleep 60 &
+until_true 20 pgrep -f "^umview-net $OWN"
 kill -9 "$(supervisor_of net$$)"
 no_network() {
-	! pgrep -f "^umview-net none,name=s$$"
+	! pgrep -f "^umview-net $OWN"
 }
 until_true 20 no_network
 
 # wrong usage
-for bad in "" nothing slirp=1 pair none,ip=10.0.0.1 none,ip=10.0.0.1/33 vde=x,publish=1:2 none,mac=01:00:00:00:00:00 \
-	none,mtu=5 none,name=a/b none,bad=1 slirp,publish=80 slirp,publish=1:99999 none,stack=x none,abstract=x; do
+for bad in "" nothing slirp=1 pair slirp,ip=10.0.0.1 slirp,ip=10.0.0.1/33 vde=x,publish=1:2 slirp,mac=01:00:00:00:00:00 \
+	slirp,mtu=5 none,mtu=1500 none,ip=10.0.0.1/8 slirp,name=a/b none,name=a none,bad=1 slirp,publish=80 slirp,publish=1:99999 none,stack=x none,abstract=x; do
 	gives "--net '$bad'" 125 um --net "$bad" -- true
 	has "--net '$bad'" "$OUT" "umview: --net"
 done

@@ -44,7 +44,7 @@ gives "nsenter -t" 0 um -- sh -ec '
 	unshare -n sh -c "readlink /proc/self/ns/net >it; exec sleep 60" & until [ -s it ]; do sleep 0.02; done
 	[ "$(readlink /proc/$!/ns/net)" = "$(cat it)" ]; [ "$(nsenter -t $! -n readlink /proc/self/ns/net)" = "$(cat it)" ]
 	[ "$(readlink /proc/self/ns/net)" != "$(cat it)" ]; kill $!'
-gives "within --net" 0 um --net none,name=eth7 -- sh -ec '
+gives "within --net" 0 um --net none,stack=kernel -- sh -ec '
 	here=$(readlink /proc/self/ns/net); exec 7</proc/self/ns/net
 	unshare -n sh -ec "[ \$(readlink /proc/self/ns/net) != $here ]; nsenter --net=/proc/self/fd/7 readlink /proc/self/ns/net"'
 gives "the host's network is not entered from within --net" 1 um --net none -- nsenter --net="/proc/$$/ns/net" true
