@@ -25,6 +25,7 @@ message "no such server" "not installed" -m fs.img:mnt,server=nonesuch
 message "a server that fails" "did not mount it" -m fs.img:mnt,server=false
 message "its own words" "unknown option" -m fs.img:mnt,foo=bar
 message "not a mount" "SOURCE:TARGET" -m fs.img
+message "twice at one place" "is mounted on $HERE/mnt already" -m fs.img:mnt -m fs.img:mnt
 mkdir -p config/umview
 echo 'ext4 no-such-package no-such-program %s %m' >config/umview/servers
 XDG_CONFIG_HOME=$PWD/config message "the package to install" "apt install no-such-package" -m fs.img:mnt
