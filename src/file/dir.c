@@ -76,13 +76,12 @@ static void snap_clear(struct dirsnap *d)
 void dir_free(struct vfile *vf)
 {
 	struct dirsnap *d = vf->dir;
-	struct fs *fs = vf->inode->fs;
 
 	if (!d)
 		return;
 	d->h.flags |= FS_RELEASE_WAIT; /* the node may be forgotten next */
-	if (d->open && !(d->h.flags & FS_OPEN_NONE) && fs->file->releasedir && !vf->priv)
-		fs->file->releasedir(fs, vf->inode->nodeid, &d->h);
+	if (d->open && !vf->priv)
+		dir_handle_put(vf->inode, &d->h);
 	snap_clear(d);
 	pthread_mutex_destroy(&d->lock);
 	pthread_cond_destroy(&d->changed);
@@ -226,20 +225,21 @@ static void want_plus(struct dirsnap *d, struct vfile *vf)
 		d->h.flags |= FS_READDIR_NAMES;
 }
 
-static int open_at_server(struct dirsnap *d, struct vfile *vf, const struct fs_req *req)
+int dir_handle(struct inode *dir, const struct fs_req *req, struct fs_handle *ret)
 {
-	struct fs *fs = vf->inode->fs;
-	int r = 0;
+	struct fs *fs = dir->fs;
+	int r = -ENOSYS;
 
-	if (d->open)
-		return 0;
-	d->h = (struct fs_handle){ .flags = FS_OPEN_NONE };
+	*ret = (struct fs_handle){ .flags = FS_OPEN_NONE, .oflags = O_RDONLY | O_DIRECTORY };
 	if (fs->file && fs->file->opendir)
-		r = fs->file->opendir(fs, req, vf->inode->nodeid, &d->h);
-	if (r < 0 && r != -ENOSYS)
-		return r;
-	d->open = true;
-	return 0;
+		r = fs->file->opendir(fs, req, dir->nodeid, ret);
+	return r == -ENOSYS ? 0 : r;
+}
+
+void dir_handle_put(struct inode *dir, const struct fs_handle *h)
+{
+	if (!(h->flags & FS_OPEN_NONE) && dir->fs->file->releasedir)
+		dir->fs->file->releasedir(dir->fs, dir->nodeid, h);
 }
 
 /* One more reply of the server. */
@@ -274,9 +274,12 @@ static int read_more(struct dirsnap *d, struct vfile *vf, const struct fs_req *r
 		return -ENOTCONN;
 	if (!fs->file || !fs->file->readdir)
 		return -ENOTDIR;
-	r = open_at_server(d, vf, req);
-	if (r < 0)
-		return r;
+	if (!d->open) {
+		r = dir_handle(vf->inode, req, &d->h);
+		if (r < 0)
+			return r;
+		d->open = true;
+	}
 	if (vf->mnt && view_has_rules(vf->mnt->view)) {
 		rd.host = fs->host_fd && fstat(inode_host_fd(vf->inode), &rd.st) == 0;
 		rd.hides =

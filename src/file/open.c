@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/blocking.h"
+#include "file/dir.h"
 #include "file/direct.h"
 #include "file/fifo.h"
 #include "file/stream.h"
@@ -321,15 +322,15 @@ int file_open_dir(struct files *f, struct mount *m, struct inode *ino)
 static int check_opendir(struct inode *ino, const struct fs_req *req)
 {
 	struct fs *fs = ino->fs;
-	struct fs_handle h = { .flags = FS_OPEN_NONE };
+	struct fs_handle h;
 	int r;
 
-	if ((fs->flags & FS_DEFAULT_PERMISSIONS) || !fs->file || !fs->file->opendir)
+	if (fs->flags & FS_DEFAULT_PERMISSIONS)
 		return 0;
-	r = fs->file->opendir(fs, req, ino->nodeid, &h);
-	if (r == 0 && !(h.flags & FS_OPEN_NONE) && fs->file->releasedir)
-		fs->file->releasedir(fs, ino->nodeid, &h);
-	return r == -ENOSYS ? 0 : r;
+	r = dir_handle(ino, req, &h);
+	if (r == 0)
+		dir_handle_put(ino, &h);
+	return r;
 }
 
 /* What is to be opened for a file of the host's: itself, but for a device that it only stands for,

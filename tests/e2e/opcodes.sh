@@ -27,6 +27,7 @@ ioctl set: 7
 ioctl swap: 200000
 ioctl too big: EFBIG
 ioctl unknown: ENOTTY
+ioctl of a folder: ENOTTY
 copy_file_range: 5000
 copied: b'234567890123'
 its size: 105000
@@ -58,7 +59,8 @@ is "what was seen" "$(cat seen)" "$(cat wanted)"
 asked() {
 	is "the server: $1" "$(grep -c "^$1" requests)" "$2"
 }
-asked "ioctl 0x80084500 of 0 and 8 bytes" 1
+asked "ioctl 0x80084500 of 0 and 8 bytes" 2
+asked "ioctl 0x80084500 of 0 and 8 bytes of a directory that is open" 1
 asked "ioctl 0x40084501 of 8 and 0 bytes" 2
 asked "ioctl 0xc0084502 of 8 and 8 bytes" 1
 asked "copy_file_range 2 to 100000" 1

@@ -48,6 +48,9 @@ def ioctls():
     say("ioctl swap", lambda: struct.unpack("Q", fcntl.ioctl(fd, SWAP, struct.pack("Q", 5)))[0])
     say("ioctl too big", fcntl.ioctl, fd, SIZE_SET, struct.pack("Q", 1 << 30))
     say("ioctl unknown", fcntl.ioctl, fd, ioc(2, 9), bytes(8))
+    folder = os.open(".", os.O_RDONLY)
+    say("ioctl of a folder", fcntl.ioctl, folder, SIZE_GET, bytes(8))
+    os.close(folder)
     os.close(fd)
 
 

@@ -29,6 +29,7 @@
 #define SWAP _IOWR('E', 2, size_t) /* gives the old size, sets the new */
 
 enum { DATA_MAX = 1 << 20, FOR_LONG = 3600, SLOW_MS = 30000, HOLE = 65536 };
+enum { DIR_HANDLE = 77 };
 enum { ROOT = FUSE_ROOT_ID, DATA, FULL, CTL, NAME, SLOW, NINODES };
 
 static const char *const names[NINODES] = {
@@ -246,15 +247,22 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	fuse_reply_write(req, size);
 }
 
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	fi->fh = DIR_HANDLE;
+	fuse_reply_open(req, fi);
+}
+
 static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 	struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size, size_t out_size)
 {
 	size_t old = sv.size, new = 0;
 
 	(void)arg;
-	(void)fi;
-	fprintf(stderr, "ioctl %#x of %zu and %zu bytes%s\n", cmd, in_size, out_size,
-		flags & FUSE_IOCTL_DIR ? " of a directory" : "");
+	fprintf(stderr, "ioctl %#x of %zu and %zu bytes%s%s\n", cmd, in_size, out_size,
+		flags & FUSE_IOCTL_DIR ? " of a directory" : "",
+		fi->fh == DIR_HANDLE ? " that is open" : "");
 	if (in_size == sizeof(new))
 		memcpy(&new, in, sizeof(new));
 	if (ino != DATA || (cmd != SIZE_GET && cmd != SIZE_SET && cmd != SWAP) || new > DATA_MAX) {
@@ -348,6 +356,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.open = op_open,
 	.read = op_read,
 	.write = op_write,
+	.opendir = op_opendir,
 	.ioctl = op_ioctl,
 	.bmap = op_bmap,
 	.fallocate = op_fallocate,

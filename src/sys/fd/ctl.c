@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
+#include "file/dir.h"
 #include "sys/net/stack.h"
 #include "sys/mount/carry.h"
 #include "file/locks.h"
@@ -318,10 +319,17 @@ static int server_ioctl(struct vfd *v, struct call *c)
 	}
 	if (v->vf->kind == VFILE_STREAM)
 		h = stream_handle(v->vf);
+	if (v->vf->kind == VFILE_DIR) {
+		r = dir_handle(v->vf->inode, &v->req, &h);
+		if (r < 0)
+			return r;
+	}
 	r = fs->file->ioctl(fs, &v->req, v->vf->inode->nodeid, &h, cmd, c->args[2], in,
 		_IOC_DIR(cmd) & _IOC_WRITE ? size : 0, out, &out_len, &result);
 	if (v->vf->cache)
 		cache_handle_put(v->vf->cache);
+	if (v->vf->kind == VFILE_DIR)
+		dir_handle_put(v->vf->inode, &h);
 	if (r < 0)
 		return r == -ENOSYS ? -ENOTTY : r;
 	if (result < 0 && ioctl_is_int(cmd))

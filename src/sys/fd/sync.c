@@ -5,23 +5,23 @@
 #include <linux/falloc.h>
 
 #include "engine/abi.h"
+#include "file/dir.h"
 #include "sys/net/networks.h"
 #include "sys/fd/fd.h"
 
 static int sync_dir(struct vfd *v, bool datasync)
 {
 	struct fs *fs = v->vf->inode->fs;
-	struct fs_handle h = { .flags = FS_OPEN_NONE };
+	struct fs_handle h;
 	int r;
 
 	if (!fs->file || !fs->file->fsyncdir || (fs->flags & FS_READ_ONLY))
 		return 0;
-	r = fs->file->opendir ? fs->file->opendir(fs, &v->req, v->vf->inode->nodeid, &h) : 0;
-	if (r < 0 && r != -ENOSYS)
+	r = dir_handle(v->vf->inode, &v->req, &h);
+	if (r < 0)
 		return r;
 	r = fs->file->fsyncdir(fs, &v->req, v->vf->inode->nodeid, &h, datasync);
-	if (!(h.flags & FS_OPEN_NONE) && fs->file->releasedir)
-		fs->file->releasedir(fs, v->vf->inode->nodeid, &h);
+	dir_handle_put(v->vf->inode, &h);
 	return r == -ENOSYS ? 0 : r;
 }
 
