@@ -177,7 +177,8 @@ void cache_prefetch(struct filecache *c, const struct fs_req *req);
 bool cache_filled(struct filecache *c); /* wholly? */
 /* Lengthens the placeholder to `size` with what the server has there: never a zero in between. */
 int MUST_CHECK cache_extend(struct filecache *c, const struct fs_req *req, uint64_t size);
-/* Asks the server how the file is, and follows it. ret (may be NULL): the attributes. */
+/* Asks the server how the file is, and follows it; force: as an open does, which drops the content
+ * where others can change it (close-to-open). ret (may be NULL): the attributes. */
 int MUST_CHECK cache_revalidate(
 	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret);
 /* Forgets content in [start, end) that the server is known to have. */

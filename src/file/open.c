@@ -72,18 +72,22 @@ static int server_open(struct inode *ino, const struct fs_req *req, int flags, s
 	struct fs *fs = ino->fs;
 	int r = -ENOSYS;
 
-	*h = (struct fs_handle){ .flags = FS_OPEN_NONE, .oflags = flags & ~SERVER_STRIPS };
+	/* a server that does not care for opens does not drop what is cached either */
+	*h = (struct fs_handle){ .flags = FS_OPEN_NONE | FS_OPEN_KEEP_CACHE,
+		.oflags = flags & ~SERVER_STRIPS };
 	if (fs->file && fs->file->open && !atomic_load(&ino->orphan))
 		r = fs->file->open(fs, req, ino->nodeid, flags & ~SERVER_STRIPS, h);
 	return r == -ENOSYS ? 0 : r;
 }
 
-/* Can a file be opened for reading without its server? Where we check permissions, and its content
- * is here and still what the attributes say. */
+/* Can a file be opened for reading without its server? Where we check permissions, nobody else
+ * changes it, and its content is here and still what the attributes say. */
 static bool warm(struct filecache *c, const struct fs_req *req, int flags)
 {
+	const int ours = FS_DEFAULT_PERMISSIONS | FS_SOLE_CLIENT;
+
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) || cache_direct(c) ||
-		!(c->ino->fs->flags & FS_DEFAULT_PERMISSIONS) || !cache_filled(c))
+		(c->ino->fs->flags & ours) != ours || !cache_filled(c))
 		return false;
 	return cache_revalidate(c, req, false, NULL) == 0 && cache_filled(c);
 }

@@ -158,9 +158,20 @@ static bool unchanged(const struct filecache *c, const struct fs_attr *attr)
 	       !(many && c->srv_since <= c->srv_mtime.tv_sec + 1);
 }
 
+/* What others can change is dropped by an open, as by the kernel: times are too coarse to tell.
+ * Unless it is in use where we do not see it (a program that runs): then it would have to be read
+ * again as a whole. */
+static bool to_be_dropped(const struct filecache *c, const struct fs_attr *attr)
+{
+	bool in_use = c->untrapped && !c->closed;
+
+	return !in_use || !c->srv_known || !unchanged(c, attr) ||
+	       c->srv_since <= c->srv_mtime.tv_sec + 1;
+}
+
 /* The server's attributes, asked for when wseq was seq, against the content that we hold. True:
  * it is another, and there are readers that we do not see. */
-static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq)
+static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq, bool opens)
 {
 	bool same;
 
@@ -168,7 +179,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low ||
 		atomic_load(&c->ino->orphan) || atomic_load(&c->ino->unknown))
 		return false;
-	same = unchanged(c, attr);
+	same = opens ? !to_be_dropped(c, attr) : unchanged(c, attr);
 	if (!same) {
 		/* readers that we do not see would read zeros: cache_extend() */
 		bool grows = c->untrapped && !c->closed && attr->size > c->size;
@@ -184,6 +195,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 
 int cache_revalidate(struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret)
 {
+	const bool opens = force && !(c->ino->fs->flags & FS_SOLE_CLIENT);
 	struct fs_attr attr;
 	uint64_t seq;
 	bool stale;
@@ -196,7 +208,7 @@ int cache_revalidate(struct filecache *c, const struct fs_req *req, bool force, 
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&c->lock);
-	stale = follow(c, &attr, seq);
+	stale = follow(c, &attr, seq, opens);
 	pthread_mutex_unlock(&c->lock);
 	if (stale)
 		r = cache_extend(c, req, attr.size);
