@@ -49,10 +49,17 @@ bench-cow:
 	$(MAKE) all
 	bench/cow $(BUILD)
 
+# Networks of views beside veth pairs, slirp4netns and pasta (as root, where /dev/net/tun is closed to users).
+bench-net:
+	tools/install-packages build run
+	tools/install-packages bench
+	$(MAKE) all
+	bench/net $(BUILD)
+
 install: all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check soak bench bench-cow bench-fs install clean
+.PHONY: all demo check soak bench bench-cow bench-net bench-fs install clean

@@ -37,7 +37,7 @@ struct net {
 	ino_t ino;	 /* of the namespace; 0: not known, or none */
 	enum net_stack stack;
 	bool abstract_private;
-	char *resolv;
+	int resolv;	      /* its resolv.conf, in memory; -1: it has none */
 	char *text;	      /* its specs */
 	pthread_mutex_t lock; /* guards what follows; a leaf */
 	struct ready ready[KINDS];
@@ -48,6 +48,26 @@ struct net {
 	struct sockaddr_storage address; /* of the stack's process */
 	socklen_t address_len;		 /* 0: not asked yet */
 };
+
+/* The first interface that says where names are looked up does for all. */
+static int make_resolv(struct net *n, const struct net_spec *s)
+{
+	_cleanup_free_ char *text = net_spec_resolv(s);
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	if (!*text)
+		return 0;
+	fd = memfd_create("resolv.conf", MFD_CLOEXEC);
+	if (fd < 0 || fchmod(fd, 0644) < 0)
+		return -errno;
+	r = write_all(fd, text, strlen(text));
+	if (r == 0)
+		n->resolv = take_fd(&fd);
+	return r;
+}
 
 /* What the specs say to us. */
 static int read_specs(struct net *n, char *const specs[], char **ret_message)
@@ -62,12 +82,10 @@ static int read_specs(struct net *n, char *const specs[], char **ret_message)
 		if (r < 0)
 			return r;
 		n->abstract_private |= s.abstract_private;
-		if (s.link == NET_NONE || !n->resolv || !*n->resolv) {
-			free(n->resolv);
-			n->resolv = net_spec_resolv(&s);
-			if (!n->resolv)
-				return -ENOMEM;
-		}
+		if (n->resolv < 0)
+			r = make_resolv(n, &s);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -107,7 +125,7 @@ static struct net *net_alloc(void)
 	if (!n)
 		return NULL;
 	atomic_init(&n->refs, 1);
-	n->junk = -1;
+	n->junk = n->resolv = -1;
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_mutex_init(&n->adopting, NULL);
 	return n;
@@ -213,7 +231,7 @@ void net_put(struct net *n)
 	}
 	netd_put(n->netd);
 	um_cleanup_fd(&n->junk);
-	free(n->resolv);
+	um_cleanup_fd(&n->resolv);
 	free(n->text);
 	free(n);
 }
@@ -343,9 +361,9 @@ bool net_abstract_private(const struct net *n)
 	return n->abstract_private;
 }
 
-const char *net_resolv(const struct net *n)
+int net_resolv(const struct net *n)
 {
-	return n->resolv && *n->resolv ? n->resolv : NULL;
+	return n->resolv;
 }
 
 const char *net_text(const struct net *n)

@@ -81,8 +81,9 @@ int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain);
 
 /* Are abstract AF_UNIX names the view's own: do such sockets come from there as well? */
 bool net_abstract_private(const struct net *n);
-/* resolv.conf of the view, or NULL: the host's. */
-const char *net_resolv(const struct net *n);
+/* Its resolv.conf, which guests write to as well: a file that stays the network's, or -1: the
+ * host's holds. */
+int net_resolv(const struct net *n);
 /* The specs that it was started with, with spaces between them. */
 const char *net_text(const struct net *n);
 

@@ -82,7 +82,7 @@ static inline bool net_spec_impaired(const struct net_spec *s)
 	return s->impair.loss || s->impair.dup || s->impair.reorder || s->impair.delay_ns;
 }
 
-/* What the view's resolv.conf says, malloc'ed; NULL: the host's holds (or out of memory). */
+/* What the view's resolv.conf says, malloc'ed, "" where the host's holds; NULL: out of memory. */
 char *net_spec_resolv(const struct net_spec *s);
 
 /* The addresses of slirp's own network, which follow from ip= where it is given: .2 is the host, .3

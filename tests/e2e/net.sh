@@ -52,6 +52,32 @@ nameserver 192.168.9.3
 default via 192.168.9.2 dev net7
 ../../devices/virtual/net/net7
 2"
+# resolv.conf is a file of the network: it is written to, and stays
+gives "resolv.conf" 0 um --net slirp -- sh -ec '
+	cp -a /etc/resolv.conf copied; cmp /etc/resolv.conf copied; echo "options ndots:2" >>/etc/resolv.conf; cd /etc; cat resolv.conf
+	umctl net add other none,dns=10.1.1.1; umctl net use other cat /etc/resolv.conf; readlink -f /etc/resolv.conf
+	"$PYTHON" -c "
+import os
+a = os.open(\"/etc/resolv.conf\", os.O_PATH | os.O_NOFOLLOW)
+b = os.stat(\"/etc/resolv.conf\")
+print(os.fstat(a).st_ino == b.st_ino, os.path.islink(\"/etc/resolv.conf\"), os.access(\"/etc/resolv.conf\", os.W_OK))"'
+is "resolv.conf" "$OUT" "nameserver 10.0.2.3
+options ndots:2
+nameserver 10.1.1.1
+/etc/resolv.conf
+True False True"
+gives "resolv.conf is not replaced" 0 um --net slirp --root --cow -- sh -c '
+	rm /etc/resolv.conf; echo "nameserver 1.2.3.4" >/etc/x; mv -f /etc/x /etc/resolv.conf; cat /etc/resolv.conf'
+is "resolv.conf is not replaced" "$(grep -v '^umview' <<<"$OUT" | sed 's/.*: //')" "Device or resource busy
+Device or resource busy
+nameserver 10.0.2.3"
+if [ -x /usr/sbin/dhclient ]; then
+	gives "dhclient" 0 um --net slirp --root --cow -- sh -c 'ip addr flush dev eth0; echo >/etc/resolv.conf
+		dhclient -1 -q -pf "$PWD/dhclient.pid" -lf "$PWD/leases" eth0; ip -br -4 addr show eth0 | tr -s " " | cut -d" " -f3
+		cat /etc/resolv.conf; kill "$(cat dhclient.pid)"'
+	is "dhclient" "$(grep -v '^umview' <<<"$OUT")" "10.0.2.15/24
+nameserver 10.0.2.3"
+fi
 gives "slirp with its address" 0 um --net slirp,ip=192.168.9.15/24,mtu=1400 -- curl -sS -m 20 "http://192.168.9.2:$port/file"
 "$PYTHON" -c '
 import socket

@@ -207,7 +207,7 @@ bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, s
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(folders) && !name; i++)
 		name = path_below(path, folders[i]) ? path : NULL;
-	if (strcmp(path, "/etc/resolv.conf") == 0)
+	if (netfile_is_resolv(path))
 		name = path;
 	net = path_below(path, "/proc/net");
 	rest = name || net ? NULL : below_process(c, path, &pid);
@@ -217,12 +217,29 @@ bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, s
 		net = path_below(rest, "/net");
 	if ((!name && !net) || !in_our_namespace(c, pid) || network_of(c->um, pid, &n) < 0 || !n)
 		return false;
-	if (name == path && name[1] == 'e' && !net_resolv(n))
+	if (name == path && netfile_is_resolv(path) && net_resolv(n) < 0)
 		return false;
 	*ret_pid = pid;
 	if (name)
 		return snprintf(ret, size, "%s", name) < (int)size;
 	return snprintf(ret, size, "/proc/self/net%s", net) < (int)size;
+}
+
+bool netfile_is_resolv(const char *path)
+{
+	return strcmp(path, "/etc/resolv.conf") == 0;
+}
+
+/* It is there, and no link. */
+static int open_resolv(const struct net *n, int flags)
+{
+	char path[FD_PATH_MAX];
+	int fd;
+
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	fd = open(fd_path(path, net_resolv(n)), (flags & ~(O_CREAT | O_NOFOLLOW)) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int netfile_open(struct call *c, pid_t pid, const char *path, int flags)
@@ -234,6 +251,8 @@ int netfile_open(struct call *c, pid_t pid, const char *path, int flags)
 		return r < 0 ? r : -ESRCH;
 	if ((flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH) && !net_capable(c, CAP_NET_ADMIN))
 		return -EACCES;
+	if (netfile_is_resolv(path))
+		return open_resolv(n, flags);
 	return net_open(n, path, flags & ~(O_CREAT | O_TRUNC | O_CLOEXEC));
 }
 
@@ -255,14 +274,6 @@ ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size)
 	len = len < size ? len : size;
 	memcpy(buf, text, len);
 	return (ssize_t)len;
-}
-
-char *netfile_resolv(struct call *c)
-{
-	_cleanup_net_ struct net *n = NULL;
-
-	return network_of(c->um, c->tid, &n) == 0 && n && net_resolv(n) ? strdup(net_resolv(n))
-									: NULL;
 }
 
 bool net_hides_socket(struct call *c, const char *path)

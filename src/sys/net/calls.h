@@ -14,8 +14,8 @@ int MUST_CHECK netfile_open(struct call *c, pid_t pid, const char *path, int fla
 /* Is it /proc/PID/ns/net? And what readlink(2) of that gives, as much as fits; or -errno. */
 bool netfile_is_namespace(const char *path);
 ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size);
-/* What the caller's resolv.conf says, malloc'ed; NULL: the host's. */
-char *netfile_resolv(struct call *c);
+/* Is it /etc/resolv.conf, which is a file of the network where that says who is asked for names? */
+bool netfile_is_resolv(const char *path);
 
 /* Does the guest have what root has in the view's networks? The user who started the view does. */
 bool net_capable(struct call *c, int cap);

@@ -135,15 +135,14 @@ static bool open_shadow(struct call *c, const char *path, int flags, enum verdic
 	return true;
 }
 
-/* A file that each network has its own of. */
+/* A file that each network has its own of. A listener cannot hand over what was opened with O_PATH:
+ * it is open for reading instead. */
 static enum verdict open_net(struct call *c, const struct special *s, int flags)
 {
-	const bool resolv = strncmp(s->rest, "/etc/", 5) == 0 && !(flags & O_PATH);
-	_cleanup_free_ char *text = resolv ? netfile_resolv(c) : NULL;
 	_cleanup_fd_ int fd = -1;
 
-	if (text)
-		return answer_text(c, "resolv.conf", text, strlen(text), flags);
+	if (flags & O_PATH)
+		flags &= ~(O_PATH | O_ACCMODE);
 	fd = netfile_open(c, s->pid, s->rest, flags);
 	return fd < 0 ? call_return(c, fd) : guestfd_answer(c, fd, flags & O_CLOEXEC, ZONE_LOWEST);
 }
@@ -151,12 +150,9 @@ static enum verdict open_net(struct call *c, const struct special *s, int flags)
 static void stat_net(struct call *c, const struct special *s, bool follow, struct stat *ret)
 {
 	_cleanup_fd_ int fd = netfile_open(c, s->pid, s->rest, O_PATH | (follow ? 0 : O_NOFOLLOW));
-	_cleanup_free_ char *resolv = strncmp(s->rest, "/etc/", 5) == 0 ? netfile_resolv(c) : NULL;
 
 	if (fd < 0 || fstat(fd, ret) < 0)
 		ret->st_mode = 0;
-	else if (resolv && S_ISREG(ret->st_mode))
-		ret->st_size = (off_t)strlen(resolv);
 }
 
 /* The text of a symbolic link; 0 where it is none. */
@@ -380,21 +376,32 @@ static bool renames(int nr)
 	       nr == __NR_link || nr == __NR_linkat;
 }
 
+/* The network's file is there as if it were mounted: it is written to, not replaced. */
+static bool would_replace_resolv(int nr, const struct special *s)
+{
+	return s->kind == SPECIAL_NET && netfile_is_resolv(s->rest) &&
+	       (renames(nr) || nr == __NR_unlink || nr == __NR_unlinkat);
+}
+
 bool procfile_change(struct call *c, int dirfd, const char *word, int *ret)
 {
 	char new_name[sizeof(((struct special *)0)->rest)];
 	bool has_new;
 	struct special s;
 
-	if (!c->um->ids)
-		return false;
-	if (c->nr == __NR_chown || c->nr == __NR_lchown || c->nr == __NR_fchownat) {
+	if (c->um->ids && (c->nr == __NR_chown || c->nr == __NR_lchown || c->nr == __NR_fchownat)) {
 		if (ids_chown(c, dirfd, word)) {
 			*ret = 0;
 			return true;
 		}
 	}
-	if (!special_parse(c, dirfd, word, &s) || s.kind != SPECIAL_RUN)
+	if (!special_parse(c, dirfd, word, &s))
+		return false;
+	if (would_replace_resolv(c->nr, &s)) {
+		*ret = -EBUSY;
+		return true;
+	}
+	if (!c->um->ids || s.kind != SPECIAL_RUN)
 		return false;
 	has_new = renames(c->nr) && new_run_name(c, new_name, sizeof(new_name));
 	*ret = runmount_change(c, s.rest, has_new ? new_name : NULL);
