@@ -49,16 +49,13 @@ struct net {
 	socklen_t address_len;		 /* 0: not asked yet */
 };
 
-/* The first interface that says where names are looked up does for all. */
-static int make_resolv(struct net *n, const struct net_spec *s)
+/* Whoever says first where names are looked up: an interface's spec, or what DHCP has told of. */
+static int add_resolv(struct net *n, const char *text)
 {
-	_cleanup_free_ char *text = net_spec_resolv(s);
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	if (!text)
-		return -ENOMEM;
-	if (!*text)
+	if (!*text || n->resolv >= 0)
 		return 0;
 	fd = memfd_create("resolv.conf", MFD_CLOEXEC);
 	if (fd < 0 || fchmod(fd, 0644) < 0)
@@ -75,6 +72,7 @@ static int read_specs(struct net *n, char *const specs[], char **ret_message)
 	struct net_spec s;
 
 	for (int i = 0; specs[i]; i++) {
+		_cleanup_free_ char *resolv = NULL;
 		int r = i < NET_MAX_LINKS ? net_spec_parse(specs[i], i, &s, ret_message) : -E2BIG;
 
 		if (r == -E2BIG)
@@ -82,8 +80,8 @@ static int read_specs(struct net *n, char *const specs[], char **ret_message)
 		if (r < 0)
 			return r;
 		n->abstract_private |= s.abstract_private;
-		if (n->resolv < 0)
-			r = make_resolv(n, &s);
+		resolv = net_spec_resolv(&s);
+		r = resolv ? add_resolv(n, resolv) : -ENOMEM;
 		if (r < 0)
 			return r;
 	}
@@ -132,18 +130,6 @@ static struct net *net_alloc(void)
 }
 
 static int find_stack(struct net *n);
-
-/* Where the specs name no server, those that DHCP has told of. */
-static int add_resolv(struct net *n, const char *text)
-{
-	char *copy = *text && (!n->resolv || !*n->resolv) ? strdup(text) : NULL;
-
-	if (!copy)
-		return *text && (!n->resolv || !*n->resolv) ? -ENOMEM : 0;
-	free(n->resolv);
-	n->resolv = copy;
-	return 0;
-}
 
 int net_start(char *const specs[], enum net_stack stack, struct net **ret, char **ret_message)
 {
