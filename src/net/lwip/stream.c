@@ -296,6 +296,10 @@ static void hung_up(struct endpoint *ep, bool unread)
 {
 	const bool now = ep->opt.linger.l_onoff && ep->opt.linger.l_linger == 0;
 
+	/* what was written before the reset goes before it */
+	ep->flush = unread && !now;
+	if (ep->flush)
+		stream_send_more(ep);
 	ep->hung_up = true;
 	if (ep->state == EP_CONNECTING || (ep->state == EP_OPEN && (unread || now || ep->rx)))
 		reset_connection(ep);
@@ -316,7 +320,7 @@ void stream_ready(struct endpoint *ep, uint32_t events)
 		unread = getsockopt(ep->source.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 &&
 			 err == ECONNRESET;
 	}
-	if (events & EPOLLRDHUP)
+	if (events & EPOLLRDHUP && !unread)
 		ep->fin_wanted = true;
 	if (events & EPOLLHUP && !ep->hung_up) {
 		hung_up(ep, unread);
