@@ -78,6 +78,35 @@ if [ -x /usr/sbin/dhclient ]; then
 	is "dhclient" "$(grep -v '^umview' <<<"$OUT")" "10.0.2.15/24
 nameserver 10.0.2.3"
 fi
+# the resolvers of the host are not there, whatever words lead to them
+mkdir resolver
+"$PYTHON" -c '
+import os, socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("resolver/socket")
+s.listen()
+open("resolving", "w").close()
+while not os.path.exists("resolved"):
+    try:
+        s.settimeout(0.1)
+        s.accept()
+    except TimeoutError:
+        pass' &
+until_true 20 test -e resolving
+cat >resolve.py <<'S'
+import errno, os, socket
+os.chdir("/run")
+for name in "/run/nscd/socket", "/var/run/nscd/socket", "nscd/socket", "/run/../run//nscd/./socket", "/run/other/socket":
+    with socket.socket(socket.AF_UNIX) as s:
+        print(errno.errorcode.get(s.connect_ex(name), "reached"))
+S
+for net in none none,stack=lwip; do
+	[ "$net" = none ] || [ -x "$(dirname "$(command -v umview)")/umview-lwip" ] || continue
+	gives "resolvers of the host" 0 um --net $net --bind "$HERE/resolver:/run/nscd" --bind "$HERE/resolver:/run/other" -- \
+		"$PYTHON" resolve.py
+	is "resolvers of the host" "$(tr '\n' ' ' <<<"$OUT")" "ENOENT ENOENT ENOENT ENOENT reached "
+done
+touch resolved
 gives "slirp with its address" 0 um --net slirp,ip=192.168.9.15/24,mtu=1400 -- curl -sS -m 20 "http://192.168.9.2:$port/file"
 "$PYTHON" -c '
 import socket

@@ -199,8 +199,8 @@ static int take_image(struct mount_job *j)
 	if (r == 0 && !mount_job_is_fuse(j))
 		r = mount_again(j->um->mountsrv, j->c, j->p, j->rq->dry_run);
 	if (r == -EBUSY)
-		return mount_job_fail(j, r, "%s is mounted on %s already", mount_job_source(j),
-			j->where.name);
+		return mount_job_fail(
+			j, r, "%s is mounted on %s already", mount_job_source(j), j->where.name);
 	if (r != 0)
 		return r;
 	r = image_lock(j->um, j->image.file, &j->part, mount_job_source(j),

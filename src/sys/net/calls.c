@@ -276,17 +276,23 @@ ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-bool net_hides_socket(struct call *c, const char *path)
+bool net_hides_socket(struct call *c, const char *word)
 {
 	static const char *const resolvers[] = { "/run/nscd/socket", "/var/run/nscd/socket",
 		"/run/systemd/resolve/io.systemd.Resolve", "/run/avahi-daemon/socket",
 		"/var/run/avahi-daemon/socket" };
-
+	const char *last = strrchr(word, '/');
+	_cleanup_free_ char *path = NULL;
 	_cleanup_net_ struct net *n = NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(resolvers); i++) {
+	last = last ? last + 1 : word;
+	if (!networks_any(c->um) ||
+		(strcmp(last, "socket") != 0 && strcmp(last, "io.systemd.Resolve") != 0))
+		return false;
+	path = special_absolute(c, AT_FDCWD, word);
+	for (size_t i = 0; path && i < ARRAY_SIZE(resolvers); i++) {
 		if (strcmp(path, resolvers[i]) == 0)
-			return networks_any(c->um) && network_of(c->um, c->tid, &n) == 0 && n;
+			return network_of(c->um, c->tid, &n) == 0 && n;
 	}
 	return false;
 }

@@ -24,6 +24,6 @@ bool net_capable(struct call *c, int cap);
 bool net_privileged(struct call *c);
 
 /* Is this the socket of a resolver of the host, which would look names up by the host's network? */
-bool net_hides_socket(struct call *c, const char *path);
+bool net_hides_socket(struct call *c, const char *word);
 
 #endif

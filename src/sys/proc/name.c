@@ -82,7 +82,7 @@ static bool is_proc_root(struct call *c, int fd)
 	       sf.f_type == PROC_SUPER_MAGIC;
 }
 
-static char *make_absolute(struct call *c, int dirfd, const char *word)
+char *special_absolute(struct call *c, int dirfd, const char *word)
 {
 	_cleanup_free_ char *base = NULL;
 	char *path;
@@ -260,7 +260,7 @@ bool special_parse(struct call *c, int dirfd, const char *word, struct special *
 	*s = (struct special){ .kind = SPECIAL_NONE };
 	if (!last_is_special(word, c->um) || !call_alive(c))
 		return false;
-	path = make_absolute(c, dirfd, word);
+	path = special_absolute(c, dirfd, word);
 	if (!path)
 		return false;
 	if (netfile_name(c, path, &s->pid, s->rest, sizeof(s->rest))) {

@@ -37,6 +37,10 @@ struct special {
 /* Does the word, relative to dirfd, name a made-up file? */
 bool special_parse(struct call *c, int dirfd, const char *word, struct special *s);
 
+/* The word made absolute and normalized, by words alone; NULL: relative to what has no path, or out
+ * of memory. */
+char *special_absolute(struct call *c, int dirfd, const char *word);
+
 /* A process by the number that the guest has read in its /proc: 0 if there is none. */
 pid_t special_pid(struct call *c, const char *digits);
 
