@@ -225,14 +225,16 @@ static int special_set(struct ovl *o, int fd, struct stat *st, const struct fs_a
 	mode_t mode = o->as_root ? real_mode(attr) : attr->mode & 07777;
 	char path[FD_PATH_MAX];
 
+	/* what is kept elsewhere is a change of the file as well: its ctime says so; it takes these
+	 * bits away */
+	if (fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH) < 0)
+		return -errno;
+	st->st_mode &= ~(mode_t)(S_ISUID | S_ISGID);
 	if (!S_ISLNK(st->st_mode) && (st->st_mode & 07777) != mode) {
 		if (chmod(fd_path(path, fd), mode) < 0)
 			return -errno;
 		st->st_mode = (st->st_mode & S_IFMT) | mode;
 	}
-	/* what is kept elsewhere is a change of the file as well: its ctime says so */
-	if (fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH) < 0)
-		return -errno;
 	return o->owners ? ovl_links_set(o, st, attr) : 0;
 }
 
