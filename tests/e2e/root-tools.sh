@@ -131,11 +131,13 @@ print("others:", error(call, FSOPEN, b"no_such_type", 0), error(call, FSOPEN, b"
       error(call, MOVE_MOUNT, AT, b"mnt", -1, b"mnt2", 0), error(call, MOVE_MOUNT, AT, b"mnt", AT, b"mnt2", 0),
       error(call, MOVE_MOUNT, AT, b"mnt", AT, b"mnt2", 1 << 30))
 mount(b"disk.img", b"mnt")
+print("beneath, in a group:", error(call, MOVE_MOUNT, AT, b"mnt", AT, b".", 0x200), error(call, MOVE_MOUNT, AT, b"mnt", AT, b".", 0x100))
 print([l for l in open("/proc/self/mountinfo") if "disk.img" in l][0])
 PYTHON
 gives "fsopen" 0 um --root -- sh -c 'python3 calls.py; cat mnt/dir/file; umount mnt'
 has "its message" "$OUT" "create: No such file or directory / e missing.img"
 has "its flags" "$OUT" "ro,nosuid"
+has "what is not done is not said to be" "$OUT" "beneath, in a group: EINVAL EINVAL"
 has "its arguments" "$OUT" "arguments: $(printf 'EINVAL %.0s' {1..10})ENOTSUP EINVAL EINVAL 0"
 [ "$(id -u)" = 0 ] || has "of nothing of the view" "$OUT" "others: ENODEV EINVAL EBADF EINVAL EINVAL EINVAL EINVAL \
 EBADF ENOENT EINVAL EBADF ENOENT EBADF EINVAL EINVAL"
