@@ -34,8 +34,17 @@ int userns_map(const struct userns_maps *m)
 	return err < 0 ? err : put("/proc/self/gid_map", m->gids, m->ng);
 }
 
-int userns_make(int (*fn)(void *arg), void *arg)
+/* In the child. */
+static int become_root(int ns, const struct userns_maps *m)
 {
+	if (ns < 0)
+		return userns_map(m);
+	return setns(ns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
+int userns_run(int ns, int (*fn)(void *arg), void *arg)
+{
+	const int flags = CLONE_FILES | (ns < 0 ? CLONE_NEWUSER | CLONE_NEWNS : 0);
 	struct userns_maps m;
 	int pipe_fd[2], ret = -EPERM;
 	pid_t pid;
@@ -44,10 +53,9 @@ int userns_make(int (*fn)(void *arg), void *arg)
 	if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	/* no signal at its end: it is nobody's child to be reaped but ours */
-	pid = (pid_t)syscall(
-		SYS_clone, CLONE_NEWUSER | CLONE_NEWNS | CLONE_FILES, NULL, NULL, NULL, NULL);
+	pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
-		ret = userns_map(&m) < 0 ? -EPERM : fn(arg);
+		ret = become_root(ns, &m) < 0 ? -EPERM : fn(arg);
 		_exit(write(pipe_fd[1], &ret, sizeof(ret)) == sizeof(ret) ? 0 : 1);
 	}
 	if (pid < 0)
@@ -59,4 +67,9 @@ int userns_make(int (*fn)(void *arg), void *arg)
 	close(pipe_fd[0]);
 	close(pipe_fd[1]);
 	return ret;
+}
+
+int userns_make(int (*fn)(void *arg), void *arg)
+{
+	return userns_run(-1, fn, arg);
 }

@@ -311,6 +311,12 @@ struct fs {
 	/* Where it is made of several folders of the host: that number i, as a descriptor, the
 	 * topmost first; -1: no more. NULL: the root alone. */
 	int (*host_folder)(struct fs *fs, unsigned i);
+	/* May be NULL: its options change ("size=2M", of its own alone), and it becomes read-only
+	 * or not. */
+	int (*remount)(struct fs *fs, const char *options, bool read_only);
+	/* What a file system that is made of this one keeps, and how that ends. */
+	void *owner;
+	void (*owner_free)(void *owner);
 	const char
 		*host_root; /* then: where its root is in the host's file system, for mountinfo */
 	/* How often the server was not asked: opens of regular files, and reads that are caught

@@ -68,5 +68,41 @@ is "mount -t tmpfs" "$OUT" "711
 read-only
 x
 tmpfs tmpfs"
+if unshare -Urm true 2>/dev/null; then
+	cat >owners.py <<'P'
+import os
+fd = os.open("f", os.O_RDWR | os.O_CREAT, 0o600)
+os.fchown(fd, 7, 8)
+os.fchmod(fd, 0o4751)
+os.setxattr(fd, "trusted.a", b"b")
+for s in os.fstat(fd), os.lstat("f"):
+    print(s.st_uid, s.st_gid, oct(s.st_mode), os.getxattr("f", "trusted.a"))
+P
+	gives "owners, devices, attributes" 0 um --root -- sh -ec '
+		mount -t tmpfs -o mode=711,uid=5,gid=6,nr_inodes=100 tmpfs m; stat -c "%a %u:%g" m; df --output=itotal m | tail -n 1; stat -f -c %T m; cd m
+		"$0" ../owners.py; mknod n c 1 3; mknod b b 7 0; echo x >n; stat -c "%F %t,%T" n b; mkdir d; chmod 0 d; touch d/q; ls d
+		ln -s f s; chown -h 3:4 s; stat -c %u:%g s; cd ..; umount m' "$PYTHON"
+	is "owners, devices, attributes" "$(echo "$OUT" | tr -s " ")" "711 5:6
+ 100
+tmpfs
+7 8 0o104751 b'b'
+7 8 0o104751 b'b'
+character special file 1,3
+block special file 7,0
+q
+3:4"
+	gives "a remount reaches open files, and limits" 0 um --root -- sh -ec '
+		mount -t tmpfs -o size=2M tmpfs m; echo x >m/f; exec 3<m/f; mount -o remount,ro m
+		"$0" -c "
+import os
+try: os.fchmod(3, 0o600)
+except OSError as e: print(e)"
+		mount -o remount,rw,size=3M m; df -k --output=size m | tail -n 1; head -c 2500000 /dev/zero >m/big
+		mount -o remount,size=1M m 2>/dev/null || echo too much; exec 3<&-; umount m' "$PYTHON"
+	is "a remount reaches open files, and limits" "$(echo "$OUT" | tr -s " ")" "[Errno 30] Read-only file system
+ 3072
+too much"
+	gives "an option of root's that is none" 32 um --root -- mount -t tmpfs -o mode=9z tmpfs m
+fi
 gives "an ordinary user may not" 32 um -- mount -t tmpfs tmpfs m
 nothing_left

@@ -142,8 +142,8 @@ static void hostfs_free(struct fs *fs)
 	free(h->table);
 	free(h->host_root);
 	pthread_mutex_destroy(&h->lock);
-	if (h->owner)
-		h->owner_free(h->owner);
+	if (fs->owner)
+		fs->owner_free(fs->owner);
 	free(h);
 }
 

@@ -28,9 +28,6 @@ struct hostfs {
 	size_t mask, count;
 	struct host_node *root;
 	char *host_root;
-	/* What a file system that is made of this one keeps, and how it ends (fs/tmpfs). */
-	void *owner;
-	void (*owner_free)(void *owner);
 };
 
 extern const struct fs_node_ops hostfs_node_ops;

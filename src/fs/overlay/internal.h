@@ -84,7 +84,9 @@ struct ovl {
 	dev_t upper_dev;  /* without an upper folder: of the topmost that was one */
 	atomic_uint made; /* names in work */
 	bool redirect, owners, as_root;
-	bool served; /* numbers may be used again while a descriptor holds the file */
+	long magic;	      /* of statfs(2), */
+	fsfilcnt_t own_files; /* which does not count these */
+	bool served;	      /* numbers may be used again while a descriptor holds the file */
 	atomic_bool no_devices;
 	bool no_xattrs; /* of upper's file system: owners are kept as those of links are */
 	dev_t hide_dev;

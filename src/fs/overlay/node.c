@@ -145,11 +145,14 @@ static int ovl_readlink(
 }
 
 static int ovl_statfs(
-	UNUSED struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct statfs *ret)
+	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct statfs *ret)
 {
+	const struct ovl *o = ovl_of(fs);
+
 	if (fstatfs(ovl_top(ovl_node_of(node)), ret) < 0)
 		return -errno;
-	ret->f_type = 0x794c7630; /* OVERLAYFS_SUPER_MAGIC */
+	ret->f_type = o->magic;
+	ret->f_files -= ret->f_files > o->own_files ? o->own_files : 0;
 	return 0;
 }
 

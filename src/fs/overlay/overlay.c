@@ -13,6 +13,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,8 @@ static void ovl_free(struct fs *fs)
 	if (o->lock_fd >= 0)
 		close(o->lock_fd);
 	pthread_mutex_destroy(&o->lock);
+	if (fs->owner)
+		fs->owner_free(fs->owner);
 	free(o);
 }
 
@@ -263,6 +266,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->owners = l->owners;
 	o->as_root = l->root;
 	o->served = l->served;
+	o->magic = l->magic ? l->magic : OVERLAYFS_SUPER_MAGIC;
+	o->own_files = l->own_files;
 	o->stand_in = l->stand_in;
 	o->fs.node = &ovl_node_ops;
 	o->fs.file = &ovl_file_ops;

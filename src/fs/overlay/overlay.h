@@ -19,10 +19,14 @@ struct overlay_layers {
 			     folder */
 	const char *hide; /* a folder that is not to be seen in it, or NULL */
 	const char *layer; /* the folder that keeps upper, of src/layer; NULL: none */
-	bool served;	   /* it runs in a view, whose mounts the folders may be on */
-	bool no_redirect;  /* redirect_dir=off: EXDEV for folders with lower content */
-	bool owners;	   /* owners and modes that cannot be set are kept in
-			      user.containers.override_stat */
+	/* statfs(2): what it says to be (0: an overlay), and how many files there are for it alone
+	 */
+	long magic;
+	fsfilcnt_t own_files;
+	bool served;	  /* it runs in a view, whose mounts the folders may be on */
+	bool no_redirect; /* redirect_dir=off: EXDEV for folders with lower content */
+	bool owners;	  /* owners and modes that cannot be set are kept in
+			     user.containers.override_stat */
 	bool root; /* guests may be root: modes that would close a file to us are kept there too */
 	/* The text to begin with where a file of the lowest folder that we may not read is changed:
 	 * sys/task/shadow.h; may be NULL. What has none begins empty (where root is set, else it

@@ -25,6 +25,7 @@ struct folder {
 	char *path;
 	struct fs_node_ops node;
 	struct fs_file_ops file;
+	bool virtual_root;
 	uint64_t max_bytes, max_inodes; /* 0: none */
 	uint64_t bytes, inodes;
 	uint64_t counted_ns, took_ns;
@@ -32,7 +33,7 @@ struct folder {
 
 static struct folder *folder_of(struct fs *fs)
 {
-	return container_of_(fs, struct hostfs, fs)->owner;
+	return fs->owner;
 }
 
 static void count(int dirfd, const char *name, int depth, uint64_t *bytes, uint64_t *inodes)
@@ -216,9 +217,13 @@ static int apply_word(struct folder *f, const char *word, const char *value, uin
 	if (strcmp(word, "mode") == 0 && number)
 		return chmod(f->path, (mode_t)n & 07777) < 0 ? -errno : 0;
 	if (strcmp(word, "uid") == 0 && number)
-		return chown(f->path, (uid_t)n, (gid_t)-1) < 0 ? -errno : 0;
+		return chown(f->path, n || !f->virtual_root ? (uid_t)n : geteuid(), (gid_t)-1) < 0
+			       ? -errno
+			       : 0;
 	if (strcmp(word, "gid") == 0 && number)
-		return chown(f->path, (uid_t)-1, (gid_t)n) < 0 ? -errno : 0;
+		return chown(f->path, (uid_t)-1, n || !f->virtual_root ? (gid_t)n : getegid()) < 0
+			       ? -errno
+			       : 0;
 	/* how its pages are kept: nothing that a folder has */
 	return strcmp(word, "huge") == 0 || strcmp(word, "mpol") == 0 ||
 			       strcmp(word, "noswap") == 0 || strcmp(word, "inode32") == 0 ||
@@ -251,18 +256,18 @@ static int folder_make(
 	return r;
 }
 
-int tmpfs_of_folder(
-	const struct tmpfs_words *w, const char *rundir, struct fs **ret, size_t *ret_bad)
+int tmpfs_of_folder(const struct tmpfs_words *w, const struct tmpfs_request *rq, struct fs **ret,
+	size_t *ret_bad)
 {
 	struct folder *f = calloc(1, sizeof(*f));
-	struct hostfs *h;
 	mode_t type;
 	int r, fd;
 
 	if (!f)
 		return -ENOMEM;
 	pthread_mutex_init(&f->lock, NULL);
-	r = folder_make(f, w, rundir, ret_bad);
+	f->virtual_root = rq->virtual_root;
+	r = folder_make(f, w, rq->rundir, ret_bad);
 	fd = r < 0 ? r : open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (r == 0)
 		r = fd < 0 ? -errno : hostfs_new(fd, "/", ret, &type);
@@ -283,10 +288,9 @@ int tmpfs_of_folder(
 	f->file = hostfs_file_ops;
 	f->file.create = folder_create;
 	f->file.tmpfile = folder_tmpfile;
-	h = container_of_(*ret, struct hostfs, fs);
-	h->owner = f;
-	h->owner_free = folder_free;
-	h->fs.node = &f->node;
-	h->fs.file = &f->file;
+	(*ret)->owner = f;
+	(*ret)->owner_free = folder_free;
+	(*ret)->node = &f->node;
+	(*ret)->file = &f->file;
 	return 0;
 }

@@ -16,7 +16,8 @@ struct tmpfs_request {
 	const char *type;    /* "tmpfs", or "ramfs": without limits */
 	const char *options; /* tmpfs(5): "size=64M,nr_inodes=1k,mode=755,uid=0,gid=0" */
 	const char *rundir;  /* where a folder may be made */
-	bool virtual_root;   /* --root: uid=0 and gid=0 mean the user's own */
+	bool virtual_root;   /* --root: owners and devices are kept; in a folder root's ids are the
+				user's own */
 };
 
 /* *ret is for view_mount(), its root a directory. -EINVAL: an option; its words are in ret_option

@@ -34,6 +34,9 @@ bool mount_type_read_only(const char *type);
 int MUST_CHECK remount_writable(struct call *c, struct mount *m, unsigned long flags);
 /* New MS_* flags of a mount: -EACCES when it was mounted read-only, or what writing back gave. */
 int MUST_CHECK mount_set_flags(struct call *c, struct mount *m, unsigned long flags);
+/* The same, and options of the file system's own: "" for none. */
+int MUST_CHECK mount_remount(
+	struct call *c, struct mount *m, const char *options, unsigned long flags);
 /* What of its file system a mount shows, malloc'ed: mountinfo's fourth field. NULL: no memory. */
 char *mount_root_name(const struct mount *m);
 /* Moves a mount of the view, whose root `from` is, to a place that has a name. */

@@ -288,15 +288,18 @@ static int reconfigure(struct call *c, struct fsctx *x)
 {
 	const unsigned long super = MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME;
 	unsigned long flags;
+	_cleanup_free_ char *options = strdup(x->options);
 	struct mount *m;
 	int r;
 
 	if (!x->picked)
 		return -EBUSY;
+	if (!options)
+		return -ENOMEM;
 	m = mount_get(x->picked);
 	flags = (m->flags & ~super) | (x->flags & super);
 	pthread_mutex_unlock(&x->lock);
-	r = mount_set_flags(c, m, flags);
+	r = mount_remount(c, m, options, flags);
 	mount_put(m);
 	pthread_mutex_lock(&x->lock);
 	return r;

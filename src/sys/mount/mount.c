@@ -247,9 +247,21 @@ int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 	return 0;
 }
 
+int mount_remount(struct call *c, struct mount *m, const char *options, unsigned long flags)
+{
+	struct fs *fs = m->fs;
+	int r = fs->remount ? fs->remount(fs, options, flags & MS_RDONLY) : 0;
+
+	/* a kernel that does not let us reach it */
+	if (r == -EPERM && !*options)
+		r = 0;
+	return r < 0 ? r : mount_set_flags(c, m, flags);
+}
+
 /* MS_REMOUNT of a mount of the view; the kernel's for others. */
 static int do_remount(struct call *c, const struct path *p, unsigned long flags)
 {
+	_cleanup_free_ char *data = calloc(1, MOUNT_DATA_MAX + 1);
 	const unsigned long atime = MS_RELATIME | MS_NOATIME | MS_NODIRATIME;
 	unsigned long new = mount_flags_new(flags);
 
@@ -259,7 +271,13 @@ static int do_remount(struct call *c, const struct path *p, unsigned long flags)
 		return -EACCES; /* its flags are those of all */
 	if (!(flags & (atime | MS_STRICTATIME)))
 		new = (new & ~atime) | (p->mnt->flags & atime);
-	return mount_set_flags(c, p->mnt, new);
+	if (flags & MS_BIND)
+		return mount_set_flags(c, p->mnt, new);
+	if (!data)
+		return -ENOMEM;
+	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
+		data[0] = '\0';
+	return mount_remount(c, p->mnt, data, new);
 }
 
 static int do_bind(struct call *c, const struct path *from, const char *target, unsigned long flags)

@@ -91,6 +91,17 @@ static uint32_t add_string(char *strings, size_t *len, const char *s)
 	return at;
 }
 
+/* As statfs(2) has it. */
+static uint64_t magic_of(struct fs *fs)
+{
+	struct statfs st;
+
+	return fs->host_fd && fs->node->statfs &&
+			       fs->node->statfs(fs, NULL, fs->root_node, &st) == 0
+		       ? (uint64_t)st.f_type
+		       : FUSE_MAGIC;
+}
+
 static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char **ret, size_t *len)
 {
 	_cleanup_free_ char *root = mount_root_name(m);
@@ -106,7 +117,7 @@ static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char
 	if (want & SM_SB_BASIC) {
 		s->sb_dev_major = major(m->fs->dev);
 		s->sb_dev_minor = minor(m->fs->dev);
-		s->sb_magic = FUSE_MAGIC;
+		s->sb_magic = magic_of(m->fs);
 		s->sb_flags = (uint32_t)(m->flags &
 					 (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME));
 	}

@@ -10,6 +10,7 @@
 #include "sys/proc/file.h"
 #include "view/acl.h"
 #include "view/hostids.h"
+#include "view/opened.h"
 
 void at_release(struct at *a)
 {
@@ -230,12 +231,43 @@ bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict 
 	return true;
 }
 
+/* Does the path lead to the file that the link of /proc does? */
+static bool is_file_of(const struct path *p, const char *link)
+{
+	struct stat open, there;
+
+	return p->kind == PATH_VIRTUAL && (p->mnt->fs->flags & FS_KEEPS_OWNERS) &&
+	       stat(link, &open) == 0 && fstat(inode_host_fd(p->inode), &there) == 0 &&
+	       open.st_dev == there.st_dev && open.st_ino == there.st_ino;
+}
+
+/* By the name that it was opened by. */
+static bool resolve_opened(struct at *a, struct call *c, int fd)
+{
+	_cleanup_free_ char *name = NULL;
+	char link[40];
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->tid, fd);
+	name = view_opened_name(&c->um->view, link);
+	if (!name)
+		return false;
+	if (at_resolve_word(a, c, AT_FDCWD, name, PATH_FOLLOW | AT_AS_SAID) &&
+		is_file_of(&a->p, link))
+		return true;
+	at_release(a);
+	*a = (struct at)AT_INIT;
+	return false;
+}
+
 bool at_resolve_open(struct at *a, struct call *c, int fd)
 {
+	struct view *v = &c->um->view;
 	char word[40];
 
-	if (fd < 0 || !atomic_load_explicit(&c->um->view.nseen_through, memory_order_relaxed))
+	if (fd < 0)
 		return false;
+	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed))
+		return c->um->ids && resolve_opened(a, c, fd);
 	snprintf(word, sizeof(word), "/proc/self/fd/%d", fd);
 	return at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | AT_AS_SAID) &&
 	       a->p.kind == PATH_VIRTUAL;

@@ -105,8 +105,8 @@ static inline int real_follow(const struct at *a)
  */
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict);
 
-/* The same for an open file that is real: is it one of a mount that is seen through? Then where it
- * is there. False: nothing was filled. */
+/* The same for an open file that is real: is it one of a mount that is seen through, or that keeps
+ * owners for a virtual root? Then where it is there. False: nothing was filled. */
 bool at_resolve_open(struct at *a, struct call *c, int fd);
 
 /* A structure that grows with the kernel (copy_struct_from_user): what the guest gives beyond
