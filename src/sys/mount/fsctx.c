@@ -543,8 +543,8 @@ static int move_from(struct call *c, unsigned flags)
 }
 
 #define MOVE_MOUNT_FLAGS 0x377u /* MOVE_MOUNT__MASK, newer than the headers here */
-/* MOVE_MOUNT_SET_GROUP and MOVE_MOUNT_BENEATH: mounts of a view are not propagated, and the newest is
- * the uppermost. */
+/* MOVE_MOUNT_SET_GROUP and MOVE_MOUNT_BENEATH: mounts of a view are not propagated, and the newest
+ * is the uppermost. */
 #define MOVE_MOUNT_HOST_ALONE 0x300u
 
 /* What is no mount of a context's. */
@@ -568,9 +568,9 @@ static enum verdict move_real(struct call *c, unsigned flags)
 		r = path_resolve_arg(c, &c->um->view, call_fd(c, 2), call_addr(c, 3),
 			to_flags | PATH_REALIZE, &to);
 	if (r == 0 && from.kind == PATH_VIRTUAL)
-		return call_return(c,
-			to.name && !(flags & MOVE_MOUNT_HOST_ALONE) ? mount_move(c, &from, &to)
-								    : -EINVAL);
+		return call_return(c, to.name && !(flags & MOVE_MOUNT_HOST_ALONE)
+					      ? mount_move(c, &from, &to)
+					      : -EINVAL);
 	if (r == 0 && for_view)
 		r = fs_check_dirfd(c, call_fd(c, 2), &to);
 	if (r == 0 && for_view)
