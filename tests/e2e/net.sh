@@ -36,6 +36,24 @@ gives "the same without a view" 0 "$PYTHON" "$TOP/tests/lib/netways.py" "$port" 
 has "the same without a view" "$OUT" "a child's socket"
 has "the same without a view" "$OUT" "an abstract name, from a pair"
 
+# abstract names of AF_UNIX: the host's, or the view's own
+cat >abstract.py <<'S'
+import errno, socket, sys
+name = "\0umview-test-" + sys.argv[1]
+for how in "connect_ex", "bind":
+    with socket.socket(socket.AF_UNIX) as s:
+        try:
+            print(errno.errorcode.get(getattr(s, how)(name), "done"), end=" ")
+        except OSError as e:
+            print(errno.errorcode[e.errno], end=" ")
+S
+for net in none slirp; do
+	for own in private shared; do
+		gives "$own abstract names, $net" 0 um --net $net,abstract=$own -- "$PYTHON" abstract.py "$server"
+		is "$own abstract names, $net" "$OUT" "$([ $own = private ] && echo "ECONNREFUSED done " || echo "done EADDRINUSE ")"
+	done
+done
+
 # slirp
 gives "slirp, to the host's loopback" 0 um --net slirp -- curl -sS -m 20 "http://10.0.2.2:$port/file"
 is "slirp" "$OUT" hello
