@@ -254,6 +254,10 @@ for bad in "" nothing slirp=1 pair slirp,ip=10.0.0.1 slirp,ip=10.0.0.1/33 vde=x,
 	gives "--net '$bad'" 125 um --net "$bad" -- true
 	has "--net '$bad'" "$OUT" "umview: --net"
 done
+gives "a gateway elsewhere" 125 um --net "pair=g$$,ip=10.9.0.1/24,gw=10.1.1.1" -- true
+has "a gateway elsewhere" "$OUT" "--net: eth0: gw=10.1.1.1: Invalid argument; it is a neighbour"
+gives "an address twice" 125 um --net "pair=g$$,ip=10.9.0.1/24,ip=10.9.0.1/24" -- true
+has "an address twice" "$OUT" "--net: eth0: ip=10.9.0.1: File exists"
 gives "no tap" 125 um --net "tap=nosuch7" -- true
 has "no tap" "$OUT" "--net tap=nosuch7"
 gives "two wires" 125 um --net pair=a --net pair=b -- true

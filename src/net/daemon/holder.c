@@ -7,6 +7,7 @@
  */
 #include "net/daemon/holder.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -152,7 +153,41 @@ static int configure_slirp(const struct net_spec *s)
 	return s->ngateway == 0 ? iface_add_gateway(s->name, &gw) : 0;
 }
 
-static int make_interface(const struct net_spec *s, int index, const struct places *p, int links)
+/* Says which address it was, and hands the error on. */
+static int address_failed(const struct net_spec *s, const char *option, const struct net_addr *a,
+	const char *hint, int r, char **ret_message)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	*ret_message = str_printf("--net: %s: %s=%s: %s%s", s->name, option,
+		inet_ntop(a->family, &a->v6, text, sizeof(text)), strerror(-r), hint);
+	return r;
+}
+
+static int add_addresses(const struct net_spec *s, char **ret_message)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->nip; i++) {
+		r = iface_add_addr(s->name, &s->ip[i]);
+		if (r < 0)
+			return address_failed(s, "ip", &s->ip[i], "", r, ret_message);
+	}
+	if (s->link == NET_SLIRP)
+		r = configure_slirp(s);
+	for (size_t i = 0; i < s->ngateway && r == 0; i++) {
+		r = iface_add_gateway(s->name, &s->gateway[i]);
+		if (r < 0)
+			return address_failed(s, "gw", &s->gateway[i],
+				"; it is a neighbour, in the network of an address of this "
+				"interface",
+				r, ret_message);
+	}
+	return r;
+}
+
+static int make_interface(
+	const struct net_spec *s, int index, const struct places *p, int links, char **ret_message)
 {
 	int r = 0;
 
@@ -163,13 +198,7 @@ static int make_interface(const struct net_spec *s, int index, const struct plac
 		r = has_frames(s) ? make_frames(s, index, p, links) : wire_join(p->wire, s);
 	if (r == 0)
 		r = iface_prepare(s->name, s, link_mtu(s));
-	for (size_t i = 0; i < s->nip && r == 0; i++)
-		r = iface_add_addr(s->name, &s->ip[i]);
-	if (r == 0 && s->link == NET_SLIRP)
-		r = configure_slirp(s);
-	for (size_t i = 0; i < s->ngateway && r == 0; i++)
-		r = iface_add_gateway(s->name, &s->gateway[i]);
-	return r;
+	return r < 0 ? r : add_addresses(s, ret_message);
 }
 
 static int enter(const struct net_spec specs[], size_t n, struct places *p, char **ret_message)
@@ -220,8 +249,8 @@ static int set_up(
 	if (r == 0)
 		r = add_space(p->spaces);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = make_interface(&specs[i], (int)i, p, links);
-		if (r < 0)
+		r = make_interface(&specs[i], (int)i, p, links, ret_message);
+		if (r < 0 && !*ret_message)
 			*ret_message = str_printf("--net: %s: %s", specs[i].name, strerror(-r));
 	}
 	return r < 0 ? r : fdmsg_send(links, &end, sizeof(end), NULL, 0);

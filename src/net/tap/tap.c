@@ -16,7 +16,9 @@ static int tap_open(struct link *l, char **ret_message)
 
 	if (fd < 0) {
 		err = errno;
-		*ret_message = str_printf("--net tap=%s: /dev/net/tun: %s", name, strerror(err));
+		*ret_message = str_printf(
+			"--net tap=%s: /dev/net/tun: %s; only who may open that can use a tap",
+			name, strerror(err));
 		return -err;
 	}
 	memcpy(ifr.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
