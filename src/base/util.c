@@ -186,3 +186,22 @@ pid_t process_parent(pid_t pid)
 {
 	return (pid_t)process_stat(pid, STAT_PARENT);
 }
+
+int size_parse(const char *value, uint64_t whole, uint64_t *ret)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(value, &end, 0);
+	if (errno || end == value || *value == '-')
+		return -EINVAL;
+	if (*end == '%')
+		*ret = whole / 100 * n;
+	else
+		*ret = n << (strchr("kK", *end) && *end	    ? 10
+			       : strchr("mM", *end) && *end ? 20
+			       : strchr("gG", *end) && *end ? 30
+							    : 0);
+	return !*end || (strchr("kKmMgG%", *end) && !end[1]) ? 0 : -EINVAL;
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 
 #include "base/rundir.h"
 #include "cmd/fstab.h"
@@ -82,6 +83,8 @@ static const char help_text[] =
 	"      --root         be root in the view: mount(8) and chown(1) work on what the view "
 	"owns\n"
 	"      --name NAME    a name for umctl -n\n"
+	"      --cache-size SIZE\n"
+	"                     how much of files that are closed is kept (a quarter of the memory)\n"
 	"      --dry-run      say what would be set up, or why it cannot be; run nothing\n"
 	"      --trace[=FILE] one line for each call that the view decided (standard error)\n"
 	"      --log FILE     append messages about the view to FILE\n"
@@ -116,6 +119,7 @@ enum id {
 	OPT_NET_FAMILY,
 	OPT_ROOT,
 	OPT_NAME,
+	OPT_CACHE_SIZE,
 	OPT_DRY_RUN,
 	OPT_TRACE,
 	OPT_LOG,
@@ -155,6 +159,7 @@ static const struct known {
 		"FAMILY=none, host, view or the name of a network" },
 	{ OPT_ROOT, 0, "root", NOTHING, NULL },
 	{ OPT_NAME, 0, "name", VALUE, "a name" },
+	{ OPT_CACHE_SIZE, 0, "cache-size", VALUE, "a size, such as 64M" },
 	{ OPT_DRY_RUN, 0, "dry-run", NOTHING, NULL },
 	{ OPT_TRACE, 0, "trace", PERHAPS, NULL },
 	{ OPT_LOG, 0, "log", VALUE, "a file" },
@@ -323,6 +328,22 @@ static int set_rootfs(struct options *o, const char *value)
 	return is_image ? rootfs_parse(value + sizeof(oci) - 1, &o->image) : 0;
 }
 
+static int set_cache_size(struct options *o, const char *value)
+{
+	struct sysinfo si;
+
+	if (sysinfo(&si) < 0 ||
+		size_parse(value, (uint64_t)si.totalram * si.mem_unit, &o->cache_size) < 0) {
+		log_user("--cache-size '%s': a size is a number of bytes, or one with K, M, G, or "
+			 "%% "
+			 "of the memory",
+			value);
+		return -EINVAL;
+	}
+	o->run.cache_size = &o->cache_size;
+	return 0;
+}
+
 static int apply(struct options *o, const struct known *k, const char *value)
 {
 	switch (k->id) {
@@ -364,6 +385,8 @@ static int apply(struct options *o, const struct known *k, const char *value)
 		return 0;
 	case OPT_NAME:
 		return set_name(o, value);
+	case OPT_CACHE_SIZE:
+		return set_cache_size(o, value);
 	case OPT_DRY_RUN:
 		o->run.dry_run = true;
 		return 0;

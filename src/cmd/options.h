@@ -25,8 +25,9 @@ struct options {
 	size_t ncows;
 	char **servers; /* run.servers */
 	size_t nservers;
-	char *shell[2];	 /* run.argv where no command was given */
-	const char *log; /* file or NULL */
+	uint64_t cache_size; /* what run.cache_size points to */
+	char *shell[2];	     /* run.argv where no command was given */
+	const char *log;     /* file or NULL */
 	enum log_level log_level;
 };
 

@@ -157,6 +157,7 @@ static int set_up(struct run *r)
 		return err;
 	r->um.servers = r->o->servers;
 	r->um.families = r->o->families;
+	r->um.cache_size = r->o->cache_size;
 	err = engine_new(&eo, &r->um.engine);
 	/* The launcher, from which all guests come, has kept the user's limits and umask. */
 	prepare_process();

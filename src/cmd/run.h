@@ -18,9 +18,10 @@ struct run_options {
 	const struct families *families; /* --net-family (net/family.h), or NULL */
 	char *const
 		*nets; /* each a network interface (--net: net/spec.h), NULL-terminated; or NULL */
-	const char *trace; /* file, "-" for standard error, NULL: none */
-	bool dry_run;	   /* say what would be set up, run nothing */
-	bool json;	   /* say it as JSON */
+	const uint64_t *cache_size; /* --cache-size in bytes, or NULL */
+	const char *trace;	    /* file, "-" for standard error, NULL: none */
+	bool dry_run;		    /* say what would be set up, run nothing */
+	bool json;		    /* say it as JSON */
 };
 
 /* The exit status: the command's, 128+n when a signal ended it, 125 when the view could not be

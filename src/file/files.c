@@ -93,10 +93,16 @@ static void catch_signals(void)
 	sigaction(SIGXFSZ, &sa, NULL);
 }
 
-int files_new(struct view *v, const char *rundir, struct files **ret)
+static uint64_t quarter_of_memory(void)
+{
+	struct sysinfo si;
+
+	return sysinfo(&si) == 0 ? (uint64_t)si.totalram * si.mem_unit / 4 : 256u << 20;
+}
+
+int files_new(struct view *v, const char *rundir, const uint64_t *keep, struct files **ret)
 {
 	struct files *f = calloc(1, sizeof(*f));
-	struct sysinfo si;
 	int r;
 
 	if (!f)
@@ -105,7 +111,7 @@ int files_new(struct view *v, const char *rundir, struct files **ret)
 	f->rundir = strdup(rundir);
 	f->placedir = find_placedir(rundir);
 	f->diskdir = find_diskdir();
-	f->lru_max = sysinfo(&si) == 0 ? (uint64_t)si.totalram * si.mem_unit / 4 : 256u << 20;
+	f->lru_max = keep ? *keep : quarter_of_memory();
 	f->lru_count_max = closed_max();
 	CDS_INIT_LIST_HEAD(&f->lru);
 	CDS_INIT_LIST_HEAD(&f->writers);

@@ -126,11 +126,15 @@ void cache_lru_add(struct filecache *c)
 
 	/* 16 KiB for what else a placeholder costs. */
 	c->lru_bytes = 16384;
-	if (!c->disk && fstat(c->vf->place, &st) == 0)
+	if (fstat(c->vf->place, &st) == 0)
 		c->lru_bytes += (uint64_t)st.st_blocks * 512;
 	pthread_mutex_lock(&f->lru_lock);
 	if (!c->in_lru) {
-		cds_list_add_tail(&c->lru, &f->lru);
+		/* what is too large to stay does not drive the others out */
+		if (c->lru_bytes > f->lru_max)
+			cds_list_add(&c->lru, &f->lru);
+		else
+			cds_list_add_tail(&c->lru, &f->lru);
 		c->in_lru = true;
 		f->lru_bytes += c->lru_bytes;
 		f->lru_count++;

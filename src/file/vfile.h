@@ -70,7 +70,9 @@ struct vfile {
 	struct cds_list_head job_node;
 };
 
-int MUST_CHECK files_new(struct view *v, const char *rundir, struct files **ret);
+/* keep: how many bytes of closed files may be kept, NULL: a quarter of the memory. */
+int MUST_CHECK files_new(
+	struct view *v, const char *rundir, const uint64_t *keep, struct files **ret);
 /* Writes everything back first, as far as possible until deadline_ns. */
 void files_free(struct files *f, uint64_t deadline_ns);
 

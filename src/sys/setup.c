@@ -20,7 +20,7 @@ int um_init(struct um *um, bool root)
 	r = watches_new(um->rundir, &um->view.watches);
 	if (r < 0)
 		return r;
-	r = files_new(&um->view, um->rundir, &um->files);
+	r = files_new(&um->view, um->rundir, um->cache_size, &um->files);
 	if (r == 0)
 		r = mountsrv_new(um, &um->mountsrv);
 	if (r == 0)

@@ -27,6 +27,7 @@ struct um {
 	struct loops *loops; /* NULL without --root */
 	struct net *net;     /* NULL without --net: the host's network */
 	struct networks *networks;
+	const uint64_t *cache_size;	 /* --cache-size; NULL without */
 	const struct families *families; /* net/family.h; NULL without --net-family */
 	struct ctl *ctl;
 	struct trace *trace;

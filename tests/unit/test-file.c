@@ -25,7 +25,7 @@ static void setup(struct fixture *x)
 	memset(x, 0, sizeof(*x));
 	strcpy(x->dir, "/tmp/umview-test-file-XXXXXX");
 	if (!mkdtemp(x->dir) || view_init(&x->view) < 0 ||
-		files_new(&x->view, x->dir, &x->files) < 0)
+		files_new(&x->view, x->dir, NULL, &x->files) < 0)
 		exit(99);
 	x->d = datafs_new();
 	x->mnt.refs = 1000;

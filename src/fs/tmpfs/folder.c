@@ -176,26 +176,6 @@ static void folder_free(void *owner)
 	free(f);
 }
 
-/* "64M", "50%" of `whole`. */
-static int parse_size(const char *value, uint64_t whole, uint64_t *ret)
-{
-	unsigned long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoull(value, &end, 0);
-	if (errno || end == value)
-		return -EINVAL;
-	if (*end == '%')
-		*ret = whole / 100 * n;
-	else
-		*ret = n << (strchr("kK", *end) && *end	    ? 10
-			       : strchr("mM", *end) && *end ? 20
-			       : strchr("gG", *end) && *end ? 30
-							    : 0);
-	return !*end || (strchr("kKmMgG%", *end) && !end[1]) ? 0 : -EINVAL;
-}
-
 static int apply_word(struct folder *f, const char *word, const char *value, uint64_t ram)
 {
 	char *end = NULL;
@@ -205,11 +185,11 @@ static int apply_word(struct folder *f, const char *word, const char *value, uin
 	int r = -EINVAL;
 
 	if (strcmp(word, "size") == 0 && value)
-		return parse_size(value, ram, &f->max_bytes);
+		return size_parse(value, ram, &f->max_bytes);
 	if (strcmp(word, "nr_inodes") == 0 && value)
-		return parse_size(value, 0, &f->max_inodes);
+		return size_parse(value, 0, &f->max_inodes);
 	if (strcmp(word, "nr_blocks") == 0 && value) {
-		r = parse_size(value, 0, &size);
+		r = size_parse(value, 0, &size);
 		if (r == 0)
 			f->max_bytes = size * PAGE;
 		return r;
