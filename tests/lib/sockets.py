@@ -343,6 +343,19 @@ def abstract():
     say("datagrams", u.recv(9))
 
 
+def padded():
+    '''The whole struct is the name, as with bind(fd, &sun, sizeof(sun)).'''
+    for name in (b"padded", b"", b"x" * 80):
+        real = b"\0" + name + b"\0" * (107 - len(name))
+        with socket.socket(socket.AF_UNIX) as s, socket.socket(socket.AF_UNIX) as c, socket.socket(socket.AF_UNIX) as other:
+            tries("a padded name", s.bind, real)
+            s.listen()
+            say(s.getsockname() == real)
+            tries("a shorter one", other.bind, real[:-1])
+            tries("connect", c.connect, real)
+            say(c.getpeername() == real)
+
+
 def much():
     a, b = pair(socket.AF_INET6, LO6)
     data = os.urandom(1 << 20)
@@ -562,7 +575,7 @@ def groups():
             tries(what, u.setsockopt, socket.IPPROTO_IPV6, option, six)
 
 
-for test in (stream, resets, connecting, names, options, times, processes, abstract, much, wrong, listeners, loopbacks, more, groups):
+for test in (stream, resets, connecting, names, options, times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()
 say("# datagrams")
