@@ -161,6 +161,10 @@ static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 	for (int i = 0; i < to - from; i++) {
 		int fd = start + i < to ? start + i : start + i - (to - from);
 
+		if (i > 0 && fd + 1 < to && in_use(c, fd, fd + 1)) {
+			i++;
+			continue;
+		}
 		if (guestfd_free(c, fd)) {
 			s->tgid = tgid;
 			s->next = fd + 1;
