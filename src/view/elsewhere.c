@@ -189,6 +189,17 @@ int walk_elsewhere_root(struct walk *w)
 	return cross_here(w);
 }
 
+int walk_elsewhere_at(struct walk *w, const char *name)
+{
+	int fd = openat(w->root_fd, name[1] ? name + 1 : ".",
+		O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	arrive(w, fd, name);
+	return 0;
+}
+
 int walk_elsewhere_start(struct walk *w, const char *link)
 {
 	struct inode *ino;

@@ -128,6 +128,8 @@ int MUST_CHECK walk_real(struct walk *w);
 int MUST_CHECK walk_elsewhere_begin(struct walk *w);
 int MUST_CHECK walk_elsewhere(struct walk *w);
 int MUST_CHECK walk_elsewhere_root(struct walk *w);
+/* To the folder that the guest has by this name. */
+int MUST_CHECK walk_elsewhere_at(struct walk *w, const char *name);
 int MUST_CHECK walk_elsewhere_start(struct walk *w, const char *link);
 int MUST_CHECK walk_elsewhere_above(struct walk *w, struct mount *m);
 

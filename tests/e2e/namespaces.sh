@@ -105,5 +105,11 @@ it runs
 script ./s
 n"
 fi
+gives "with the whole tree over-written" 0 um --cow -- unshare -Urmpf --mount-proc sh -ec '
+	id -u; readlink /proc/self >/dev/null; ps -o comm= -p 1 >/dev/null; echo new >n1; cat n1; cd /proc/self; cat uid_map >/dev/null; ls -d /dev/null'
+has "with the whole tree over-written" "$OUT" "0
+new
+/dev/null"
+[ ! -e n1 ] || fail "it was made on the host"
 clean_fs fs.img
 nothing_left
