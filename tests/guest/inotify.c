@@ -118,6 +118,10 @@ int main(void)
 	show_events(in, "in", "MOVED_TO:back");
 	R(chmod("w/old", 0600));
 	show_events(in, "chmod", "ATTRIB:old");
+	R(chmod("w/old", 0600));
+	show_events(in, "chmod to what it is", "ATTRIB:old");
+	R(chown("w/old", getuid(), getgid()));
+	show_events(in, "chown to whom it belongs", "ATTRIB:old");
 	R(symlink("old", "w/link"));
 	show_events(in, "symlink", "CREATE:link");
 	R(link("w/old", "w/hard"));

@@ -71,9 +71,22 @@ static int search_changes(struct ovl *o, struct ovl_node *n)
 	return n->type == S_IFDIR ? ovl_changed_note(o, n, "", true) : 0;
 }
 
+/* What is set to what it was changes ctime, and is told to who watches the file. */
+static int set_again(const struct ovl_node *n)
+{
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	if (n->type != S_IFREG && n->type != S_IFDIR)
+		return 0;
+	fd_path(path, ovl_upper(n));
+	return stat(path, &st) < 0 || chmod(path, st.st_mode & 07777) < 0 ? -errno : 0;
+}
+
 static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr *set)
 {
 	struct fs_attr attr, old;
+	bool same;
 	int r = ovl_getattr_fd(o, n, &attr);
 
 	if (r < 0)
@@ -85,9 +98,12 @@ static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr 
 		attr.gid = set->gid;
 	if (set->set & FS_SET_MODE)
 		attr.mode = (attr.mode & S_IFMT) | (set->mode & 07777);
-	if (attr.uid != old.uid || attr.gid != old.gid || attr.mode != old.mode)
+	same = attr.uid == old.uid && attr.gid == old.gid && attr.mode == old.mode;
+	if (!same)
 		r = search_changes(o, n);
-	return r < 0 ? r : ovl_owner_set(o, ovl_upper(n), &attr);
+	if (r == 0)
+		r = ovl_owner_set(o, ovl_upper(n), &attr);
+	return r == 0 && same ? set_again(n) : r;
 }
 
 int ovl_drop_setid(struct ovl *o, struct ovl_node *n)
