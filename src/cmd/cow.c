@@ -256,6 +256,13 @@ static int take_image(struct cow *cow, struct rootfs *image)
 	return with.of ? take_layer(cow, with, image->cow, NULL, false) : -ENOMEM;
 }
 
+/* containers/storage keeps owners so where it may not set them, beginning with the top. */
+static void find_owned(struct cow *cow, const char *rootfs)
+{
+	if (rootfs && getxattr(rootfs, "user.containers.override_stat", NULL, 0) >= 0)
+		cow->owned = realpath(rootfs, NULL);
+}
+
 int cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE *plan)
 {
 	const bool any = o->cows && o->cows[0], dry_run = o->dry_run;
@@ -268,6 +275,7 @@ int cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE 
 		close(fd);
 	for (size_t i = 0; any && o->cows[i] && r == 0; i++)
 		r = take_spec(cow, o->cows[i], cow->hide, dry_run);
+	find_owned(cow, o->rootfs);
 	if (r == 0)
 		r = cow_find_late(cow, um, o->mounts);
 	if (r == 0 && o->image && !dry_run)
@@ -329,5 +337,6 @@ void cow_end(struct cow *cow)
 		end_layer(&cow->layers[i], written == 1);
 	free(cow->layers);
 	free(cow->hide);
+	free(cow->owned);
 	*cow = (struct cow){ 0 };
 }

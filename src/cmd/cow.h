@@ -20,7 +20,8 @@ struct cow {
 		bool late;  /* its folder is on a mount that is to be made */
 	} * layers;
 	size_t n;
-	char *hide; /* the folder of layers */
+	char *hide;  /* the folder of layers */
+	char *owned; /* --rootfs: a tree whose files say themselves whose they are; or NULL */
 };
 
 /* Opens the layers of o->cows and mounts them; then the image (whose layer is taken), which may be

@@ -105,6 +105,7 @@ static int attach(struct cow *cow, size_t i, struct um *um)
 		l->hide = cow->hide;
 		l->owners = true;
 		l->seen_through = !image;
+		l->owned_below = cow->owned && path_below(cow->owned, cow->layers[i].of);
 		l->root = um->ids;
 		l->stand_in = strcmp(cow->layers[i].of, "/") == 0 ? shadow_text : NULL;
 		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of,

@@ -116,6 +116,25 @@ has "the plan" "$OUT" "the image none.tar is the root"
 gives "umctl keeps it too" 0 umctl layer image full.tar
 is "umctl keeps it too" "$(names | grep -c "^$OUT\$")" 1
 
+# ---- a tree of podman's, whose files say whose they are ----
+cp -a bundle/rootfs tree
+setfattr -n user.containers.override_stat -v 0:0:0755 tree
+mkdir -p tree/home
+echo w >tree/home/file
+: >tree/null
+setfattr -n user.containers.override_stat -v 7:8:0750 tree/home
+setfattr -n user.containers.override_stat -v 7:50:04755 tree/home/file
+setfattr -n user.containers.override_stat -v 0:0:0666:char-1-3 tree/null
+gives "a tree of podman's" 0 um --root --rootfs tree --cow=p -- sh -ec 'stat -c "%u:%g %a" / /home /home/file
+	stat -c %t,%T /null; chown 9:9 /home/file; echo x >/null; stat -c %u:%g /home/file; stat -c %s /null'
+is "a tree of podman's" "$(printf '%s\n' "$OUT" | grep -v ^umview:)" "0:0 755
+7:8 750
+7:50 4755
+1,3
+9:9
+0"
+is "it is as it was" "$(getfattr -n user.containers.override_stat --only-values tree/home/file)" 7:50:04755
+
 # ---- what is none ----
 before=$(names)
 echo nothing >text

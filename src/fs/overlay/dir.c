@@ -158,7 +158,8 @@ static void true_type(struct ovl *o, int dir, struct dirent64 *d)
 		close(fd);
 }
 
-static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, bool upper)
+static int list_one(
+	struct ovl *o, struct listing *l, int fd, bool xwhiteouts, bool upper, bool owned)
 {
 	/* that the guest may read it was checked; to remove it, it needs not */
 	_cleanup_down_ struct opened_up up =
@@ -181,7 +182,7 @@ static int list_one(struct ovl *o, struct listing *l, int fd, bool xwhiteouts, b
 			if (o->served)
 				ask_server(dir, d);
 			gone = hides(o, dir, d, xwhiteouts);
-			if (upper && !gone)
+			if (owned && !gone)
 				true_type(o, dir, d);
 			r = add(l, d, gone, upper);
 			if (r < 0)
@@ -244,13 +245,15 @@ int ovl_opendir(
 	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct fs_handle *ret)
 {
 	struct ovl_node *n = ovl_node_of(node);
+	struct ovl *o = ovl_of(fs);
 	struct listing *l = calloc(1, sizeof(*l));
 	int r = l ? 0 : -ENOMEM, upper = ovl_upper(n);
 
 	if (r == 0 && upper >= 0)
-		r = list_one(ovl_of(fs), l, upper, n->xwhiteouts, true);
+		r = list_one(o, l, upper, n->xwhiteouts, true, o->owners);
 	for (unsigned i = 0; r == 0 && i < n->nlower; i++)
-		r = list_one(ovl_of(fs), l, n->lower[i].fd, n->lower[i].xwhiteouts, false);
+		r = list_one(o, l, n->lower[i].fd, n->lower[i].xwhiteouts, false,
+			o->layers[n->lower[i].layer].owned);
 	/* what is looked at for its names alone has no number */
 	if (r == 0 && upper >= 0 && n->shown.ino)
 		r = true_numbers(ovl_of(fs), n, l);

@@ -18,6 +18,7 @@
 struct layer {
 	int root;   /* O_PATH */
 	bool upper; /* it was an upper folder: it may have whiteouts, and attributes of ours */
+	bool owned; /* its files say by an attribute whose they are: it was, or is as podman's */
 	struct links *links; /* record.c; NULL: none */
 	bool has_uuid;	     /* of its file system, for handles */
 	uint8_t uuid[16];

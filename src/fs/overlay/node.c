@@ -25,8 +25,8 @@ int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 	fs_attr_of_stat(&st, ret);
 	ret->dev = n->shown.dev;
 	ret->ino = n->shown.ino;
-	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && o->owners &&
-		(upper >= 0 || o->layers[n->lower[0].layer].upper))
+	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+		(upper >= 0 ? o->owners : o->layers[n->lower[0].layer].owned))
 		(void)ovl_override_get(fd_path(path, fd), ret); /* else it has its own */
 	if (n->type == S_IFDIR && (upper >= 0) + n->nlower > 1)
 		ret->nlink = 1;
@@ -41,8 +41,9 @@ bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr)
 	struct ovl *o = ovl_of(fs);
 	struct shown shown;
 
+	/* what is not kept may be of the lowest layer, which has its own numbers */
 	if (!ovl_number_kept(o, &own, &shown))
-		return false;
+		return o->layers[o->nlayers - 1].owned && ovl_override_get(link, attr);
 	attr->dev = shown.dev;
 	attr->ino = shown.ino;
 	if (o->owners && (S_ISREG(attr->mode) || S_ISDIR(attr->mode)))

@@ -190,6 +190,7 @@ static int open_layers(
 		o->nlayers++;
 		/* the lowest has nothing below it that an attribute could be about */
 		layer->upper = i + 1 < l->nlower;
+		layer->owned = l->owners && (layer->upper || l->owned_below);
 		*low = (struct lower){ .layer = i };
 		low->fd = fcntl(layer->root, F_DUPFD_CLOEXEC, 3);
 		if (low->fd < 0)
@@ -220,7 +221,7 @@ static int dress_root(struct ovl *o)
 	if (fstat(o->root->lower[0].fd, &st) < 0)
 		return -errno;
 	fs_attr_of_stat(&st, &attr);
-	if (o->owners && o->layers[o->root->lower[0].layer].upper)
+	if (o->layers[o->root->lower[0].layer].owned)
 		(void)ovl_override_get(fd_path(path, o->root->lower[0].fd), &attr); /* or its own */
 	r = ovl_owner_set(o, ovl_upper(o->root), &attr);
 	ts[0] = st.st_atim;

@@ -27,6 +27,7 @@ struct overlay_layers {
 	bool no_redirect; /* redirect_dir=off: EXDEV for folders with lower content */
 	bool owners;	  /* owners and modes that cannot be set are kept in
 			     user.containers.override_stat */
+	bool owned_below; /* in the lowest folder they are kept so, too (podman's trees) */
 	bool root; /* guests may be root: modes that would close a file to us are kept there too */
 	/* The text to begin with where a file of the lowest folder that we may not read is changed:
 	 * sys/task/shadow.h; may be NULL. What has none begins empty (where root is set, else it
