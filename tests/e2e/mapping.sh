@@ -119,5 +119,8 @@ gives "a byte in a hole of 8 GiB" 0 um -m "fs.img:$M" -- sh -c \
 	"truncate -s 8G '$M/hole' && echo x | dd of='$M/hole' conv=notrunc bs=1 count=1 seek=4G status=none"
 gives "is all that the server has of it" 0 um -m "fs.img:$M" -- sh -c "stat -c '%s %b' '$M/hole'; rm '$M/hole'"
 is "the size and the blocks" "$OUT" "8589934592 8"
+gives "two processes at one file" 0 um -m "fs.img:$M" -- sh -c \
+	"head -c 300000 /dev/zero >'$M/data' && python3 '$TOP/tests/lib/coherent.py' '$M/data' '$M/data'"
+is "what one writes, by calls and mappings, the other reads" "$OUT" seen
 clean_fs fs.img
 nothing_left

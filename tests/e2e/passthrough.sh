@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # On libfuse's passthrough_ll, which keeps nothing back: a folder is read whole while names come and go, what the server
-# refuses was not written, small writes to a file that is mapped as a whole, a file that one has open with O_DIRECT, and names that another mount took away.
+# refuses was not written, files beyond 4 GiB, two processes that write and read one file by calls and mappings, small
+# writes to a file that is mapped as a whole, a file that one has open with O_DIRECT, and names that another mount took
+# away.
 . "$TOP/tests/e2e/lib.sh"
 need gcc pkg-config
 EXAMPLE=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
@@ -68,6 +70,10 @@ print(what(os.write, fd, b"x"), *seen())
 os.lseek(fd, MAX - 100, os.SEEK_SET)
 print(what(os.write, fd, b"y" * 500000), *seen())
 print(what(os.write, fd, b"y"), *seen())
+os.ftruncate(fd, 3)
+for off in (1 << 63) - 1, (1 << 63) - 2, 1 << 62:
+    print(what(os.pwrite, fd, b"x", off), what(os.ftruncate, fd, off), what(os.pread, fd, 4, off),
+          what(os.lseek, fd, off, os.SEEK_SET) == off, os.fstat(fd).st_size)
 os.ftruncate(fd, 5)
 print(os.pread(fd, 10, 0), *seen(), what(os.fsync, fd), what(os.close, fd))
 E2
@@ -77,7 +83,33 @@ EFBIG 3 3 3
 EFBIG 1048576 3 3
 100 1048576 1048576 1048576
 EFBIG 1048576 1048576 1048576
-b'abc\\x00\\x00' 1048576 5 5 None None"
+EINVAL EFBIG EINVAL True 3
+EFBIG EFBIG EINVAL True 3
+EFBIG EFBIG b'' True 3
+b'abc\\x00\\x00' 4611686018427387904 5 5 None None"
+
+cat >far.py <<'E2'
+import os, sys
+name = sys.argv[1]
+fd = os.open(name, os.O_RDWR | os.O_CREAT)
+for off, data in ((1 << 32) - 3, b"across"), (5 << 30, b"five"), (1 << 31, b"two"):
+    print(os.pwrite(fd, data, off), os.fstat(fd).st_size)
+os.close(fd)
+fd = os.open(name, os.O_RDWR)
+print(os.pread(fd, 8, (1 << 32) - 4), os.pread(fd, 9, 5 << 30), os.pread(fd, 4, (1 << 31) - 1), os.pread(fd, 3, 3 << 30))
+print(os.lseek(fd, -4, os.SEEK_END), os.read(fd, 9), os.stat(name).st_blocks < 1000)
+os.ftruncate(fd, (1 << 32) + 1)
+print(os.stat(name).st_size, os.pread(fd, 9, (1 << 32) - 3))
+E2
+gives "beyond 4 GiB" 0 served unlimited "$PYTHON" far.py mnt/far
+is "as in a native folder" "$OUT" "$("$PYTHON" far.py far)"
+
+head -c 300000 /dev/zero >src/data
+ln src/data src/link
+gives "two processes at one file" 0 served unlimited "$PYTHON" "$TOP/tests/lib/coherent.py" mnt/data mnt/data
+is "what one writes the other reads" "$OUT" seen
+gives "by two names of it" 0 served unlimited "$PYTHON" "$TOP/tests/lib/coherent.py" mnt/data mnt/link
+is "too" "$OUT" seen
 
 cat >mapped.py <<'E2'
 import mmap, os
