@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Python's own tests of sockets, in networks of both stacks.
+# timeout: 300
+. "$TOP/tests/e2e/lib.sh"
+"$PYTHON" -c 'import test.test_socketserver' 2>/dev/null || skip "no tests of Python here"
+passes() {
+	UM_TIMEOUT=250 gives "in $1" 0 um --net "$1" -- "$PYTHON" -m test -q --timeout 120 test_select test_poll test_epoll \
+		test_selectors test_socketserver test_httpservers test_urllib2_localnet
+}
+if unshare -Urn true 2>/dev/null; then
+	passes none
+fi
+if [ -x "$(dirname "$(command -v umview)")/umview-lwip" ]; then
+	passes none,stack=lwip
+fi
+nothing_left
