@@ -242,10 +242,13 @@ static uint64_t read_ahead(struct filecache *c, uint64_t off, uint64_t end)
 }
 
 /* With the lock. By now its reader has spent half of what all of it costs in long requests (a short
- * one costs some twentieth of those for a MiB): then the next who opens it needs no traps. */
+ * one costs some twentieth of those for a MiB): then the next who opens it needs no traps. Over a
+ * network a large file would take minutes. */
 static bool read_often(struct filecache *c, uint64_t len)
 {
-	if (c->size > PLACE_DISK_MIN || c->asked == UINT64_MAX)
+	bool local = c->ino->fs->flags & FS_SOLE_CLIENT;
+
+	if (c->size > (local ? c->files->lru_max / 4 : PLACE_DISK_MIN) || c->asked == UINT64_MAX)
 		return false;
 	c->asked += len < c->size ? len : c->size;
 	if (c->asked < c->size / OFTEN_PART)
