@@ -254,13 +254,13 @@ gives "two stacks" 125 um --net none,stack=lwip --net slirp,stack=kernel -- true
 has "two stacks" "$OUT" "one stack"
 
 # the stack is killed: nothing hangs
-gives "the stack is killed" 0 um --net "none,stack=lwip,name=k$$" -- sh -c '
+gives "the stack is killed" 0 um --net "pair=k$$,stack=lwip" -- sh -c '
 	exec "$PYTHON" -c "
 import errno, os, socket
 s = socket.create_server((\"127.0.0.1\", 0))
 a = socket.create_connection(s.getsockname())
 b = s.accept()[0]
-os.system(\"pkill -9 -f ^umview-lwip.*name=k$0\")
+os.system(\"pkill -9 -f ^umview-lwip.*pair=k$0,\")
 for fn in (lambda: a.recv(9)), s.accept, (lambda: socket.socket().connect((\"127.0.0.1\", 7))):
     try:
         fn()
