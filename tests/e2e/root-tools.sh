@@ -115,7 +115,7 @@ def error(f, *args):
 ctx, (r, w) = call(FSOPEN, b"ext4", 1), os.pipe()
 print("splice:", error(call, SPLICE, r, 0, ctx, 0, 1, 0), error(call, SPLICE, w, 0, ctx, 0, 1, 0),
       error(call, SPLICE, ctx, 0, w, 0, 1, 0))
-FSPICK, AT = 433, -100
+FSPICK, AT, MOUNT = 433, -100, 165
 ctx, other = call(FSOPEN, b"ext4", 1), os.open("/", os.O_RDONLY)
 def config(cmd, key, value, aux):
     return error(call, FSCONFIG, ctx, cmd, key, value, aux)
@@ -130,6 +130,8 @@ print("others:", error(call, FSOPEN, b"no_such_type", 0), error(call, FSOPEN, b"
       error(call, MOVE_MOUNT, -1, b"", AT, b"mnt", 4), error(call, MOVE_MOUNT, AT, b"missing", AT, b"mnt", 0),
       error(call, MOVE_MOUNT, AT, b"mnt", -1, b"mnt2", 0), error(call, MOVE_MOUNT, AT, b"mnt", AT, b"mnt2", 0),
       error(call, MOVE_MOUNT, AT, b"mnt", AT, b"mnt2", 1 << 30))
+print("type first:", error(call, MOUNT, b"/dev/zero", b"mnt", b"no_such_type", 0, 0), error(call, MOUNT, b"/dev/zero", b"missing", b"no_such_type", 0, 0),
+      error(call, MOUNT, b"/dev/zero", b"mnt", b"ext4", 0, 0))
 mount(b"disk.img", b"mnt")
 print("beneath, in a group:", error(call, MOVE_MOUNT, AT, b"mnt", AT, b".", 0x200), error(call, MOVE_MOUNT, AT, b"mnt", AT, b".", 0x100))
 print([l for l in open("/proc/self/mountinfo") if "disk.img" in l][0])
@@ -137,6 +139,7 @@ PYTHON
 gives "fsopen" 0 um --root -- sh -c 'python3 calls.py; cat mnt/dir/file; umount mnt'
 has "its message" "$OUT" "create: No such file or directory / e missing.img"
 has "its flags" "$OUT" "ro,nosuid"
+has "what a mount of a device that is none is told" "$OUT" "type first: ENODEV ENOENT ENOTBLK"
 has "what is not done is not said to be" "$OUT" "beneath, in a group: EINVAL EINVAL"
 has "its arguments" "$OUT" "arguments: $(printf 'EINVAL %.0s' {1..10})ENOTSUP EINVAL EINVAL 0"
 [ "$(id -u)" = 0 ] || has "of nothing of the view" "$OUT" "others: ENODEV EINVAL EBADF EINVAL EINVAL EINVAL EINVAL \

@@ -401,6 +401,24 @@ static int name_from_root(struct call *c, const char *word, const char **ret, ch
 	return 0;
 }
 
+/* As get_fs_type(): a type that nothing serves is told before the source is looked at. */
+static int check_type(
+	struct call *c, const char *source, const char *target, const char *type, const char *data)
+{
+	_cleanup_path_ struct path where = PATH_INIT;
+	struct server s = { 0 };
+	int r;
+
+	if (mount_type_is_ours(type) || strstr(source, "://") || strstr(data, "server="))
+		return 0;
+	r = server_find(c->um->servers, type, &s);
+	server_release(&s);
+	if (r != -ENODEV)
+		return 0;
+	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
+	return r < 0 ? r : -ENODEV;
+}
+
 /* A file system of the kernel's own kind. */
 static enum verdict mount_served(struct call *c, const char *source, const char *target,
 	const char *type, const char *data, unsigned long flags)
@@ -412,8 +430,10 @@ static enum verdict mount_served(struct call *c, const char *source, const char 
 		.options = data,
 		.flags = flags & MOUNT_FLAGS };
 	_cleanup_free_ char *from = NULL;
-	int r = path_of_cwd(c, &c->um->view, c->tid, &cwd);
+	int r = check_type(c, source, target, type, data);
 
+	if (r == 0)
+		r = path_of_cwd(c, &c->um->view, c->tid, &cwd);
 	if (r == 0)
 		r = name_from_root(c, source, &rq.source, &from);
 	if (r < 0)
