@@ -3,27 +3,11 @@
 # wire: both go on working.
 # timeout: 300
 . "$TOP/tests/e2e/lib.sh"
+. "$TOP/tests/fuzz/lib-garbage.sh"
 unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 
 SECONDS_=${UMVIEW_SOAK:-12}
 export UM_TIMEOUT=$((SECONDS_ + 240))
-cat >garbage.sh <<'S'
-end=$(($(date +%s) + $1)) seed=$2
-while [ "$(date +%s)" -lt "$end" ]; do
-	"$PYTHON" "$TOP/tests/lib/garbage.py" eth0 5000 "$seed"
-	seed=$((seed + 1))
-done
-S
-cat >answer.py <<'S'
-import socket
-s = socket.create_server(("", 80))
-open("up", "w").close()
-s.accept()[0].sendall(b"it lives")
-S
-cat >ask.py <<'S'
-import socket, sys
-print(socket.create_connection((sys.argv[1], int(sys.argv[2])), 20).makefile().read())
-S
 seconds=$((SECONDS_ / 2)) seed=${UMVIEW_SEED:-1}
 free=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 um --net "slirp,restrict,publish=$free:80" -- sh -ec 'sh -e garbage.sh "$1" "$2"; exec "$PYTHON" answer.py' sh $seconds "$seed" &

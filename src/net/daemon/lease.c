@@ -53,15 +53,10 @@ static int own_mac(int fd, const struct net_spec *s, uint8_t ret[6])
 	return 0;
 }
 
-static struct net_addr address_of(const struct dhcp_lease *l)
-{
-	return (struct net_addr){ .family = AF_INET, .prefix = l->prefix, .v4 = l->addr };
-}
-
 /* What a guest has changed meanwhile is no error. */
 static void unset_lease(struct keeper *k)
 {
-	const struct net_addr a = address_of(&k->set);
+	const struct net_addr a = dhcp_address(&k->set);
 
 	if (k->set.addr.s_addr && iface_del_addr(k->spec->name, &a) < 0) {
 		/* gone already; its routes with it */
@@ -72,11 +67,10 @@ static void unset_lease(struct keeper *k)
 static void set_lease(struct keeper *k)
 {
 	const struct dhcp_lease *l = &k->dhcp.lease;
-	const struct net_addr a = address_of(l);
+	const struct net_addr a = dhcp_address(l);
 	const struct net_addr gw = { .family = AF_INET, .prefix = -1, .v4 = l->router };
 
-	if (k->set.addr.s_addr == l->addr.s_addr && k->set.prefix == l->prefix &&
-		k->set.router.s_addr == l->router.s_addr)
+	if (dhcp_same(&k->set, l))
 		return;
 	unset_lease(k);
 	if (iface_add_addr(k->spec->name, &a) < 0)

@@ -135,6 +135,17 @@ enum dhcp_news dhcp_input(struct dhcp *d, uint64_t now, const uint8_t *frame, si
 	return DHCP_HELD;
 }
 
+struct net_addr dhcp_address(const struct dhcp_lease *l)
+{
+	return (struct net_addr){ .family = AF_INET, .prefix = l->prefix, .v4 = l->addr };
+}
+
+bool dhcp_same(const struct dhcp_lease *a, const struct dhcp_lease *b)
+{
+	return a->addr.s_addr == b->addr.s_addr && a->prefix == b->prefix &&
+	       a->router.s_addr == b->router.s_addr;
+}
+
 void dhcp_resolv(const struct dhcp_lease *l, char *buf, size_t size)
 {
 	char addr[INET_ADDRSTRLEN];

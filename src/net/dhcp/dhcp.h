@@ -7,6 +7,7 @@
 #define UM_NET_DHCP_H
 
 #include "net/dhcp/message.h"
+#include "net/spec.h"
 
 /* How long the start of a network waits for the first lease. */
 #define DHCP_FIRST_NS (8 * NSEC_PER_SEC)
@@ -32,6 +33,10 @@ enum dhcp_news dhcp_tick(struct dhcp *d, uint64_t now, uint8_t *frame, size_t *r
 /* A frame that has come; whatever it is. */
 enum dhcp_news dhcp_input(struct dhcp *d, uint64_t now, const uint8_t *frame, size_t len);
 
+/* What an interface is given by a lease. */
+struct net_addr dhcp_address(const struct dhcp_lease *l);
+/* Do two of them ask for the same of it? */
+bool dhcp_same(const struct dhcp_lease *a, const struct dhcp_lease *b);
 /* resolv.conf by a lease; "" when it names no server. */
 void dhcp_resolv(const struct dhcp_lease *l, char *buf, size_t size);
 

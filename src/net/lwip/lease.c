@@ -14,15 +14,10 @@ struct lease {
 	bool had;	       /* one, once */
 };
 
-static struct net_addr address_of(const struct dhcp_lease *l)
-{
-	return (struct net_addr){ .family = AF_INET, .prefix = l->prefix, .v4 = l->addr };
-}
-
 /* What a guest has changed meanwhile is no error. */
 static void unset_lease(struct lease *l)
 {
-	const struct net_addr a = address_of(&l->set);
+	const struct net_addr a = dhcp_address(&l->set);
 
 	if (l->set.addr.s_addr && iface_del_ip(l->iface, &a, rtnl_gone) < 0) {
 		/* gone already */
@@ -33,12 +28,11 @@ static void unset_lease(struct lease *l)
 static void set_lease(struct lease *l)
 {
 	const struct dhcp_lease *new = &l->dhcp.lease;
-	const struct net_addr a = address_of(new);
+	const struct net_addr a = dhcp_address(new);
 	const struct net_addr gw = { .family = AF_INET, .v4 = new->router };
 
 	l->had = true;
-	if (l->set.addr.s_addr == new->addr.s_addr && l->set.prefix == new->prefix &&
-		l->set.router.s_addr == new->router.s_addr)
+	if (dhcp_same(&l->set, new))
 		return;
 	unset_lease(l);
 	if (iface_add_ip(l->iface, &a) < 0)
