@@ -161,12 +161,89 @@ static void arrive(struct walk *w, int fd, const char *name)
 	place_set_real(&w->at, name, strlen(name), fd);
 }
 
-static int cross(struct walk *w, const struct stat *st, bool *ret)
+static bool same_file(const char *path, const struct stat *st)
+{
+	struct stat other;
+
+	return lstat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
+}
+
+/* The name that we have for `inside`, of the file system of a mount of the guest's. */
+static char *host_name(const struct mountinfo *theirs, const char *inside, const struct stat *st)
+{
+	_cleanup_free_ char *info = mountinfo_read(getpid());
+	struct mountinfo mi;
+
+	for (const char *line = info; line && mountinfo_next(&line, &mi);) {
+		const char *rest = mi.major == theirs->major && mi.minor == theirs->minor
+					   ? path_below(inside, mi.root)
+					   : NULL;
+		_cleanup_free_ char *path = NULL;
+
+		if (!rest)
+			continue;
+		path = str_printf("%s%s", mi.point[1] || !*rest ? mi.point : "", rest);
+		if (path && same_file(path, st))
+			return take_ptr(&path);
+	}
+	return NULL;
+}
+
+/* The host's name of a file that the guest has on a mount of its own namespace; NULL: it has none.
+ */
+static char *name_on_host(struct walk *w, int fd, uint64_t mnt_id, const struct stat *st)
+{
+	_cleanup_free_ char *info = mountinfo_read(w->c->tid), *inside = NULL;
+	char link[FD_PATH_MAX], name[PATH_MAX];
+	struct mountinfo mi;
+
+	if (read_link(AT_FDCWD, fd_path(link, fd), name, sizeof(name)) <= 0)
+		return NULL;
+	if (same_file(name, st))
+		return strdup(name);
+	for (const char *line = info; line && mountinfo_next(&line, &mi);) {
+		if ((uint64_t)mi.id != mnt_id)
+			continue;
+		inside = mountinfo_inside(&mi, name);
+		return inside ? host_name(&mi, inside, st) : NULL;
+	}
+	return NULL;
+}
+
+/* Is the guest's file one that a mount which is seen through has in the host's place? 1 with the
+ * walk there; 0; -errno: it was removed there. */
+static int cross_seen_through(struct walk *w, int fd, const struct stat *st)
+{
+	_cleanup_free_ char *name = NULL;
+	struct statx sx;
+	struct inode *ino;
+	struct mount *mnt;
+	int r;
+
+	if (!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed) ||
+		statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ||
+		sx.stx_mnt_id == w->own_mount)
+		return 0;
+	name = name_on_host(w, fd, sx.stx_mnt_id, st);
+	r = name ? place_over(w->v, walk_req(w), name, false, &mnt, &ino) : 0;
+	if (r == 0 && !name)
+		w->own_mount = sx.stx_mnt_id;
+	if (r <= 0)
+		return r;
+	place_set_virtual(&w->at, mnt, ino);
+	walk_no_last(w, false);
+	w->touched = true;
+	return 1;
+}
+
+/* Onto a mount of the view that lies on the file `fd`, if there is one. */
+static int cross(struct walk *w, int fd, const struct stat *st, bool *ret)
 {
 	struct mount *m = view_mount_over(w->v, w->ns, st->st_dev, st->st_ino);
+	int r = m ? walk_cross(w, m) : cross_seen_through(w, fd, st);
 
-	*ret = m != NULL;
-	return m ? walk_cross(w, m) : WALK_MORE;
+	*ret = m || r != 0;
+	return r == 1 && !m ? WALK_MORE : r;
 }
 
 static int cross_here(struct walk *w)
@@ -176,7 +253,7 @@ static int cross_here(struct walk *w)
 
 	if (fstat(w->at.fd, &st) < 0)
 		return walk_real_error(w, -errno);
-	return cross(w, &st, &crossed);
+	return cross(w, w->at.fd, &st, &crossed);
 }
 
 int walk_elsewhere_root(struct walk *w)
@@ -205,6 +282,7 @@ int walk_elsewhere_start(struct walk *w, const char *link)
 	struct inode *ino;
 	struct mount *mnt;
 	char name[PATH_MAX];
+	struct stat st;
 	int fd;
 
 	if (place_is_placeholder(w->v, link, &mnt, &ino)) {
@@ -218,7 +296,7 @@ int walk_elsewhere_start(struct walk *w, const char *link)
 	if (read_link(AT_FDCWD, link, name, sizeof(name)) <= 0)
 		strcpy(name, "/");
 	arrive(w, fd, name);
-	return 0;
+	return fstat(fd, &st) < 0 ? -errno : cross_seen_through(w, fd, &st) < 0 ? -ENOENT : 0;
 }
 
 static bool is_root(struct walk *w)
@@ -333,14 +411,20 @@ static bool is_magic(const struct walk *w)
 	return w->last[strspn(w->last, "0123456789")] == '\0';
 }
 
+/* Is w->last the link of /proc that is another for each who asks? */
+static bool is_self(const struct walk *w, struct stat *ret)
+{
+	return (strcmp(w->last, "self") == 0 || strcmp(w->last, "thread-self") == 0) &&
+	       on_proc(w->at.fd) && fstat(w->at.fd, ret) == 0 && ret->st_ino == PROC_ROOT_INO;
+}
+
 static int follow(struct walk *w)
 {
 	struct stat st;
 	ssize_t n;
 
-	if (on_proc(w->at.fd) && fstat(w->at.fd, &st) == 0) {
-		if (st.st_ino == PROC_ROOT_INO &&
-			(strcmp(w->last, "self") == 0 || strcmp(w->last, "thread-self") == 0)) {
+	if (on_proc(w->at.fd)) {
+		if (is_self(w, &st)) {
 			int r = self_body(w, &st);
 
 			return r < 0 ? walk_real_error(w, r) : walk_follow(w, w->body);
@@ -372,6 +456,12 @@ static int end_link(struct walk *w)
 	_cleanup_free_ char *path = NULL;
 	struct stat st;
 
+	if (w->touched && is_self(w, &st)) {
+		int r = self_body(w, &st);
+
+		w->link = r < 0 ? NULL : strdup(w->body);
+		return r < 0 ? walk_real_error(w, r) : w->link ? end_in(w) : -ENOMEM;
+	}
 	if (!on_proc(w->at.fd) || !is_magic(w) || fstatat(w->at.fd, w->last, &st, 0) < 0 ||
 		!w->v->placeholder || !w->v->placeholder(w->v->placeholder_arg, &st, &ino, &mnt))
 		return w->touched ? end_in(w) : WALK_NATIVE;
@@ -403,7 +493,7 @@ static int step(struct walk *w, int *fd, const struct stat *st, bool last)
 	int r;
 
 	if (!(last && (w->flags & PATH_MOUNTPOINT))) {
-		r = cross(w, st, &crossed);
+		r = cross(w, *fd, st, &crossed);
 		if (crossed)
 			return r;
 	}

@@ -72,6 +72,7 @@ static void walk_init(
 	w->rooted = w->led = false;
 	w->root_fd = -1;
 	w->ns = 0;
+	w->own_mount = 0;
 	w->start_link[0] = '\0';
 	w->touched = flags & PATH_REALIZE;
 	w->alive = false;
@@ -187,7 +188,7 @@ static int start_moved(struct walk *w)
 {
 	struct inode *ino;
 	struct mount *mnt;
-	int r = place_moved(w->v, walk_req(w), w->at.name, &mnt, &ino);
+	int r = place_over(w->v, walk_req(w), w->at.name, true, &mnt, &ino);
 
 	if (r > 0) {
 		place_set_virtual(&w->at, mnt, ino);
@@ -380,7 +381,7 @@ static char *moved_name(struct view *v, const char *real)
 	int r;
 
 	fs_req_init(&req, NULL);
-	r = place_moved(v, &req, real, &mnt, &ino);
+	r = place_over(v, &req, real, true, &mnt, &ino);
 	if (r == 0)
 		return NULL;
 	return r < 0 ? str_printf("%s (deleted)", real) : path_of_inode(v, mnt, ino);

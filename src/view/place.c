@@ -136,24 +136,29 @@ static int inode_at(struct mount *m, const struct fs_req *req, const char *path,
 	return 0;
 }
 
-int place_moved(struct view *v, const struct fs_req *req, const char *name, struct mount **ret_mnt,
-	struct inode **ret)
+int place_over(struct view *v, const struct fs_req *req, const char *name, bool moved,
+	struct mount **ret_mnt, struct inode **ret)
 {
 	_cleanup_mount_ struct mount *m = NULL;
 	_cleanup_free_ char *path = NULL;
 	bool free_way;
-	int r;
+	int r = 0;
 
 	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed))
 		return 0;
 	m = view_seen_through(v, name, &free_way);
-	if (!m || !m->fs->whereabouts)
+	if (!m)
 		return 0;
-	r = m->fs->whereabouts(m->fs, name + (m->target_len > 1 ? m->target_len : 0), &path);
-	if (r <= 0)
+	name += m->target_len > 1 ? m->target_len : 0;
+	if (m->fs->whereabouts)
+		r = m->fs->whereabouts(m->fs, name, &path);
+	if (r < 0 || (r == 0 && moved))
 		return r;
-	r = inode_at(m, req, path, ret);
-	if (r < 0)
+	if (r == 0)
+		path = strdup(name + strspn(name, "/"));
+	if (!path)
+		return -ENOMEM;
+	if (inode_at(m, req, path, ret) < 0)
 		return -ENOENT;
 	*ret_mnt = take_ptr(&m);
 	return 1;

@@ -32,11 +32,11 @@ bool place_is_placeholder(
 	struct view *v, const char *link, struct mount **ret_mnt, struct inode **ret);
 
 /*
- * A directory of the host's by its name, which a guest may have entered while nothing there was
- * changed. 0: it is what its name says; 1: it is elsewhere in the view, both referenced; -ENOENT:
- * in the view it was removed.
+ * A file of the host's by its name, which a guest may have entered while nothing there was changed.
+ * 1: what a mount that is seen through has in its place, both referenced (moved: only if that has
+ * another name now); 0: it is what its name says; -ENOENT: in the view it was removed.
  */
-int MUST_CHECK place_moved(struct view *v, const struct fs_req *req, const char *name,
+int MUST_CHECK place_over(struct view *v, const struct fs_req *req, const char *name, bool moved,
 	struct mount **ret_mnt, struct inode **ret);
 
 /* How a step of a walk ended; errors are negative. */
@@ -59,6 +59,7 @@ struct walk {
 	bool rooted;	     /* it is the task's */
 	int root_fd;	     /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
 	ino_t ns;	     /* its mount namespace, then; or view/space.h's */
+	uint64_t own_mount;  /* then: the kernel's mount over which nothing is seen through; 0 */
 	char start_link[40]; /* where `at` came from, while it is the start and only a name */
 	bool led;     /* on the host's tree since a mount led there: no mount that is seen through
 			 covers it */

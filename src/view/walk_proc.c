@@ -102,7 +102,7 @@ static int to_moved(struct walk *w, const char *link)
 		stat(link, &st) < 0 || !S_ISDIR(st.st_mode) ||
 		read_link(AT_FDCWD, link, real, sizeof(real)) < 0)
 		return 0;
-	r = place_moved(w->v, walk_req(w), real, &mnt, &ino);
+	r = place_over(w->v, walk_req(w), real, true, &mnt, &ino);
 	if (r > 0) {
 		place_set_virtual(&w->at, mnt, ino);
 		w->touched = true;

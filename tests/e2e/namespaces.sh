@@ -110,6 +110,24 @@ gives "with the whole tree over-written" 0 um --cow -- unshare -Urmpf --mount-pr
 has "with the whole tree over-written" "$OUT" "0
 new
 /dev/null"
-[ ! -e n1 ] || fail "it was made on the host"
+mkdir -p tree/sub bound
+echo orig >tree/sub/f
+gives "nothing of it gets past the layer" 0 um --cow -- unshare -Urm sh -ec '
+	cd tree; echo new >sub/f; cat sub/f; cd sub; echo z >g; ls | tr "\n" " "; cat ../sub/f; mkdir nd; mv g nd; ls nd; rm f; ! cat f 2>/dev/null
+	"$0" -c "
+import ctypes, os
+d = os.open(\".\", os.O_RDONLY)
+os.close(os.open(\"by-fd\", os.O_CREAT | os.O_WRONLY, dir_fd=d))
+how = (ctypes.c_uint64 * 3)(os.O_CREAT | os.O_WRONLY, 0o644, 8)
+print(ctypes.CDLL(None).syscall(437, d, b\"beneath\", how, 24) >= 0)"
+	cd ../..; mount --bind tree bound; echo w >bound/w; cat tree/w; ls tree/sub | tr "\n" " "' "$PYTHON"
+has "nothing of it gets past the layer" "$OUT" "new
+f g new
+g
+True
+w
+beneath by-fd nd "
+[ "$(find tree bound n1 2>/dev/null | sort | tr '\n' ' ')" = "bound tree tree/sub tree/sub/f " ] && [ "$(cat tree/sub/f)" = orig ] ||
+	fail "the host's files have changed: $(find tree bound n1)"
 clean_fs fs.img
 nothing_left
