@@ -40,7 +40,7 @@ while not os.path.exists(\"go\"):
 b = socket.socket()
 print([n for _, n in socket.if_nameindex()], file=open(\"stays\", \"w\"))" &
 	until [ -e before ]; do sleep 0.02; done
-	umctl net add lab none,name=eth5; umctl net use lab sh -c "ip link add v0 type veth peer name v1; sleep 60 & echo \$! >inside; touch go"; wait $!
+	umctl net add lab none; umctl net use lab sh -c "ip link add v0 type veth peer name v1; sleep 60 & echo \$! >inside; touch go"; wait $!
 	touch ready; until [ -e done ]; do sleep 0.05; done' &
 view=$!
 until_true 30 test -e ready
