@@ -59,12 +59,13 @@ at() {
 	um "${OPTIONS[@]}" --net "$net" -- "$@"
 }
 
-# serve NAME N COMMAND...: a server in the background, until end_servers; it listens when this returns
+# serve NAME N COMMAND...: a server in the background, until end_servers; it listens when this returns. (One that SIGTERM does
+# not end is killed.)
 serve() {
 	local name=$1 where=(at "$2")
 	shift 2
 	[ "$LINK" != slirp ] || where=(env)
-	"${where[@]}" sh -c 'name=$1 port=$2; shift 2; "$@" & until ss -Htuln "sport = :$port" | grep -q .; do sleep 0.05; done
+	"${where[@]}" sh -c 'name=$1 port=$2; shift 2; timeout -k 10 280 "$@" & until ss -Htuln "sport = :$port" | grep -q .; do sleep 0.05; done
 		touch "up-$name"; until [ -e over ]; do sleep 0.1; done; kill $! 2>/dev/null; wait' \
 		sh "$name" "${PORT[$name]}" "$@" >"$name.log" 2>&1 &
 	SERVERS+=($!)
