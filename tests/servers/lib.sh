@@ -173,7 +173,8 @@ in_view_by_hand() {
 	# a dead server is told to who comes
 	start
 	cat "mnt$sub/big" >/dev/null
-	for pid in $(server_pid); do kill -9 "$pid" 2>/dev/null || true; done
+	# the newest first: sshfs unmounts when its ssh has gone before it
+	for pid in $(server_pid | tr ' ' '\n' | sort -rn); do kill -9 "$pid" 2>/dev/null || true; done
 	until_true 10 not_connected
 	fusermount -u mnt
 	gone "fusermount -u after the server was killed"
