@@ -85,15 +85,10 @@ static int find_covered(int root, const char *info, const struct mount *m, char 
 		*ret = strdup(m->target);
 	} else {
 		while (fd < 0 && m->host.path && mountinfo_next(&info, &mi)) {
-			const char *rest = makedev(mi.major, mi.minor) == m->host.dev
-						   ? path_below(m->host.path, mi.root)
-						   : NULL;
-			_cleanup_free_ char *path = NULL;
+			_cleanup_free_ char *path =
+				mountinfo_outside(&mi, m->host.dev, m->host.path);
 
-			if (!rest)
-				continue;
-			path = str_printf("%s%s", mi.point[1] || !*rest ? mi.point : "", rest);
-			fd = path ? open_covered(root, path, m) : -ENOMEM;
+			fd = path ? open_covered(root, path, m) : -ENOENT;
 			if (fd >= 0)
 				*ret = take_ptr(&path);
 		}
@@ -169,20 +164,14 @@ static bool same_file(const char *path, const struct stat *st)
 }
 
 /* The name that we have for `inside`, of the file system of a mount of the guest's. */
-static char *host_name(const struct mountinfo *theirs, const char *inside, const struct stat *st)
+static char *host_name(dev_t dev, const char *inside, const struct stat *st)
 {
 	_cleanup_free_ char *info = mountinfo_read(getpid());
 	struct mountinfo mi;
 
 	for (const char *line = info; line && mountinfo_next(&line, &mi);) {
-		const char *rest = mi.major == theirs->major && mi.minor == theirs->minor
-					   ? path_below(inside, mi.root)
-					   : NULL;
-		_cleanup_free_ char *path = NULL;
+		_cleanup_free_ char *path = mountinfo_outside(&mi, dev, inside);
 
-		if (!rest)
-			continue;
-		path = str_printf("%s%s", mi.point[1] || !*rest ? mi.point : "", rest);
 		if (path && same_file(path, st))
 			return take_ptr(&path);
 	}
@@ -193,7 +182,7 @@ static char *host_name(const struct mountinfo *theirs, const char *inside, const
  */
 static char *name_on_host(struct walk *w, int fd, uint64_t mnt_id, const struct stat *st)
 {
-	_cleanup_free_ char *info = mountinfo_read(w->c->tid), *inside = NULL;
+	_cleanup_free_ char *info = NULL, *inside = NULL;
 	char link[FD_PATH_MAX], name[PATH_MAX];
 	struct mountinfo mi;
 
@@ -201,13 +190,11 @@ static char *name_on_host(struct walk *w, int fd, uint64_t mnt_id, const struct 
 		return NULL;
 	if (same_file(name, st))
 		return strdup(name);
-	for (const char *line = info; line && mountinfo_next(&line, &mi);) {
-		if ((uint64_t)mi.id != mnt_id)
-			continue;
-		inside = mountinfo_inside(&mi, name);
-		return inside ? host_name(&mi, inside, st) : NULL;
-	}
-	return NULL;
+	info = mountinfo_read(w->c->tid);
+	if (!info || !mountinfo_find(info, mnt_id, &mi))
+		return NULL;
+	inside = mountinfo_inside(&mi, name);
+	return inside ? host_name(makedev(mi.major, mi.minor), inside, st) : NULL;
 }
 
 /* Is the guest's file one that a mount which is seen through has in the host's place? 1 with the

@@ -165,7 +165,6 @@ static void note_covered(struct view *v, struct mount *m, const struct path *whe
 	_cleanup_free_ char *text = NULL;
 	struct covered *h = &m->host;
 	struct mountinfo mi;
-	const char *line;
 	struct statx sx;
 
 	if (statx(where->dirfd, where->last, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
@@ -176,10 +175,8 @@ static void note_covered(struct view *v, struct mount *m, const struct path *whe
 	h->mnt_id_old = (uint32_t)sx.stx_mnt_id;
 	m->ns = where->tid ? elsewhere_ns(v, where->tid) : where->ns;
 	text = mountinfo_read(tid);
-	for (line = text; line && mountinfo_next(&line, &mi);) {
-		if ((uint32_t)mi.id == h->mnt_id_old && !h->path)
-			h->path = mountinfo_inside(&mi, where->name);
-	}
+	if (text && mountinfo_find(text, h->mnt_id_old, &mi))
+		h->path = mountinfo_inside(&mi, where->name);
 	if (statx(where->dirfd, where->last, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
 		    STATX_MNT_ID_UNIQUE_, &sx) == 0 &&
 		(sx.stx_mask & STATX_MNT_ID_UNIQUE_))

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #define MOUNTINFO_MAX (16u << 20)
 
@@ -38,11 +39,28 @@ bool mountinfo_next(const char **text, struct mountinfo *ret)
 	return false;
 }
 
+bool mountinfo_find(const char *text, uint64_t id, struct mountinfo *ret)
+{
+	while (mountinfo_next(&text, ret)) {
+		if ((uint64_t)ret->id == id)
+			return true;
+	}
+	return false;
+}
+
 char *mountinfo_inside(const struct mountinfo *mi, const char *path)
 {
 	const char *rest = path_below(path, mi->point);
 
 	return rest ? str_printf("%s%s", mi->root[1] || !*rest ? mi->root : "", rest) : NULL;
+}
+
+char *mountinfo_outside(const struct mountinfo *mi, dev_t dev, const char *inside)
+{
+	const char *rest =
+		makedev(mi->major, mi->minor) == dev ? path_below(inside, mi->root) : NULL;
+
+	return rest ? str_printf("%s%s", mi->point[1] || !*rest ? mi->point : "", rest) : NULL;
 }
 
 /* The field at *f, however long, malloc'ed; *f moves on to the next. */

@@ -18,9 +18,14 @@ struct mountinfo {
 /* Takes the next line from *text, which moves on: false at the end. */
 bool mountinfo_next(const char **text, struct mountinfo *ret);
 
+/* The line of the mount of this id. */
+bool mountinfo_find(const char *text, uint64_t id, struct mountinfo *ret);
+
 /* Where `path`, at or below the mount point, is in the mount's file system: malloc'ed; NULL when it
  * is not there, or out of memory. */
 char *mountinfo_inside(const struct mountinfo *mi, const char *path);
+/* The other way: the name by this mount of what is at `inside` in the file system `dev`. */
+char *mountinfo_outside(const struct mountinfo *mi, dev_t dev, const char *inside);
 /* What stands after " - ": malloc'ed, the options without the rw or ro they begin with. -EINVAL,
  * -ENOMEM. */
 int MUST_CHECK mountinfo_super(

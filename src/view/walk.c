@@ -64,10 +64,10 @@ static bool leave_outside(struct walk *w, struct inode *ino)
 	name = view_outside_name(w->v, attr.dev, attr.ino);
 	if (!name)
 		return false;
-	if (w->root_fd >= 0 && walk_elsewhere_at(w, name) < 0)
-		return false;
 	if (w->root_fd < 0)
 		place_set_real(&w->at, name, strlen(name), -1);
+	else if (walk_elsewhere_at(w, name) < 0)
+		return false;
 	walk_no_last(w, false);
 	return true;
 }

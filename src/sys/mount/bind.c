@@ -45,16 +45,13 @@ static int host_mount_of(int fd, const char *path, struct host_mount *ret)
 
 	if (id < 0)
 		return id;
-	for (const char *line = text; line && mountinfo_next(&line, &mi);) {
-		if (mi.id != id)
-			continue;
-		/* a name that leads there by another mount */
-		ret->root = path_below(path, mi.point) ? mountinfo_inside(&mi, path) : strdup("/");
-		if (!ret->root)
-			return -ENOMEM;
-		return mountinfo_super(&mi, &ret->type, &ret->source, &ret->options);
-	}
-	return text ? -ENOENT : -ENOMEM;
+	if (!text)
+		return -ENOMEM;
+	if (!mountinfo_find(text, (uint64_t)id, &mi))
+		return -ENOENT;
+	/* a name that leads there by another mount */
+	ret->root = path_below(path, mi.point) ? mountinfo_inside(&mi, path) : strdup("/");
+	return ret->root ? mountinfo_super(&mi, &ret->type, &ret->source, &ret->options) : -ENOMEM;
 }
 
 /* The host's file as an O_PATH descriptor. */
