@@ -42,6 +42,18 @@ static inline unsigned mount_source_flags(const struct mount_job *j)
 	return PATH_FOLLOW | (j->rq->from_host && !j->disks[0] ? PATH_HOST_ROOT : 0);
 }
 
+/* The type that was asked for, by an option or beside them; NULL: none. */
+static inline const char *mount_job_type(const struct mount_job *j)
+{
+	return j->o.type ? j->o.type : j->rq->type;
+}
+
+/* The options that are not ours, without the comma they begin with. */
+static inline const char *mount_job_options(const struct mount_job *j)
+{
+	return j->o.rest && j->o.rest[0] ? j->o.rest + 1 : "";
+}
+
 static inline const char *mount_job_source(const struct mount_job *j)
 {
 	return j->shown ? j->shown : j->source;

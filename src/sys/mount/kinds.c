@@ -114,7 +114,7 @@ int mount_run_memory(struct mount_job *j, const char *type)
 	struct memory_request rq = { .where = &j->where,
 		.source = j->rq->source,
 		.type = type,
-		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
+		.options = mount_job_options(j),
 		.flags = mount_flags_new(j->o.flags),
 		.made = !make_type_there(&j->where),
 		.dry_run = j->rq->dry_run };
@@ -138,14 +138,14 @@ static int plan_overlay(struct mount_job *j, const char *options)
 
 	own_program("umview-overlay", program, sizeof(program));
 	/* what was asked for is shown */
-	j->p->options = take_ptr(&j->o.rest);
-	if (j->p->options && j->p->options[0] == ',')
-		memmove(j->p->options, j->p->options + 1, strlen(j->p->options));
+	j->p->options = strdup(mount_job_options(j));
+	free(j->o.rest);
 	j->o.rest = str_printf(",%s", options);
 	j->type = strdup("overlay");
 	j->source = strdup(j->rq->source);
 	j->server.command = str_printf("'%s' %%m -o %%o", program);
-	return j->o.rest && j->type && j->source && j->server.command ? 1 : -ENOMEM;
+	return j->p->options && j->o.rest && j->type && j->source && j->server.command ? 1
+										       : -ENOMEM;
 }
 
 /* Folders over each other. 1: for a server, which j tells. */
@@ -154,7 +154,7 @@ int mount_run_overlay(struct mount_job *j)
 	struct overlay_request rq = { .where = &j->where,
 		.source = j->rq->source,
 		.cwd = j->rq->cwd,
-		.options = j->o.rest && j->o.rest[0] == ',' ? j->o.rest + 1 : "",
+		.options = mount_job_options(j),
 		.flags = mount_flags_new(j->o.flags),
 		.layer = j->rq->layer,
 		.fresh = j->rq->fresh,

@@ -107,7 +107,7 @@ static int resolve_made(struct mount_job *j, const struct fs_req *req, const cha
 /* Binds and file systems in memory are put where nothing is as well, by who started the view. */
 static bool makes_target(const struct mount_job *j)
 {
-	const char *type = j->o.type ? j->o.type : j->rq->type;
+	const char *type = mount_job_type(j);
 
 	return !j->c && (j->o.flags & MS_BIND || (type && mount_type_is_memory(type)));
 }
@@ -163,7 +163,7 @@ static int fill_pending(struct mount_job *j)
 	p->type = strdup(j->type);
 	/* a fuse.* mount shows user_id= and so on, as the kernel has it */
 	if (plain && !p->options)
-		p->options = strdup(j->o.rest && j->o.rest[0] ? j->o.rest + 1 : "");
+		p->options = strdup(mount_job_options(j));
 	p->flags = mount_flags_new(j->o.flags);
 	return p->source && p->type && (p->options || !plain) ? 0 : -ENOMEM;
 }
@@ -241,7 +241,7 @@ static int run_job(struct mount_job *j)
 		return mount_run_rule(j);
 	if (r == 0 && (j->o.flags & MS_BIND))
 		return mount_run_bind(j);
-	type = j->o.type ? j->o.type : j->rq->type;
+	type = mount_job_type(j);
 	if (r == 0 && type && mount_type_is_memory(type))
 		return mount_run_memory(j, type);
 	if (r == 0 && type && mount_type_is_overlay(type)) {

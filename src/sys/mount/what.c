@@ -197,7 +197,7 @@ static int find_part(struct mount_job *j)
 /* Source and type: what is to be served, by whom. */
 int mount_find_type(struct mount_job *j)
 {
-	const char *asked = j->o.type ? j->o.type : j->rq->type;
+	const char *asked = mount_job_type(j);
 	int r = split_fuse_source(j);
 
 	if (r == 0 && !j->rq->disk && !j->o.server && !(asked && strncmp(asked, "fuse.", 5) == 0))
