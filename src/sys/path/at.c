@@ -98,7 +98,10 @@ static int at_pin(struct at *a, unsigned flags)
 	return 0;
 }
 
-unsigned at_realize(struct call *c)
+/* PATH_REALIZE in a view with rules, where what a call does must be done to what was found, and the
+ * words not be walked once more by the kernel: some link may lead elsewhere then. Not where the
+ * supervisor, being root, could walk where the guest cannot. */
+static unsigned at_realize(struct call *c)
 {
 	return view_has_rules(&c->um->view) && !hostids_differ(c) ? PATH_REALIZE : 0;
 }

@@ -45,7 +45,8 @@ void at_release(struct at *a);
  * answer them. */
 #define AT_CHANGES (1u << 31)
 
-/* Added by those who may leave a path to the kernel even where at_realize() says otherwise. */
+/* Added by those who may leave a path to the kernel even in a view with rules, where otherwise all
+ * is PATH_REALIZE. */
 #define AT_AS_SAID (1u << 30)
 
 /* Could a path mean anything else than to the kernel? Asked before any of the guest is read. */
@@ -59,11 +60,6 @@ static inline bool at_maybe(const struct call *c, unsigned flags)
 bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags);
 /* The same with the words read already. */
 bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags);
-
-/* PATH_REALIZE in a view with rules, where what a call does must be done to what was found, and the
- * words not be walked once more by the kernel: some link may lead elsewhere then. Not where the
- * supervisor, being root, could walk where the guest cannot. at_resolve() adds it. */
-unsigned at_realize(struct call *c);
 
 /*
  * PATH_VIRTUAL: keeps others from changing names in p.parent until the end, and looks the name up
