@@ -189,20 +189,22 @@ int cache_open(struct filecache *c, int flags)
 {
 	int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_NOATIME;
 	char path[FD_PATH_MAX];
-	int fd;
+	int fd, how = flags & keep;
 
 	if (c->dead)
 		return -EIO;
 	fd_path(path, c->vf->place);
-	fd = open(path, (flags & keep) | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 && errno == EINVAL && (flags & O_DIRECT))
-		fd = open(path, (flags & keep & ~O_DIRECT) | O_NONBLOCK | O_CLOEXEC);
+	fd = open(path, how | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && errno == EINVAL && (how & O_DIRECT)) {
+		how &= ~O_DIRECT;
+		fd = open(path, how | O_NONBLOCK | O_CLOEXEC);
+	}
 	if (fd < 0) {
 		c->leased |= errno == EWOULDBLOCK;
 		return -errno;
 	}
-	if (!(flags & O_NONBLOCK))
-		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); /* cannot fail */
+	if (!(how & O_NONBLOCK))
+		(void)fcntl(fd, F_SETFL, how); /* cannot fail */
 	c->closed = false;
 	if ((flags & O_ACCMODE) != O_WRONLY)
 		c->readers = true;
