@@ -272,7 +272,6 @@ static void datagrams(void)
 	close(s);
 }
 
-/* Lengths that no control message has: refused, and nobody reads behind the end. */
 /* A server answers to where a packet came from. */
 static void replies(void)
 {
@@ -297,6 +296,7 @@ static void replies(void)
 	R(unlink("client"));
 }
 
+/* Lengths that no control message has: refused, and nobody reads behind the end. */
 static void lengths(void)
 {
 	static const size_t len[] = { 0, 15, 17, 40, 1u << 30, 1ul << 40, SIZE_MAX };
