@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/blocking.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,4 +70,29 @@ long blocking_end(struct blocking *b, long err)
 {
 	timer_delete(b->timer);
 	return err == -EINTR && is_over(b) ? -EAGAIN : err;
+}
+
+int blocking_open(
+	struct call *c, mode_t type, int flags, int (*once)(void *arg, int flags), void *arg)
+{
+	struct blocking b;
+	int fd, r;
+
+	if ((flags & (O_NONBLOCK | O_PATH)) || (type != S_IFIFO && type != S_IFREG))
+		return once(arg, flags);
+	if (type == S_IFREG) {
+		/* most have no lease, and nothing is prepared for a wait */
+		fd = once(arg, flags | O_NONBLOCK);
+		if (fd >= 0)
+			(void)fcntl(fd, F_SETFL, flags); /* cannot fail */
+		if (fd != -EWOULDBLOCK)
+			return fd;
+	}
+	r = blocking_begin(&b);
+	if (r < 0)
+		return r;
+	do {
+		fd = once(arg, flags);
+	} while (c && blocking_again(&b, c, fd));
+	return (int)blocking_end(&b, fd);
 }

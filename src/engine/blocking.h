@@ -23,5 +23,11 @@ int MUST_CHECK blocking_begin_socket(struct blocking *b, int fd, int option);
 bool blocking_again(const struct blocking *b, struct call *c, long err);
 /* What the call answers: err, or -EAGAIN where its time is over. */
 long blocking_end(struct blocking *b, long err);
+/*
+ * An open, which waits for a fifo's other end, and where somebody has a lease of a file. type: what
+ * it is of, as S_IFIFO; once: makes it with these flags, -errno. c may be NULL.
+ */
+int MUST_CHECK blocking_open(
+	struct call *c, mode_t type, int flags, int (*once)(void *arg, int flags), void *arg);
 
 #endif

@@ -339,7 +339,7 @@ static int check_opendir(struct inode *ino, const struct fs_req *req)
 
 /* What is to be opened for a file of the host's: itself, but for a device that it only stands for,
  * as one of an image does. */
-static int host_path(const struct opening *o, char path[HOSTDEV_PATH_MAX])
+static int host_path(const struct opening *o, int flags, char path[HOSTDEV_PATH_MAX])
 {
 	mode_t type = inode_type(o->ino);
 	struct fs_attr attr;
@@ -357,72 +357,40 @@ static int host_path(const struct opening *o, char path[HOSTDEV_PATH_MAX])
 		if (served || (st.st_mode & S_IFMT) != type)
 			return hostdev_path(type, (dev_t)attr.rdev, path);
 	}
-	r = inode_host_prepare(o->ino, o->req, o->flags & ~O_CREAT);
+	r = inode_host_prepare(o->ino, o->req, flags & ~O_CREAT);
 	if (r == 0)
 		fd_path(path, inode_host_fd(o->ino));
 	return r;
 }
 
-static int open_host_once(struct opening *o)
+static int open_host_once(void *arg, int flags)
 {
+	const struct opening *o = arg;
 	const int ours = O_CREAT | O_EXCL | O_NOFOLLOW;
 	char path[HOSTDEV_PATH_MAX];
 	bool ids;
-	int fd = host_path(o, path);
+	int fd = host_path(o, flags, path);
 
 	if (fd < 0)
 		return fd;
 	ids = hostids_enter(o->req->call);
 	/* a terminal must not become the supervisor's */
-	fd = open(path, (o->flags & ~ours) | O_NOCTTY);
+	fd = open(path, (flags & ~ours) | O_NOCTTY);
 	if (fd < 0)
 		fd = -errno;
 	hostids_leave(ids);
 	return fd;
 }
 
-/* An open blocks on a fifo without its other end, and where somebody has a lease. */
-static int open_host_blocking(struct opening *o)
-{
-	struct blocking b;
-	int fd, r = blocking_begin(&b);
-
-	if (r < 0)
-		return r;
-	do {
-		fd = open_host_once(o);
-	} while (o->req->call && blocking_again(&b, o->req->call, fd));
-	return (int)blocking_end(&b, fd);
-}
-
-/* Most have no lease, and nothing is prepared for a wait. */
-static int open_host_reg(struct opening *o)
-{
-	const int flags = o->flags;
-	int fd;
-
-	o->flags |= O_NONBLOCK;
-	fd = open_host_once(o);
-	o->flags = flags;
-	if (fd >= 0)
-		(void)fcntl(fd, F_SETFL, flags); /* cannot fail */
-	return fd == -EWOULDBLOCK ? open_host_blocking(o) : fd;
-}
-
 /* A file of the host's that is no directory: the file itself, which needs no traps. */
 static int open_host(struct opening *o)
 {
-	mode_t type = inode_type(o->ino);
 	int fd;
 
 	if (o->created)
 		fd = (int)o->created->fh;
-	else if (type == S_IFIFO && !(o->flags & O_NONBLOCK))
-		fd = open_host_blocking(o);
-	else if (type == S_IFREG && !(o->flags & O_NONBLOCK))
-		fd = open_host_reg(o);
 	else
-		fd = open_host_once(o);
+		fd = blocking_open(o->req->call, inode_type(o->ino), o->flags, open_host_once, o);
 	if (fd < 0)
 		return fd;
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail */

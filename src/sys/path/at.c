@@ -300,44 +300,34 @@ int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_
 	return guest_read(c, src, dst, known);
 }
 
-/* O_CLOEXEC would be seen in the guest's F_GETFL: it is ours in the table alone. */
-static long open_once(struct at *a, int flags, mode_t mode)
-{
-	long fd;
+struct real_opening {
+	struct at *a;
+	mode_t mode;
+};
 
-	real_enter(a);
-	fd = real_result(a, openat(a->dirfd, a->name, flags, mode));
+/* O_CLOEXEC would be seen in the guest's F_GETFL: it is ours in the table alone. */
+static int open_once(void *arg, int flags)
+{
+	struct real_opening *o = arg;
+	int fd;
+
+	real_enter(o->a);
+	fd = (int)real_result(o->a, openat(o->a->dirfd, o->a->name, flags, o->mode));
 	if (fd >= 0)
-		(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* cannot fail */
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail */
 	return fd;
 }
 
-/* An open blocks on a fifo without its other end, and where somebody has a lease. */
 int real_open(struct at *a, int flags, mode_t mode)
 {
-	struct blocking b;
-	struct stat st;
-	long r;
+	struct real_opening o = { a, mode };
+	struct stat st = { 0 };
 
 	/* a terminal must not become the supervisor's */
 	flags |= O_NOCTTY;
 	if (a->self)
 		flags &= ~O_NOFOLLOW;
-	if ((flags & (O_NONBLOCK | O_PATH)) || fstatat(a->dirfd, a->name, &st, 0) < 0 ||
-		(!S_ISFIFO(st.st_mode) && !S_ISREG(st.st_mode)))
-		return (int)open_once(a, flags, mode);
-	if (S_ISREG(st.st_mode)) {
-		r = open_once(a, flags | O_NONBLOCK, mode);
-		if (r >= 0)
-			(void)fcntl((int)r, F_SETFL, flags); /* cannot fail */
-		if (r != -EWOULDBLOCK)
-			return (int)r;
-	}
-	r = blocking_begin(&b);
-	if (r < 0)
-		return (int)r;
-	do {
-		r = open_once(a, flags, mode);
-	} while (blocking_again(&b, a->c, r));
-	return (int)blocking_end(&b, r);
+	if (!(flags & (O_NONBLOCK | O_PATH)))
+		(void)!fstatat(a->dirfd, a->name, &st, 0); /* what is not there is made */
+	return blocking_open(a->c, st.st_mode & S_IFMT, flags, open_once, &o);
 }
