@@ -259,9 +259,8 @@ int mount_remount(struct call *c, struct mount *m, const char *options, unsigned
 }
 
 /* MS_REMOUNT of a mount of the view; the kernel's for others. */
-static int do_remount(struct call *c, const struct path *p, unsigned long flags)
+static int do_remount(struct call *c, const struct path *p, const char *data, unsigned long flags)
 {
-	_cleanup_free_ char *data = calloc(1, MOUNT_DATA_MAX + 1);
 	const unsigned long atime = MS_RELATIME | MS_NOATIME | MS_NODIRATIME;
 	unsigned long new = mount_flags_new(flags);
 
@@ -271,13 +270,8 @@ static int do_remount(struct call *c, const struct path *p, unsigned long flags)
 		return -EACCES; /* its flags are those of all */
 	if (!(flags & (atime | MS_STRICTATIME)))
 		new = (new & ~atime) | (p->mnt->flags & atime);
-	if (flags & MS_BIND)
-		return mount_set_flags(c, p->mnt, new);
-	if (!data)
-		return -ENOMEM;
-	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
-		data[0] = '\0';
-	return mount_remount(c, p->mnt, data, new);
+	return flags & MS_BIND ? mount_set_flags(c, p->mnt, new)
+			       : mount_remount(c, p->mnt, data, new);
 }
 
 static int do_bind(struct call *c, const struct path *from, const char *target, unsigned long flags)
@@ -357,7 +351,7 @@ static enum verdict bind_real(
 
 /* What is asked of a place that a mount of the view may be: true when it was answered. */
 static bool change_existing(struct call *c, unsigned long flags, const char *source,
-	const char *target, enum verdict *ret)
+	const char *target, const char *data, enum verdict *ret)
 {
 	const char *what = flags & (MS_REMOUNT | MS_PROPAGATION) ? target : source;
 	_cleanup_path_ struct path p = PATH_INIT;
@@ -378,7 +372,7 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 		       : space_of(&c->um->view, c->tid) ? call_return(c, 0)
 							: CONTINUE;
 	else if (flags & MS_REMOUNT)
-		*ret = call_return(c, do_remount(c, &p, flags));
+		*ret = call_return(c, do_remount(c, &p, data, flags));
 	else if (flags & MS_PROPAGATION)
 		*ret = call_return(c, path_is_mount_root(&p) ? 0 : -EINVAL);
 	else
@@ -536,10 +530,10 @@ enum verdict sys_mount(struct call *c)
 		return CONTINUE;
 	if (netns_mount(c, source, target, type, flags, &r))
 		return call_return(c, r);
-	if (change_existing(c, flags, source, target, &v))
-		return v;
 	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
 		data[0] = '\0';
+	if (change_existing(c, flags, source, target, data, &v))
+		return v;
 	if (!mount_type_is_fuse(type)) {
 		bool served = type[0] && (!mount_type_is_kernels(type) || mount_type_is_ours(type));
 
