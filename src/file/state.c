@@ -158,14 +158,17 @@ static bool unchanged(const struct filecache *c, const struct fs_attr *attr)
 	       !(many && c->srv_since <= c->srv_mtime.tv_sec + 1);
 }
 
+/* Is it in use where we do not see it (a program that runs)? */
+static bool read_unseen(const struct filecache *c)
+{
+	return c->untrapped && !c->closed;
+}
+
 /* What others can change is dropped by an open, as by the kernel: times are too coarse to tell.
- * Unless it is in use where we do not see it (a program that runs): then it would have to be read
- * again as a whole. */
+ * Unless it is read unseen: then it would have to be read again as a whole. */
 static bool to_be_dropped(const struct filecache *c, const struct fs_attr *attr)
 {
-	bool in_use = c->untrapped && !c->closed;
-
-	return !in_use || !c->srv_known || !unchanged(c, attr) ||
+	return !read_unseen(c) || !c->srv_known || !unchanged(c, attr) ||
 	       c->srv_since <= c->srv_mtime.tv_sec + 1;
 }
 
@@ -182,7 +185,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	same = opens ? !to_be_dropped(c, attr) : unchanged(c, attr);
 	if (!same) {
 		/* readers that we do not see would read zeros: cache_extend() */
-		bool grows = c->untrapped && !c->closed && attr->size > c->size;
+		bool grows = read_unseen(c) && attr->size > c->size;
 
 		cache_invalidate(c, 0, UINT64_MAX);
 		if (!grows && attr->size != c->size && attr->size <= INT64_MAX &&
@@ -190,7 +193,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 			return false;
 	}
 	cache_of_server(c, attr, !same || !c->srv_known);
-	return !same && c->untrapped && !c->closed;
+	return !same && read_unseen(c);
 }
 
 int cache_revalidate(struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret)
