@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Theory of operation. The thread reads a packet socket, since an interface without an address has
- * no other. It waits for frames and for what is due, and for nothing else. */
+/* Theory of operation. A packet socket is read, since an interface without an address has no other:
+ * by the caller until the first lease is there, then by a thread. */
 #include "net/daemon/lease.h"
 
 #include <linux/filter.h>
@@ -18,10 +18,9 @@ struct keeper {
 	struct dhcp dhcp;
 	struct dhcp_lease set; /* what the interface has; addr 0: nothing */
 	int packets;
-	int told; /* a socket: the first lease goes there; -1 then */
 };
 
-/* The thread is woken by what is for it alone: UDP to port 68, no fragments. */
+/* It is woken by what is for it alone: UDP to port 68, no fragments. */
 static int filter(int fd)
 {
 	struct sock_filter code[] = {
@@ -86,83 +85,81 @@ static void take_news(struct keeper *k, enum dhcp_news news)
 {
 	if (news == DHCP_LOST)
 		unset_lease(k);
-	if (news != DHCP_HELD)
-		return;
-	set_lease(k);
-	if (k->told >= 0 &&
-		send(k->told, &k->dhcp.lease, sizeof(k->dhcp.lease), MSG_NOSIGNAL) < 0) {
-		/* nobody waits any more */
-	}
-	um_cleanup_fd(&k->told);
+	if (news == DHCP_HELD)
+		set_lease(k);
 }
 
-static int wait_ms(const struct keeper *k)
+/* For poll(2); -1: for ever. */
+static int ms_until(uint64_t when)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = now_ns(), ms = when > now ? (when - now) / 1000000 + 1 : 0;
 
-	if (k->dhcp.due == UINT64_MAX)
-		return -1;
-	if (k->dhcp.due <= now)
-		return 0;
-	return (int)((k->dhcp.due - now) / 1000000 < INT32_MAX ? (k->dhcp.due - now) / 1000000 + 1
-							       : INT32_MAX);
+	return when == UINT64_MAX ? -1 : ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
+/* Does what is due, and waits for a frame, for what is due next, and no longer than that. */
+static void step(struct keeper *k, uint64_t no_longer)
+{
+	struct pollfd p = { .fd = k->packets, .events = POLLIN };
+	uint8_t frame[2048];
+	size_t len;
+	ssize_t n;
+
+	take_news(k, dhcp_tick(&k->dhcp, now_ns(), frame, &len));
+	if (len && send(k->packets, frame, len, 0) < 0) {
+		/* as if it were lost on the wire */
+	}
+	if (poll(&p, 1, ms_until(k->dhcp.due < no_longer ? k->dhcp.due : no_longer)) < 1)
+		return;
+	n = recv(k->packets, frame, sizeof(frame), MSG_DONTWAIT);
+	if (n > 0)
+		take_news(k, dhcp_input(&k->dhcp, now_ns(), frame, (size_t)n));
 }
 
 static void *keep(void *arg)
 {
-	struct keeper *k = arg;
-	uint8_t frame[2048];
-	size_t len;
-
-	for (;;) {
-		struct pollfd p = { .fd = k->packets, .events = POLLIN };
-		ssize_t n;
-
-		take_news(k, dhcp_tick(&k->dhcp, now_ns(), frame, &len));
-		if (len && send(k->packets, frame, len, 0) < 0) {
-			/* as if it were lost on the wire */
-		}
-		if (poll(&p, 1, wait_ms(k)) < 1)
-			continue;
-		n = recv(k->packets, frame, sizeof(frame), MSG_DONTWAIT);
-		if (n > 0)
-			take_news(k, dhcp_input(&k->dhcp, now_ns(), frame, (size_t)n));
-	}
+	for (;;)
+		step(arg, UINT64_MAX);
 	return NULL;
+}
+
+static int obtain(struct keeper *k)
+{
+	const uint64_t end = now_ns() + DHCP_FIRST_NS;
+	uint8_t mac[6];
+	int r = iface_packet_socket(k->spec->name, &k->packets);
+
+	if (r == 0)
+		r = filter(k->packets);
+	if (r == 0)
+		r = own_mac(k->packets, k->spec, mac);
+	if (r < 0)
+		return r;
+	dhcp_init(&k->dhcp, mac, now_ns());
+	while (k->dhcp.state != DHCP_BOUND && now_ns() < end)
+		step(k, end);
+	return k->dhcp.state == DHCP_BOUND ? 0 : -ETIMEDOUT;
 }
 
 int lease_start(const struct net_spec *s, struct dhcp_lease *ret)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
-	_cleanup_fd_ int mine = -1;
-	struct pollfd p = { .events = POLLIN };
+	struct dhcp_lease first;
 	pthread_t thread;
-	uint8_t mac[6];
-	int pair[2], r;
+	int r;
 
 	if (!k)
 		return -ENOMEM;
-	*k = (struct keeper){ .spec = s, .packets = -1, .told = -1 };
-	r = iface_packet_socket(s->name, &k->packets);
+	*k = (struct keeper){ .spec = s, .packets = -1 };
+	r = obtain(k);
+	first = k->dhcp.lease;
 	if (r == 0)
-		r = filter(k->packets);
-	if (r == 0)
-		r = own_mac(k->packets, s, mac);
-	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		r = -errno;
-	if (r == 0) {
-		p.fd = mine = pair[0];
-		k->told = pair[1];
-		dhcp_init(&k->dhcp, mac, now_ns());
 		r = -pthread_create(&thread, NULL, keep, k);
-	}
 	if (r < 0) {
 		um_cleanup_fd(&k->packets);
-		um_cleanup_fd(&k->told);
 		free(k);
 		return r;
 	}
-	if (poll(&p, 1, (int)(DHCP_FIRST_NS / 1000000)) != 1)
-		return -ETIMEDOUT;
-	return recv(mine, ret, sizeof(*ret), 0) == sizeof(*ret) ? 0 : -EIO;
+	*ret = first;
+	return 0;
 }
