@@ -110,9 +110,12 @@ static enum dhcp_news refused(struct dhcp *d, uint64_t now)
 enum dhcp_news dhcp_input(struct dhcp *d, uint64_t now, const uint8_t *frame, size_t len)
 {
 	struct dhcp_lease l;
-	int type = dhcp_parse(frame, len, d->mac, d->xid, &l);
+	int type;
 
-	if (type < 0 || d->state == DHCP_BOUND)
+	if (d->state == DHCP_BOUND) /* nothing has been asked */
+		return DHCP_SAME;
+	type = dhcp_parse(frame, len, d->mac, d->xid, &l);
+	if (type < 0)
 		return DHCP_SAME;
 	if (d->state == DHCP_SELECTING) {
 		if (type == DHCP_OFFER) {

@@ -54,7 +54,7 @@ static void take_news(struct lease *l, enum dhcp_news news)
 		set_lease(l);
 	if (l->dhcp.due != UINT64_MAX) {
 		when.it_value.tv_sec = (time_t)(l->dhcp.due / NSEC_PER_SEC);
-		when.it_value.tv_nsec = (long)(l->dhcp.due % NSEC_PER_SEC) + 1;
+		when.it_value.tv_nsec = (long)(l->dhcp.due % NSEC_PER_SEC);
 	}
 	(void)timerfd_settime(l->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
@@ -88,8 +88,16 @@ static void timer_ready(struct source *s, UNUSED uint32_t events)
 
 void lease_frame(struct iface *i, const uint8_t *frame, size_t len)
 {
-	if (i->lease)
-		take_news(i->lease, dhcp_input(&i->lease->dhcp, now_ns(), frame, len));
+	struct lease *l = i->lease;
+	enum dhcp_news news;
+	uint64_t due;
+
+	if (!l)
+		return;
+	due = l->dhcp.due;
+	news = dhcp_input(&l->dhcp, now_ns(), frame, len);
+	if (news != DHCP_SAME || l->dhcp.due != due)
+		take_news(l, news);
 }
 
 int lease_start(struct iface *i)
