@@ -18,9 +18,10 @@ static void words_release(struct tmpfs_words *w)
 	free(w->text);
 }
 
-static bool is_id(const char *word)
+/* Is it about the root alone? */
+static bool is_of_root(const char *word)
 {
-	return strcmp(word, "uid") == 0 || strcmp(word, "gid") == 0;
+	return strcmp(word, "uid") == 0 || strcmp(word, "gid") == 0 || strcmp(word, "mode") == 0;
 }
 
 /* One option. ramfs knows no other than mode=, and ignores them. */
@@ -97,7 +98,7 @@ static int memory_remount(struct fs *fs, const char *options, bool read_only)
 
 	/* whose the root is was said when it was made, and so was its mode: tmpfs ignores these */
 	for (size_t i = 0; i < w.n; i++)
-		w.ours[i] |= is_id(w.word[i]) || strcmp(w.word[i], "mode") == 0;
+		w.ours[i] = is_of_root(w.word[i]);
 	return r < 0 ? r : tmpfs_kernel_remount(&m->k, &w, read_only);
 }
 
@@ -112,7 +113,7 @@ static int adapt_words(struct tmpfs_words *w)
 		unsigned long long n;
 		char *more, *end;
 
-		w->ours[i] = is_id(w->word[i]) || strcmp(w->word[i], "mode") == 0;
+		w->ours[i] = is_of_root(w->word[i]);
 		if (strcmp(w->word[i], "nr_inodes") != 0 || !w->value[i])
 			continue;
 		n = strtoull(w->value[i], &end, 0);
@@ -194,13 +195,14 @@ static int show_kernels(const struct tmpfs_request *rq, struct tmpfs_kernel *k,
 	struct memory *m = calloc(1, sizeof(*m));
 	struct fs *fs = NULL;
 	mode_t type;
-	int fd = -1, r = m ? 0 : -ENOMEM;
+	int fd, r;
 
-	if (r == 0) {
-		m->owners = rq->virtual_root;
-		m->type = strdup(rq->type);
-		r = m->type ? 0 : -ENOMEM;
+	if (!m) {
+		tmpfs_kernel_release(k);
+		return -ENOMEM;
 	}
+	*m = (struct memory){ .k = *k, .type = strdup(rq->type), .owners = rq->virtual_root };
+	r = m->type ? 0 : -ENOMEM;
 	if (r == 0 && rq->virtual_root) {
 		r = make_overlay(k->root, rq->type, set, &fs);
 	} else if (r == 0) {
@@ -210,12 +212,9 @@ static int show_kernels(const struct tmpfs_request *rq, struct tmpfs_kernel *k,
 			um_cleanup_fd(&fd);
 	}
 	if (r < 0) {
-		tmpfs_kernel_release(k);
-		if (m)
-			memory_free(m);
+		memory_free(m);
 		return r;
 	}
-	m->k = *k;
 	fs->owner = m;
 	fs->owner_free = memory_free;
 	fs->remount = memory_remount;
