@@ -58,3 +58,20 @@ struct json_object *json_text(const char *s)
 	}
 	return json_object_new_string_len(text, (int)out);
 }
+
+struct json_object *json_member(struct json_object *o, const char *key, enum json_type type)
+{
+	struct json_object *v = NULL;
+
+	return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, key, &v) &&
+			       json_object_is_type(v, type)
+		       ? v
+		       : NULL;
+}
+
+const char *json_member_text(struct json_object *o, const char *key)
+{
+	struct json_object *v = json_member(o, key, json_type_string);
+
+	return v ? json_object_get_string(v) : "";
+}

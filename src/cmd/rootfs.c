@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/rundir.h"
 #include "sys/mount/rule.h"
@@ -130,7 +131,7 @@ static int run_umctl(char *const argv[], char line[RUNDIR_NAME_MAX + 2])
 static int read_config(struct rootfs *r)
 {
 	_cleanup_free_ char *path = str_printf("%s/image", r->layer.path), *text = NULL;
-	struct json_object *all, *config = NULL;
+	struct json_object *all;
 	int err = path ? read_file(path, TEXT_MAX, &text, NULL) : -ENOMEM;
 
 	if (err < 0)
@@ -140,8 +141,7 @@ static int read_config(struct rootfs *r)
 		json_object_put(all);
 		return -EBADMSG;
 	}
-	if (json_object_object_get_ex(all, "config", &config))
-		r->config = json_object_get(config);
+	r->config = json_object_get(json_member(all, "config", json_type_object));
 	json_object_put(all);
 	return 0;
 }
@@ -184,27 +184,12 @@ int rootfs_basics(struct um *um)
 
 /* ---- the command ---- */
 
-static const char *text_of(const struct rootfs *r, const char *key)
-{
-	struct json_object *v = NULL;
-
-	if (!json_object_is_type(r->config, json_type_object) ||
-		!json_object_object_get_ex(r->config, key, &v) ||
-		!json_object_is_type(v, json_type_string))
-		return "";
-	return json_object_get_string(v);
-}
-
 /* The n-th word of a list; NULL: it has no more. */
 static const char *word_of(const struct rootfs *r, const char *key, size_t n)
 {
-	struct json_object *list = NULL;
+	struct json_object *list = json_member(r->config, key, json_type_array);
 
-	if (!json_object_is_type(r->config, json_type_object) ||
-		!json_object_object_get_ex(r->config, key, &list) ||
-		!json_object_is_type(list, json_type_array))
-		return NULL;
-	return json_object_get_string(json_object_array_get_idx(list, n));
+	return list ? json_object_get_string(json_object_array_get_idx(list, n)) : NULL;
 }
 
 static size_t count_words(const struct rootfs *r, const char *key)
@@ -313,7 +298,7 @@ static bool find_group(struct um *um, const char *word, gid_t *ret)
 /* "USER[:GROUP]", each a name or a number; "": root. */
 static int set_user(const struct rootfs *r, struct um *um, struct spawn_ids *ret, char **ret_home)
 {
-	const char *spec = text_of(r, "User");
+	const char *spec = json_member_text(r->config, "User");
 	_cleanup_free_ char *user = strdup(*spec ? spec : "0");
 	char *group = user ? strchr(user, ':') : NULL;
 
@@ -369,7 +354,7 @@ static int set_env(struct rootfs *r, const char *home)
 int rootfs_command(struct rootfs *r, struct um *um, char *const *argv, struct spawn_ids *ret_ids)
 {
 	_cleanup_free_ char *home = NULL;
-	const char *cwd = text_of(r, "WorkingDir");
+	const char *cwd = json_member_text(r->config, "WorkingDir");
 	int err = set_user(r, um, ret_ids, &home);
 
 	err = err < 0 ? err : set_argv(r, argv);

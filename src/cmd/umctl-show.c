@@ -13,11 +13,7 @@ const char *get(struct json_object *o, const char *key)
 
 static struct json_object *list_of(struct json_object *o, const char *key)
 {
-	struct json_object *v = NULL;
-
-	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_array)
-		       ? v
-		       : NULL;
+	return json_member(o, key, json_type_array);
 }
 
 bool truth_of(struct json_object *o, const char *key)

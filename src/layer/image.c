@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "layer/oci.h"
 #include "layer/tree.h"
 
@@ -134,23 +135,6 @@ static int read_json(const struct image *im, const char *path, char digest[DIGES
 	return *ret ? 0 : -EBADMSG;
 }
 
-static struct json_object *member(struct json_object *o, const char *key, enum json_type type)
-{
-	struct json_object *v = NULL;
-
-	return o && json_object_is_type(o, json_type_object) &&
-			       json_object_object_get_ex(o, key, &v) && json_object_is_type(v, type)
-		       ? v
-		       : NULL;
-}
-
-static const char *text_of(struct json_object *o, const char *key)
-{
-	struct json_object *v = member(o, key, json_type_string);
-
-	return v ? json_object_get_string(v) : "";
-}
-
 /* The digits of "sha256:DIGITS"; NULL: it is not that. */
 static const char *digest_of(const char *text)
 {
@@ -171,7 +155,7 @@ static size_t length_of(struct json_object *list)
 static int read_described(const struct image *im, struct json_object *descriptor,
 	char digest[DIGEST_TEXT], struct json_object **ret, char **ret_why)
 {
-	const char *wanted = digest_of(text_of(descriptor, "digest"));
+	const char *wanted = digest_of(json_member_text(descriptor, "digest"));
 	_cleanup_free_ char *path = wanted ? str_printf("blobs/sha256/%s", wanted) : NULL;
 	int err = path ? read_json(im, path, digest, ret, ret_why) : -EBADMSG;
 
@@ -185,10 +169,10 @@ static int read_described(const struct image *im, struct json_object *descriptor
 
 static bool is_for_us(struct json_object *descriptor)
 {
-	struct json_object *platform = member(descriptor, "platform", json_type_object);
+	struct json_object *platform = json_member(descriptor, "platform", json_type_object);
 
-	return strcmp(text_of(platform, "architecture"), "amd64") == 0 &&
-	       strcmp(text_of(platform, "os"), "linux") == 0;
+	return strcmp(json_member_text(platform, "architecture"), "amd64") == 0 &&
+	       strcmp(json_member_text(platform, "os"), "linux") == 0;
 }
 
 /* Of an index: the one of this name, else the one for this machine, else the first. */
@@ -199,7 +183,8 @@ static struct json_object *choose(struct json_object *list, const char *ref)
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *d = json_object_array_get_idx(list, i);
 
-		if (ref ? strcmp(text_of(member(d, "annotations", json_type_object), REF_NAME),
+		if (ref ? strcmp(json_member_text(
+					 json_member(d, "annotations", json_type_object), REF_NAME),
 				  ref) == 0
 			: is_for_us(d))
 			return d;
@@ -214,7 +199,7 @@ static int read_manifest(const struct image *im, struct json_object *index, cons
 	struct json_object *list, *next;
 	int err = 0;
 
-	for (int depth = 0; (list = member(index, "manifests", json_type_array)); depth++) {
+	for (int depth = 0; (list = json_member(index, "manifests", json_type_array)); depth++) {
 		struct json_object *d = choose(list, depth ? NULL : ref);
 
 		if (!d && ref)
@@ -237,8 +222,8 @@ static int open_oci(struct image *im, struct json_object *index, const char *ref
 	int err = read_manifest(im, index, ref, im->id, &manifest, ret_why);
 
 	if (err == 0)
-		im->layers = json_object_get(member(manifest, "layers", json_type_array));
-	config = member(manifest, "config", json_type_object);
+		im->layers = json_object_get(json_member(manifest, "layers", json_type_array));
+	config = json_member(manifest, "config", json_type_object);
 	if (length_of(im->layers) == 0) {
 		say(ret_why, "no manifest of an image is where index.json says");
 		err = -EBADMSG;
@@ -253,7 +238,7 @@ static int open_oci(struct image *im, struct json_object *index, const char *ref
 
 static bool has_tag(struct json_object *entry, const char *ref)
 {
-	struct json_object *tags = member(entry, "RepoTags", json_type_array);
+	struct json_object *tags = json_member(entry, "RepoTags", json_type_array);
 
 	for (size_t i = 0; i < length_of(tags); i++) {
 		const char *tag = json_object_get_string(json_object_array_get_idx(tags, i));
@@ -279,10 +264,11 @@ static int open_docker(struct image *im, struct json_object *list, const char *r
 	if (!entry && ref)
 		say(ret_why, "no image in it is named %s", ref);
 	if (entry)
-		err = read_json(im, text_of(entry, "Config"), im->id, &im->config, ret_why);
-	rootfs = member(im->config, "rootfs", json_type_object);
-	im->layers = json_object_get(member(entry, "Layers", json_type_array));
-	im->digests = json_object_get(member(rootfs, "diff_ids", json_type_array));
+		err = read_json(
+			im, json_member_text(entry, "Config"), im->id, &im->config, ret_why);
+	rootfs = json_member(im->config, "rootfs", json_type_object);
+	im->layers = json_object_get(json_member(entry, "Layers", json_type_array));
+	im->digests = json_object_get(json_member(rootfs, "diff_ids", json_type_array));
 	if (err < 0 || length_of(im->layers) == 0 ||
 		length_of(im->layers) != length_of(im->digests)) {
 		say(ret_why, "manifest.json does not tell the parts of an image");
@@ -348,7 +334,7 @@ static char *layer_path(const struct image *im, size_t i, const char **ret_diges
 		text = json_object_get_string(part);
 		return text && *ret_digest ? strdup(text) : NULL;
 	}
-	*ret_digest = digest_of(text_of(part, "digest"));
+	*ret_digest = digest_of(json_member_text(part, "digest"));
 	return *ret_digest ? str_printf("blobs/sha256/%s", *ret_digest) : NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "base/json.h"
 #include "layer/copy.h"
 #include "layer/image.h"
 #include "layer/oci.h"
@@ -27,18 +28,6 @@ static const struct {
 	{ "etc/resolv.conf", S_IFREG | 0644 },
 	{ "etc/hosts", S_IFREG | 0644 },
 };
-
-static const char *working_dir(const struct image *im)
-{
-	struct json_object *config = NULL, *dir = NULL;
-	const char *text;
-
-	if (!im->config || !json_object_object_get_ex(im->config, "config", &config) || !config ||
-		!json_object_object_get_ex(config, "WorkingDir", &dir))
-		return "";
-	text = json_object_get_string(dir);
-	return text ? text : "";
-}
 
 /* A folder or an empty file of root's, where the image has nothing. */
 static int make_place(struct layer *l, int upper, const char *path, mode_t mode)
@@ -80,7 +69,8 @@ static int make_path(struct layer *l, int upper, char *path)
 static int make_places(const struct image *im, struct layer *l)
 {
 	_cleanup_fd_ int upper = tree_open(l->dirfd, "upper", O_RDONLY | O_DIRECTORY);
-	const char *cwd = working_dir(im);
+	struct json_object *config = json_member(im->config, "config", json_type_object);
+	const char *cwd = json_member_text(config, "WorkingDir");
 	_cleanup_free_ char *path = strdup(cwd + strspn(cwd, "/"));
 	int err = upper < 0 ? upper : path ? 0 : -ENOMEM;
 
@@ -97,12 +87,11 @@ static int write_description(const struct image *im, const struct layer *l)
 {
 	_cleanup_fd_ int fd =
 		openat(l->dirfd, "image", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	struct json_object *o = json_object_new_object(), *config = NULL;
+	struct json_object *config = json_member(im->config, "config", json_type_object);
+	struct json_object *o = json_object_new_object();
 	const char *text;
 	int err;
 
-	if (im->config)
-		json_object_object_get_ex(im->config, "config", &config);
 	json_object_object_add(o, "digest", json_object_new_string(im->id));
 	json_object_object_add(o, "config", json_object_get(config));
 	text = json_object_to_json_string_ext(
