@@ -34,7 +34,8 @@ static char *inside(const struct layer *l, const char *name)
 	return str_printf("%s/%s", l->path, name);
 }
 
-/* The layers of the folder that the i-th one is of; *names are to be freed. */
+/* The layers of the folder that the i-th one is of; *names are to be freed. -EINVAL after a
+ * message. */
 static int collect(
 	const struct cow *cow, size_t i, struct overlay_layers *l, char *names[], size_t *n)
 {
@@ -84,50 +85,29 @@ static int note_lower(struct cow *cow, const struct overlay_layers *l)
 	return 0;
 }
 
-static int attach(struct cow *cow, size_t i, struct um *um)
+static int attach(const struct cow *cow, const struct cow_layer *c, struct overlay_layers *l,
+	struct um *um, char **ret_message)
 {
-	_cleanup_free_ struct overlay_layers *l = calloc(1, sizeof(*l));
-	_cleanup_free_ char *message = NULL, *options = NULL;
+	_cleanup_free_ char *options = str_printf(
+		"lowerdir=%s%s%s", c->of, l->upper ? ",upperdir=" : "", l->upper ? l->upper : "");
 	_cleanup_path_ struct path where = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
-	const bool image = cow->layers[i].image;
-	struct overlay_request rq = { .source = image ? "image" : "cow", .where = &where };
-	char *names[LAYER_LOWER_MAX];
-	size_t n = 0;
-	int r = l ? collect(cow, i, l, names, &n) : -ENOMEM;
+	struct overlay_request rq = {
+		.source = c->image ? "image" : "cow", .options = options, .where = &where
+	};
+	int r = options ? path_resolve_abs(&um->view, NULL, c->image ? "/" : c->of,
+				  PATH_FOLLOW | PATH_DIRECTORY, &where)
+			: -ENOMEM;
 
-	if (r == 0)
-		r = note_lower(cow, l);
-	if (r == 0)
-		r = path_resolve_abs(&um->view, NULL, image ? "/" : cow->layers[i].of,
-			PATH_FOLLOW | PATH_DIRECTORY, &where);
-	if (r == 0) {
-		l->hide = cow->hide;
-		l->owners = true;
-		l->seen_through = !image;
-		l->owned_below = cow->owned && path_below(cow->owned, cow->layers[i].of);
-		l->root = um->ids;
-		l->stand_in = strcmp(cow->layers[i].of, "/") == 0 ? shadow_text : NULL;
-		options = str_printf("lowerdir=%s%s%s", cow->layers[i].of,
-			l->upper ? ",upperdir=" : "", l->upper ? l->upper : "");
-		rq.options = options;
-		r = options ? um_attach_overlay(um, l, &rq, &message, &m) : -ENOMEM;
-	}
-	while (n > 0)
-		free(names[--n]);
-	if (r < 0 && r != -EINVAL)
-		log_user("--cow of %s: %s", cow->layers[i].of, message ? message : strerror(-r));
-	return r;
-}
-
-/* Is it the first of its folder? One mount stands for all. */
-static bool is_first(const struct cow *cow, size_t i)
-{
-	for (size_t k = 0; k < i; k++) {
-		if (strcmp(cow->layers[k].of, cow->layers[i].of) == 0)
-			return false;
-	}
-	return true;
+	if (r < 0)
+		return r;
+	l->hide = cow->hide;
+	l->owners = true;
+	l->seen_through = !c->image;
+	l->owned_below = cow->owned && path_below(cow->owned, c->of);
+	l->root = um->ids;
+	l->stand_in = strcmp(c->of, "/") == 0 ? shadow_text : NULL;
+	return um_attach_overlay(um, l, &rq, ret_message, &m);
 }
 
 /* ---- on mounts ---- */
@@ -185,29 +165,39 @@ static char *overlay_options(const struct overlay_layers *l)
 	return NULL;
 }
 
-static int mount_late(struct cow *cow, size_t i, struct um *um)
+static int mount_late(const struct cow_layer *c, const struct overlay_layers *l, struct um *um,
+	char **ret_message)
+{
+	_cleanup_free_ char *options = overlay_options(l);
+	struct mount_request rq = { .source = "cow",
+		.target = c->of,
+		.type = "overlay",
+		.options = options,
+		.layer = l->layer,
+		.fresh = l->fresh,
+		.from_host = true };
+
+	return options ? um_mount(um, NULL, &rq, ret_message) : -ENOMEM;
+}
+
+static int mount_one(struct cow *cow, size_t i, struct um *um)
 {
 	_cleanup_free_ struct overlay_layers *l = calloc(1, sizeof(*l));
-	_cleanup_free_ char *message = NULL, *options = NULL;
-	struct mount_request rq = {
-		.source = "cow", .target = cow->layers[i].of, .type = "overlay", .from_host = true
-	};
+	const struct cow_layer *c = &cow->layers[i];
+	_cleanup_free_ char *message = NULL;
 	char *names[LAYER_LOWER_MAX];
 	size_t n = 0;
 	int r = l ? collect(cow, i, l, names, &n) : -ENOMEM;
+	bool told = r == -EINVAL;
 
 	if (r == 0)
 		r = note_lower(cow, l);
-	if (r == 0) {
-		rq.options = options = overlay_options(l);
-		rq.layer = l->layer;
-		rq.fresh = l->fresh;
-		r = options ? um_mount(um, NULL, &rq, &message) : -ENOMEM;
-	}
+	if (r == 0)
+		r = c->late ? mount_late(c, l, um, &message) : attach(cow, c, l, um, &message);
 	while (n > 0)
 		free(names[--n]);
-	if (r < 0)
-		log_user("--cow of %s: %s", cow->layers[i].of, message ? message : strerror(-r));
+	if (r < 0 && !told)
+		log_user("--cow of %s: %s", c->of, message ? message : strerror(-r));
 	return r;
 }
 
@@ -222,13 +212,23 @@ bool cow_covers(const struct cow *cow, const char *target)
 	return false;
 }
 
+/* Is it the first of its folder? One mount stands for all. */
+static bool is_first(const struct cow *cow, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (strcmp(cow->layers[k].of, cow->layers[i].of) == 0)
+			return false;
+	}
+	return true;
+}
+
 int cow_mount(struct cow *cow, struct um *um, bool late)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < cow->n && r == 0; i++) {
 		if (cow->layers[i].late == late && is_first(cow, i))
-			r = late ? mount_late(cow, i, um) : attach(cow, i, um);
+			r = mount_one(cow, i, um);
 	}
 	return r;
 }
