@@ -7,6 +7,8 @@
 #ifndef UM_SYS_MOUNT_MOUNTSRV_H
 #define UM_SYS_MOUNT_MOUNTSRV_H
 
+#include <stdio.h>
+
 #include "sys/um.h"
 
 struct mountsrv; /* um->mountsrv: pending requests, service mounts, ended servers */
@@ -56,6 +58,9 @@ void um_umount_all(struct um *um, uint64_t deadline_ns,
  * "\\" stand for themselves. Strings malloc'ed. -EINVAL, -ENOMEM. */
 int MUST_CHECK mount_spec_parse(
 	const char *spec, char **ret_source, char **ret_target, char **ret_options);
+/* An option, or a part of one, behind what comes before it. libfuse, too, takes "\," as a comma of
+ * an option's own. */
+void mount_put_option(FILE *out, const char *before, const char *opt);
 
 /* For mount(2): the request whose server was told this mount point, claimed; or NULL. The mount
  * goes to the request's own place, with its source, type, options and flags. */

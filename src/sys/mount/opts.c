@@ -85,10 +85,9 @@ static bool take_option(struct mount_options *o, const char *opt)
 	       strncmp(opt, "loop=", 5) == 0 || strncmp(opt, "comment=", 8) == 0;
 }
 
-/* libfuse, too, takes "\," as a comma of an option's own. */
-static void put_option(FILE *out, const char *opt)
+void mount_put_option(FILE *out, const char *before, const char *opt)
 {
-	for (fputc(',', out); *opt; opt++) {
+	for (fputs(before, out); *opt; opt++) {
 		if (*opt == ',' || *opt == '\\')
 			fputc('\\', out);
 		fputc(*opt, out);
@@ -123,7 +122,7 @@ int mount_options_parse(const char *options, unsigned long flags, struct mount_o
 		opt[n] = '\0';
 		p += *p == ',';
 		if (n && !take_option(&o, opt))
-			put_option(rest, opt);
+			mount_put_option(rest, ",", opt);
 	}
 	if (fclose(rest) != 0)
 		r = -ENOMEM;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sys/mount/calls.h"
+#include "sys/mount/mountsrv.h"
 
 /* What the options say; names are absolute and real. */
 struct wanted {
@@ -198,15 +199,6 @@ static const char *inside(const struct wanted *w, const char *name)
 	return name;
 }
 
-void overlay_put_option(FILE *out, const char *option, const char *name)
-{
-	for (fputs(option, out); *name; name++) {
-		if (*name == ',' || *name == '\\')
-			fputc('\\', out);
-		fputc(*name, out);
-	}
-}
-
 /* The options of the server. */
 static char *served_options(const struct wanted *w)
 {
@@ -218,13 +210,13 @@ static char *served_options(const struct wanted *w)
 		return NULL;
 	fputs("default_permissions", out);
 	for (unsigned i = 0; i < w->l.nlower; i++)
-		overlay_put_option(out, i ? ":" : ",lowerdir=", inside(w, w->l.lower[i]));
+		mount_put_option(out, i ? ":" : ",lowerdir=", inside(w, w->l.lower[i]));
 	if (w->l.upper) {
-		overlay_put_option(out, ",upperdir=", inside(w, w->l.upper));
-		overlay_put_option(out, ",workdir=", inside(w, w->l.work));
+		mount_put_option(out, ",upperdir=", inside(w, w->l.upper));
+		mount_put_option(out, ",workdir=", inside(w, w->l.work));
 	}
 	if (w->l.layer)
-		overlay_put_option(out, ",layer=", w->l.layer);
+		mount_put_option(out, ",layer=", w->l.layer);
 	fprintf(out, "%s%s%s%s", w->l.no_redirect ? ",redirect_dir=off" : "",
 		w->l.owners ? ",owners" : "", w->l.root ? ",root" : "", w->l.fresh ? ",fresh" : "");
 	if (fclose(out) == 0)

@@ -3,8 +3,6 @@
 #ifndef UM_SYS_MOUNT_OVERLAY_H
 #define UM_SYS_MOUNT_OVERLAY_H
 
-#include <stdio.h>
-
 #include "fs/overlay/overlay.h"
 #include "sys/um.h"
 
@@ -26,10 +24,7 @@ struct overlay_request {
 int MUST_CHECK um_mount_overlay(struct um *um, struct call *c, const struct overlay_request *rq,
 	char **ret_options, char **ret_message);
 
-/* A folder in an option, "lowerdir=" and the like. */
-void overlay_put_option(FILE *out, const char *option, const char *name);
-
-/* The same with the folders found already (sys/cow.h). */
+/* The same with the folders found already (cmd/cowmount.c). */
 int MUST_CHECK um_attach_overlay(struct um *um, const struct overlay_layers *layers,
 	const struct overlay_request *rq, char **ret_message, struct mount **ret);
 
