@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 const char *fd_path(char buf[FD_PATH_MAX], int fd)
 {
@@ -185,6 +186,14 @@ void process_continue(pid_t pid)
 pid_t process_parent(pid_t pid)
 {
 	return (pid_t)process_stat(pid, STAT_PARENT);
+}
+
+uint64_t memory_size(void)
+{
+	struct sysinfo si = { 0 };
+
+	(void)sysinfo(&si); /* cannot fail */
+	return (uint64_t)si.totalram * si.mem_unit;
 }
 
 int size_parse(const char *value, uint64_t whole, uint64_t *ret)

@@ -109,6 +109,9 @@ void process_continue(pid_t pid);
 /* The parent of a process; 0 where it is gone. */
 pid_t process_parent(pid_t pid);
 
+/* How much memory the machine has, in bytes. */
+uint64_t memory_size(void);
+
 /* "64M", "50%" of `whole`, "1000": 0 or -EINVAL. */
 int MUST_CHECK size_parse(const char *value, uint64_t whole, uint64_t *ret);
 

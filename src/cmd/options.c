@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 
 #include "base/rundir.h"
 #include "cmd/fstab.h"
@@ -330,13 +329,9 @@ static int set_rootfs(struct options *o, const char *value)
 
 static int set_cache_size(struct options *o, const char *value)
 {
-	struct sysinfo si;
-
-	if (sysinfo(&si) < 0 ||
-		size_parse(value, (uint64_t)si.totalram * si.mem_unit, &o->cache_size) < 0) {
+	if (size_parse(value, memory_size(), &o->cache_size) < 0) {
 		log_user("--cache-size '%s': a size is a number of bytes, or one with K, M, G, or "
-			 "%% "
-			 "of the memory",
+			 "%% of the memory",
 			value);
 		return -EINVAL;
 	}

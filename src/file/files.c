@@ -11,7 +11,6 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/sysinfo.h>
 
 #include "base/log.h"
 #include "file/cache.h"
@@ -93,13 +92,6 @@ static void catch_signals(void)
 	sigaction(SIGXFSZ, &sa, NULL);
 }
 
-static uint64_t quarter_of_memory(void)
-{
-	struct sysinfo si;
-
-	return sysinfo(&si) == 0 ? (uint64_t)si.totalram * si.mem_unit / 4 : 256u << 20;
-}
-
 int files_new(struct view *v, const char *rundir, const uint64_t *keep, struct files **ret)
 {
 	struct files *f = calloc(1, sizeof(*f));
@@ -111,7 +103,7 @@ int files_new(struct view *v, const char *rundir, const uint64_t *keep, struct f
 	f->rundir = strdup(rundir);
 	f->placedir = find_placedir(rundir);
 	f->diskdir = find_diskdir();
-	f->lru_max = keep ? *keep : quarter_of_memory();
+	f->lru_max = keep ? *keep : memory_size() / 4;
 	f->lru_count_max = closed_max();
 	CDS_INIT_LIST_HEAD(&f->lru);
 	CDS_INIT_LIST_HEAD(&f->writers);

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 
 #include "base/rundir.h"
 #include "fs/host/internal.h"
@@ -215,8 +214,7 @@ static int apply_word(struct folder *f, const char *word, const char *value, uin
 static int folder_make(
 	struct folder *f, const struct tmpfs_words *w, const char *rundir, size_t *ret_bad)
 {
-	struct sysinfo si = { 0 };
-	uint64_t ram;
+	const uint64_t ram = memory_size();
 	int r = 0;
 
 	f->path = str_printf("%s/tmpfs-XXXXXX", rundir);
@@ -224,8 +222,6 @@ static int folder_make(
 		return -ENOMEM;
 	if (!mkdtemp(f->path) || chmod(f->path, 01777) < 0)
 		return -errno;
-	(void)sysinfo(&si); /* cannot fail */
-	ram = (uint64_t)si.totalram * si.mem_unit;
 	f->max_bytes = ram / 2;
 	f->max_inodes = ram / PAGE / 2;
 	for (size_t i = 0; i < w->n && r == 0; i++) {
