@@ -11,9 +11,8 @@
 #include <sys/xattr.h>
 
 #include "base/log.h"
-#include "layer/base.h"
+#include "layer/entry.h"
 #include "layer/tree.h"
-#include "sys/task/shadow.h"
 
 #define NAME_TRIES 100
 
@@ -259,7 +258,7 @@ static int take_image(struct cow *cow, struct rootfs *image)
 /* containers/storage keeps owners so where it may not set them, beginning with the top. */
 static void find_owned(struct cow *cow, const char *rootfs)
 {
-	if (rootfs && getxattr(rootfs, "user.containers.override_stat", NULL, 0) >= 0)
+	if (rootfs && getxattr(rootfs, XATTR_OVERRIDE, NULL, 0) >= 0)
 		cow->owned = realpath(rootfs, NULL);
 }
 

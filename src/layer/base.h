@@ -12,8 +12,8 @@
  * MODE in octal with the type, PATH below the lower folder. A record is written before a name that
  * the upper has nothing for gets a copy, a whiteout or an opaque folder, and the lower has it. The
  * last record of a path counts; a torn one at the end does not. "unread PATH" follows that of a
- *file which whoever changed it could not read: what the upper has for it was made without its
- *content.
+ * file which whoever changed it could not read: what the upper has for it was made without its
+ * content.
  */
 #ifndef UM_LAYER_BASE_H
 #define UM_LAYER_BASE_H

@@ -9,11 +9,9 @@
 #include <urcu/hlist.h>
 
 #include "fs/overlay/overlay.h"
+#include "layer/entry.h"
 
-#define XATTR_OVERLAY "user.overlay."
-#define XATTR_OVERRIDE "user.containers.override_stat"
-#define XATTR_KEPT "user.containers." /* and trusted.NAME or security.NAME */
-#define REDIRECT_MAX 256	      /* as the kernel has it */
+#define REDIRECT_MAX 256 /* as the kernel has it */
 
 struct layer {
 	int root;   /* O_PATH */
