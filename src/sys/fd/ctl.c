@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#include "base/log.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
 #include "file/dir.h"

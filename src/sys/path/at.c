@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "engine/own.h"
 #include "sys/proc/file.h"
 #include "view/acl.h"
 #include "view/hostids.h"

@@ -21,7 +21,6 @@
 #include "sys/task/exec.h"
 #include "sys/task/ids.h"
 #include "sys/table.h"
-#include "view/elsewhere.h"
 
 static void exec_init(struct exec *x, struct call *c)
 {

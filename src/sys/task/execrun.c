@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Makes a guest run what exec.c has found: by a path that leads there, by a descriptor, or in
  * place where a tracer forbids both. */
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
