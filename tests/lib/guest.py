@@ -94,44 +94,40 @@ def main():
     for image, size in (("small.img", "8M"), ("fs.img", "256M")):
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", owner, image, size], check=True)
 
-    rc, lines = run("view, real files", ["umview", "-m", f"{HERE}/small.img:{HERE}/other", "--", PROGRAM],
-                    f"{HERE}/real")
-    good = compare("view, real files", oracle, lines, []) and rc == oracle_rc and good
+    def check(what, command, patterns, cwd=HERE, said=None):
+        """said: what lines begin with that are ours, not the program's."""
+        rc, lines = run(what, command, cwd)
+        lines = [line for line in lines if not (said and line.startswith(said))]
+        return compare(what, oracle, lines, patterns) and rc == oracle_rc
 
-    rc, lines = run("view, rules", ["umview", "--hide", f"{HERE}/bind", "--", "sh", "-c",
-                                    f"cd {HERE}/ruled && exec {PROGRAM}"], HERE)
-    good = compare("view, rules", oracle, lines, explained(".rules")) and rc == oracle_rc and good
-
-    rc, lines = run("view, bind", ["umview", "-m", f"{HERE}/host:{HERE}/bind,bind", "--", "sh", "-c",
-                                   f"cd {HERE}/bind && exec {PROGRAM}"], HERE)
-    good = compare("view, bind", oracle, lines, explained(".bind")) and rc == oracle_rc and good
-
-    rc, lines = run("view, tmpfs", ["umview", "--tmpfs", f"{HERE}/other", "--", "sh", "-c",
-                                    f"mkdir {HERE}/other/w && cd {HERE}/other/w && exec {PROGRAM}"], HERE)
-    good = compare("view, tmpfs", oracle, lines, explained(".bind") + explained(".tmpfs")) and rc == oracle_rc and good
+    good = check("view, real files", ["umview", "-m", f"{HERE}/small.img:{HERE}/other", "--", PROGRAM], [],
+                 cwd=f"{HERE}/real") and good
+    good = check("view, rules", ["umview", "--hide", f"{HERE}/bind", "--", "sh", "-c",
+                                 f"cd {HERE}/ruled && exec {PROGRAM}"], explained(".rules")) and good
+    good = check("view, bind", ["umview", "-m", f"{HERE}/host:{HERE}/bind,bind", "--", "sh", "-c",
+                                f"cd {HERE}/bind && exec {PROGRAM}"], explained(".bind")) and good
+    good = check("view, tmpfs", ["umview", "--tmpfs", f"{HERE}/other", "--", "sh", "-c",
+                                 f"mkdir {HERE}/other/w && cd {HERE}/other/w && exec {PROGRAM}"],
+                 explained(".bind") + explained(".tmpfs")) and good
 
     # all is copied on write: what the folder held, and what others see of it, is unchanged
     os.mkdir("cow")
     os.environ["XDG_STATE_HOME"] = f"{HERE}/state"
-    rc, lines = run("view, copy on write", ["umview", "--cow", "--", "sh", "-c",
-                                            f"cd {HERE}/cow && exec {PROGRAM}"], HERE)
-    lines = [line for line in lines if not line.startswith("umview: ")]
-    good = compare("view, copy on write", oracle, lines, explained(".cow")) and rc == oracle_rc and good
+    good = check("view, copy on write", ["umview", "--cow", "--", "sh", "-c", f"cd {HERE}/cow && exec {PROGRAM}"],
+                 explained(".cow"), said="umview: ") and good
     if os.listdir("cow"):
         print(f"view, copy on write: it left {os.listdir('cow')}")
         good = False
 
     make_root()
     os.environ["GUEST_PROGRAM"] = "/program"
-    rc, lines = run("view, rootfs", ["umview", "--rootfs", f"{HERE}/root", "--host-basics", "--bind", "/usr:/usr", "--", "/bin/sh",
-                                     "-c", "cd /w && exec /program"], HERE)
-    good = compare("view, rootfs", oracle, lines, explained(".bind") + explained(".rootfs")) and rc == oracle_rc and good
+    good = check("view, rootfs", ["umview", "--rootfs", f"{HERE}/root", "--host-basics", "--bind", "/usr:/usr", "--",
+                                  "/bin/sh", "-c", "cd /w && exec /program"],
+                 explained(".bind") + explained(".rootfs")) and good
     os.environ["GUEST_PROGRAM"] = PROGRAM
 
-    script = f"mkdir {HERE}/mnt/w && cd {HERE}/mnt/w && exec {PROGRAM}"
-    rc, lines = run("view, ext4 image",
-                    ["umview", "-m", f"{HERE}/fs.img:{HERE}/mnt", "--", "sh", "-c", script], HERE)
-    good = compare("view, ext4 image", oracle, lines, explained()) and rc == oracle_rc and good
+    good = check("view, ext4 image", ["umview", "-m", f"{HERE}/fs.img:{HERE}/mnt", "--", "sh", "-c",
+                                      f"mkdir {HERE}/mnt/w && cd {HERE}/mnt/w && exec {PROGRAM}"], explained()) and good
 
     fsck = subprocess.run(["e2fsck", "-fn", "fs.img"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
