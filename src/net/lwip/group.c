@@ -23,7 +23,7 @@ static struct iface *find_iface(struct endpoint *ep, int index, in_addr_t by)
 	if (!by)
 		return ep->st->ifaces->next ? ep->st->ifaces->next : ep->st->ifaces;
 	for (struct iface *i = ep->st->ifaces; i; i = i->next) {
-		if (netif_ip4_addr(iface_by_ip4(i, by))->addr == by)
+		if (iface_find_ip4(i, by))
 			return i;
 	}
 	return NULL;

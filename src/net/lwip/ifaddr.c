@@ -42,6 +42,15 @@ struct netif *iface_by_ip4(struct iface *i, uint32_t ip)
 	return &i->netif;
 }
 
+struct netif *iface_find_ip4(struct iface *i, uint32_t ip)
+{
+	struct netif *n = iface_by_ip4(i, ip);
+
+	if (netif_ip4_addr(n)->addr != ip)
+		return NULL;
+	return ip || n != &i->netif ? n : NULL; /* 0: the interface itself has none */
+}
+
 bool iface_is_broadcast(const struct iface *i, const ip_addr_t *a)
 {
 	const struct netif *n;
@@ -59,24 +68,20 @@ void addr_local_source(struct stack *st, const ip_addr_t *to, ip_addr_t *ret)
 {
 	ip_addr_copy(*ret, *to);
 	for (struct iface *i = st->ifaces; i && IP_IS_V4(to); i = i->next) {
-		const struct netif *n = iface_by_ip4(i, ip_2_ip4(to)->addr);
+		const struct netif *n = iface_find_ip4(i, ip_2_ip4(to)->addr);
 
-		if (ip4_addr_cmp(netif_ip4_addr(n), ip_2_ip4(to)))
+		if (n)
 			ip_addr_copy_from_ip4(*ret, *netif_ip4_addr(iface_primary(i, n)));
 	}
 }
 
 bool addr_is_local(struct stack *st, const ip_addr_t *a)
 {
-	const struct netif *n;
-
 	if (IP_IS_V4(a) ? ip4_addr_isloopback(ip_2_ip4(a)) : ip6_addr_isloopback(ip_2_ip6(a)))
 		return true;
 	for (struct iface *i = st->ifaces; i; i = i->next) {
-		for (size_t k = 0; IP_IS_V4(a) && (n = iface_ip4(i, k)); k++) {
-			if (ip4_addr_cmp(ip_2_ip4(a), netif_ip4_addr(n)))
-				return true;
-		}
+		if (IP_IS_V4(a) && iface_find_ip4(i, ip_2_ip4(a)->addr))
+			return true;
 		for (int k = 0; IP_IS_V6(a) && k < LWIP_IPV6_NUM_ADDRESSES; k++) {
 			if (ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)) &&
 				ip6_addr_cmp_zoneless(ip_2_ip6(a), netif_ip6_addr(&i->netif, k)))
@@ -137,14 +142,18 @@ static int add_alias(struct iface *i, const ip4_addr_t *ip, const ip4_addr_t *ma
 	return 0;
 }
 
+static bool in_network(const struct netif *n, const ip4_addr_t *ip, const ip4_addr_t *mask)
+{
+	return ip4_addr_cmp(netif_ip4_netmask(n), mask) &&
+	       ip4_addr_netcmp(netif_ip4_addr(n), ip, mask);
+}
+
 const struct netif *iface_primary(const struct iface *i, const struct netif *of)
 {
 	const struct netif *n;
 
 	for (size_t k = 0; (n = iface_ip4(i, k)) && n != of; k++) {
-		if (ip4_addr_cmp(netif_ip4_netmask(n), netif_ip4_netmask(of)) &&
-			ip4_addr_netcmp(
-				netif_ip4_addr(n), netif_ip4_addr(of), netif_ip4_netmask(n)))
+		if (in_network(n, netif_ip4_addr(of), netif_ip4_netmask(of)))
 			return n;
 	}
 	return of;
@@ -154,13 +163,10 @@ static int set_ip4(struct iface *i, const struct net_addr *a)
 {
 	ip4_addr_t ip = { a->v4.s_addr },
 		   mask = { a->prefix > 0 ? htonl(~0u << (32 - a->prefix)) : 0 };
-	const struct netif *n;
 	int r = 0;
 
-	for (size_t k = 0; (n = iface_ip4(i, k)); k++) {
-		if (ip4_addr_cmp(netif_ip4_addr(n), &ip))
-			return -EEXIST;
-	}
+	if (iface_find_ip4(i, ip.addr))
+		return -EEXIST;
 	if (has_address(&i->netif))
 		r = add_alias(i, &ip, &mask);
 	else
@@ -190,15 +196,11 @@ static void remove_ip4(struct iface *i, const struct netif *n)
 static int drop_ip4(struct iface *i, const struct net_addr *a,
 	void (*gone)(struct iface *i, const struct net_addr *a))
 {
-	const struct netif *n, *found = NULL;
+	const struct netif *n, *found = iface_find_ip4(i, a->v4.s_addr);
 	struct net_addr other = { .family = AF_INET };
 	ip4_addr_t ip, mask;
 	bool first;
 
-	for (size_t k = 0; (n = iface_ip4(i, k)); k++) {
-		if (netif_ip4_addr(n)->addr == a->v4.s_addr)
-			found = n;
-	}
 	if (!found)
 		return -EADDRNOTAVAIL;
 	first = iface_primary(i, found) == found;
@@ -206,8 +208,7 @@ static int drop_ip4(struct iface *i, const struct net_addr *a,
 	mask = *netif_ip4_netmask(found);
 	remove_ip4(i, found);
 	for (size_t k = 0; first && (n = iface_ip4(i, k));) {
-		if (!ip4_addr_cmp(netif_ip4_netmask(n), &mask) ||
-			!ip4_addr_netcmp(netif_ip4_addr(n), &ip, &mask)) {
+		if (!in_network(n, &ip, &mask)) {
 			k++;
 			continue;
 		}

@@ -122,8 +122,9 @@ const struct netif *iface_ip4(const struct iface *i, size_t k);
 const struct netif *iface_primary(const struct iface *i, const struct netif *of);
 /* Tells ARP of a neighbour. */
 int MUST_CHECK iface_add_neighbour(struct iface *i, uint32_t ip, const uint8_t mac[6]);
-/* Who has this one; the interface itself where nobody has. */
+/* Who has this one; the interface itself where nobody has, or NULL. */
 struct netif *iface_by_ip4(struct iface *i, uint32_t ip);
+struct netif *iface_find_ip4(struct iface *i, uint32_t ip);
 bool iface_is_broadcast(const struct iface *i, const ip_addr_t *a);
 /* State, station address and MTU of the interface have changed. */
 void aliases_follow(struct iface *i);
