@@ -9,8 +9,8 @@
 
 #include "view/fs.h"
 
-#define VALID_S                                                                                    \
-	1.0 /* nobody else changes the upper folder, and the lower ones are to be left alone */
+/* Nobody else changes the upper folder, and the lower ones are to be left alone. */
+#define VALID_S 1.0
 
 static struct fs *fs_of(fuse_req_t req)
 {
@@ -60,7 +60,13 @@ static struct fuse_entry_param entry_of(const struct fs_entry *e)
 
 static struct fs_handle handle_of(const struct fuse_file_info *fi)
 {
-	return (struct fs_handle){ .fh = fi ? fi->fh : 0 };
+	return (struct fs_handle){ .fh = fi->fh };
+}
+
+/* Of open(2): what is left once the file is found. */
+static int flags_of(const struct fuse_file_info *fi)
+{
+	return fi->flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_TRUNC);
 }
 
 static void reply_err(fuse_req_t req, ssize_t r)
@@ -296,14 +302,14 @@ static void do_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	const int flags = fi->flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_TRUNC);
 	struct fs *fs = fs_of(req);
 	struct fs_req who = req_of(req);
 	char path[FD_PATH_MAX];
 	int r = fs->host_prepare(fs, &who, node_of(req, ino), fi->flags), fd;
 
 	fd = r < 0 ? -1
-		   : open(fd_path(path, fs->host_fd(fs, node_of(req, ino))), flags | O_CLOEXEC);
+		   : open(fd_path(path, fs->host_fd(fs, node_of(req, ino))),
+			     flags_of(fi) | O_CLOEXEC);
 	if (fd < 0) {
 		reply_err(req, r < 0 ? r : -errno);
 		return;
@@ -315,13 +321,12 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void do_create(
 	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
-	const int flags = fi->flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_TRUNC);
 	struct fs_req who = req_of(req);
 	struct fuse_entry_param p;
 	struct fs_handle h;
 	struct fs_entry e;
 	int r = fs_of(req)->file->create(
-		fs_of(req), &who, node_of(req, parent), name, mode, flags, &e, &h);
+		fs_of(req), &who, node_of(req, parent), name, mode, flags_of(fi), &e, &h);
 
 	if (r < 0) {
 		reply_err(req, r);

@@ -203,8 +203,9 @@ char *ovl_path(struct ovl *o, struct ovl_node *n);
 /* node.c */
 bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr);
 int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret);
-/* Who may not keep them writes to a file of upper: the bits that let others run it as its owner. */
-int MUST_CHECK ovl_drop_setid(struct ovl *o, struct ovl_node *n);
+/* A file of upper is written to: where the writer may not keep them, the bits that let others run
+ * it as its owner go. */
+int MUST_CHECK ovl_drop_setid(struct ovl *o, const struct fs_req *req, struct ovl_node *n);
 
 /* ---- copyup.c ---- */
 /* Makes it a file of upper. flags: of open(2), whose O_TRUNC saves the content. */

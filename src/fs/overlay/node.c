@@ -107,12 +107,16 @@ static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr 
 	return r == 0 && same ? set_again(n) : r;
 }
 
-int ovl_drop_setid(struct ovl *o, struct ovl_node *n)
+int ovl_drop_setid(struct ovl *o, const struct fs_req *req, struct ovl_node *n)
 {
 	struct fs_attr attr;
 	mode_t drop = S_ISUID;
-	int r = ovl_getattr_fd(o, n, &attr);
+	int r;
 
+	/* the kernel would see to it, had the file the mode that is shown */
+	if (!o->as_root || req->uid == 0)
+		return 0;
+	r = ovl_getattr_fd(o, n, &attr);
 	if (r < 0)
 		return r;
 	if (attr.mode & S_IXGRP)
@@ -135,8 +139,8 @@ static int ovl_setattr(struct fs *fs, const struct fs_req *req, uint64_t node,
 	if (r == 0 && (set->set & FS_SET_SIZE) &&
 		truncate(fd_path(path, ovl_upper(n)), (off_t)set->size) < 0)
 		r = -errno;
-	if (r == 0 && (set->set & FS_SET_SIZE) && o->as_root && req->uid != 0)
-		r = ovl_drop_setid(o, n);
+	if (r == 0 && (set->set & FS_SET_SIZE))
+		r = ovl_drop_setid(o, req, n);
 	if (r == 0 && (set->set & (FS_SET_UID | FS_SET_GID | FS_SET_MODE)))
 		r = set_owner(o, n, set);
 	if (r == 0 && (set->set & times)) {

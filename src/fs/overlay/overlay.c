@@ -42,8 +42,7 @@ static int ovl_host_prepare(struct fs *fs, const struct fs_req *req, uint64_t no
 	if (n->type != S_IFREG || ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)))
 		return 0;
 	r = ovl_copy_up(ovl_of(fs), n, flags);
-	/* the kernel would see to it at the first write, had the file the mode that is shown */
-	return r == 0 && ovl_of(fs)->as_root && req->uid != 0 ? ovl_drop_setid(ovl_of(fs), n) : r;
+	return r < 0 ? r : ovl_drop_setid(ovl_of(fs), req, n); /* before the first write */
 }
 
 static void ovl_unmount(UNUSED struct fs *fs, UNUSED uint64_t deadline_ns)
