@@ -231,11 +231,7 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 
 	if (len == 1) { /* the link's word on its carrier */
 		i->carrier = frame[0] == FRAME_CARRIER_ON;
-		if (i->carrier)
-			netif_set_link_up(&i->netif);
-		else
-			netif_set_link_down(&i->netif);
-		aliases_follow(i);
+		iface_changed(i);
 		rtnl_notify_link(i);
 		return;
 	}
@@ -281,8 +277,8 @@ static void frames_ready(struct source *s, uint32_t events)
 			take_frame(i, i->stack->scratch, (size_t)n);
 		else if (n == 0) {
 			source_close(i->stack, s);
-			netif_set_link_down(&i->netif);
 			i->carrier = false;
+			iface_changed(i);
 			return;
 		} else {
 			return;
@@ -362,7 +358,6 @@ int iface_add_loopback(struct stack *st)
 	IP_ADDR6_HOST(&lo->netif.ip6_addr[0], 0, 0, 0, 1);
 	netif_ip6_addr_set_state(&lo->netif, 0, IP6_ADDR_PREFERRED);
 	lo->carrier = true;
-	netif_set_link_up(&lo->netif);
 	iface_set_up(lo, true);
 	return 0;
 }
@@ -380,7 +375,6 @@ int iface_add(struct stack *st, const struct net_spec *s, int frames, unsigned m
 		return -ENOMEM;
 	i->netif.mtu = i->netif.mtu6 = (u16_t)(s->mtu ? s->mtu : mtu);
 	netif_set_ip6_autoconfig_enabled(&i->netif, 1);
-	netif_set_link_up(&i->netif);
 	iface_set_up(i, true);
 	netif_create_ip6_linklocal_address(&i->netif, 1);
 	netif_ip6_addr_set_state(&i->netif, 0, IP6_ADDR_PREFERRED);
@@ -419,9 +413,5 @@ unsigned iface_flags(const struct iface *i)
 void iface_set_up(struct iface *i, bool up)
 {
 	i->admin_up = up;
-	if (up)
-		netif_set_up(&i->netif);
-	else
-		netif_set_down(&i->netif);
-	aliases_follow(i);
+	iface_changed(i);
 }

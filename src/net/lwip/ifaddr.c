@@ -107,19 +107,25 @@ static err_t init_alias(struct netif *n)
 	return ERR_OK;
 }
 
-void aliases_follow(struct iface *i)
+static void follow(const struct iface *i, struct netif *n)
 {
+	if (i->carrier)
+		netif_set_link_up(n);
+	else
+		netif_set_link_down(n);
+	if (i->admin_up)
+		netif_set_up(n);
+	else
+		netif_set_down(n);
+}
+
+void iface_changed(struct iface *i)
+{
+	follow(i, &i->netif);
 	for (struct alias *a = i->aliases; a; a = a->next) {
 		memcpy(a->netif.hwaddr, i->netif.hwaddr, sizeof(a->netif.hwaddr));
 		a->netif.mtu = i->netif.mtu;
-		if (i->carrier)
-			netif_set_link_up(&a->netif);
-		else
-			netif_set_link_down(&a->netif);
-		if (i->admin_up)
-			netif_set_up(&a->netif);
-		else
-			netif_set_down(&a->netif);
+		follow(i, &a->netif);
 	}
 }
 
@@ -138,7 +144,7 @@ static int add_alias(struct iface *i, const ip4_addr_t *ip, const ip4_addr_t *ma
 		return -ENOBUFS;
 	}
 	*last = a;
-	aliases_follow(i);
+	iface_changed(i);
 	return 0;
 }
 

@@ -83,7 +83,7 @@ static int change(struct iface *i, unsigned command, const struct ifreq *ifr)
 		if (ifr->ifr_mtu < 68 || ifr->ifr_mtu > 65535)
 			return -EINVAL;
 		i->netif.mtu = i->netif.mtu6 = (u16_t)ifr->ifr_mtu;
-		aliases_follow(i);
+		iface_changed(i);
 		return 0;
 	case SIOCSIFBRDADDR:
 	case SIOCSIFTXQLEN:

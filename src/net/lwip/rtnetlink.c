@@ -142,7 +142,7 @@ static int set_link(struct rtnl *q)
 		return -EADDRNOTAVAIL;
 	if (mac)
 		memcpy(i->netif.hwaddr, mac, 6);
-	aliases_follow(i);
+	iface_changed(i);
 	if (at.v[IFLA_IFNAME] && m->ifi_index)
 		r = rename_link(q, i, at.v[IFLA_IFNAME]);
 	if (r == 0 && (m->ifi_change & IFF_UP || m->ifi_flags & IFF_UP))

@@ -126,8 +126,8 @@ int MUST_CHECK iface_add_neighbour(struct iface *i, uint32_t ip, const uint8_t m
 struct netif *iface_by_ip4(struct iface *i, uint32_t ip);
 struct netif *iface_find_ip4(struct iface *i, uint32_t ip);
 bool iface_is_broadcast(const struct iface *i, const ip_addr_t *a);
-/* State, station address and MTU of the interface have changed. */
-void aliases_follow(struct iface *i);
+/* State, station address or MTU has: lwIP's side, and the aliases, follow. */
+void iface_changed(struct iface *i);
 /* Is it an address of this host? */
 bool addr_is_local(struct stack *st, const ip_addr_t *a);
 /* What is sent to it comes from there. */
