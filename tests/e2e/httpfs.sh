@@ -4,7 +4,7 @@
 need httpfs2 rclone curl
 mkdir srv mnt
 seq 50000 >srv/file
-port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 url=http://127.0.0.1:$port
 rclone serve http --addr "127.0.0.1:$port" srv >served 2>&1 &
 server=$!

@@ -6,7 +6,7 @@
 if [ "$STACK" = kernel ]; then
 	unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 else
-	[ -x "$(dirname "$(command -v umview)")/umview-lwip" ] || skip "built without liblwip"
+	built umview-lwip || skip "built without liblwip"
 fi
 need ssh sshd
 case $LINK in
@@ -45,9 +45,7 @@ listens() {
 # port NAME USUAL: chooses ${PORT[NAME]}, the usual one where the server has a network of its own
 port() {
 	PORT[$1]=$2
-	[ "$LINK" != slirp ] || PORT[$1]=$("$PYTHON" -c '
-import socket
-print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+	[ "$LINK" != slirp ] || PORT[$1]=$(free_port)
 }
 
 # at N COMMAND...: in a view of its own on the wire, with the options in OPTIONS besides

@@ -61,6 +61,16 @@ need() {
 	done
 }
 
+# built PROGRAM: is it there, beside umview?
+built() {
+	[ -x "$(dirname "$(command -v umview)")/$1" ]
+}
+
+# free_port: a port of TCP on the loopback that nobody has now
+free_port() {
+	"$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 # ext4_image FILE SIZE [mke2fs arguments]: an empty ext4 image that this user owns, root folder
 # included
 ext4_image() {

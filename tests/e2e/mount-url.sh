@@ -20,7 +20,7 @@ serve() {
 	done
 }
 for i in 1 2 3 4 5; do
-	port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	port=$(free_port)
 	! serve "$port" || break
 done
 trap 'kill $httpd $nbd 2>/dev/null || true' EXIT

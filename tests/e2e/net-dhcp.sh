@@ -5,7 +5,7 @@
 need dnsmasq
 
 stacks=lwip
-[ -x "$(dirname "$(command -v umview)")/umview-lwip" ] || stacks=
+built umview-lwip || stacks=
 ! unshare -Urn true 2>/dev/null || stacks="kernel $stacks"
 for stack in $stacks; do
 	rm -f up done

@@ -3,8 +3,7 @@
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 . "$TOP/tests/e2e/lib-net.sh"
-lwip=$(dirname "$(command -v umview)")/umview-lwip
-[ -x "$lwip" ] || skip "built without liblwip"
+built umview-lwip || skip "built without liblwip"
 
 # the kernel's answers, and the stack's
 "$PYTHON" "$TOP/tests/lib/sockets.py" >kernel
@@ -25,7 +24,7 @@ is "slirp" "$OUT" hello
 gives "slirp, much" 0 um --net slirp,stack=lwip -- curl -sS -m 60 -o "$HERE/big" "http://10.0.2.2:$port/big"
 cmp -s big www/big || fail "what came through slirp differs"
 gives "refused by the host" 7 um --net slirp,stack=lwip -- curl -sS -m 20 http://10.0.2.2:1/
-free=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+free=$(free_port)
 um --net "slirp,stack=lwip,publish=$free:80" -- "$PYTHON" -c '
 import socket
 s = socket.create_server(("", 80))

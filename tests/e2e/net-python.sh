@@ -11,7 +11,7 @@ passes() {
 if unshare -Urn true 2>/dev/null; then
 	passes none test_epoll # which wants what was sent to have come when send(2) returns
 fi
-if [ -x "$(dirname "$(command -v umview)")/umview-lwip" ]; then
+if built umview-lwip; then
 	passes none,stack=lwip
 fi
 nothing_left

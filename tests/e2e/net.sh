@@ -119,7 +119,7 @@ for name in "/run/nscd/socket", "/var/run/nscd/socket", "nscd/socket", "/run/../
         print(errno.errorcode.get(s.connect_ex(name), "reached"))
 S
 for net in none none,stack=lwip; do
-	[ "$net" = none ] || [ -x "$(dirname "$(command -v umview)")/umview-lwip" ] || continue
+	[ "$net" = none ] || built umview-lwip || continue
 	gives "resolvers of the host" 0 um --net $net --bind "$HERE/resolver:/run/nscd" --bind "$HERE/resolver:/run/other" -- \
 		"$PYTHON" resolve.py
 	is "resolvers of the host" "$(tr '\n' ' ' <<<"$OUT")" "ENOENT ENOENT ENOENT ENOENT reached "
@@ -146,7 +146,7 @@ wait $echo || fail "the echo of datagrams ended badly"
 gives "restrict" 7 um --net slirp,restrict -- curl -sS -m 2 "http://10.0.2.2:$port/file"
 # a port of the host leads into the view; the same one cannot be had twice
 um --net slirp,publish=0:80 -- true >err 2>&1 && fail "port 0 was accepted"
-free=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+free=$(free_port)
 um --net "slirp,publish=$free:80" -- "$PYTHON" -c '
 import socket
 s = socket.create_server(("", 80))

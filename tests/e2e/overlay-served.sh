@@ -4,7 +4,7 @@
 # timeout: 300
 . "$TOP/tests/e2e/lib.sh"
 need mke2fs mksquashfs squashfuse
-[ -x "$(dirname "$(command -v umview)")/umview-overlay" ] || skip "built without libfuse3"
+built umview-overlay || skip "built without libfuse3"
 export XDG_STATE_HOME=$HERE/state
 OPS="$TOP/tests/lib/overlayops.py"
 ops() { "$PYTHON" "$OPS" "$@"; }

@@ -9,7 +9,7 @@ unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 SECONDS_=${UMVIEW_SOAK:-12}
 export UM_TIMEOUT=$((SECONDS_ + 240))
 seconds=$((SECONDS_ / 2)) seed=${UMVIEW_SEED:-1}
-free=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+free=$(free_port)
 um --net "slirp,restrict,publish=$free:80" -- sh -ec 'sh -e garbage.sh "$1" "$2"; exec "$PYTHON" answer.py' sh $seconds "$seed" &
 view=$!
 until_true $((seconds + 60)) test -e up

@@ -4,7 +4,7 @@
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 . "$TOP/tests/fuzz/lib-garbage.sh"
-[ -x "$(dirname "$(command -v umview)")/umview-lwip" ] || skip "built without liblwip"
+built umview-lwip || skip "built without liblwip"
 
 SECONDS_=${UMVIEW_SOAK:-6}
 export UM_TIMEOUT=$((SECONDS_ + 240))
