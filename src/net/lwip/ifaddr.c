@@ -10,6 +10,8 @@
 #include <lwip/prot/iana.h>
 #include <string.h>
 
+#include "net/lwip/netlink.h"
+
 #define ALIASES_MAX 32
 
 struct alias {
@@ -199,8 +201,7 @@ static void remove_ip4(struct iface *i, const struct netif *n)
 }
 
 /* With the first of a network the others go, as the kernel's. */
-static int drop_ip4(struct iface *i, const struct net_addr *a,
-	void (*gone)(struct iface *i, const struct net_addr *a))
+static int drop_ip4(struct iface *i, const struct net_addr *a)
 {
 	const struct netif *n, *found = iface_find_ip4(i, a->v4.s_addr);
 	struct net_addr other = { .family = AF_INET };
@@ -221,7 +222,7 @@ static int drop_ip4(struct iface *i, const struct net_addr *a,
 		other.v4.s_addr = netif_ip4_addr(n)->addr;
 		other.prefix = __builtin_popcount(mask.addr);
 		remove_ip4(i, n);
-		gone(i, &other);
+		rtnl_notify_addr(i, &other, true);
 	}
 	return 0;
 }
@@ -292,12 +293,11 @@ static int drop_ip6(struct iface *i, const struct net_addr *a)
 	return 0;
 }
 
-int iface_del_ip(struct iface *i, const struct net_addr *a,
-	void (*gone)(struct iface *i, const struct net_addr *a))
+int iface_del_ip(struct iface *i, const struct net_addr *a)
 {
-	int r = a->family == AF_INET ? drop_ip4(i, a, gone) : drop_ip6(i, a);
+	int r = a->family == AF_INET ? drop_ip4(i, a) : drop_ip6(i, a);
 
 	if (r == 0)
-		gone(i, a);
+		rtnl_notify_addr(i, a, true);
 	return r;
 }

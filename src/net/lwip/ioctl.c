@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "net/lwip/netlink.h"
-
 static void put_addr(struct ifreq *ifr, uint32_t addr)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = addr };
@@ -54,7 +52,7 @@ static int set_address(struct iface *i, uint32_t addr, int prefix)
 		.v4.s_addr = has ? netif_ip4_addr(has)->addr : 0 };
 	struct net_addr new = { .family = AF_INET, .prefix = prefix, .v4.s_addr = addr };
 
-	if (old.v4.s_addr && iface_del_ip(i, &old, rtnl_gone) < 0)
+	if (old.v4.s_addr && iface_del_ip(i, &old) < 0)
 		return -EADDRNOTAVAIL;
 	return addr ? iface_add_ip(i, &new) : 0;
 }

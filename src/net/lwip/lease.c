@@ -19,7 +19,7 @@ static void unset_lease(struct lease *l)
 {
 	const struct net_addr a = dhcp_address(&l->set);
 
-	if (l->set.addr.s_addr && iface_del_ip(l->iface, &a, rtnl_gone) < 0) {
+	if (l->set.addr.s_addr && iface_del_ip(l->iface, &a) < 0) {
 		/* gone already */
 	}
 	l->set = (struct dhcp_lease){ 0 };

@@ -52,8 +52,6 @@ int sockdiag_request(struct stack *st, const struct nlmsghdr *h, struct nl_answe
 /* Tells who listens. */
 void rtnl_notify_link(struct iface *i);
 void rtnl_notify_addr(struct iface *i, const struct net_addr *addr, bool gone);
-/* The same of one that has gone: for iface_del_ip(). */
-void rtnl_gone(struct iface *i, const struct net_addr *addr);
 void rtnl_notify_route(struct stack *st, const struct route *r, bool gone);
 
 #endif

@@ -253,7 +253,7 @@ static int change_addr(struct rtnl *q)
 	addr.prefix = m->ifa_prefixlen;
 	memcpy(&addr.v6, ip, len);
 	if (q->h->nlmsg_type == RTM_DELADDR)
-		return iface_del_ip(i, &addr, rtnl_gone);
+		return iface_del_ip(i, &addr);
 	r = iface_add_ip(i, &addr);
 	if (r == -EEXIST && q->h->nlmsg_flags & NLM_F_REPLACE)
 		return 0;
@@ -543,9 +543,4 @@ void rtnl_notify_route(struct stack *st, const struct route *r, bool gone)
 
 	put_route(&a, r, gone ? RTM_DELROUTE : RTM_NEWROUTE, 0);
 	nl_flush(st, &a);
-}
-
-void rtnl_gone(struct iface *i, const struct net_addr *addr)
-{
-	rtnl_notify_addr(i, addr, true);
 }

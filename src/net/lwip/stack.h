@@ -113,9 +113,8 @@ void loop_deliver(struct stack *st);
 /* ---- ifaddr.c ---- */
 
 int MUST_CHECK iface_add_ip(struct iface *i, const struct net_addr *a);
-/* gone: is called for each that goes with it. */
-int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a,
-	void (*gone)(struct iface *i, const struct net_addr *a));
+/* Who listens to netlink is told, of each that goes with it as well. */
+int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a);
 /* Who has its addresses of IPv4, one by one; NULL: there are no more. */
 const struct netif *iface_ip4(const struct iface *i, size_t k);
 /* The first one of the same network; of others than that (itself) it is a secondary. */
