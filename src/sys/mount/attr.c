@@ -47,6 +47,44 @@ static int read_attr(struct call *c, struct attr *ret)
 	return 0;
 }
 
+int mount_attr_flags(uint64_t attr, unsigned long *ret)
+{
+	static const struct {
+		uint64_t attr;
+		unsigned long flag;
+	} map[] = {
+		{ MOUNT_ATTR_RDONLY, MS_RDONLY },
+		{ MOUNT_ATTR_NOSUID, MS_NOSUID },
+		{ MOUNT_ATTR_NODEV, MS_NODEV },
+		{ MOUNT_ATTR_NOEXEC, MS_NOEXEC },
+		{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
+		{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
+	};
+	unsigned long flags = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(map); i++) {
+		if (attr & map[i].attr)
+			flags |= map[i].flag;
+		attr &= ~map[i].attr;
+	}
+	if (attr & ~(uint64_t)MOUNT_ATTR__ATIME)
+		return -EINVAL;
+	switch (attr & MOUNT_ATTR__ATIME) {
+	case MOUNT_ATTR_RELATIME:
+		flags |= MS_RELATIME;
+		break;
+	case MOUNT_ATTR_NOATIME:
+		flags |= MS_NOATIME;
+		break;
+	case MOUNT_ATTR_STRICTATIME:
+		break;
+	default:
+		return -EINVAL;
+	}
+	*ret = flags;
+	return 0;
+}
+
 static int change_flags(const struct attr *a, unsigned long *flags)
 {
 	const unsigned long atime = MS_RELATIME | MS_NOATIME;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The newer way to mount: fsopen(2), fsconfig(2), fsmount(2), fspick(2), move_mount(2).
+ * The newer way to mount: fsopen(2), fsconfig(2), fsmount(2), fspick(2); move_mount.c has its end.
  *
  * Theory of operation. A context, and a mount that is not attached yet, are virtual files that
  * carry what was asked for. Only move_mount() knows the place, which a server must be told: it ends
@@ -14,9 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/log.h"
 #include "engine/guestmem.h"
-#include "sys/mount/bind.h"
 #include "sys/mount/fsargs.h"
 #include "sys/mount/fsctx.h"
 #include "sys/task/ids.h"
@@ -235,15 +233,14 @@ static int set_value(struct fsctx *x, const char *key, const char *value)
 	return add_option(x, key, value);
 }
 
-/* A source is nothing but a word where there is no image. */
-static const char *source_of(const struct fsctx *x)
+const char *fsctx_source(const struct fsctx *x)
 {
 	return x->source || !mount_type_is_ours(x->type) ? x->source : "none";
 }
 
 static int check_served(struct call *c, struct fsctx *x, char **ret_message)
 {
-	struct mount_request rq = { .source = source_of(x),
+	struct mount_request rq = { .source = fsctx_source(x),
 		.target = "/",
 		.type = x->type,
 		.options = x->options,
@@ -366,45 +363,7 @@ enum verdict sys_fsconfig(struct call *c)
 	return call_return(c, r);
 }
 
-/* ---- fsmount, fspick, move_mount ---- */
-
-int mount_attr_flags(uint64_t attr, unsigned long *ret)
-{
-	static const struct {
-		uint64_t attr;
-		unsigned long flag;
-	} map[] = {
-		{ MOUNT_ATTR_RDONLY, MS_RDONLY },
-		{ MOUNT_ATTR_NOSUID, MS_NOSUID },
-		{ MOUNT_ATTR_NODEV, MS_NODEV },
-		{ MOUNT_ATTR_NOEXEC, MS_NOEXEC },
-		{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
-		{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
-	};
-	unsigned long flags = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(map); i++) {
-		if (attr & map[i].attr)
-			flags |= map[i].flag;
-		attr &= ~map[i].attr;
-	}
-	if (attr & ~(uint64_t)MOUNT_ATTR__ATIME)
-		return -EINVAL;
-	switch (attr & MOUNT_ATTR__ATIME) {
-	case MOUNT_ATTR_RELATIME:
-		flags |= MS_RELATIME;
-		break;
-	case MOUNT_ATTR_NOATIME:
-		flags |= MS_NOATIME;
-		break;
-	case MOUNT_ATTR_STRICTATIME:
-		break;
-	default:
-		return -EINVAL;
-	}
-	*ret = flags;
-	return 0;
-}
+/* ---- fsmount, fspick ---- */
 
 enum verdict sys_fsmount(struct call *c)
 {
@@ -464,150 +423,4 @@ enum verdict sys_fspick(struct call *c)
 	x->picked = mount_get(p.mnt);
 	x->flags = p.mnt->flags;
 	return ctx_answer(c, x, &ctx_ops, flags & FSPICK_CLOEXEC);
-}
-
-/* The place that move_mount(2) names. */
-static int move_target(struct call *c, struct path *ret)
-{
-	unsigned flags = (unsigned)c->args[4];
-	char word[PATH_MAX];
-	ssize_t n = guest_read_str(c, call_addr(c, 3), word, sizeof(word));
-	int r;
-
-	if (n < 0)
-		return (int)n;
-	r = mount_where(c, call_fd(c, 2), word,
-		(flags & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0) |
-			(flags & MOVE_MOUNT_T_EMPTY_PATH ? PATH_EMPTY : 0),
-		ret);
-	return r == -EPERM && fs_check_dirfd(c, call_fd(c, 2), ret) < 0 ? -EBADF : r;
-}
-
-/* What open_tree(2) has copied: a bind. Its file system may have ended since. */
-static int attach_tree(struct call *c, struct fsctx *x)
-{
-	_cleanup_path_ struct path where = PATH_INIT;
-	_cleanup_mount_ struct mount *m = NULL;
-	struct fs *fs = x->tree.kind == PATH_VIRTUAL ? x->tree.mnt->fs : NULL;
-	int r = move_target(c, &where);
-
-	if (r < 0)
-		return r;
-	if (fs && !fs_join(fs))
-		return -EINVAL;
-	r = um_bind(c->um, &x->tree, &where, x->flags, &m);
-	if (r == 0)
-		atomic_store(&m->flags, x->flags); /* and not those of what it shows */
-	if (fs)
-		umount_leave(c->um, fs);
-	return r;
-}
-
-static int attach(struct call *c, struct fsctx *x)
-{
-	_cleanup_path_ struct path where = PATH_INIT;
-	_cleanup_free_ char *message = NULL, *cwd = NULL;
-	struct mount_request rq = {
-		.source = source_of(x), .type = x->type, .options = x->options, .flags = x->flags
-	};
-	int r = move_target(c, &where);
-
-	if (r < 0)
-		return r;
-	if (mount_type_is_fuse(x->type))
-		return mount_fuse(
-			c, x->source ? x->source : "none", x->type, x->options, x->flags, &where);
-	r = path_of_cwd(c, &c->um->view, c->tid, &cwd);
-	if (r < 0)
-		return r;
-	rq.cwd = cwd;
-	rq.target = where.name;
-	r = um_mount(c->um, c, &rq, &message);
-	if (r < 0)
-		log_warn("mount %s on %s: %s", rq.source, where.name,
-			message ? message : strerror(-r));
-	return r;
-}
-
-/* A mount that is nowhere yet is moved as a whole: it has no names. */
-static int move_from(struct call *c, unsigned flags)
-{
-	char word[PATH_MAX];
-	ssize_t n = guest_read_str(c, call_addr(c, 1), word, sizeof(word));
-
-	if (n < 0)
-		return (int)n;
-	if (word[0])
-		return -ENOENT;
-	return flags & MOVE_MOUNT_F_EMPTY_PATH ? 0 : -ENOENT;
-}
-
-#define MOVE_MOUNT_FLAGS 0x377u /* MOVE_MOUNT__MASK, newer than the headers here */
-/* MOVE_MOUNT_SET_GROUP and MOVE_MOUNT_BENEATH: mounts of a view are not propagated, and the newest
- * is the uppermost. */
-#define MOVE_MOUNT_HOST_ALONE 0x300u
-
-/* What is no mount of a context's. */
-static enum verdict move_real(struct call *c, unsigned flags)
-{
-	const unsigned from_flags = (flags & MOVE_MOUNT_F_SYMLINKS ? PATH_FOLLOW : 0) |
-				    (flags & MOVE_MOUNT_F_EMPTY_PATH ? PATH_EMPTY : 0);
-	const unsigned to_flags = (flags & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0) |
-				  (flags & MOVE_MOUNT_T_EMPTY_PATH ? PATH_EMPTY : 0);
-	_cleanup_path_ struct path from = PATH_INIT, to = PATH_INIT;
-	const bool for_view = fs_is_for_view(c);
-	int r;
-
-	if (!view_has_mounts(&c->um->view) && !for_view)
-		return CONTINUE;
-	r = path_resolve_arg(
-		c, &c->um->view, call_fd(c, 0), call_addr(c, 1), from_flags | PATH_REALIZE, &from);
-	if (r == 0 && for_view)
-		r = fs_check_dirfd(c, call_fd(c, 0), &from);
-	if (r == 0)
-		r = path_resolve_arg(c, &c->um->view, call_fd(c, 2), call_addr(c, 3),
-			to_flags | PATH_REALIZE, &to);
-	if (r == 0 && from.kind == PATH_VIRTUAL)
-		return call_return(c, to.name && !(flags & MOVE_MOUNT_HOST_ALONE)
-					      ? mount_move(c, &from, &to)
-					      : -EINVAL);
-	if (r == 0 && for_view)
-		r = fs_check_dirfd(c, call_fd(c, 2), &to);
-	if (r == 0 && for_view)
-		r = -EINVAL; /* the host's are locked */
-	if (r == 0 && to.kind == PATH_VIRTUAL)
-		r = -EPERM; /* nothing of the kernel's can lie there */
-	return r < 0 ? call_return(c, r) : CONTINUE;
-}
-
-enum verdict sys_move_mount(struct call *c)
-{
-	_cleanup_vfile_ struct vfile *vf = NULL;
-	unsigned flags = (unsigned)c->args[4];
-	struct fsctx *x;
-	int r;
-
-	if (flags & ~MOVE_MOUNT_FLAGS)
-		return fs_is_for_view(c) ? call_return(c, -EINVAL) : CONTINUE;
-	x = ctx_of(c, call_fd(c, 0), &mount_ops, &vf);
-	if (!x)
-		return move_real(c, flags);
-	r = flags & MOVE_MOUNT_HOST_ALONE ? -EINVAL : move_from(c, flags);
-	if (r < 0)
-		return call_return(c, r);
-	pthread_mutex_lock(&x->lock);
-	if (x->phase != CTX_MOUNTED)
-		r = -EINVAL; /* attached already */
-	else
-		x->phase = CTX_ATTACHED;
-	pthread_mutex_unlock(&x->lock);
-	if (r < 0)
-		return call_return(c, r);
-	r = x->tree.kind == PATH_NATIVE ? attach(c, x) : attach_tree(c, x);
-	if (r < 0) {
-		pthread_mutex_lock(&x->lock);
-		x->phase = CTX_MOUNTED;
-		pthread_mutex_unlock(&x->lock);
-	}
-	return call_return(c, r);
 }

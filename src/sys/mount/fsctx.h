@@ -28,5 +28,7 @@ void fsctx_put(struct fsctx *x);
 enum verdict fsctx_answer_mount(struct call *c, struct fsctx *x, bool cloexec);
 /* Such a mount behind a descriptor, valid as long as *ret_vf, which is referenced; or NULL. */
 struct fsctx *fsctx_mount_of(struct call *c, int fd, struct vfile **ret_vf);
+/* Its source as mount(2) takes it: nothing but a word where there is no image. */
+const char *fsctx_source(const struct fsctx *x);
 
 #endif
