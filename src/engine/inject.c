@@ -71,6 +71,7 @@ struct seizure {
 	bool own;   /* a child of the supervisor */
 	bool held_stop;
 	bool claimed;
+	bool heeds; /* it is in a call that a signal ends */
 	struct claim claim;
 	int mem; /* the memory it had when it was seized */
 	uint64_t mask;
@@ -133,13 +134,26 @@ static int look_twice(struct seizure *s, pid_t pid, int *ret)
 	return r;
 }
 
+static uint64_t pending_signals(pid_t pid, bool ignored)
+{
+	char status[STATUS_MAX];
+
+	uint64_t set;
+
+	if (status_read(pid, status, sizeof(status)) <= 0)
+		return 0;
+	set = status_number(status, "\nSigPnd:", 16) | status_number(status, "\nShdPnd:", 16);
+	return ignored ? set : set & ~status_number(status, "\nSigIgn:", 16);
+}
+
 /* Waits for the next stop: its code; -ESRCH when the guest is gone. */
 static int next_stop(struct seizure *s)
 {
+	const long longest = (long)POLL_MAX_NS * (s->heeds ? 16 : 1);
 	struct timespec nap = { .tv_nsec = POLL_MIN_NS };
 	int code, r;
 
-	if (s->alone && !s->own)
+	if (s->alone && !s->own && !s->heeds)
 		return look(s, s->pid, true, &code) == 1 ? code : -ESRCH;
 	for (;;) {
 		r = look_twice(s, s->pid, &code);
@@ -157,8 +171,12 @@ static int next_stop(struct seizure *s)
 		}
 		if (r < 0)
 			return -ESRCH;
+		/* the signals that wait are all blocked now: the call is ended for the first */
+		if (s->heeds && nap.tv_nsec >= (long)POLL_MAX_NS &&
+			(pending_signals(s->pid, false) & ~s->mask))
+			(void)ptrace(PTRACE_INTERRUPT, s->pid, 0, 0);
 		nanosleep(&nap, NULL);
-		if (nap.tv_nsec < (long)POLL_MAX_NS)
+		if (nap.tv_nsec < longest)
 			nap.tv_nsec += nap.tv_nsec / 2;
 	}
 }
@@ -174,16 +192,6 @@ static void set_mask(struct seizure *s, uint64_t mask)
 		PTRACE_SETSIGMASK, s->pid, sizeof(mask), &mask); /* fails when it is dead only */
 }
 
-static bool signal_pending(pid_t pid, int sig)
-{
-	char status[STATUS_MAX];
-
-	return status_read(pid, status, sizeof(status)) > 0 &&
-	       ((status_number(status, "\nSigPnd:", 16) | status_number(status, "\nShdPnd:", 16)) >>
-			       (sig - 1) &
-		       1);
-}
-
 static void unclaim(struct seizure *s)
 {
 	if (s->claimed)
@@ -196,7 +204,7 @@ static void unclaim(struct seizure *s)
 static void detach(struct seizure *s)
 {
 	unclaim(s);
-	if (s->held_stop && !signal_pending(s->pid, SIGCONT))
+	if (s->held_stop && !(pending_signals(s->pid, true) >> (SIGCONT - 1) & 1))
 		(void)kill(s->tgid, SIGSTOP);
 	if (ptrace(PTRACE_DETACH, s->pid, 0, 0L) < 0) {
 		int code;
@@ -244,11 +252,15 @@ static size_t count_head(const struct inject_args *a)
 	return n;
 }
 
+static size_t arg_len(const struct inject_args *a, int i)
+{
+	return !a->str[i] ? 0 : a->str_len[i] ? a->str_len[i] : strlen(a->str[i]) + 1;
+}
+
 /* Copies a string to the buffer; its address in the guest. */
-static uint64_t put_string(struct seizure *s, size_t *used, const char *str)
+static uint64_t put_string(struct seizure *s, size_t *used, const char *str, size_t len)
 {
 	uint64_t addr = s->at + *used;
-	size_t len = strlen(str) + 1;
 
 	memcpy(s->new_ + *used, str, len);
 	*used += len;
@@ -268,7 +280,7 @@ static int allocate(struct seizure *s)
 	size_t nhead = count_head(a);
 
 	for (int i = 0; i < 6; i++)
-		s->len += a->str[i] ? strlen(a->str[i]) + 1 : 0;
+		s->len += arg_len(a, i);
 	for (size_t i = 0; i < nhead; i++)
 		s->len += strlen(a->head[i]) + 1;
 	if (a->head || s->argv.v)
@@ -289,7 +301,7 @@ static uint64_t put_array(struct seizure *s, size_t *used, size_t *strings, cons
 	uint64_t addr = s->at + *used;
 
 	for (; head && *head; head++)
-		put_word(s, used, put_string(s, strings, *head));
+		put_word(s, used, put_string(s, strings, *head, strlen(*head) + 1));
 	for (size_t i = 0; i < kept->n; i++)
 		put_word(s, used, kept->v[i].v);
 	put_word(s, used, 0);
@@ -316,7 +328,7 @@ static int write_memory(struct seizure *s, uint64_t args[6])
 		args[a->argv_arg + 1] = put_array(s, &used, &strings, NULL, &s->envp);
 	for (int i = 0; i < 6; i++) {
 		if (a->str[i])
-			args[i] = put_string(s, &strings, a->str[i]);
+			args[i] = put_string(s, &strings, a->str[i], arg_len(a, i));
 	}
 	s->saved = pread(s->mem, s->old, s->len, (off_t)s->at) == (ssize_t)s->len;
 	if (pwrite(s->mem, s->new_, s->len, (off_t)s->at) != (ssize_t)s->len)
@@ -465,6 +477,7 @@ static int64_t run_call(struct seizure *s)
 			detach(s);
 			return 0;
 		}
+		s->heeds = s->heeds && code != SYSCALL_STOP;
 		if (code == SYSCALL_STOP && entered) {
 			if (ptrace(PTRACE_GETREGS, s->pid, 0, &regs) < 0)
 				return next_stop(s) < 0 ? -ESRCH : -EPERM;
@@ -479,6 +492,7 @@ static int64_t run_call(struct seizure *s)
 			entered = false;
 		} else if (code == SYSCALL_STOP) {
 			entered = true;
+			s->heeds = s->a->waits && !have;
 		} else if (code == SIGSTOP) {
 			s->held_stop = true;
 		} else if (code >> 8 == 0) {

@@ -17,6 +17,7 @@ struct inject_args {
 	uint64_t args[6]; /* its arguments, but for those given as strings */
 	const char
 		*str[6]; /* not NULL: copied below the guest's stack pointer, its address passed */
+	size_t str_len[6]; /* of what is no string; 0: of a string, with its NUL */
 	/* exec: a new argv for argument argv_arg: the NULL-terminated strings of `head`, then the
 	 * guest's own array at `argv` without its first `skip` entries. head NULL: as in args. */
 	const char *const *head;
@@ -27,6 +28,7 @@ struct inject_args {
 	/* exec: what AT_EXECFN is to read instead of str[0]; never longer than it. May be NULL. */
 	const char *execfn;
 	int close_fd; /* a descriptor of the guest to close after a call that it comes back from */
+	bool waits;   /* the call may wait for others: a signal ends that, as of the guest's own */
 	int error; /* what such a call is to have failed with, whatever it did; 0: its own result */
 };
 

@@ -351,6 +351,129 @@ static void times(void)
 	close(deaf);
 }
 
+static void show_cred(const char *what, const struct ucred *cred, pid_t pid)
+{
+	tap_check(&t, 1, "%s: %s, %s, %s", what,
+		cred->pid == pid	? "who it was"
+		: cred->pid == getpid() ? "we"
+					: "another",
+		cred->uid == geteuid() ? "our user" : "another user",
+		cred->gid == getegid() ? "our group" : "another group");
+}
+
+static void show_peer(const char *what, int fd, pid_t pid)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	R(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len));
+	show_cred(what, &cred, pid);
+}
+
+static void receive_cred(int s, pid_t pid)
+{
+	char control[CMSG_SPACE(sizeof(struct ucred))], byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct ucred cred = { 0 };
+
+	R(recvmsg(s, &msg, 0));
+	if (CMSG_FIRSTHDR(&msg))
+		memcpy(&cred, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(cred));
+	tap_check(&t, cred.pid == pid, "it says who sent it");
+}
+
+/* Who is at the other end. */
+static void credentials(void)
+{
+	int s = new_socket(SOCK_STREAM), d = new_socket(SOCK_DGRAM), one = 1, c, st, pair[2];
+	pid_t child;
+
+	R(bind_(s, "cred"));
+	R(listen(s, 2));
+	R(bind_(d, "dcred"));
+	R(setsockopt(d, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
+	child = fork();
+	if (child == 0) {
+		int dc = new_socket(SOCK_DGRAM);
+
+		c = new_socket(SOCK_STREAM);
+		if (connect_(c, "cred") < 0)
+			_exit(1);
+		if (sendto_(dc, "x", "dcred") != 1)
+			_exit(2);
+		_exit(0);
+	}
+	c = accept(s, NULL, NULL);
+	waitpid(child, &st, 0);
+	tap_check(&t, st == 0, "the child connected");
+	show_peer("accepted", c, child);
+	receive_cred(d, child);
+	close(c);
+	c = new_socket(SOCK_STREAM);
+	show_peer("not connected", c, 0);
+	R(connect_(c, "cred"));
+	show_peer("connected", c, getpid());
+	close(c);
+	R(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	show_peer("a pair", pair[0], getpid());
+	close(pair[0]);
+	close(pair[1]);
+	close(d);
+	close(s);
+}
+
+static void tick(int sig)
+{
+	(void)sig;
+}
+
+/* A signal ends the wait for somebody who accepts, or the call goes on after it. */
+static void interrupted(void)
+{
+	int deaf = new_socket(SOCK_STREAM), c = new_socket(SOCK_STREAM), st;
+	struct sigaction sa = { .sa_handler = tick };
+	struct itimerval soon = { { 0, 0 }, { 0, 100000 } };
+	pid_t child;
+
+	R(bind_(deaf, "busy"));
+	R(listen(deaf, 0));
+	R(connect_(c, "busy"));
+	close(c);
+	c = new_socket(SOCK_STREAM);
+	R(fcntl(c, F_SETFL, O_NONBLOCK));
+	R(connect_(c, "busy"));
+	close(c);
+	c = new_socket(SOCK_STREAM);
+	R(sigaction(SIGALRM, &sa, NULL));
+	R(setitimer(ITIMER_REAL, &soon, NULL));
+	R(connect_(c, "busy"));
+	sa.sa_flags = SA_RESTART;
+	R(sigaction(SIGALRM, &sa, NULL));
+	child = fork();
+	if (child == 0) {
+		setitimer(ITIMER_REAL, &soon, NULL);
+		_exit(connect_(c, "busy") == 0 ? 0 : 1);
+	}
+	usleep(300000);
+	R(waitpid(child, &st, WNOHANG));
+	close(accept(deaf, NULL, NULL));
+	waitpid(child, &st, 0);
+	tap_check(&t, st == 0, "it connected when there was room");
+	child = fork();
+	if (child == 0)
+		_exit(connect_(new_socket(SOCK_STREAM), "busy"));
+	usleep(100000);
+	R(kill(child, SIGKILL));
+	waitpid(child, &st, 0);
+	tap_check(&t, WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL, "killed while it waits");
+	close(c);
+	close(deaf);
+}
+
 int main(void)
 {
 	umask(022);
@@ -361,5 +484,7 @@ int main(void)
 	replies();
 	lengths();
 	times();
+	credentials();
+	interrupted();
 	return tap_done(&t);
 }

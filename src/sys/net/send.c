@@ -86,17 +86,17 @@ struct dest {
 	struct at a;
 	struct sockaddr_storage addr;
 	socklen_t len;
-	int keep;
+	int peer;
 };
 
 #define DEST_INIT                                                                                  \
 	{                                                                                          \
-		.a = AT_INIT, .keep = -1                                                           \
+		.a = AT_INIT, .peer = -1                                                           \
 	}
 static void dest_release(struct dest *d)
 {
 	at_release(&d->a);
-	um_cleanup_fd(&d->keep);
+	um_cleanup_fd(&d->peer);
 }
 #define _cleanup_dest_ _cleanup_(dest_release)
 
@@ -116,9 +116,12 @@ static int dest_find(struct dest *d, struct call *c, const struct msghdr *msg)
 	}
 	if (n < 0)
 		return (int)n;
-	if (n > 0 && sock_peer(&d->a, c, word, &sun, &d->len, &d->keep, &r)) {
+	if (n > 0 && sock_peer(&d->a, c, word, &d->peer)) {
+		if (d->peer < 0)
+			return d->peer;
+		sock_peer_addr(d->peer, &sun, &d->len);
 		memcpy(&d->addr, &sun, sizeof(sun));
-		return r < 0 ? r : 1;
+		return 1;
 	}
 	d->len = msg->msg_name ? msg->msg_namelen : 0;
 	if (d->len > sizeof(d->addr))
@@ -208,7 +211,7 @@ enum verdict sys_sendmsg(struct call *c)
 enum verdict sys_sendto(struct call *c)
 {
 	_cleanup_at_ struct at a = AT_INIT;
-	_cleanup_fd_ int fd = -1, keep = -1;
+	_cleanup_fd_ int fd = -1, peer = -1;
 	_cleanup_free_ char *data = NULL;
 	struct sockaddr_un sun;
 	struct msghdr msg = { .msg_name = &sun, .msg_iovlen = 1 };
@@ -228,8 +231,15 @@ enum verdict sys_sendto(struct call *c)
 		n = sock_path(c, call_addr(c, 4), c->args[5], word);
 		if (n <= 0)
 			return n < 0 ? call_return(c, n) : CONTINUE;
-		if (!sock_peer(&a, c, word, &sun, &msg.msg_namelen, &keep, &err))
+		if (!sock_peer(&a, c, word, &peer))
 			return CONTINUE;
+		if (peer < 0)
+			return call_return(c, peer);
+		/* the other side may be told who sent it (SO_PASSCRED) */
+		v = sock_call_peer(c, 4, peer);
+		if (v != DONE || c->ret != -EPERM)
+			return v;
+		sock_peer_addr(peer, &sun, &msg.msg_namelen);
 	}
 	if (err < 0)
 		return call_return(c, err);

@@ -5,10 +5,12 @@
  * Theory of operation. A socket bound to a name on a served mount is bound by us to a real name in
  * the run directory, which follows from the device and inode number of the socket node that the
  * server makes; connect and send look the node up and go to the same real name. The calls are
- * made on our dup of the guest's socket, so that its state is the guest's own. What the other
- * side sees of us: the process id in SO_PEERCRED after a connect, and the real name where a
- * message's sender is told (recvfrom(2), accept(2)).
+ * made on our dup of the guest's socket, so that its state is the guest's own; but connect(2), which
+ * tells the other side who made it (SO_PEERCRED), by the guest itself, unless it has a tracer or a
+ * tree of its own. What the other side sees of us is the real name where a message's sender is told
+ * (recvfrom(2), accept(2)).
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 
 #include "base/log.h"
 #include "engine/abi.h"
+#include "engine/inject.h"
 #include "sys/net/abstract.h"
 #include "sys/path/at.h"
 #include "sys/path/attrs.h"
@@ -28,6 +31,8 @@
 #include "sys/net/sockname.h"
 #include "sys/net/stack.h"
 #include "sys/table.h"
+#include "sys/task/hop.h"
+#include "view/elsewhere.h"
 #include "view/hostids.h"
 
 ssize_t sock_path(struct call *c, gaddr_t addr, uint64_t len, char word[PATH_MAX])
@@ -247,42 +252,67 @@ enum verdict sys_bind(struct call *c)
 
 /* ---- the other end ---- */
 
-bool sock_peer(struct at *a, struct call *c, const char *word, struct sockaddr_un *sun,
-	socklen_t *len, int *keep, int *err)
+bool sock_peer(struct at *a, struct call *c, const char *word, int *ret)
 {
-	char path[FD_PATH_MAX], said[PATH_MAX];
+	struct sockaddr_un sun;
+	char said[PATH_MAX];
+	socklen_t len;
+	int r;
 
 	if (sockname_said(c->um, word, said))
 		word = said;
 	if (!at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | PATH_LOOK)) {
-		*err = a->verdict == DONE ? (int)c->ret : 0;
+		if (a->verdict == DONE)
+			*ret = (int)c->ret;
 		return a->verdict == DONE;
 	}
-	if (a->p.kind == PATH_VIRTUAL) {
-		if (inode_type(a->p.inode) != S_IFSOCK)
-			*err = -ECONNREFUSED;
-		else
-			*err = inode_permission(a->p.inode, &a->req, MAY_WRITE);
-		if (*err == 0 && a->p.mnt->fs->host_fd) {
-			*err = addr_fill(sun, len, fd_path(path, inode_host_fd(a->p.inode)));
-			return true;
-		}
-		if (*err == 0)
-			*err = node_addr(c->um, a->p.inode, sun, len);
-		if (*err < 0)
-			return true;
-		/* the guest's user, as whom we connect, may not search our directory */
-		*keep = open(sun->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (*keep < 0)
-			*err = -ECONNREFUSED; /* nobody of this view has bound it */
-		else
-			*err = addr_fill(sun, len, fd_path(path, *keep));
+	if (a->p.kind != PATH_VIRTUAL) {
+		real_enter(a);
+		*ret = (int)real_result(a, openat(a->dirfd, a->name, O_PATH | O_CLOEXEC));
 		return true;
 	}
-	real_enter(a);
-	*keep = (int)real_result(a, openat(a->dirfd, a->name, O_PATH | O_CLOEXEC));
-	*err = *keep < 0 ? *keep : addr_fill(sun, len, fd_path(path, *keep));
+	if (inode_type(a->p.inode) != S_IFSOCK)
+		r = -ECONNREFUSED;
+	else
+		r = inode_permission(a->p.inode, &a->req, MAY_WRITE);
+	if (r == 0 && a->p.mnt->fs->host_fd) {
+		r = fcntl(inode_host_fd(a->p.inode), F_DUPFD_CLOEXEC, 0);
+		r = r < 0 ? -errno : r;
+	} else if (r == 0) {
+		r = node_addr(c->um, a->p.inode, &sun, &len);
+		/* the guest's user, as whom we connect, may not search our directory */
+		r = r < 0 ? r : open(sun.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		r = r == -1 ? -ECONNREFUSED : r; /* nobody of this view has bound it */
+	}
+	*ret = r;
 	return true;
+}
+
+void sock_peer_addr(int peer, struct sockaddr_un *sun, socklen_t *len)
+{
+	char path[FD_PATH_MAX];
+	int r = addr_fill(sun, len, fd_path(path, peer));
+
+	assert(r == 0);
+}
+
+enum verdict sock_call_peer(struct call *c, int at, int peer)
+{
+	struct inject_args a = { .nr = c->nr, .waits = true };
+	_cleanup_hop_ struct hop hop = { 0 };
+	struct sockaddr_un sun;
+	socklen_t len;
+
+	/* in a tree of its own no path of ours leads it anywhere */
+	if (is_elsewhere(&c->um->view, c->tid) || hop_make(c, peer, NULL, NULL, 0, &hop) < 0 ||
+		addr_fill(&sun, &len, hop.path) < 0)
+		return call_return(c, -EPERM);
+	memcpy(a.args, c->args, sizeof(a.args));
+	a.str[at] = (const char *)&sun;
+	a.str_len[at] = len;
+	a.args[at + 1] = len;
+	a.close_fd = hop.guest_fd;
+	return inject_call(c, &a);
 }
 
 static enum verdict connect_blocking(
@@ -300,10 +330,26 @@ static enum verdict connect_blocking(
 	return call_return(c, blocking_end(&b, r));
 }
 
+/* The other side is told who connects: so the guest does, and we where it cannot be made to. */
+static enum verdict connect_peer(struct call *c, struct at *a, int fd, int peer)
+{
+	struct sockaddr_un sun;
+	enum verdict v;
+	socklen_t len;
+
+	if (peer < 0)
+		return call_return(c, peer);
+	v = sock_call_peer(c, 1, peer);
+	if (v != DONE || c->ret != -EPERM)
+		return v;
+	sock_peer_addr(peer, &sun, &len);
+	return connect_blocking(c, a, fd, &sun, len);
+}
+
 enum verdict sys_connect(struct call *c)
 {
 	_cleanup_at_ struct at a = AT_INIT;
-	_cleanup_fd_ int fd = -1, keep = -1;
+	_cleanup_fd_ int fd = -1, peer = -1;
 	struct sockaddr_un sun;
 	char word[PATH_MAX];
 	socklen_t len;
@@ -329,7 +375,7 @@ enum verdict sys_connect(struct call *c)
 	if (net_hides_socket(c, word))
 		return call_return(c, -ENOENT);
 	fd = unix_get(c, call_fd(c, 0));
-	if (fd < 0 || !sock_peer(&a, c, word, &sun, &len, &keep, &err))
+	if (fd < 0 || !sock_peer(&a, c, word, &peer))
 		return CONTINUE;
-	return err < 0 ? call_return(c, err) : connect_blocking(c, &a, fd, &sun, len);
+	return connect_peer(c, &a, fd, peer);
 }

@@ -11,10 +11,13 @@
 /* The path in a guest's address, ended by a NUL: its length; 0 for an address that is no path;
  * -errno. */
 ssize_t sock_path(struct call *c, gaddr_t addr, uint64_t len, char word[PATH_MAX]);
-/* Where a socket of that name is: false with CONTINUE in a->verdict when the kernel finds it; else
- * true and the address, or a negative errno in *err. *keep, which the caller closes, holds the
- * target open while its address is used. */
-bool sock_peer(struct at *a, struct call *c, const char *word, struct sockaddr_un *sun,
-	socklen_t *len, int *keep, int *err);
+/* The socket of that name: false with CONTINUE in a->verdict when the kernel finds it; else true and
+ * an O_PATH descriptor of it, which the caller closes, or -errno in *ret. */
+bool sock_peer(struct at *a, struct call *c, const char *word, int *ret);
+/* The address by which we reach it. */
+void sock_peer_addr(int peer, struct sockaddr_un *sun, socklen_t *len);
+/* The guest's own call, with the address of it in argument `at` and its length in the next.
+ * DONE with -EPERM: the guest cannot be made to. */
+enum verdict sock_call_peer(struct call *c, int at, int peer);
 
 #endif
