@@ -99,14 +99,16 @@ static int notify_interfaces(scmp_filter_ctx ctx, int nr)
 }
 
 /* i386's one call for all of sockets, by which of them it is. */
-static int notify_socketcall(scmp_filter_ctx ctx, int nr, bool stack)
+static int notify_socketcall(scmp_filter_ctx ctx, int nr, const struct filter_options *o)
 {
 	static const unsigned calls[] = { SYS_SOCKET, SYS_SOCKETPAIR, SYS_BIND, SYS_CONNECT,
 		SYS_GETSOCKNAME, SYS_GETPEERNAME, SYS_SENDTO, SYS_SENDMSG, SYS_SENDMMSG };
 	int r = 0;
 
-	if (stack)
+	if (o->stack)
 		return notify(ctx, nr, 0, NULL);
+	if (o->identity)
+		r = notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_EQ, SYS_GETSOCKOPT));
 	for (size_t i = 0; i < ARRAY_SIZE(calls) && r == 0; i++)
 		r = notify_if(ctx, nr, SCMP_A0_32(SCMP_CMP_EQ, calls[i]));
 	return r;
@@ -120,7 +122,7 @@ static int add_special(scmp_filter_ctx ctx, const struct rule *t, const struct f
 	case __NR_clone:
 		return notify_clone(ctx, t->nr);
 	case __NR_sendmsg:
-		return notify_socketcall(ctx, t->nr, o->stack);
+		return notify_socketcall(ctx, t->nr, o);
 	default:
 		return o->identity ? notify(ctx, t->nr, 0, NULL) : 0;
 	}
@@ -166,12 +168,35 @@ static int add_mmap(scmp_filter_ctx ctx, int nr)
 				       SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_SHARED, MAP_SHARED));
 }
 
+/* getsockopt(2) that tells who is at the other end. */
+static int notify_peer(scmp_filter_ctx ctx, const struct rule *t)
+{
+	static const uint32_t options[] = { SO_PEERCRED, SO_PEERGROUPS };
+	int r = 0;
+
+	if (t->in_memory)
+		return notify(ctx, t->nr, 0, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(options) && r == 0; i++) {
+		const struct scmp_arg_cmp both[] = { SCMP_A1_32(SCMP_CMP_EQ, SOL_SOCKET),
+			SCMP_A2_32(SCMP_CMP_EQ, options[i]) };
+
+		r = notify(ctx, t->nr, 2, both);
+	}
+	return r;
+}
+
 /* Calls on sockets of a stack of the view's own: of one that was added later they are on numbers
  * where virtual files are. */
 static int add_stack(scmp_filter_ctx ctx, const struct rule *t, const struct filter_options *o)
 {
 	if (o->stack)
 		return notify(ctx, t->nr, 0, NULL);
+	if (o->identity && t->base == __NR_getsockopt) {
+		int r = notify_peer(ctx, t);
+
+		if (r < 0)
+			return r;
+	}
 	if (t->in_memory) /* the descriptor cannot be seen */
 		return 0;
 	return notify_either(ctx, t->nr, SCMP_A0_32(SCMP_CMP_LE, 2));

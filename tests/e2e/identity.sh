@@ -58,6 +58,52 @@ if os.fork() == 0:
 assert os.wait()[1] == 0
 PYTHON
 gives "setresuid(2) and its like" 0 um --root -- python3 ids.py
+
+cat >peer.py <<'PYTHON'
+import os, socket, struct, sys, time
+def ucred(s):
+    return struct.unpack('iii', s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+a, b = socket.socketpair()
+assert ucred(a) == (os.getpid(), 0, 0), ucred(a)
+server = socket.socket(socket.AF_UNIX)
+server.bind('s')
+os.chmod('s', 0o666)
+server.listen()
+r, w = os.pipe()
+child = os.fork()
+if child == 0:
+    os.setgroups([7, 9])
+    os.setresgid(5, 6, 6)
+    os.setresuid(3, 4, 4)
+    s = socket.socket(socket.AF_UNIX)
+    s.connect('s')
+    assert ucred(s) == (os.getppid(), 0, 0), ucred(s)
+    for cred in (os.getpid(), 3, 5), (os.getpid(), 4, 6), (os.getpid(), 0, 5), (os.getpid(), 3, 0):
+        try:
+            s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, struct.pack('iii', *cred))])
+            print('sent as', *cred[1:])
+        except OSError as e:
+            print('not as', *cred[1:], e.strerror)
+    sys.stdout.flush()
+    os.write(w, b'x')
+    s.recv(1)
+    os._exit(0)
+c = server.accept()[0]
+os.read(r, 1)
+assert ucred(c) == (child, 4, 6), ucred(c)
+assert c.getsockopt(socket.SOL_SOCKET, 59, 64) == struct.pack('ii', 7, 9)
+try:
+    c.getsockopt(socket.SOL_SOCKET, 59, 4)
+except OSError as e:
+    print(e.strerror)
+c.send(b'x')
+os.waitpid(child, 0)
+assert ucred(c) == (child, 0, 0), ucred(c)
+PYTHON
+is "who is at the other end of a socket" "$(um --root -- python3 peer.py 2>&1 | tr '\n' ',')" \
+	"sent as 3 5,sent as 4 6,not as 0 5 Operation not permitted,not as 3 0 Operation not permitted,Numerical result out of range,"
+# it asks who asks
+is "ssh-agent" "$(um --root -- ssh-agent ssh-add -l 2>&1)" "The agent has no identities."
 touch own
 gives "one's own file given to root" 0 um --root -- chown 0:0 own
 gives "to nobody" 1 um --root -- chown nobody own

@@ -13,6 +13,7 @@
 #include "sys/fd/fd.h"
 #include "sys/net/abstract.h"
 #include "sys/net/calls.h"
+#include "sys/net/peercred.h"
 #include "sys/net/sock.h"
 #include "sys/net/stack.h"
 #include "sys/path/at.h"
@@ -129,15 +130,24 @@ static int dest_find(struct dest *d, struct call *c, const struct msghdr *msg)
 	return d->len ? guest_read(c, name, &d->addr, d->len) : 0;
 }
 
+static bool may_concern(struct call *c)
+{
+	return view_has_mounts(&c->um->view) || abstract_names(c) || c->um->ids;
+}
+
 /* Fills what is sent along with a message that the kernel sends. */
 static int fill_sent(struct call *c, struct msghdr msg)
 {
 	_cleanup_free_ char *control = NULL;
+	gaddr_t at;
 	int r;
 
 	if (!msg.msg_control || msg.msg_controllen > CONTROL_MAX)
 		return 0;
+	at.v = (uint64_t)(uintptr_t)msg.msg_control;
 	r = abi_read_control(c, &msg, CONTROL_MAX, &control);
+	if (r == 0)
+		r = peercred_send(c, at, &msg);
 	return r < 0 ? r : control_files(c, &msg, NULL, NULL);
 }
 
@@ -193,7 +203,7 @@ enum verdict sys_sendmsg(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view) && !abstract_names(c))
+	if (!may_concern(c))
 		return CONTINUE;
 	r = abi_read_msghdr(c, call_addr(c, 1), &msg);
 	if (r < 0)
@@ -295,7 +305,7 @@ enum verdict sys_sendmmsg(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view) && !abstract_names(c))
+	if (!may_concern(c))
 		return CONTINUE;
 	r = messages_check(c, vec, count > 1024 ? 1024 : count);
 	if (r == 0)

@@ -11,8 +11,8 @@
 /* The path in a guest's address, ended by a NUL: its length; 0 for an address that is no path;
  * -errno. */
 ssize_t sock_path(struct call *c, gaddr_t addr, uint64_t len, char word[PATH_MAX]);
-/* The socket of that name: false with CONTINUE in a->verdict when the kernel finds it; else true and
- * an O_PATH descriptor of it, which the caller closes, or -errno in *ret. */
+/* The socket of that name: false with CONTINUE in a->verdict when the kernel finds it; else true
+ * and an O_PATH descriptor of it, which the caller closes, or -errno in *ret. */
 bool sock_peer(struct at *a, struct call *c, const char *word, int *ret);
 /* The address by which we reach it. */
 void sock_peer_addr(int peer, struct sockaddr_un *sun, socklen_t *len);
