@@ -114,8 +114,9 @@ static bool has_key(const struct attrs *a, const char *key)
 	return false;
 }
 
-int attrs_write(int fd, const struct attrs *a)
+int attrs_write(int fd, const struct attrs *a, bool kept)
 {
+	char buf[XATTR_NAME_MAX + 1];
 	_cleanup_attrs_ struct attrs now = { 0 };
 	int err = read_open(fd, &now);
 
@@ -125,8 +126,10 @@ int attrs_write(int fd, const struct attrs *a)
 			err = -errno;
 	}
 	for (size_t i = 0; err == 0 && i < a->n; i++) {
-		if (fsetxattr(fd, a->attr[i].key, a->attr[i].value, a->attr[i].len, 0) < 0 &&
-			errno != EPERM)
+		const struct attr *x = &a->attr[i];
+		const char *key = !kept && entry_xattr_unescape(x->key, buf) ? buf : x->key;
+
+		if (fsetxattr(fd, key, x->value, x->len, 0) < 0 && errno != EPERM)
 			err = -errno;
 	}
 	return err;

@@ -24,7 +24,8 @@ bool attrs_equal(const struct attrs *a, const struct attrs *b);
 int MUST_CHECK attrs_add(struct attrs *a, const char *key, const void *value, size_t len);
 
 /* Gives an open file these and no others. What may not be set by this user (trusted.*, security.*)
- * is left as it is. */
-int MUST_CHECK attrs_write(int fd, const struct attrs *a);
+ * is left as it is. kept: it is a layer's file, where those of the format that are another's have
+ * longer names (layer/entry.h). */
+int MUST_CHECK attrs_write(int fd, const struct attrs *a, bool kept);
 
 #endif

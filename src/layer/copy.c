@@ -101,11 +101,11 @@ int copy_metadata(const struct copy *how, const struct stat *st, const struct at
 
 	if (how->layerfd >= 0) {
 		err = set_virtual(st, fd);
-		err = err < 0 ? err : attrs_write(fd, attrs);
+		err = err < 0 ? err : attrs_write(fd, attrs, true);
 	} else {
 		err = set_owner(how, st, fd);
 		/* attributes first: the mode may then keep us out; an ACL sets a mode as well */
-		err = err < 0 ? err : attrs_write(fd, attrs);
+		err = err < 0 ? err : attrs_write(fd, attrs, false);
 		if (err == 0 && fchmod(fd, st->st_mode & 07777) < 0)
 			err = -errno;
 	}

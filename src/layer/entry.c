@@ -17,11 +17,54 @@ void entry_release(struct entry *e)
 	e->redirect = NULL;
 }
 
+#define ESCAPE "overlay."
+
+/* The length of what a name of the format begins with, be it escaped or not; 0: it is none. */
+static size_t own_prefix(const char *name)
+{
+	const size_t n = strlen(XATTR_KEPT), more = strlen(ESCAPE);
+	const char *p = name + n;
+
+	if (strncmp(name, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0)
+		return strlen(XATTR_OVERLAY);
+	if (strncmp(name, XATTR_KEPT, n) != 0)
+		return 0;
+	while (strncmp(p, ESCAPE, more) == 0)
+		p += more;
+	return strcmp(p, XATTR_OVERRIDE + n) == 0 ? n : 0;
+}
+
+bool entry_xattr_escape(const char *name, char buf[XATTR_NAME_MAX + 1])
+{
+	const size_t n = own_prefix(name);
+
+	/* one that is cut short is of the format and not there */
+	if (n)
+		snprintf(buf, XATTR_NAME_MAX + 1, "%.*s" ESCAPE "%s", (int)n, name, name + n);
+	return n > 0;
+}
+
+bool entry_xattr_unescape(const char *name, char buf[XATTR_NAME_MAX + 1])
+{
+	const size_t n = own_prefix(name);
+
+	if (!n || entry_xattr_own(name))
+		return false;
+	snprintf(buf, XATTR_NAME_MAX + 1, "%.*s%s", (int)n, name, name + n + strlen(ESCAPE));
+	return true;
+}
+
+bool entry_xattr_own(const char *name)
+{
+	const size_t n = own_prefix(name);
+
+	return n && strncmp(name + n, ESCAPE, strlen(ESCAPE)) != 0;
+}
+
 bool entry_private_xattr(const char *name)
 {
-	return strncmp(name, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0 ||
-	       strncmp(name, "trusted.overlay.", 16) == 0 ||
-	       strncmp(name, "user.fuseoverlayfs.", 19) == 0 || strcmp(name, XATTR_OVERRIDE) == 0;
+	return entry_xattr_own(name) || strncmp(name, "trusted.overlay.", 16) == 0 ||
+	       strncmp(name, "user.fuseoverlayfs.", 19) == 0;
 }
 
 const char *entry_xattr_shown(const char *name)

@@ -12,6 +12,7 @@
 #ifndef UM_LAYER_ENTRY_H
 #define UM_LAYER_ENTRY_H
 
+#include <linux/limits.h>
 #include <sys/stat.h>
 
 #include "base/util.h"
@@ -49,8 +50,17 @@ int MUST_CHECK entry_read(int dirfd, const char *name, const struct entry *paren
 void entry_release(struct entry *e);
 /* An attribute that belongs to the format, not to the file. */
 bool entry_private_xattr(const char *name);
+/* One that the layer itself is read by, and not kept for another (below). */
+bool entry_xattr_own(const char *name);
 /* The name that it is shown by, which is a part of its own. */
 const char *entry_xattr_shown(const char *name);
+/*
+ * What an overlay whose layers lie on this one sets of the format is kept by a longer name, as the
+ * kernel does: "user.overlay.overlay.opaque" for "user.overlay.opaque" ("Nesting overlayfs
+ * mounts"). False: the name is none of the format's, or (-unescape) the layer's own.
+ */
+bool entry_xattr_escape(const char *name, char buf[XATTR_NAME_MAX + 1]);
+bool entry_xattr_unescape(const char *name, char buf[XATTR_NAME_MAX + 1]);
 
 /* The name that a ".wh.NAME" hides, or NULL; "" for the mark of an opaque folder and other marks.
  */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "layer/copy.h"
 #include "layer/oci.h"
 #include "layer/tree.h"
 
@@ -383,13 +384,31 @@ int image_unpack(const struct image *im, struct layer *into, char **ret_why)
 	return err;
 }
 
+/* Where the archive says nothing of its top, that is as the folder that the layer is of. */
+static int dress_top(const struct layer *into)
+{
+	const struct copy how = { .any_owner = true, .layerfd = into->dirfd };
+	_cleanup_fd_ int upper = tree_open(into->dirfd, "upper", O_RDONLY | O_DIRECTORY);
+	const struct attrs none = { 0 };
+	struct stat st;
+
+	if (upper < 0)
+		return upper;
+	if (stat(into->of, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0; /* it is not there yet */
+	return copy_metadata(&how, &st, &none, upper);
+}
+
 int image_import(const char *file, struct layer *into, char **ret_why)
 {
 	_cleanup_image_ struct image im = IMAGE_INIT;
 	_cleanup_fd_ int upper = -1;
 	struct archive *a;
-	int err = image_open(file, NULL, &im, ret_why);
+	int err = dress_top(into);
 
+	if (err < 0)
+		return err;
+	err = image_open(file, NULL, &im, ret_why);
 	if (err != -ENOENT)
 		return err < 0 ? err : image_unpack(&im, into, ret_why);
 	upper = tree_open(into->dirfd, "upper", O_RDONLY | O_DIRECTORY);

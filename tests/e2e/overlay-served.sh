@@ -113,6 +113,41 @@ d
 f
 null"
 clean_fs disk.img
+# ---- an overlay whose folders are in --cow, and in a tmpfs, of the view's root ----
+mkdir -p n/l/d n/l/e n/u n/w n/m
+echo 1 >n/l/f; echo 2 >n/l/d/below; echo 3 >n/l/e/kept
+gives "nested" 0 um --root --cow=nest -- sh -ec 'mount -t overlay o -o lowerdir=n/l,upperdir=n/u,workdir=n/w n/m
+	rm n/m/f; rm -r n/m/d; mkdir n/m/d; touch n/m/d/new; mv n/m/e n/m/moved; chown 5:6 n/m/moved/kept
+	"$0" -c "import os, sys; os.close(os.open(sys.argv[1], os.O_CREAT | os.O_RDONLY, 0))" n/m/closed
+	umount n/m; mount -t overlay o -o lowerdir=n/l,upperdir=n/u,workdir=n/w n/m; cd n/m
+	find . | LC_ALL=C sort; stat -c "%u:%g %a" moved/kept closed' "$PYTHON"
+is "nested" "$(grep -v '^umview:' <<<"$OUT")" ".
+./closed
+./d
+./d/new
+./moved
+./moved/kept
+5:6 644
+0:0 0"
+gives "its marks, as a program of the view has them" 0 um --root --cow=nest -- "$PYTHON" -c 'import os
+for name in ("n/u/d", "n/u/moved"):
+	print(name, *sorted((k, os.getxattr(name, k)) for k in os.listxattr(name) if "origin" not in k and "impure" not in k))'
+is "its marks" "$(grep -v '^umview:' <<<"$OUT")" "n/u/d ('user.overlay.opaque', b'y')
+n/u/moved ('user.overlay.redirect', b'/e')"
+gives "a copy of the layer has them" 0 sh -ec 'umctl layer export nest --oci nest.tar; umctl layer import nest.tar nest2
+	umctl diff nest >diff1; umctl diff nest2 >diff2; cmp diff1 diff2; umctl commit --force nest2'
+gives "committed, they are an overlay's" 0 um -m "o:$HERE/n/m,type=overlay,lowerdir=$HERE/n/l,upperdir=$HERE/n/u,workdir=$HERE/n/w" -- sh -ec 'cd n/m && find . | LC_ALL=C sort'
+is "committed" "$OUT" ".
+./closed
+./d
+./d/new
+./moved
+./moved/kept"
+gives "on a tmpfs" 0 um --root -- sh -ec 'mount -t tmpfs t n; cd n; mkdir l u w m; echo x >l/f; chown 7:8 l/f; mknod l/null c 1 3; chmod 751 l
+	mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m; stat -c "%u:%g %t,%T %F" m/f m/null; echo y >>m/f; stat -c %u:%g m/f'
+is "on a tmpfs" "$OUT" "7:8 0,0 regular file
+0:0 1,3 character special file
+7:8"
 gives "what is wrong is said" 125 um -m disk.img:mnt -m o:k,type=overlay,lowerdir=mnt,upperdir=mnt/u,workdir=w -- true
 gives "and this" 125 um -m disk.img:mnt -m o:k,type=overlay,lowerdir=mnt,upperdir=k/up,workdir=mnt/w -- true
 has "and this" "$OUT" "upperdir and workdir must be on one file system"

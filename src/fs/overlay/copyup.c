@@ -200,7 +200,7 @@ static int copy_xattrs(struct ovl *o, int from, int to)
 	fd_path(to_path, to);
 	len = listxattr(from_path, names, (size_t)len);
 	for (char *p = names; p < names + (len < 0 ? 0 : len); p += strlen(p) + 1) {
-		if (strncmp(p, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0)
+		if (entry_xattr_own(p))
 			continue;
 		n = getxattr(from_path, p, value, XATTR_SIZE_MAX);
 		r = n < 0 ? 0 : ovl_xattr_set(o, to_path, p, value, (size_t)n, 0);

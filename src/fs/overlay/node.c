@@ -186,12 +186,6 @@ static int ovl_syncfs(struct fs *fs, UNUSED const struct fs_req *req)
 
 /* ---- extended attributes ---- */
 
-static bool is_own(const char *name)
-{
-	return strncmp(name, XATTR_OVERLAY, strlen(XATTR_OVERLAY)) == 0 ||
-	       strcmp(name, XATTR_OVERRIDE) == 0;
-}
-
 /* What only root may set, or says who may use the file, is kept by another name where the guest may
  * be root. NULL: it needs none. */
 static const char *kept_as(const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1])
@@ -207,12 +201,26 @@ static const char *kept_as(const struct ovl *o, const char *name, char buf[XATTR
 	return buf;
 }
 
-/* The name that an attribute is shown by. */
-static const char *shown_as(const struct ovl *o, const char *name)
+/* The name of an attribute in the layers; *ret_own: nothing but that, for others of this name are
+ * the format's. */
+static const char *key_of(
+	const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1], bool *ret_own)
 {
-	return o->as_root && strncmp(name, XATTR_KEPT, strlen(XATTR_KEPT)) == 0
-		       ? name + strlen(XATTR_KEPT)
-		       : name;
+	const char *kept;
+
+	*ret_own = entry_xattr_escape(name, buf);
+	kept = *ret_own ? buf : kept_as(o, name, buf);
+	return kept ? kept : name;
+}
+
+/* The name that an attribute of the layers is shown by; NULL: it says what we are. */
+static const char *shown_as(const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1])
+{
+	if (entry_xattr_unescape(name, buf))
+		return buf;
+	if (entry_xattr_own(name))
+		return NULL;
+	return o->as_root ? entry_xattr_shown(name) : name;
 }
 
 int ovl_xattr_set(struct ovl *o, const char *path, const char *name, const void *value, size_t size,
@@ -228,14 +236,14 @@ static ssize_t ovl_getxattr_op(struct fs *fs, UNUSED const struct fs_req *req, u
 	const char *name, void *buf, size_t size)
 {
 	char path[FD_PATH_MAX], other[XATTR_NAME_MAX + 1];
-	const char *kept = kept_as(ovl_of(fs), name, other);
+	bool own;
+	const char *key = key_of(ovl_of(fs), name, other, &own);
 	ssize_t n;
 
-	if (is_own(name))
-		return -ENODATA;
 	fd_path(path, ovl_top(ovl_node_of(node)));
-	n = kept ? getxattr(path, kept, buf, size) : -1;
-	if (n < 0 && (!kept || errno == ENODATA || ovl_closed_to_us(ovl_of(fs), errno)))
+	n = getxattr(path, key, buf, size);
+	if (n < 0 && key != name && !own &&
+		(errno == ENODATA || ovl_closed_to_us(ovl_of(fs), errno)))
 		n = getxattr(path, name, buf, size);
 	return n < 0 ? -errno : n;
 }
@@ -245,7 +253,7 @@ static ssize_t ovl_listxattr(
 	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, void *buf, size_t size)
 {
 	_cleanup_free_ char *all = malloc(XATTR_LIST_MAX);
-	char path[FD_PATH_MAX];
+	char path[FD_PATH_MAX], other[XATTR_NAME_MAX + 1];
 	size_t used = 0;
 	ssize_t n;
 
@@ -255,14 +263,12 @@ static ssize_t ovl_listxattr(
 	if (n < 0)
 		return -errno;
 	for (char *p = all; p < all + n; p += strlen(p) + 1) {
-		const char *shown = shown_as(ovl_of(fs), p);
-		size_t len = strlen(shown) + 1;
+		const char *shown = shown_as(ovl_of(fs), p, other);
+		size_t len = shown ? strlen(shown) + 1 : 0;
 
-		if (is_own(p))
-			continue;
 		if (size && used + len > size)
 			return -ERANGE;
-		if (size)
+		if (size && shown)
 			memcpy((char *)buf + used, shown, len);
 		used += len;
 	}
@@ -273,17 +279,16 @@ static int ovl_setxattr_op(struct fs *fs, UNUSED const struct fs_req *req, uint6
 	const char *name, const void *value, size_t size, int flags)
 {
 	struct ovl_node *n = ovl_node_of(node);
-	char path[FD_PATH_MAX];
-	int r;
+	char path[FD_PATH_MAX], buf[XATTR_NAME_MAX + 1];
+	int r = ovl_copy_up(ovl_of(fs), n, 0);
+	bool own;
 
-	if (is_own(name))
-		return -EPERM;
-	r = ovl_copy_up(ovl_of(fs), n, 0);
 	if (r == 0 && strcmp(name, ACL) == 0)
 		r = search_changes(ovl_of(fs), n);
 	if (r < 0)
 		return r;
-	return ovl_xattr_set(ovl_of(fs), fd_path(path, ovl_upper(n)), name, value, size, flags);
+	name = key_of(ovl_of(fs), name, buf, &own);
+	return setxattr(fd_path(path, ovl_upper(n)), name, value, size, flags) < 0 ? -errno : 0;
 }
 
 static int ovl_removexattr(
@@ -291,12 +296,10 @@ static int ovl_removexattr(
 {
 	struct ovl_node *n = ovl_node_of(node);
 	char path[FD_PATH_MAX], buf[XATTR_NAME_MAX + 1];
-	const char *kept = kept_as(ovl_of(fs), name, buf);
 	ssize_t there;
+	bool own;
 	int r;
 
-	if (is_own(name))
-		return -ENODATA;
 	/* what is not there needs no copy to be removed from */
 	there = ovl_getxattr_op(fs, req, node, name, NULL, 0);
 	if (there < 0)
@@ -306,7 +309,8 @@ static int ovl_removexattr(
 		r = search_changes(ovl_of(fs), n);
 	if (r < 0)
 		return r;
-	return removexattr(fd_path(path, ovl_upper(n)), kept ? kept : name) < 0 ? -errno : 0;
+	name = key_of(ovl_of(fs), name, buf, &own);
+	return removexattr(fd_path(path, ovl_upper(n)), name) < 0 ? -errno : 0;
 }
 
 static int ovl_lookup(struct fs *fs, UNUSED const struct fs_req *req, uint64_t parent,

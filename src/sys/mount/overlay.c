@@ -85,7 +85,12 @@ static int add_folder(struct um *um, struct call *c, const struct overlay_reques
 	if (p.kind == PATH_VIRTUAL && is_host_folder(&p)) {
 		w->names[n] = strdup(fd_path(path, inode_host_fd(p.inode)));
 		w->held[n] = inode_get(p.inode);
+		/* of those below the last that is taken counts, the lowest */
+		if (!writes)
+			w->l.owned_below = atomic_load(&p.mnt->fs->flags) & FS_KEEPS_OWNERS;
 	} else {
+		if (!writes)
+			w->l.owned_below = false;
 		w->served |= p.kind == PATH_VIRTUAL;
 		w->names[n] = strdup(p.name);
 	}
