@@ -527,11 +527,24 @@ int net_stack_fresh(int fd, pid_t *ret_pid)
 	return (int)(tag & 0xff);
 }
 
+int net_stack_fill(const struct net *n, int fd)
+{
+	off_t at = 0;
+
+	while (at < STACK_JUNK - 1) {
+		ssize_t got = sendfile(fd, n->junk, &at, (size_t)(STACK_JUNK - 1 - at));
+
+		if (got <= 0)
+			return got < 0 ? -errno : -ENOBUFS;
+	}
+	/* the last one, which stays, is a piece of its own */
+	return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
 static int adopt(struct net *n, int fd, int domain)
 {
 	struct stack_hello hello = { .domain = domain, .protocol = IPPROTO_TCP };
 	struct stat st;
-	off_t at = 0;
 
 	if (fstat(fd, &st) < 0 ||
 		connect(fd, (const struct sockaddr *)&n->address, n->address_len) < 0)
@@ -541,14 +554,7 @@ static int adopt(struct net *n, int fd, int domain)
 	hello.socket = st.st_ino;
 	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(hello))
 		return -ENETDOWN;
-	while (at < STACK_JUNK - 1) {
-		ssize_t got = sendfile(fd, n->junk, &at, (size_t)(STACK_JUNK - 1 - at));
-
-		if (got <= 0)
-			return got < 0 ? -errno : -ENOBUFS;
-	}
-	/* the last one, which stays, is a piece of its own */
-	return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return net_stack_fill(n, fd);
 }
 
 int net_stack_adopt(struct net *n, int fd, int domain)

@@ -78,6 +78,8 @@ int MUST_CHECK net_stack_socket(struct net *n, int domain, int type, int protoco
 int net_stack_fresh(int fd, pid_t *ret_pid);
 /* Connects it to the stack's process; of a socket that is already it is no error. 0 or -errno. */
 int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain);
+/* Writes STACK_JUNK bytes to it. */
+int MUST_CHECK net_stack_fill(const struct net *n, int fd);
 
 /* Are abstract AF_UNIX names the view's own: do such sockets come from there as well? */
 bool net_abstract_private(const struct net *n);

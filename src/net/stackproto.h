@@ -22,7 +22,8 @@
 
 enum stack_op {
 	STACK_BIND,	   /* name */
-	STACK_CONNECT,	   /* name; -EINPROGRESS: writable when it is done, then SO_ERROR */
+	STACK_CONNECT,	   /* name; -EINPROGRESS: writable when it is done, then SO_ERROR; a: how many
+			     bytes are to be written first (STACK_JUNK) */
 	STACK_LISTEN,	   /* a: backlog */
 	STACK_GETSOCKNAME, /* answer: name */
 	STACK_GETPEERNAME,
@@ -32,6 +33,7 @@ enum stack_op {
 	STACK_SEND,	  /* a: flags; name, control and data of a datagram */
 	STACK_ADDRESS,	  /* of no socket: name is where a new stream socket is connected to (struct
 			     stack_hello) */
+	STACK_CONNECTED,  /* 0: or it is being connected; -ENOTCONN, or the error that waits */
 	STACK_IOCTL,	  /* a: command, data: its argument, also in the answer */
 };
 
@@ -59,7 +61,8 @@ static inline size_t stack_msg_size(const struct stack_msg *m)
  * SO_MAX_PACING_RATE, which means nothing there, is STACK_TAG, the number of the stack's process
  * and a family. The first call that needs the stack connects it there; then a struct stack_hello is
  * written to it, and STACK_JUNK bytes, with which it is not writable as long as it is not
- * connected.
+ * connected. Whose connect(2) has failed, or who was disconnected, has nothing there that the stack
+ * has not read; at the next connect(2) those bytes are written again.
  */
 #define STACK_TAG 0x756d760000000000ull
 #define STACK_TAG_MASK 0xffffff0000000000ull

@@ -575,7 +575,112 @@ def groups():
             tries(what, u.setsockopt, socket.IPPROTO_IPV6, option, six)
 
 
-for test in (stream, resets, connecting, names, options, times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
+def not_connected():
+    """Reading from and writing to a socket that is bound, or listens."""
+    s = socket.socket()
+    s.bind((LO, 0))
+    for what in ("bound", "listening"):
+        tries(f"recvfrom, {what}", s.recvfrom, 9)
+        tries(f"recvmsg, {what}", s.recvmsg, 9)
+        tries(f"without waiting, {what}", s.recvfrom, 9, socket.MSG_DONTWAIT)
+        tries(f"sendto, {what}", s.sendto, b"x", (LO, 1))
+        s.listen()
+    with socket.create_connection(s.getsockname()):
+        select.select([s], [], [], 10)
+        tries("recvfrom of a listener that has one", s.recvfrom, 9)
+        tries("and that is still there", lambda: s.accept()[0].close())
+
+
+def disconnecting():
+    """connect(2) to AF_UNSPEC."""
+    none = ctypes.create_string_buffer(16)
+    server = socket.create_server((LO, 0))
+
+    def disconnect(what, s):
+        call(what, "connect", s.fileno(), none, 16)
+
+    s = socket.socket()
+    disconnect("nothing to disconnect", s)
+    s.bind((LO, 0))
+    disconnect("a bound one", s)
+    say("its name", s.getsockname()[0])
+    s.connect(server.getsockname())
+    b, _ = server.accept()
+    b.sendall(b"for nobody")
+    select.select([s], [], [], 10)
+    disconnect("a connection", s)
+    p = select.poll()
+    p.register(b, 0)
+    p.poll(10000)
+    tries("the other end", b.recv, 9)
+    tries("its peer", s.getpeername)
+    say("its name", s.getsockname()[0])
+    tries("recvfrom", s.recvfrom, 9, socket.MSG_DONTWAIT)
+    tries("once", s.recvfrom, 9, socket.MSG_DONTWAIT)
+    for _ in range(2):
+        tries("connects again", s.connect, server.getsockname())
+        b, _ = server.accept()
+        b.sendall(b"words")
+        s.sendall(b"and")
+        tries("and hears", s.recv, 5, socket.MSG_WAITALL)
+        tries("and is heard", b.recv, 9)
+        disconnect("again", s)
+    s.bind((LO, 0))
+    s.listen()
+    c = socket.create_connection(s.getsockname())
+    tries("and listens", lambda: s.accept()[1] == c.getsockname())
+    waiting = socket.create_connection(s.getsockname())
+    disconnect("a listener", s)
+    p = select.poll()
+    p.register(waiting, 0)
+    p.poll(10000)
+    say("who waited", any_error(waiting.recv, 9) in (None, "an error"))
+    tries("SO_ACCEPTCONN", s.getsockopt, socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    tries("accept", s.accept)
+    tries("nobody listens", socket.create_connection, (LO, s.getsockname()[1]))
+    s.listen()
+    c = socket.create_connection(s.getsockname())
+    tries("listens again", lambda: s.accept()[1] == c.getsockname())
+    port = free_port()
+    with socket.socket() as s:
+        for _ in range(3):
+            tries("refused again", s.connect, (LO, port))
+        with socket.create_server((LO, port)):
+            tries("and then not", s.connect, (LO, port))
+
+
+IPV6_ADDRFORM = 1
+
+
+def becomes_ipv4():
+    """IPV6_ADDRFORM"""
+    server = socket.create_server(("", 0))
+    port = server.getsockname()[1]
+    value = struct.pack("=i", socket.AF_INET)
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        s = socket.socket(socket.AF_INET6, kind)
+        tries("not connected", s.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
+        tries("which is it", s.getsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM)
+        s.connect(("::ffff:127.0.0.1", port))
+        tries("which is it", s.getsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM)
+        tries("no family", s.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, struct.pack("=i", 77))
+        tries("short", s.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, b"x")
+        tries("IPv4", s.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
+        call("once", "setsockopt", s.fileno(), socket.IPPROTO_IPV6, IPV6_ADDRFORM, value, 4)
+        tries("domain", s.getsockopt, socket.SOL_SOCKET, socket.SO_DOMAIN)
+        four = socket.socket(socket.AF_INET, kind, fileno=os.dup(s.fileno()))
+        say("names", four.getpeername() == (LO, port), four.getsockname()[0])
+        call("disconnect", "connect", s.fileno(), ctypes.create_string_buffer(16), 16)
+        tries("bind", four.bind, (LO, 0))
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as six, socket.create_connection(six.getsockname()[:2]) as c:
+        tries("of IPv6 alone", c.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as u:
+        u.connect(("::1", 9))
+        tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
+
+
+for test in (stream, resets, connecting, names, not_connected, disconnecting, becomes_ipv4, options, times,
+             processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()
 say("# datagrams")

@@ -211,6 +211,16 @@ void address_drop_port(struct endpoint *ep)
 	ep->local_port = 0;
 }
 
+void address_disconnected(struct endpoint *ep)
+{
+	address_any(ep, &ep->peer);
+	ep->peer_port = 0;
+	if (!ep->bound_ip)
+		address_any(ep, &ep->local);
+	if (!ep->bound_port)
+		address_drop_port(ep);
+}
+
 int address_bind(
 	struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged)
 {
@@ -222,7 +232,7 @@ int address_bind(
 		r = -EAFNOSUPPORT;
 	if (r < 0)
 		return r == -ENETUNREACH ? -EINVAL : r;
-	if (ep->bound || ep->local_port)
+	if (ep->local_port)
 		return -EINVAL;
 	if (ip_addr_isany(&ip)) {
 		bool v4 = ep->domain == AF_INET6 && IP_IS_V4_VAL(ip);
@@ -238,9 +248,11 @@ int address_bind(
 		return -EADDRNOTAVAIL;
 	}
 	r = address_take_port(ep, port);
-	if (r < 0)
+	if (r < 0) {
 		ep->local = before;
-	else
-		ep->bound = true;
-	return r;
+		return r;
+	}
+	ep->bound_ip = !ip_addr_isany(&ip);
+	ep->bound_port = port != 0;
+	return 0;
 }

@@ -292,13 +292,30 @@ static int getopt_(struct endpoint *ep, struct stack_msg *m)
 	return r;
 }
 
+static int connected(struct endpoint *ep)
+{
+	int r = ep->error;
+
+	if (ep->state == EP_OPEN || ep->state == EP_CONNECTING)
+		return 0;
+	ep->error = 0;
+	return r < 0 ? r : -ENOTCONN;
+}
+
 static int dispatch(struct endpoint *ep, struct stack_msg *m)
 {
+	int r;
+
 	switch (m->op) {
 	case STACK_BIND:
 		return ep->ops->bind(ep, m);
 	case STACK_CONNECT:
-		return ep->ops->connect(ep, m);
+		r = ep->ops->connect(ep, m);
+		m->a = (int32_t)ep->refill;
+		ep->refill = 0;
+		return r;
+	case STACK_CONNECTED:
+		return connected(ep);
 	case STACK_LISTEN:
 		return ep->ops->listen ? ep->ops->listen(ep, m->a) : -EOPNOTSUPP;
 	case STACK_SHUTDOWN:

@@ -67,7 +67,7 @@ struct endpoint {
 	struct iface *bound_if;
 	ip_addr_t local, peer;
 	uint16_t local_port, peer_port;
-	bool bound; /* by bind(2), which is possible once */
+	bool bound_ip, bound_port; /* bind(2) named one, which stays */
 	struct endpoint_options opt;
 	/* of datagrams: the file that goes with each, while it is the same (it is mostly) */
 	int head_fd;
@@ -82,7 +82,10 @@ struct endpoint {
 	struct pbuf *rx;
 	uint8_t *tx;
 	size_t tx_len, tx_done, junk;
+	size_t refill; /* bytes of junk that the answer is going to ask for */
 	bool kept, fin_in, fin_wanted, fin_out, hung_up, waits_out;
+	bool stopped; /* it listened */
+	bool drained; /* nothing fills the pair, though it is not connected */
 	size_t held;	  /* bytes that wait for more (MSG_MORE) */
 	unsigned holding; /* half the ticks for which something has been held back */
 	bool flush;	  /* nothing is held back now */
@@ -150,6 +153,8 @@ int MUST_CHECK address_bind(
 	struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged);
 int MUST_CHECK address_take_port(struct endpoint *ep, uint16_t port);
 void address_drop_port(struct endpoint *ep);
+/* Its addresses are those from before a connect(2). */
+void address_disconnected(struct endpoint *ep);
 
 /* ---- option.c ---- */
 

@@ -189,10 +189,29 @@ static int set_v6only(struct endpoint *ep, const void *value, size_t len)
 
 	if (r < 0)
 		return r;
-	if (ep->bound || ep->local_port)
+	if (ep->local_port)
 		return -EINVAL;
 	ep->opt.v6only = v != 0;
 	address_any(ep, &ep->local);
+	return 0;
+}
+
+/* IPV6_ADDRFORM: a connection over IPv4 becomes a socket of IPv4. */
+static int set_family(struct endpoint *ep, const void *value, size_t len)
+{
+	int v, r = read_int(IPPROTO_IPV6, value, len, &v);
+
+	if (r < 0)
+		return r;
+	if (v != AF_INET)
+		return -EINVAL;
+	if (ep->type == SOCK_RAW)
+		return -ENOPROTOOPT;
+	if (ep->state != EP_OPEN)
+		return -ENOTCONN;
+	if (ep->opt.v6only || !IP_IS_V4_VAL(ep->peer))
+		return -EADDRNOTAVAIL;
+	ep->domain = AF_INET;
 	return 0;
 }
 
@@ -216,6 +235,8 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 		switch (option) {
 		case IPV6_V6ONLY:
 			return set_v6only(ep, value, len);
+		case IPV6_ADDRFORM:
+			return set_family(ep, value, len);
 		case IPV6_MULTICAST_IF:
 			return group_set_iface(ep, level, value, len);
 		case IPV6_MULTICAST_ALL:
@@ -337,6 +358,9 @@ int option_get(struct endpoint *ep, int level, int option, void *ret, size_t *le
 		return get_socket(ep, option, ret, len);
 	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && ep->domain == AF_INET6)
 		return give_int(ret, len, ep->opt.v6only);
+	if (level == IPPROTO_IPV6 && option == IPV6_ADDRFORM && ep->domain == AF_INET6 &&
+		ep->type != SOCK_RAW)
+		return ep->state == EP_OPEN ? give_int(ret, len, ep->domain) : -ENOTCONN;
 	if (level == IPPROTO_IPV6 && option == IPV6_MULTICAST_IF && ep->domain == AF_INET6)
 		return give_int(ret, len, ep->opt.mcast_if);
 	if (level == IPPROTO_IP && option == IP_MULTICAST_IF)

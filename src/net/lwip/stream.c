@@ -117,6 +117,14 @@ bool stream_drain_junk(struct endpoint *ep)
 	return true;
 }
 
+void stream_drain(struct endpoint *ep)
+{
+	while (recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT) > 0)
+		;
+	ep->drained = true;
+	ep->kept = false;
+}
+
 /* False: lwIP has no room now. */
 static bool write_pending(struct endpoint *ep)
 {
@@ -243,8 +251,7 @@ void stream_close(struct endpoint *ep)
 		if (tcp_close(pcb) != ERR_OK)
 			tcp_abort(pcb);
 	}
-	while (recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT) > 0)
-		;
+	stream_drain(ep);
 	endpoint_close(ep);
 }
 
@@ -328,6 +335,8 @@ void stream_ready(struct endpoint *ep, uint32_t events)
 	}
 	if (ep->state == EP_LISTENING)
 		tcp_hand_over(ep);
+	else if (ep->state == EP_CLOSED && ep->drained)
+		stream_drain(ep);
 	else if (events & EPOLLOUT)
 		stream_set_events(ep, !stream_deliver(ep));
 	stream_send_more(ep);

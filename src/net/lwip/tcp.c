@@ -73,9 +73,9 @@ static void connect_failed(struct endpoint *ep, int error)
 	ep->unanswered = 0;
 	set_connecting(ep, EP_CLOSED);
 	address_any(ep, &ep->peer);
-	if (!ep->bound)
+	if (!ep->bound_port)
 		address_drop_port(ep);
-	(void)stream_drain_junk(ep); /* it may be tried again, and is writable */
+	stream_drain(ep); /* it may be tried again, and is writable */
 }
 
 void endpoint_unreachable(struct endpoint *ep, int error)
@@ -216,14 +216,50 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 	return r;
 }
 
+/*
+ * connect(2) to AF_UNSPEC. What a pair was told by shutdown(2) cannot be taken back: a connection of
+ * which a side has ended stays one, and a listener that stopped can only listen again.
+ */
+static int disconnect(struct endpoint *ep)
+{
+	struct tcp_pcb *pcb = ep->tcp;
+
+	if (ep->state == EP_OPEN && (ep->fin_in || ep->fin_wanted || ep->hung_up))
+		return -EOPNOTSUPP;
+	if (ep->state == EP_LISTENING) {
+		ep->tcp = NULL;
+		tcp_stop_listening(ep, pcb);
+		ep->state = EP_CLOSED;
+		ep->stopped = true;
+	} else if (ep->state != EP_CLOSED) {
+		endpoint_unreachable(ep, -ECONNRESET);
+		address_disconnected(ep);
+		if (ep->rx)
+			pbuf_free(take_ptr(&ep->rx));
+		free(take_ptr(&ep->tx));
+		stream_set_events(ep, false);
+	}
+	return 0;
+}
+
+/* What fills the pair until the connection is there (see stream.c). */
+static void refill(struct endpoint *ep)
+{
+	if (!ep->drained)
+		return;
+	stream_drain(ep);
+	ep->drained = false;
+	ep->junk = ep->refill = STACK_JUNK;
+}
+
 static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 {
 	ip_addr_t ip, before = ep->local;
-	uint16_t port;
+	uint16_t port, port_before = ep->local_port;
 	int r;
 
 	if (m->namelen >= sizeof(sa_family_t) && m->name.ss_family == AF_UNSPEC)
-		return ep->state == EP_CLOSED ? 0 : -EOPNOTSUPP;
+		return disconnect(ep);
 	r = address_read(ep, &m->name, m->namelen, &ip, &port);
 	if (r < 0)
 		return r;
@@ -237,16 +273,19 @@ static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 	}
 	if (ip_addr_ismulticast(&ip))
 		return -ENETUNREACH;
+	if (ep->stopped)
+		return -EOPNOTSUPP;
 	ep->error = 0;
 	limit_time_wait();
 	r = start_connect(ep, &ip, port);
 	if (r < 0) {
 		ep->local = before;
 		address_any(ep, &ep->peer);
-		if (!ep->bound)
-			address_drop_port(ep);
+		ep->local_port = port_before;
+		return r;
 	}
-	return r < 0 ? r : -EINPROGRESS;
+	refill(ep);
+	return -EINPROGRESS;
 }
 
 static int tcp_bind_(struct endpoint *ep, const struct stack_msg *m)

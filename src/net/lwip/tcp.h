@@ -38,6 +38,9 @@ bool stream_deliver(struct endpoint *ep);
 void stream_set_events(struct endpoint *ep, bool out);
 /* Takes away what was there before the connection was, but for the last byte. */
 bool stream_drain_junk(struct endpoint *ep);
+/* Takes away all that is there, and what comes until it is connected again: what fills the pair is
+ * written by the supervisor, which may be late. */
+void stream_drain(struct endpoint *ep);
 void stream_send_more(struct endpoint *ep);
 /* Nothing unread is left in our end: the guest's, if it is still open, reads the end of the data.
  */

@@ -191,13 +191,11 @@ static int disconnect(struct endpoint *ep)
 	if (ep->udp)
 		udp_disconnect(ep->udp);
 	ep->state = EP_CLOSED;
-	address_any(ep, &ep->peer);
-	ep->peer_port = 0;
-	if (!ep->bound) {
-		address_any(ep, &ep->local);
-		if (ep->udp)
-			ep->udp->local_ip = ep->local;
-	}
+	address_disconnected(ep);
+	if (ep->udp && !ep->local_port)
+		udp_remove(take_ptr(&ep->udp));
+	else if (ep->udp)
+		ep->udp->local_ip = ep->local;
 	return 0;
 }
 

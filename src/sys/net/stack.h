@@ -61,6 +61,12 @@ int MUST_CHECK stack_take_error(struct call *c, const struct stacksock *s);
  * *ret and true. */
 bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret);
 
+/* Of a stream: 0, or -ENOTCONN or the error that waits where it is not connected. The pair tells
+ * mostly: unread in the stack is something, and less than what fills one that is not. */
+int MUST_CHECK stack_connected(struct call *c, const struct stacksock *s);
+/* Nobody reads what is written: -EPIPE, and SIGPIPE. */
+int MUST_CHECK stack_no_pipe(struct call *c, int flags);
+
 /* stackmsg.c */
 enum verdict stack_sendto(struct call *c, const struct stacksock *s);
 enum verdict stack_sendmsg(struct call *c, const struct stacksock *s);

@@ -110,16 +110,20 @@ int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
 static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_op op)
 {
 	struct stack_conn *q = stacksock_begin(s, c, op);
-	int r;
+	bool refill = false;
+	int r, filled;
 
 	if (!q)
 		return -ENETDOWN;
 	r = stack_read_name(c, call_addr(c, 1), c->args[2], &q->msg.name);
 	q->msg.namelen = (uint32_t)c->args[2];
-	if (r == 0)
+	if (r == 0) {
 		r = net_stack_ask(q);
+		refill = op == STACK_CONNECT && q->msg.a > 0;
+	}
 	net_stack_end(s->net, q);
-	return r;
+	filled = refill ? net_stack_fill(s->net, s->fd) : 0;
+	return filled < 0 ? filled : r;
 }
 
 /* One int of the stack's: 0 or more, or -errno. */
@@ -167,10 +171,23 @@ static int wait_connected(struct call *c, const struct stacksock *s)
 	return r == -ENOTSOCK ? 0 : r > 0 ? -(int)r : (int)r;
 }
 
+/* What had come and was not read is nobody's. */
+static void forget_unread(const struct stacksock *s)
+{
+	char buf[4096];
+
+	for (size_t left = 4 * STACK_SNDBUF / sizeof(buf); left > 0; left--) {
+		if (recv(s->fd, buf, sizeof(buf), MSG_DONTWAIT) <= 0)
+			return;
+	}
+}
+
 static enum verdict stack_connect(struct call *c, const struct stacksock *s)
 {
 	int r = ask_with_name(c, s, STACK_CONNECT);
 
+	if (r == 0 && s->stream) /* disconnected */
+		forget_unread(s);
 	if (r == -EINPROGRESS && !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK))
 		r = wait_connected(c, s);
 	return call_return(c, r);

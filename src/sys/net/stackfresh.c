@@ -7,7 +7,6 @@
 #include "sys/net/stack.h"
 
 #include <netinet/in.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -63,13 +62,6 @@ static int own_name(struct call *c, const struct stacksock *s)
 		s->fresh == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 }
 
-static int no_pipe(struct call *c, int flags)
-{
-	if (!(flags & MSG_NOSIGNAL))
-		kill(c->tid, SIGPIPE);
-	return -EPIPE;
-}
-
 bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret)
 {
 	int r;
@@ -94,13 +86,13 @@ bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret)
 		*ret = call_return(c, -EINVAL);
 		return true;
 	case __NR_sendto:
-		*ret = call_return(c, no_pipe(c, (int)c->args[3]));
+		*ret = call_return(c, stack_no_pipe(c, (int)c->args[3]));
 		return true;
 	case __NR_sendmsg:
-		*ret = call_return(c, no_pipe(c, (int)c->args[2]));
+		*ret = call_return(c, stack_no_pipe(c, (int)c->args[2]));
 		return true;
 	case __NR_sendmmsg:
-		*ret = call_return(c, no_pipe(c, (int)c->args[3]));
+		*ret = call_return(c, stack_no_pipe(c, (int)c->args[3]));
 		return true;
 	}
 	r = net_stack_adopt(s->net, s->fd, s->fresh);

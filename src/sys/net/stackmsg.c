@@ -6,8 +6,10 @@
  */
 #include "sys/net/stack.h"
 
+#include <linux/sockios.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "engine/abi.h"
@@ -42,7 +44,29 @@ static int read_iov(struct call *c, struct message *m)
 		m->msg.msg_iovlen, &m->iov, &m->total);
 }
 
+int stack_connected(struct call *c, const struct stacksock *s)
+{
+	struct stack_conn *q;
+	int unread = 0, r;
+
+	if (ioctl(s->fd, SIOCOUTQ, &unread) == 0 && unread > 0 && unread < STACK_JUNK)
+		return 0;
+	q = stacksock_begin(s, c, STACK_CONNECTED);
+	if (!q)
+		return -ENETDOWN;
+	r = net_stack_ask(q);
+	net_stack_end(s->net, q);
+	return r == -ENOTSOCK ? 0 : r; /* its connection was reset, which the pair tells */
+}
+
 /* ---- sending ---- */
+
+int stack_no_pipe(struct call *c, int flags)
+{
+	if (!(flags & MSG_NOSIGNAL))
+		kill(c->tid, SIGPIPE);
+	return -EPIPE;
+}
 
 /* On our dup, as the guest's flags say; at most a piece. */
 static long send_stream(
@@ -59,9 +83,7 @@ static long send_stream(
 			r = -errno;
 	} while (blocking_again(&b, c, r));
 	r = blocking_end(&b, r);
-	if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
-		kill(c->tid, SIGPIPE);
-	return r;
+	return r == -EPIPE ? stack_no_pipe(c, flags) : r;
 }
 
 /* What is said to be followed by more waits for it: the stack is told before it comes. */
@@ -88,8 +110,10 @@ static long send_one(struct call *c, const struct stacksock *s, struct message *
 	size_t len = m->total < PIECE ? m->total : PIECE;
 	struct stack_conn *q;
 	ssize_t n;
-	long r;
+	long r = s->stream ? stack_connected(c, s) : 0;
 
+	if (r < 0)
+		return r == -ENOTCONN ? stack_no_pipe(c, flags) : r;
 	if (!s->stream && flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	if (!s->stream && m->total > PIECE)
@@ -297,6 +321,12 @@ static long receive_to(struct call *c, const struct stacksock *s, const struct m
 	return flags & MSG_TRUNC ? n : (long)room;
 }
 
+/* 0, or why nothing can be read. */
+static int may_receive(struct call *c, const struct stacksock *s, int flags)
+{
+	return s->stream && !(flags & MSG_ERRQUEUE) ? stack_connected(c, s) : 0;
+}
+
 /* The address that a datagram is from, where one is asked for. */
 static int find_name(struct call *c, const struct stacksock *s, struct received *got)
 {
@@ -321,9 +351,11 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 {
 	_cleanup_message_ struct message m = { .msg.msg_iovlen = 1, .total = c->args[2] };
 	struct received got;
+	int r = may_receive(c, s, (int)c->args[3]);
 	long n;
-	int r;
 
+	if (r < 0)
+		return call_return(c, r);
 	if (s->stream && !c->args[4] && !((int)c->args[3] & MSG_ERRQUEUE))
 		return CONTINUE;
 	m.iov = malloc(sizeof(*m.iov));
@@ -387,6 +419,10 @@ static long receive_msghdr(struct call *c, const struct stacksock *s, gaddr_t at
 
 enum verdict stack_recvmsg(struct call *c, const struct stacksock *s)
 {
+	int r = may_receive(c, s, (int)c->args[2]);
+
+	if (r < 0)
+		return call_return(c, r);
 	if (!((int)c->args[2] & MSG_ERRQUEUE) && is_kernels(c, s, call_addr(c, 1)))
 		return CONTINUE;
 	return call_return(c, receive_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
@@ -419,8 +455,10 @@ enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s)
 	unsigned count = (unsigned)c->args[2], done = 0;
 	int flags = (int)c->args[3];
 	uint64_t deadline;
-	long r;
+	long r = may_receive(c, s, flags);
 
+	if (r < 0)
+		return call_return(c, r);
 	if (s->stream && !(flags & MSG_ERRQUEUE))
 		return CONTINUE;
 	r = read_deadline(c, &deadline);
