@@ -78,6 +78,13 @@ static bool placeholder(
 	return found;
 }
 
+static int own_place(void *arg, const struct stat *st, struct own_place *ret)
+{
+	_cleanup_vfile_ struct vfile *vf = files_find(arg, st);
+
+	return vf ? own_place_copy(ret, &vf->own) : 0;
+}
+
 static void no_op(UNUSED int sig)
 {
 }
@@ -131,6 +138,7 @@ int files_new(struct view *v, const char *rundir, const uint64_t *keep, struct f
 	inode_set_attr_hook(cache_attr_hook);
 	v->placeholder_arg = f;
 	v->placeholder = placeholder;
+	v->own_place = own_place;
 	*ret = f;
 	return 0;
 fail:

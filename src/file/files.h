@@ -89,7 +89,8 @@ void files_buf_put(struct files *f, void *buf);
  * beginning, for others see it at once; its inode and mount are referenced. */
 int MUST_CHECK files_add(struct files *f, const struct vfile *like, int fd, struct vfile **ret);
 #define VFILE_LIKE(kind_, ino_, mnt_)                                                              \
-	.kind = kind_, .inode = ino_, .mnt = mnt_, .wd = -1, .place = -1, .device_fd = -1
+	.kind = kind_, .inode = ino_, .mnt = mnt_, .wd = -1, .place = -1, .device_fd = -1,         \
+	.own = OWN_PLACE_NONE
 /* Takes it out of the registry: nobody finds it from now on; the registry's reference is put. */
 void files_remove(struct vfile *vf);
 /* Nobody has it open any more: it is at no number. */

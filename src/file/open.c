@@ -471,6 +471,7 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 	struct fs_req req;
 	enum verdict v;
 	bool filled;
+	int r;
 
 	fs_req_init(&req, c);
 	o.req = &req;
@@ -484,8 +485,9 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 		files_shrink(f);
 		fd = open_any(&o, &filled);
 	}
-	if (fd < 0)
-		return call_return(c, fd);
+	r = fd < 0 ? fd : file_note_own(f, fd, &path->own);
+	if (r < 0)
+		return call_return(c, r);
 	zone = o.low ? ZONE_LOWEST : filled ? ZONE_FILLED : ZONE_HOT;
 	v = answer_open(&o, c, &fd, zone);
 	if (v == ANSWERED || zone == ZONE_LOWEST || c->ret != -EMFILE ||

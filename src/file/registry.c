@@ -88,6 +88,7 @@ static void vfile_free(struct vfile *vf)
 		fifo_free(vf);
 	if (vf->kind == VFILE_STREAM)
 		stream_free(vf);
+	own_place_release(&vf->own);
 	if (vf->inode)
 		inode_put(vf->inode);
 	if (vf->mnt) /* last: the inode's file system ends with it */

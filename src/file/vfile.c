@@ -46,6 +46,19 @@ int file_alias(struct files *f, int fd, struct mount *m, struct inode *ino)
 	return r;
 }
 
+int file_note_own(struct files *f, int fd, const struct own_place *own)
+{
+	_cleanup_vfile_ struct vfile *vf = NULL;
+	struct stat st;
+
+	if (own->fd < 0)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	vf = files_find(f, &st);
+	return vf && vf->kind == VFILE_DIR ? own_place_copy(&vf->own, own) : 0;
+}
+
 int vfile_getattr(struct vfile *vf, const struct fs_req *req, struct fs_attr *ret)
 {
 	if (vf->kind == VFILE_DEVICE)

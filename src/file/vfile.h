@@ -55,6 +55,7 @@ struct vfile {
 	void *priv;
 	int wd;			 /* inotify watch, -1: none */
 	int place;		 /* our own descriptor of the placeholder, -1 for directories */
+	struct own_place own;	 /* VFILE_DIR: where the kernel has it as well; set at the open */
 	struct filecache *cache; /* VFILE_REG: the inode's */
 	/* VFILE_DIR: its position where the guest's open file is not lent to us */
 	_Atomic uint64_t unlent_pos;
@@ -142,6 +143,8 @@ int MUST_CHECK file_alias(struct files *f, int fd, struct mount *m, struct inode
 /* A new directory placeholder for inode: a descriptor of ours, for chdir. Not O_PATH, which could
  * not be handed to a guest. */
 int MUST_CHECK file_open_dir(struct files *f, struct mount *m, struct inode *ino);
+/* fd is the placeholder of a directory that nobody has yet: `own` is copied to it. */
+int MUST_CHECK file_note_own(struct files *f, int fd, const struct own_place *own);
 
 /*
  * Makes a virtual file with ops of its own out of an open file `fd` (whose ownership is taken).

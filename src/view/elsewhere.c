@@ -137,6 +137,25 @@ char *elsewhere_path(struct view *v, pid_t tid, struct mount *m, struct inode *i
 	return rest ? str_printf("%s%s", name[1] || !*rest ? name : "", rest) : take_ptr(&path);
 }
 
+char *elsewhere_own_name(pid_t tid, const struct own_place *own, struct inode *ino)
+{
+	_cleanup_free_ char *inner = inode_path(ino);
+	char link[64], root[PATH_MAX], name[PATH_MAX];
+	const char *rest, *tail;
+
+	snprintf(link, sizeof(link), "/proc/%d/root", tid);
+	if (!inner || read_link(AT_FDCWD, link, root, sizeof(root)) <= 0 ||
+		read_link(AT_FDCWD, fd_path(link, own->fd), name, sizeof(name)) <= 0)
+		return NULL;
+	rest = path_below(name, root);
+	tail = inner + strlen(inner);
+	for (unsigned i = 0; i < own->below && tail > inner; i++) {
+		while (*--tail != '/' && tail > inner)
+			;
+	}
+	return rest ? str_printf("%s%s", *rest || *tail ? rest : "/", tail) : NULL;
+}
+
 /* ---- walking ---- */
 
 int walk_elsewhere_begin(struct walk *w)
@@ -156,81 +175,30 @@ static void arrive(struct walk *w, int fd, const char *name)
 	place_set_real(&w->at, name, strlen(name), fd);
 }
 
-static bool same_file(const char *path, const struct stat *st)
-{
-	struct stat other;
-
-	return lstat(path, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
-}
-
-/* The name that we have for `inside`, of the file system of a mount of the guest's. */
-static char *host_name(dev_t dev, const char *inside, const struct stat *st)
-{
-	_cleanup_free_ char *info = mountinfo_read(getpid());
-	struct mountinfo mi;
-
-	for (const char *line = info; line && mountinfo_next(&line, &mi);) {
-		_cleanup_free_ char *path = mountinfo_outside(&mi, dev, inside);
-
-		if (path && same_file(path, st))
-			return take_ptr(&path);
-	}
-	return NULL;
-}
-
-/* The host's name of a file that the guest has on a mount of its own namespace; NULL: it has none.
- */
-static char *name_on_host(struct walk *w, int fd, uint64_t mnt_id, const struct stat *st)
-{
-	_cleanup_free_ char *info = NULL, *inside = NULL;
-	char link[FD_PATH_MAX], name[PATH_MAX];
-	struct mountinfo mi;
-
-	if (read_link(AT_FDCWD, fd_path(link, fd), name, sizeof(name)) <= 0)
-		return NULL;
-	if (same_file(name, st))
-		return strdup(name);
-	info = mountinfo_read(w->c->tid);
-	if (!info || !mountinfo_find(info, mnt_id, &mi))
-		return NULL;
-	inside = mountinfo_inside(&mi, name);
-	return inside ? host_name(makedev(mi.major, mi.minor), inside, st) : NULL;
-}
-
-/* Is the guest's file one that a mount which is seen through has in the host's place? 1 with the
- * walk there; 0; -errno: it was removed there. */
-static int cross_seen_through(struct walk *w, int fd, const struct stat *st)
-{
-	_cleanup_free_ char *name = NULL;
-	struct statx sx;
-	struct inode *ino;
-	struct mount *mnt;
-	int r;
-
-	if (!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed) ||
-		statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 ||
-		sx.stx_mnt_id == w->own_mount)
-		return 0;
-	name = name_on_host(w, fd, sx.stx_mnt_id, st);
-	r = name ? place_over(w->v, walk_req(w), name, false, &mnt, &ino) : 0;
-	if (r == 0 && !name)
-		w->own_mount = sx.stx_mnt_id;
-	if (r <= 0)
-		return r;
-	place_set_virtual(&w->at, mnt, ino);
-	walk_no_last(w, false);
-	w->touched = true;
-	return 1;
-}
-
 /* Onto a mount of the view that lies on the file `fd`, if there is one. */
 static int cross(struct walk *w, int fd, const struct stat *st, bool *ret)
 {
 	struct mount *m = view_mount_over(w->v, w->ns, st->st_dev, st->st_ino);
-	int r = m ? walk_cross(w, m) : cross_seen_through(w, fd, st);
+	int r;
 
-	*ret = m || r != 0;
-	return r == 1 && !m ? WALK_MORE : r;
+	*ret = true;
+	if (m && !m->seen_through)
+		return walk_cross(w, m);
+	if (m)
+		mount_put(m);
+	r = walk_over(w, fd, st);
+	*ret = r != 0;
+	return r == 1 ? WALK_MORE : r;
+}
+
+/* The same, which is named as the kernel has it. */
+static void arrive_unnamed(struct walk *w, int fd)
+{
+	char link[FD_PATH_MAX], name[PATH_MAX];
+
+	if (read_link(AT_FDCWD, fd_path(link, fd), name, sizeof(name)) <= 0)
+		strcpy(name, "/");
+	arrive(w, fd, name);
 }
 
 static int cross_here(struct walk *w)
@@ -255,42 +223,66 @@ int walk_elsewhere_root(struct walk *w)
 
 int walk_elsewhere_at(struct walk *w, const char *name)
 {
-	int fd = openat(w->root_fd, name[1] ? name + 1 : ".",
-		O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd;
 
+	if (w->next.fd >= 0 && !w->next.below)
+		fd = take_fd(&w->next.fd);
+	else
+		fd = openat(w->root_fd, name[1] ? name + 1 : ".",
+			O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	arrive(w, fd, name);
+	arrive_unnamed(w, fd);
 	return 0;
+}
+
+/* What the kernel has beside a placeholder was noted when it was opened. */
+static int own_place_of(struct walk *w, const char *link)
+{
+	struct view *v = w->v;
+	struct stat st;
+
+	if (!w->at.mnt->seen_through || !v->own_place || stat(link, &st) < 0)
+		return 0;
+	return v->own_place(v->placeholder_arg, &st, &w->at.own);
 }
 
 int walk_elsewhere_start(struct walk *w, const char *link)
 {
 	struct inode *ino;
 	struct mount *mnt;
-	char name[PATH_MAX];
 	struct stat st;
 	int fd;
 
 	if (place_is_placeholder(w->v, link, &mnt, &ino)) {
 		place_set_virtual(&w->at, mnt, ino);
 		w->touched = true;
-		return 0;
+		return own_place_of(w, link);
 	}
 	fd = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return WALK_NATIVE;
-	if (read_link(AT_FDCWD, link, name, sizeof(name)) <= 0)
-		strcpy(name, "/");
-	arrive(w, fd, name);
-	return fstat(fd, &st) < 0 ? -errno : cross_seen_through(w, fd, &st) < 0 ? -ENOENT : 0;
+	arrive_unnamed(w, fd);
+	return fstat(fd, &st) < 0 ? -errno : walk_over(w, fd, &st) < 0 ? -ENOENT : 0;
 }
 
-static bool is_root(struct walk *w)
+int walk_elsewhere_empty(struct walk *w)
+{
+	_cleanup_fd_ int fd = open(w->start_link, O_PATH | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return WALK_NATIVE;
+	r = walk_over_opened(w, fd, &st);
+	return r < 0 ? r : r == 0 ? WALK_NATIVE : WALK_END;
+}
+
+bool walk_elsewhere_is_root(const struct walk *w, int fd)
 {
 	struct statx a, b;
 
-	return statx(w->at.fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &a) == 0 &&
+	return statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &a) == 0 &&
 	       statx(w->root_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &b) == 0 &&
 	       a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
 }
@@ -300,7 +292,7 @@ static int dotdot(struct walk *w)
 	char *slash;
 	int fd;
 
-	if (is_root(w))
+	if (walk_elsewhere_is_root(w, w->at.fd))
 		return WALK_MORE;
 	fd = openat(w->at.fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -311,6 +303,24 @@ static int dotdot(struct walk *w)
 	close(w->at.fd);
 	w->at.fd = fd;
 	return cross_here(w);
+}
+
+int walk_elsewhere_onto(struct walk *w, int fd)
+{
+	const bool last = walk_rest_empty(w->rest);
+	struct stat st;
+	int r;
+
+	walk_no_last(w, false);
+	arrive_unnamed(w, fd);
+	w->touched = true;
+	if (w->flags & PATH_NO_XDEV)
+		return -EXDEV;
+	r = cross_here(w);
+	if (r < 0 || w->at.mnt || !last || fstat(w->at.fd, &st) < 0 || S_ISDIR(st.st_mode))
+		return r;
+	return (w->flags & PATH_DIRECTORY) || (w->slash && !(w->flags & PATH_CREATE)) ? -ENOTDIR
+										      : WALK_MORE;
 }
 
 int walk_elsewhere_above(struct walk *w, struct mount *m)
@@ -363,10 +373,10 @@ static int self_body(struct walk *w, const struct stat *st)
 static int magic(struct walk *w)
 {
 	_cleanup_fd_ int fd = openat(w->at.fd, w->last, O_PATH | O_CLOEXEC);
-	char name[PATH_MAX];
 	struct inode *ino;
 	struct mount *mnt;
 	struct stat st;
+	int r;
 
 	if (w->flags & (PATH_NO_MAGIC | PATH_NO_SYMLINKS) || ++w->links > WALK_MAX_LINKS)
 		return walk_real_error(w, -ELOOP);
@@ -375,13 +385,15 @@ static int magic(struct walk *w)
 	if (w->v->placeholder && w->v->placeholder(w->v->placeholder_arg, &st, &ino, &mnt)) {
 		place_set_virtual(&w->at, mnt, ino);
 		w->touched = true;
-	} else if (!w->touched && walk_rest_empty(w->rest)) {
-		return WALK_NATIVE;
-	} else {
-		if (read_link(AT_FDCWD, fd_path(w->body, fd), name, sizeof(name)) <= 0)
-			strcpy(name, "/");
-		arrive(w, take_fd(&fd), name);
+		walk_no_last(w, false);
+		return own_place_of(w, fd_path(w->body, fd));
 	}
+	r = walk_over_opened(w, fd, &st);
+	if (r)
+		return r < 0 ? r : WALK_MORE;
+	if (!w->touched && walk_rest_empty(w->rest))
+		return WALK_NATIVE;
+	arrive_unnamed(w, take_fd(&fd));
 	walk_no_last(w, false);
 	return WALK_MORE;
 }

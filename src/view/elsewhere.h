@@ -5,7 +5,7 @@
 #ifndef UM_VIEW_ELSEWHERE_H
 #define UM_VIEW_ELSEWHERE_H
 
-#include "view/view.h"
+#include "view/path.h"
 
 /* Is the task in another root or mount namespace than we? */
 bool is_elsewhere(struct view *v, pid_t tid);
@@ -16,5 +16,8 @@ ino_t elsewhere_ns(struct view *v, pid_t tid);
 char *elsewhere_name(struct view *v, pid_t tid, const char *info, struct mount *m);
 /* path_of_inode() as the task would have it; tid 0: as we. */
 char *elsewhere_path(struct view *v, pid_t tid, struct mount *m, struct inode *ino);
+
+/* The same of what is at or below a place that the kernel has: malloc'ed, or NULL. */
+char *elsewhere_own_name(pid_t tid, const struct own_place *own, struct inode *ino);
 
 #endif

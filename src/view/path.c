@@ -24,6 +24,7 @@ void path_release(struct path *p)
 		inode_put(p->parent);
 	if (p->mnt)
 		mount_put(p->mnt);
+	own_place_release(&p->own);
 	free(p->name);
 	free(p->link);
 	*p = (struct path)PATH_INIT;
@@ -73,6 +74,7 @@ static void walk_init(
 	w->root_fd = -1;
 	w->ns = 0;
 	w->own_mount = 0;
+	w->next = (struct own_place)OWN_PLACE_NONE;
 	w->start_link[0] = '\0';
 	w->touched = flags & PATH_REALIZE;
 	w->alive = false;
@@ -100,6 +102,7 @@ static void walk_release(struct walk *w)
 		close(w->dirfd);
 	if (w->root_fd >= 0)
 		close(w->root_fd);
+	own_place_release(&w->next);
 }
 
 static int fill_virtual(struct walk *w, struct path *ret)
@@ -127,6 +130,7 @@ static int fill_virtual(struct walk *w, struct path *ret)
 	} else {
 		ret->inode = take_ptr(&at->ino);
 		ret->parent = take_ptr(&w->parent);
+		own_place_move(&ret->own, &at->own);
 	}
 	return 0;
 }
@@ -254,6 +258,8 @@ static int resolve_empty(struct walk *w, int dirfd)
 		place_set_virtual(&w->at, mnt, ino);
 		return WALK_END;
 	}
+	if (w->root_fd >= 0 && !(w->flags & PATH_LOOK))
+		return walk_elsewhere_empty(w);
 	if (!(w->flags & PATH_LOOK) && walk_seen_through_file(w, w->start_link))
 		return walk_run(w);
 	return WALK_NATIVE;
@@ -398,6 +404,22 @@ char *path_moved_name(struct view *v, const char *link)
 	return moved_name(v, real);
 }
 
+/* A placeholder that was opened beside something in a tree of the guest's own: its name there,
+ * malloc'ed; NULL: elsewhere_path() knows. */
+static char *own_name(struct view *v, struct call *c, const char *link, struct inode *ino)
+{
+	struct own_place own = OWN_PLACE_NONE;
+	struct stat st;
+	char *name = NULL;
+
+	if (!c || !v->own_place || !is_elsewhere(v, c->tid) || stat(link, &st) < 0)
+		return NULL;
+	if (v->own_place(v->placeholder_arg, &st, &own) == 0 && own.fd >= 0)
+		name = elsewhere_own_name(c->tid, &own, ino);
+	own_place_release(&own);
+	return name;
+}
+
 /* The path that a link of /proc/TID leads to, as the view has it. */
 static int path_of_link(struct call *c, struct view *v, const char *link, char **ret)
 {
@@ -408,7 +430,10 @@ static int path_of_link(struct call *c, struct view *v, const char *link, char *
 	ssize_t n;
 
 	if (place_is_placeholder(v, link, &mnt, &ino)) {
-		_cleanup_free_ char *p = elsewhere_path(v, c ? c->tid : 0, mnt, ino);
+		_cleanup_free_ char *p = own_name(v, c, link, ino);
+
+		if (!p)
+			p = elsewhere_path(v, c ? c->tid : 0, mnt, ino);
 
 		path = p ? str_printf("%s%s", p, atomic_load(&ino->deleted) ? " (deleted)" : "")
 			 : NULL;

@@ -44,6 +44,25 @@ enum path_flag {
 	PATH_FRESH = 1 << 16,
 };
 
+/*
+ * Where the kernel has a place of a mount that is seen through, in the tree of a guest that is
+ * elsewhere (view/elsewhere.h): what the guest mounts there is the kernel's to keep.
+ */
+struct own_place {
+	int fd;		 /* O_PATH; -1: nowhere */
+	unsigned below;	 /* it is of the folder so many names above, and the rest is not there */
+	uint64_t mnt_id; /* the kernel's mount of fd */
+};
+
+#define OWN_PLACE_NONE                                                                             \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+void own_place_release(struct own_place *o);
+/* Takes what `from` has. */
+void own_place_move(struct own_place *to, struct own_place *from);
+int MUST_CHECK own_place_copy(struct own_place *to, const struct own_place *from);
+
 /* Where a path leads. Owned by the caller: path_release(). */
 struct path {
 	enum path_kind kind;
@@ -55,6 +74,7 @@ struct path {
 	struct mount *mnt;
 	struct inode *parent; /* NULL when the result is the root of mnt */
 	struct inode *inode;  /* NULL when it does not exist (PATH_CREATE) */
+	struct own_place own; /* of inode */
 	/* both: */
 	char last[NAME_MAX + 1]; /* the last component; "" when there is none (root, "." or "..") */
 	bool last_dot;		 /* the last component was "." or "..": unlink, rename refuse it */
@@ -70,7 +90,7 @@ struct path {
 
 #define PATH_INIT                                                                                  \
 	{                                                                                          \
-		.dirfd = -1                                                                        \
+		.dirfd = -1, .own = OWN_PLACE_NONE                                                 \
 	}
 void path_release(struct path *p);
 #define _cleanup_path_ _cleanup_(path_release)
@@ -103,6 +123,10 @@ int MUST_CHECK path_of_cwd(struct call *c, struct view *v, pid_t tid, char **ret
 int MUST_CHECK path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, char **ret);
 /* The canonical path of something on a mount: mount point + path within; malloc'ed or NULL. */
 char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
+
+/* Does the kernel come to the same place, or exactly to p->own, by the guest's word (read of it)?
+ */
+bool path_word_leads(struct call *c, int dirfd, const char *word, const struct path *p);
 
 /* Whose call this is, for the server: filesystem uid and gid, umask, from /proc or the virtual
  * identity (set once by sys/task/ids.c; without: the task's own). in_group: is this one of its

@@ -5,10 +5,37 @@
 
 #include "view/walk.h"
 
+void own_place_release(struct own_place *o)
+{
+	if (o->fd >= 0)
+		close(o->fd);
+	*o = (struct own_place)OWN_PLACE_NONE;
+}
+
+void own_place_move(struct own_place *to, struct own_place *from)
+{
+	own_place_release(to);
+	*to = *from;
+	*from = (struct own_place)OWN_PLACE_NONE;
+}
+
+int own_place_copy(struct own_place *to, const struct own_place *from)
+{
+	int fd = from->fd < 0 ? -1 : fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (from->fd >= 0 && fd < 0)
+		return -errno;
+	own_place_release(to);
+	*to = *from;
+	to->fd = fd;
+	return 0;
+}
+
 void place_init(struct place *p)
 {
 	p->mnt = NULL;
 	p->ino = NULL;
+	p->own = (struct own_place)OWN_PLACE_NONE;
 	p->fd = -1;
 	p->name[0] = '\0';
 }
@@ -21,6 +48,7 @@ void place_release(struct place *p)
 		mount_put(p->mnt);
 	if (p->fd >= 0)
 		close(p->fd);
+	own_place_release(&p->own);
 	p->mnt = NULL;
 	p->ino = NULL;
 	p->fd = -1;
@@ -32,7 +60,7 @@ int place_copy(struct place *to, const struct place *from)
 	if (from->mnt) {
 		to->mnt = mount_get(from->mnt);
 		to->ino = inode_get(from->ino);
-		return 0;
+		return own_place_copy(&to->own, &from->own);
 	}
 	strcpy(to->name, from->name);
 	if (from->fd >= 0) {

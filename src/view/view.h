@@ -73,6 +73,8 @@ struct mount {
 	struct cds_list_head node; /* view->mounts, newest last */
 };
 
+struct own_place;
+
 struct view {
 	pthread_rwlock_t lock; /* mounts and their places; never held across a request */
 	struct cds_list_head mounts;
@@ -106,6 +108,9 @@ struct view {
 	 * number: a referenced inode (and mount) of a placeholder, or false. Set once. */
 	bool (*placeholder)(
 		void *arg, const struct stat *st, struct inode **ret, struct mount **ret_mnt);
+	/* Where the kernel has the place that a placeholder was opened for; 0 also where that is
+	 * not known. */
+	int (*own_place)(void *arg, const struct stat *st, struct own_place *ret);
 	void *placeholder_arg;
 	struct opened *_Atomic opened; /* view/opened.h; NULL: none */
 };

@@ -72,8 +72,7 @@ static bool leave_outside(struct walk *w, struct inode *ino)
 	return true;
 }
 
-/* Onto what lies on a place of a mount. */
-static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
+int walk_cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 {
 	struct mount *m;
 
@@ -98,6 +97,10 @@ static int cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 		place_set_virtual(&w->at, m, inode_get(m->root));
 		walk_no_last(w, false);
 	}
+	if (w->at.mnt->seen_through)
+		own_place_move(&w->at.own, &w->next);
+	else
+		own_place_release(&w->next);
 	return WALK_MORE;
 }
 
@@ -117,7 +120,7 @@ int walk_cross(struct walk *w, struct mount *m)
 	walk_no_last(w, false);
 	if (m->leads && w->root_fd < 0)
 		return leave_to_host(w, m);
-	return cross_on(w, m, inode_get(m->root));
+	return walk_cross_on(w, m, inode_get(m->root));
 }
 
 int walk_cross_here(struct walk *w)
@@ -248,6 +251,8 @@ static int virtual_dotdot(struct walk *w)
 
 	if (w->root && w->root->mnt == at->mnt && w->root->ino == at->ino)
 		return w->flags & PATH_BENEATH ? -EXDEV : WALK_MORE;
+	if (at->own.fd >= 0)
+		return walk_elsewhere_up(w);
 	while (at->ino == at->mnt->root) {
 		struct mount *m = at->mnt;
 
@@ -267,10 +272,10 @@ static int virtual_dotdot(struct walk *w)
 			return walk_real_dotdot(w);
 		}
 		if (m->absent)
-			return cross_on(w, mount_get(m->parent), mount_absent_folder(m));
+			return walk_cross_on(w, mount_get(m->parent), mount_absent_folder(m));
 		place_set_virtual(at, mount_get(m->parent), inode_get(m->covers));
 	}
-	return cross_on(w, mount_get(at->mnt), inode_parent(at->ino));
+	return walk_cross_on(w, mount_get(at->mnt), inode_parent(at->ino));
 }
 
 static int virtual_link(struct walk *w, struct inode *link)
@@ -322,7 +327,7 @@ static int walk_virtual(struct walk *w)
 	_cleanup_inode_ struct inode *child = NULL;
 	struct place *at = &w->at;
 	const char *p = w->rest, *end;
-	bool last, slash;
+	bool last, slash, left;
 	size_t n;
 	int err;
 
@@ -385,7 +390,12 @@ static int walk_virtual(struct walk *w)
 		place_set_virtual(at, mount_get(at->mnt), take_ptr(&child));
 		return WALK_END;
 	}
-	return cross_on(w, mount_get(at->mnt), take_ptr(&child));
+	if (at->own.fd >= 0) {
+		err = walk_elsewhere_beside(w, child, &left);
+		if (err < 0 || left)
+			return err;
+	}
+	return walk_cross_on(w, mount_get(at->mnt), take_ptr(&child));
 }
 
 bool walk_alive(struct walk *w)

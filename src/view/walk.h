@@ -9,6 +9,7 @@
 struct place {
 	struct mount *mnt; /* NULL: on the host's tree */
 	struct inode *ino;
+	struct own_place own; /* on a mount that is seen through, by a guest that is elsewhere */
 	/* On the host's tree: `name` is the canonical path and leads there, unless there is an
 	 * O_PATH descriptor (a directory that is deleted, that no path we may search leads to, or
 	 * that a link of /proc led to). */
@@ -54,13 +55,14 @@ struct walk {
 	const struct fs_req *req; /* NULL until needed: walk_req() */
 	struct fs_req reqbuf;
 	struct place at;
-	struct place *root;  /* where ".." and "/" end: PATH_BENEATH, PATH_IN_ROOT; or the task's
-				(view/root.h) */
-	bool rooted;	     /* it is the task's */
-	int root_fd;	     /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
-	ino_t ns;	     /* its mount namespace, then; or view/space.h's */
-	uint64_t own_mount;  /* then: the kernel's mount over which nothing is seen through; 0 */
-	char start_link[40]; /* where `at` came from, while it is the start and only a name */
+	struct place *root;    /* where ".." and "/" end: PATH_BENEATH, PATH_IN_ROOT; or the task's
+				  (view/root.h) */
+	bool rooted;	       /* it is the task's */
+	int root_fd;	       /* the guest's root, when it is elsewhere (elsewhere.c); else -1 */
+	ino_t ns;	       /* its mount namespace, then; or view/space.h's */
+	uint64_t own_mount;    /* then: the kernel's mount over which nothing is seen through; 0 */
+	struct own_place next; /* then: of the place that the walk is about to come to */
+	char start_link[40];   /* where `at` came from, while it is the start and only a name */
 	bool led;     /* on the host's tree since a mount led there: no mount that is seen through
 			 covers it */
 	bool touched; /* something that the kernel does not see was used: never native again */
@@ -115,6 +117,9 @@ bool walk_is_magic_file(const char *path);
 /* Follows the link w->full[0..len) of /proc to what it leads to. */
 int MUST_CHECK walk_follow_magic(struct walk *w, size_t len);
 
+/* From a mount onto what lies on this place of it. Takes the references, and w->next. */
+int MUST_CHECK walk_cross_on(struct walk *w, struct mount *mnt, struct inode *ino);
+
 /* Is what a link of /proc leads to something that a mount which is seen through covers? Then the
  * walk stands at its name, from which it goes onto the mount. */
 bool walk_seen_through_file(struct walk *w, const char *link);
@@ -129,10 +134,24 @@ int MUST_CHECK walk_real(struct walk *w);
 int MUST_CHECK walk_elsewhere_begin(struct walk *w);
 int MUST_CHECK walk_elsewhere(struct walk *w);
 int MUST_CHECK walk_elsewhere_root(struct walk *w);
-/* To the folder that the guest has by this name. */
+/* To the folder that is at w->next, or that the guest has by this name. */
 int MUST_CHECK walk_elsewhere_at(struct walk *w, const char *name);
 int MUST_CHECK walk_elsewhere_start(struct walk *w, const char *link);
+/* What the guest has open at w->start_link is the result. */
+int MUST_CHECK walk_elsewhere_empty(struct walk *w);
 int MUST_CHECK walk_elsewhere_above(struct walk *w, struct mount *m);
+/* From w->at.own to its child w->last, which `child` is on the mount: w->next; or, with *ret_left,
+ * onto what the guest has mounted there. And "..". */
+int MUST_CHECK walk_elsewhere_beside(struct walk *w, struct inode *child, bool *ret_left);
+int MUST_CHECK walk_elsewhere_up(struct walk *w);
+/* Onto the file `fd` (taken), where something else than the walk's words leads to it. */
+int MUST_CHECK walk_elsewhere_onto(struct walk *w, int fd);
+bool walk_elsewhere_is_root(const struct walk *w, int fd);
+/* Is the guest's file, open as fd, one that a mount which is seen through has in the host's place?
+ * 1 with the walk there; 0; -errno: it was removed there. walk_over_opened(): which the guest has
+ * open. */
+int MUST_CHECK walk_over(struct walk *w, int fd, const struct stat *st);
+int MUST_CHECK walk_over_opened(struct walk *w, int fd, const struct stat *st);
 
 /* ".." on the host's tree, from a directory. */
 int MUST_CHECK walk_real_dotdot(struct walk *w);

@@ -503,6 +503,30 @@ bool mount_type_is_ours(const char *type)
 	return mount_type_is_memory(type) || mount_type_is_overlay(type);
 }
 
+/* Does the guest's word lead the kernel to the same place? */
+static bool word_leads(struct call *c, const char *word)
+{
+	_cleanup_path_ struct path p = PATH_INIT;
+
+	return path_resolve(c, &c->um->view, AT_FDCWD, word, PATH_FOLLOW, &p) == 0 &&
+	       path_word_leads(c, AT_FDCWD, word, &p);
+}
+
+/* A guest that is elsewhere keeps its mounts in the kernel, where they lie on what the view has
+ * seen through (view/over.c). An overlay's folders are not the kernel's to find. */
+static bool is_guests_own(struct call *c, unsigned long flags, const char *source,
+	const char *target, const char *type)
+{
+	bool change = flags & (MS_REMOUNT | MS_PROPAGATION);
+
+	if (!atomic_load(&c->um->view.nseen_through) || !is_elsewhere(&c->um->view, c->tid))
+		return false;
+	if (!change && !(flags & (MS_BIND | MS_MOVE)))
+		return mount_type_is_kernels(type) && !mount_type_is_overlay(type) &&
+		       word_leads(c, target);
+	return word_leads(c, target) && (change || word_leads(c, source));
+}
+
 enum verdict sys_mount(struct call *c)
 {
 	_cleanup_free_ char *source = malloc(PATH_MAX), *target = malloc(PATH_MAX),
@@ -532,6 +556,8 @@ enum verdict sys_mount(struct call *c)
 		return call_return(c, r);
 	if (c->args[4] && guest_read_str(c, call_addr(c, 4), data, MOUNT_DATA_MAX) < 0)
 		data[0] = '\0';
+	if (is_guests_own(c, flags, source, target, type))
+		return CONTINUE;
 	if (change_existing(c, flags, source, target, data, &v))
 		return v;
 	if (!mount_type_is_fuse(type)) {

@@ -403,8 +403,10 @@ enum verdict sys_umount2(struct call *c)
 		if (p.name && mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
 				      p.kind == PATH_VIRTUAL ? p.mnt : NULL))
 			return call_return(c, 0);
-		m = p.kind == PATH_VIRTUAL && path_is_mount_root(&p)
-			    ? mount_get(p.mnt)
+		if (p.own.fd >= 0 && path_word_leads(c, AT_FDCWD, word, &p))
+			return CONTINUE; /* what the guest mounted in the kernel */
+		m = p.kind == PATH_VIRTUAL && path_is_mount_root(&p) ? mount_get(p.mnt)
+		    : p.tid					     ? NULL /* by its own names */
 			    : mount_by_place(c, word, pflags);
 		if (!m)
 			return p.kind != PATH_VIRTUAL ? umount_real(c) : call_return(c, -EINVAL);

@@ -8,6 +8,7 @@
 
 #include "sys/proc/file.h"
 #include "view/acl.h"
+#include "view/elsewhere.h"
 #include "view/hostids.h"
 #include "view/opened.h"
 
@@ -270,6 +271,9 @@ bool at_resolve_open(struct at *a, struct call *c, int fd)
 		return false;
 	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed))
 		return c->um->ids && resolve_opened(a, c, fd);
+	if (is_elsewhere(v, c->tid)) /* where there may be no /proc */
+		return at_resolve_word(a, c, fd, "", PATH_EMPTY | AT_AS_SAID) &&
+		       a->p.kind == PATH_VIRTUAL;
 	snprintf(word, sizeof(word), "/proc/self/fd/%d", fd);
 	return at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | AT_AS_SAID) &&
 	       a->p.kind == PATH_VIRTUAL;

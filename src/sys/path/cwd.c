@@ -76,6 +76,15 @@ static enum verdict enter_in_place(struct call *c, int fd, const char *real)
 	return v;
 }
 
+/* Does the kernel, by the guest's word, come to the folder that a mount is seen through to? */
+static bool kernel_comes_to(struct call *c, const struct path *p)
+{
+	char word[PATH_MAX];
+
+	return p->own.fd >= 0 && guest_read_str(c, call_addr(c, 0), word, sizeof(word)) > 0 &&
+	       path_word_leads(c, AT_FDCWD, word, p);
+}
+
 static enum verdict enter_path(struct call *c, const struct path *p)
 {
 	bool elsewhere = is_elsewhere(&c->um->view, c->tid);
@@ -99,9 +108,12 @@ static enum verdict enter_path(struct call *c, const struct path *p)
 		r = inode_permission(p->inode, &req, MAY_EXEC | MAY_ACCESS);
 		if (r < 0)
 			return call_return(c, r);
+		if (elsewhere && kernel_comes_to(c, p))
+			return CONTINUE;
 		fd = file_open_dir(c->um->files, p->mnt, p->inode);
-		if (fd < 0)
-			return call_return(c, fd);
+		r = fd < 0 ? fd : file_note_own(c->um->files, fd, &p->own);
+		if (r < 0)
+			return call_return(c, r);
 	}
 	v = elsewhere ? enter_by_fd(c, fd) : enter(c, fd, real);
 	if (v == DONE && c->ret == -EPERM && !elsewhere)
@@ -220,6 +232,8 @@ enum verdict sys_chroot(struct call *c)
 	if (p.kind == PATH_VIRTUAL) {
 		fs_req_init(&req, c);
 		r = inode_permission(p.inode, &req, MAY_EXEC | MAY_ACCESS);
+		if (r == 0 && kernel_comes_to(c, &p))
+			return CONTINUE;
 		return call_return(c, r < 0 ? r : -EPERM);
 	}
 	if (!may)

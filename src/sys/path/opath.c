@@ -53,8 +53,10 @@ static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 	bool low = guestfd_wants_low(c);
 	struct stat st;
 
-	if (fd < 0)
-		return call_return(c, fd);
+	int r = fd < 0 ? fd : file_note_own(c->um->files, fd, &p->own);
+
+	if (r < 0)
+		return call_return(c, r);
 	if (fstat(fd, &st) < 0)
 		return call_return(c, -errno);
 	vf = files_find(c->um->files, &st);

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# umview --cow: guests that make mount namespaces and sandboxes of their own find in them what they would natively, over the
+# layer, and whatever way they come to the host's files, they never change one.
+# sanitize: asan
+. "$TOP/tests/e2e/lib.sh"
+
+need unshare nsenter findmnt
+unshare -Urm true 2>/dev/null || skip "no user namespaces for this user here"
+export XDG_STATE_HOME=$HERE/state
+
+fresh() {
+	rm -rf t
+	mkdir -p t/d t/w
+	echo orig >t/f
+	echo orig >t/d/g
+	chmod -R u=rwX,go=rX t
+}
+state() {
+	find t -printf '%p %m %s %l\n' | sort
+	cat t/f t/d/g
+}
+fresh
+state >before
+
+# untouched WHAT: the host's tree is as it was
+untouched() {
+	state >after 2>&1 || true
+	cmp -s before after || fail "$1: the host's files have changed: $(diff before after)"
+}
+
+# same WHAT COMMAND...: in the view it does what it does natively, and leaves the host's tree alone
+same() {
+	local what=$1 native status
+	shift
+	fresh
+	native=$("$@" 2>&1 </dev/null) && status=0 || status=$?
+	fresh
+	gives "$what: status" "$status" um --cow -- "$@"
+	is "$what" "$(grep -v '^umview: ' <<<"$OUT" || true)" "$native"
+	untouched "$what"
+}
+
+# only WHAT WANTED COMMAND...: in the view it prints so
+only() {
+	local what=$1 wanted=$2
+	shift 2
+	status um --cow -- "$@"
+	is "$what" "$(grep -v '^umview: ' <<<"$OUT" || true)" "$wanted"
+	untouched "$what"
+}
+
+same "mounts of a guest's own" unshare -Urm sh -c '
+	mount -t tmpfs x t/d; ls t/d; echo a >t/d/a; mkdir t/d/s; mount --bind t/w t/d/s; echo b >t/d/s/b; ls t/w t/d t/d/s
+	cd t/d/s; ls ..; /bin/pwd; cd ../../..; umount t/d/s; ls t/d/s; umount t/d; ls t/d; cat t/w/b'
+same "a file on a file" unshare -Urm sh -c '
+	mount --bind t/f t/d/g; cat t/d/g; echo new >t/d/g; cat t/f; umount t/d/g; cat t/d/g t/f'
+same "namespaces in a namespace" unshare -Urm sh -c '
+	mount -t tmpfs t t/w; echo 1 >t/w/1; unshare -m sh -c "mount -t tmpfs q t/w; ls t/w; echo 2 >t/w/2; ls t/w; cd t/w; cat ../f"; ls t/w
+	mkdir t/w/mv; mount --move t/w t/d; ls t/d t/w; echo x >t/d/1; cat t/d/1'
+same "a mount by another name" unshare -Urm sh -c '
+	mount --bind t t/w; echo y >t/w/y; ls t; mount --bind t/w/d t/w/w; rm t/w/w/g; ls t/d; mkdir t/w/w/n; cd t/w/w/n; ls .. ../..; /bin/pwd'
+same "unshare with a /proc" unshare -Urmpf --mount-proc sh -c '
+	id -u; cat /proc/self/uid_map /proc/1/comm; readlink /proc/self /proc/1/exe; mount -t tmpfs x /mnt; touch /mnt/z; ls /mnt; findmnt -no FSTYPE /mnt'
+same "nsenter" sh -c '
+	unshare -Urm sh -c "mount -t tmpfs x t/w; echo in >t/w/in; echo >t/ready; exec sleep 60" & until test -e t/ready; do :; done
+	nsenter -t $! -U -m --preserve-credentials --wdns="$PWD" sh -c "cat t/w/in; cd t/w; /bin/pwd; ls ..; echo o >o; ls"; ls t/w
+	kill $!; wait $! 2>/dev/null; rm t/ready'
+same "an overlay of a guest's own" unshare -Urm sh -c '
+	mkdir t/lo t/up t/wk; echo lo >t/lo/a; mount -t overlay o -o lowerdir=t/lo,upperdir=t/up,workdir=t/wk t/w && echo x >t/w/x
+	cat t/w/a; ls t/up t/w'
+if command -v bwrap >/dev/null && bwrap --dev-bind / / true 2>/dev/null; then
+	same "bwrap with all of the host's tree" bwrap --dev-bind / / --unshare-all sh -c '
+		id -u; pwd; echo hi >t/new; cat t/new; rm t/f; ls t; cd t; ls ..; /bin/pwd; cat f; cd d; echo n>n; ls; cd ../w; mkdir x; cd x; ls ..
+		ls ../..; /bin/pwd'
+	same "bwrap with a /tmp and a /proc" bwrap --dev-bind / / --tmpfs /tmp --dev /dev --proc /proc sh -c '
+		echo hi >/tmp/a; cat /tmp/a; ls /tmp /dev; cat /proc/1/comm; cd /tmp; /bin/pwd; ls -d ../usr'
+	tree=()
+	for d in bin lib lib64; do
+		[ ! -L "/$d" ] || tree+=(--symlink "usr/$d" "/$d")
+	done
+	same "bwrap with a tree of its own" bwrap --ro-bind /usr /usr "${tree[@]}" --proc /proc --dev /dev --tmpfs /tmp --bind "$HERE/t" /data \
+		--ro-bind /etc/passwd /etc/passwd --dir /run --chdir /data --unshare-all --die-with-parent --new-session sh -c '
+		pwd; ls / /data; echo k >k; cat k; mkdir m; cd m; ls ..; cd ../..; ls; pwd; wc -l </etc/passwd; ls -l /data/f | cut -c1-10; cd /data/d
+		mv g h; ls; readlink /proc/self/cwd /proc/self/exe; findmnt -no TARGET /usr; mktemp -p /tmp >/dev/null; ls /tmp | wc -l'
+fi
+
+# Ways to a file of the host that is no longer named.
+only "by a descriptor's name" "x
+700 x" unshare -Urm sh -c 'exec 3<t/f; echo x >/proc/self/fd/3; cat t/f; chmod 700 /proc/self/fd/3
+	ln -L /proc/self/fd/3 t/h; stat -c %a t/h | tr "\n" " "; cat t/h; truncate -s 0 /proc/self/fd/3'
+cat >ways.py <<'EOF2'
+import ctypes
+import os
+import sys
+
+def call(nr, *a):
+    libc = ctypes.CDLL(None, use_errno=True)
+    r = libc.syscall(nr, *a)
+    return r if r >= 0 else -ctypes.get_errno()
+
+def tried(f, *a, **kw):
+    try:
+        return f(*a, **kw)
+    except OSError as e:
+        return e.strerror
+
+O_NEW = os.O_CREAT | os.O_WRONLY
+top = os.getcwd()
+if sys.argv[1] == "open":
+    file, folder = os.open("t/f", os.O_RDONLY), os.open("t/d", os.O_RDONLY)
+    print(call(165, b"x", b"/proc", b"tmpfs", 0, None)) # nothing is named by /proc any more
+    os.fchmod(file, 0o600)
+    os.fchmod(folder, 0o700)
+    os.utime(file, (1, 1))
+    tried(os.setxattr, file, "user.x", b"1")
+    os.close(os.open("new", O_NEW, dir_fd=folder))
+    os.fchdir(folder)
+    os.close(os.open("new2", O_NEW))
+    os.unlink("g")
+    os.rename("new2", "../new3")
+    print(oct(os.stat(top + "/t/f").st_mode), oct(os.stat(top + "/t/d").st_mode), sorted(os.listdir(".")), sorted(os.listdir("..")))
+elif sys.argv[1] == "tree": # open_tree(2), move_mount(2)
+    tree = call(428, -100, os.fsencode(top + "/t"), 1 | 0x80000)
+    tried(os.open, "leaked", O_NEW, dir_fd=tree)
+    tried(os.open, "f", os.O_TRUNC | os.O_WRONLY, dir_fd=tree)
+    print(call(429, tree, b"", -100, os.fsencode(top + "/t/w"), 4))
+    print(tried(os.open, "t/w/made", O_NEW) > 0, os.path.exists("t/made"))
+elif sys.argv[1] == "own": # the same of a tree of the guest's that has the host's files in it
+    os.system("mount -t tmpfs x t/w; mkdir t/w/b; mount --bind t/d t/w/b")
+    tree = call(428, -100, b"t/w", 1 | 0x8000)
+    for how in O_NEW, os.O_TRUNC | os.O_WRONLY:
+        tried(os.open, "b/g", how, dir_fd=tree)
+    tried(os.mkdir, "b/leaked", dir_fd=tree)
+    tried(os.rename, "b/g", "b/h", src_dir_fd=tree, dst_dir_fd=tree)
+    tried(os.chmod, "b/g", 0, dir_fd=tree)
+    print(open("t/w/b/g").read().strip() in ("orig", ""))
+elif sys.argv[1] == "overlay": # fsopen(2) of one with the host's folders
+    os.system("mkdir t/up t/wk; mount -t tmpfs x t/w; mkdir t/w/m")
+    fs = call(430, b"overlay", 0)
+    for key, value in ("lowerdir", "/d"), ("upperdir", "/up"), ("workdir", "/wk"):
+        call(431, fs, 1, key.encode(), os.fsencode(top + "/t" + value), 0)
+    call(431, fs, 6, None, None, 0)
+    mnt = call(432, fs, 0, 0)
+    if mnt >= 0:
+        tried(os.open, "leaked", O_NEW, dir_fd=mnt)
+        call(429, mnt, b"", -100, b"t/w/m", 4)
+        tried(os.open, "t/w/m/leaked", O_NEW)
+    print("done")
+EOF2
+only "by what is open" "0
+0o100600 0o40700 ['new'] ['d', 'f', 'new3', 'w']" unshare -Urm "$PYTHON" ways.py open
+only "by a copy of a tree" "0
+True True" unshare -Urm "$PYTHON" ways.py tree
+only "by a copy of a guest's tree" True unshare -Urm "$PYTHON" ways.py own
+only "by an overlay made of the host's folders" "done" unshare -Urm "$PYTHON" ways.py overlay
+status um --cow -- unshare -Urm sh -c 'mkdir t/up t/wk; mount -t tmpfs x t/w; mkdir t/w/m
+	mount -t overlay o -o lowerdir=t/d,upperdir=t/up,workdir=t/wk t/w/m && echo x >t/w/m/g'
+untouched "by mount of such an overlay"
+nothing_left
