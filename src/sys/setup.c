@@ -6,6 +6,7 @@
 #include "sys/task/ids.h"
 #include "sys/mount/mountsrv.h"
 #include "sys/net/networks.h"
+#include "sys/proc/tablefile.h"
 #include "view/watch.h"
 
 #define FILES_END_NS (10 * NSEC_PER_SEC)
@@ -15,6 +16,9 @@ int um_init(struct um *um, bool root)
 	int r = view_init(&um->view);
 
 	um->mount_refused = mount_is_refused();
+	if (r < 0)
+		return r;
+	r = tablefiles_new(&um->view, &um->tablefiles);
 	if (r < 0)
 		return r;
 	r = watches_new(um->rundir, &um->view.watches);
@@ -41,6 +45,7 @@ void um_release(struct um *um)
 		mountsrv_free(um->mountsrv);
 	if (um->files)
 		files_free(um->files, now_ns() + FILES_END_NS);
+	tablefiles_free(um->tablefiles);
 	if (um->view.mounts.next)
 		view_release(&um->view);
 	watches_free(um->view.watches);

@@ -16,6 +16,7 @@ struct net;	 /* a network of the view's own: net/net.h */
 struct networks; /* and those that guests make: sys/net/networks.h */
 struct ctl;	 /* control socket */
 struct trace;
+struct tablefiles; /* /proc/PID/mounts that can be polled: sys/proc/tablefile.h */
 
 struct um {
 	struct engine *engine;
@@ -31,6 +32,7 @@ struct um {
 	const struct families *families; /* net/family.h; NULL without --net-family */
 	struct ctl *ctl;
 	struct trace *trace;
+	struct tablefiles *tablefiles;
 	char *rundir;		 /* $XDG_RUNTIME_DIR/umview/ID, 0700 */
 	char *name;		 /* --name, or the ID */
 	_Atomic pid_t first;	 /* the command's process; 0 until it is started */

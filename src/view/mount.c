@@ -251,6 +251,7 @@ int view_mount_as(struct view *v, struct fs *fs, struct inode *root, const struc
 		atomic_fetch_add(&v->nshown, 1);
 	rule_count(m, 1);
 	pthread_rwlock_unlock(&v->lock);
+	view_changed(v);
 	*ret = m;
 	return 0;
 }
@@ -293,6 +294,7 @@ int view_detach(struct view *v, struct mount *m, int umount_flags)
 	/* newest first (cds_list_move reversed them): those above go before those below */
 	cds_list_for_each_entry_safe(i, next, &gone, node)
 		mount_put(i);
+	view_changed(v);
 	return 0;
 }
 

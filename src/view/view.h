@@ -112,6 +112,10 @@ struct view {
 	 * not known. */
 	int (*own_place)(void *arg, const struct stat *st, struct own_place *ret);
 	void *placeholder_arg;
+	/* Called after something was mounted or unmounted, or has other flags, with no lock of the
+	 * view's held. NULL: nobody asked. Set once. */
+	void (*changed)(void *arg);
+	void *changed_arg;
 	struct opened *_Atomic opened; /* view/opened.h; NULL: none */
 };
 
@@ -122,6 +126,13 @@ static inline bool view_has_mounts(const struct view *v)
 {
 	return atomic_load_explicit(&v->nmounts, memory_order_acquire) != 0 ||
 	       atomic_load_explicit(&v->roots, memory_order_acquire);
+}
+
+/* What is mounted, or how, is another: tells whom view->changed is set for. */
+static inline void view_changed(const struct view *v)
+{
+	if (v->changed)
+		v->changed(v->changed_arg);
 }
 
 struct mount *mount_get(struct mount *m);

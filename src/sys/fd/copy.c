@@ -72,6 +72,12 @@ static bool is_device(const struct end *e)
 	return e->v.vf && (e->v.vf->kind == VFILE_DEVICE || e->v.vf->kind == VFILE_STREAM);
 }
 
+/* What is read of it is ours, and the kernel would move something else. */
+static bool made_up(const struct end *e)
+{
+	return e->v.vf && e->v.vf->kind == VFILE_DEVICE && e->v.vf->ops->read;
+}
+
 /* Waits for a pipe or socket as long as the guest does. */
 static int wait_for(struct call *c, int fd, short events, bool nonblock)
 {
@@ -320,6 +326,8 @@ enum verdict sys_sendfile(struct call *c)
 		return CONTINUE; /* and the kernel says why */
 	if (native(c, &in, &out, len, &v))
 		return v;
+	if (made_up(&in))
+		return call_return(c, -EINVAL);
 	if (!is_reg(&out) && !is_reg(&in))
 		return CONTINUE;
 	r = sendfile_check(&in, &out);
@@ -535,6 +543,8 @@ enum verdict sys_copy_file_range(struct call *c)
 	if (end_get(&in, c, call_fd(c, 0), c->args[1]) < 0 ||
 		end_get(&out, c, call_fd(c, 2), c->args[3]) < 0)
 		return CONTINUE;
+	if (made_up(&in))
+		return call_return(c, -EINVAL);
 	if (!is_reg(&in) && !is_reg(&out))
 		return is_opath(&in) || is_opath(&out) ? call_return(c, -EBADF) : CONTINUE;
 	n = range_check(&in, &out);

@@ -244,6 +244,7 @@ int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 			return r;
 	}
 	atomic_store(&m->flags, new);
+	view_changed(&c->um->view);
 	return 0;
 }
 

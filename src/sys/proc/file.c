@@ -21,6 +21,7 @@
 #include "sys/task/ids.h"
 #include "sys/net/calls.h"
 #include "sys/proc/name.h"
+#include "sys/proc/tablefile.h"
 #include "sys/mount/runmount.h"
 #include "sys/task/shadow.h"
 #include "view/elsewhere.h"
@@ -58,10 +59,15 @@ static bool open_table(struct call *c, const struct special *s, int flags, enum 
 	size_t len = 0;
 	int r;
 
-	if ((flags & O_PATH) || !view_has_mounts(&c->um->view) || !task_is_ours(s->pid))
+	/* by the root of a view it may be opened to wait for a mount that he is going to make */
+	if ((flags & O_PATH) || !task_is_ours(s->pid) ||
+		!(view_has_mounts(&c->um->view) || c->um->ids))
 		return false;
 	r = mounttable_text(c->um, s->pid, s->table, &text, &len);
-	*ret = r < 0 ? call_return(c, r) : answer_text(c, "mounts", text, len, flags);
+	if (r < 0)
+		*ret = call_return(c, r);
+	else if (!tablefile_open(c, s->pid, s->table, &text, len, flags, ret))
+		*ret = answer_text(c, "mounts", text, len, flags);
 	return true;
 }
 
