@@ -2,6 +2,7 @@
 #include "base/util.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -81,6 +82,25 @@ int write_all(int fd, const void *buf, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+int poll_until(struct pollfd *p, unsigned n, int ms)
+{
+	const uint64_t end = now_ns() + (uint64_t)(ms > 0 ? ms : 0) * NSEC_PER_MSEC;
+	const struct timespec nap = { .tv_nsec = NSEC_PER_MSEC };
+	int r;
+
+	while ((r = poll(p, n, ms)) < 0) {
+		uint64_t now = now_ns();
+
+		if (errno == ENOMEM || errno == EAGAIN)
+			(void)nanosleep(&nap, NULL);
+		else if (errno != EINTR)
+			return -errno;
+		if (ms >= 0)
+			ms = now < end ? (int)((end - now) / NSEC_PER_MSEC) + 1 : 0;
+	}
+	return r;
 }
 
 char *str_printf(const char *fmt, ...)

@@ -23,6 +23,7 @@
 #define container_of_(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define NSEC_PER_SEC 1000000000ull
+#define NSEC_PER_MSEC 1000000ull
 
 static inline void um_cleanup_free(void *p)
 {
@@ -74,6 +75,11 @@ ssize_t MUST_CHECK read_link(int dirfd, const char *path, char *buf, size_t size
 
 /* write(2) until all is written: 0 or -errno. */
 int MUST_CHECK write_all(int fd, const void *buf, size_t len);
+
+struct pollfd;
+/* poll(2) of which nothing is the end but what happens and the time: no signal, no want of memory.
+ * The number, 0, or -errno. */
+int MUST_CHECK poll_until(struct pollfd *p, unsigned n, int ms);
 
 /* The character at *s, which moves on; "\\040" and the like of fstab(5) and /proc/PID/mounts is
  * one. */

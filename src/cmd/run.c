@@ -322,6 +322,9 @@ static int start_command(struct run *r)
 		return err;
 	}
 	front_tell(r->link, FRONT_STARTED, pid);
+	/* what a rule hides is hidden from servers, too */
+	if (!view_has_rules(&r->um.view))
+		front_lend(r->link, engine_listener(r->um.engine));
 	return engine_launcher_settle(r->um.engine);
 }
 

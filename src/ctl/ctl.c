@@ -262,9 +262,7 @@ static void *listen_main(void *arg)
 		{ .fd = ctl->stop[0], .events = POLLIN } };
 
 	for (;;) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return NULL;
-		if (p[1].revents)
+		if (poll_until(p, 2, -1) < 0 || p[1].revents)
 			return NULL;
 		if (p[0].revents)
 			accept_one(ctl);

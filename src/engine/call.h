@@ -110,9 +110,10 @@ struct call {
 	pid_t tgid_; /* call_tgid() keeps it here; 0 before */
 	int nofile_; /* guestfd.c's: RLIMIT_NOFILE, 0 before it was asked for */
 	struct call_cred cred_;
-	uint64_t t_recv; /* now_ns() when caught */
-	uint64_t t_end;	 /* and when it had been answered */
-	bool blind;	 /* the guest's memory is closed to us: see guestmem.c */
+	uint64_t t_recv;  /* now_ns() when caught */
+	uint64_t t_end;	  /* and when it had been answered */
+	bool interrupted; /* call_interrupted() has said so */
+	bool blind;	  /* the guest's memory is closed to us: see guestmem.c */
 	bool profiled;
 	uint64_t part_ns[CALL_PARTS];
 	char what[160]; /* what was decided, for --trace; may stay empty */
@@ -172,7 +173,7 @@ int MUST_CHECK task_limit(pid_t pid, int resource, struct rlimit *ret);
 
 /* Is a signal that the guest does not block pending for the calling thread (SIGKILL too)?
  * A handler that blocks asks this every so often, interrupts its work, and answers -EINTR. */
-bool call_interrupted(const struct call *c);
+bool call_interrupted(struct call *c);
 /* Has the guest been killed, or is it going to be: nobody waits for the answer. */
 bool call_killed(const struct call *c);
 

@@ -12,9 +12,10 @@
 #include "base/util.h"
 
 enum front_event {
-	FRONT_STARTED, /* value: the command's process id, to which signals are passed on */
-	FRONT_STOPPED, /* the command stopped */
-	FRONT_STATUS,  /* value: the exit status to end with */
+	FRONT_STARTED,	/* value: the command's process id, to which signals are passed on */
+	FRONT_STOPPED,	/* the command stopped */
+	FRONT_STATUS,	/* value: the exit status to end with */
+	FRONT_LISTENER, /* with the listener's descriptor: front_lend() */
 };
 
 /* What the supervisor is given. */
@@ -29,6 +30,9 @@ int front_run(int (*supervise)(void *arg, const struct front_link *link), void *
 
 /* In the supervisor. */
 void front_tell(const struct front_link *link, enum front_event ev, int value);
+/* Should the supervisor die, the front lets servers that write what they have not yet go on with
+ * this listener: fsync(2), and what they need to end (libfuse loads a library then). */
+void front_lend(const struct front_link *link, int listener);
 /* Once the launcher is there, which stays in the user's session. A process group is orphaned when
  * no parent of its members is in another group of the same session: so a supervisor there would
  * keep the kernel from ending a stopped job whose shell is gone (SIGHUP and SIGCONT). 0 or -errno.

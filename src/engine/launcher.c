@@ -471,15 +471,28 @@ static void add_strings(FILE *f, char *const *v, uint32_t *ret_n)
 		fwrite(v[*ret_n], 1, strlen(v[*ret_n]) + 1, f);
 }
 
+/* The launcher waits for all of them: what there is no memory for now is sent in a moment. */
 static int send_strings(const struct engine *e, const char *text, size_t len)
 {
+	const uint64_t deadline = now_ns() + LAUNCH_TIMEOUT_MS * NSEC_PER_MSEC;
+
 	for (size_t at = 0; at < len;) {
 		size_t piece = len - at < PIECE ? len - at : PIECE;
 		ssize_t n = send(e->launcher_sock, text + at, piece, MSG_NOSIGNAL);
+		int err = n < 0 ? errno : 0;
 
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? (size_t)n : 0;
+		if (n >= 0) {
+			at += (size_t)n;
+		} else if (err == ENOMEM || err == ENOBUFS) {
+			usleep(1000);
+		} else if (err != EINTR) {
+			return -err;
+		}
+		if (n < 0 && now_ns() >= deadline) {
+			/* in the middle of a request there is no next one */
+			(void)shutdown(e->launcher_sock, SHUT_RDWR);
+			return -err;
+		}
 	}
 	return 0;
 }
@@ -491,7 +504,7 @@ static int await_answer(struct engine *e, uint32_t serial)
 	struct answer_msg answer;
 
 	do {
-		if (poll(&p, 1, LAUNCH_TIMEOUT_MS) != 1)
+		if (poll_until(&p, 1, LAUNCH_TIMEOUT_MS) != 1)
 			return -ETIMEDOUT;
 		if (read(e->launcher_sock, &answer, sizeof(answer)) != sizeof(answer))
 			return -ECONNRESET;

@@ -53,17 +53,24 @@ static uint64_t waiting_signals(const char *status, uint64_t pending)
 	       ~status_number(status, "\nSigIgn:", 16);
 }
 
-bool call_interrupted(const struct call *c)
+/* Of the thread's own or of its whole process, or it has ended. */
+static bool signal_waits(const struct call *c)
 {
 	char status[STATUS_MAX];
 
-	call_waits();
-	if (!call_alive(c))
-		return true;
-	if (status_read(c->tid, status, sizeof(status)) < 0)
+	if (!call_alive(c) || status_read(c->tid, status, sizeof(status)) < 0)
 		return true;
 	return waiting_signals(status, status_number(status, "\nSigPnd:", 16) |
 					       status_number(status, "\nShdPnd:", 16)) != 0;
+}
+
+bool call_interrupted(struct call *c)
+{
+	call_waits();
+	if (!signal_waits(c))
+		return false;
+	c->interrupted = true;
+	return true;
 }
 
 /* Will the thread handle a signal, or stop, before it is back in the program? One sent to the whole
@@ -142,6 +149,30 @@ static call_handler find_row(struct engine *e, struct call *c, uint32_t arch)
 	return row32->handler ? row32->handler : c->row->handler;
 }
 
+/* A stop, or a handler with SA_RESTART, is nothing that the program is to see. Nor is a signal that
+ * is not there any more: SIGCONT takes a SIGSTOP away, another thread may have had it. As the
+ * kernel begins such a call again, so do we. */
+static enum verdict run(struct call *c, call_handler handler)
+{
+	uint64_t args[ARRAY_SIZE(c->args)];
+
+	memcpy(args, c->args, sizeof(args));
+	for (;;) {
+		enum verdict v = handler(c);
+
+		if (v != DONE || c->ret != -EINTR)
+			return v;
+		if (signal_certain(c)) {
+			c->ret = RESTART_SYS;
+			return v;
+		}
+		if (!c->interrupted || signal_waits(c))
+			return v;
+		c->interrupted = false;
+		memcpy(c->args, args, sizeof(args));
+	}
+}
+
 static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
 {
 	call_handler handler = find_row(e, c, arch);
@@ -153,12 +184,9 @@ static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
 		return CONTINUE;
 	if (e->o.before)
 		e->o.before(c);
-	v = handler(c);
+	v = run(c, handler);
 	if (c->blind && v == DONE && c->ret == -EFAULT)
 		return CONTINUE;
-	/* A stop, or a handler with SA_RESTART, is nothing that the program is to see. */
-	if (v == DONE && c->ret == -EINTR && signal_certain(c))
-		c->ret = RESTART_SYS;
 	if (v == DONE)
 		c->ret = compat_result(c, c->ret);
 	return v;

@@ -39,6 +39,8 @@ start supervisor sh -c 'cd mnt; sleep 1000'
 kill -KILL "$(supervisor_of supervisor)"
 ended
 is "status after kill -9 of the supervisor" "$STATUS" 125
+# whose fsync(2) and what else it asks for are answered still
+has "the server has ended by itself" "$(dumpe2fs -h fs.img 2>/dev/null)" "state:         clean"
 nothing_left
 
 start front sh -c 'cd mnt; sleep 1000'

@@ -19,8 +19,8 @@ ext4_image third.img 16M
 mkdir a b third host
 
 cat >job.sh <<'JOB'
-set -euo pipefail
-trap 'echo "job $1 in $PWD: line $LINENO: $BASH_COMMAND" >&2' ERR
+set -Eeuo pipefail
+trap 'echo "job $1 in $PWD: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
 same() { [ "$1" = "$2" ] || { echo "job: '$1' is not '$2'" >&2; exit 1; }; }
 case $1 in
@@ -110,7 +110,8 @@ one() {
 	local dir=$top/$1/job$2
 	mkdir "$dir"
 	cd "$dir"
-	timeout 100 bash "$top/job.sh" "$3" >"$top/out$2" 2>&1 || { echo "job $3 in $1:"; cat "$top/out$2"; exit 1; }
+	timeout 100 bash "$top/job.sh" "$3" >"$top/out$2" 2>&1 ||
+		{ echo "job $3 in $1 after $SECONDS s: status $?"; cat "$top/out$2"; find . | tail -n 30; exit 1; }
 	cd "$top"
 	rm -rf "$dir" "$top/out$2"
 }

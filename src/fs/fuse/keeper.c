@@ -22,7 +22,6 @@
 #define BUSY_MAX 256
 #define FORGET_DELAY_MS 50
 #define RELEASE_PATIENCE_MS 5000
-#define NSEC_PER_MSEC 1000000ull
 
 void fuse_wake_keeper(struct fuse_conn *fc)
 {

@@ -24,7 +24,6 @@
 #define TICK_FIRST_MS 5
 #define NOTES_WAIT_NS (NSEC_PER_SEC / 5)
 #define TICK_MS 50
-#define NSEC_PER_MSEC 1000000ull
 
 void fuse_req_init(struct fuse_req *r, unsigned opcode, uint64_t node, const struct fs_req *who)
 {

@@ -80,7 +80,7 @@ bool service_ended(struct service *s, uint64_t deadline_ns)
 
 		if (s->pidfd < 0)
 			return true;
-		if (poll(p, 2, ms) < 0 && errno != EINTR)
+		if (poll_until(p, 2, ms) < 0)
 			return true;
 		service_listen(s);
 		if (p[0].revents)
