@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "layer/entry.h"
 #include "layer/tree.h"
+#include "layer/walk.h"
 
 #define NAME_TRIES 100
 
@@ -119,6 +120,7 @@ static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
 	if (r == -ENOENT && (!c->ro || !name)) {
 		r = name ? layer_create(name, c->of, &c->layer) : create_unnamed(c->of, &c->layer);
 		c->fresh = r == 0;
+		c->unnamed = !name;
 	} else if (r == 0 && layer_interrupted(&c->layer)) {
 		log_user("a commit of the layer %s was interrupted: umctl commit %s ends it", name,
 			name);
@@ -306,6 +308,27 @@ static size_t count(int dirfd)
 	return n;
 }
 
+static int stop_at_change(UNUSED struct layer_walk *w, const struct change *c)
+{
+	return c->kind == CHANGE_NONE ? 0 : -ECANCELED;
+}
+
+/* Are the folders in it, which has nothing but folders, what they are below? */
+static bool untouched(const struct cow_layer *c, int upper)
+{
+	struct layer_walk w = { .upper = upper, .visit = stop_at_change };
+	_cleanup_merged_ struct merged *lower = NULL;
+	const char *missing;
+	bool same;
+
+	if (merged_open(&c->layer, &lower, &missing) < 0)
+		return false;
+	w.lower = lower;
+	same = layer_walk_run(&w) == 0;
+	layer_walk_release(&w);
+	return same;
+}
+
 static void end_layer(struct cow_layer *c, bool only)
 {
 	_cleanup_fd_ int upper =
@@ -322,6 +345,8 @@ static void end_layer(struct cow_layer *c, bool only)
 			n, n == 1 ? "" : "s", name, name, name);
 	else if (upper >= 0 && isatty(STDERR_FILENO))
 		dprintf(STDERR_FILENO, "umview: no file changed\n");
+	if (upper >= 0 && n == 0 && c->unnamed && untouched(c, upper) && layer_remove(&c->layer) < 0)
+		log_debug("the empty layer %s stays", c->layer.name);
 	layer_release(&c->layer);
 	free(c->of);
 }

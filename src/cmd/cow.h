@@ -16,6 +16,7 @@ struct cow {
 		char *of; /* the folder that it changes */
 		bool ro;
 		bool fresh; /* made for this view */
+		bool unnamed; /* by nobody's word */
 		bool image; /* it is, or lies on, the image that is the root */
 		bool late;  /* its folder is on a mount that is to be made */
 	} * layers;

@@ -86,6 +86,20 @@ kill -9 "$(supervisor_of)"
 wait $! 2>/dev/null || true
 unchanged "a view that was killed"
 
+# a layer that nobody named is kept for what was changed
+layers() { umctl layers | wc -l; }
+n=$(layers)
+gives "nothing changed" 0 um --cow -- sh -c 'touch tree/plain/k; rm tree/plain/k; ls tree'
+gives "nothing changed, with a name" 0 um --cow=untouched -- true
+is "layers in which nothing was changed" "$(layers)" $((n + 1))
+gives "a folder made" 0 um --cow -- mkdir tree/plain/made
+gives "a folder made" 0 umctl diff LAST
+has "a folder made" "$OUT" "added    $HERE/tree/plain/made/"
+gives "a mode" 0 um --cow=,of=tree/plain -- chmod 700 tree/plain
+gives "a mode" 0 umctl diff LAST
+has "a mode" "$OUT" "metadata /"
+is "layers in which something was" "$(layers)" $((n + 3))
+
 # one folder; layers on each other; what is outside
 gives "of one folder" 0 um --cow=part,of=tree/plain -- sh -ec 'echo 1 >tree/plain/new; echo 2 >outside; cat tree/plain/new'
 is "of one folder: the rest is the host's" "$(cat outside)" 2
