@@ -345,7 +345,8 @@ static void end_layer(struct cow_layer *c, bool only)
 			n, n == 1 ? "" : "s", name, name, name);
 	else if (upper >= 0 && isatty(STDERR_FILENO))
 		dprintf(STDERR_FILENO, "umview: no file changed\n");
-	if (upper >= 0 && n == 0 && c->unnamed && untouched(c, upper) && layer_remove(&c->layer) < 0)
+	if (upper >= 0 && n == 0 && c->unnamed && untouched(c, upper) &&
+		layer_remove(&c->layer) < 0)
 		log_debug("the empty layer %s stays", c->layer.name);
 	layer_release(&c->layer);
 	free(c->of);

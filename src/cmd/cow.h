@@ -15,10 +15,10 @@ struct cow {
 		struct layer layer;
 		char *of; /* the folder that it changes */
 		bool ro;
-		bool fresh; /* made for this view */
+		bool fresh;   /* made for this view */
 		bool unnamed; /* by nobody's word */
-		bool image; /* it is, or lies on, the image that is the root */
-		bool late;  /* its folder is on a mount that is to be made */
+		bool image;   /* it is, or lies on, the image that is the root */
+		bool late;    /* its folder is on a mount that is to be made */
 	} * layers;
 	size_t n;
 	char *hide;  /* the folder of layers */

@@ -21,10 +21,10 @@
 #include <sys/socket.h>
 
 enum stack_op {
-	STACK_BIND,	   /* name */
-	STACK_CONNECT,	   /* name; -EINPROGRESS: writable when it is done, then SO_ERROR; a: how many
-			     bytes are to be written first (STACK_JUNK) */
-	STACK_LISTEN,	   /* a: backlog */
+	STACK_BIND,    /* name */
+	STACK_CONNECT, /* name; -EINPROGRESS: writable when it is done, then SO_ERROR; a: how many
+			 bytes are to be written first (STACK_JUNK) */
+	STACK_LISTEN,  /* a: backlog */
 	STACK_GETSOCKNAME, /* answer: name */
 	STACK_GETPEERNAME,
 	STACK_SETSOCKOPT, /* a: level, b: option, data */

@@ -84,8 +84,8 @@ struct endpoint {
 	size_t tx_len, tx_done, junk;
 	size_t refill; /* bytes of junk that the answer is going to ask for */
 	bool kept, fin_in, fin_wanted, fin_out, hung_up, waits_out;
-	bool stopped; /* it listened */
-	bool drained; /* nothing fills the pair, though it is not connected */
+	bool stopped;	  /* it listened */
+	bool drained;	  /* nothing fills the pair, though it is not connected */
 	size_t held;	  /* bytes that wait for more (MSG_MORE) */
 	unsigned holding; /* half the ticks for which something has been held back */
 	bool flush;	  /* nothing is held back now */

@@ -111,8 +111,7 @@ static bool show_socket(struct endpoint *ep, void *arg)
 {
 	struct table *t = arg;
 
-	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type ||
-		!ep->local_port)
+	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type || !ep->local_port)
 		return false;
 	fprintf(t->f, "%4u: ", t->n++);
 	show_addr(t->f, ep, &ep->local, ep->local_port);

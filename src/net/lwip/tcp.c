@@ -217,8 +217,8 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 }
 
 /*
- * connect(2) to AF_UNSPEC. What a pair was told by shutdown(2) cannot be taken back: a connection of
- * which a side has ended stays one, and a listener that stopped can only listen again.
+ * connect(2) to AF_UNSPEC. What a pair was told by shutdown(2) cannot be taken back: a connection
+ * of which a side has ended stays one, and a listener that stopped can only listen again.
  */
 static int disconnect(struct endpoint *ep)
 {
