@@ -242,9 +242,10 @@ struct fs_file_ops {
 	ssize_t (*read_pieces)(struct fs *fs, const struct fs_req *req, uint64_t node,
 		const struct fs_handle *h, void *buf, size_t size, size_t len, uint64_t off,
 		fs_piece_fn fn, void *arg);
-	/* FIBMAP: the block of the device that holds this block of the file */
+	/* FIBMAP: the block of the device that holds this block of the file; asked where the mount
+	 * is of a block device */
 	int (*bmap)(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t block,
-		uint32_t blksize, uint64_t *ret);
+		uint64_t *ret);
 };
 
 enum fs_flag {

@@ -73,4 +73,32 @@ asked "lookup name: not there" 2
 asked "slow read: interrupted" 1
 asked "notified [a-z_]*: -" 0
 asked "statfs" 0 # nobody did
+# FIBMAP: of a block device's mount the server is asked, of others it is 0
+cat >fibmap.py <<'PYTHON'
+import errno, fcntl, os, struct
+def block(n, fd):
+    try:
+        return struct.unpack('i', fcntl.ioctl(fd, 1, struct.pack('i', n)))[0]
+    except OSError as e:
+        return errno.errorcode[e.errno]
+fd = os.open('mnt/data', os.O_RDONLY)
+print(block(7, fd), block(0, fd), block(-1, fd), block(0x7fffffff - 999, fd), block(0, os.open('mnt', os.O_RDONLY)))
+PYTHON
+cat >blocks.sh <<'SHELL'
+for options in rw blkdev,fsname=disk; do
+	"$SERVER" -f -o "$options" mnt 2>>blocks &
+	until grep -q " $PWD/mnt " /proc/self/mounts; do sleep 0.05; done
+	"$PYTHON" fibmap.py
+	umount mnt
+	wait
+done
+SHELL
+is "blocks, which root alone may ask for" "$(um bash blocks.sh 2>&1; um --root -- bash blocks.sh 2>&1)" \
+	"EPERM EPERM EPERM EPERM ENOTTY
+EPERM EPERM EPERM EPERM ENOTTY
+0 0 EINVAL 0 ENOTTY
+1007 1000 EINVAL ERANGE ENOTTY"
+is "blocks: the server" "$(grep "^bmap" blocks)" "bmap of 512
+bmap of 512
+bmap of 512"
 nothing_left

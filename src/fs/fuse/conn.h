@@ -250,8 +250,8 @@ int fuse_op_poll(struct fs *fs, const struct fs_req *req, uint64_t node, const s
 ssize_t fuse_op_copy_range(struct fs *fs, const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, uint64_t off, uint64_t node_out, const struct fs_handle *h_out,
 	uint64_t off_out, uint64_t len);
-int fuse_op_bmap(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t block,
-	uint32_t blksize, uint64_t *ret);
+int fuse_op_bmap(
+	struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t block, uint64_t *ret);
 
 /* ENOSYS remembered: returns what, once and later. */
 static inline int fuse_unsupported(struct fuse_conn *fc, unsigned no, int err, int instead)

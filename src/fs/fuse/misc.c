@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <sys/types.h>
 
+#define DEFAULT_BLKSIZE 512 /* the kernel's, of fuseblk */
+
 #define COPY_MAX (UINT32_MAX & ~4095u) /* the answer has 32 bits */
 
 int fuse_op_fallocate(struct fs *fs, const struct fs_req *req, uint64_t node,
@@ -81,11 +83,12 @@ ssize_t fuse_op_copy_range(struct fs *fs, const struct fs_req *req, uint64_t nod
 	return out.size <= in.len ? (ssize_t)out.size : -EIO;
 }
 
-int fuse_op_bmap(struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t block,
-	uint32_t blksize, uint64_t *ret)
+int fuse_op_bmap(
+	struct fs *fs, const struct fs_req *req, uint64_t node, uint64_t block, uint64_t *ret)
 {
 	struct fuse_conn *fc = fuse_conn_of(fs);
-	struct fuse_bmap_in in = { .block = block, .blocksize = blksize };
+	struct fuse_bmap_in in = { .block = block,
+		.blocksize = fc->opt.blksize ? fc->opt.blksize : DEFAULT_BLKSIZE };
 	struct fuse_bmap_out out;
 	struct fuse_req r;
 	int err;

@@ -5,9 +5,11 @@
  * trapped does not come to a number where they are not before its content is there.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -19,6 +21,7 @@
 #include "file/locks.h"
 #include "sys/fd/fd.h"
 #include "sys/fd/lock.h"
+#include "sys/task/ids.h"
 
 /* ---- close ---- */
 
@@ -342,6 +345,28 @@ static int server_ioctl(struct vfd *v, struct call *c)
 	return result;
 }
 
+/* FIBMAP. As of the kernel's FUSE: there are blocks where the mount is of a block device, else it
+ * is 0. */
+static int map_block(struct vfd *v, struct call *c)
+{
+	struct fs *fs = v->vf->inode->fs;
+	uint64_t found = 0;
+	int block, w, r;
+
+	if (!ids_capable(c, CAP_SYS_RAWIO) && !ids_kernel_capable(c, CAP_SYS_RAWIO))
+		return -EPERM;
+	r = guest_read(c, call_addr(c, 2), &block, sizeof(block));
+	if (r < 0 || block < 0)
+		return r < 0 ? r : -EINVAL;
+	if (strncmp(v->vf->mnt->type, "fuseblk", 7) == 0 && fs->file && fs->file->bmap &&
+		fs->file->bmap(fs, &v->req, v->vf->inode->nodeid, (uint64_t)block, &found) < 0)
+		found = 0;
+	r = found > INT_MAX ? -ERANGE : 0;
+	block = r < 0 ? 0 : (int)found;
+	w = guest_write(c, call_addr(c, 2), &block, sizeof(block));
+	return w < 0 ? w : r;
+}
+
 /* The kernel's loop device is given a virtual file (by root, who alone can open one): it reads and
  * writes the placeholder. */
 static enum verdict loop_backing(struct call *c, unsigned cmd)
@@ -385,7 +410,8 @@ enum verdict sys_ioctl(struct call *c)
 	case FS_IOC_FIEMAP:
 		return call_return(c, -EOPNOTSUPP);
 	case FIBMAP:
-		return CONTINUE;
+		if (v.vf->kind == VFILE_REG)
+			return call_return(c, map_block(&v, c));
 	}
 	/* terminals' and the like are no file system's */
 	if (_IOC_TYPE(cmd) == 'T' || _IOC_TYPE(cmd) == 0)
