@@ -269,38 +269,53 @@ void ovl_release(UNUSED struct fs *fs, UNUSED uint64_t node, const struct fs_han
 
 /* ---- removing ---- */
 
+/* Does a lower layer show what was found, or what it hides? */
+static bool shows_below(
+	struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
+{
+	return f->nlower || ovl_lower_has(o, dir, name);
+}
+
+/* What the lower layers alone have. */
+static int hide(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
+{
+	int r = ovl_record_base(o, f->lower[0].fd, &f->st, f->lower_path);
+	struct ovl_node *n;
+
+	if (r == 0)
+		r = ovl_whiteout_put(o, dir, name);
+	n = r == 0 ? ovl_hardlink_find(o, &f->st) : NULL;
+	if (n)
+		atomic_fetch_sub(&n->others, 1);
+	return r;
+}
+
 /* Takes the name out of upper; a whiteout takes its place where a lower layer has it. */
 static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
 {
-	const bool in_upper = f->upper >= 0;
+	const bool isdir = S_ISDIR(f->st.st_mode);
 	/* what changes its directory is written to */
-	_cleanup_down_ struct opened_up up = in_upper && S_ISDIR(f->st.st_mode)
+	_cleanup_down_ struct opened_up up = isdir && f->upper >= 0
 						     ? ovl_open_up(f->upper)
 						     : (struct opened_up){ .fd = -1 };
 	char made[WORK_NAME_MAX];
 	int r;
 
-	if (ovl_lower_has(o, dir, name)) {
-		r = in_upper ? 0 : ovl_record_base(o, f->lower[0].fd, &f->st, f->lower_path);
-		if (r < 0)
-			return r;
+	if (f->upper < 0)
+		return hide(o, dir, name, f);
+	if (shows_below(o, dir, name, f)) {
 		r = ovl_whiteout_make(o, dir, made);
 		if (r == 0)
 			r = ovl_rename2(o, o->work, made, ovl_upper(dir), name,
-				in_upper ? RENAME_EXCHANGE : RENAME_NOREPLACE);
+				isdir ? RENAME_EXCHANGE : 0);
+		if (r == 0 && !isdir)
+			return 0;
 	} else {
-		if (!in_upper || unlinkat(ovl_upper(dir), name,
-					 S_ISDIR(f->st.st_mode) ? AT_REMOVEDIR : 0) == 0)
+		if (unlinkat(ovl_upper(dir), name, isdir ? AT_REMOVEDIR : 0) == 0)
 			return 0;
 		ovl_work_name(o, made);
 		r = ovl_rename2(
 			o, ovl_upper(dir), name, o->work, made, 0); /* with whiteouts in it */
-	}
-	if (r == 0 && !in_upper) {
-		struct ovl_node *n = ovl_hardlink_find(o, &f->st);
-
-		if (n)
-			atomic_fetch_sub(&n->others, 1);
 	}
 	/* what was there, or what was not put there */
 	ovl_remove_all(o->work, made);

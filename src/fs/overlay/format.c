@@ -64,17 +64,77 @@ static int xwhiteout_make(struct ovl *o, struct ovl_node *dir, const char *name)
 	return r;
 }
 
+/* One that waits in the work folder: all are links to it. A file system that has links makes one at
+ * a fraction of the price of a new file, and need not remove one when it goes. */
+#define SHARED "#whiteout"
+
+static int shared_make(struct ovl *o)
+{
+	if (unlinkat(o->work, SHARED, 0) < 0 && errno != ENOENT)
+		return -errno;
+	return mknodat(o->work, SHARED, S_IFCHR, 0) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int shared_link(struct ovl *o, int dir, const char *name)
+{
+	return linkat(o->work, SHARED, dir, name, 0) < 0 ? -errno : 0;
+}
+
+/* -EEXIST: there is something. */
+static int whiteout_at(struct ovl *o, int dir, const char *name)
+{
+	int r = shared_link(o, dir, name);
+
+	if (r == -ENOENT || r == -EMLINK) {
+		r = shared_make(o);
+		if (r == 0)
+			r = shared_link(o, dir, name);
+	}
+	/* a file system without links, or another has just taken it away */
+	if (r < 0 && r != -EEXIST)
+		r = mknodat(dir, name, S_IFCHR, 0) < 0 ? -errno : 0;
+	return r;
+}
+
+static bool knows_no_devices(int err)
+{
+	return err == -EPERM || err == -EOPNOTSUPP || err == -EINVAL;
+}
+
 int ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[WORK_NAME_MAX])
 {
 	ovl_work_name(o, name);
 	if (!atomic_load(&o->no_devices)) {
-		if (mknodat(o->work, name, S_IFCHR, 0) == 0)
-			return 0;
-		if (errno != EPERM && errno != EOPNOTSUPP && errno != EINVAL)
-			return -errno;
+		int r = whiteout_at(o, o->work, name);
+
+		if (!knows_no_devices(r))
+			return r;
 		atomic_store(&o->no_devices, true);
 	}
 	return xwhiteout_make(o, dir, name);
+}
+
+int ovl_whiteout_put(struct ovl *o, struct ovl_node *dir, const char *name)
+{
+	char made[WORK_NAME_MAX];
+	int r;
+
+	if (!atomic_load(&o->no_devices)) {
+		r = whiteout_at(o, ovl_upper(dir), name);
+		if (!knows_no_devices(r))
+			return r;
+	}
+	r = ovl_whiteout_make(o, dir, made);
+	if (r == 0)
+		r = ovl_rename2(o, o->work, made, ovl_upper(dir), name, RENAME_NOREPLACE);
+	if (r < 0)
+		ovl_remove_all(o->work, made);
+	return r;
+}
+
+void ovl_whiteouts_end(struct ovl *o)
+{
+	(void)unlinkat(o->work, SHARED, 0); /* else at the next mount */
 }
 
 /* Whiteouts for all that a lower folder has. */

@@ -141,6 +141,10 @@ bool ovl_is_whiteout(int fd, const struct stat *st, bool xwhiteouts);
 /* Makes one with a new name in the work folder, which it tells. */
 #define WORK_NAME_MAX 16
 int MUST_CHECK ovl_whiteout_make(struct ovl *o, struct ovl_node *dir, char name[WORK_NAME_MAX]);
+/* Makes one in dir itself, at a name that upper has nothing at. */
+int MUST_CHECK ovl_whiteout_put(struct ovl *o, struct ovl_node *dir, const char *name);
+/* What they share goes. */
+void ovl_whiteouts_end(struct ovl *o);
 /* fd, a new folder, is to stand at a name of dir: nothing of what the lower layers have there shows
  * through. */
 int MUST_CHECK ovl_hide_below(const struct ovl_node *dir, const char *name, int fd);

@@ -63,8 +63,10 @@ static void ovl_free(struct fs *fs)
 	ovl_changed_free(o);
 	ovl_moved_free(o);
 	pthread_mutex_destroy(&o->records);
-	if (o->work >= 0)
+	if (o->work >= 0) {
+		ovl_whiteouts_end(o);
 		close(o->work);
+	}
 	if (o->lock_fd >= 0)
 		close(o->lock_fd);
 	pthread_mutex_destroy(&o->lock);
