@@ -50,6 +50,7 @@ struct fs_attr {
 	dev_t rdev;
 	uint32_t blksize;
 	uint64_t valid_ns;
+	uint64_t perm_ns; /* mode, uid and gid alone, where that is longer */
 };
 
 /* Is it a type that a file can have? Servers are checked for it. */
@@ -309,6 +310,11 @@ struct fs {
 	/* Then too: where is the folder now that was, and on the host is, at this path? 0: there;
 	 * 1: *ret, malloc'ed; -ENOENT: it was removed. */
 	int (*whereabouts)(struct fs *fs, const char *path, char **ret);
+	/* Then too, may be NULL: a name that led to this node and was to be kept; does it still? For
+	 * what others may have changed. */
+	bool (*still)(struct fs *fs, uint64_t parent, const char *name, uint64_t node);
+	/* How many folders that nobody uses are kept, where each costs descriptors. */
+	unsigned keep_max;
 	/* Where it is made of several folders of the host: that number i, as a descriptor, the
 	 * topmost first; -1: no more. NULL: the root alone. */
 	int (*host_folder)(struct fs *fs, unsigned i);

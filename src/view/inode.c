@@ -162,13 +162,13 @@ static struct inode *inode_unused_locked(struct itable *t, struct inode *ino)
 {
 	struct inode *victim;
 
-	/* The host's files cost a descriptor each. What has lost a name is not looked for again:
+	/* The host's files cost a descriptor each: of those folders are kept, some. What has lost a name is not looked for again:
 	 * libfuse has a node for each name of a file. */
 	if (!ino->hashed || atomic_load(&ino->deleted) || atomic_load(&ino->unnamed) ||
-		ino->fs->host_fd)
+		(ino->fs->host_fd && (ino->type != S_IFDIR || !ino->fs->keep_max)))
 		return ino;
 	cds_list_add_tail(&ino->lru, &t->unused);
-	if (++t->nunused <= ITABLE_MAX_UNUSED)
+	if (++t->nunused <= (ino->fs->host_fd ? ino->fs->keep_max : ITABLE_MAX_UNUSED))
 		return NULL;
 	victim = cds_list_first_entry(&t->unused, struct inode, lru);
 	cds_list_del(&victim->lru);

@@ -14,15 +14,23 @@ void inode_set_attr_hook(void (*fn)(struct inode *ino, struct fs_attr *attr))
 	atomic_store(&attr_hook, fn);
 }
 
+/* With the inode's lock held. */
+static void keep_locked(struct inode *ino, const struct fs_attr *attr)
+{
+	uint64_t perm = valid_until(ino->fs, attr->perm_ns, 0);
+
+	ino->attr = *attr;
+	ino->attr_until = valid_until(ino->fs, attr->valid_ns, sole_attr_ns(attr));
+	ino->perm_until = perm > ino->attr_until ? perm : ino->attr_until;
+}
+
 void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t version)
 {
 	if (attr->nlink > 1 && ino->type != S_IFDIR)
 		atomic_store(&ino->many_names, true);
 	pthread_mutex_lock(&ino->lock);
 	if (ino->attr_seq <= version) {
-		ino->attr = *attr;
-		ino->attr_until = valid_until(ino->fs, attr->valid_ns, sole_attr_ns(attr));
-		ino->perm_until = ino->attr_until;
+		keep_locked(ino, attr);
 		inode_acl_forget_locked(ino); /* a server's change may be of both */
 	}
 	pthread_mutex_unlock(&ino->lock);
@@ -227,12 +235,10 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		attr.size < set->size && attr.size == ino->attr.size)
 		err = -EFBIG;
 	if (err == 0 && ino->attr_seq == seq) {
-		ino->attr = attr;
-		ino->attr_until = valid_until(fs, attr.valid_ns, sole_attr_ns(&attr));
+		keep_locked(ino, &attr);
 	} else {
-		ino->attr_until = 0;
+		ino->attr_until = ino->perm_until = 0;
 	}
-	ino->perm_until = ino->attr_until;
 	inode_acl_forget_locked(ino);
 	seq = itable_bump(itable_of(fs));
 	if (ino->attr_seq < seq)

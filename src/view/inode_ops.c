@@ -10,11 +10,23 @@
 #include "view/path.h"
 #include "view/watch.h"
 
+/* What is kept of a name of the host may be looked at: *ret, referenced, goes where it is wrong. */
+static bool still(struct inode *dir, const char *name, struct inode **ret)
+{
+	struct fs *fs = dir->fs;
+
+	if (!fs->still || fs->still(fs, dir->nodeid, name, (*ret)->nodeid))
+		return true;
+	inode_put(take_ptr(ret));
+	return false;
+}
+
 int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret)
 {
 	struct itable *t = itable_of(dir->fs);
 	struct fs *fs = dir->fs;
 	struct fs_entry e = { 0 };
+	struct inode *kept = NULL;
 	struct dname *d;
 	uint64_t version;
 	int err;
@@ -25,20 +37,26 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 		return -EIO;
 	if (atomic_load(&dir->deleted))
 		return -ENOENT;
+	version = itable_version(fs);
 	pthread_mutex_lock(&t->lock);
 	d = name_find(t, dir, name);
 	if (d && d->until && now_ns() < d->until) {
 		if (d->ino) {
-			*ret = inode_get_locked(t, d->ino);
+			kept = inode_get_locked(t, d->ino);
 			if (atomic_load(&d->ino->listed) && atomic_exchange(&d->ino->listed, false))
 				atomic_store(&dir->looked, true);
 		}
 		err = d->ino ? 0 : -ENOENT;
 		pthread_mutex_unlock(&t->lock);
-		return err;
+		if (err < 0)
+			return err;
+		if (still(dir, name, &kept)) {
+			*ret = kept;
+			return 0;
+		}
+	} else {
+		pthread_mutex_unlock(&t->lock);
 	}
-	version = itable_version(fs);
-	pthread_mutex_unlock(&t->lock);
 
 	err = fs->node->lookup ? fs->node->lookup(fs, req, dir->nodeid, name, &e) : -ENOSYS;
 	if (err < 0 && err != -ENOENT)

@@ -18,7 +18,7 @@ static int change_begin(struct ovl *o, struct ovl_node *dir, struct opened_up *u
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&dir->names);
-	*up = ovl_open_up(ovl_upper(dir));
+	*up = ovl_open_up(o, ovl_upper(dir));
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static int make_over(
 	if (r == 0) {
 		/* what changes its directory is written to */
 		_cleanup_down_ struct opened_up moves =
-			isdir ? ovl_open_up(*ret_fd) : (struct opened_up){ .fd = -1 };
+			isdir ? ovl_open_up(o, *ret_fd) : (struct opened_up){ .fd = -1 };
 
 		r = ovl_rename2(
 			o, o->work, made, ovl_upper(dir), name, isdir ? RENAME_EXCHANGE : 0);
@@ -134,6 +134,7 @@ static int make_locked(
 				 : make_whole(o, ovl_upper(dir), name, m, &fd);
 	if (r == 0 && fstat(fd, &ret->st) < 0)
 		r = -errno;
+	ret->looked = now.whiteout ? 0 : now.looked;
 	/* it may have the number that another file had */
 	if (r == 0 && m->source < 0)
 		ovl_number_keep(o, &ret->st, ovl_number_own(o, &ret->st, dir));
@@ -296,7 +297,7 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 	const bool isdir = S_ISDIR(f->st.st_mode);
 	/* what changes its directory is written to */
 	_cleanup_down_ struct opened_up up = isdir && f->upper >= 0
-						     ? ovl_open_up(f->upper)
+						     ? ovl_open_up(o, f->upper)
 						     : (struct opened_up){ .fd = -1 };
 	char made[WORK_NAME_MAX];
 	int r;

@@ -265,7 +265,7 @@ static int publish(
 	if (stays(o, n, dir, name)) {
 		r = ovl_changed_note(o, dir, name, n->type != S_IFDIR);
 		ovl_impure_set(dir);
-		up = ovl_open_up(ovl_upper(dir));
+		up = ovl_open_up(o, ovl_upper(dir));
 		if (r == 0 && fstat(ovl_upper(dir), &st) < 0)
 			r = -errno;
 		if (r == 0)

@@ -163,7 +163,7 @@ static int list_one(
 {
 	/* that the guest may read it was checked; to remove it, it needs not */
 	_cleanup_down_ struct opened_up up =
-		upper ? ovl_open_up(fd) : (struct opened_up){ .fd = -1 };
+		upper ? ovl_open_up(o, fd) : (struct opened_up){ .fd = -1 };
 	_cleanup_free_ char *buf = malloc(DIRENTS_SIZE);
 	char path[FD_PATH_MAX];
 	_cleanup_fd_ int dir = open(fd_path(path, fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

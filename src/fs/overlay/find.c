@@ -3,6 +3,11 @@
  * What a name is, through the layers. As the kernel's ovl_lookup(): from the top on, the first that
  * is no directory ends it, directories are merged until one is opaque or something else lies below;
  * a redirect says under which other name the layers below are searched.
+ *
+ * What a name leads to in upper changes by us alone, who hold the lock on it; lower folders may be
+ * changed by anybody. So the names of directories are kept (view/names.c), with what was seen below,
+ * and each time they are used that is looked at again: one call for each lower folder, none where
+ * there is none.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -116,6 +121,7 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 	if (ovl_is_whiteout(fd, &st, xwhiteouts) || hidden(s->o, &st) ||
 		(s->dirs && !S_ISDIR(st.st_mode))) {
 		close(fd);
+		f->looked = -1;
 		s->end = true;
 		return 0;
 	}
@@ -124,7 +130,11 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 	if (f->nlower == 0)
 		f->below = st;
 	l = &f->lower[f->nlower++];
-	*l = (struct lower){ .fd = fd, .layer = layer };
+	*l = (struct lower){ .fd = fd,
+		.layer = layer,
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.ctime = st.st_ctim };
 	if (f->nlower == 1 && f->lower_path == NULL) {
 		const char *dir = s->dir->lower_path ? s->dir->lower_path : "";
 
@@ -162,6 +172,8 @@ static int find_lower(struct search *s)
 		bool xwhiteouts = false;
 		int fd, r;
 
+		if (s->redirect[0])
+			s->f->looked = -1;
 		if (s->redirect[0] == '/') {
 			if (layer >= s->o->nlayers)
 				break;
@@ -173,6 +185,8 @@ static int find_lower(struct search *s)
 				break;
 			fd = open_lower(s, i++, &layer, &xwhiteouts);
 		}
+		if (s->f->looked >= 0)
+			s->f->looked = (int)i;
 		if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP &&
 			!ovl_closed_to_us(s->o, errno))
 			return -errno;
@@ -193,6 +207,7 @@ int ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found
 	f->nlower = 0;
 	f->lower_path = NULL;
 	f->whiteout = f->xwhiteouts = false;
+	f->looked = 0;
 	r = find_upper(&s);
 	if (r == 0 && !s.end)
 		r = find_lower(&s);
@@ -203,6 +218,38 @@ int ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found
 	if (r < 0)
 		ovl_found_release(f);
 	return r;
+}
+
+/* Has one lower folder at this name what it had? *n counts those of the node that were seen. */
+static bool is_still(const struct ovl *o, const struct lower *in, const char *name,
+	const struct ovl_node *node, unsigned *n)
+{
+	const struct lower *l = *n < node->nlower ? &node->lower[*n] : NULL;
+	struct stat st;
+
+	if (l && l->layer != in->layer)
+		l = NULL;
+	if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return !l && errno == ENOENT;
+	if (!l || st.st_dev != l->dev || st.st_ino != l->ino || !S_ISDIR(st.st_mode))
+		return false;
+	++*n;
+	return !o->layers[l->layer].upper || (st.st_ctim.tv_sec == l->ctime.tv_sec &&
+						     st.st_ctim.tv_nsec == l->ctime.tv_nsec);
+}
+
+bool ovl_still(struct fs *fs, uint64_t parent, const char *name, uint64_t node)
+{
+	const struct ovl_node *dir = ovl_node_of(parent), *n = ovl_node_of(node);
+	int looked = atomic_load(&n->looked);
+	unsigned seen = 0;
+
+	for (int i = 0; i < looked; i++) {
+		if ((unsigned)i >= dir->nlower ||
+			!is_still(ovl_of(fs), &dir->lower[i], name, n, &seen))
+			return false;
+	}
+	return looked >= 0 && seen == n->nlower;
 }
 
 bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name)

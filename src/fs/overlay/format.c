@@ -344,7 +344,7 @@ int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 		       : 0;
 }
 
-struct opened_up ovl_open_up(int dir)
+struct opened_up ovl_open_up(struct ovl *o, int dir)
 {
 	struct opened_up u = { .fd = -1 };
 	char path[FD_PATH_MAX];
@@ -352,8 +352,12 @@ struct opened_up ovl_open_up(int dir)
 
 	if (geteuid() == 0 || fstat(dir, &st) < 0 || (st.st_mode & 0700) == 0700)
 		return u;
+	atomic_fetch_add(&o->open_now, 1);
+	atomic_fetch_add(&o->open_ever, 1);
 	if (chmod(fd_path(path, dir), (st.st_mode & 07777) | 0700) == 0)
-		u = (struct opened_up){ .fd = dir, .mode = st.st_mode & 07777 };
+		u = (struct opened_up){ .o = o, .fd = dir, .mode = st.st_mode & 07777 };
+	else
+		atomic_fetch_sub(&o->open_now, 1);
 	return u;
 }
 
@@ -362,7 +366,9 @@ void ovl_close_down(struct opened_up *u)
 	char path[FD_PATH_MAX];
 	int err = errno;
 
-	if (u->fd >= 0)
+	if (u->fd >= 0) {
 		(void)chmod(fd_path(path, u->fd), u->mode);
+		atomic_fetch_sub(&u->o->open_now, 1);
+	}
 	errno = err;
 }

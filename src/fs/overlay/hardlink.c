@@ -31,7 +31,7 @@ struct ovl_node *ovl_hardlink_find(struct ovl *o, const struct stat *below)
 /* Nobody else changes names in dir. */
 static int link_locked(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name)
 {
-	_cleanup_down_ struct opened_up up = ovl_open_up(ovl_upper(dir));
+	_cleanup_down_ struct opened_up up = ovl_open_up(o, ovl_upper(dir));
 	_cleanup_free_ struct found *f = malloc(sizeof(*f));
 	char path[FD_PATH_MAX];
 	int r = f ? ovl_find(o, dir, name, f) : -ENOMEM;

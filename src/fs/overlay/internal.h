@@ -33,6 +33,10 @@ struct lower {
 	int fd; /* O_PATH */
 	unsigned layer;
 	bool xwhiteouts; /* a directory whose whiteouts are files with an attribute */
+	/* By which find.c knows it again; the time where attributes say something as well. */
+	dev_t dev;
+	ino_t ino;
+	struct timespec ctime;
 };
 
 /* A file that the view knows: its address is the node id. */
@@ -56,6 +60,8 @@ struct ovl_node {
 	struct lower *lower; /* all those merged, the topmost first; of what is no directory at most
 				one */
 	unsigned nlower;
+	atomic_int looked; /* a directory: as found.looked when it was last found; -1: nothing is
+			      to be believed of its name */
 	char *lower_path; /* of lower[0] in its layer, without a slash at its beginning; NULL: has
 			     none */
 	struct ovl_node *parent; /* where it was last found or put; NULL: the root, or no name */
@@ -82,6 +88,9 @@ struct ovl {
 	int lock_fd;	  /* holds the lock on the upper folder */
 	dev_t upper_dev;  /* without an upper folder: of the topmost that was one */
 	atomic_uint made; /* names in work */
+	/* How many folders have a mode for the moment that is not their own (ovl_open_up()), and
+	 * how many had. */
+	atomic_uint open_now, open_ever;
 	bool redirect, owners, as_root;
 	long magic;	      /* of statfs(2), */
 	fsfilcnt_t own_files; /* which does not count these */
@@ -174,10 +183,16 @@ struct found {
 	struct stat below; /* of lower[0] */
 	char *lower_path;
 	bool whiteout; /* upper has a whiteout there (and nothing was found) */
+	/* In how many of dir's lower folders that name was looked for, each of which had a
+	 * directory, found here, or nothing; -1: it was another name, or there was something else */
+	int looked;
 };
 void ovl_found_release(struct found *f);
 /* -ENOENT leaves f->whiteout. */
 int MUST_CHECK ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found *f);
+/* Did nobody else change what this name of a folder leads to? What upper has changes by us alone.
+ */
+bool ovl_still(struct fs *fs, uint64_t parent, const char *name, uint64_t node);
 /* Does a lower layer show this name? */
 bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name);
 
@@ -303,10 +318,11 @@ bool ovl_listing_empty(const struct fs_handle *h);
 
 /* Around changes in a folder of upper that its owner may not change: whoever mounted it may. */
 struct opened_up {
+	struct ovl *o;
 	int fd; /* -1: nothing to be undone */
 	mode_t mode;
 };
-struct opened_up ovl_open_up(int dir);
+struct opened_up ovl_open_up(struct ovl *o, int dir);
 void ovl_close_down(struct opened_up *u);
 #define _cleanup_down_ _cleanup_(ovl_close_down)
 

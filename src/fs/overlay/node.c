@@ -14,6 +14,8 @@
 
 int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 {
+	const unsigned ever = atomic_load(&o->open_ever);
+	const bool open = atomic_load(&o->open_now) != 0;
 	int upper = ovl_upper(n), fd = upper >= 0 ? upper : n->lower[0].fd;
 	char path[FD_PATH_MAX];
 	struct stat st;
@@ -28,6 +30,9 @@ int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
 		(upper >= 0 ? o->owners : o->layers[n->lower[0].layer].owned))
 		(void)ovl_override_get(fd_path(path, fd), ret); /* else it has its own */
+	/* nobody else changes it, and we do not for the moment */
+	if (n->type == S_IFDIR && upper >= 0 && !open && atomic_load(&o->open_ever) == ever)
+		ret->perm_ns = UINT64_MAX;
 	if (n->type == S_IFDIR && (upper >= 0) + n->nlower > 1)
 		ret->nlink = 1;
 	if (n->type != S_IFDIR)

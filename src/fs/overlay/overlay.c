@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/xattr.h>
 
 #include "fs/host/host.h"
@@ -253,6 +254,17 @@ static void hide(struct ovl *o, const char *path)
 	o->hide_ino = st.st_ino;
 }
 
+/* Each has so many descriptors; most are left to others. */
+static unsigned folders_kept(unsigned cost)
+{
+	struct rlimit rl;
+	unsigned max = 512;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur / 16 / cost < max)
+		max = (unsigned)(rl.rlim_cur / 16 / cost);
+	return max;
+}
+
 int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_message)
 {
 	_cleanup_free_ struct found *root = calloc(1, sizeof(*root));
@@ -278,6 +290,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.host_fd = ovl_host_fd;
 	o->fs.host_prepare = ovl_host_prepare;
 	o->fs.shown = ovl_shown;
+	o->fs.still = ovl_still;
+	o->fs.keep_max = folders_kept(l->nlower + 1);
 	o->fs.type = "overlay";
 	atomic_init(&o->fs.flags,
 		FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |

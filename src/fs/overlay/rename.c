@@ -83,7 +83,7 @@ static bool may_move(const struct ovl *o, const struct side *s)
 	return s->node->type != S_IFDIR || s->node->nlower == 0 || o->redirect;
 }
 
-static void lock_both(struct side *a, struct side *b)
+static void lock_both(struct ovl *o, struct side *a, struct side *b)
 {
 	struct ovl_node *first = a->dir < b->dir ? a->dir : b->dir;
 	struct ovl_node *second = first == a->dir ? b->dir : a->dir;
@@ -91,14 +91,14 @@ static void lock_both(struct side *a, struct side *b)
 	pthread_mutex_lock(&first->names);
 	if (second != first)
 		pthread_mutex_lock(&second->names);
-	a->up = ovl_open_up(ovl_upper(a->dir));
+	a->up = ovl_open_up(o, ovl_upper(a->dir));
 	if (second != first)
-		b->up = ovl_open_up(ovl_upper(b->dir));
+		b->up = ovl_open_up(o, ovl_upper(b->dir));
 	/* what changes its directory is written to */
 	if (a->node->type == S_IFDIR)
-		a->moves = ovl_open_up(ovl_upper(a->node));
+		a->moves = ovl_open_up(o, ovl_upper(a->node));
 	if (b->there && b->node->type == S_IFDIR && ovl_upper(b->node) >= 0)
-		b->moves = ovl_open_up(ovl_upper(b->node));
+		b->moves = ovl_open_up(o, ovl_upper(b->node));
 }
 
 static void unlock_both(struct side *a, struct side *b)
@@ -171,8 +171,10 @@ static void placed(struct ovl *o, struct ovl_node *n, const struct side *at)
 	ovl_place_set(o, n, at->dir, at->name);
 	if (n->shown.ino != n->ino)
 		ovl_impure_set(at->dir);
-	if (n->type == S_IFDIR)
-		ovl_moved_note(o, n->lower_path, n);
+	if (n->type != S_IFDIR)
+		return;
+	atomic_store(&n->looked, -1); /* it was found by another name */
+	ovl_moved_note(o, n->lower_path, n);
 }
 
 static int exchange(struct ovl *o, struct side *from, struct side *to)
@@ -258,7 +260,7 @@ static int rename_found(
 		r = ovl_copy_up(o, to->node, 0);
 	if (r < 0)
 		return r;
-	lock_both(from, to);
+	lock_both(o, from, to);
 	r = flags & RENAME_EXCHANGE ? exchange(o, from, to) : replace(o, from, to);
 	unlock_both(from, to);
 	return r;

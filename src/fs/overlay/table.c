@@ -311,6 +311,7 @@ int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *
 	struct fs_entry *ret)
 {
 	struct ovl_node *n = node_of(o, f, dir, name);
+	const int looked = f->looked;
 	bool joins = n && dir && f->upper < 0 && n->type != S_IFDIR && ovl_upper(n) >= 0;
 	int r;
 
@@ -323,7 +324,10 @@ int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *
 	}
 	if (dir)
 		ovl_place_set(o, n, dir, name);
+	atomic_store(&n->looked, looked);
 	*ret = (struct fs_entry){ .nodeid = (uintptr_t)n };
+	if (dir && n->type == S_IFDIR && looked >= 0)
+		ret->entry_valid_ns = UINT64_MAX; /* ovl_still() is asked */
 	r = joins ? ovl_hardlink_join(o, n, dir, name) : 0;
 	if (r == 0)
 		r = ovl_getattr_fd(o, n, &ret->attr);
