@@ -310,8 +310,8 @@ struct fs {
 	/* Then too: where is the folder now that was, and on the host is, at this path? 0: there;
 	 * 1: *ret, malloc'ed; -ENOENT: it was removed. */
 	int (*whereabouts)(struct fs *fs, const char *path, char **ret);
-	/* Then too, may be NULL: a name that led to this node and was to be kept; does it still? For
-	 * what others may have changed. */
+	/* Then too, may be NULL: a name that led to this node and was to be kept; does it still?
+	 * For what others may have changed. */
 	bool (*still)(struct fs *fs, uint64_t parent, const char *name, uint64_t node);
 	/* How many folders that nobody uses are kept, where each costs descriptors. */
 	unsigned keep_max;

@@ -296,9 +296,8 @@ static int take_away(struct ovl *o, struct ovl_node *dir, const char *name, cons
 {
 	const bool isdir = S_ISDIR(f->st.st_mode);
 	/* what changes its directory is written to */
-	_cleanup_down_ struct opened_up up = isdir && f->upper >= 0
-						     ? ovl_open_up(o, f->upper)
-						     : (struct opened_up){ .fd = -1 };
+	_cleanup_down_ struct opened_up up =
+		isdir && f->upper >= 0 ? ovl_open_up(o, f->upper) : (struct opened_up){ .fd = -1 };
 	char made[WORK_NAME_MAX];
 	int r;
 

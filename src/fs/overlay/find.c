@@ -5,9 +5,9 @@
  * a redirect says under which other name the layers below are searched.
  *
  * What a name leads to in upper changes by us alone, who hold the lock on it; lower folders may be
- * changed by anybody. So the names of directories are kept (view/names.c), with what was seen below,
- * and each time they are used that is looked at again: one call for each lower folder, none where
- * there is none.
+ * changed by anybody. So the names of directories are kept (view/names.c), with what was seen
+ * below, and each time they are used that is looked at again: one call for each lower folder, none
+ * where there is none.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -130,11 +130,9 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 	if (f->nlower == 0)
 		f->below = st;
 	l = &f->lower[f->nlower++];
-	*l = (struct lower){ .fd = fd,
-		.layer = layer,
-		.dev = st.st_dev,
-		.ino = st.st_ino,
-		.ctime = st.st_ctim };
+	*l = (struct lower){
+		.fd = fd, .layer = layer, .dev = st.st_dev, .ino = st.st_ino, .ctime = st.st_ctim
+	};
 	if (f->nlower == 1 && f->lower_path == NULL) {
 		const char *dir = s->dir->lower_path ? s->dir->lower_path : "";
 
@@ -234,8 +232,8 @@ static bool is_still(const struct ovl *o, const struct lower *in, const char *na
 	if (!l || st.st_dev != l->dev || st.st_ino != l->ino || !S_ISDIR(st.st_mode))
 		return false;
 	++*n;
-	return !o->layers[l->layer].upper || (st.st_ctim.tv_sec == l->ctime.tv_sec &&
-						     st.st_ctim.tv_nsec == l->ctime.tv_nsec);
+	return !o->layers[l->layer].upper ||
+	       (st.st_ctim.tv_sec == l->ctime.tv_sec && st.st_ctim.tv_nsec == l->ctime.tv_nsec);
 }
 
 bool ovl_still(struct fs *fs, uint64_t parent, const char *name, uint64_t node)

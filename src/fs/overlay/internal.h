@@ -62,8 +62,8 @@ struct ovl_node {
 	unsigned nlower;
 	atomic_int looked; /* a directory: as found.looked when it was last found; -1: nothing is
 			      to be believed of its name */
-	char *lower_path; /* of lower[0] in its layer, without a slash at its beginning; NULL: has
-			     none */
+	char *lower_path;  /* of lower[0] in its layer, without a slash at its beginning; NULL: has
+			      none */
 	struct ovl_node *parent; /* where it was last found or put; NULL: the root, or no name */
 	char *name;
 	pthread_mutex_t copying; /* one copy-up at a time; that of a parent is never taken in it */
@@ -184,7 +184,8 @@ struct found {
 	char *lower_path;
 	bool whiteout; /* upper has a whiteout there (and nothing was found) */
 	/* In how many of dir's lower folders that name was looked for, each of which had a
-	 * directory, found here, or nothing; -1: it was another name, or there was something else */
+	 * directory, found here, or nothing; -1: it was another name, or there was something else
+	 */
 	int looked;
 };
 void ovl_found_release(struct found *f);
@@ -222,6 +223,9 @@ char *ovl_path(struct ovl *o, struct ovl_node *n);
 /* node.c */
 bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr);
 int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret);
+/* The same from what was just seen of the topmost file; nothing is to be kept for longer. */
+void ovl_attr_of_stat(
+	struct ovl *o, const struct ovl_node *n, const struct stat *st, struct fs_attr *ret);
 /* A file of upper is written to: where the writer may not keep them, the bits that let others run
  * it as its owner go. */
 int MUST_CHECK ovl_drop_setid(struct ovl *o, const struct fs_req *req, struct ovl_node *n);

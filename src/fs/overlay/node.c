@@ -12,16 +12,13 @@
 
 #define ACL "system.posix_acl_access"
 
-int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
+/* st: of the topmost file. */
+static void attr_of_stat(
+	struct ovl *o, const struct ovl_node *n, struct stat st, bool sure, struct fs_attr *ret)
 {
-	const unsigned ever = atomic_load(&o->open_ever);
-	const bool open = atomic_load(&o->open_now) != 0;
-	int upper = ovl_upper(n), fd = upper >= 0 ? upper : n->lower[0].fd;
+	const int upper = ovl_upper(n);
 	char path[FD_PATH_MAX];
-	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
 	if (o->owners && ((n->type != S_IFREG && n->type != S_IFDIR) || o->no_xattrs))
 		ovl_links_get(o, n, &st);
 	fs_attr_of_stat(&st, ret);
@@ -29,14 +26,32 @@ int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 	ret->ino = n->shown.ino;
 	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
 		(upper >= 0 ? o->owners : o->layers[n->lower[0].layer].owned))
-		(void)ovl_override_get(fd_path(path, fd), ret); /* else it has its own */
-	/* nobody else changes it, and we do not for the moment */
-	if (n->type == S_IFDIR && upper >= 0 && !open && atomic_load(&o->open_ever) == ever)
+		(void)ovl_override_get(fd_path(path, ovl_top(n)), ret); /* else it has its own */
+	if (n->type == S_IFDIR && upper >= 0 && sure)
 		ret->perm_ns = UINT64_MAX;
 	if (n->type == S_IFDIR && (upper >= 0) + n->nlower > 1)
 		ret->nlink = 1;
 	if (n->type != S_IFDIR)
 		ret->nlink += atomic_load(&n->others);
+}
+
+void ovl_attr_of_stat(
+	struct ovl *o, const struct ovl_node *n, const struct stat *st, struct fs_attr *ret)
+{
+	attr_of_stat(o, n, *st, false, ret);
+}
+
+int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
+{
+	const unsigned ever = atomic_load(&o->open_ever);
+	/* nobody else changes it, and we do not for the moment */
+	bool sure = atomic_load(&o->open_now) == 0;
+	struct stat st;
+
+	if (fstat(ovl_top(n), &st) < 0)
+		return -errno;
+	sure = sure && atomic_load(&o->open_ever) == ever;
+	attr_of_stat(o, n, st, sure, ret);
 	return 0;
 }
 

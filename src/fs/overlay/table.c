@@ -310,9 +310,10 @@ static struct ovl_node *node_of(
 int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *name,
 	struct fs_entry *ret)
 {
-	struct ovl_node *n = node_of(o, f, dir, name);
+	const bool in_upper = f->upper >= 0;
 	const int looked = f->looked;
-	bool joins = n && dir && f->upper < 0 && n->type != S_IFDIR && ovl_upper(n) >= 0;
+	struct ovl_node *n = node_of(o, f, dir, name);
+	bool joins = n && dir && !in_upper && n->type != S_IFDIR && ovl_upper(n) >= 0;
 	int r;
 
 	ovl_found_release(f);
@@ -329,7 +330,9 @@ int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *
 	if (dir && n->type == S_IFDIR && looked >= 0)
 		ret->entry_valid_ns = UINT64_MAX; /* ovl_still() is asked */
 	r = joins ? ovl_hardlink_join(o, n, dir, name) : 0;
-	if (r == 0)
+	if (r == 0 && in_upper == (ovl_upper(n) >= 0))
+		ovl_attr_of_stat(o, n, &f->st, &ret->attr);
+	else if (r == 0)
 		r = ovl_getattr_fd(o, n, &ret->attr);
 	if (r < 0)
 		node_drop(o, n, 1, 0);

@@ -18,6 +18,27 @@ static bool all_digits(const char *s)
 	return *s && strspn(s, "0123456789") == strlen(s) && strlen(s) < 10;
 }
 
+/* A descriptor, or the addresses of a mapping, if the folder is one of these; what the words do not
+ * say may be. */
+static bool is_number_of_proc(const char *word, const char *last)
+{
+	static const char *const folders[] = { "", ".", "..", "fd", "fdinfo", "map_files" };
+	size_t n = last > word ? (size_t)(last - 1 - word) : 0;
+	const char *dir = memrchr(word, '/', n);
+
+	if (last[strspn(last, "0123456789abcdef-")] || !*last)
+		return false;
+	if (last == word)
+		return true;
+	dir = dir ? dir + 1 : word;
+	n = (size_t)(last - 1 - dir);
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		if (strlen(folders[i]) == n && memcmp(folders[i], dir, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Can a path with this last component be one of ours? The common "no" must be cheap. */
 static bool last_is_special(const char *word, const struct um *um)
 {
@@ -30,8 +51,8 @@ static bool last_is_special(const char *word, const struct um *um)
 		if (strcmp(last, names[i]) == 0)
 			return true;
 	}
-	if (*last && last[strspn(last, "0123456789abcdef-")] == '\0')
-		return true; /* a descriptor, or the addresses of a mapping */
+	if (is_number_of_proc(word, last))
+		return true;
 	if (networks_any(um) && (strstr(word, "net") || strcmp(last, "resolv.conf") == 0))
 		return true;
 	if (!um->ids)
