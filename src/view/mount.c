@@ -41,6 +41,8 @@ int view_init(struct view *v)
 		return -ENOMEM;
 	if (stat("/proc/self/ns/mnt", &st) == 0)
 		v->mnt_ns = st.st_ino;
+	if (stat("/proc", &st) == 0)
+		v->proc = (struct fileid){ st.st_dev, st.st_ino };
 	return 0;
 }
 
@@ -461,6 +463,21 @@ struct mount *view_mount_at(struct view *v, ino_t ns, const char *target)
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)
 		if (space_sees(v, ns, m) && strcmp(m->target, target) == 0)
+			best = m;
+	if (best)
+		mount_get(best);
+	pthread_rwlock_unlock(&v->lock);
+	return best;
+}
+
+struct mount *view_leads_to(struct view *v, ino_t ns, const char *root, const char *place)
+{
+	struct mount *m, *best = NULL;
+
+	pthread_rwlock_rdlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node)
+		if (m->leads && strcmp(m->leads, place) == 0 && space_sees(v, ns, m) &&
+			path_below(m->target, root))
 			best = m;
 	if (best)
 		mount_get(best);

@@ -15,9 +15,9 @@ struct roots {
 	unsigned n;
 };
 
-static unsigned (*root_hook)(struct call *c);
+static unsigned (*root_hook)(struct um *um, pid_t tid);
 
-void root_set_hook(unsigned (*fn)(struct call *c))
+void root_set_hook(unsigned (*fn)(struct um *um, pid_t tid))
 {
 	root_hook = fn;
 }
@@ -107,18 +107,28 @@ int root_add(struct view *v, const struct path *p)
 	return found;
 }
 
-static unsigned root_of(struct view *v, struct call *c)
+static unsigned root_of(struct view *v, struct um *um, pid_t tid)
 {
-	return c && root_hook && atomic_load_explicit(&v->roots, memory_order_acquire)
-		       ? root_hook(c)
+	return root_hook && atomic_load_explicit(&v->roots, memory_order_acquire)
+		       ? root_hook(um, tid)
 		       : 0;
+}
+
+static int root_place(struct view *v, unsigned n, struct place *ret)
+{
+	struct roots *r = atomic_load(&v->roots);
+	int err = 0;
+
+	pthread_rwlock_rdlock(&r->lock);
+	if (n <= r->n)
+		err = place_copy(ret, r->v[n - 1]);
+	pthread_rwlock_unlock(&r->lock);
+	return err;
 }
 
 int root_begin(struct walk *w)
 {
-	unsigned n = root_of(w->v, w->c);
-	struct roots *r;
-	int err = 0;
+	unsigned n = w->c ? root_of(w->v, w->c->um, w->c->tid) : 0;
 
 	if (!n || w->root_fd >= 0)
 		return 0;
@@ -126,18 +136,42 @@ int root_begin(struct walk *w)
 	if (!w->root)
 		return -ENOMEM;
 	place_init(w->root);
-	r = atomic_load(&w->v->roots);
+	w->rooted = true;
+	return root_place(w->v, n, w->root);
+}
+
+int root_enter(struct walk *w, pid_t tid)
+{
+	unsigned n = w->root_fd < 0 && w->c ? root_of(w->v, w->c->um, tid) : 0;
+	int err;
+
+	if (!n)
+		return 0;
+	place_release(&w->at);
+	err = root_place(w->v, n, &w->at);
+	w->touched = true;
+	return err < 0 ? err : 1;
+}
+
+char *root_name_of(struct view *v, struct um *um, pid_t tid)
+{
+	unsigned n = root_of(v, um, tid);
+	char *name = NULL;
+	struct roots *r;
+
+	if (!n)
+		return NULL;
+	r = atomic_load(&v->roots);
 	pthread_rwlock_rdlock(&r->lock);
 	if (n <= r->n)
-		err = place_copy(w->root, r->v[n - 1]);
+		name = strdup(r->names[n - 1]);
 	pthread_rwlock_unlock(&r->lock);
-	w->rooted = true;
-	return err;
+	return name;
 }
 
 bool root_strip(struct view *v, struct call *c, char *path)
 {
-	unsigned n = root_of(v, c);
+	unsigned n = c ? root_of(v, c->um, c->tid) : 0;
 	const char *rest = path;
 	struct roots *r;
 

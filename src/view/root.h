@@ -19,11 +19,16 @@ void roots_free(struct view *v);
 /* The root of the walk's task, in w->root, if it has one of its own. -ENOMEM, -errno. */
 int MUST_CHECK root_begin(struct walk *w);
 
+/* Where a process of the view has its root: its name, malloc'ed; NULL: the view's own. */
+char *root_name_of(struct view *v, struct um *um, pid_t tid);
+/* /proc/PID/root of a process with a root of its own: 1, with the walk there; 0: it has none. */
+int MUST_CHECK root_enter(struct walk *w, pid_t tid);
+
 /* An absolute path of the view as the task names it, in place: its root is taken off. False: its
  * root is not above the path, which stays. */
 bool root_strip(struct view *v, struct call *c, char *path);
 
-/* Which root has the caller? Set once, by sys/task/ids.c. */
-void root_set_hook(unsigned (*fn)(struct call *c));
+/* Which root has a process? Set once, by sys/task/ids.c. */
+void root_set_hook(unsigned (*fn)(struct um *um, pid_t tid));
 
 #endif

@@ -101,6 +101,10 @@ struct view {
 	struct watches *watches;     /* inotify on served files; NULL: none */
 	struct spaces *spaces;	     /* view/space.h */
 	struct roots *_Atomic roots; /* view/root.h; NULL: nobody has one of its own */
+	struct fileid {
+		dev_t dev;
+		ino_t ino;
+	} proc;	      /* the root of the host's /proc */
 	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
 	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
 	atomic_bool exotic;
@@ -250,6 +254,8 @@ struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free
 void view_see_through(struct view *v, struct mount *m, bool into_closed);
 /* One more folder that stays as it is. */
 int MUST_CHECK view_add_outside(struct view *v, const char *path);
+/* The mount below `root` that leads to this place of the host's tree (referenced), or NULL. */
+struct mount *view_leads_to(struct view *v, ino_t ns, const char *root, const char *place);
 /* The name of an outside folder, by its numbers; or NULL. */
 const char *view_outside_name(const struct view *v, dev_t dev, ino_t ino);
 

@@ -5,7 +5,11 @@
  */
 #include "view/walk.h"
 
+#include <limits.h>
 #include <string.h>
+
+#include "view/mountinfo.h"
+#include "view/root.h"
 
 const struct fs_req *walk_req(struct walk *w)
 {
@@ -72,11 +76,32 @@ static bool leave_outside(struct walk *w, struct inode *ino)
 	return true;
 }
 
+/* Is it the host's /proc, on a bind of a folder that it lies in? There each process is shown what
+ * is its own, and ours is not that. */
+static bool leave_to_proc(struct walk *w, struct inode *ino)
+{
+	const struct fileid *proc = &w->v->proc;
+	bool is_proc;
+
+	if (w->root_fd >= 0 || !ino->fs->host_fd)
+		return false;
+	pthread_mutex_lock(&ino->lock);
+	is_proc = ino->attr.dev == proc->dev && ino->attr.ino == proc->ino;
+	pthread_mutex_unlock(&ino->lock);
+	if (!is_proc)
+		return false;
+	place_set_real(&w->at, "/proc", 5, -1);
+	w->led = true;
+	walk_no_last(w, false);
+	return true;
+}
+
 int walk_cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 {
 	struct mount *m;
 
-	if (mnt->fs->unchanged && inode_type(ino) == S_IFDIR && leave_outside(w, ino)) {
+	if (inode_type(ino) == S_IFDIR &&
+		(mnt->fs->unchanged ? leave_outside(w, ino) : leave_to_proc(w, ino))) {
 		mount_put(mnt);
 		inode_put(ino);
 		return w->flags & PATH_NO_XDEV ? -EXDEV : WALK_MORE;
@@ -276,6 +301,33 @@ static int virtual_dotdot(struct walk *w)
 		place_set_virtual(at, mount_get(m->parent), inode_get(m->covers));
 	}
 	return walk_cross_on(w, mount_get(at->mnt), inode_parent(at->ino));
+}
+
+bool walk_lead_dotdot(struct walk *w, int *ret)
+{
+	_cleanup_free_ char *root = w->rooted ? root_name_of(w->v, w->c->um, w->c->tid) : NULL;
+	_cleanup_mount_ struct mount *m = NULL;
+
+	if (!root || path_below(w->at.name, root))
+		return false;
+	m = view_leads_to(w->v, w->ns, root, w->at.name);
+	if (!m && strcmp(w->at.name, "/proc") != 0)
+		return false;
+	w->touched = true;
+	if (!m) {
+		*ret = walk_to_root(w);
+	} else if (m->absent) {
+		*ret = walk_cross_on(w, mount_get(m->parent), mount_absent_folder(m));
+	} else if (m->parent) {
+		place_set_virtual(&w->at, mount_get(m->parent), inode_get(m->covers));
+		*ret = virtual_dotdot(w);
+	} else if (m->target_len >= PATH_MAX) {
+		*ret = -ENAMETOOLONG;
+	} else {
+		place_set_real(&w->at, m->target, m->target_len, -1);
+		*ret = walk_real_dotdot(w);
+	}
+	return true;
 }
 
 static int virtual_link(struct walk *w, struct inode *link)

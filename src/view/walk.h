@@ -114,6 +114,8 @@ int walk_real_error(const struct walk *w, int err);
 bool walk_is_magic(const char *path);
 /* Those of them that may lead to a virtual file. */
 bool walk_is_magic_file(const char *path);
+/* Whose root /proc/PID/root or /proc/PID/task/TID/root is; 0: it is another link. */
+pid_t walk_root_link(const char *link);
 /* Follows the link w->full[0..len) of /proc to what it leads to. */
 int MUST_CHECK walk_follow_magic(struct walk *w, size_t len);
 
@@ -153,6 +155,9 @@ bool walk_elsewhere_is_root(const struct walk *w, int fd);
 int MUST_CHECK walk_over(struct walk *w, int fd, const struct stat *st);
 int MUST_CHECK walk_over_opened(struct walk *w, int fd, const struct stat *st);
 
+/* ".." from where a mount below the task's root leads to the host's tree (or /proc on a bind),
+ * which that root is not above. False: `at` is no such place. */
+bool walk_lead_dotdot(struct walk *w, int *ret);
 /* ".." on the host's tree, from a directory. */
 int MUST_CHECK walk_real_dotdot(struct walk *w);
 /* Does the guest that all was read of still wait? */

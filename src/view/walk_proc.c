@@ -4,9 +4,11 @@
  * is a placeholder, the walk goes on at what it stands for.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "view/opened.h"
+#include "view/root.h"
 #include "view/walk.h"
 
 int walk_real_error(const struct walk *w, int err)
@@ -110,6 +112,17 @@ static int to_moved(struct walk *w, const char *link)
 	return r;
 }
 
+pid_t walk_root_link(const char *link)
+{
+	const char *slash = strrchr(link, '/'), *digits = slash;
+
+	if (!walk_is_magic(link) || strcmp(slash, "/root") != 0)
+		return 0;
+	while (digits[-1] != '/')
+		digits--;
+	return atoi(digits);
+}
+
 int walk_follow_magic(struct walk *w, size_t len)
 {
 	int r;
@@ -136,7 +149,7 @@ int walk_follow_magic(struct walk *w, size_t len)
 		w->touched = true;
 		return WALK_MORE;
 	}
-	r = to_moved(w, path);
+	r = walk_root_link(path) ? root_enter(w, walk_root_link(path)) : to_moved(w, path);
 	if (r)
 		return r < 0 ? r : WALK_MORE;
 	if (!(w->flags & PATH_LOOK) && walk_seen_through_file(w, path))

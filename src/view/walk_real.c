@@ -464,6 +464,8 @@ static int end_magic(struct walk *w, const struct run *r)
 	w->alive = false;
 	if (walk_is_magic_file(w->full) && !place_is_placeholder(w->v, w->full, &mnt, &ino))
 		w->link = view_opened_name(w->v, w->full);
+	if (!ino && !w->link && w->c && walk_root_link(w->full))
+		w->link = root_name_of(w->v, w->c->um, walk_root_link(w->full));
 	if (!ino && !w->link && w->rooted && walk_is_magic_file(w->full))
 		w->link = rooted_link(w);
 	if (!ino && !w->link && walk_is_magic_file(w->full))
@@ -617,7 +619,10 @@ int walk_real_dotdot(struct walk *w)
 {
 	char *name = w->at.name, self[FD_PATH_MAX];
 	size_t len = strlen(name);
+	int r;
 
+	if (walk_lead_dotdot(w, &r))
+		return r;
 	if (w->root && !w->root->mnt && strcmp(w->root->name, name) == 0) {
 		w->touched |= w->rooted;
 		return w->flags & PATH_BENEATH ? -EXDEV : WALK_MORE;

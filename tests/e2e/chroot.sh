@@ -92,5 +92,39 @@ if command -v fuse2fs >/dev/null; then
 	is "on an image" "$OUT" "$wanted"
 	clean_fs fs.img
 fi
+# ---- tables of mounts, /proc/PID/root, and the way out of /proc ----
+cat >tables.sh <<'S'
+mount -t proc proc r/proc; mount -t tmpfs in r/mnt; mount -t tmpfs out m; mkdir m/deep
+chroot r /bin/sh -c 'cat /proc/mounts; ls -d /proc/../bin /proc/self/root/bin; cd /proc; ls -d ../bin; cd ..; ls -d bin; readlink /proc/self/root
+	echo $$ >/mnt/pid; read -r go' <go &
+exec 3>go
+until [ -s r/mnt/pid ]; do kill -0 $!; done
+pid=$(cat r/mnt/pid)
+readlink "/proc/$pid/root"; ls "/proc/$pid/root/mnt"; cut -d" " -f2 "/proc/$pid/mounts"; cut -d" " -f5 "/proc/$pid/mountinfo"; readlink /proc/self/root
+grep -c " $PWD/m " /proc/mounts
+exec 3>&-; wait || true
+S
+mkfifo go
+gives "tables of mounts" 0 um --root -- sh -e tables.sh
+is "tables of mounts" "$OUT" "proc /proc proc rw,relatime 0 0
+in /mnt tmpfs rw,relatime 0 0
+/proc/../bin
+/proc/self/root/bin
+../bin
+bin
+/
+$HERE/r
+pid
+/proc
+/mnt
+/proc
+/mnt
+/
+1"
+mkdir all
+gives "a bind of all" 0 um --root -- sh -ec 'mount --rbind / all; cat all/proc/self/comm; [ "$(stat -c %d /dev/shm)" = "$(stat -c %d all/dev/shm)" ]
+	chroot all /bin/sh -c "readlink /proc/self/exe; cd /proc; cd ..; test -e etc && pwd"'
+has "a bind of all" "$OUT" "cat
+/usr/bin/"
 gives "an ordinary user may not" 125 um -- chroot r /bin/sh
 nothing_left

@@ -53,6 +53,13 @@ bin
 root:x:0:0::/:/bin/sh
 /bin/busybox
 ../tmp"
+gives "its mounts" 0 um --rootfs b --host-basics -- sh -c '
+	while read -r _ name _; do stat "$name" >/dev/null && [ "$name" = / ] && echo root; done </proc/mounts
+	while read -r id up _ _ name _; do [ "$name" != /proc ] || echo "$name"; done </proc/self/mountinfo'
+is "its mounts" "$OUT" "root
+/proc"
+gives "without a /proc of its own" 0 um --rootfs b -- sh -c 'cat /proc/mounts /proc/self/maps /proc/self/status 2>/dev/null || ls /proc'
+is "without a /proc of its own" "$OUT" ""
 gives "with mounts of the host" 0 um --rootfs b --bind m.c:/mnt/../etc/resolv.conf --tmpfs /mnt -- sh -ec '
 	head -n 1 /etc/resolv.conf; touch /mnt/x; ls /mnt'
 is "with mounts" "$OUT" "#include <stdio.h>

@@ -99,6 +99,7 @@ int hostfs_enter(struct fs *fs, int fd, struct fs_entry *ret)
 		return -ELOOP;
 	*ret = (struct fs_entry){ .nodeid = (uintptr_t)n };
 	fs_attr_of_stat(&st, &ret->attr);
+	ret->attr.dev = st.st_dev; /* what the host has mounted below is seen as well */
 	return 0;
 }
 
@@ -208,6 +209,7 @@ static int hostfs_getattr(UNUSED struct fs *fs, UNUSED const struct fs_req *req,
 	if (fstat(hostfs_fd(node), &st) < 0)
 		return -errno;
 	fs_attr_of_stat(&st, ret);
+	ret->dev = st.st_dev;
 	return 0;
 }
 

@@ -2,7 +2,9 @@
 /*
  * The mount tables of /proc as a task of the view sees them: the host's lines, as the kernel gives
  * them for that task, then those of the view's own mounts, in the same formats
- * (Documentation/filesystems/proc.rst; fs/proc_namespace.c).
+ * (Documentation/filesystems/proc.rst; fs/proc_namespace.c). Where the task has a root that the
+ * kernel does not know of, names begin there, and what is not below it is left out, as the kernel
+ * does.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "sys/proc/file.h"
 #include "view/elsewhere.h"
 #include "view/mountinfo.h"
+#include "view/root.h"
 #include "view/space.h"
 
 #define TABLE_MAX (16u << 20)
@@ -24,6 +27,10 @@ struct text {
 	const char *host; /* its mountinfo, for the places and parents of our mounts */
 	struct mount **mounts;
 	size_t n, size;
+	char *root; /* the task's, by the view's name; NULL: the view's own */
+	bool elsewhere;
+	const struct mount *tree; /* what is mounted on the host's root, of which nothing is below
+				     it then; or NULL */
 };
 
 void mount_put_octal(FILE *out, const char *s, const char *which)
@@ -174,8 +181,19 @@ static void collect(struct mount *m, void *arg)
 		t->mounts[t->n++] = mount_get(m);
 }
 
+/* What a path of the view is called below the task's root; NULL: it is not there. */
+static const char *below_root(const struct text *t, const char *path)
+{
+	const char *rest = t->root ? path_below(path, t->root) : path;
+
+	return rest && !*rest ? "/" : rest;
+}
+
 static void put_mount(struct text *t, struct mount *m, const char *target)
 {
+	target = below_root(t, target);
+	if (!target)
+		return;
 	switch (t->kind) {
 	case TABLE_MOUNTINFO:
 		put_mountinfo(t, m, target);
@@ -189,9 +207,14 @@ static void put_mount(struct text *t, struct mount *m, const char *target)
 	}
 }
 
-static int put_all(struct text *t)
+/* A whole tree in the place of the host's, by --rootfs or a bind. */
+static bool is_tree(const struct mount *m)
 {
-	bool elsewhere = is_elsewhere(t->view, t->tid);
+	return m->target_len == 1 && !m->seen_through && m->rule == RULE_NONE;
+}
+
+static int collect_all(struct text *t)
+{
 	ino_t space = space_of(t->view, t->tid);
 
 	view_each_mount(t->view, count, t);
@@ -199,18 +222,106 @@ static int put_all(struct text *t)
 	if (!t->mounts)
 		return -ENOMEM;
 	view_each_mount(t->view, collect, t);
+	for (size_t i = 0; i < t->n && !t->elsewhere; i++) {
+		if (space_sees(t->view, space, t->mounts[i]) && is_tree(t->mounts[i]))
+			t->tree = t->mounts[i];
+	}
+	return 0;
+}
+
+static void put_all(struct text *t)
+{
+	ino_t space = space_of(t->view, t->tid);
+	bool below = t->tree;
+
 	for (size_t i = 0; i < t->n; i++) {
 		struct mount *m = t->mounts[i];
 		_cleanup_free_ char *name = NULL;
 
-		if (elsewhere)
+		below &= m != t->tree;
+		if (below && m->target_len == 1)
+			continue;
+		if (t->elsewhere)
 			name = elsewhere_name(t->view, t->tid, t->host, m);
-		if (elsewhere ? name != NULL : space_sees(t->view, space, m))
+		if (t->elsewhere ? name != NULL : space_sees(t->view, space, m))
 			put_mount(t, m, name ? name : m->target);
-		mount_put(m);
 	}
+}
+
+/* ---- the host's, where the root is another ---- */
+
+/* The name by which the view has one of the host's mounts, whose parent's id becomes another with
+ * it; malloc'ed. NULL: it is seen nowhere. */
+static char *host_target(const struct text *t, const char *point, const struct mount **ret_on)
+{
+	*ret_on = NULL;
+	if (!t->tree)
+		return strdup(point);
+	for (size_t i = t->n; i-- > 0;) {
+		const struct mount *m = t->mounts[i];
+		const char *rest = m->leads ? path_below(point, m->leads) : NULL;
+
+		if (rest && *rest) {
+			*ret_on = m;
+			return str_printf("%s%s", m->target_len > 1 ? m->target : "", rest);
+		}
+	}
+	return NULL;
+}
+
+/* A line of the task's own table, which is of the mount mi. */
+static void put_host_line(struct text *t, const char *line, size_t len, const struct mountinfo *mi)
+{
+	/* how many fields stand before the mount point */
+	const int before = t->kind == TABLE_MOUNTS ? 1 : 4;
+	const struct mount *on = NULL;
+	_cleanup_free_ char *whole = host_target(t, mi->point, &on);
+	const char *name = whole ? below_root(t, whole) : NULL, *start = line, *p;
+	int parent, at = 0;
+
+	if (!name)
+		return;
+	if (on && t->kind == TABLE_MOUNTINFO && sscanf(line, "%*d %d%n", &parent, &at) == 1) {
+		struct mountinfo above;
+		bool direct = mountinfo_find(t->host, (uint64_t)parent, &above) &&
+			      strcmp(above.point, on->leads) == 0;
+
+		fprintf(t->out, "%d %d", mi->id, direct ? on->id : parent);
+		start = line + at;
+	}
+	p = start;
+	for (int i = at ? 1 : 0; i < before; i++)
+		p = strchrnul(p, ' ') + 1;
+	fwrite(start, 1, (size_t)(p - start), t->out);
+	put_escaped(t->out, name);
+	p += strcspn(p, " \n");
+	fwrite(p, 1, (size_t)(line + len - p), t->out);
+}
+
+static void put_host(struct text *t, const char *own, size_t own_len)
+{
+	const char *info = t->host, *end = own + own_len;
+	struct mountinfo mi;
+
+	if (!t->root && !t->tree) {
+		fwrite(own, 1, own_len, t->out);
+		return;
+	}
+	/* the tables have the same mounts, in the same order */
+	while (own < end && mountinfo_next(&info, &mi)) {
+		size_t len = strcspn(own, "\n") + 1;
+
+		put_host_line(t, own, len > (size_t)(end - own) ? (size_t)(end - own) : len, &mi);
+		own += len;
+	}
+}
+
+static void text_release(struct text *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		mount_put(t->mounts[i]);
 	free(t->mounts);
-	return 0;
+	free(t->root);
 }
 
 static int read_host(pid_t tid, const char *name, char **ret, size_t *ret_len)
@@ -224,8 +335,13 @@ static int read_host(pid_t tid, const char *name, char **ret, size_t *ret_len)
 int mounttable_text(struct um *um, pid_t tid, enum procfile_table kind, char **ret, size_t *ret_len)
 {
 	static const char *const names[] = { "mounts", "mountinfo", "mountstats" };
+	struct view *v = &um->view;
 	_cleanup_free_ char *own = NULL, *info = NULL, *out = NULL;
-	struct text t = { .view = &um->view, .kind = kind, .tid = tid };
+	_cleanup_(text_release) struct text t = { .view = v,
+		.kind = kind,
+		.tid = tid,
+		.elsewhere = is_elsewhere(v, tid),
+		.root = root_name_of(v, um, tid) };
 	size_t own_len;
 	int r;
 
@@ -236,13 +352,15 @@ int mounttable_text(struct um *um, pid_t tid, enum procfile_table kind, char **r
 	if (!info && kind != TABLE_MOUNTINFO)
 		return -ESRCH;
 	t.host = info ? info : own;
+	r = collect_all(&t);
+	if (r < 0)
+		return r;
 	t.out = open_memstream(&out, ret_len);
 	if (!t.out)
 		return -ENOMEM;
-	fwrite(own, 1, own_len, t.out);
-	r = put_all(&t);
-	if (r == 0 && ferror(t.out))
-		r = -ENOMEM;
+	put_host(&t, own, own_len);
+	put_all(&t);
+	r = ferror(t.out) ? -ENOMEM : 0;
 	if (fclose(t.out) != 0)
 		r = -ENOMEM;
 	if (r < 0)

@@ -307,6 +307,11 @@ static int link_target(struct call *c, const struct special *s, char **ret)
 
 	if (s->link == LINK_MAP)
 		return maps_target(c->um, s->pid, s->rest, ret);
+	*ret = s->link == LINK_ROOT ? root_name_of(v, c->um, s->pid) : NULL;
+	if (*ret) {
+		(void)root_strip(v, c, *ret); /* what is not below its root has its whole name */
+		return 1;
+	}
 	if (s->link == LINK_FD)
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, s->num);
 	else

@@ -10,6 +10,10 @@
 
 #include "sys/net/calls.h"
 #include "sys/net/networks.h"
+#include "view/elsewhere.h"
+#include "view/path.h"
+#include "view/root.h"
+#include "view/space.h"
 
 #define NS_GET_PID_FROM_PIDNS_ _IOR(0xb7, 0x6, int)
 
@@ -273,6 +277,26 @@ static bool parse_sys(const char *p, struct special *s)
 	return true;
 }
 
+/* Does the guest have this of its /proc? Where its root is a tree of its own, words alone do not
+ * tell. */
+static bool has_proc(struct call *c, const char *path)
+{
+	struct view *v = &c->um->view;
+	_cleanup_mount_ struct mount *tree = NULL;
+	_cleanup_path_ struct path p = PATH_INIT;
+	_cleanup_free_ char *root = NULL;
+
+	if (is_elsewhere(v, c->tid))
+		return true;
+	tree = view_mount_at(v, space_of(v, c->tid), "/");
+	root = root_name_of(v, c->um, c->tid);
+	if (!root && !tree)
+		return true;
+	return path_resolve(c, v, AT_FDCWD, path, PATH_FOLLOW, &p) == 0 &&
+	       (p.kind == PATH_NATIVE ||
+		       (p.kind == PATH_REAL && strncmp(p.name, "/proc/", 6) == 0));
+}
+
 bool special_parse(struct call *c, int dirfd, const char *word, struct special *s)
 {
 	_cleanup_free_ char *path = NULL;
@@ -289,7 +313,7 @@ bool special_parse(struct call *c, int dirfd, const char *word, struct special *
 		return true;
 	}
 	if (strncmp(path, "/proc/", 6) == 0)
-		return parse_proc(c, path + 6, s);
+		return parse_proc(c, path + 6, s) && has_proc(c, "/proc/self");
 	if (strncmp(path, "/dev/", 5) == 0)
 		return parse_dev(path + 5, s) && (s->kind == SPECIAL_FUSE || c->um->ids);
 	if (strcmp(path, "/etc/mtab") == 0) {
@@ -297,7 +321,7 @@ bool special_parse(struct call *c, int dirfd, const char *word, struct special *
 		s->kind = SPECIAL_TABLE;
 		s->table = TABLE_MOUNTS;
 		s->pid = call_tgid(c);
-		return true;
+		return has_proc(c, path);
 	}
 	if (!c->um->ids)
 		return false;

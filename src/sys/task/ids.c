@@ -382,11 +382,11 @@ static void cred_hook(struct call *c, struct fs_req *req)
 	req->rgid = id->gid[ID_REAL];
 }
 
-static unsigned root_hook(struct call *c)
+static unsigned root_hook(struct um *um, pid_t tid)
 {
 	const struct identity *id;
 
-	return c->um->ids && ids_of(c->um->ids, c->tid, &id) == 0 ? id->root : 0;
+	return um->ids && ids_of(um->ids, tid, &id) == 0 ? id->root : 0;
 }
 
 static bool group_hook(struct call *c, gid_t gid, bool *ret)
