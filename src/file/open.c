@@ -15,6 +15,7 @@
 #include "file/lease.h"
 #include "view/hostids.h"
 #include "view/opened.h"
+#include "view/watch.h"
 
 #define SERVER_STRIPS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
 
@@ -358,6 +359,7 @@ static int host_path(const struct opening *o, int flags, char path[HOSTDEV_PATH_
 			return hostdev_path(type, (dev_t)attr.rdev, path);
 	}
 	r = inode_host_prepare(o->ino, o->req, flags & ~O_CREAT);
+	watch_written(o->ino);
 	if (r == 0)
 		fd_path(path, inode_host_fd(o->ino));
 	return r;

@@ -53,7 +53,7 @@ static int watch_served(struct at *a, int fd, uint32_t mask)
 	dup = guestfd_get(a->c, fd);
 	if (dup < 0)
 		return dup;
-	if (a->p.mnt->fs->host_fd)
+	if (watch_is_host(a->p.inode))
 		return watch_host(a, dup, mask);
 	r = watch_mirror(a->c->um->view.watches, &a->req, a->p.inode, path);
 	if (r < 0)

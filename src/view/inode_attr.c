@@ -5,6 +5,7 @@
  */
 #include "view/itable.h"
 #include "view/path.h"
+#include "view/watch.h"
 
 /* Set once, before anything is mounted. */
 static void (*_Atomic attr_hook)(struct inode *ino, struct fs_attr *attr);
@@ -203,6 +204,19 @@ bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret)
 	return *ret != mode;
 }
 
+/* Who watches a file of a layer is told of its new size by the layer: so it has to be in the
+ * topmost one before. */
+static int watch_new_size(struct inode *ino, const struct fs_req *req)
+{
+	int r;
+
+	if (!atomic_load_explicit(&ino->fs->nwatched, memory_order_relaxed))
+		return 0;
+	r = inode_host_prepare(ino, req, O_WRONLY);
+	watch_written(ino);
+	return r;
+}
+
 int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_handle *h,
 	const struct fs_setattr *set)
 {
@@ -219,6 +233,9 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		return set_orphan(ino, set);
 	if (!fs->node->setattr)
 		return -EPERM;
+	err = set->set & FS_SET_SIZE ? watch_new_size(ino, req) : 0;
+	if (err < 0)
+		return err;
 	/* what was asked before may show the old state, what is asked until the reply too */
 	inode_invalidate_attr(ino);
 	pthread_mutex_lock(&ino->lock);

@@ -6,34 +6,18 @@
  * its own queues, masks, cookies and limits. Opens are told together with the close (open and close
  * of the mirror), and reads not at all.
  */
-#include "view/watch.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "view/mirror.h"
 
 #define MAX_NAMES 65536
-#define BUCKETS 256
-
-struct mirror {
-	struct fs *fs;
-	uint64_t nodeid;
-	bool isdir;
-	unsigned serial; /* its name: "watch-SERIAL"; a new one when it was moved */
-	struct cds_hlist_node node;
-};
-
-struct watches {
-	pthread_mutex_t lock; /* all of it, and the order of events; below no other, a leaf */
-	char *rundir;
-	unsigned serial;
-	struct cds_hlist_head bucket[BUCKETS];
-};
 
 int watches_new(const char *rundir, struct watches **ret)
 {
@@ -54,10 +38,10 @@ int watches_new(const char *rundir, struct watches **ret)
 static struct cds_hlist_head *bucket_of(struct watches *w, const struct fs *fs, uint64_t nodeid)
 {
 	return &w->bucket[(nodeid * 0x9e3779b97f4a7c15ull ^ (uintptr_t)fs >> 6) >> 3 &
-			  (BUCKETS - 1)];
+			  (MIRROR_BUCKETS - 1)];
 }
 
-static struct mirror *find(struct watches *w, const struct fs *fs, uint64_t nodeid)
+struct mirror *mirror_find(struct watches *w, const struct fs *fs, uint64_t nodeid)
 {
 	struct mirror *m;
 
@@ -69,7 +53,7 @@ static struct mirror *find(struct watches *w, const struct fs *fs, uint64_t node
 }
 
 /* name NULL: the mirror itself. False when it does not fit. */
-static bool path_in(
+bool mirror_path(
 	const struct watches *w, const struct mirror *m, const char *name, char path[PATH_MAX])
 {
 	int n = snprintf(path, PATH_MAX, "%s/watch-%u%s%s", w->rundir, m->serial, name ? "/" : "",
@@ -88,13 +72,34 @@ static void end_mirror(struct watches *w, struct mirror *m)
 {
 	char path[PATH_MAX];
 
+	for (size_t i = 0; i < LAYERS_MAX; i++) {
+		if (m->real[i].wd < 0)
+			continue;
+		cds_hlist_del(&m->real[i].node);
+		(void)inotify_rm_watch(relay_fd(w->relay), m->real[i].wd); /* gone, else */
+	}
 	/* without a look into it, if that can be: what watches it would be told */
-	if (path_in(w, m, NULL, path) && remove(path) < 0 &&
+	if (mirror_path(w, m, NULL, path) && remove(path) < 0 &&
 		nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS) < 0)
 		log_debug("%s: not removed", path);
 	cds_hlist_del(&m->node);
 	atomic_fetch_sub(&m->fs->nwatched, 1);
-	free(m);
+	cds_hlist_add_head(&m->node, &w->dead);
+}
+
+void watches_unlock(struct watches *w)
+{
+	struct cds_hlist_node *p = w->dead.next, *next;
+
+	w->dead.next = NULL;
+	pthread_mutex_unlock(&w->lock);
+	for (; p; p = next) {
+		struct mirror *m = container_of_(p, struct mirror, node);
+
+		next = p->next;
+		inode_cleanup(&m->ino);
+		free(m);
+	}
 }
 
 void watch_drop_fs(struct watches *w, struct fs *fs)
@@ -102,7 +107,7 @@ void watch_drop_fs(struct watches *w, struct fs *fs)
 	if (!w || atomic_load(&fs->nwatched) == 0)
 		return;
 	pthread_mutex_lock(&w->lock);
-	for (int i = 0; i < BUCKETS; i++) {
+	for (int i = 0; i < MIRROR_BUCKETS; i++) {
 		struct cds_hlist_node *p, *next;
 
 		for (p = w->bucket[i].next; p; p = next) {
@@ -113,30 +118,54 @@ void watch_drop_fs(struct watches *w, struct fs *fs)
 				end_mirror(w, m);
 		}
 	}
-	pthread_mutex_unlock(&w->lock);
+	watches_unlock(w);
 }
 
 void watches_free(struct watches *w)
 {
 	if (!w)
 		return;
-	for (int i = 0; i < BUCKETS; i++) {
+	relay_stop(w->relay);
+	pthread_mutex_lock(&w->lock);
+	for (int i = 0; i < MIRROR_BUCKETS; i++) {
 		while (w->bucket[i].next)
 			end_mirror(w, container_of_(w->bucket[i].next, struct mirror, node));
 	}
+	watches_unlock(w);
+	relay_free(w->relay);
 	pthread_mutex_destroy(&w->lock);
 	free(w->rundir);
 	free(w);
 }
 
-/* ---- making one ---- */
+void mirror_tell(const char *path, bool isdir, enum watch_event ev)
+{
+	int fd;
 
-static int make_entry(const char *path, bool isdir)
+	switch (ev) {
+	case WATCH_MODIFY:
+		(void)!truncate(path, 0);
+		return;
+	case WATCH_ATTRIB:
+		(void)!chmod(path, isdir ? 0700 : 0600);
+		return;
+	case WATCH_CLOSE_WRITE:
+	case WATCH_CLOSE_NOWRITE:
+		fd = open(path, (ev == WATCH_CLOSE_WRITE ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+}
+
+int mirror_add(const char *path, bool isdir)
 {
 	int r = isdir ? mkdir(path, 0700) : mknod(path, S_IFREG | 0600, 0);
 
 	return r < 0 && errno != EEXIST ? -errno : 0;
 }
+
+/* ---- making one ---- */
 
 struct names {
 	const char *dir;
@@ -176,7 +205,7 @@ static int add_name(void *arg, const struct fs_dirent *ent)
 	if (n >= (int)sizeof(path))
 		names->err = -ENOSPC;
 	else
-		names->err = make_entry(path, is_dir(names, ent));
+		names->err = mirror_add(path, is_dir(names, ent));
 	return names->err < 0;
 }
 
@@ -206,45 +235,49 @@ int watch_mirror(
 	int r;
 
 	pthread_mutex_lock(&w->lock);
-	m = find(w, ino->fs, ino->nodeid);
-	if (m && path_in(w, m, NULL, ret_path)) {
-		pthread_mutex_unlock(&w->lock);
+	m = mirror_find(w, ino->fs, ino->nodeid);
+	if (m && mirror_path(w, m, NULL, ret_path)) {
+		watches_unlock(w);
 		return 0;
 	}
 	m = calloc(1, sizeof(*m));
-	if (m)
-		*m = (struct mirror){ .fs = ino->fs,
+	if (m) {
+		*m = (struct mirror){ .ino = watch_has_layers(ino->fs) ? inode_get(ino) : NULL,
+			.fs = ino->fs,
 			.nodeid = ino->nodeid,
 			.isdir = inode_type(ino) == S_IFDIR,
 			.serial = w->serial++ };
-	pthread_mutex_unlock(&w->lock);
-	if (!m || !path_in(w, m, NULL, ret_path)) {
+		for (size_t i = 0; i < LAYERS_MAX; i++)
+			m->real[i].wd = -1;
+		if (watch_has_layers(ino->fs) && !w->relay)
+			w->relay = relay_new(watches_relay, w);
+	}
+	watches_unlock(w);
+	if (!m || !mirror_path(w, m, NULL, ret_path)) {
+		if (m)
+			inode_cleanup(&m->ino);
 		free(m);
 		return -ENOMEM;
 	}
 	/* the server is asked without the lock */
-	r = make_entry(ret_path, m->isdir);
+	r = mirror_add(ret_path, m->isdir);
 	if (r == 0 && m->isdir)
 		r = fill(ret_path, req, ino);
 	pthread_mutex_lock(&w->lock);
-	other = r == 0 ? find(w, m->fs, m->nodeid) : NULL; /* made by another meanwhile */
+	other = r == 0 ? mirror_find(w, m->fs, m->nodeid) : NULL; /* made by another meanwhile */
+	if (r == 0 && !other && w->relay && watch_has_layers(m->fs))
+		mirror_watch_layers(w, m, ino);
 	cds_hlist_add_head(&m->node, bucket_of(w, m->fs, m->nodeid));
 	atomic_fetch_add(&m->fs->nwatched, 1);
 	if (r < 0 || other)
 		end_mirror(w, m);
-	if (other && !path_in(w, other, NULL, ret_path))
+	if (other && !mirror_path(w, other, NULL, ret_path))
 		r = -ENOMEM;
-	pthread_mutex_unlock(&w->lock);
+	watches_unlock(w);
 	return r;
 }
 
 /* ---- what happens ---- */
-
-static struct watches *watched(const struct inode *ino)
-{
-	return atomic_load_explicit(&ino->fs->nwatched, memory_order_relaxed) ? ino->fs->watches
-									      : NULL;
-}
 
 void watch_created(struct inode *dir, const char *name, mode_t type)
 {
@@ -254,31 +287,13 @@ void watch_created(struct inode *dir, const char *name, mode_t type)
 
 	if (!w)
 		return;
+	watch_written(dir);
 	pthread_mutex_lock(&w->lock);
-	m = find(w, dir->fs, dir->nodeid);
-	if (m && path_in(w, m, name, path))
-		(void)!make_entry(path, type == S_IFDIR); /* an event less */
-	pthread_mutex_unlock(&w->lock);
-}
-
-static void tell(const char *path, bool isdir, enum watch_event ev)
-{
-	int fd;
-
-	switch (ev) {
-	case WATCH_MODIFY:
-		(void)!truncate(path, 0);
-		return;
-	case WATCH_ATTRIB:
-		(void)!chmod(path, isdir ? 0700 : 0600);
-		return;
-	case WATCH_CLOSE_WRITE:
-	case WATCH_CLOSE_NOWRITE:
-		fd = open(path, (ev == WATCH_CLOSE_WRITE ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
+	watches_pass_on(w, 0, NULL);
+	m = mirror_find(w, dir->fs, dir->nodeid);
+	if (m && mirror_path(w, m, name, path))
+		(void)!mirror_add(path, type == S_IFDIR); /* an event less */
+	watches_unlock(w);
 }
 
 void watch_removed(struct inode *dir, const char *name, struct inode *ino, bool isdir)
@@ -290,15 +305,17 @@ void watch_removed(struct inode *dir, const char *name, struct inode *ino, bool 
 	if (!w)
 		return;
 	pthread_mutex_lock(&w->lock);
-	m = name ? find(w, dir->fs, dir->nodeid) : NULL;
-	if (m && path_in(w, m, name, path) && remove(path) < 0)
-		log_debug("%s: %s", path, strerror(errno));
-	m = ino ? find(w, ino->fs, ino->nodeid) : NULL;
-	if (m && !isdir && path_in(w, m, NULL, path))
-		tell(path, false, WATCH_ATTRIB); /* the number of links */
+	watches_pass_on(w, 0, NULL);
+	/* as the kernel, which tells who watches the folder last */
+	m = ino ? mirror_find(w, ino->fs, ino->nodeid) : NULL;
+	if (m && !isdir && mirror_path(w, m, NULL, path))
+		mirror_tell(path, false, WATCH_ATTRIB); /* the number of links */
 	if (m && (isdir || atomic_load(&ino->deleted)))
 		end_mirror(w, m);
-	pthread_mutex_unlock(&w->lock);
+	m = name ? mirror_find(w, dir->fs, dir->nodeid) : NULL;
+	if (m && mirror_path(w, m, name, path) && remove(path) < 0)
+		log_debug("%s: %s", path, strerror(errno));
+	watches_unlock(w);
 }
 
 /* From one mirror into another, out of one, or into one. */
@@ -310,9 +327,9 @@ static void move_name(struct watches *w, struct mirror *from, const char *name, 
 	if (!from && !to)
 		return;
 	snprintf(stage, sizeof(stage), "%.4000s/watch-moved", w->rundir);
-	if (from ? !path_in(w, from, name, a) : make_entry(stage, isdir) < 0)
+	if (from ? !mirror_path(w, from, name, a) : mirror_add(stage, isdir) < 0)
 		return;
-	if (to && !path_in(w, to, newname, b))
+	if (to && !mirror_path(w, to, newname, b))
 		return;
 	if (to)
 		(void)!rmdir(b); /* an empty directory may be replaced by one, not by a file */
@@ -332,20 +349,22 @@ void watch_renamed(struct inode *dir, const char *name, struct inode *newdir, co
 
 	if (!w)
 		return;
+	watch_written(newdir);
 	pthread_mutex_lock(&w->lock);
-	from = find(w, dir->fs, dir->nodeid);
-	to = find(w, newdir->fs, newdir->nodeid);
+	watches_pass_on(w, 0, NULL);
+	from = mirror_find(w, dir->fs, dir->nodeid);
+	to = mirror_find(w, newdir->fs, newdir->nodeid);
 	if (!exchange)
 		move_name(w, from, name, to, newname, isdir);
-	else if (from && to && path_in(w, from, name, a) && path_in(w, to, newname, b))
+	else if (from && to && mirror_path(w, from, name, a) && mirror_path(w, to, newname, b))
 		(void)!renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
-	self = ino ? find(w, ino->fs, ino->nodeid) : NULL;
-	if (self && path_in(w, self, NULL, a)) {
+	self = ino ? mirror_find(w, ino->fs, ino->nodeid) : NULL;
+	if (self && mirror_path(w, self, NULL, a)) {
 		self->serial = w->serial++;
-		if (path_in(w, self, NULL, b) && rename(a, b) < 0)
+		if (mirror_path(w, self, NULL, b) && rename(a, b) < 0)
 			log_debug("%s: %s", a, strerror(errno));
 	}
-	pthread_mutex_unlock(&w->lock);
+	watches_unlock(w);
 }
 
 void watch_event(struct inode *ino, enum watch_event ev)
@@ -356,18 +375,19 @@ void watch_event(struct inode *ino, enum watch_event ev)
 	char path[PATH_MAX];
 	struct mirror *m;
 
-	if (!w)
+	if (!w || (ev != WATCH_ATTRIB && watch_has_layers(ino->fs))) /* the layer tells it */
 		return;
 	dir = inode_place_of(ino, &name);
 	/* the directory first, as the kernel tells who watches both */
 	pthread_mutex_lock(&w->lock);
-	m = dir && name ? find(w, dir->fs, dir->nodeid) : NULL;
-	if (m && path_in(w, m, name, path))
-		tell(path, inode_type(ino) == S_IFDIR, ev);
-	m = find(w, ino->fs, ino->nodeid);
-	if (m && path_in(w, m, NULL, path))
-		tell(path, m->isdir, ev);
-	pthread_mutex_unlock(&w->lock);
+	watches_pass_on(w, 0, NULL);
+	m = dir && name ? mirror_find(w, dir->fs, dir->nodeid) : NULL;
+	if (m && mirror_path(w, m, name, path))
+		mirror_tell(path, inode_type(ino) == S_IFDIR, ev);
+	m = mirror_find(w, ino->fs, ino->nodeid);
+	if (m && mirror_path(w, m, NULL, path))
+		mirror_tell(path, m->isdir, ev);
+	watches_unlock(w);
 	if (dir)
 		inode_put(dir);
 }

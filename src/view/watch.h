@@ -32,4 +32,16 @@ void watch_renamed(struct inode *dir, const char *name, struct inode *newdir, co
 	struct inode *ino, bool exchange);
 void watch_event(struct inode *ino, enum watch_event ev);
 
+/* Is it a file that stays what it is on the host, and may be watched there? Not a folder of layers,
+ * nor a file that a change would copy. */
+bool watch_is_host(struct inode *ino);
+
+/* Of files that are a layer's (an overlay's): this one, or something in this folder, is going to be
+ * written to, or has come to the topmost layer. */
+void watch_written(struct inode *ino);
+/* Around what we do ourselves to the layers' files of a node, which has this name: what was done so
+ * far is told, what we did is not. */
+void watch_ours_begin(struct fs *fs);
+void watch_ours_end(struct fs *fs, uint64_t nodeid, const char *name);
+
 #endif

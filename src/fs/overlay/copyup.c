@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "fs/overlay/internal.h"
+#include "view/watch.h"
 
 #define PIECE (1u << 20)
 #define PROGRESS_FROM (16 << 20) /* less than that is copied before anybody wonders */
@@ -318,8 +319,11 @@ int ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags)
 		r = dir ? ovl_copy_up(o, dir, 0) : 0;
 		if (r == 0) {
 			pthread_mutex_lock(&n->copying);
-			if (ovl_upper(n) < 0)
+			if (ovl_upper(n) < 0) {
+				watch_ours_begin(&o->fs);
 				r = copy_up_to(o, n, dir, name, flags);
+				watch_ours_end(&o->fs, (uintptr_t)n, name);
+			}
 			pthread_mutex_unlock(&n->copying);
 		}
 		ovl_put(o, dir);

@@ -13,6 +13,7 @@
 #include "sys/path/attrs.h"
 #include "sys/table.h"
 #include "view/acl.h"
+#include "view/watch.h"
 
 enum xop { XGET, XSET, XLIST, XREMOVE };
 
@@ -256,8 +257,10 @@ static ssize_t xattr_virtual(
 		r = ops->removexattr ? ops->removexattr(fs, req, ino->nodeid, x->name) : -ENOSYS;
 		break;
 	}
-	if (r == 0)
+	if (r == 0) {
 		inode_invalidate_attr(ino);
+		watch_event(ino, WATCH_ATTRIB);
+	}
 	return r;
 }
 
