@@ -174,6 +174,9 @@ int MUST_CHECK task_limit(pid_t pid, int resource, struct rlimit *ret);
 /* Is a signal that the guest does not block pending for the calling thread (SIGKILL too)?
  * A handler that blocks asks this every so often, interrupts its work, and answers -EINTR. */
 bool call_interrupted(struct call *c);
+/* Did we answer EINTR, or that the call is to be made again for a signal, and has no handler of the
+ * thread returned since? Forgets it. */
+bool call_told_eintr(struct call *c);
 /* Has the guest been killed, or is it going to be: nobody waits for the answer. */
 bool call_killed(const struct call *c);
 

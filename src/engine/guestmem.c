@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -158,6 +159,28 @@ bool guest_has(struct call *c, gaddr_t at)
 }
 
 /* The array of a 32-bit guest is read into the first half of the room, and widened from its end. */
+uint64_t guest_stack(struct call *c)
+{
+	char path[64], text[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", c->tid);
+	do {
+		_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		unsigned long long sp;
+
+		if (n <= 0)
+			return 0;
+		text[n] = '\0';
+		if (sscanf(text, "%*s %*s %*s %*s %*s %*s %*s %llx", &sp) == 1)
+			return sp;
+		if (text[0] != 'r')
+			return 0;
+		sched_yield(); /* "running": it has asked us, and is not asleep yet */
+	} while (call_alive(c));
+	return 0;
+}
+
 static int read_iov32(struct call *c, gaddr_t iov, uint64_t count, struct iovec *v)
 {
 	const struct iovec32 *narrow = (const struct iovec32 *)v;

@@ -53,6 +53,9 @@ static inline bool guest_range_ok(gaddr_t at, uint64_t len)
  * memory, all of it where we are blind)? */
 bool guest_has(struct call *c, gaddr_t at);
 
+/* The stack pointer of the thread, which waits in its call; 0: it could not be read. */
+uint64_t guest_stack(struct call *c);
+
 /* The guest's struct iovec array: at most IOV_MAX entries, malloc'ed; their lengths summed
  * (capped at MAX_RW_COUNT as the kernel does). -EINVAL, -EFAULT (also where one does not pass
  * guest_range_ok()), -ENOMEM. */

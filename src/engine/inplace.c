@@ -222,20 +222,6 @@ size_t inject_room(struct call *c, gaddr_t at, const char *old)
 	return n;
 }
 
-/* Where the stack of a thread that waits in a call ends. */
-static uint64_t stack_of(pid_t tid)
-{
-	char path[64];
-	_cleanup_free_ char *s = NULL;
-	unsigned long long sp;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	if (read_file(path, 4096, &s, NULL) < 0 ||
-		sscanf(s, "%*s %*s %*s %*s %*s %*s %*s %llx", &sp) != 1)
-		return 0;
-	return sp;
-}
-
 /* argv often holds the very string that is written over: it gets a copy below *sp. So do the
  * strings behind it, those of the environment as well; the arrays themselves must lie elsewhere. */
 static int keep_strings(
@@ -276,7 +262,7 @@ static int keep_strings(
 
 static int keep_arrays(struct call *c, const struct in_place *ip, struct patches *s)
 {
-	uint64_t sp = stack_of(c->tid) - 128;
+	uint64_t sp = guest_stack(c) - 128;
 	int r = keep_strings(c, ip, s, ip->argv, &sp);
 
 	return r < 0 ? r : keep_strings(c, ip, s, ip->envp, &sp);

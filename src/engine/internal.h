@@ -13,6 +13,7 @@
 #include "engine/own.h"
 
 #define FD_LOCKS 64
+#define TOLD_EINTR 256
 
 struct seccomp_notif;
 struct seccomp_notif_resp;
@@ -57,6 +58,9 @@ struct engine {
 	struct pool pool;
 	atomic_bool profile; /* calls are received so that their parts can be timed */
 	struct fd_slot fds[FD_LOCKS];
+	/* the threads that were answered EINTR last, for call_told_eintr(); 0: none */
+	_Atomic pid_t told_eintr[TOLD_EINTR];
+	atomic_uint next_told;
 	/* claim.h: the threads whose next call is ours */
 	atomic_int ninject;
 	pthread_mutex_t inject_lock;

@@ -88,6 +88,24 @@ static bool signal_certain(const struct call *c)
 	return waiting_signals(status, pending) != 0;
 }
 
+static void note_eintr(struct engine *e, pid_t tid)
+{
+	e->told_eintr[atomic_fetch_add(&e->next_told, 1) % TOLD_EINTR] = tid;
+}
+
+bool call_told_eintr(struct call *c)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < TOLD_EINTR; i++) {
+		pid_t tid = c->tid;
+
+		if (atomic_load_explicit(&c->engine->told_eintr[i], memory_order_relaxed) == tid)
+			told |= atomic_compare_exchange_strong(&c->engine->told_eintr[i], &tid, 0);
+	}
+	return told;
+}
+
 static int send_answer(struct engine *e, struct seccomp_notif_resp *r)
 {
 	while (ioctl(e->listener, SECCOMP_IOCTL_NOTIF_SEND, r) < 0) {
@@ -187,6 +205,8 @@ static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
 	v = run(c, handler);
 	if (c->blind && v == DONE && c->ret == -EFAULT)
 		return CONTINUE;
+	if (v == DONE && (c->ret == -EINTR || c->ret == RESTART_SYS))
+		note_eintr(e, c->tid);
 	if (v == DONE)
 		c->ret = compat_result(c, c->ret);
 	return v;

@@ -47,8 +47,8 @@ static void note(long r, const char *what)
 		printf("# %s: %s\n", what, strerror(errno));
 }
 /*
- * Without SA_RESTART a signal may come before a view has seen the call (doc/internals.md): EINTR,
- * and nothing was done.
+ * Where a view cannot tell which call it was that a signal came before (doc/internals.md): EINTR
+ * without SA_RESTART, and nothing was done.
  */
 #define TRY(expr)                                                                                  \
 	({                                                                                         \
@@ -57,7 +57,11 @@ static void note(long r, const char *what)
 			;                                                                          \
 		r_;                                                                                \
 	})
+#ifdef __x86_64__
+#define NOTE(expr) note((expr), #expr)
+#else
 #define NOTE(expr) note(TRY(expr), #expr)
+#endif
 
 static void one_round(int i, int log)
 {
@@ -73,8 +77,7 @@ static void one_round(int i, int log)
 	NOTE(symlink("x", a));
 	NOTE(readlink(a, buf, sizeof(buf)));
 	NOTE(unlink(a));
-	fd = (int)TRY(open(a, O_RDWR | O_CREAT | O_EXCL, 0644));
-	NOTE(fd);
+	NOTE(fd = open(a, O_RDWR | O_CREAT | O_EXCL, 0644));
 	NOTE(write(fd, "0123456789", 10));
 	NOTE(pread(fd, buf, 10, 0));
 	NOTE(ftruncate(fd, 5));
@@ -86,8 +89,8 @@ static void one_round(int i, int log)
 	NOTE(truncate(b, 3));
 	NOTE(unlink(a));
 	NOTE(access(b, R_OK));
-	fd = (int)TRY(open("storm", O_RDONLY | O_DIRECTORY));
-	NOTE(syscall(SYS_getdents64, fd, buf, sizeof(buf)));
+	NOTE(fd = open("storm", O_RDONLY | O_DIRECTORY));
+	NOTE(TRY(syscall(SYS_getdents64, fd, buf, sizeof(buf))));
 	NOTE(close(fd));
 	NOTE(unlink(b));
 	NOTE(write(log, "line\n", 5));

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Calls that a signal forestalled.
+ *
+ * Theory of operation. Until we have received a call the guest's wait for us can be interrupted.
+ * The call has then not begun; but where the signal's handler was set without SA_RESTART the guest
+ * is told EINTR, also by calls that never say so (stat, mkdir, rename), which no program expects:
+ * dash sets its SIGCHLD handler so, and `[ -f x ]` was false when a child ended in that moment.
+ *
+ * The notification is withdrawn, so we hear nothing of it. But the handler ends with
+ * rt_sigreturn(2), and the frame on its stack holds the registers with which the guest goes on.
+ * Does it go on behind a `syscall` with EINTR, and is the call, whose number the instruction
+ * before it loads, none that says EINTR, then the frame is changed such that it is made again: as
+ * if the signal had come just before it.
+ *
+ * rt_sigreturn itself may be forestalled like that by another signal, and is made again likewise.
+ */
+#include <fcntl.h>
+#include <linux/major.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <ucontext.h>
+
+#include "engine/engine.h"
+#include "engine/nr.h"
+#include "sys/table.h"
+#include "sys/um.h"
+
+/* Does the call never say EINTR of itself, whatever it is about? */
+static bool never_eintr(long nr)
+{
+	switch (nr) {
+	case __NR_stat:
+	case __NR_lstat:
+	case __NR_fstat:
+	case __NR_newfstatat:
+	case __NR_statx:
+	case __NR_access:
+	case __NR_faccessat:
+	case __NR_faccessat2:
+	case __NR_readlink:
+	case __NR_readlinkat:
+	case __NR_statfs:
+	case __NR_fstatfs:
+	case __NR_chmod:
+	case __NR_fchmod:
+	case __NR_fchmodat:
+	case __NR_fchmodat2:
+	case __NR_chown:
+	case __NR_lchown:
+	case __NR_fchown:
+	case __NR_fchownat:
+	case __NR_utime:
+	case __NR_utimes:
+	case __NR_futimesat:
+	case __NR_utimensat:
+	case __NR_truncate:
+	case __NR_ftruncate:
+	case __NR_getxattr:
+	case __NR_lgetxattr:
+	case __NR_fgetxattr:
+	case __NR_listxattr:
+	case __NR_llistxattr:
+	case __NR_flistxattr:
+	case __NR_setxattr:
+	case __NR_lsetxattr:
+	case __NR_fsetxattr:
+	case __NR_removexattr:
+	case __NR_lremovexattr:
+	case __NR_fremovexattr:
+	case __NR_mkdir:
+	case __NR_mkdirat:
+	case __NR_mknod:
+	case __NR_mknodat:
+	case __NR_link:
+	case __NR_linkat:
+	case __NR_symlink:
+	case __NR_symlinkat:
+	case __NR_unlink:
+	case __NR_unlinkat:
+	case __NR_rmdir:
+	case __NR_rename:
+	case __NR_renameat:
+	case __NR_renameat2:
+	case __NR_chdir:
+	case __NR_fchdir:
+	case __NR_getcwd:
+	case __NR_chroot:
+	case __NR_execve:
+	case __NR_execveat:
+	case __NR_mremap:
+	case __NR_mmap:
+	case __NR_msync:
+	case __NR_dup:
+	case __NR_dup2:
+	case __NR_dup3:
+	case __NR_lseek:
+	case __NR_close:
+	case __NR_getdents:
+	case __NR_getdents64:
+	case __NR_fsync:
+	case __NR_fdatasync:
+	case __NR_sync:
+	case __NR_syncfs:
+	case __NR_socket:
+	case __NR_socketpair:
+	case __NR_bind:
+	case __NR_getsockname:
+	case __NR_getpeername:
+	case __NR_inotify_add_watch:
+	case __NR_close_range:
+	case __NR_prlimit64:
+	case __NR_unshare:
+	case __NR_setns:
+	case __NR_rt_sigreturn:
+		return true;
+	}
+	return false;
+}
+
+#define UNIX98_PTY_MAJORS 8
+
+/* /dev/null and its like, and terminals of programs, which have no carrier to wait for */
+static bool opens_at_once(dev_t device)
+{
+	const unsigned n = major(device);
+
+	return n == MEM_MAJOR || n == TTYAUX_MAJOR ||
+	       (n >= UNIX98_PTY_SLAVE_MAJOR && n < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJORS);
+}
+
+/* Might reading or writing wait for somebody (a pipe, a terminal)? */
+static bool transfer_may_wait(struct call *c, int fd)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->tid, fd);
+	return stat(path, &st) < 0 || !S_ISREG(st.st_mode);
+}
+
+/* Might an open of this? What the host says of the path is enough: where a view has another file
+ * there, and this one waits, we said EINTR ourselves. */
+static bool open_may_wait(struct call *c, int dirfd, gaddr_t word, int flags)
+{
+	char base[64], path[PATH_MAX];
+	_cleanup_fd_ int at = -1;
+	struct stat st;
+
+	if (flags & (O_NONBLOCK | O_PATH | O_DIRECTORY))
+		return false;
+	if (guest_read_str(c, word, path, sizeof(path)) < 0)
+		return true;
+	if (path[0] == '/')
+		snprintf(base, sizeof(base), "/proc/%d/root", c->tid);
+	else if (dirfd == AT_FDCWD)
+		snprintf(base, sizeof(base), "/proc/%d/cwd", c->tid);
+	else
+		snprintf(base, sizeof(base), "/proc/%d/fd/%d", c->tid, dirfd);
+	at = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return true;
+	if (fstatat(at, path + strspn(path, "/"), &st, 0) < 0) /* else it is in the view alone */
+		return errno != ENOENT || (!(flags & O_CREAT) && view_has_mounts(&c->um->view));
+	if (S_ISCHR(st.st_mode))
+		return !opens_at_once(st.st_rdev);
+	return !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+/* May the call whose registers these are be made again? */
+static bool may_be_made_again(struct call *c, long nr, const greg_t *r)
+{
+	const gaddr_t rdi = { (uint64_t)r[REG_RDI] }, rsi = { (uint64_t)r[REG_RSI] };
+
+	switch (nr) {
+	case __NR_open:
+		return !open_may_wait(c, AT_FDCWD, rdi, (int)r[REG_RSI]);
+	case __NR_creat:
+		return !open_may_wait(c, AT_FDCWD, rdi, O_CREAT);
+	case __NR_openat:
+		return !open_may_wait(c, (int)r[REG_RDI], rsi, (int)r[REG_RDX]);
+	case __NR_read:
+	case __NR_readv:
+	case __NR_pread64:
+	case __NR_preadv:
+	case __NR_write:
+	case __NR_writev:
+	case __NR_pwrite64:
+	case __NR_pwritev:
+		return !transfer_may_wait(c, (int)r[REG_RDI]);
+	case __NR_fcntl:
+		return r[REG_RSI] != F_SETLKW && r[REG_RSI] != F_OFD_SETLKW;
+	}
+	return never_eintr(nr);
+}
+
+#define SYSCALL_LENGTH 2
+
+/* The number that is loaded right before the call: mov $nr, %eax or %rax. -1: by other means, as in
+ * syscall(3). */
+static long number_before(struct call *c, uint64_t after)
+{
+	unsigned char code[9];
+	int32_t nr;
+
+	if (guest_read(c, (gaddr_t){ after - sizeof(code) }, code, sizeof(code)) < 0)
+		return -1;
+	if (code[7] != 0x0f || code[8] != 0x05) /* syscall */
+		return -1;
+	if (code[5] == 0x31 && code[6] == 0xc0) /* xor %eax, %eax */
+		return 0;
+	memcpy(&nr, code + 3, sizeof(nr));
+	if (code[0] == 0x48 && code[1] == 0xc7 && code[2] == 0xc0)
+		return nr;
+	/* behind a REX prefix it may be another register's */
+	return code[2] == 0xb8 && (code[1] & 0xf0) != 0x40 ? nr : -1;
+}
+
+enum verdict sys_rt_sigreturn(struct call *c)
+{
+	const bool told = call_told_eintr(c);
+	gaddr_t regs = { guest_stack(c) };
+	gregset_t r;
+	long nr;
+
+	if (told || regs.v == 0)
+		return CONTINUE;
+	regs = gaddr_add(regs, offsetof(ucontext_t, uc_mcontext.gregs));
+	if (guest_read(c, regs, r, sizeof(r)) < 0 || r[REG_RAX] != -EINTR)
+		return CONTINUE;
+	nr = number_before(c, (uint64_t)r[REG_RIP]);
+	if (nr < 0 || !may_be_made_again(c, nr, r))
+		return CONTINUE;
+	r[REG_RAX] = nr;
+	r[REG_RIP] -= SYSCALL_LENGTH;
+	/* what cannot be written stays an EINTR */
+	(void)!guest_write(c, regs, r, sizeof(r));
+	return CONTINUE;
+}
