@@ -3,6 +3,7 @@
 BUILD = build
 PREFIX = /usr/local
 SUITES =
+RESUME =
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) programs
@@ -22,10 +23,11 @@ check:
 	tools/install-packages build run test
 	/usr/bin/python3 tests/run $(SUITES)
 
-# The fuzzers for ten minutes, and the tests again and again.
+# The long forms of the tests that have one: each fuzzer for ten minutes, random jobs for an hour, some three hours in all.
+# What was interrupted, or has failed, is gone on with by `make soak RESUME=--resume`; SUITES="fuzz" for some.
 soak:
 	tools/install-packages build run test
-	/usr/bin/python3 tests/run --soak $(SUITES)
+	/usr/bin/python3 tests/run --soak $(RESUME) $(SUITES)
 
 # Ratios to native speed, as JSON lines.
 bench:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # 300 busy processes and threads, some traced, stopped or in a vfork, while something is mounted and unmounted.
 # alone: yes
-# timeout: 2500
+# timeout: 300
+# soak: 4500
 . "$TOP/tests/e2e/lib.sh"
 
 need mke2fs gcc

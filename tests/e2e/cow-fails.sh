@@ -2,6 +2,7 @@
 # What goes wrong with a layer: it is full, keeps no attributes, cannot be written, is of a newer version, or what it lies on is gone; the
 # view is killed while it copies. There is a message, and nothing is lost.
 # timeout: 300
+# soak: 1800
 . "$TOP/tests/e2e/lib.sh"
 export XDG_STATE_HOME=$HERE/state
 KILLS=20

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # kill -9 of server, guest and supervisor at random moments of a workload (200 in `make soak`): nobody hangs,
 # e2fsck -p mends the image, and what was fsynced is there. With the guest alone killed nothing at all is lost.
-# timeout: 3000
+# timeout: 600
+# soak: 3000
 . "$TOP/tests/e2e/lib.sh"
 
 rounds=12

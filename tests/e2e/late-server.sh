@@ -2,6 +2,7 @@
 # A server that is suspended, or answers after seconds (30 in `make soak`): who waits for it waits, and gets the
 # right answer then; others go on; who is killed meanwhile is gone at once. The end of a view continues it.
 # timeout: 100
+# soak: 300
 . "$TOP/tests/e2e/lib.sh"
 LATE=2
 [ -z "${UMVIEW_SOAK:-}" ] || LATE=30

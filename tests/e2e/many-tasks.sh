@@ -2,6 +2,7 @@
 # Thousands of processes, threads that wait, programs one after the other, a bounded fork bomb.
 # alone: yes
 # timeout: 600
+# soak: 1800
 . "$TOP/tests/e2e/lib.sh"
 
 need mke2fs gcc
@@ -11,8 +12,10 @@ M=$HERE/mnt
 um -m "fs.img:$M" -- sh -c "echo hi >'$M/f'; mkfifo '$M/fifo'; cp /bin/true '$M/true'"
 gcc -O2 -pthread -o many "$TOP/tests/e2e/many-tasks.c"
 spawned=2000
-[ -z "${UMVIEW_SOAK:-}" ] || spawned=20000
 export UM_TIMEOUT=180
+if [ -n "${UMVIEW_SOAK:-}" ]; then
+	spawned=20000 UM_TIMEOUT=900
+fi
 
 # them WHAT COUNT FILE WANTED: in a view with a mount
 them() {

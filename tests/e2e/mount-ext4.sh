@@ -2,6 +2,7 @@
 # The main job: a tree is copied into an ext4 image, changed there by ordinary programs and
 # unmounted; outside, e2fsck finds nothing and debugfs gives the same tree.
 # timeout: 400
+# soak: 1200
 . "$TOP/tests/e2e/lib.sh"
 need git sqlite3 debugfs
 

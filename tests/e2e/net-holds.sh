@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a socket does in a view's network it does natively; much goes through whole; nothing leaks; wires do not meet.
 # timeout: 240
+# soak: 3600
 . "$TOP/tests/e2e/lib.sh"
 unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 SOCKETS=20000 MIB=64

@@ -2,11 +2,15 @@
 # Several processes that change one tree by turns, keep files open and stand in folders that others rename and remove: what each is
 # told, and the tree that is left, are those of the kernel's overlayfs, and with --cow those of the folder itself.
 # timeout: 300
+# soak: 3600
 . "$TOP/tests/e2e/lib.sh"
 export XDG_STATE_HOME=$HERE/state
 OPS="$TOP/tests/lib/overlayops.py"
 COUNT=3000
-[ -z "${UMVIEW_SOAK:-}" ] || COUNT=100000
+if [ -n "${UMVIEW_SOAK:-}" ]; then
+	COUNT=100000
+	export UM_TIMEOUT=900
+fi
 WORK="'$PYTHON' '$OPS' together"
 clean() {
 	chmod -R u+rwX "$@" 2>/dev/null || true

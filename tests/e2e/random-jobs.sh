@@ -2,7 +2,8 @@
 # One view at work for long (an hour in `make soak`): jobs of all kinds, drawn by lot, three at a time, on files of
 # the host and on two mounts, while a third is mounted and unmounted. Each proves its own result. What the
 # supervisor has at the end is what it had near the beginning, and nothing is left.
-# timeout: 4200
+# timeout: 300
+# soak: 4500
 . "$TOP/tests/e2e/lib.sh"
 need git sqlite3 gcc make rsync perl python3 flock
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Answers of DHCP servers, changed at random, through all states of the client.
 # timeout: 300
+# soak: 900
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 

@@ -2,6 +2,7 @@
 # Frames, DHCP and DNS that are garbage, from a view to libslirp (restricted: nothing of it goes further) and to a view on a
 # wire: both go on working.
 # timeout: 300
+# soak: 900
 . "$TOP/tests/e2e/lib.sh"
 . "$TOP/tests/fuzz/lib-garbage.sh"
 unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"

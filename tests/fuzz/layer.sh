@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The files of a layer's folder and archives that are imported, changed at random.
 # timeout: 300
+# soak: 900
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 

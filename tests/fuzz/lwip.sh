@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Frames and netlink requests that are garbage, to views whose stack is a process: they go on working.
 # timeout: 300
+# soak: 900
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 . "$TOP/tests/fuzz/lib-garbage.sh"

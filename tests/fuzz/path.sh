@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Path resolution against the kernel's own, on random trees.
 # timeout: 300
+# soak: 900
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A hostile FUSE server: nothing but clean errors, and the view lives on.
 # timeout: 300
+# soak: 900
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 

@@ -15,7 +15,7 @@ class Test:
     hangs, not to judge speed."""
 
     def __init__(self, name, cmd, timeout=120, build="build-check", root=False, alone=False,
-                 env=None, grace=10, tap=False):
+                 env=None, grace=10, tap=False, soak=0):
         self.name = name
         self.cmd = cmd
         self.timeout = timeout
@@ -24,6 +24,7 @@ class Test:
         self.alone = alone
         self.env = env or {}
         self.grace = grace
+        self.soak = soak  # the time-out of its long form; 0: it has none
         self.tap = tap  # a line "not ok" in its output means that it failed, whatever its status
 
 
@@ -107,14 +108,14 @@ def scripts(top, folder, kind="check"):
         if name.startswith("lib"):
             continue
         head = header(path)
-        timeout = int(head.get("timeout", "120"))
+        timeout, soak = int(head.get("timeout", "120")), int(head.get("soak", "0"))
         if kind == "check":
             yield Test(f"{folder}/{name}", ["/bin/bash", path], timeout=timeout,
-                       root=head.get("user") == "root", alone=head.get("alone") == "yes")
+                       root=head.get("user") == "root", alone=head.get("alone") == "yes", soak=soak)
         elif kind in head.get("sanitize", "").split():
             yield Test(f"sanitize/{kind}-{folder}-{name}", build.wrap + ["/bin/bash", path],
                        timeout=timeout * 4, build=build.name, alone=head.get("alone") == "yes",
-                       env={**build.env, "UMVIEW_SANITIZER": kind}, grace=20)
+                       env={**build.env, "UMVIEW_SANITIZER": kind}, grace=20, soak=soak * 2)
 
 
 def programs(top):

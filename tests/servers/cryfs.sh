@@ -4,6 +4,7 @@
 # writes: yes
 # caveat: tried in make soak only, as each mount takes half a minute of key derivation
 # timeout: 300
+# soak: 900
 . "$TOP/tests/servers/lib.sh"
 need cryfs
 [ "${UMVIEW_SOAK:-}" ] || skip "only in make soak: its key derivation takes half a minute for each mount"
