@@ -44,6 +44,9 @@ int MUST_CHECK abi_write_ids(struct call *c, gaddr_t to, const uint32_t *ids, si
 
 /* What the pointers in *ret mean are the guest's addresses. */
 int MUST_CHECK abi_read_msghdr(struct call *c, gaddr_t from, struct msghdr *ret);
+/* The same as a 32-bit program has it; its length. */
+#define ABI_MSGHDR32 28
+size_t abi_narrow_msghdr(const struct msghdr *msg, char ret[ABI_MSGHDR32]);
 /* What recvmsg(2) changes of it. */
 int MUST_CHECK abi_write_msghdr(struct call *c, gaddr_t to, const struct msghdr *msg);
 /* The size of a struct mmsghdr, and where msg_len is in it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* abi.h: messages, and arrays of pointers. */
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -33,6 +34,23 @@ int abi_read_msghdr(struct call *c, gaddr_t from, struct msghdr *ret)
 		};
 	return r;
 }
+
+size_t abi_narrow_msghdr(const struct msghdr *msg, char ret[ABI_MSGHDR32])
+{
+	const struct msghdr32 m = {
+		.name = (uint32_t)(uintptr_t)msg->msg_name,
+		.namelen = (int32_t)msg->msg_namelen,
+		.iov = (uint32_t)(uintptr_t)msg->msg_iov,
+		.iovlen = (uint32_t)msg->msg_iovlen,
+		.control = (uint32_t)(uintptr_t)msg->msg_control,
+		.controllen = (uint32_t)msg->msg_controllen,
+		.flags = (uint32_t)msg->msg_flags,
+	};
+
+	memcpy(ret, &m, sizeof(m));
+	return sizeof(m);
+}
+static_assert(sizeof(struct msghdr32) == ABI_MSGHDR32, "struct msghdr32");
 
 int abi_write_msghdr(struct call *c, gaddr_t to, const struct msghdr *msg)
 {

@@ -327,9 +327,13 @@ static int write_memory(struct seizure *s, uint64_t args[6])
 	if (envp)
 		args[a->argv_arg + 1] = put_array(s, &used, &strings, NULL, &s->envp);
 	for (int i = 0; i < 6; i++) {
-		if (a->str[i])
+		if (i == 1 && a->narrow && s->word == sizeof(uint32_t))
+			args[i] = put_string(s, &strings, a->narrow, a->narrow_len);
+		else if (a->str[i])
 			args[i] = put_string(s, &strings, a->str[i], arg_len(a, i));
 	}
+	if (a->points)
+		memcpy(s->new_ + (args[1] - s->at), &args[a->points], s->word);
 	s->saved = pread(s->mem, s->old, s->len, (off_t)s->at) == (ssize_t)s->len;
 	if (pwrite(s->mem, s->new_, s->len, (off_t)s->at) != (ssize_t)s->len)
 		return -EFAULT;

@@ -18,6 +18,11 @@ struct inject_args {
 	const char
 		*str[6]; /* not NULL: copied below the guest's stack pointer, its address passed */
 	size_t str_len[6]; /* of what is no string; 0: of a string, with its NUL */
+	/* Not NULL: in the place of str[1], no longer than that, where 32-bit code makes the call.
+	 */
+	const char *narrow;
+	size_t narrow_len;
+	int points; /* N > 0: the first word of str[1] is to be the address of str[N] */
 	/* exec: a new argv for argument argv_arg: the NULL-terminated strings of `head`, then the
 	 * guest's own array at `argv` without its first `skip` entries. head NULL: as in args. */
 	const char *const *head;

@@ -386,10 +386,32 @@ static void receive_cred(int s, pid_t pid)
 	tap_check(&t, cred.pid == pid, "it says who sent it");
 }
 
+static void send_cred(int s, const struct ucred *cred)
+{
+	char control[CMSG_SPACE(sizeof(struct ucred))] = { 0 };
+	struct iovec iov[] = { { "ab", 2 }, { "c", 1 } };
+	struct sockaddr_un sun;
+	struct msghdr msg = { .msg_name = &sun,
+		.msg_namelen = address(&sun, "dcred"),
+		.msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&msg);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_CREDENTIALS;
+	cm->cmsg_len = CMSG_LEN(sizeof(*cred));
+	memcpy(CMSG_DATA(cm), cred, sizeof(*cred));
+	R(sendmsg(s, &msg, 0));
+}
+
 /* Who is at the other end. */
 static void credentials(void)
 {
 	int s = new_socket(SOCK_STREAM), d = new_socket(SOCK_DGRAM), one = 1, c, st, pair[2];
+	const struct ucred own = { getpid(), getuid(), getgid() },
+			   other = { 1, getuid(), getgid() };
 	pid_t child;
 
 	R(bind_(s, "cred"));
@@ -412,6 +434,12 @@ static void credentials(void)
 	tap_check(&t, st == 0, "the child connected");
 	show_peer("accepted", c, child);
 	receive_cred(d, child);
+	close(c);
+	c = new_socket(SOCK_DGRAM);
+	send_cred(c, &own);
+	receive_cred(d, getpid());
+	if (getuid())
+		send_cred(c, &other);
 	close(c);
 	c = new_socket(SOCK_STREAM);
 	show_peer("not connected", c, 0);

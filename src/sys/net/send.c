@@ -211,6 +211,13 @@ enum verdict sys_sendmsg(struct call *c)
 	if (!msg.msg_name && !msg.msg_control)
 		return CONTINUE;
 	r = dest_find(&d, c, &msg);
+	if (r > 0 && d.peer >= 0) {
+		int err = fill_sent(c, msg);
+
+		v = err < 0 ? call_return(c, err) : sock_sendmsg_peer(c, &msg, d.peer);
+		if (v != DONE || c->ret != -EPERM)
+			return v;
+	}
 	if (r > 0)
 		return call_return(c, send_ours(c, &d, msg, (int)c->args[2]));
 	if (r == 0)

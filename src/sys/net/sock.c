@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "engine/abi.h"
 #include "engine/inject.h"
+#include "engine/nr.h"
 #include "sys/net/abstract.h"
 #include "sys/path/at.h"
 #include "sys/path/attrs.h"
@@ -296,17 +297,27 @@ void sock_peer_addr(int peer, struct sockaddr_un *sun, socklen_t *len)
 	assert(r == 0);
 }
 
+/* The address by which the guest reaches it: 0; -EPERM, in a tree of its own no path of ours leads
+ * it anywhere. */
+static int guest_addr(
+	struct call *c, int peer, struct hop *hop, struct sockaddr_un *sun, socklen_t *len)
+{
+	return is_elsewhere(&c->um->view, c->tid) || hop_make(c, peer, NULL, NULL, 0, hop) < 0 ||
+			       addr_fill(sun, len, hop->path) < 0
+		       ? -EPERM
+		       : 0;
+}
+
 enum verdict sock_call_peer(struct call *c, int at, int peer)
 {
 	struct inject_args a = { .nr = c->nr, .waits = true };
 	_cleanup_hop_ struct hop hop = { 0 };
 	struct sockaddr_un sun;
 	socklen_t len;
+	int r = guest_addr(c, peer, &hop, &sun, &len);
 
-	/* in a tree of its own no path of ours leads it anywhere */
-	if (is_elsewhere(&c->um->view, c->tid) || hop_make(c, peer, NULL, NULL, 0, &hop) < 0 ||
-		addr_fill(&sun, &len, hop.path) < 0)
-		return call_return(c, -EPERM);
+	if (r < 0)
+		return call_return(c, r);
 	memcpy(a.args, c->args, sizeof(a.args));
 	a.str[at] = (const char *)&sun;
 	a.str_len[at] = len;
@@ -314,6 +325,29 @@ enum verdict sock_call_peer(struct call *c, int at, int peer)
 	a.close_fd = hop.guest_fd;
 	return inject_call(c, &a);
 }
+
+enum verdict sock_sendmsg_peer(struct call *c, const struct msghdr *msg, int peer)
+{
+	struct inject_args a = { .nr = __NR_sendmsg, .waits = true, .points = 3 };
+	struct msghdr m = *msg;
+	_cleanup_hop_ struct hop hop = { 0 };
+	struct sockaddr_un sun;
+	char narrow[ABI_MSGHDR32];
+	int r = guest_addr(c, peer, &hop, &sun, &m.msg_namelen);
+
+	if (r < 0)
+		return call_return(c, r);
+	memcpy(a.args, c->args, sizeof(a.args));
+	a.str[1] = (const char *)&m;
+	a.str_len[1] = sizeof(m);
+	a.narrow = narrow;
+	a.narrow_len = abi_narrow_msghdr(&m, narrow);
+	a.str[3] = (const char *)&sun;
+	a.str_len[3] = m.msg_namelen;
+	a.close_fd = hop.guest_fd;
+	return inject_call(c, &a);
+}
+static_assert(offsetof(struct msghdr, msg_name) == 0, "inject_args.points");
 
 static enum verdict connect_blocking(
 	struct call *c, struct at *a, int fd, const struct sockaddr_un *sun, socklen_t len)

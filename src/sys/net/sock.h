@@ -19,5 +19,7 @@ void sock_peer_addr(int peer, struct sockaddr_un *sun, socklen_t *len);
 /* The guest's own call, with the address of it in argument `at` and its length in the next.
  * DONE with -EPERM: the guest cannot be made to. */
 enum verdict sock_call_peer(struct call *c, int at, int peer);
+/* The same for sendmsg(2), of which msg is what the guest sends. */
+enum verdict sock_sendmsg_peer(struct call *c, const struct msghdr *msg, int peer);
 
 #endif
