@@ -204,12 +204,8 @@ void inode_put(struct inode *ino)
 	}
 }
 
-void itable_release(struct fs *fs)
+static void drop_unused(struct itable *t, bool forget)
 {
-	struct itable *t = fs->itable;
-
-	if (!t)
-		return;
 	pthread_mutex_lock(&t->lock);
 	while (!cds_list_empty(&t->unused)) {
 		struct inode *ino = cds_list_first_entry(&t->unused, struct inode, lru), *parent;
@@ -218,12 +214,26 @@ void itable_release(struct fs *fs)
 		t->nunused--;
 		parent = inode_unlink_locked(t, ino);
 		pthread_mutex_unlock(&t->lock);
-		inode_free(ino, false);
+		inode_free(ino, forget);
 		if (parent)
 			inode_put(parent);
 		pthread_mutex_lock(&t->lock);
 	}
 	pthread_mutex_unlock(&t->lock);
+}
+
+void itable_drop_unused(struct fs *fs)
+{
+	drop_unused(itable_of(fs), true);
+}
+
+void itable_release(struct fs *fs)
+{
+	struct itable *t = fs->itable;
+
+	if (!t)
+		return;
+	drop_unused(t, false);
 	if (t->ninodes) {
 		/* a reference was lost: leaking is better than freeing what is still used */
 		log_error("%zu inodes of %s are in use after its end", t->ninodes,

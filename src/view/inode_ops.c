@@ -18,6 +18,7 @@ static bool still(struct inode *dir, const char *name, struct inode **ret)
 	if (!fs->still || fs->still(fs, dir->nodeid, name, (*ret)->nodeid))
 		return true;
 	inode_put(take_ptr(ret));
+	itable_drop_unused(fs); /* what lies in a folder that changed is known by what it was */
 	return false;
 }
 

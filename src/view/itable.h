@@ -95,6 +95,8 @@ void name_changed(struct itable *t, struct inode *dir, const char *name);
 void names_drop_inode(struct itable *t, struct inode *ino);
 
 /* ---- inode.c ---- */
+/* What nobody uses is forgotten. */
+void itable_drop_unused(struct fs *fs);
 /* Moves an inode in the tree; *drop gets a reference to put after the lock (or NULL).
  * -ELOOP: it would be above itself; -ENOMEM. */
 int MUST_CHECK inode_place(

@@ -228,7 +228,7 @@ static bool is_still(const struct ovl *o, const struct lower *in, const char *na
 	if (l && l->layer != in->layer)
 		l = NULL;
 	if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return !l && errno == ENOENT;
+		return !l && (errno == ENOENT || ovl_closed_to_us(o, errno));
 	if (!l || st.st_dev != l->dev || st.st_ino != l->ino || !S_ISDIR(st.st_mode))
 		return false;
 	++*n;

@@ -317,11 +317,12 @@ int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 	fd_path(path, fd);
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if ((attr->uid != st.st_uid || attr->gid != st.st_gid) &&
-		fchownat(fd, "", attr->uid, attr->gid, AT_EMPTY_PATH) < 0 && !o->owners)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
+	if (attr->uid != st.st_uid || attr->gid != st.st_gid) {
+		if (fchownat(fd, "", attr->uid, attr->gid, AT_EMPTY_PATH) < 0 && !o->owners)
+			return -errno;
+		if (fstat(fd, &st) < 0)
+			return -errno;
+	}
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return special_set(o, fd, &st, attr);
 	device = (st.st_mode & S_IFMT) != (attr->mode & S_IFMT);
