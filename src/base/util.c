@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/util.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -195,6 +196,49 @@ char process_state(pid_t pid)
 	_cleanup_free_ char *all = stat_read(pid, &third);
 
 	return third ? third[0] : 0;
+}
+
+int process_fd_of(pid_t pid, const char *link)
+{
+	char path[64], to[64];
+	struct dirent *e;
+	int fd = -1;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	fds = opendir(path);
+	while (fds && fd < 0 && (e = readdir(fds)))
+		if (*e->d_name != '.' && read_link(dirfd(fds), e->d_name, to, sizeof(to)) > 0 &&
+			strcmp(to, link) == 0)
+			fd = atoi(e->d_name);
+	if (fds)
+		closedir(fds);
+	return fd;
+}
+
+bool process_at_work(pid_t pid)
+{
+	char path[64];
+	struct dirent *d;
+	bool busy = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && !busy && (d = readdir(dir))) {
+		_cleanup_free_ char *stat = NULL;
+		char name[sizeof(path) + sizeof(d->d_name) + 8];
+		const char *p;
+
+		snprintf(name, sizeof(name), "%s/%s/stat", path, d->d_name);
+		if (d->d_name[0] == '.' || read_file(name, 4096, &stat, NULL) < 0)
+			continue;
+		p = strrchr(stat, ')');
+		busy = p && p[1] == ' ' && strchr("RD", p[2]);
+	}
+	if (dir)
+		closedir(dir);
+	return busy;
 }
 
 void process_continue(pid_t pid)

@@ -110,6 +110,10 @@ enum {
 };
 /* 'R', 'S', 'T', 'Z' ...; 0 where it is gone. */
 char process_state(pid_t pid);
+/* A descriptor of it that /proc shows as this ("socket:[123]"), or -1. */
+int process_fd_of(pid_t pid, const char *link);
+/* Does a thread of it run, or wait for a disk? */
+bool process_at_work(pid_t pid);
 /* SIGCONT for a process that is stopped. */
 void process_continue(pid_t pid);
 /* The parent of a process; 0 where it is gone. */

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The end of a view: what is mounted is written back, and its servers are waited for. */
+/*
+ * The end of a view: what is mounted is written back, and its servers are waited for. A thread
+ * watches that: once it takes longer than a second a terminal is told what is waited for, and the
+ * user may give it up. A server that does nothing at all for long is given up by itself.
+ */
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,54 +20,151 @@
 
 #define SERVERS_END_NS (10 * NSEC_PER_SEC) /* for those that a user started, after that */
 #define UNMOUNT_NS (300 * NSEC_PER_SEC)	   /* for all servers to write back what they have */
+#define IDLE_NS (60 * NSEC_PER_SEC)	   /* for one that neither answers nor works */
+#define HASTE_NS (NSEC_PER_SEC / 2)	   /* who asks sooner than that has not read what is told */
+#define LOOK_MS 1000
 
-struct progress {
-	pthread_mutex_t lock; /* guards all of it; a leaf */
-	pthread_cond_t cond;
-	char *what; /* until it has been told */
+struct ending {
+	const struct front_link *link;
+	uint64_t begin;
+	int wake;	      /* eventfd: what follows has changed */
+	pthread_mutex_t lock; /* guards what follows; a leaf */
+	struct mount *at;     /* is waited for; referenced; NULL: all servers are, to end */
+	uint64_t told_ns;     /* when that was told; 0: not yet */
 	bool over;
 };
 
-static void *tell_progress(void *arg)
+/* What the watch last saw of a mount's server. */
+struct watched {
+	const struct mount *m; /* to compare with only */
+	uint64_t work, since;
+	bool given_up;
+};
+
+static void end_server(pid_t pid, UNUSED void *arg)
 {
-	struct progress *p = arg;
-	struct timespec until;
+	struct task_mark m;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
-	pthread_mutex_lock(&p->lock);
-	while (!p->over && pthread_cond_timedwait(&p->cond, &p->lock, &until) != ETIMEDOUT)
-		;
-	while (!p->over) {
-		char *what = p->what;
+	if (task_mark_get(pid, &m) == 0 && m.service)
+		kill(pid, SIGKILL);
+}
 
-		if (!what) {
-			pthread_cond_wait(&p->cond, &p->lock);
-			continue;
-		}
-		/* a terminal may be stopped, which must not stop the writing back */
-		p->what = NULL;
-		pthread_mutex_unlock(&p->lock);
-		dprintf(STDERR_FILENO, "umview: %s\n", what);
-		free(what);
-		pthread_mutex_lock(&p->lock);
+static void give_up(struct mount *m, const char *why)
+{
+	if (!m) {
+		each_child(end_server, NULL);
+		return;
 	}
-	pthread_mutex_unlock(&p->lock);
+	log_user("%s: %s; what was not written back is lost", m->target, why);
+	um_mount_give_up(m);
+}
+
+static void tell(const struct mount *m)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	if (m)
+		log_user("writing back %s (Ctrl-C gives it up)", m->target);
+	else
+		log_user("waiting for the servers to end (Ctrl-C kills them)");
+}
+
+static bool is_idle(struct watched *w, struct mount *m)
+{
+	const uint64_t now = now_ns(), work = m ? um_mount_work(m) : 0;
+
+	if (!m || w->m != m || w->work != work)
+		*w = (struct watched){ m, work, now, w->m == m && w->given_up };
+	return now - w->since > IDLE_NS;
+}
+
+/* Takes what the front has sent. */
+static bool is_asked(struct pollfd *front)
+{
+	bool asked = false;
+	char byte;
+	ssize_t n;
+
+	if (!front->revents)
+		return false;
+	while ((n = recv(front->fd, &byte, sizeof(byte), MSG_DONTWAIT)) > 0)
+		asked = true;
+	if (n == 0 || errno != EAGAIN)
+		front->fd = -1; /* it is gone */
+	return asked;
+}
+
+/* What is waited for now (ret_m, referenced, may be NULL), and since when that has been told (0: it
+ * is to be told now, UINT64_MAX: later). false: no more. */
+static bool look(struct ending *e, struct mount **ret_m, uint64_t *ret_told)
+{
+	const uint64_t now = now_ns();
+	bool over;
+	uint64_t n;
+
+	(void)!read(e->wake, &n, sizeof(n));
+	pthread_mutex_lock(&e->lock);
+	*ret_m = e->at ? mount_get(e->at) : NULL;
+	*ret_told = now - e->begin > NSEC_PER_SEC ? e->told_ns : UINT64_MAX;
+	if (*ret_told == 0)
+		e->told_ns = now;
+	over = e->over;
+	pthread_mutex_unlock(&e->lock);
+	return !over;
+}
+
+static void watch_mount(struct watched *w, struct mount *m, bool asked)
+{
+	const bool idle = is_idle(w, m);
+
+	if (w->given_up || !(asked || idle))
+		return;
+	give_up(m, asked ? "given up" : "its server has done nothing for a minute and is killed");
+	w->given_up = m != NULL;
+}
+
+/* Not by who waits: a terminal may be stopped, which must not stop the writing back. */
+static void *watch(void *arg)
+{
+	struct ending *e = arg;
+	struct pollfd p[] = { { .fd = e->wake, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+	struct watched w = { 0 };
+	struct mount *m = NULL;
+	uint64_t told;
+
+	while (look(e, &m, &told)) {
+		if (told == 0)
+			tell(m);
+		if (told == 0 && p[1].fd < 0) { /* signals from before were for the command */
+			front_tell(e->link, FRONT_ENDING, 0);
+			p[1].fd = e->link->fd;
+		}
+		watch_mount(&w, m, is_asked(&p[1]) && told && told < now_ns() - HASTE_NS);
+		if (m)
+			mount_put(m);
+		p[0].revents = p[1].revents = 0;
+		(void)poll(p, 2, LOOK_MS);
+	}
+	if (m)
+		mount_put(m);
 	return NULL;
 }
 
-static void progress_at(struct progress *p, char *what)
+/* What is waited for from now on; NULL: all servers. */
+static void ending_at(void *arg, struct mount *m)
 {
-	pthread_mutex_lock(&p->lock);
-	free(p->what);
-	p->what = what;
-	pthread_cond_signal(&p->cond);
-	pthread_mutex_unlock(&p->lock);
-}
+	const uint64_t one = 1;
+	struct ending *e = arg;
+	struct mount *before;
 
-static void at_mount(void *arg, const char *target)
-{
-	progress_at(arg, str_printf("writing back %s", target));
+	pthread_mutex_lock(&e->lock);
+	before = e->at;
+	e->at = m ? mount_get(m) : NULL;
+	e->told_ns = 0;
+	pthread_mutex_unlock(&e->lock);
+	if (before)
+		mount_put(before);
+	(void)!write(e->wake, &one, sizeof(one)); /* full means that it wakes anyway */
 }
 
 /* Servers have lost their mounts: what they do after that (archivemount writes its archive, a cache
@@ -84,27 +189,23 @@ static void continue_server(pid_t pid, UNUSED void *arg)
 
 void end_mounts(struct run *r)
 {
-	struct progress p = { .lock = PTHREAD_MUTEX_INITIALIZER };
-	pthread_condattr_t monotonic;
+	struct ending e = { .link = r->link,
+		.begin = now_ns(),
+		.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		.lock = PTHREAD_MUTEX_INITIALIZER };
 	pthread_t thread;
-	bool tell;
+	const bool watched = pthread_create(&thread, NULL, watch, &e) == 0;
 
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p.cond, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	tell = isatty(STDERR_FILENO) && pthread_create(&thread, NULL, tell_progress, &p) == 0;
 	each_child(continue_server, NULL);
-	um_umount_all(&r->um, now_ns() + UNMOUNT_NS, at_mount, &p);
-	progress_at(&p, str_printf("waiting for the servers to end"));
+	um_umount_all(&r->um, now_ns() + UNMOUNT_NS, ending_at, &e);
+	ending_at(&e, NULL);
 	wait_for_servers(r);
-	if (tell) {
-		pthread_mutex_lock(&p.lock);
-		p.over = true;
-		pthread_cond_signal(&p.cond);
-		pthread_mutex_unlock(&p.lock);
+	pthread_mutex_lock(&e.lock);
+	e.over = true;
+	pthread_mutex_unlock(&e.lock);
+	ending_at(&e, NULL);
+	if (watched)
 		pthread_join(thread, NULL);
-	}
-	free(p.what);
-	pthread_cond_destroy(&p.cond);
+	if (e.wake >= 0)
+		close(e.wake);
 }

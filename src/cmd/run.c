@@ -355,7 +355,6 @@ static int say_command(struct run *r)
 	return fflush(r->plan) == 0 ? 0 : 125;
 }
 
-/* What the end of the view waits for, told on a terminal once it takes long enough to wonder. */
 static void tear_down(struct run *r)
 {
 	ctl_stop(r->um.ctl);

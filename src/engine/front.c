@@ -37,6 +37,7 @@ union fd_room {
 /* Whom signals go to. A signal handler can reach nothing but a static. */
 static atomic_int front_command;
 static _Atomic uint64_t front_early; /* signals that came before there was a command: bit n-1 */
+static atomic_int front_ending = -1; /* after the command: where it is told that one came */
 
 /* With a descriptor, unless it is -1. */
 static void tell(const struct front_link *link, struct event e, int fd)
@@ -95,8 +96,13 @@ static void pass_on(int sig, siginfo_t *info, UNUSED void *ctx)
 {
 	int saved = errno;
 	pid_t pid = atomic_load(&front_command);
+	int ending = atomic_load(&front_ending);
 
-	if (info->si_code <= 0 && pid > 0)
+	if (ending >= 0 && (sig == SIGINT || sig == SIGQUIT || sig == SIGTERM))
+		(void)!send(ending, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	else if (ending >= 0)
+		;
+	else if (info->si_code <= 0 && pid > 0)
 		kill(pid, sig);
 	else if (info->si_code <= 0)
 		atomic_fetch_or(&front_early, 1ull << (sig - 1));
@@ -297,6 +303,8 @@ static int front_main(int link)
 			command_started(e.value);
 		else if (e.kind == FRONT_STOPPED && is_stopped(atomic_load(&front_command)))
 			raise(SIGSTOP);
+		else if (e.kind == FRONT_ENDING)
+			atomic_store(&front_ending, link);
 		else if (e.kind == FRONT_STATUS)
 			return e.value;
 	}

@@ -14,13 +14,15 @@
 enum front_event {
 	FRONT_STARTED,	/* value: the command's process id, to which signals are passed on */
 	FRONT_STOPPED,	/* the command stopped */
+	FRONT_ENDING,	/* the command has ended: the user's signals are the supervisor's now */
 	FRONT_STATUS,	/* value: the exit status to end with */
 	FRONT_LISTENER, /* with the listener's descriptor: front_lend() */
 };
 
 /* What the supervisor is given. */
 struct front_link {
-	int fd;		  /* events go through it; EOF on it means that the front is gone */
+	int fd;		  /* events go through it; EOF on it means that the front is gone; a
+			     message, after FRONT_ENDING: the user does not want to wait */
 	pid_t pgid;	  /* the job's process group, which the command joins */
 	uint64_t ignored; /* bit n-1: the user ignores signal n (nohup), and so does the command */
 };

@@ -2,7 +2,7 @@
 /*
  * A server that answers late: what names a file "slow*" waits until the file $SLOW_GO is there;
  * signals (FUSE_INTERRUPT) do not concern it. Each request that changes something, and each stat
- * that waits, is a line in $SLOW_LOG.
+ * that waits, is a line in $SLOW_LOG. With $SLOW_HANGS it hangs at its end, having made that file.
  */
 #define FUSE_USE_VERSION 35
 #include <errno.h>
@@ -123,13 +123,26 @@ static int op_truncate(const char *path, off_t size, struct fuse_file_info *fi)
 	return 0;
 }
 
+static void op_destroy(void *data)
+{
+	const char *mark = getenv("SLOW_HANGS");
+
+	(void)data;
+	if (!mark)
+		return;
+	close(open(mark, O_CREAT | O_WRONLY, 0600));
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct fuse_operations ops = { .getattr = op_getattr,
 		.mkdir = op_mkdir,
 		.read = op_read,
 		.write = op_write,
-		.truncate = op_truncate };
+		.truncate = op_truncate,
+		.destroy = op_destroy };
 
 	sv.size = 100;
 	return fuse_main(argc, argv, &ops, NULL);

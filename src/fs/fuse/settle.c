@@ -7,42 +7,13 @@
  */
 #include "fs/fuse/conn.h"
 
-#include <dirent.h>
 #include <linux/sockios.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #define RECENT_NS NSEC_PER_SEC
 #define PATIENCE_NS (NSEC_PER_SEC / 2)
 #define LOOK_NS 1000000
 #define QUIET_LOOKS 5
-
-/* Does a thread of it run, or wait for a disk? */
-static bool at_work(pid_t pid)
-{
-	char path[64];
-	struct dirent *d;
-	bool busy = false;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	dir = opendir(path);
-	while (dir && !busy && (d = readdir(dir))) {
-		_cleanup_free_ char *stat = NULL;
-		char name[sizeof(path) + sizeof(d->d_name) + 8];
-		const char *p;
-
-		snprintf(name, sizeof(name), "%s/%s/stat", path, d->d_name);
-		if (d->d_name[0] == '.' || read_file(name, 4096, &stat, NULL) < 0)
-			continue;
-		p = strrchr(stat, ')');
-		busy = p && p[1] == ' ' && strchr("RD", p[2]);
-	}
-	if (dir)
-		closedir(dir);
-	return busy;
-}
 
 void fuse_end_forgets(struct fuse_conn *fc)
 {
@@ -60,7 +31,7 @@ void fuse_end_forgets(struct fuse_conn *fc)
 	/* one thread may have gone to sleep, and another not woken, between our looks at them */
 	while (quiet < QUIET_LOOKS && now_ns() < end) {
 		quiet = (ioctl(fc->sock, SIOCOUTQ, &unread) == 0 && unread > 0) ||
-					(pid > 0 && at_work(pid))
+					(pid > 0 && process_at_work(pid))
 				? 0
 				: quiet + 1;
 		nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);

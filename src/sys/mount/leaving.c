@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/status.h"
 #include "fs/fuse/fuse.h"
+#include "sys/mount/mountsrv.h"
 
 #define LEAVING_WAIT_NS (2 * NSEC_PER_SEC)
 #define LEAVING_LOOK_MS 50
@@ -31,46 +33,52 @@ static bool is_ancestor(pid_t pid, struct call *c)
 	return false;
 }
 
-static bool has_open(pid_t pid, const char *socket)
+/* The services that have the server's end of the mount's device open. */
+static void each_holder(struct fs *fs, void (*fn)(pid_t pid, int pidfd, void *arg), void *arg)
 {
-	char path[64], link[64];
+	DIR *proc = fuse_is(fs) ? opendir("/proc") : NULL;
 	struct dirent *e;
-	bool found = false;
-	DIR *fds;
+	char socket[48];
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	fds = opendir(path);
-	while (fds && !found && (e = readdir(fds)))
-		found = *e->d_name != '.' &&
-			read_link(dirfd(fds), e->d_name, link, sizeof(link)) > 0 &&
-			strcmp(link, socket) == 0;
-	if (fds)
-		closedir(fds);
-	return found;
+	if (!proc)
+		return;
+	snprintf(socket, sizeof(socket), "socket:[%llu]", (unsigned long long)fuse_conn_peer(fs));
+	while ((e = readdir(proc))) {
+		pid_t pid = atoi(e->d_name);
+		_cleanup_fd_ int pidfd = -1;
+		struct task_mark m;
+
+		if (pid <= 0 || task_mark_get(pid, &m) < 0 || !m.service)
+			continue;
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (pidfd >= 0 && process_fd_of(pid, socket) >= 0)
+			fn(pid, pidfd, arg);
+	}
+	closedir(proc);
+}
+
+struct noting {
+	struct leaving *l;
+	struct call *c;
+};
+
+static void note_one(pid_t pid, int pidfd, void *arg)
+{
+	struct noting *n = arg;
+	int fd = -1;
+
+	if (n->l->n < LEAVING_MAX && !(n->c && is_ancestor(pid, n->c)))
+		fd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		n->l->pidfd[n->l->n++] = fd;
 }
 
 void leaving_note(struct leaving *l, struct call *c, struct fs *fs)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-	char socket[48];
+	struct noting n = { l, c };
 
 	*l = (struct leaving){ 0 };
-	snprintf(socket, sizeof(socket), "socket:[%llu]", (unsigned long long)fuse_conn_peer(fs));
-	while (proc && l->n < LEAVING_MAX && (e = readdir(proc))) {
-		pid_t pid = atoi(e->d_name);
-		struct task_mark m;
-		int fd;
-
-		if (pid <= 0 || task_mark_get(pid, &m) < 0 || !m.service ||
-			!has_open(pid, socket) || (c && is_ancestor(pid, c)))
-			continue;
-		fd = (int)syscall(SYS_pidfd_open, pid, 0);
-		if (fd >= 0)
-			l->pidfd[l->n++] = fd;
-	}
-	if (proc)
-		closedir(proc);
+	each_holder(fs, note_one, &n);
 }
 
 void leaving_wait(struct leaving *l, struct call *c)
@@ -86,4 +94,44 @@ void leaving_wait(struct leaving *l, struct call *c)
 		close(l->pidfd[i]);
 	}
 	l->n = 0;
+}
+
+static void add_work(pid_t pid, UNUSED int pidfd, void *arg)
+{
+	_cleanup_free_ char *io = NULL;
+	uint64_t *sum = arg;
+	const char *wrote;
+	char path[48];
+
+	*sum += process_stat(pid, STAT_USER) + process_stat(pid, STAT_SYSTEM);
+	snprintf(path, sizeof(path), "/proc/%d/io", pid);
+	wrote = read_file(path, 4096, &io, NULL) < 0 ? NULL : strstr(io, "wchar: ");
+	if (wrote)
+		*sum += strtoull(wrote + strlen("wchar: "), NULL, 10);
+	if (process_at_work(pid))
+		*sum += now_ns();
+}
+
+uint64_t um_mount_work(struct mount *m)
+{
+	struct fuse_stats st;
+	uint64_t sum = 0;
+
+	if (fuse_is(m->fs)) {
+		fuse_conn_stats(m->fs, &st);
+		sum = st.bytes_received;
+	}
+	each_holder(m->fs, add_work, &sum);
+	return sum;
+}
+
+static void kill_one(UNUSED pid_t pid, int pidfd, UNUSED void *arg)
+{
+	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+void um_mount_give_up(struct mount *m)
+{
+	each_holder(m->fs, kill_one, NULL);
+	fuse_conn_abort(m->fs);
 }

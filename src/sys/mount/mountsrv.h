@@ -49,9 +49,14 @@ int MUST_CHECK um_umount(struct um *um, struct call *c, const char *target, int 
 void um_umount_space(struct um *um, ino_t ns);
 
 /* The end of the view: unmounts all, newest first, waits for the servers at most until
- * deadline_ns (monotonic). progress (may be NULL) is told each target before it is waited for. */
+ * deadline_ns (monotonic). progress is told each mount before it is waited for. */
 void um_umount_all(struct um *um, uint64_t deadline_ns,
-	void (*progress)(void *arg, const char *target), void *arg);
+	void (*progress)(void *arg, struct mount *m), void *arg);
+/* A number that changes while the mount's server does anything: answers, runs, writes, or waits for
+ * a disk. */
+uint64_t um_mount_work(struct mount *m);
+/* Kills the server, and fails what is asked of it. */
+void um_mount_give_up(struct mount *m);
 
 /* Splits "SOURCE:TARGET[,OPTIONS]" of -m: a colon in SOURCE is taken as part of it when it belongs
  * to host:dir (the last colon before the first '/'-starting or relative TARGET wins); "\:" "\," and

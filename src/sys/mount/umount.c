@@ -150,7 +150,8 @@ static void end_lazily(struct um *um, struct mount *m)
 }
 
 /* The end of the view: in use or not. */
-static void end_all_lazy(struct mountsrv *ms, uint64_t deadline_ns)
+static void end_all_lazy(struct mountsrv *ms, uint64_t deadline_ns,
+	void (*progress)(void *arg, struct mount *m), void *arg)
 {
 	struct lazy *l, *next;
 
@@ -161,8 +162,10 @@ static void end_all_lazy(struct mountsrv *ms, uint64_t deadline_ns)
 	if (ms->lazy_started)
 		pthread_join(ms->lazy_thread, NULL);
 	ms->lazy_started = false;
-	cds_list_for_each_entry_safe(l, next, &ms->lazy, node)
+	cds_list_for_each_entry_safe(l, next, &ms->lazy, node) {
+		progress(arg, l->m);
 		end_lazy(ms, l, deadline_ns);
+	}
 }
 
 struct child_search {
@@ -329,20 +332,19 @@ void um_umount_space(struct um *um, ino_t ns)
 }
 
 void um_umount_all(struct um *um, uint64_t deadline_ns,
-	void (*progress)(void *arg, const char *target), void *arg)
+	void (*progress)(void *arg, struct mount *m), void *arg)
 {
 	struct mount *m;
 
 	while ((m = view_last_mount(&um->view))) {
-		if (progress)
-			progress(arg, m->target);
+		progress(arg, m);
 		if (is_ready(m->fs) && files_sync_until(um->files, m->fs, deadline_ns) < 0)
 			log_user("%s: not all could be written back", m->target);
 		if (view_detach(&um->view, m, MNT_DETACH) < 0)
 			log_warn("%s: cannot be detached", m->target);
 		end_fs(um, m, deadline_ns);
 	}
-	end_all_lazy(um->mountsrv, deadline_ns);
+	end_all_lazy(um->mountsrv, deadline_ns, progress, arg);
 }
 
 /* The words without following the mount's own server, for one that is dead or hangs. */
