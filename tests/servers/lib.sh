@@ -12,6 +12,7 @@
 #	extra	a name at the top of the mount that the tree has not
 #	foreground=yes	by_hand is started in the background
 #	slow_start=yes	it is mounted once only
+#	view	options of the view that it is mounted in by hand
 # and has the functions
 #	prepare		makes what is served from the folder "tree"; again for each way
 #	by_hand		mounts it on "mnt", as the server's manual says
@@ -19,7 +20,7 @@
 # and calls run_server. What a native folder looks like after the same commands is the oracle.
 . "$TOP/tests/e2e/lib.sh"
 
-odd=ünï can="" cannot="" source="" options="" sub="" extra="" foreground="" slow_start=""
+odd=ünï can="" cannot="" source="" options="" sub="" extra="" foreground="" slow_start="" view=""
 writes=$(sed -n 's/^# writes: //p' "$0")
 
 # UMVIEW_NATIVE=1, for root by hand: the kernel's FUSE in place of a view, to compare with.
@@ -202,7 +203,8 @@ run_server() {
 	cp -a tree/. model
 	change model >said
 	prepare
-	gives "by hand" 0 um -- bash "$0" in_view_by_hand
+	# shellcheck disable=SC2086
+	gives "by hand" 0 um $view -- bash "$0" in_view_by_hand
 	echo "$OUT"
 	if declare -F unmounted >/dev/null; then unmounted; fi
 	if [ "$source" ]; then

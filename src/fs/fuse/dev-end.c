@@ -40,7 +40,7 @@ struct readers {
 /* i386's, for which there is no header beside x86_64's */
 enum { READ_32 = 3, READV_32 = 145, RECVFROM_32 = 371, RECVMSG_32 = 372 };
 
-static bool reads_by(long nr, bool is32)
+bool fuse_dev_reads(long nr, bool is32)
 {
 	if (is32)
 		return nr == READ_32 || nr == READV_32 || nr == RECVFROM_32 || nr == RECVMSG_32;
@@ -67,7 +67,8 @@ static int reading_fd(const char *pid, const char *tid)
 	if (strncmp(text, "running", 7) == 0)
 		return RUNS;
 	if (sscanf(text, "%ld 0x%lx", &nr, &arg) != 2 ||
-		(!reads_by(nr, false) && !reads_by(nr, true))) /* which it is the stop will tell */
+		(!fuse_dev_reads(nr, false) &&
+			!fuse_dev_reads(nr, true))) /* which it is the stop will tell */
 		return -1;
 	return (int)arg;
 }
@@ -87,8 +88,8 @@ static bool fail_read(const struct reader *r)
 	struct user_regs_struct regs;
 
 	if (ptrace(PTRACE_GETREGS, r->tid, 0, &regs) < 0 ||
-		!reads_by(arch_nr(&regs), arch_is32(&regs)) || arch_result(&regs) != RESTART_SYS ||
-		(int)arch_arg0(&regs) != r->fd)
+		!fuse_dev_reads(arch_nr(&regs), arch_is32(&regs)) ||
+		arch_result(&regs) != RESTART_SYS || (int)arch_arg0(&regs) != r->fd)
 		return false;
 	arch_set_result(&regs, -ENODEV);
 	arch_set_no_restart(&regs);

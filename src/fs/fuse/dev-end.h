@@ -15,4 +15,10 @@
 int fuse_dev_end_readers(
 	ino_t ino, bool all, void (*stopped)(void *arg, pid_t pid, int fd), void *arg);
 
+/* Is it read(2), or another call by which a server takes requests? */
+bool fuse_dev_reads(long nr, bool is32);
+/* The same for threads that wait in poll(2) and the like, and read then: stopped is called once,
+ * and is to end their wait. false: there are none. */
+bool fuse_dev_end_waiters(ino_t ino, void (*stopped)(void *arg, pid_t pid, int fd), void *arg);
+
 #endif

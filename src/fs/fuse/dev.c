@@ -369,6 +369,7 @@ static void *dev_linger(void *arg)
 {
 	static const int wait_ms[] = { 1, 2, 4, 8, 15, 30, 60, 120 };
 	struct fuse_dev *d = arg;
+	bool gone = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(wait_ms); i++) {
 		struct pollfd p = { .fd = d->sock };
@@ -376,9 +377,13 @@ static void *dev_linger(void *arg)
 		fuse_dev_end_readers(d->ino, i + 2 < ARRAY_SIZE(wait_ms), dev_hang_up, d);
 		if (d->sock < 0)
 			break;
-		if (poll(&p, 1, wait_ms[i]) > 0 && (p.revents & POLLHUP))
-			break; /* the server has gone */
+		if (poll(&p, 1, wait_ms[i]) > 0 && (p.revents & POLLHUP)) {
+			gone = true; /* the server */
+			break;
+		}
 	}
+	if (d->sock >= 0 && !gone)
+		(void)fuse_dev_end_waiters(d->ino, dev_hang_up, d);
 	if (d->sock >= 0)
 		shutdown(d->sock, SHUT_RDWR);
 	dev_put(d);
