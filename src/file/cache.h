@@ -157,7 +157,8 @@ int MUST_CHECK cache_handle(
 void cache_handle_put(struct filecache *c);
 /* Keeps a handle that was just opened, or gives it back when an equal one is there. */
 void cache_handle_add(struct filecache *c, const struct fs_handle *h);
-/* The same, but the new one is kept: where the server makes the content at open. */
+/* The same, but the new one is kept, unless it alone has O_DIRECT: where the server makes the
+ * content at open. */
 void cache_handle_renew(struct filecache *c, const struct fs_handle *h);
 void cache_release_handles(struct filecache *c);
 void cache_release_readers(struct filecache *c); /* those for reading alone */

@@ -92,7 +92,8 @@ static void handle_keep(struct filecache *c, const struct fs_handle *h, bool ren
 		c->loose = true;
 		c->releasing++;
 	}
-	if (!had || ((renew || is_better(h, &c->h[kind])) && !c->hold)) {
+	if (!had ||
+		(!c->hold && (renew ? !is_better(&c->h[kind], h) : is_better(h, &c->h[kind])))) {
 		spare = c->h[kind];
 		c->h[kind] = *h;
 		c->have[kind] = true;

@@ -141,6 +141,18 @@ print(os.write(plain, b"plain"), os.fsync(plain))
 E2
 gives "one has a file open with O_DIRECT, another without" 0 served unlimited "$PYTHON" direct.py
 is "who writes without it" "$OUT $(cat src/o)" "5 None plain"
+cat >direct-io.py <<'E2'
+import os
+plain = os.open("never/p", os.O_RDWR)
+direct = os.open("never/p", os.O_RDWR | os.O_DIRECT)
+print(os.pread(plain, 3, 1), os.pwrite(plain, b"xy", 2))
+E2
+echo abcdef >src/p
+gives "the same where the server keeps nothing (FOPEN_DIRECT_IO)" 0 um bash -c '
+	mkdir never
+	./server -o source="$PWD/src",cache=never never
+	"$PYTHON" direct-io.py && umount never'
+is "who has it open without it" "$OUT $(cat src/p)" "b'bcd' 2 abxyef"
 cat >fresh.sh <<'E2'
 set -e
 mkdir one two src/names
