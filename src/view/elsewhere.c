@@ -334,7 +334,7 @@ int walk_elsewhere_above(struct walk *w, struct mount *m)
 	return dotdot(w);
 }
 
-static bool on_proc(int fd)
+bool walk_on_proc(int fd)
 {
 	struct statfs sf;
 
@@ -414,7 +414,7 @@ static bool is_magic(const struct walk *w)
 static bool is_self(const struct walk *w, struct stat *ret)
 {
 	return (strcmp(w->last, "self") == 0 || strcmp(w->last, "thread-self") == 0) &&
-	       on_proc(w->at.fd) && fstat(w->at.fd, ret) == 0 && ret->st_ino == PROC_ROOT_INO;
+	       walk_on_proc(w->at.fd) && fstat(w->at.fd, ret) == 0 && ret->st_ino == PROC_ROOT_INO;
 }
 
 static int follow(struct walk *w)
@@ -422,7 +422,7 @@ static int follow(struct walk *w)
 	struct stat st;
 	ssize_t n;
 
-	if (on_proc(w->at.fd)) {
+	if (walk_on_proc(w->at.fd)) {
 		if (is_self(w, &st)) {
 			int r = self_body(w, &st);
 
@@ -461,7 +461,7 @@ static int end_link(struct walk *w)
 		w->link = r < 0 ? NULL : strdup(w->body);
 		return r < 0 ? walk_real_error(w, r) : w->link ? end_in(w) : -ENOMEM;
 	}
-	if (!on_proc(w->at.fd) || !is_magic(w) || fstatat(w->at.fd, w->last, &st, 0) < 0 ||
+	if (!walk_on_proc(w->at.fd) || !is_magic(w) || fstatat(w->at.fd, w->last, &st, 0) < 0 ||
 		!w->v->placeholder || !w->v->placeholder(w->v->placeholder_arg, &st, &ino, &mnt))
 		return w->touched ? end_in(w) : WALK_NATIVE;
 	path = elsewhere_path(w->v, w->c->tid, mnt, ino);

@@ -52,7 +52,8 @@ static char *host_name(dev_t dev, const char *inside, const struct stat *st, boo
 static int name_on_host(struct walk *w, int fd, uint64_t mnt_id, const struct stat *st, char **ret)
 {
 	_cleanup_free_ char *info = NULL, *inside = NULL;
-	char link[FD_PATH_MAX], name[PATH_MAX];
+	char link[FD_PATH_MAX], name[PATH_MAX], root[PATH_MAX];
+	const char *below = NULL;
 	struct mountinfo mi;
 	dev_t dev = st->st_dev;
 	bool known;
@@ -64,14 +65,17 @@ static int name_on_host(struct walk *w, int fd, uint64_t mnt_id, const struct st
 		return *ret ? 0 : -ENOMEM;
 	}
 	info = mountinfo_read(w->c->tid);
-	if (info && mountinfo_find(info, mnt_id, &mi)) {
-		inside = mountinfo_inside(&mi, name);
+	/* which is named from the task's root on */
+	if (read_link(AT_FDCWD, fd_path(link, w->root_fd), root, sizeof(root)) > 0)
+		below = path_below(name, root);
+	if (info && below && mountinfo_find(info, mnt_id, &mi)) {
+		inside = mountinfo_inside(&mi, *below ? below : "/");
 		dev = makedev(mi.major, mi.minor);
 	}
 	*ret = host_name(dev, inside, st, &known);
 	if (!known)
 		w->own_mount = mnt_id;
-	return *ret ? 0 : known && st->st_nlink ? -EROFS : -ENOENT;
+	return *ret ? 0 : known && st->st_nlink && !walk_on_proc(fd) ? -EROFS : -ENOENT;
 }
 
 /* The names that follow on the walk up to the next "..", below `name`: malloc'ed. */
@@ -171,6 +175,16 @@ int walk_over_opened(struct walk *w, int fd, const struct stat *st)
 
 /* ---- the kernel's place beside a walk ---- */
 
+static bool is_inode(struct inode *ino, const struct statx *sx)
+{
+	struct fs_attr attr;
+
+	pthread_mutex_lock(&ino->lock);
+	attr = ino->attr;
+	pthread_mutex_unlock(&ino->lock);
+	return attr.ino == sx->stx_ino && attr.dev == makedev(sx->stx_dev_major, sx->stx_dev_minor);
+}
+
 static int look_at(int fd, struct statx *ret)
 {
 	return statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_TYPE | STATX_MNT_ID, ret) < 0 ? -errno
@@ -199,6 +213,21 @@ static int open_by_words(struct call *c, int dirfd, const char *word)
 	return fd < 0 ? -errno : fd;
 }
 
+void path_seek_own(struct path *p)
+{
+	struct own_place own = OWN_PLACE_NONE;
+	struct statx sx;
+
+	if (p->own.fd >= 0 || !p->mnt->seen_through)
+		return;
+	own.fd = open(p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (own.fd >= 0 && look_at(own.fd, &sx) == 0 && is_inode(p->inode, &sx)) {
+		own.mnt_id = sx.stx_mnt_id;
+		own_place_move(&p->own, &own);
+	}
+	own_place_release(&own);
+}
+
 bool path_word_leads(struct call *c, int dirfd, const char *word, const struct path *p)
 {
 	_cleanup_fd_ int fd = -1, real = -1;
@@ -213,16 +242,6 @@ bool path_word_leads(struct call *c, int dirfd, const char *word, const struct p
 	return fd >= 0 && look_at(fd, &a) == 0 &&
 	       look_at(p->kind == PATH_REAL ? real : p->own.fd, &b) == 0 &&
 	       a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
-}
-
-static bool is_inode(struct inode *ino, const struct statx *sx)
-{
-	struct fs_attr attr;
-
-	pthread_mutex_lock(&ino->lock);
-	attr = ino->attr;
-	pthread_mutex_unlock(&ino->lock);
-	return attr.ino == sx->stx_ino && attr.dev == makedev(sx->stx_dev_major, sx->stx_dev_minor);
 }
 
 int walk_elsewhere_beside(struct walk *w, struct inode *child, bool *ret_left)

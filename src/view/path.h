@@ -124,6 +124,8 @@ int MUST_CHECK path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, cha
 /* The canonical path of something on a mount: mount point + path within; malloc'ed or NULL. */
 char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
 
+/* By a guest whose tree is ours: p->own of a virtual place that the host has as well. */
+void path_seek_own(struct path *p);
 /* Does the kernel come to the same place, or exactly to p->own, by the guest's word (read of it)?
  */
 bool path_word_leads(struct call *c, int dirfd, const char *word, const struct path *p);

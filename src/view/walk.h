@@ -148,6 +148,8 @@ int MUST_CHECK walk_elsewhere_beside(struct walk *w, struct inode *child, bool *
 int MUST_CHECK walk_elsewhere_up(struct walk *w);
 /* Onto the file `fd` (taken), where something else than the walk's words leads to it. */
 int MUST_CHECK walk_elsewhere_onto(struct walk *w, int fd);
+/* Is it a file of a /proc? */
+bool walk_on_proc(int fd);
 bool walk_elsewhere_is_root(const struct walk *w, int fd);
 /* Is the guest's file, open as fd, one that a mount which is seen through has in the host's place?
  * 1 with the walk there; 0; -errno: it was removed there. walk_over_opened(): which the guest has

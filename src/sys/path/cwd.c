@@ -232,8 +232,12 @@ enum verdict sys_chroot(struct call *c)
 	if (p.kind == PATH_VIRTUAL) {
 		fs_req_init(&req, c);
 		r = inode_permission(p.inode, &req, MAY_EXEC | MAY_ACCESS);
-		if (r == 0 && kernel_comes_to(c, &p))
+		if (!is_elsewhere(&c->um->view, c->tid))
+			path_seek_own(&p);
+		if (r == 0 && may && kernel_comes_to(c, &p)) {
+			atomic_store(&c->um->view.exotic, true);
 			return CONTINUE;
+		}
 		return call_return(c, r < 0 ? r : -EPERM);
 	}
 	if (!may)
