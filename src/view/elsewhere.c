@@ -432,6 +432,9 @@ static int follow(struct walk *w)
 			return magic(w);
 	}
 	n = read_link(w->at.fd, w->last, w->body, sizeof(w->body));
+	/* "net:[4026531840]": of /proc/PID/ns */
+	if (n > 0 && strstr(w->body, ":[") && walk_on_proc(w->at.fd))
+		return magic(w);
 	return n < 0 ? walk_real_error(w, (int)n) : walk_follow(w, w->body);
 }
 

@@ -64,6 +64,9 @@ same "a mount by another name" unshare -Urm sh -c '
 	mount --bind t t/w; echo y >t/w/y; ls t; mount --bind t/w/d t/w/w; rm t/w/w/g; ls t/d; mkdir t/w/w/n; cd t/w/w/n; ls .. ../..; /bin/pwd'
 same "unshare with a /proc" unshare -Urmpf --mount-proc sh -c '
 	id -u; cat /proc/self/uid_map /proc/1/comm; readlink /proc/self /proc/1/exe; mount -t tmpfs x /mnt; touch /mnt/z; ls /mnt; findmnt -no FSTYPE /mnt'
+same "namespaces by their names" unshare -Urmn sh -c '
+	mount -t tmpfs r /run; touch /run/net; mount --bind /proc/self/ns/net /run/net; nsenter --net=/run/net true && echo entered
+	nsenter --net=/proc/self/ns/net true && echo entered; readlink /proc/self/ns/net | cut -c1-5; stat -Lc %s /proc/self/ns/mnt'
 same "nsenter" sh -c '
 	unshare -Urm sh -c "mount -t tmpfs x t/w; echo in >t/w/in; echo >t/ready; exec sleep 60" & until test -e t/ready; do :; done
 	nsenter -t $! -U -m --preserve-credentials --wdns="$PWD" sh -c "cat t/w/in; cd t/w; /bin/pwd; ls ..; echo o >o; ls"; ls t/w
