@@ -481,13 +481,12 @@ static int send_strings(const struct engine *e, const char *text, size_t len)
 		ssize_t n = send(e->launcher_sock, text + at, piece, MSG_NOSIGNAL);
 		int err = n < 0 ? errno : 0;
 
-		if (n >= 0) {
+		if (n >= 0)
 			at += (size_t)n;
-		} else if (err == ENOMEM || err == ENOBUFS) {
-			usleep(1000);
-		} else if (err != EINTR) {
+		else if (err == EPIPE || err == ECONNRESET)
 			return -err;
-		}
+		else
+			usleep(1000);
 		if (n < 0 && now_ns() >= deadline) {
 			/* in the middle of a request there is no next one */
 			(void)shutdown(e->launcher_sock, SHUT_RDWR);
