@@ -5,10 +5,10 @@
  * Theory of operation. A socket bound to a name on a served mount is bound by us to a real name in
  * the run directory, which follows from the device and inode number of the socket node that the
  * server makes; connect and send look the node up and go to the same real name. The calls are
- * made on our dup of the guest's socket, so that its state is the guest's own; but connect(2),
- * which tells the other side who made it (SO_PEERCRED), by the guest itself, unless it has a tracer
- * or a tree of its own. What the other side sees of us is the real name where a message's sender is
- * told (recvfrom(2), accept(2)).
+ * made on our dup of the guest's socket, so that its state is the guest's own; but what
+ * tells the other side who made it (connect(2): SO_PEERCRED; sendto(2), sendmsg(2): SO_PASSCRED) by
+ * the guest itself, unless it has a tracer or a tree of its own. What the other side sees of us is
+ * the real name where a message's sender is told (recvfrom(2), accept(2)).
  */
 #include <assert.h>
 #include <fcntl.h>
