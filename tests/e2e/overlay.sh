@@ -52,6 +52,46 @@ has "EXDEV" "$OUT" "Invalid cross-device link"
 gives "without an upper folder" 2 um -m "o:t/m,type=overlay,lowerdir=t/u:t/l2" -- sh -c 'cat t/m/moved/file; echo >t/m/x'
 has "without an upper folder" "$OUT" "Read-only file system"
 
+# files of which an upper folder has the attributes alone (metacopy): in what is laid over, by another name, and missing
+mkdir -p c/l c/v c/u c/w c/m
+for name in read kept moved cut; do echo "content of $name" >c/l/$name; done
+meta() { # FILE LENGTH [REDIRECT]
+	truncate -s "$2" "$1"
+	chmod 604 "$1"
+	touch -d 2001-02-03 "$1"
+	setfattr -n user.overlay.metacopy "$1"
+	[ -z "${3:-}" ] || setfattr -n user.overlay.redirect -v "$3" "$1"
+}
+meta c/u/read 16; meta c/u/kept 16; meta c/u/cut 15; meta c/v/between 17 /moved; meta c/u/again 17 between; meta c/u/lost 5
+C="o:c/m,type=overlay,upperdir=c/u,workdir=c/w,lowerdir=c/v:c/l,metacopy=on"
+gives "without an upper folder" 1 um -m "o:c/m,type=overlay,lowerdir=c/u:c/v:c/l" -- sh -c 'cat c/m/read c/m/again c/m/between; stat -c "%a %s" c/m/read; cat c/m/lost'
+has "without an upper folder" "$OUT" "content of read
+content of moved
+content of moved
+604 16"
+has "without an upper folder" "$OUT" "Input/output error"
+gives "content below" 0 um -m "$C" -- sh -ec 'cd c/m; stat -c "%a %s %Y" kept; cat read again; stat -c "%a %s %Y" read; echo more >>between; cat between; echo x >cut; mv kept kept2; rm read; ls'
+is "content below" "$OUT" "604 16 $(date -d 2001-02-03 +%s)
+content of read
+content of moved
+604 16 $(date -d 2001-02-03 +%s)
+content of moved
+more
+again
+between
+cut
+kept2
+lost
+moved"
+gives "and afterwards" 0 um -m "$C" -- sh -ec 'cd c/m; cat kept2 cut again between moved'
+is "and afterwards" "$OUT" "content of kept
+x
+content of moved
+content of moved
+more
+content of moved"
+is "what is a whole file" "$(getfattr -R -d -m 'overlay.(metacopy|redirect)' c/u)" "$(getfattr -R -d -m 'overlay.(metacopy|redirect)' c/u/lost)"
+
 # what is wrong is said
 mkdir other
 gives "one at a time" 1 um -m "o:t/m,type=overlay,lowerdir=t/l1,upperdir=t/u,workdir=t/w" -- \

@@ -147,7 +147,7 @@ static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *nam
 	/* what is empty need not be readable: lock files that are root's */
 	if ((flags & O_TRUNC) || st.st_size == 0)
 		return 0;
-	from = open(fd_path(path, n->lower[0].fd), O_RDONLY | O_CLOEXEC);
+	from = open(fd_path(path, n->data >= 0 ? n->data : n->lower[0].fd), O_RDONLY | O_CLOEXEC);
 	if (from < 0 && ovl_closed_to_us(o, errno))
 		return begin_unread(o, n, to);
 	if (from < 0)
@@ -303,6 +303,39 @@ static int copy_up_to(
 	return r;
 }
 
+/* The content of a file of upper that is there but for that. Until the attribute is gone the file
+ * below has it. */
+static int complete(struct ovl *o, struct ovl_node *n, int flags)
+{
+	static const char *const names[] = { XATTR_OVERLAY "metacopy", XATTR_OVERLAY "redirect" };
+	_cleanup_fd_ int from = -1, to = -1;
+	char path[FD_PATH_MAX];
+	struct stat st;
+	int r = 0;
+
+	if (fstat(ovl_upper(n), &st) < 0)
+		return -errno;
+	if (!(flags & O_TRUNC)) {
+		from = open(fd_path(path, n->data), O_RDONLY | O_CLOEXEC);
+		if (from < 0 && !ovl_closed_to_us(o, errno))
+			return -errno;
+		to = open(fd_path(path, ovl_upper(n)), O_RDWR | O_CLOEXEC);
+		if (to < 0)
+			return -errno;
+	}
+	if (from >= 0)
+		r = copy_data(from, to, st.st_size, n->name);
+	if (r == 0 && to >= 0 && fsync(to) < 0)
+		r = -errno;
+	fd_path(path, ovl_upper(n));
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
+		if (removexattr(path, names[i]) < 0 && errno != ENODATA)
+			r = -errno;
+	}
+	keep_times(ovl_upper(n), &st);
+	return r;
+}
+
 int ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags)
 {
 	char name[NAME_MAX + 1];
@@ -313,7 +346,7 @@ int ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags)
 	do {
 		struct ovl_node *dir;
 
-		if (ovl_upper(n) >= 0)
+		if (ovl_upper(n) >= 0 && !atomic_load(&n->is_meta))
 			return 0;
 		dir = ovl_place(o, n, name);
 		r = dir ? ovl_copy_up(o, dir, 0) : 0;
@@ -323,7 +356,11 @@ int ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags)
 				watch_ours_begin(&o->fs);
 				r = copy_up_to(o, n, dir, name, flags);
 				watch_ours_end(&o->fs, (uintptr_t)n, name);
+			} else if (atomic_load(&n->is_meta)) {
+				r = complete(o, n, flags);
 			}
+			if (r == 0)
+				atomic_store(&n->is_meta, false);
 			pthread_mutex_unlock(&n->copying);
 		}
 		ovl_put(o, dir);

@@ -24,8 +24,9 @@ void ovl_found_release(struct found *f)
 {
 	if (f->upper >= 0)
 		close(f->upper);
-	for (unsigned i = 0; i < f->nlower; i++)
+	for (unsigned i = 0; i < f->nlower + f->has_data; i++)
 		close(f->lower[i].fd);
+	f->has_data = false;
 	free(f->lower_path);
 	f->upper = -1;
 	f->nlower = 0;
@@ -41,24 +42,51 @@ struct search {
 	char redirect[PATH_MAX]; /* "/a/b": from the root of each layer; "b": in the directory; or
 				    "" */
 	bool dirs;		 /* directories were found: only such count from now on */
+	bool meta;		 /* a file was found whose content lies below: that is looked for */
 	bool end;
 };
+
+/* Is the content of a file in a layer below it? */
+static bool is_metacopy(int fd, const struct stat *st)
+{
+	char value[16];
+
+	/* it is as long as its content, and has no block but one of attributes: most need not be
+	 * asked */
+	return S_ISREG(st->st_mode) && st->st_size > 0 &&
+	       (st->st_blocks <= 8 || st->st_size > st->st_blocks * 512) &&
+	       ovl_getxattr(fd, XATTR_OVERLAY "metacopy", value, sizeof(value)) >= 0;
+}
+
+/* Under which name the layers below are searched for the rest of what was just found. */
+static void take_redirect(struct search *s, int fd)
+{
+	char value[REDIRECT_MAX + 1];
+
+	if (ovl_getxattr(fd, XATTR_OVERLAY "redirect", value, sizeof(value)) > 0)
+		strcpy(s->redirect, value);
+}
 
 /* What an attribute of a directory, just found, says about the layers below. */
 static void look_below(struct search *s, int fd, bool *xwhiteouts)
 {
-	char value[REDIRECT_MAX + 1];
 	int opaque = ovl_opaque(fd);
-	ssize_t n;
 
 	*xwhiteouts = opaque == 'x';
 	if (opaque == 'y') {
 		s->end = true;
 		return;
 	}
-	n = ovl_getxattr(fd, XATTR_OVERLAY "redirect", value, sizeof(value));
-	if (n > 0)
-		strcpy(s->redirect, value);
+	take_redirect(s, fd);
+}
+
+/* A file that nothing is merged with: but its content may lie below. */
+static void end_at(struct search *s, int fd, const struct stat *st)
+{
+	s->meta = is_metacopy(fd, st);
+	s->end = !s->meta;
+	if (s->meta)
+		take_redirect(s, fd);
 }
 
 static int find_upper(struct search *s)
@@ -85,7 +113,7 @@ static int find_upper(struct search *s)
 		s->dirs = true;
 		look_below(s, fd, &f->xwhiteouts);
 	} else {
-		s->end = true;
+		end_at(s, fd, &f->st);
 	}
 	return 0;
 }
@@ -106,6 +134,19 @@ static bool hidden(const struct ovl *o, const struct stat *st)
 	return o->hide_ino && st->st_ino == o->hide_ino && st->st_dev == o->hide_dev;
 }
 
+/* The content of a file above: fd is taken. */
+static int take_data(struct search *s, int fd, unsigned layer, const struct stat *st)
+{
+	if (is_metacopy(fd, st)) {
+		take_redirect(s, fd);
+		close(fd);
+		return 0;
+	}
+	s->f->lower[s->f->nlower] = (struct lower){ .fd = fd, .layer = layer };
+	s->f->has_data = s->end = true;
+	return 0;
+}
+
 /* One lower layer; fd is taken. */
 static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 {
@@ -119,12 +160,14 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 		return -errno;
 	}
 	if (ovl_is_whiteout(fd, &st, xwhiteouts) || hidden(s->o, &st) ||
-		(s->dirs && !S_ISDIR(st.st_mode))) {
+		(s->dirs && !S_ISDIR(st.st_mode)) || (s->meta && !S_ISREG(st.st_mode))) {
 		close(fd);
 		f->looked = -1;
 		s->end = true;
 		return 0;
 	}
+	if (s->meta)
+		return take_data(s, fd, layer, &st);
 	if (f->upper < 0 && f->nlower == 0)
 		f->st = st;
 	if (f->nlower == 0)
@@ -143,7 +186,9 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 			return -ENOMEM;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		s->end = true;
+		end_at(s, fd, &st);
+		s->end |= plain;
+		s->meta &= !plain;
 		return 0;
 	}
 	s->dirs = true;
@@ -204,7 +249,7 @@ int ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found
 	f->upper = -1;
 	f->nlower = 0;
 	f->lower_path = NULL;
-	f->whiteout = f->xwhiteouts = false;
+	f->whiteout = f->xwhiteouts = f->has_data = false;
 	f->looked = 0;
 	r = find_upper(&s);
 	if (r == 0 && !s.end)
@@ -213,6 +258,8 @@ int ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found
 		r = -ENOENT;
 	if (r == 0 && f->upper < 0 && f->nlower == 0)
 		r = -ENOENT;
+	if (r == 0 && s.meta && !f->has_data)
+		r = -EIO; /* as the kernel says it */
 	if (r < 0)
 		ovl_found_release(f);
 	return r;

@@ -66,6 +66,9 @@ struct ovl_node {
 			      none */
 	struct ovl_node *parent; /* where it was last found or put; NULL: the root, or no name */
 	char *name;
+	/* metacopy: a file whose content is in another one, `data` (O_PATH), until it is copied */
+	atomic_bool is_meta;
+	int data;
 	pthread_mutex_t copying; /* one copy-up at a time; that of a parent is never taken in it */
 	pthread_mutex_t names;	 /* of a directory: who changes names in upper. Two: by address */
 };
@@ -179,6 +182,7 @@ struct found {
 	bool xwhiteouts;
 	struct lower lower[OVERLAY_LOWER_MAX];
 	unsigned nlower;
+	bool has_data;	   /* the topmost has no content of its own: lower[nlower] has it */
 	struct stat st;	   /* of the topmost */
 	struct stat below; /* of lower[0] */
 	char *lower_path;
@@ -231,7 +235,7 @@ void ovl_attr_of_stat(
 int MUST_CHECK ovl_drop_setid(struct ovl *o, const struct fs_req *req, struct ovl_node *n);
 
 /* ---- copyup.c ---- */
-/* Makes it a file of upper. flags: of open(2), whose O_TRUNC saves the content. */
+/* Makes it a file of upper, with its content. flags: of open(2), whose O_TRUNC saves that. */
 int MUST_CHECK ovl_copy_up(struct ovl *o, struct ovl_node *n, int flags);
 
 /* ---- number.c: st_dev and st_ino ---- */

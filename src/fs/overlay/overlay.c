@@ -25,9 +25,12 @@
 #include "fs/overlay/internal.h"
 #include "view/itable.h"
 
-static int ovl_host_fd(UNUSED struct fs *fs, uint64_t node)
+static int ovl_host_fd(struct fs *fs, uint64_t node)
 {
-	return ovl_top(ovl_node_of(node));
+	const struct ovl_node *n = ovl_node_of(node);
+
+	/* where it cannot be copied its content is what is opened, whose attributes are its own */
+	return atomic_load(&n->is_meta) && ovl_of(fs)->work < 0 ? n->data : ovl_top(n);
 }
 
 static int ovl_host_prepare(struct fs *fs, const struct fs_req *req, uint64_t node, int flags)
@@ -39,6 +42,11 @@ static int ovl_host_prepare(struct fs *fs, const struct fs_req *req, uint64_t no
 		/* a name is to be made there by other means than ours: which one is not known */
 		r = ovl_copy_up(ovl_of(fs), n, 0);
 		return r < 0 ? r : ovl_changed_note(ovl_of(fs), n, "", true);
+	}
+	if (atomic_load(&n->is_meta) && ovl_of(fs)->work >= 0 && !(flags & O_PATH)) {
+		r = ovl_copy_up(ovl_of(fs), n, flags);
+		if (r < 0)
+			return r;
 	}
 	if (n->type != S_IFREG || ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)))
 		return 0;

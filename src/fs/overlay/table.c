@@ -73,6 +73,8 @@ static void node_free(struct ovl_node *n)
 		close(ovl_upper(n));
 	for (unsigned i = 0; i < n->nlower; i++)
 		close(n->lower[i].fd);
+	if (n->data >= 0)
+		close(n->data);
 	free(n->lower);
 	free(n->lower_path);
 	free(n->name);
@@ -96,6 +98,8 @@ static struct ovl_node *node_new(struct found *f, struct shown shown)
 	pthread_mutex_init(&n->names, NULL);
 	memcpy(n->lower, f->lower, f->nlower * sizeof(*n->lower));
 	n->nlower = f->nlower;
+	n->data = f->has_data ? f->lower[f->nlower].fd : -1;
+	atomic_init(&n->is_meta, f->has_data);
 	atomic_init(&n->upper, f->upper);
 	n->xwhiteouts = f->xwhiteouts;
 	n->lower_path = f->lower_path;
@@ -105,6 +109,7 @@ static struct ovl_node *node_new(struct found *f, struct shown shown)
 	n->type = f->st.st_mode & S_IFMT;
 	f->upper = -1;
 	f->nlower = 0;
+	f->has_data = false;
 	f->lower_path = NULL;
 	return n;
 }

@@ -42,8 +42,8 @@ static void wanted_cleanup(struct wanted **w)
 static bool is_indifferent(const char *opt)
 {
 	static const char *const known[] = { "userxattr", "volatile", "index=off", "nfs_export=off",
-		"metacopy=off", "xino=off", "xino=auto", "xino=on", "uuid=on", "uuid=off",
-		"uuid=auto", "uuid=null", "fsync=auto", "rw", "ro" };
+		"metacopy=off", "metacopy=on", "xino=off", "xino=auto", "xino=on", "uuid=on",
+		"uuid=off", "uuid=auto", "uuid=null", "fsync=auto", "rw", "ro" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strcmp(opt, known[i]) == 0)
