@@ -154,10 +154,10 @@ static char *overlay_options(const struct overlay_layers *l)
 	if (!out)
 		return NULL;
 	for (unsigned i = 0; i < l->nlower; i++)
-		mount_put_option(out, i ? ":" : "lowerdir=", l->lower[i]);
+		overlay_put_name(out, i ? ":" : "lowerdir=", l->lower[i]);
 	if (l->upper) {
-		mount_put_option(out, ",upperdir=", l->upper);
-		mount_put_option(out, ",workdir=", l->work);
+		overlay_put_name(out, ",upperdir=", l->upper);
+		overlay_put_name(out, ",workdir=", l->work);
 	}
 	if (fclose(out) == 0)
 		return text;

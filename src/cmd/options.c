@@ -480,8 +480,16 @@ static int add_rootfs(struct options *o)
 	static const char *const basics[] = { "/proc", "/dev", "/sys", "/etc/resolv.conf" };
 	char path[PATH_MAX];
 	struct stat st;
-	int r = append_made(o, str_printf("%s:/,bind", o->run.rootfs));
+	int r;
 
+	if (strchr(o->run.rootfs, ',')) {
+		log_user("--rootfs %s: its name has a comma, which options of mounts begin with; "
+			 "use a "
+			 "link to it",
+			o->run.rootfs);
+		return -EINVAL;
+	}
+	r = append_made(o, str_printf("%s:/,bind", o->run.rootfs));
 	if (r < 0)
 		return r;
 	memmove(o->mounts + 1, o->mounts, (o->nmounts - 1) * sizeof(*o->mounts));

@@ -39,10 +39,10 @@ static int open_overlay(struct options *o, struct fs **ret, char **ret_message)
 
 	if (!l)
 		return -ENOMEM;
-	while ((word = strsep(&rest, ":")) && l->nlower < OVERLAY_LOWER_MAX)
+	while ((word = overlay_next_name(&rest, ':')) && l->nlower < OVERLAY_LOWER_MAX)
 		l->lower[l->nlower++] = word;
-	l->upper = o->upper;
-	l->work = o->work;
+	l->upper = overlay_next_name(&o->upper, '\0');
+	l->work = overlay_next_name(&o->work, '\0');
 	l->layer = o->layer;
 	l->no_redirect = o->redirect && strcmp(o->redirect, "on") != 0;
 	l->owners = o->owners;

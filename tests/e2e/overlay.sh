@@ -4,6 +4,7 @@
 # timeout: 300
 # sanitize: asan tsan
 . "$TOP/tests/e2e/lib.sh"
+export XDG_STATE_HOME=$HERE/state
 OPS="$TOP/tests/lib/overlayops.py"
 ops() { "$PYTHON" "$OPS" "$@"; }
 
@@ -223,3 +224,23 @@ x"
 d
 a"
 fi
+
+# names with what parts names, in options that are long
+mkdir -p 'es/l:1' 'es/l,2' 'es/l\3' 'es/u:,\x/u' 'es/u:,\x/w' es/m es/n
+for name in 'l:1' 'l,2' 'l\3'; do echo "$name" >"es/$name/$name"; done
+many=$(for i in $(seq 40); do printf ':long%060d' "$i"; done)
+for how in "" --cow=names; do
+	# shellcheck disable=SC2086 # a word or none
+	gives "odd names ${how:-alone}" 0 um --root $how -- sh -ec 'cd es; mount -t overlay o -o "lowerdir=l\:1:l\,2:l\\\\3,upperdir=u:\,\\\\x/u,workdir=u\:\,\\\\x/w" m
+		ls m; echo x >m/y; ls u*/u; umount m
+		for name in $(echo "$1" | tr : " "); do mkdir "$name"; echo $name >"$name/${name#long}"; done
+		mount -t overlay o -o "lowerdir=${1#:}" n; ls n | wc -l; umount n; rm -r long*' sh "$many"
+	is "odd names ${how:-alone}" "$(grep -v ^umview: <<<"$OUT")" "l,2
+l:1
+l\\3
+y
+40"
+	rm -f es/u*/u/y
+done
+gives "a comma in the name of a root" 125 um --rootfs 'es/l,2' -- true
+has "a comma in the name of a root" "$OUT" "has a comma"

@@ -10,6 +10,31 @@
 
 #include "fs/overlay/internal.h"
 
+char *overlay_next_name(char **list, char sep)
+{
+	char *name = *list, *out = name, *p = name;
+
+	if (!name)
+		return NULL;
+	for (; *p && *p != sep; p++) {
+		if (p[0] == '\\' && p[1])
+			p++;
+		*out++ = *p;
+	}
+	*list = *p ? p + 1 : NULL;
+	*out = '\0';
+	return name;
+}
+
+void overlay_put_name(FILE *out, const char *before, const char *name)
+{
+	for (fputs(before, out); *name; name++) {
+		if (strchr("\\:,", *name))
+			fputc('\\', out);
+		fputc(*name, out);
+	}
+}
+
 ssize_t ovl_getxattr(int fd, const char *name, char *buf, size_t size)
 {
 	char path[FD_PATH_MAX];

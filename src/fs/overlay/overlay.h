@@ -6,6 +6,8 @@
 #ifndef UM_FS_OVERLAY_OVERLAY_H
 #define UM_FS_OVERLAY_OVERLAY_H
 
+#include <stdio.h>
+
 #include "view/fs.h"
 
 #define OVERLAY_LOWER_MAX 500
@@ -37,6 +39,14 @@ struct overlay_layers {
 	 * changed. */
 	bool seen_through;
 };
+
+/*
+ * Names of folders as options have them, with "\" before "\", ":" and "," that are a name's own
+ * (the kernel's ovl_unescape()). overlay_next_name() cuts the next one off a list, whose names are
+ * parted by `sep` ('\0': it is one), and unescapes it in place; NULL: there is no more.
+ */
+char *overlay_next_name(char **list, char sep);
+void overlay_put_name(FILE *out, const char *before, const char *name);
 
 /* *ret is for view_mount(). *ret_message is filled where something is to be said to the user
  * (malloc'ed). -EBUSY: the upper folder is in use; -EINVAL, -ENOMEM, -errno. */

@@ -94,35 +94,43 @@ void mount_put_option(FILE *out, const char *before, const char *opt)
 	}
 }
 
+/* As it was given: what else is escaped in it is its reader's (names in lists of overlays). */
+static void put_again(FILE *out, const char *opt)
+{
+	for (fputc(',', out); *opt; opt++) {
+		if (*opt == ',')
+			fputc('\\', out);
+		else if (opt[0] == '\\' && opt[1])
+			fputc(*opt++, out);
+		fputc(*opt, out);
+	}
+}
+
 /* Splits at commas; "\," is a comma of an option's own. */
 int mount_options_parse(const char *options, unsigned long flags, struct mount_options *ret)
 {
 	struct mount_options o = { .flags = flags };
 	size_t len;
 	FILE *rest = open_memstream(&o.rest, &len);
-	char opt[1024];
-	int r = 0;
+	_cleanup_free_ char *opt = malloc(strlen(options ? options : "") + 1);
+	int r = opt ? 0 : -ENOMEM;
 
 	if (!rest)
 		return -ENOMEM;
-	for (const char *p = options ? options : ""; *p;) {
+	for (const char *p = options ? options : ""; opt && *p;) {
 		size_t n = 0;
 
 		for (; *p && *p != ','; p++) {
-			if (p[0] == '\\' && p[1])
+			if (p[0] == '\\' && p[1] == ',')
 				p++;
-			if (n + 1 >= sizeof(opt)) {
-				r = -EINVAL;
-				break;
-			}
+			else if (p[0] == '\\' && p[1])
+				opt[n++] = *p++;
 			opt[n++] = *p;
 		}
-		if (r < 0)
-			break;
 		opt[n] = '\0';
 		p += *p == ',';
 		if (n && !take_option(&o, opt))
-			mount_put_option(rest, ",", opt);
+			put_again(rest, opt);
 	}
 	if (fclose(rest) != 0)
 		r = -ENOMEM;

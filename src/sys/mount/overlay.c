@@ -110,10 +110,16 @@ static int take_folder(struct um *um, struct call *c, const struct overlay_reque
 	return r;
 }
 
+static int take_one(struct um *um, struct call *c, const struct overlay_request *rq,
+	struct wanted *w, char *list, const char **ret, char **ret_message)
+{
+	return take_folder(um, c, rq, w, overlay_next_name(&list, '\0'), ret, ret_message);
+}
+
 static int take_lower(struct um *um, struct call *c, const struct overlay_request *rq,
 	struct wanted *w, char *list, char **ret_message)
 {
-	for (char *word; (word = strsep(&list, ":"));) {
+	for (char *word; (word = overlay_next_name(&list, ':'));) {
 		int r;
 
 		if (!*word) /* "::" before folders that only hold data: there is none */
@@ -136,9 +142,9 @@ static int take_option(struct um *um, struct call *c, const struct overlay_reque
 	if (strncmp(opt, "lowerdir+=", 10) == 0)
 		return take_lower(um, c, rq, w, opt + 10, ret_message);
 	if (strncmp(opt, "upperdir=", 9) == 0 && !w->l.upper)
-		return take_folder(um, c, rq, w, opt + 9, &w->l.upper, ret_message);
+		return take_one(um, c, rq, w, opt + 9, &w->l.upper, ret_message);
 	if (strncmp(opt, "workdir=", 8) == 0 && !w->l.work)
-		return take_folder(um, c, rq, w, opt + 8, &w->l.work, ret_message);
+		return take_one(um, c, rq, w, opt + 8, &w->l.work, ret_message);
 	if (strncmp(opt, "redirect_dir=", 13) == 0) {
 		w->l.no_redirect = strcmp(opt + 13, "on") != 0;
 		return 0;
@@ -162,7 +168,7 @@ static int parse(struct um *um, struct call *c, const struct overlay_request *rq
 
 		for (; *p && *p != ','; p++) {
 			if (p[0] == '\\' && p[1])
-				p++;
+				opt[n++] = *p++;
 			opt[n++] = *p;
 		}
 		p += *p == ',';
@@ -204,6 +210,20 @@ static const char *inside(const struct wanted *w, const char *name)
 	return name;
 }
 
+/* libfuse unescapes what it is given once itself. */
+static void put_served(FILE *out, const char *before, const char *name)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return; /* the want of a folder is found by the server */
+	overlay_put_name(f, "", name);
+	if (fclose(f) == 0)
+		mount_put_option(out, before, text);
+}
+
 /* The options of the server. */
 static char *served_options(const struct wanted *w)
 {
@@ -215,10 +235,10 @@ static char *served_options(const struct wanted *w)
 		return NULL;
 	fputs("default_permissions", out);
 	for (unsigned i = 0; i < w->l.nlower; i++)
-		mount_put_option(out, i ? ":" : ",lowerdir=", inside(w, w->l.lower[i]));
+		put_served(out, i ? ":" : ",lowerdir=", inside(w, w->l.lower[i]));
 	if (w->l.upper) {
-		mount_put_option(out, ",upperdir=", inside(w, w->l.upper));
-		mount_put_option(out, ",workdir=", inside(w, w->l.work));
+		put_served(out, ",upperdir=", inside(w, w->l.upper));
+		put_served(out, ",workdir=", inside(w, w->l.work));
 	}
 	if (w->l.layer)
 		mount_put_option(out, ",layer=", w->l.layer);
