@@ -139,6 +139,7 @@ static int walk_folder(struct layer_walk *w, const struct place *p, struct chang
 	_cleanup_merged_ struct merged *below = NULL;
 	_cleanup_free_ char *from = NULL;
 	enum mode mode = p->mode;
+	bool closed = false; /* what lies below cannot be read: the view showed nothing in it */
 	int err = 0;
 
 	if (c->entry->redirect && c->dirfd == p->upper) {
@@ -150,14 +151,16 @@ static int walk_folder(struct layer_walk *w, const struct place *p, struct chang
 		c->kind = CHANGE_RENAMED;
 	} else if (p->lower && (c->lower || p->mode == FRESH) && !c->entry->opaque) {
 		err = merged_enter(w->lower, p->lower, c->name, &below);
+		closed = err == -EACCES;
 		if (err == -ENOENT || err == -ENOTDIR) /* there is none: the upper's is all */
 			err = 0;
-		c->merged = p->mode == MERGED && below;
+		c->merged = p->mode == MERGED && (below || closed);
 	} else if (c->lower && S_ISDIR(c->lower->st.st_mode) && p->mode != FRESH) {
 		err = merged_enter(w->lower, p->lower, c->name, &below);
+		closed = err == -EACCES;
 		mode = OPAQUE;
 	}
-	if (err < 0) {
+	if (err < 0 && !closed) {
 		w->where = w->where ? w->where : strdup(c->path);
 		return err;
 	}

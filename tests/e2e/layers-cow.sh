@@ -74,4 +74,17 @@ has "in use" "$(umctl layers)" " yes "
 exec 9>&-
 wait $! || true
 gives "no longer" 0 umctl discard z
+
+# a folder that its user may not read is changed by the view's root
+if [ ! -r /root ] && [ -d /root ]; then
+	gives "changes in a closed folder" 0 um --root --cow=closed -- sh -ec 'chmod 751 /root; echo x >/root/made'
+	gives "told" 0 umctl diff closed
+	is "told" "$OUT" "metadata /root/
+added    /root/made"
+	gives "a copy of it" 0 sh -ec 'umctl layer export closed --oci closed.tar; umctl layer import closed.tar closed2; umctl diff closed2'
+	is "a copy of it" "$OUT" "metadata /root/
+added    /root/made"
+	gives "not committed" 1 umctl commit closed
+	[ ! -e /root/made ] || fail "it was committed"
+fi
 nothing_left
