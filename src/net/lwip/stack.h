@@ -35,6 +35,7 @@ struct route;
 
 #define STACK_BUCKETS 1024
 #define ROUTES_MAX 64
+#define STACK_TIMERS 9
 
 struct stack {
 	int epoll;
@@ -53,6 +54,11 @@ struct stack {
 		struct queued *first, **last;
 		size_t count;
 	} loop;		  /* packets that this host has sent to itself */
+	uint64_t happened_ns; /* the last time that something came in, or was asked for */
+	struct ticking {
+		uint64_t due;	  /* milliseconds on the clock of now_ns(); 0: when it begins */
+		uint64_t stopped; /* since then ticks have been left out; 0: none */
+	} ticking[STACK_TIMERS];
 	uint8_t *scratch; /* FRAME_MAX and more, for what is used at once */
 };
 
@@ -67,6 +73,13 @@ extern struct stack *the_stack;
 int MUST_CHECK stack_init(struct stack *st);
 /* Serves until the supervisor is gone; or until is true, or it is that late. NULL: neither. */
 void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t deadline);
+
+/* ---- timers.c ---- */
+
+/* Runs what is due; milliseconds until the next, or -1. */
+int timers_run(struct stack *st);
+/* Something has happened, which is going to be looked at. */
+void timers_resume(struct stack *st);
 
 /* ---- iface.c ---- */
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Theory of operation. lwIP counts time in ticks of a function for each protocol; its own timers go
+ * off ten times a second, also for multicast groups that nobody has joined. Here a tick that would
+ * do nothing is not made: a protocol says for how many of the next ones that is so (idle), as long
+ * as nothing comes in and nobody asks for anything. Then those are made up for first. So a view
+ * that does nothing sleeps, with open connections too.
+ */
+#include <assert.h>
+#include <limits.h>
+#include <lwip/etharp.h>
+#include <lwip/igmp.h>
+#include <lwip/ip4_frag.h>
+#include <lwip/ip6_frag.h>
+#include <lwip/mld6.h>
+#include <lwip/nd6.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+
+#include "net/lwip/endpoint.h"
+#include "net/lwip/stack.h"
+
+#define HOLD_MS 200 /* as the kernel: the most that MSG_MORE and TCP_CORK hold something back */
+#define FOR_EVER UINT_MAX
+/* After what happened last nothing is sent or given up any more: a neighbour that does not answer, a
+ * router that is looked for, an address that is tried, a datagram of which a fragment is missing (of
+ * IPv6 a minute). */
+#define SETTLED_MS 20000
+#define SETTLED6_MS 65000
+#define MADE_UP_MAX 100000
+
+/* ---- TCP ---- */
+
+static bool tcp_is_used(UNUSED const struct stack *st)
+{
+	return tcp_active_pcbs || tcp_tw_pcbs;
+}
+
+/* Of a connection, in steps of TCP_SLOW_INTERVAL. */
+static unsigned connection_idle(const struct tcp_pcb *p)
+{
+	const bool open = p->state == ESTABLISHED || p->state == CLOSE_WAIT;
+	const u32_t since = tcp_ticks - p->tmr;
+	u32_t probe;
+
+	if (!open || p->unacked || p->unsent || p->ooseq || p->refused_data || p->persist_backoff ||
+		p->rtime >= 0 || p->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_FIN | TF_CLOSEPEND))
+		return 0;
+	if (!ip_get_option(p, SOF_KEEPALIVE))
+		return FOR_EVER;
+	probe = (p->keep_idle + p->keep_cnt_sent * p->keep_intvl) / TCP_SLOW_INTERVAL;
+	return since < probe ? probe - since : 0;
+}
+
+/* (connections that are over are found to be when something happens) */
+static unsigned tcp_idle(UNUSED const struct stack *st)
+{
+	unsigned least = FOR_EVER;
+
+	for (const struct tcp_pcb *p = tcp_active_pcbs; p && least; p = p->next) {
+		unsigned n = connection_idle(p);
+
+		least = n < least ? n : least;
+	}
+	return least > FOR_EVER / 2 ? FOR_EVER : least * (TCP_SLOW_INTERVAL / TCP_TMR_INTERVAL);
+}
+
+static void tcp_make_up(unsigned ticks)
+{
+	tcp_ticks += ticks / (TCP_SLOW_INTERVAL / TCP_TMR_INTERVAL);
+	tcp_tmr();
+	tcp_tmr();
+}
+
+/* ---- the others ---- */
+
+/* Is there a wire? */
+static bool has_wire(const struct stack *st)
+{
+	return st->ifaces && st->ifaces->next;
+}
+
+static unsigned wire_idle(const struct stack *st)
+{
+	return now_ns() - st->happened_ns > SETTLED_MS * 1000000ull ? FOR_EVER : 0;
+}
+
+static unsigned reass6_idle(const struct stack *st)
+{
+	return now_ns() - st->happened_ns > SETTLED6_MS * 1000000ull ? FOR_EVER : 0;
+}
+
+static bool igmp_waits(const struct stack *st)
+{
+	for (const struct iface *i = st->ifaces; i; i = i->next) {
+		for (struct igmp_group *g = netif_igmp_data(&i->netif); g; g = g->next) {
+			if (g->timer > 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool mld_waits(const struct stack *st)
+{
+	for (const struct iface *i = st->ifaces; i; i = i->next) {
+		for (struct mld_group *g = netif_mld6_data(&i->netif); g; g = g->next) {
+			if (g->timer > 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool connecting(const struct stack *st)
+{
+	return st->connecting > 0;
+}
+
+static bool holding(const struct stack *st)
+{
+	return st->holding;
+}
+
+/* ---- all of them ---- */
+
+static const struct timer {
+	unsigned ms;
+	void (*run)(void);
+	bool (*needed)(const struct stack *st);
+	/* How many of the next ticks would do nothing, unless something happens; NULL: none. */
+	unsigned (*idle)(const struct stack *st);
+	void (*make_up)(unsigned ticks); /* NULL: by that many runs */
+} timers[] = {
+	{ TCP_TMR_INTERVAL, tcp_tmr, tcp_is_used, tcp_idle, tcp_make_up },
+	{ ARP_TMR_INTERVAL, etharp_tmr, has_wire, wire_idle, NULL },
+	{ ND6_TMR_INTERVAL, nd6_tmr, has_wire, wire_idle, NULL },
+	{ IP_TMR_INTERVAL, ip_reass_tmr, has_wire, wire_idle, NULL },
+	{ IP6_REASS_TMR_INTERVAL, ip6_reass_tmr, has_wire, reass6_idle, NULL },
+	{ IGMP_TMR_INTERVAL, igmp_tmr, igmp_waits, NULL, NULL },
+	{ MLD6_TMR_INTERVAL, mld6_tmr, mld_waits, NULL, NULL },
+	{ 1000, neighbours_tick, connecting, NULL, NULL },
+	{ HOLD_MS, streams_flush, holding, NULL, NULL },
+};
+static_assert(ARRAY_SIZE(timers) == STACK_TIMERS, "struct stack has one each");
+
+static uint64_t now_ms(void)
+{
+	return now_ns() / 1000000;
+}
+
+/* It ticks again from now on. */
+static void resume(const struct timer *t, struct ticking *k, uint64_t now)
+{
+	uint64_t missed = k->stopped ? (now - k->stopped) / t->ms : 0;
+
+	if (!k->stopped)
+		return;
+	k->stopped = 0;
+	k->due = now + t->ms;
+	if (missed > MADE_UP_MAX)
+		missed = MADE_UP_MAX;
+	if (t->make_up) {
+		t->make_up((unsigned)missed);
+		return;
+	}
+	for (; missed > 0; missed--)
+		t->run();
+}
+
+void timers_resume(struct stack *st)
+{
+	st->happened_ns = now_ns();
+	for (size_t i = 0; i < STACK_TIMERS; i++)
+		resume(&timers[i], &st->ticking[i], now_ms());
+}
+
+/* A tick that is due; when the next one is. */
+static void tick(struct stack *st, const struct timer *t, struct ticking *k, uint64_t now)
+{
+	unsigned idle;
+
+	resume(t, k, now);
+	if (k->due)
+		t->run();
+	idle = k->due && t->idle ? t->idle(st) : 0;
+	k->stopped = idle ? now : 0;
+	k->due = idle == FOR_EVER ? UINT64_MAX : now + (uint64_t)t->ms * (idle + 1);
+}
+
+int timers_run(struct stack *st)
+{
+	const uint64_t now = now_ms();
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < STACK_TIMERS; i++) {
+		struct ticking *k = &st->ticking[i];
+
+		if (!timers[i].needed(st)) {
+			*k = (struct ticking){ 0 };
+			continue;
+		}
+		if (k->due <= now)
+			tick(st, &timers[i], k, now);
+		next = k->due < next ? k->due : next;
+	}
+	if (next == UINT64_MAX)
+		return -1;
+	return next - now < INT_MAX ? (int)(next - now) : INT_MAX;
+}
