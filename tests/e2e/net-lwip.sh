@@ -135,6 +135,18 @@ eth0 DOWN 52:54:00:01:02:03 <BROADCAST,MULTICAST>
 10.5.0.1 fd00::5
 Iface	Destination	Gateway
 eth0	0000050A	00000000'
+gives "the order of addresses" 0 um --net "pair=w$$,ip=10.9.0.1/24,stack=lwip" -- sh -ec '
+	ip addr add 10.8.0.1/16 dev eth0; ip addr del 10.9.0.1/24 dev eth0; ip addr add 10.9.0.1/24 dev eth0; hostname -I'
+is "the order of addresses" "${OUT% }" "10.8.0.1 10.9.0.1"
+gives "an address by ioctl(2)" 0 um --net "pair=w$$,stack=lwip" -- "$PYTHON" -c '
+import fcntl, socket, struct
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+s.bind((0, 0x10))
+name = struct.pack("16sHH4s8x", b"eth0", socket.AF_INET, 0, socket.inet_aton("10.5.0.1"))
+fcntl.ioctl(socket.socket(), 0x8916, name)
+s.settimeout(20)
+print(struct.unpack_from("=IH", s.recv(9999))[1])'
+is "an address by ioctl(2)" "$OUT" 20
 gives "ip monitor" 0 um --net "pair=w$$,stack=lwip" -- "$PYTHON" -c '
 import select, socket, subprocess
 print(socket.if_nameindex())

@@ -175,7 +175,7 @@ static int set_ip4(struct iface *i, const struct net_addr *a)
 
 	if (iface_find_ip4(i, ip.addr))
 		return -EEXIST;
-	if (has_address(&i->netif))
+	if (has_address(&i->netif) || i->aliases) /* the newest is the last one */
 		r = add_alias(i, &ip, &mask);
 	else
 		netif_set_addr(&i->netif, &ip, &mask, NULL);
@@ -272,7 +272,11 @@ static int set_ip6(struct iface *i, const struct net_addr *a)
 
 int iface_add_ip(struct iface *i, const struct net_addr *a)
 {
-	return a->family == AF_INET ? set_ip4(i, a) : set_ip6(i, a);
+	int r = a->family == AF_INET ? set_ip4(i, a) : set_ip6(i, a);
+
+	if (r == 0)
+		rtnl_notify_addr(i, a, false);
+	return r;
 }
 
 static int drop_ip6(struct iface *i, const struct net_addr *a)

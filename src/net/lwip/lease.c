@@ -4,8 +4,6 @@
 #include <string.h>
 #include <sys/timerfd.h>
 
-#include "net/lwip/netlink.h"
-
 struct lease {
 	struct source timer;
 	struct iface *iface;
@@ -38,7 +36,6 @@ static void set_lease(struct lease *l)
 	if (iface_add_ip(l->iface, &a) < 0)
 		return;
 	l->set = *new;
-	rtnl_notify_addr(l->iface, &a, false);
 	if (gw.v4.s_addr && l->iface->spec->ngateway == 0 && route_add_default(l->iface, &gw) < 0) {
 		/* there is one from elsewhere */
 	}

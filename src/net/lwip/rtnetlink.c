@@ -263,8 +263,6 @@ static int change_addr(struct rtnl *q)
 					       : "ipv6: address already assigned");
 	if (r == -ENOBUFS)
 		return refuse(q, r, "no room for more addresses");
-	if (r == 0)
-		rtnl_notify_addr(i, &addr, false);
 	return r;
 }
 

@@ -53,7 +53,7 @@ struct stack {
 	struct pbuf_list {
 		struct queued *first, **last;
 		size_t count;
-	} loop;		  /* packets that this host has sent to itself */
+	} loop;		      /* packets that this host has sent to itself */
 	uint64_t happened_ns; /* the last time that something came in, or was asked for */
 	struct ticking {
 		uint64_t due;	  /* milliseconds on the clock of now_ns(); 0: when it begins */
@@ -125,8 +125,8 @@ void loop_deliver(struct stack *st);
 
 /* ---- ifaddr.c ---- */
 
+/* Both tell who listens to netlink, of each that goes with an address as well. */
 int MUST_CHECK iface_add_ip(struct iface *i, const struct net_addr *a);
-/* Who listens to netlink is told, of each that goes with it as well. */
 int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a);
 /* Who has its addresses of IPv4, one by one; NULL: there are no more. */
 const struct netif *iface_ip4(const struct iface *i, size_t k);

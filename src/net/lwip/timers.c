@@ -22,9 +22,9 @@
 
 #define HOLD_MS 200 /* as the kernel: the most that MSG_MORE and TCP_CORK hold something back */
 #define FOR_EVER UINT_MAX
-/* After what happened last nothing is sent or given up any more: a neighbour that does not answer, a
- * router that is looked for, an address that is tried, a datagram of which a fragment is missing (of
- * IPv6 a minute). */
+/* After what happened last nothing is sent or given up any more: a neighbour that does not answer,
+ * a router that is looked for, an address that is tried, a datagram of which a fragment is missing
+ * (of IPv6 a minute). */
 #define SETTLED_MS 20000
 #define SETTLED6_MS 65000
 #define MADE_UP_MAX 100000
