@@ -53,39 +53,36 @@ static uint64_t waiting_signals(const char *status, uint64_t pending)
 	       ~status_number(status, "\nSigIgn:", 16);
 }
 
-/* Of the thread's own or of its whole process, or it has ended. */
-static bool signal_waits(const struct call *c)
+/* What a thread that waits for its answer has pending. */
+enum signals {
+	SIGNALS_NONE,
+	SIGNALS_MAYBE, /* one sent to the whole process may be another thread's; or it has ended */
+	SIGNALS_CERTAIN, /* it will handle one, or stop, before it is back in the program */
+};
+
+static enum signals signals_of(const struct call *c)
 {
 	char status[STATUS_MAX];
+	uint64_t own, shared;
 
 	if (!call_alive(c) || status_read(c->tid, status, sizeof(status)) < 0)
-		return true;
-	return waiting_signals(status, status_number(status, "\nSigPnd:", 16) |
-					       status_number(status, "\nShdPnd:", 16)) != 0;
+		return SIGNALS_MAYBE;
+	own = status_number(status, "\nSigPnd:", 16);
+	shared = status_number(status, "\nShdPnd:", 16);
+	if (status_number(status, "\nThreads:", 10) == 1)
+		own |= shared;
+	if (waiting_signals(status, own))
+		return SIGNALS_CERTAIN;
+	return waiting_signals(status, shared) ? SIGNALS_MAYBE : SIGNALS_NONE;
 }
 
 bool call_interrupted(struct call *c)
 {
 	call_waits();
-	if (!signal_waits(c))
+	if (signals_of(c) == SIGNALS_NONE)
 		return false;
 	c->interrupted = true;
 	return true;
-}
-
-/* Will the thread handle a signal, or stop, before it is back in the program? One sent to the whole
- * process may be another thread's. */
-static bool signal_certain(const struct call *c)
-{
-	char status[STATUS_MAX];
-	uint64_t pending;
-
-	if (status_read(c->tid, status, sizeof(status)) < 0)
-		return false;
-	pending = status_number(status, "\nSigPnd:", 16);
-	if (status_number(status, "\nThreads:", 10) == 1)
-		pending |= status_number(status, "\nShdPnd:", 16);
-	return waiting_signals(status, pending) != 0;
 }
 
 static void note_eintr(struct engine *e, pid_t tid)
@@ -177,14 +174,16 @@ static enum verdict run(struct call *c, call_handler handler)
 	memcpy(args, c->args, sizeof(args));
 	for (;;) {
 		enum verdict v = handler(c);
+		enum signals signals;
 
 		if (v != DONE || c->ret != -EINTR)
 			return v;
-		if (signal_certain(c)) {
+		signals = signals_of(c); /* one look: they come and go */
+		if (signals == SIGNALS_CERTAIN) {
 			c->ret = RESTART_SYS;
 			return v;
 		}
-		if (!c->interrupted || signal_waits(c))
+		if (signals == SIGNALS_MAYBE || !c->interrupted)
 			return v;
 		c->interrupted = false;
 		memcpy(c->args, args, sizeof(args));
