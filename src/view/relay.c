@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 
 #include "base/log.h"
 #include "base/util.h"
@@ -70,11 +71,15 @@ int relay_fd(const struct relay *r)
 void relay_read(struct relay *r, void (*fn)(void *arg, const struct inotify_event *ev), void *arg)
 {
 	char buf[EVENTS_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
+	int left = 0;
 	ssize_t n;
 
-	while ((n = read(r->inotify, buf, sizeof(buf))) > 0) {
+	/* what comes meanwhile is for the next time: whoever writes all the time would keep us */
+	(void)ioctl(r->inotify, FIONREAD, &left); /* cannot fail */
+	while (left > 0 && (n = read(r->inotify, buf, sizeof(buf))) > 0) {
 		const struct inotify_event *ev;
 
+		left -= (int)n;
 		for (char *p = buf; p < buf + n; p += sizeof(*ev) + ev->len) {
 			ev = (const struct inotify_event *)p;
 			fn(arg, ev);

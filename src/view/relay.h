@@ -11,7 +11,7 @@ struct relay;
 struct relay *relay_new(void (*ready)(void *arg), void *arg);
 /* For inotify_add_watch(2). */
 int relay_fd(const struct relay *r);
-/* Calls fn for each event that there is. */
+/* Calls fn for each event that there is now. */
 void relay_read(struct relay *r, void (*fn)(void *arg, const struct inotify_event *ev), void *arg);
 /* The thread ends, and is waited for: its ready() may want no lock of the caller's. NULL is fine,
  * as it is for relay_free(). */
