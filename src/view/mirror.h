@@ -40,11 +40,10 @@ struct watches {
 	struct cds_hlist_head dead; /* mirrors that have ended: their inodes are still to be put */
 };
 
-/* The watches of this inode's file system, if there is any. */
-static inline struct watches *watched(const struct inode *ino)
+/* The watches of this file system, if there is any. */
+static inline struct watches *watched(const struct fs *fs)
 {
-	return atomic_load_explicit(&ino->fs->nwatched, memory_order_relaxed) ? ino->fs->watches
-									      : NULL;
+	return atomic_load_explicit(&fs->nwatched, memory_order_relaxed) ? fs->watches : NULL;
 }
 
 static inline bool watch_has_layers(const struct fs *fs)
@@ -63,8 +62,8 @@ bool mirror_path(
 /* Does to a file what the event tells. */
 void mirror_tell(const char *path, bool isdir, enum watch_event ev);
 int MUST_CHECK mirror_add(const char *path, bool isdir);
-/* Watches the layers' files of this inode. */
-void mirror_watch_layers(struct watches *w, struct mirror *m, struct inode *ino);
+/* Watches the layers' files of this name, the topmost first. */
+void mirror_watch_layers(struct watches *w, struct mirror *m, const char *path);
 /* Passes on what the layers have told so far; not of the file that is `ours` and this node. */
 void watches_pass_on(struct watches *w, uint64_t nodeid, const char *ours);
 /* By the thread of w->relay, without the lock. */

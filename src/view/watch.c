@@ -52,7 +52,6 @@ struct mirror *mirror_find(struct watches *w, const struct fs *fs, uint64_t node
 	return NULL;
 }
 
-/* name NULL: the mirror itself. False when it does not fit. */
 bool mirror_path(
 	const struct watches *w, const struct mirror *m, const char *name, char path[PATH_MAX])
 {
@@ -231,6 +230,7 @@ static int fill(const char *path, const struct fs_req *req, struct inode *ino)
 int watch_mirror(
 	struct watches *w, const struct fs_req *req, struct inode *ino, char ret_path[PATH_MAX])
 {
+	_cleanup_free_ char *below = NULL;
 	struct mirror *m, *other;
 	int r;
 
@@ -263,10 +263,11 @@ int watch_mirror(
 	r = mirror_add(ret_path, m->isdir);
 	if (r == 0 && m->isdir)
 		r = fill(ret_path, req, ino);
+	below = watch_has_layers(ino->fs) ? inode_path(ino) : NULL;
 	pthread_mutex_lock(&w->lock);
 	other = r == 0 ? mirror_find(w, m->fs, m->nodeid) : NULL; /* made by another meanwhile */
-	if (r == 0 && !other && w->relay && watch_has_layers(m->fs))
-		mirror_watch_layers(w, m, ino);
+	if (r == 0 && !other && w->relay && below)
+		mirror_watch_layers(w, m, below);
 	cds_hlist_add_head(&m->node, bucket_of(w, m->fs, m->nodeid));
 	atomic_fetch_add(&m->fs->nwatched, 1);
 	if (r < 0 || other)
@@ -281,7 +282,7 @@ int watch_mirror(
 
 void watch_created(struct inode *dir, const char *name, mode_t type)
 {
-	struct watches *w = watched(dir);
+	struct watches *w = watched(dir->fs);
 	char path[PATH_MAX];
 	struct mirror *m;
 
@@ -298,7 +299,7 @@ void watch_created(struct inode *dir, const char *name, mode_t type)
 
 void watch_removed(struct inode *dir, const char *name, struct inode *ino, bool isdir)
 {
-	struct watches *w = watched(dir);
+	struct watches *w = watched(dir->fs);
 	char path[PATH_MAX];
 	struct mirror *m;
 
@@ -342,7 +343,7 @@ static void move_name(struct watches *w, struct mirror *from, const char *name, 
 void watch_renamed(struct inode *dir, const char *name, struct inode *newdir, const char *newname,
 	struct inode *ino, bool exchange)
 {
-	struct watches *w = watched(dir);
+	struct watches *w = watched(dir->fs);
 	bool isdir = ino && inode_type(ino) == S_IFDIR;
 	struct mirror *from, *to, *self;
 	char a[PATH_MAX], b[PATH_MAX];
@@ -369,7 +370,7 @@ void watch_renamed(struct inode *dir, const char *name, struct inode *newdir, co
 
 void watch_event(struct inode *ino, enum watch_event ev)
 {
-	struct watches *w = watched(ino);
+	struct watches *w = watched(ino->fs);
 	_cleanup_free_ char *name = NULL;
 	struct inode *dir;
 	char path[PATH_MAX];

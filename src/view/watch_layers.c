@@ -96,7 +96,6 @@ static void relayed(void *arg, const struct inotify_event *ev)
 	}
 }
 
-/* Passes on what the layers have told so far. The lock is held. */
 void watches_pass_on(struct watches *w, uint64_t nodeid, const char *ours)
 {
 	struct passing q = { .w = w, .nodeid = nodeid, .name = ours };
@@ -114,15 +113,11 @@ void watches_relay(void *arg)
 	watches_unlock(w);
 }
 
-/* The layers' files of this name, the topmost first. */
-void mirror_watch_layers(struct watches *w, struct mirror *m, struct inode *ino)
+void mirror_watch_layers(struct watches *w, struct mirror *m, const char *path)
 {
-	_cleanup_free_ char *path = inode_path(ino);
-	struct fs *fs = ino->fs;
+	struct fs *fs = m->fs;
 	int folder;
 
-	if (!path)
-		return;
 	for (unsigned i = 0; (folder = fs->host_folder(fs, i)) >= 0; i++) {
 		_cleanup_fd_ int fd =
 			openat(folder, path[1] ? path + 1 : ".", O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -140,7 +135,7 @@ static void watch_top(struct watches *w, struct inode *ino)
 
 	pthread_mutex_lock(&w->lock);
 	m = mirror_find(w, ino->fs, ino->nodeid);
-	if (m && fd >= 0)
+	if (m && fd >= 0 && w->relay)
 		watch_layer(w, m, fd, false);
 	watches_unlock(w);
 }
@@ -148,10 +143,10 @@ static void watch_top(struct watches *w, struct inode *ino)
 void watch_written(struct inode *ino)
 {
 	_cleanup_free_ char *name = NULL;
-	struct watches *w = watched(ino);
+	struct watches *w = watched(ino->fs);
 	struct inode *dir;
 
-	if (!w || !w->relay || !watch_has_layers(ino->fs))
+	if (!w || !watch_has_layers(ino->fs))
 		return;
 	watch_top(w, ino);
 	dir = inode_place_of(ino, &name);
@@ -163,8 +158,7 @@ void watch_written(struct inode *ino)
 
 static void pass_on_now(struct fs *fs, uint64_t nodeid, const char *ours)
 {
-	struct watches *w =
-		atomic_load_explicit(&fs->nwatched, memory_order_relaxed) ? fs->watches : NULL;
+	struct watches *w = watched(fs);
 
 	if (!w)
 		return;
@@ -186,7 +180,7 @@ void watch_ours_end(struct fs *fs, uint64_t nodeid, const char *name)
 /* Is the folder that it is in watched? Who watches both is told in order then. */
 static bool has_mirror_above(struct inode *ino)
 {
-	struct watches *w = watched(ino);
+	struct watches *w = watched(ino->fs);
 	_cleanup_free_ char *name = NULL;
 	struct inode *dir = w ? inode_place_of(ino, &name) : NULL;
 	bool found;
