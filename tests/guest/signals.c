@@ -230,6 +230,58 @@ static void waits(int flags)
 	waits_for_lock(flags, false);
 }
 
+/* ---- what a handler returns to ---- */
+
+/* The next signal comes about when the handler ends. */
+static void then_alarm(int sig)
+{
+	static int us;
+	const struct itimerval it = { .it_value = { 0, us++ % 60 + 1 } };
+
+	(void)sig;
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+/* A handler's end is no call that could be ended by EINTR, also where one was before. */
+static void nested(void)
+{
+	int told = 0;
+	pid_t pid;
+
+	handle(SIGALRM, count, 0);
+	handle(SIGUSR1, then_alarm, 0);
+	pid = helper(1000, NULL);
+	for (int i = 0; i < 40; i++)
+		told += open("fifo", O_RDONLY) < 0 && errno == EINTR;
+	done_with(pid);
+	tap_check(&t, told == 40, "handlers of handlers: EINTR each time");
+	handle(SIGUSR1, count, 0);
+}
+
+#ifdef __x86_64__
+/* xor %r8d, %r8d ends with the bytes of xor %eax, %eax, which would make it a read(2). */
+static void clears_another_register(void)
+{
+	int fd = memfd_create("locked", 0), other;
+	long r = SYS_flock;
+	char path[32];
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	other = open(path, O_RDWR);
+	R(flock(other, LOCK_EX));
+	pid = helper(1000, NULL);
+	asm volatile("xor %%r8d, %%r8d\n\tsyscall"
+		     : "+a"(r)
+		     : "D"(fd), "S"(LOCK_EX), "d"(0)
+		     : "rcx", "r8", "r11", "memory");
+	done_with(pid);
+	tap_check(&t, r == -EINTR, "flock with %%r8 cleared last: EINTR");
+	close(other);
+	close(fd);
+}
+#endif
+
 /* ---- handlers that call into the view ---- */
 
 static char alt[65536] __attribute__((aligned(16)));
@@ -360,6 +412,10 @@ int main(void)
 	storm(0);
 	waits(SA_RESTART);
 	waits(0);
+	nested();
+#ifdef __x86_64__
+	clears_another_register();
+#endif
 	handlers(SA_RESTART);
 	handlers(SA_RESTART | SA_ONSTACK);
 	handlers(SA_ONSTACK);

@@ -198,6 +198,12 @@ static bool may_be_made_again(struct call *c, long nr, const greg_t *r)
 
 #define SYSCALL_LENGTH 2
 
+/* Behind such a prefix %eax may be another register. */
+static bool is_rex(unsigned char byte)
+{
+	return (byte & 0xf0) == 0x40;
+}
+
 /* The number that is loaded right before the call: mov $nr, %eax or %rax. -1: by other means, as in
  * syscall(3). */
 static long number_before(struct call *c, uint64_t after)
@@ -210,27 +216,27 @@ static long number_before(struct call *c, uint64_t after)
 	if (code[7] != 0x0f || code[8] != 0x05) /* syscall */
 		return -1;
 	if (code[5] == 0x31 && code[6] == 0xc0) /* xor %eax, %eax */
-		return 0;
+		return is_rex(code[4]) ? -1 : 0;
 	memcpy(&nr, code + 3, sizeof(nr));
 	if (code[0] == 0x48 && code[1] == 0xc7 && code[2] == 0xc0)
 		return nr;
-	/* behind a REX prefix it may be another register's */
-	return code[2] == 0xb8 && (code[1] & 0xf0) != 0x40 ? nr : -1;
+	return code[2] == 0xb8 && !is_rex(code[1]) ? nr : -1;
 }
 
 enum verdict sys_rt_sigreturn(struct call *c)
 {
-	const bool told = call_told_eintr(c);
 	gaddr_t regs = { guest_stack(c) };
 	gregset_t r;
-	long nr;
+	long nr = -1;
 
-	if (told || regs.v == 0)
+	if (regs.v) {
+		regs = gaddr_add(regs, offsetof(ucontext_t, uc_mcontext.gregs));
+		if (guest_read(c, regs, r, sizeof(r)) == 0 && r[REG_RAX] == -EINTR)
+			nr = number_before(c, (uint64_t)r[REG_RIP]);
+	}
+	/* what was told is in the frame of the handler whose end this is, further up */
+	if (nr != __NR_rt_sigreturn && call_told_eintr(c))
 		return CONTINUE;
-	regs = gaddr_add(regs, offsetof(ucontext_t, uc_mcontext.gregs));
-	if (guest_read(c, regs, r, sizeof(r)) < 0 || r[REG_RAX] != -EINTR)
-		return CONTINUE;
-	nr = number_before(c, (uint64_t)r[REG_RIP]);
 	if (nr < 0 || !may_be_made_again(c, nr, r))
 		return CONTINUE;
 	r[REG_RAX] = nr;
