@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/fdmsg.h"
 #include "base/rundir.h"
 #include "cmd/umctl.h"
 #include "ctl/ctl.h"
-#include "net/fdmsg.h"
 
 /* The run directory of the view that is meant, malloc'ed, or NULL after a message. */
 static char *find_view(const struct options *o)

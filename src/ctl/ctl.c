@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <urcu/list.h>
 
+#include "base/fdmsg.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "net/fdmsg.h"
 #include "base/rundir.h"
 #include "sys/trace.h"
 #include "sys/um.h"

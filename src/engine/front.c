@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 
+#include "base/fdmsg.h"
 #include "base/log.h"
 #include "engine/engine.h"
 
@@ -29,11 +30,6 @@ struct event {
 	int value;
 };
 
-union fd_room {
-	char buf[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr head;
-};
-
 /* Whom signals go to. A signal handler can reach nothing but a static. */
 static atomic_int front_command;
 static _Atomic uint64_t front_early; /* signals that came before there was a command: bit n-1 */
@@ -42,20 +38,8 @@ static atomic_int front_ending = -1; /* after the command: where it is told that
 /* With a descriptor, unless it is -1. */
 static void tell(const struct front_link *link, struct event e, int fd)
 {
-	union fd_room ctl = { 0 };
-	struct iovec iov = { &e, sizeof(e) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		mh.msg_control = ctl.buf;
-		mh.msg_controllen = sizeof(ctl.buf);
-		ctl.head.cmsg_level = SOL_SOCKET;
-		ctl.head.cmsg_type = SCM_RIGHTS;
-		ctl.head.cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(&ctl.head), &fd, sizeof(fd));
-	}
 	/* the front may be gone: then nobody is to be told */
-	if (sendmsg(link->fd, &mh, MSG_NOSIGNAL) < 0)
+	if (fdmsg_send(link->fd, &e, sizeof(e), &fd, fd >= 0) < 0)
 		log_debug("the front is gone");
 }
 
@@ -72,20 +56,10 @@ void front_lend(const struct front_link *link, int listener)
 /* An event, and the descriptor that came with it in *fd. False: there will be none any more. */
 static bool receive(int link, struct event *e, int *fd)
 {
-	union fd_room ctl = { 0 };
-	struct iovec iov = { e, sizeof(*e) };
-	struct msghdr mh = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = ctl.buf,
-		.msg_controllen = sizeof(ctl.buf) };
-	ssize_t n;
+	int with, n = fdmsg_recv(link, e, sizeof(*e), &with, 1);
 
-	do {
-		n = recvmsg(link, &mh, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n == sizeof(*e) && mh.msg_controllen >= CMSG_LEN(sizeof(*fd)) &&
-		ctl.head.cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(&ctl.head), sizeof(*fd));
+	if (with >= 0)
+		*fd = with;
 	return n == sizeof(*e);
 }
 

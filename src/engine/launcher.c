@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "base/fdmsg.h"
 #include "base/log.h"
 #include "engine/filter.h"
 #include "engine/front.h"
@@ -222,35 +223,6 @@ static char *receive_strings(int sock, size_t len)
 	return text;
 }
 
-/* One request: its descriptors are in fds; the answer is a pid or -errno. */
-static int receive_request(int sock, struct request_msg *rq, int fds[3], int *ret_nfds)
-{
-	union {
-		char buf[CMSG_SPACE(3 * sizeof(int))];
-		struct cmsghdr align;
-	} ctl;
-	struct iovec iov = { rq, sizeof(*rq) };
-	struct msghdr mh = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = ctl.buf,
-		.msg_controllen = sizeof(ctl.buf) };
-	struct cmsghdr *cm;
-	ssize_t n;
-
-	do {
-		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n != sizeof(*rq))
-		return -ECONNRESET;
-	*ret_nfds = 0;
-	cm = CMSG_FIRSTHDR(&mh);
-	if (cm && cm->cmsg_type == SCM_RIGHTS) {
-		*ret_nfds = (int)((cm->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(cm), (size_t)*ret_nfds * sizeof(int));
-	}
-	return 0;
-}
-
 /* The user's descriptors are for the command alone. */
 static void settle(int sock)
 {
@@ -269,9 +241,9 @@ static _Noreturn void launcher_main(const struct engine *e, int sock)
 		_cleanup_free_ char *strings = NULL;
 		struct answer_msg answer;
 		struct request_msg rq;
-		int fds[3], nfds, use[3] = { -1, -1, -1 }, r = 0;
+		int fds[3], use[3] = { -1, -1, -1 }, r = 0;
 
-		if (receive_request(sock, &rq, fds, &nfds) < 0)
+		if (fdmsg_recv(sock, &rq, sizeof(rq), fds, ARRAY_SIZE(fds)) != sizeof(rq))
 			_exit(0);
 		if (rq.kind == REQ_SETTLE) {
 			settle(sock);
@@ -280,12 +252,12 @@ static _Noreturn void launcher_main(const struct engine *e, int sock)
 			if (!strings)
 				_exit(1);
 			for (int i = 0, at = 0; i < 3; i++)
-				if (rq.has_fd[i] && at < nfds)
+				if (rq.has_fd[i])
 					use[i] = fds[at++];
 			r = do_spawn(e, &rq, strings, use);
 		}
-		for (int i = 0; i < nfds; i++)
-			close(fds[i]);
+		for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+			um_cleanup_fd(&fds[i]);
 		answer = (struct answer_msg){ rq.serial, r };
 		if (write(sock, &answer, sizeof(answer)) != sizeof(answer))
 			_exit(0);
@@ -514,26 +486,9 @@ static int await_answer(struct engine *e, uint32_t serial)
 static int transact(
 	struct engine *e, struct request_msg *rq, const char *strings, const int *fds, size_t nfds)
 {
-	union {
-		char buf[CMSG_SPACE(3 * sizeof(int))];
-		struct cmsghdr align;
-	} ctl = { 0 };
-	struct iovec iov = { rq, sizeof(*rq) };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	const struct task_mark mark = { .service = rq->service };
 	int answer;
 
-	if (nfds) {
-		struct cmsghdr *cm;
-
-		mh.msg_control = ctl.buf;
-		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		cm = CMSG_FIRSTHDR(&mh);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(cm), fds, nfds * sizeof(int));
-	}
 	call_waits();
 	pthread_mutex_lock(&e->launcher_lock);
 	/* What it starts inherits its mark. Not set in the child itself, whose prlimit(2) is
@@ -541,9 +496,8 @@ static int transact(
 	if (task_mark_set(e->launcher, &mark) < 0)
 		log_warn("the launcher cannot be marked");
 	rq->serial = ++e->launcher_serial;
-	if (sendmsg(e->launcher_sock, &mh, MSG_NOSIGNAL) < 0)
-		answer = -errno;
-	else
+	answer = fdmsg_send(e->launcher_sock, rq, sizeof(*rq), fds, nfds);
+	if (answer == 0)
 		answer = send_strings(e, strings, rq->len);
 	if (answer == 0)
 		answer = await_answer(e, rq->serial);

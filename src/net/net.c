@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "net/fdmsg.h"
+#include "base/fdmsg.h"
 #include "net/netd.h"
 #include "net/spec.h"
 

@@ -11,9 +11,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "base/fdmsg.h"
 #include "engine/call.h"
 #include "engine/engine.h"
-#include "net/fdmsg.h"
 
 #define READY_MS 10000
 #define END_MS 2000

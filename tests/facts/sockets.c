@@ -10,7 +10,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
-#include "net/fdmsg.h"
+#include "base/fdmsg.h"
 #include "net/stackproto.h"
 
 static bool can_write(int fd)

@@ -15,11 +15,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "base/fdmsg.h"
 #include "net/daemon/iface.h"
 #include "net/daemon/lease.h"
 #include "net/daemon/space.h"
 #include "net/daemon/userns.h"
-#include "net/fdmsg.h"
 #include "net/pair/pair.h"
 #include "net/proto.h"
 

@@ -14,9 +14,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "base/fdmsg.h"
 #include "net/daemon/holder.h"
 #include "net/daemon/link.h"
-#include "net/fdmsg.h"
 #include "net/proto.h"
 
 static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link, &far_link };

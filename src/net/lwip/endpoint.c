@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "net/fdmsg.h"
+#include "base/fdmsg.h"
 #include "net/lwip/embryo.h"
 #include "net/lwip/ioctl.h"
 #include "net/lwip/netlink.h"

@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "base/fdmsg.h"
 #include "net/daemon/link.h"
-#include "net/fdmsg.h"
 #include "net/lwip/endpoint.h"
 #include "net/lwip/lease.h"
 #include "net/lwip/procnet.h"

@@ -3,7 +3,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
-#include "net/fdmsg.h"
+#include "base/fdmsg.h"
 #include "net/lwip/tcp.h"
 
 /* One for which the listener's pair has no room yet. */

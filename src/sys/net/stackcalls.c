@@ -17,9 +17,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/fdmsg.h"
 #include "engine/blocking.h"
 #include "engine/nr.h"
-#include "net/fdmsg.h"
 #include "sys/net/calls.h"
 #include "sys/net/networks.h"
 

@@ -12,9 +12,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/fdmsg.h"
 #include "engine/abi.h"
 #include "engine/blocking.h"
-#include "net/fdmsg.h"
 
 #define MMSG_MAX 1024 /* UIO_MAXIOV */
 #define PIECE STACK_DATA_MAX

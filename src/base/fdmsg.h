@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Messages with descriptors (SCM_RIGHTS) over a SOCK_SEQPACKET socket; see unix(7). */
-#ifndef UM_NET_FDMSG_H
-#define UM_NET_FDMSG_H
+#ifndef UM_BASE_FDMSG_H
+#define UM_BASE_FDMSG_H
 
 #include "base/util.h"
 

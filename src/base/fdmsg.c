@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "net/fdmsg.h"
+#include "base/fdmsg.h"
 
 #include <assert.h>
 #include <string.h>
