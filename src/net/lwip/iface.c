@@ -124,6 +124,7 @@ static err_t send_frame(struct netif *n, struct pbuf *p)
 		return ERR_IF;
 	i->tx.packets++;
 	i->tx.bytes += p->tot_len;
+	i->stack->happened_ns = now_ns();
 	packet_deliver(i, p->payload, p->len, true);
 	if (p->next) /* lwIP makes one of them */
 		return ERR_BUF;

@@ -40,6 +40,7 @@ void source_close(struct stack *st, struct source *s)
 int stack_init(struct stack *st)
 {
 	*st = (struct stack){ .epoll = epoll_create1(EPOLL_CLOEXEC),
+		.happened_ns = now_ns(),
 		.scratch = malloc(SCRATCH_BYTES) };
 	st->loop.last = &st->loop.first;
 	if (st->epoll < 0 || !st->scratch)

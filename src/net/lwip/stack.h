@@ -54,7 +54,7 @@ struct stack {
 		struct queued *first, **last;
 		size_t count;
 	} loop;		      /* packets that this host has sent to itself */
-	uint64_t happened_ns; /* the last time that something came in, or was asked for */
+	uint64_t happened_ns; /* the last time that something came in, was asked for, or sent */
 	struct ticking {
 		uint64_t due;	  /* milliseconds on the clock of now_ns(); 0: when it begins */
 		uint64_t stopped; /* since then ticks have been left out; 0: none */

@@ -22,6 +22,7 @@
 
 #define HOLD_MS 200 /* as the kernel: the most that MSG_MORE and TCP_CORK hold something back */
 #define FOR_EVER UINT_MAX
+#define TCP_TIMER 0
 /* After what happened last nothing is sent or given up any more: a neighbour that does not answer,
  * a router that is looked for, an address that is tried, a datagram of which a fragment is missing
  * (of IPv6 a minute). */
@@ -65,11 +66,15 @@ static unsigned tcp_idle(UNUSED const struct stack *st)
 	return least > FOR_EVER / 2 ? FOR_EVER : least * (TCP_SLOW_INTERVAL / TCP_TMR_INTERVAL);
 }
 
-static void tcp_make_up(unsigned ticks)
+/* The last ones are made: connections that are over go at one of them. */
+static void tcp_make_up(uint64_t ticks)
 {
-	tcp_ticks += ticks / (TCP_SLOW_INTERVAL / TCP_TMR_INTERVAL);
-	tcp_tmr();
-	tcp_tmr();
+	const uint64_t slow = TCP_SLOW_INTERVAL / TCP_TMR_INTERVAL,
+		       made = LWIP_MIN(ticks, slow + ticks % slow);
+
+	tcp_ticks += (u32_t)((ticks - made) / slow);
+	for (uint64_t i = 0; i < made; i++)
+		tcp_tmr();
 }
 
 /* ---- the others ---- */
@@ -80,14 +85,22 @@ static bool has_wire(const struct stack *st)
 	return st->ifaces && st->ifaces->next;
 }
 
+/* While TCP ticks it may send, which asks for neighbours. */
+static unsigned idle_after(const struct stack *st, uint64_t ms)
+{
+	const bool tcp_ticks_on = tcp_is_used(st) && !st->ticking[TCP_TIMER].stopped;
+
+	return !tcp_ticks_on && now_ns() - st->happened_ns > ms * 1000000 ? FOR_EVER : 0;
+}
+
 static unsigned wire_idle(const struct stack *st)
 {
-	return now_ns() - st->happened_ns > SETTLED_MS * 1000000ull ? FOR_EVER : 0;
+	return idle_after(st, SETTLED_MS);
 }
 
 static unsigned reass6_idle(const struct stack *st)
 {
-	return now_ns() - st->happened_ns > SETTLED6_MS * 1000000ull ? FOR_EVER : 0;
+	return idle_after(st, SETTLED6_MS);
 }
 
 static bool igmp_waits(const struct stack *st)
@@ -130,9 +143,9 @@ static const struct timer {
 	bool (*needed)(const struct stack *st);
 	/* How many of the next ticks would do nothing, unless something happens; NULL: none. */
 	unsigned (*idle)(const struct stack *st);
-	void (*make_up)(unsigned ticks); /* NULL: by that many runs */
+	void (*make_up)(uint64_t ticks); /* NULL: by that many runs */
 } timers[] = {
-	{ TCP_TMR_INTERVAL, tcp_tmr, tcp_is_used, tcp_idle, tcp_make_up },
+	[TCP_TIMER] = { TCP_TMR_INTERVAL, tcp_tmr, tcp_is_used, tcp_idle, tcp_make_up },
 	{ ARP_TMR_INTERVAL, etharp_tmr, has_wire, wire_idle, NULL },
 	{ ND6_TMR_INTERVAL, nd6_tmr, has_wire, wire_idle, NULL },
 	{ IP_TMR_INTERVAL, ip_reass_tmr, has_wire, wire_idle, NULL },
@@ -149,30 +162,43 @@ static uint64_t now_ms(void)
 	return now_ns() / 1000000;
 }
 
-/* It ticks again from now on. */
+/* It ticks again. What it is late (we were stopped) is nothing that it was idle for. */
 static void resume(const struct timer *t, struct ticking *k, uint64_t now)
 {
-	uint64_t missed = k->stopped ? (now - k->stopped) / t->ms : 0;
+	uint64_t missed;
 
 	if (!k->stopped)
 		return;
+	missed = (LWIP_MIN(now, k->due) - k->stopped) / t->ms;
+	k->due = k->stopped + (missed + 1) * t->ms;
 	k->stopped = 0;
-	k->due = now + t->ms;
-	if (missed > MADE_UP_MAX)
-		missed = MADE_UP_MAX;
 	if (t->make_up) {
-		t->make_up((unsigned)missed);
+		t->make_up(missed);
 		return;
 	}
-	for (; missed > 0; missed--)
+	for (missed = LWIP_MIN(missed, MADE_UP_MAX); missed > 0; missed--)
 		t->run();
+}
+
+static void resume_all(struct stack *st, uint64_t now)
+{
+	for (size_t i = 0; i < STACK_TIMERS; i++)
+		resume(&timers[i], &st->ticking[i], now);
 }
 
 void timers_resume(struct stack *st)
 {
 	st->happened_ns = now_ns();
-	for (size_t i = 0; i < STACK_TIMERS; i++)
-		resume(&timers[i], &st->ticking[i], now_ms());
+	resume_all(st, st->happened_ns / 1000000);
+}
+
+static bool one_wakes(const struct stack *st, uint64_t now)
+{
+	for (size_t i = 0; i < STACK_TIMERS; i++) {
+		if (st->ticking[i].stopped && st->ticking[i].due <= now)
+			return true;
+	}
+	return false;
 }
 
 /* A tick that is due; when the next one is. */
@@ -180,7 +206,6 @@ static void tick(struct stack *st, const struct timer *t, struct ticking *k, uin
 {
 	unsigned idle;
 
-	resume(t, k, now);
 	if (k->due)
 		t->run();
 	idle = k->due && t->idle ? t->idle(st) : 0;
@@ -193,6 +218,8 @@ int timers_run(struct stack *st)
 	const uint64_t now = now_ms();
 	uint64_t next = UINT64_MAX;
 
+	if (one_wakes(st, now)) /* all do: what one sends is of now to the others */
+		resume_all(st, now);
 	for (size_t i = 0; i < STACK_TIMERS; i++) {
 		struct ticking *k = &st->ticking[i];
 

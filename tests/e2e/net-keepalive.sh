@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The stack of stack=lwip leaves ticks out while nothing happens: its clock goes right all the same, whatever wakes it, and when it
+# was stopped for a while a connection is not taken for dead that nobody has asked for.
+. "$TOP/tests/e2e/lib.sh"
+built umview-lwip || skip "built without liblwip"
+cat >server.py <<'PYTHON'
+import os, socket, time
+s = socket.create_server(("", 7))
+open("up", "w").close()
+kept = [s.accept()[0] for i in range(2)]
+while not os.path.exists("end"):
+    time.sleep(0.1)
+PYTHON
+cat >client.py <<'PYTHON'
+import os, select, socket, time
+def connect():
+    s = socket.create_connection(("10.9.0.1", 7), 20)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 2)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return s
+a, b = connect(), connect()
+open("connected", "w").close()
+while True:
+    if os.path.exists("ask"):  # which wakes the stack, a few times while it would sleep
+        b.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    if select.select([a], [], [], 0.3)[0]:
+        break
+    open("alive", "w").close()
+PYTHON
+um --net "pair=a$$,ip=10.9.0.1/24,stack=lwip" -- "$PYTHON" server.py &
+server=$!
+until_true 30 test -e up
+um --net "pair=a$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" client.py &
+client=$!
+until_true 30 test -e connected
+here=$(pgrep -f "^umview-lwip.*pair=a$$,.*10.9.0.2")
+there=$(pgrep -f "^umview-lwip.*pair=a$$,.*10.9.0.1")
+
+alive() {
+	rm -f alive
+	until_true 20 test -e alive
+}
+
+# asleep for longer than all probes take: once TCP has nothing to do
+for _ in 1 2 3 4 5; do alive; done
+kill -STOP "$here"
+sleep 9
+kill -CONT "$here"
+for _ in 1 2 3; do alive; done
+
+kill -STOP "$there"
+touch ask
+began=$(date +%s%N)
+wait $client || fail "the client ended badly"
+took=$((($(date +%s%N) - began) / 1000000))
+[ $took -ge 5500 ] || fail "who does not answer is given up after $took ms"
+echo "ok: who does not answer is given up after $took ms"
+kill -CONT "$there"
+touch end
+wait $server || fail "the server ended badly"
+nothing_left
