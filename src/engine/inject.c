@@ -52,6 +52,7 @@
 #define RESTART_SYS (-512) /* a kernel that has no WAIT_KILLABLE_RECV let it go by itself */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 #define MAX_ARGV (1024 * 1024)
+#define AUXV_MAX 64
 #define POLL_MIN_NS 20000u
 #define POLL_MAX_NS 1000000u
 
@@ -347,19 +348,39 @@ static void restore_memory(struct seizure *s)
 	s->saved = false;
 }
 
-/* Where AT_EXECFN points in a program that has been loaded; 0: nowhere. */
-static uint64_t find_execfn(pid_t pid)
+/* Its auxiliary vector: how many bytes; 0: there is none to be had. */
+static ssize_t read_auxv(pid_t pid, uint64_t auxv[2 * AUXV_MAX])
 {
-	uint64_t auxv[2 * 64];
 	char path[64];
 	_cleanup_fd_ int fd = -1;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, auxv, sizeof(auxv));
-	/* of a 32-bit program type and value fill one word; a type alone never does */
-	if (n >= 8 && auxv[0] >> 32) {
+	n = fd < 0 ? 0 : read(fd, auxv, 2 * AUXV_MAX * sizeof(*auxv));
+	return n < 0 ? 0 : n;
+}
+
+/* Of a 32-bit program type and value fill one word; a type alone never does. */
+static bool auxv_is32(const uint64_t auxv[])
+{
+	return auxv[0] >> 32;
+}
+
+bool inject_is_foreign(struct call *c)
+{
+	uint64_t auxv[2 * AUXV_MAX];
+
+	return call_is32(c) && (read_auxv(c->tid, auxv) < 8 || !auxv_is32(auxv));
+}
+
+/* Where AT_EXECFN points in a program that has been loaded; 0: nowhere. */
+static uint64_t find_execfn(pid_t pid)
+{
+	uint64_t auxv[2 * AUXV_MAX];
+	ssize_t n = read_auxv(pid, auxv);
+
+	if (n >= 8 && auxv_is32(auxv)) {
 		for (ssize_t i = 0; i < n / 8; i++) {
 			if ((uint32_t)auxv[i] == AT_EXECFN)
 				return auxv[i] >> 32;

@@ -45,6 +45,9 @@ struct inject_args {
  * After a failed call registers, memory below the stack pointer and mask are as before.
  */
 enum verdict inject_call(struct call *c, const struct inject_args *a);
+/* A call of i386 by a program of x86_64: in its place one of x86_64 is made, whose structs differ.
+ */
+bool inject_is_foreign(struct call *c);
 
 /*
  * The way for a guest that has a tracer already: a path is written over the guest's string in

@@ -364,7 +364,7 @@ static int local_wait(const struct fs_req *req, int fd, const struct fs_lock *lo
 	return r == -EACCES ? -EAGAIN : r;
 }
 
-int locks_on_place(struct filecache *c, const char *kind, pid_t pid)
+int locks_on_file(dev_t dev, ino_t file, const char *kind, pid_t pid)
 {
 	_cleanup_free_ char *text = NULL;
 	int type = F_UNLCK;
@@ -380,14 +380,19 @@ int locks_on_place(struct filecache *c, const char *kind, pid_t pid)
 
 		if (sscanf(line, "%*d: %15s %*s %15s %d %x:%x:%llu", its_kind, mode, &owner, &maj,
 			    &min, &ino) != 6 ||
-			strcmp(its_kind, kind) != 0 || makedev(maj, min) != c->vf->dev ||
-			ino != c->vf->ino || (pid > 0 && owner != pid))
+			strcmp(its_kind, kind) != 0 || makedev(maj, min) != dev || ino != file ||
+			(pid > 0 && owner != pid))
 			continue;
 		if (strcmp(mode, "WRITE") == 0)
 			return F_WRLCK;
 		type = F_RDLCK;
 	}
 	return type;
+}
+
+int locks_on_place(struct filecache *c, const char *kind, pid_t pid)
+{
+	return locks_on_file(c->vf->dev, c->vf->ino, kind, pid);
 }
 
 /* Is a range free of locks of open files? They are the only ones that no process has. */

@@ -27,7 +27,9 @@ int MUST_CHECK locks_open_file(struct filecache *c, const struct fs_req *req, in
 void locks_close(struct filecache *c, const struct fs_req *req, pid_t tgid);
 
 /* The strongest lock of this kind ("FLOCK", "POSIX", "LEASE") that anybody, or this process
- * (pid > 0), has on the placeholder, as /proc/locks tells: F_WRLCK, F_RDLCK, F_UNLCK. */
+ * (pid > 0), has on a file of the host, as /proc/locks tells: F_WRLCK, F_RDLCK, F_UNLCK. */
+int locks_on_file(dev_t dev, ino_t file, const char *kind, pid_t pid);
+/* The same of the placeholder. */
 int locks_on_place(struct filecache *c, const char *kind, pid_t pid);
 
 /* In the background: gives back what no guest has any more. */

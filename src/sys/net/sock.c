@@ -333,7 +333,7 @@ enum verdict sock_sendmsg_peer(struct call *c, const struct msghdr *msg, int pee
 	_cleanup_hop_ struct hop hop = { 0 };
 	struct sockaddr_un sun;
 	char narrow[ABI_MSGHDR32];
-	int r = guest_addr(c, peer, &hop, &sun, &m.msg_namelen);
+	int r = inject_is_foreign(c) ? -EPERM : guest_addr(c, peer, &hop, &sun, &m.msg_namelen);
 
 	if (r < 0)
 		return call_return(c, r);

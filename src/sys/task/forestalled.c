@@ -25,6 +25,7 @@
 
 #include "engine/engine.h"
 #include "engine/nr.h"
+#include "file/locks.h"
 #include "sys/table.h"
 #include "sys/um.h"
 
@@ -56,7 +57,6 @@ static bool never_eintr(long nr)
 	case __NR_utimes:
 	case __NR_futimesat:
 	case __NR_utimensat:
-	case __NR_truncate:
 	case __NR_ftruncate:
 	case __NR_getxattr:
 	case __NR_lgetxattr:
@@ -141,8 +141,8 @@ static bool transfer_may_wait(struct call *c, int fd)
 	return stat(path, &st) < 0 || !S_ISREG(st.st_mode);
 }
 
-/* Might an open of this? What the host says of the path is enough: where a view has another file
- * there, and this one waits, we said EINTR ourselves. */
+/* Might an open of this (or whatever breaks leases on it)? What the host says of the path is
+ * enough: where a view has another file there, and this one waits, we said EINTR ourselves. */
 static bool open_may_wait(struct call *c, int dirfd, gaddr_t word, int flags)
 {
 	char base[64], path[PATH_MAX];
@@ -166,7 +166,9 @@ static bool open_may_wait(struct call *c, int dirfd, gaddr_t word, int flags)
 		return errno != ENOENT || (!(flags & O_CREAT) && view_has_mounts(&c->um->view));
 	if (S_ISCHR(st.st_mode))
 		return !opens_at_once(st.st_rdev);
-	return !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	if (S_ISREG(st.st_mode))
+		return locks_on_file(st.st_dev, st.st_ino, "LEASE", 0) != F_UNLCK;
+	return !S_ISDIR(st.st_mode);
 }
 
 /* May the call whose registers these are be made again? */
@@ -179,6 +181,8 @@ static bool may_be_made_again(struct call *c, long nr, const greg_t *r)
 		return !open_may_wait(c, AT_FDCWD, rdi, (int)r[REG_RSI]);
 	case __NR_creat:
 		return !open_may_wait(c, AT_FDCWD, rdi, O_CREAT);
+	case __NR_truncate:
+		return !open_may_wait(c, AT_FDCWD, rdi, O_WRONLY);
 	case __NR_openat:
 		return !open_may_wait(c, (int)r[REG_RDI], rsi, (int)r[REG_RDX]);
 	case __NR_read:
