@@ -252,7 +252,7 @@ int walk_elsewhere_start(struct walk *w, const char *link)
 	struct inode *ino;
 	struct mount *mnt;
 	struct stat st;
-	int fd;
+	int fd, r;
 
 	if (place_is_placeholder(w->v, link, &mnt, &ino)) {
 		place_set_virtual(&w->at, mnt, ino);
@@ -263,7 +263,8 @@ int walk_elsewhere_start(struct walk *w, const char *link)
 	if (fd < 0)
 		return WALK_NATIVE;
 	arrive_unnamed(w, fd);
-	return fstat(fd, &st) < 0 ? -errno : walk_over(w, fd, &st) < 0 ? -ENOENT : 0;
+	r = fstat(fd, &st) < 0 ? -errno : walk_over(w, fd, &st);
+	return r < 0 ? r : 0;
 }
 
 int walk_elsewhere_empty(struct walk *w)

@@ -137,6 +137,8 @@ int MUST_CHECK inode_getattr(
 int MUST_CHECK inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *ret);
 /* Would that be without asking the server? */
 bool inode_perm_kept(struct inode *ino);
+/* Does it show these numbers? By what was last asked. */
+bool inode_is(struct inode *ino, dev_t dev, ino_t nr);
 /* dentry_needs_remove_privs(): does a change of its content take the right to run as another away?
  * Then the mode that is left. As the kernel does for all but root. Without a call the group is not
  * looked at. */

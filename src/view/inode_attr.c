@@ -185,6 +185,16 @@ int inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *r
 	return valid ? 0 : inode_getattr(ino, req, false, ret);
 }
 
+bool inode_is(struct inode *ino, dev_t dev, ino_t nr)
+{
+	bool same;
+
+	pthread_mutex_lock(&ino->lock);
+	same = ino->attr.dev == dev && ino->attr.ino == nr;
+	pthread_mutex_unlock(&ino->lock);
+	return same;
+}
+
 bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret)
 {
 	mode_t mode;

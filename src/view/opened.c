@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "view/mountinfo.h"
+
 #define SLOTS 4096u /* a power of two; a newer file takes the place of an older one */
 
 struct slot {
@@ -187,6 +189,30 @@ char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name
 	_cleanup_mount_ struct mount *m = opened_through(v, dev, ino);
 
 	return m && name[0] == '/' ? name_in(m, name) : NULL;
+}
+
+struct by_folder {
+	const char *name;
+	bool found;
+};
+
+static void find_upper(struct mount *m, void *arg)
+{
+	char self[FD_PATH_MAX], top[PATH_MAX];
+	struct by_folder *b = arg;
+
+	if (!b->found && m->seen_through && m->fs->host_folder && !(m->fs->flags & FS_READ_ONLY) &&
+		read_link(AT_FDCWD, fd_path(self, m->fs->host_folder(m->fs, 0)), top, sizeof(top)) >
+			0)
+		b->found = path_below(b->name, top);
+}
+
+bool view_is_upper(struct view *v, const char *name)
+{
+	struct by_folder b = { .name = name };
+
+	view_each_mount(v, find_upper, &b);
+	return b.found;
 }
 
 char *view_opened_name(struct view *v, const char *link)

@@ -17,6 +17,8 @@ void view_note_opened(struct view *v, struct mount *m, struct inode *ino);
 char *view_opened_name(struct view *v, const char *link);
 /* The same by device and inode number, and the host's name. */
 char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name);
+/* Is this host's name one in the folder to which a mount that is seen through writes? */
+bool view_is_upper(struct view *v, const char *name);
 /* Was it opened through this mount? */
 bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino);
 /* An open file of the host, by its link of /proc: does a mount show it by other numbers or owners?

@@ -177,12 +177,7 @@ int walk_over_opened(struct walk *w, int fd, const struct stat *st)
 
 static bool is_inode(struct inode *ino, const struct statx *sx)
 {
-	struct fs_attr attr;
-
-	pthread_mutex_lock(&ino->lock);
-	attr = ino->attr;
-	pthread_mutex_unlock(&ino->lock);
-	return attr.ino == sx->stx_ino && attr.dev == makedev(sx->stx_dev_major, sx->stx_dev_minor);
+	return inode_is(ino, makedev(sx->stx_dev_major, sx->stx_dev_minor), sx->stx_ino);
 }
 
 static int look_at(int fd, struct statx *ret)

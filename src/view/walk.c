@@ -81,14 +81,8 @@ static bool leave_outside(struct walk *w, struct inode *ino)
 static bool leave_to_proc(struct walk *w, struct inode *ino)
 {
 	const struct fileid *proc = &w->v->proc;
-	bool is_proc;
 
-	if (w->root_fd >= 0 || !ino->fs->host_fd)
-		return false;
-	pthread_mutex_lock(&ino->lock);
-	is_proc = ino->attr.dev == proc->dev && ino->attr.ino == proc->ino;
-	pthread_mutex_unlock(&ino->lock);
-	if (!is_proc)
+	if (w->root_fd >= 0 || !ino->fs->host_fd || !inode_is(ino, proc->dev, proc->ino))
 		return false;
 	place_set_real(&w->at, "/proc", 5, -1);
 	w->led = true;

@@ -125,6 +125,16 @@ if sys.argv[1] == "open":
     os.unlink("g")
     os.rename("new2", "../new3")
     print(oct(os.stat(top + "/t/f").st_mode), oct(os.stat(top + "/t/d").st_mode), sorted(os.listdir(".")), sorted(os.listdir("..")))
+elif sys.argv[1] == "gone": # opened before another was there by its name, or none
+    files = os.open("t/f", os.O_RDONLY), os.open("t/d/g", os.O_RDONLY)
+    os.close(os.open("t/new", O_NEW, 0o600))
+    os.truncate("t/f", 0)
+    print(tried(os.fchmod, files[0], 0o640), oct(os.stat("t/f").st_mode))
+    os.unlink("t/f")
+    os.rename("t/new", "t/d/g")
+    for file in files:
+        print(tried(os.fchmod, file, 0o640), tried(os.utime, file, (1, 1)), tried(os.setxattr, file, "user.x", b"1"), sep=", ")
+    print(oct(os.stat("t/d/g").st_mode), os.stat("t/d/g").st_mtime > 1, os.path.exists("t/f"))
 elif sys.argv[1] == "tree": # open_tree(2), move_mount(2)
     tree = call(428, -100, os.fsencode(top + "/t"), 1 | 0x80000)
     tried(os.open, "leaked", O_NEW, dir_fd=tree)
@@ -139,6 +149,8 @@ elif sys.argv[1] == "own": # the same of a tree of the guest's that has the host
     tried(os.mkdir, "b/leaked", dir_fd=tree)
     tried(os.rename, "b/g", "b/h", src_dir_fd=tree, dst_dir_fd=tree)
     tried(os.chmod, "b/g", 0, dir_fd=tree)
+    folder, file = os.open("b", os.O_RDONLY, dir_fd=tree), os.open("b/g", os.O_RDONLY, dir_fd=tree)
+    print(tried(os.fchmod, folder, 0o700), tried(os.fchmod, file, 0o600), tried(os.mkdir, "leaked", dir_fd=folder), sep=", ")
     print(open("t/w/b/g").read().strip() in ("orig", ""))
 elif sys.argv[1] == "overlay": # fsopen(2) of one with the host's folders
     os.system("mkdir t/up t/wk; mount -t tmpfs x t/w; mkdir t/w/m")
@@ -157,7 +169,14 @@ only "by what is open" "0
 0o100600 0o40700 ['new'] ['d', 'f', 'new3', 'w']" unshare -Urm "$PYTHON" ways.py open
 only "by a copy of a tree" "0
 True True" unshare -Urm "$PYTHON" ways.py tree
-only "by a copy of a guest's tree" True unshare -Urm "$PYTHON" ways.py own
+for ns in "env" "unshare -Urm"; do
+	only "by what was open ($ns)" "None 0o100640
+Read-only file system, Read-only file system, Read-only file system
+Read-only file system, Read-only file system, Read-only file system
+0o100600 True False" $ns "$PYTHON" ways.py gone
+done
+only "by a copy of a guest's tree" "Read-only file system, Read-only file system, Read-only file system
+True" unshare -Urm "$PYTHON" ways.py own
 only "by an overlay made of the host's folders" "done" unshare -Urm "$PYTHON" ways.py overlay
 status um --cow -- unshare -Urm sh -c 'mkdir t/up t/wk; mount -t tmpfs x t/w; mkdir t/w/m
 	mount -t overlay o -o lowerdir=t/d,upperdir=t/up,workdir=t/wk t/w/m && echo x >t/w/m/g'

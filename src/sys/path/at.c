@@ -234,14 +234,22 @@ bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict 
 	return true;
 }
 
-/* Does the path lead to the file that the link of /proc does? */
+/* Is the open file what the path leads to on a mount of the host's files? */
+static bool is_top_of(const struct path *p, const struct stat *open)
+{
+	struct stat top;
+
+	return p->inode->fs->host_fd && fstat(inode_host_fd(p->inode), &top) == 0 &&
+	       top.st_dev == open->st_dev && top.st_ino == open->st_ino;
+}
+
+/* The same of a link of /proc, where it matters to a virtual root. */
 static bool is_file_of(const struct path *p, const char *link)
 {
-	struct stat open, there;
+	struct stat open;
 
 	return p->kind == PATH_VIRTUAL && (p->mnt->fs->flags & FS_KEEPS_OWNERS) &&
-	       stat(link, &open) == 0 && fstat(inode_host_fd(p->inode), &there) == 0 &&
-	       open.st_dev == there.st_dev && open.st_ino == there.st_ino;
+	       stat(link, &open) == 0 && is_top_of(p, &open);
 }
 
 /* By the name that it was opened by. */
@@ -262,21 +270,52 @@ static bool resolve_opened(struct at *a, struct call *c, int fd)
 	return false;
 }
 
-bool at_resolve_open(struct at *a, struct call *c, int fd)
+/* Is an open file the host's, by a name at which a mount has something else or nothing by now? */
+static bool is_covered(struct call *c, const char *link, const struct stat *open)
 {
 	struct view *v = &c->um->view;
-	char word[40];
+	_cleanup_mount_ struct mount *m = NULL;
+	_cleanup_free_ char *name = NULL;
+	char real[PATH_MAX];
+	struct stat there;
+	bool free_way;
+
+	if (!open->st_nlink || read_link(AT_FDCWD, link, real, sizeof(real)) <= 0)
+		return false;
+	name = view_opened_name_of(v, open->st_dev, open->st_ino, real);
+	if (name || view_is_upper(v, real))
+		return false;
+	if (is_elsewhere(v, c->tid)) /* the walk has found that it is */
+		return true;
+	m = view_seen_through(v, real, &free_way);
+	return m && lstat(real, &there) == 0 && there.st_dev == open->st_dev &&
+	       there.st_ino == open->st_ino;
+}
+
+int at_resolve_open(struct at *a, struct call *c, int fd)
+{
+	struct view *v = &c->um->view;
+	char word[40], link[40];
+	struct stat st;
+	bool found;
 
 	if (fd < 0)
-		return false;
+		return 0;
 	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed))
 		return c->um->ids && resolve_opened(a, c, fd);
-	if (is_elsewhere(v, c->tid)) /* where there may be no /proc */
-		return at_resolve_word(a, c, fd, "", PATH_EMPTY | AT_AS_SAID) &&
-		       a->p.kind == PATH_VIRTUAL;
 	snprintf(word, sizeof(word), "/proc/self/fd/%d", fd);
-	return at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | AT_AS_SAID) &&
-	       a->p.kind == PATH_VIRTUAL;
+	if (is_elsewhere(v, c->tid)) /* where there may be no /proc */
+		found = at_resolve_word(a, c, fd, "", PATH_EMPTY | AT_AS_SAID);
+	else
+		found = at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | AT_AS_SAID);
+	if (!found && a->verdict == CONTINUE)
+		return 0;
+	found = found && a->p.kind == PATH_VIRTUAL;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->tid, fd);
+	if (stat(link, &st) < 0 ||
+		(found && (inode_is(a->p.inode, st.st_dev, st.st_ino) || is_top_of(&a->p, &st))))
+		return found;
+	return is_covered(c, link, &st) ? -EROFS : found;
 }
 
 int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known)

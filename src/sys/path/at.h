@@ -102,8 +102,9 @@ static inline int real_follow(const struct at *a)
 bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict *ret_verdict);
 
 /* The same for an open file that is real: is it one of a mount that is seen through, or that keeps
- * owners for a virtual root? Then where it is there. False: nothing was filled. */
-bool at_resolve_open(struct at *a, struct call *c, int fd);
+ * owners for a virtual root? 1: where it is there; 0: it is none, and the kernel's to change.
+ * -EROFS: it is the host's, was removed or replaced in the view since, and is not to be changed. */
+int MUST_CHECK at_resolve_open(struct at *a, struct call *c, int fd);
 
 /* A structure that grows with the kernel (copy_struct_from_user): what the guest gives beyond
  * `known` must be zero. -EINVAL when it is shorter, -E2BIG. */

@@ -38,11 +38,15 @@ static enum verdict change_fd(
 	_cleanup_at_ struct at a = AT_INIT;
 	struct fs_req req;
 	enum verdict v;
+	int r;
 
 	if (!at_fd(c, fd, opath, &vf, &v)) {
-		if (v == CONTINUE && at_resolve_open(&a, c, fd))
-			return call_return(c, change(a.p.mnt, a.p.inode, &a.req, set, how));
-		return v;
+		r = v == CONTINUE ? at_resolve_open(&a, c, fd) : 0;
+		if (r > 0)
+			r = change(a.p.mnt, a.p.inode, &a.req, set, how);
+		else if (r == 0)
+			return v;
+		return call_return(c, r);
 	}
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
@@ -150,7 +154,7 @@ static bool fchown_is_noop(struct call *c, int fd)
 	_cleanup_at_ struct at a = AT_INIT;
 	struct stat st;
 
-	if (c->um->ids && at_resolve_open(&a, c, fd) && (a.p.mnt->fs->flags & FS_KEEPS_OWNERS))
+	if (c->um->ids && at_resolve_open(&a, c, fd) > 0 && (a.p.mnt->fs->flags & FS_KEEPS_OWNERS))
 		return false;
 	return c->um->ids && vfile_of_fd(c, c->um->files, fd, &vf, NULL) == 0 && !vf &&
 	       guestfd_stat(c, fd, &st) == 0 &&

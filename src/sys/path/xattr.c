@@ -334,10 +334,16 @@ static enum verdict xattr_fd(struct call *c, struct xcall *x, gaddr_t name)
 	int r;
 
 	if (!at_fd(c, call_fd(c, 0), false, &vf, &v)) {
+		const bool reads = x->op == XGET || x->op == XLIST;
+
 		/* what is there by other names, an overlay keeps for a virtual root alone */
-		if (v != CONTINUE || ((x->op == XGET || x->op == XLIST) && !c->um->ids) ||
-			!at_resolve_open(&a, c, call_fd(c, 0)))
+		if (v != CONTINUE || (reads && !c->um->ids))
 			return v;
+		r = at_resolve_open(&a, c, call_fd(c, 0));
+		if (r == 0 || (r < 0 && reads))
+			return v;
+		if (r < 0)
+			return call_return(c, r);
 		r = xcall_read(x, c, name);
 		if (r < 0)
 			return call_return(c, r);
