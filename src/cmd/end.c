@@ -139,7 +139,8 @@ static void *watch(void *arg)
 			front_tell(e->link, FRONT_ENDING, 0);
 			p[1].fd = e->link->fd;
 		}
-		watch_mount(&w, m, is_asked(&p[1]) && told && told < now_ns() - HASTE_NS);
+		if (told != UINT64_MAX) /* most ends are over before that */
+			watch_mount(&w, m, is_asked(&p[1]) && told && told < now_ns() - HASTE_NS);
 		if (m)
 			mount_put(m);
 		p[0].revents = p[1].revents = 0;
