@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """waiting_server.py HOW FOLDER: an empty file system whose server waits for requests with select(2), poll(2) or
-epoll(7) and then reads them. Says how its device ends."""
+epoll(7) and then reads them ("hup": with poll(2), and does not read once that tells of the end). Says how its device
+ends."""
 import ctypes
 import errno
 import os
@@ -35,13 +36,14 @@ def answer(device, opcode, unique):
 def main():
     how, folder = sys.argv[1:]
     device = mount(folder)
-    poll = select.poll() if how == "poll" else select.epoll()
+    poll = select.epoll() if how == "epoll" else select.poll()
     poll.register(device, select.POLLIN)
     while True:
         if how == "select":
             select.select([device], [], [])
-        else:
-            poll.poll()
+        elif poll.poll()[0][1] & select.POLLHUP and how == "hup":
+            print("hup", flush=True)
+            return
         try:
             request = os.read(device, 1 << 18)
         except OSError as e:

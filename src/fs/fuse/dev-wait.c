@@ -129,8 +129,8 @@ static void step(struct waiter *w, bool last)
 	int sig = 0;
 
 	if (ptrace(PTRACE_GETSIGINFO, w->tid, 0, &si) < 0) {
-		if (syscall(SYS_tgkill, w->pid, w->tid, 0) < 0)
-			w->seized = false;
+		/* it runs; or it has ended, which its parent hears of once we have gone, too */
+		w->seized = !strchr("ZX", process_state(w->tid));
 		return;
 	}
 	if (si.si_code == (SIGTRAP | 0x80))
