@@ -182,7 +182,8 @@ static bool may_be_made_again(struct call *c, long nr, const greg_t *r)
 	case __NR_creat:
 		return !open_may_wait(c, AT_FDCWD, rdi, O_CREAT);
 	case __NR_truncate:
-		return !open_may_wait(c, AT_FDCWD, rdi, O_WRONLY);
+		/* of what the host has not there it waits for nobody either */
+		return !open_may_wait(c, AT_FDCWD, rdi, O_CREAT);
 	case __NR_openat:
 		return !open_may_wait(c, (int)r[REG_RDI], rsi, (int)r[REG_RDX]);
 	case __NR_read:
