@@ -290,12 +290,22 @@ static void put_host_line(struct text *t, const char *line, size_t len, const st
 		start = line + at;
 	}
 	p = start;
-	for (int i = at ? 1 : 0; i < before; i++)
-		p = strchrnul(p, ' ') + 1;
+	for (int i = at ? 1 : 0; i < before; i++) {
+		p = memchr(p, ' ', (size_t)(line + len - p));
+		if (!p++)
+			return;
+	}
 	fwrite(start, 1, (size_t)(p - start), t->out);
 	put_escaped(t->out, name);
 	p += strcspn(p, " \n");
 	fwrite(p, 1, (size_t)(line + len - p), t->out);
+}
+
+static const char *after_line(const char *line, const char *end)
+{
+	const char *newline = memchr(line, '\n', (size_t)(end - line));
+
+	return newline ? newline + 1 : end;
 }
 
 static void put_host(struct text *t, const char *own, size_t own_len)
@@ -309,10 +319,13 @@ static void put_host(struct text *t, const char *own, size_t own_len)
 	}
 	/* the tables have the same mounts, in the same order */
 	while (own < end && mountinfo_next(&info, &mi)) {
-		size_t len = strcspn(own, "\n") + 1;
+		const char *next = after_line(own, end);
 
-		put_host_line(t, own, len > (size_t)(end - own) ? (size_t)(end - own) : len, &mi);
-		own += len;
+		/* what NFS has to tell in mountstats are lines of their own */
+		while (next < end && (*next == '\t' || *next == '\n'))
+			next = after_line(next, end);
+		put_host_line(t, own, (size_t)(next - own), &mi);
+		own = next;
 	}
 }
 
