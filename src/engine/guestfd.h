@@ -46,7 +46,7 @@ enum guestfd_zone {
 enum verdict guestfd_answer(struct call *c, int fd, int flags, enum guestfd_zone zone);
 /* The same, our own copy being closed (*fd becomes -1) before the guest goes on: for a fifo, where
  * it would count as a reader or writer, for what is open for writing, which cannot be run, and for
- * files whose last close is to be seen where the guest closes them at once. */
+ * what is in use until its last close is seen, where the guest closes it and unmounts at once. */
 enum verdict guestfd_answer_last(struct call *c, int *fd, int flags, enum guestfd_zone zone);
 
 /* The same as dup2(2) answers: at this number, whatever was there. */

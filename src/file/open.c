@@ -436,13 +436,9 @@ static int open_any(struct opening *o, bool *ret_filled)
 
 static enum verdict answer_open(struct opening *o, struct call *c, int *fd, enum guestfd_zone zone)
 {
-	int flags = o->flags & O_CLOEXEC;
-
 	if (zone == ZONE_LOWEST)
 		files_note_low(o->f, *fd);
-	if (inode_type(o->ino) == S_IFDIR)
-		return guestfd_answer(c, *fd, flags, zone);
-	return guestfd_answer_last(c, fd, flags, zone);
+	return guestfd_answer_last(c, fd, o->flags & O_CLOEXEC, zone);
 }
 
 /* The numbers from VFD_BASE on are all in use (of 1024 they are but half): one below may be free.

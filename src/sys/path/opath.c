@@ -64,7 +64,7 @@ static enum verdict open_dir(struct call *c, const struct path *p, int flags)
 		vf->opath = true; /* one open, one placeholder */
 	if (vf && low)
 		vfile_note_low(vf);
-	return guestfd_answer(c, fd, flags & O_CLOEXEC, low ? ZONE_LOWEST : ZONE_HOT);
+	return guestfd_answer_last(c, &fd, flags & O_CLOEXEC, low ? ZONE_LOWEST : ZONE_HOT);
 }
 
 /* The same by an open file that is not O_PATH. */
@@ -85,7 +85,7 @@ static enum verdict give_plain(struct call *c, int fd, int flags)
 	vf = files_find(c->um->files, &st);
 	if (vf)
 		vf->opath = true;
-	return guestfd_answer(c, plain, flags & O_CLOEXEC, vf ? ZONE_HOT : ZONE_LOWEST);
+	return guestfd_answer_last(c, &plain, flags & O_CLOEXEC, vf ? ZONE_HOT : ZONE_LOWEST);
 }
 
 enum verdict opath_virtual(struct at *a, int flags)
