@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A view whose TCP/IP stack is a process of its own: no namespace is needed. What its sockets do is what the kernel's do.
 # sanitize: asan
-# timeout: 240
 . "$TOP/tests/e2e/lib.sh"
 . "$TOP/tests/e2e/lib-net.sh"
 built umview-lwip || skip "built without liblwip"
@@ -11,20 +10,6 @@ built umview-lwip || skip "built without liblwip"
 um --net none,stack=lwip -- "$PYTHON" "$TOP/tests/lib/sockets.py" >lwip || fail "sockets.py: $(tail -n 5 lwip)"
 diff kernel lwip || fail "sockets differ from the kernel's"
 echo "ok: sockets as the kernel's"
-
-# one that does nothing, on a wire and with open connections (see the end)
-um --net "pair=i$$,ip=10.9.0.1/24,stack=lwip" -- "$PYTHON" -c '
-import os, socket, time
-s = socket.create_server(("", 7))
-s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-clients = [socket.create_connection(("10.9.0.1", 7)) for i in range(100)]
-served = [s.accept()[0] for i in clients]
-open("idle", "w").close()
-while not os.path.exists("awake"):
-    time.sleep(0.5)
-served[0].sendall(b"as awake as ever")
-print(clients[0].recv(99).decode())' >idle.out &
-idle=$!
 
 # a server of the host on loopback, at a port that is free
 mkdir -p www
@@ -278,20 +263,6 @@ if unshare -Ur true 2>/dev/null; then
 fi
 gives "two stacks" 125 um --net none,stack=lwip --net slirp,stack=kernel -- true
 has "two stacks" "$OUT" "one stack"
-
-# nothing wakes it once its neighbours, and what of a datagram may still come, are given up
-sleeps() {
-	local before
-	before=$(grep ^voluntary "/proc/$stack/status")
-	sleep 4
-	[ "$before" = "$(grep ^voluntary "/proc/$stack/status")" ]
-}
-until_true 20 test -e idle
-stack=$(pgrep -f "^umview-lwip.*pair=i$$,")
-until_true 100 sleeps
-touch awake
-wait $idle || fail "the view that did nothing ended badly"
-is "a view that did nothing" "$(cat idle.out)" "as awake as ever"
 
 # the stack is killed: nothing hangs
 gives "the stack is killed" 0 um --net "pair=k$$,stack=lwip" -- sh -c '

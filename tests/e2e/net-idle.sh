@@ -1,8 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The stack of stack=lwip leaves ticks out while nothing happens: its clock goes right all the same, whatever wakes it, and when it
 # was stopped for a while a connection is not taken for dead that nobody has asked for.
+# timeout: 240
 . "$TOP/tests/e2e/lib.sh"
 built umview-lwip || skip "built without liblwip"
+UM_TIMEOUT=200
+
+# one that does nothing, on a wire and with open connections (see the end)
+um --net "pair=i$$,ip=10.9.0.1/24,stack=lwip" -- "$PYTHON" -c '
+import os, socket, time
+s = socket.create_server(("", 7))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+clients = [socket.create_connection(("10.9.0.1", 7)) for i in range(100)]
+served = [s.accept()[0] for i in clients]
+open("idle", "w").close()
+while not os.path.exists("awake"):
+    time.sleep(0.5)
+served[0].sendall(b"as awake as ever")
+print(clients[0].recv(99).decode())' >idle.out &
+idle=$!
+
 cat >server.py <<'PYTHON'
 import os, socket, time
 s = socket.create_server(("", 7))
@@ -60,4 +77,18 @@ echo "ok: who does not answer is given up after $took ms"
 kill -CONT "$there"
 touch end
 wait $server || fail "the server ended badly"
+
+# nothing wakes it once its neighbours, and what of a datagram may still come, are given up
+sleeps() {
+	local before
+	before=$(grep ^voluntary "/proc/$stack/status")
+	sleep 4
+	[ "$before" = "$(grep ^voluntary "/proc/$stack/status")" ]
+}
+until_true 20 test -e idle
+stack=$(pgrep -f "^umview-lwip.*pair=i$$,")
+until_true 100 sleeps
+touch awake
+wait $idle || fail "the view that did nothing ended badly"
+is "a view that did nothing" "$(cat idle.out)" "as awake as ever"
 nothing_left
