@@ -13,6 +13,8 @@
 #include "engine/filter.h"
 
 #include <linux/audit.h>
+#include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/loop.h>
 #include <linux/net.h>
 #include <linux/seccomp.h>
@@ -81,10 +83,13 @@ static int notify_clone(scmp_filter_ctx ctx, int nr)
 	return r;
 }
 
-/* The calls that give the kernel's own loop device a file, which may be virtual. */
-static int notify_loop(scmp_filter_ctx ctx, int nr)
+/* The calls that give the kernel's own loop device a file, which may be virtual, and those that
+ * change a file by any descriptor (which may be one of the host's that a layer lies over). */
+static int notify_commands(scmp_filter_ctx ctx, int nr)
 {
-	const unsigned cmds[] = { LOOP_SET_FD, LOOP_CHANGE_FD, LOOP_CONFIGURE };
+	const unsigned cmds[] = { LOOP_SET_FD, LOOP_CHANGE_FD, LOOP_CONFIGURE, FS_IOC_SETFLAGS,
+		FS_IOC32_SETFLAGS, FS_IOC_SETVERSION, FS_IOC32_SETVERSION, FS_IOC_FSSETXATTR,
+		FS_IOC_ENABLE_VERITY };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cmds) && r == 0; i++)
@@ -147,7 +152,7 @@ static int add_low(scmp_filter_ctx ctx, const struct rule *t, const struct filte
 		return notify(ctx, t->nr, 0, NULL);
 	r = notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_LE, 2));
 	if (r == 0 && t->base == __NR_ioctl)
-		r = notify_loop(ctx, t->nr);
+		r = notify_commands(ctx, t->nr);
 	if (r == 0 && t->base == __NR_ioctl && o->stack)
 		r = notify_interfaces(ctx, t->nr);
 	return r < 0 ? r : notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));

@@ -18,6 +18,7 @@ fresh() {
 state() {
 	find t -printf '%p %m %s %l\n' | sort
 	cat t/f t/d/g
+	lsattr t/f t/d/g 2>/dev/null || true
 }
 fresh
 state >before
@@ -90,13 +91,19 @@ if command -v bwrap >/dev/null && bwrap --dev-bind / / true 2>/dev/null; then
 		mv g h; ls; readlink /proc/self/cwd /proc/self/exe; findmnt -no TARGET /usr; mktemp -p /tmp >/dev/null; ls /tmp | wc -l'
 fi
 
+same "flags of a file of the layer's" sh -c 'echo x >t/n; chattr +d t/n; lsattr t/n'
+status um --cow -- chattr +d t/f
+untouched "flags of the host's file"
+
 # Ways to a file of the host that is no longer named.
 only "by a descriptor's name" "x
 700 x" unshare -Urm sh -c 'exec 3<t/f; echo x >/proc/self/fd/3; cat t/f; chmod 700 /proc/self/fd/3
 	ln -L /proc/self/fd/3 t/h; stat -c %a t/h | tr "\n" " "; cat t/h; truncate -s 0 /proc/self/fd/3'
 cat >ways.py <<'EOF2'
 import ctypes
+import fcntl
 import os
+import struct
 import sys
 
 def call(nr, *a):
@@ -133,6 +140,7 @@ elif sys.argv[1] == "gone": # opened before another was there by its name, or no
     os.unlink("t/f")
     os.rename("t/new", "t/d/g")
     for file in files:
+        print(tried(fcntl.ioctl, file, 0x40086602, struct.pack("l", 0x40))) # FS_IOC_SETFLAGS: nodump
         print(tried(os.fchmod, file, 0o640), tried(os.utime, file, (1, 1)), tried(os.setxattr, file, "user.x", b"1"), sep=", ")
     print(oct(os.stat("t/d/g").st_mode), os.stat("t/d/g").st_mtime > 1, os.path.exists("t/f"))
 elif sys.argv[1] == "tree": # open_tree(2), move_mount(2)
@@ -171,7 +179,9 @@ only "by a copy of a tree" "0
 True True" unshare -Urm "$PYTHON" ways.py tree
 for ns in "env" "unshare -Urm"; do
 	only "by what was open ($ns)" "None 0o100640
+Operation not supported
 Read-only file system, Read-only file system, Read-only file system
+Operation not supported
 Read-only file system, Read-only file system, Read-only file system
 0o100600 True False" $ns "$PYTHON" ways.py gone
 done

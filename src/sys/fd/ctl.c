@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/loop.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,7 @@
 #include "file/locks.h"
 #include "sys/fd/fd.h"
 #include "sys/fd/lock.h"
+#include "sys/path/at.h"
 #include "sys/task/ids.h"
 
 /* ---- close ---- */
@@ -382,6 +384,24 @@ static enum verdict loop_backing(struct call *c, unsigned cmd)
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
+/* On a descriptor of the kernel's: those that the filter asks for by the command. */
+static enum verdict real_ioctl(struct call *c, unsigned cmd)
+{
+	switch (cmd) {
+	case LOOP_SET_FD:
+	case LOOP_CHANGE_FD:
+	case LOOP_CONFIGURE:
+		return loop_backing(c, cmd);
+	case FS_IOC_SETFLAGS: /* they need no descriptor to write with */
+	case FS_IOC_SETVERSION:
+	case FS_IOC_FSSETXATTR:
+	case FS_IOC_ENABLE_VERITY:
+		return at_is_hosts(c, call_fd(c, 0)) ? call_return(c, -EOPNOTSUPP) : CONTINUE;
+	default:
+		return CONTINUE;
+	}
+}
+
 enum verdict sys_ioctl(struct call *c)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
@@ -390,11 +410,8 @@ enum verdict sys_ioctl(struct call *c)
 
 	if (stack_call(c, &verdict))
 		return verdict;
-	if (!vfd_get(&v, c, call_fd(c, 0))) {
-		if (cmd == LOOP_SET_FD || cmd == LOOP_CHANGE_FD || cmd == LOOP_CONFIGURE)
-			return loop_backing(c, cmd);
-		return CONTINUE;
-	}
+	if (!vfd_get(&v, c, call_fd(c, 0)))
+		return real_ioctl(c, cmd);
 	if (v.vf->kind == VFILE_DEVICE && cmd == UM_IOC_CALL)
 		return carry_ioctl(c);
 	if (v.vf->kind == VFILE_DEVICE)

@@ -318,6 +318,22 @@ int at_resolve_open(struct at *a, struct call *c, int fd)
 	return is_covered(c, link, &st) ? -EROFS : found;
 }
 
+bool at_is_hosts(struct call *c, int fd)
+{
+	_cleanup_at_ struct at a = AT_INIT;
+	struct view *v = &c->um->view;
+	char link[40], real[PATH_MAX];
+	int r;
+
+	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed))
+		return false;
+	r = at_resolve_open(&a, c, fd);
+	if (r <= 0 || !a.p.mnt->seen_through)
+		return r < 0;
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->tid, fd);
+	return read_link(AT_FDCWD, link, real, sizeof(real)) > 0 && !view_is_upper(v, real);
+}
+
 int at_read_struct(struct call *c, gaddr_t src, uint64_t usize, void *dst, size_t known)
 {
 	char rest[256];
