@@ -271,7 +271,7 @@ import errno, os, socket
 s = socket.create_server((\"127.0.0.1\", 0))
 a = socket.create_connection(s.getsockname())
 b = s.accept()[0]
-os.system(\"pkill -9 -f ^umview-lwip.*pair=k$0,\")
+os.system(\"pkill -9 -f ^umview-lwip.*pair=k$0,; while pgrep -f ^umview-lwip.*pair=k$0,; do sleep 0.01; done >/dev/null\")
 for fn in (lambda: a.recv(9)), s.accept, (lambda: socket.socket().connect((\"127.0.0.1\", 7))):
     try:
         fn()
