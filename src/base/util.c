@@ -226,15 +226,9 @@ bool process_at_work(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	while (dir && !busy && (d = readdir(dir))) {
-		_cleanup_free_ char *stat = NULL;
-		char name[sizeof(path) + sizeof(d->d_name) + 8];
-		const char *p;
+		const char state = process_state(atoi(d->d_name));
 
-		snprintf(name, sizeof(name), "%s/%s/stat", path, d->d_name);
-		if (d->d_name[0] == '.' || read_file(name, 4096, &stat, NULL) < 0)
-			continue;
-		p = strrchr(stat, ')');
-		busy = p && p[1] == ' ' && strchr("RD", p[2]);
+		busy = state == 'R' || state == 'D';
 	}
 	if (dir)
 		closedir(dir);
