@@ -177,6 +177,8 @@ bool call_interrupted(struct call *c);
 /* Did we answer EINTR, or that the call is to be made again for a signal, and has no handler of the
  * thread returned since? Forgets it. */
 bool call_told_eintr(struct call *c);
+/* SIGPIPE for the thread that writes where nobody reads; -EPIPE. */
+int MUST_CHECK call_broken_pipe(struct call *c);
 /* Has the guest been killed, or is it going to be: nobody waits for the answer. */
 bool call_killed(const struct call *c);
 

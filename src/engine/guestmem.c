@@ -158,7 +158,6 @@ bool guest_has(struct call *c, gaddr_t at)
 	return has && call_alive(c);
 }
 
-/* The array of a 32-bit guest is read into the first half of the room, and widened from its end. */
 uint64_t guest_stack(struct call *c)
 {
 	char path[64], text[256];
@@ -181,6 +180,7 @@ uint64_t guest_stack(struct call *c)
 	return 0;
 }
 
+/* The array of a 32-bit guest is read into the first half of the room, and widened from its end. */
 static int read_iov32(struct call *c, gaddr_t iov, uint64_t count, struct iovec *v)
 {
 	const struct iovec32 *narrow = (const struct iovec32 *)v;

@@ -138,7 +138,6 @@ static int look_twice(struct seizure *s, pid_t pid, int *ret)
 static uint64_t pending_signals(pid_t pid, bool ignored)
 {
 	char status[STATUS_MAX];
-
 	uint64_t set;
 
 	if (status_read(pid, status, sizeof(status)) <= 0)

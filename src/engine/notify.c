@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "base/log.h"
 #include "engine/compat.h"
@@ -38,6 +39,12 @@ bool call_alive(const struct call *c)
 	uint64_t id = c->id;
 
 	return ioctl(c->engine->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+int call_broken_pipe(struct call *c)
+{
+	(void)syscall(SYS_tgkill, call_tgid(c), c->tid, SIGPIPE); /* fails when it is dead only */
+	return -EPIPE;
 }
 
 bool call_killed(const struct call *c)

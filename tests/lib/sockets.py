@@ -591,6 +591,23 @@ def not_connected():
         tries("and that is still there", lambda: s.accept()[0].close())
 
 
+def nobody_reads():
+    """The thread that writes gets the signal, and may wait for it; the process would end of it."""
+
+    def write():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+        with socket.socket() as s:
+            tries("sendto", s.sendto, b"x", (LO, 9))
+        say("signals that wait", sorted(signal.sigpending()) == [signal.SIGPIPE])
+        signal.sigtimedwait({signal.SIGPIPE}, 0)
+
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    signal.signal(signal.SIGPIPE, before)
+
+
 def disconnecting():
     """connect(2) to AF_UNSPEC."""
     none = ctypes.create_string_buffer(16)
@@ -679,7 +696,7 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, disconnecting, becomes_ipv4, options, times,
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, becomes_ipv4, options, times,
              processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()

@@ -6,10 +6,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "engine/abi.h"
@@ -172,10 +170,8 @@ static ssize_t put_real(struct end *out, struct call *c, const char *buf, size_t
 		if (n < 0 && errno == EOPNOTSUPP)
 			n = write(out->fd, buf, len < PIPE_BUF ? len : PIPE_BUF);
 	}
-	if (n < 0 && errno == EPIPE) {
-		syscall(SYS_tgkill, call_tgid(c), c->tid, SIGPIPE);
-		return -EPIPE;
-	}
+	if (n < 0 && errno == EPIPE)
+		return call_broken_pipe(c);
 	return n < 0 ? -errno : n;
 }
 

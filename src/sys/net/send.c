@@ -4,7 +4,6 @@
  * (sock.c), and with descriptors. One that is sent over a socket comes out at a low number, where
  * nothing is trapped: a virtual file is filled first.
  */
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -77,9 +76,7 @@ static long send_blocking(struct call *c, struct at *a, int fd, const struct msg
 		r = real_result(a, sendmsg(fd, msg, flags | MSG_NOSIGNAL));
 	} while (blocking_again(&b, c, r));
 	r = blocking_end(&b, r);
-	if (r == -EPIPE && !(flags & MSG_NOSIGNAL))
-		kill(c->tid, SIGPIPE);
-	return r;
+	return r == -EPIPE && !(flags & MSG_NOSIGNAL) ? call_broken_pipe(c) : r;
 }
 
 /* Where a message of sendmsg goes. */

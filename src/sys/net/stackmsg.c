@@ -7,7 +7,6 @@
 #include "sys/net/stack.h"
 
 #include <linux/sockios.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -63,9 +62,7 @@ int stack_connected(struct call *c, const struct stacksock *s)
 
 int stack_no_pipe(struct call *c, int flags)
 {
-	if (!(flags & MSG_NOSIGNAL))
-		kill(c->tid, SIGPIPE);
-	return -EPIPE;
+	return flags & MSG_NOSIGNAL ? -EPIPE : call_broken_pipe(c);
 }
 
 /* On our dup, as the guest's flags say; at most a piece. */
