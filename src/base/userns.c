@@ -7,14 +7,19 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+int userns_open(const char *path, int flags)
+{
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC);
+}
+
 static int put(const char *path, const char *text, size_t len)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+	int fd = userns_open(path, O_WRONLY), err = 0;
 
-	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+	if (fd < 0 || syscall(SYS_write, fd, text, len) != (long)len)
 		err = -errno;
 	if (fd >= 0)
-		close(fd);
+		(void)syscall(SYS_close, fd);
 	return err;
 }
 
@@ -56,7 +61,8 @@ int userns_run(int ns, int (*fn)(void *arg), void *arg)
 	pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
 		ret = become_root(ns, &m) < 0 ? -EPERM : fn(arg);
-		_exit(write(pipe_fd[1], &ret, sizeof(ret)) == sizeof(ret) ? 0 : 1);
+		(void)syscall(SYS_write, pipe_fd[1], &ret, sizeof(ret));
+		(void)syscall(SYS_exit_group, 0);
 	}
 	if (pid < 0)
 		ret = -errno;

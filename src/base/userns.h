@@ -18,6 +18,10 @@ int MUST_CHECK userns_make(int (*fn)(void *arg), void *arg);
 /* The same in this user namespace, which a child of ours made, and a new mount namespace. */
 int MUST_CHECK userns_run(int ns, int (*fn)(void *arg), void *arg);
 
+/* open(2) for such a child, close-on-exec: libc's, and a sanitizer's in its place, may take locks
+ * that another thread held when the child was made. */
+int userns_open(const char *path, int flags);
+
 /*
  * Maps the user to himself, and nobody else, in the user namespace that the caller has just made:
  * which is all that the kernel allows an ordinary user. Prepared before, since he is nobody in it

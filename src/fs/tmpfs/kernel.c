@@ -55,7 +55,7 @@ static int make_in_child(void *arg)
 	int fd = make(m->w, &m->bad);
 
 	if (fd >= 0) /* without it a remount changes flags alone */
-		m->userns = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+		m->userns = userns_open("/proc/self/ns/user", O_RDONLY);
 	return fd;
 }
 

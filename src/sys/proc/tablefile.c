@@ -58,8 +58,7 @@ static int open_own(UNUSED void *arg)
 	/* what the host mounts is told once, by watch_host() */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
-	fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-
+	fd = userns_open("/proc/self/ns/mnt", O_RDONLY);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -76,7 +75,7 @@ static int open_table(void *arg)
 
 	if (setns(job->mnt, CLONE_NEWNS) < 0)
 		return -errno;
-	fd = open(job->path, O_RDONLY | O_CLOEXEC | job->flags);
+	fd = userns_open(job->path, O_RDONLY | job->flags);
 	return fd < 0 ? -errno : fd;
 }
 
