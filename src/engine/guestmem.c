@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "engine/abi32.h"
+#include "engine/nr.h"
 
 #define PAGE 4096u
 #define MAX_RW_COUNT 0x7ffff000ull
@@ -227,6 +228,63 @@ int guest_read_iov(
 	*ret = take_ptr(&v);
 	*ret_total = total;
 	return 0;
+}
+
+/* The offset of the call; -1: it has none. */
+static int io_offset(const struct call *c, int64_t *ret)
+{
+	const int64_t off = (int64_t)c->args[3];
+
+	switch (c->nr) {
+	case __NR_pread64:
+	case __NR_pwrite64:
+	case __NR_preadv:
+	case __NR_pwritev:
+		*ret = off;
+		return off < 0 ? -EINVAL : 0;
+	case __NR_preadv2:
+	case __NR_pwritev2:
+		*ret = off;
+		return off < -1 ? -EINVAL : 0;
+	default:
+		*ret = -1;
+		return 0;
+	}
+}
+
+int guest_io_get(struct call *c, struct guest_io *ret)
+{
+	const uint64_t len = c->args[2];
+	int r;
+
+	*ret = (struct guest_io){ .n = 1 };
+	r = io_offset(c, &ret->off);
+	if (r < 0)
+		return r;
+	switch (c->nr) {
+	case __NR_preadv2:
+	case __NR_pwritev2:
+		ret->rwf = (int)c->args[5];
+		/* fall through */
+	case __NR_readv:
+	case __NR_writev:
+	case __NR_preadv:
+	case __NR_pwritev:
+		ret->n = len;
+		return guest_read_iov(c, call_addr(c, 1), len, &ret->many, &ret->total);
+	default:
+		if (!guest_range_ok(call_addr(c, 1), len))
+			return -EFAULT;
+		ret->total = len > MAX_RW_COUNT ? MAX_RW_COUNT : len;
+		ret->one = (struct iovec){ (void *)(uintptr_t)c->args[1], ret->total };
+		return 0;
+	}
+}
+
+void guest_io_release(struct guest_io *io)
+{
+	free(io->many);
+	io->many = NULL;
 }
 
 static ssize_t move_iov(struct call *c, const struct iovec *iov, size_t n, size_t skip, char *buf,

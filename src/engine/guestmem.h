@@ -62,6 +62,22 @@ uint64_t guest_stack(struct call *c);
 int MUST_CHECK guest_read_iov(
 	struct call *c, gaddr_t iov, uint64_t count, struct iovec **ret, size_t *ret_total);
 
+/* What a call of read(2)'s or write(2)'s kin asks for. */
+struct guest_io {
+	struct iovec one, *many; /* many: malloc'ed; NULL: it is the one */
+	size_t n, total;
+	int64_t off; /* -1: at the file's position */
+	int rwf;     /* RWF_... of preadv2(2) */
+};
+/* -EINVAL, -EFAULT, -ENOMEM. */
+int MUST_CHECK guest_io_get(struct call *c, struct guest_io *ret);
+void guest_io_release(struct guest_io *io);
+#define _cleanup_guest_io_ _cleanup_(guest_io_release)
+static inline const struct iovec *guest_io_vec(const struct guest_io *io)
+{
+	return io->many ? io->many : &io->one;
+}
+
 /* Gathers from / scatters to a guest's iovec, skipping the first `skip` bytes of it.
  * Bytes moved (may be short at a bad address), or -EFAULT when none were. */
 ssize_t MUST_CHECK guest_gather(

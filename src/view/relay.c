@@ -28,16 +28,8 @@ static void *relay_main(void *arg)
 	struct pollfd p[2] = { { .fd = r->inotify, .events = POLLIN },
 		{ .fd = r->stop, .events = POLLIN } };
 
-	for (;;) {
-		int n = poll(p, 2, -1);
-
-		if (n < 0 && errno != EINTR)
-			break;
-		if (n > 0 && p[1].revents)
-			break;
-		if (n > 0)
-			r->ready(r->arg);
-	}
+	while (poll_until(p, 2, -1) >= 0 && !p[1].revents)
+		r->ready(r->arg);
 	return NULL;
 }
 

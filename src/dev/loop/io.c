@@ -10,42 +10,19 @@
 #define CHUNK (256u << 10)
 
 struct io {
-	struct iovec *iov; /* malloc'ed */
-	size_t niov, total;
+	struct guest_io what;
+	size_t total; /* of it, what there is on the device */
 	uint64_t pos;
-	bool explicit_pos; /* pread, pwrite */
-	int data;	   /* the backing file */
+	int data; /* the backing file */
 	uint64_t off, size;
 	bool ro;
 };
 
 static void io_release(struct io *io)
 {
-	free(io->iov);
+	guest_io_release(&io->what);
 	if (io->data >= 0)
 		close(io->data);
-}
-
-static int io_iovec(struct call *c, struct io *io)
-{
-	switch (c->nr) {
-	case __NR_readv:
-	case __NR_writev:
-	case __NR_preadv:
-	case __NR_preadv2:
-	case __NR_pwritev:
-	case __NR_pwritev2:
-		io->niov = (size_t)c->args[2];
-		return guest_read_iov(c, call_addr(c, 1), c->args[2], &io->iov, &io->total);
-	default:
-		io->iov = malloc(sizeof(*io->iov));
-		if (!io->iov)
-			return -ENOMEM;
-		io->niov = 1;
-		io->total = c->args[2] > 0x7ffff000 ? 0x7ffff000 : (size_t)c->args[2];
-		io->iov[0] = (struct iovec){ (void *)(uintptr_t)c->args[1], io->total };
-		return 0;
-	}
 }
 
 static int io_init(struct io *io, struct vfile *vf, struct call *c, int fd)
@@ -55,29 +32,12 @@ static int io_init(struct io *io, struct vfile *vf, struct call *c, int fd)
 	int r;
 
 	*io = (struct io){ .data = -1 };
-	switch (c->nr) {
-	case __NR_pread64:
-	case __NR_pwrite64:
-	case __NR_preadv:
-	case __NR_pwritev:
-		io->explicit_pos = true;
-		break;
-	case __NR_preadv2:
-	case __NR_pwritev2:
-		io->explicit_pos = (int64_t)c->args[3] != -1;
-		break;
-	default:
-		break;
-	}
-	if (io->explicit_pos) {
-		pos = (off_t)c->args[3];
-		if (pos < 0)
-			return -EINVAL;
-	} else {
-		pos = lseek(fd, 0, SEEK_CUR);
-		if (pos < 0)
-			return -errno;
-	}
+	r = guest_io_get(c, &io->what);
+	if (r < 0)
+		return r;
+	pos = io->what.off < 0 ? lseek(fd, 0, SEEK_CUR) : (off_t)io->what.off;
+	if (pos < 0)
+		return -errno;
 	io->pos = (uint64_t)pos;
 	io->data = loop_data(lf->um->loops, lf->n, &io->off, &io->size, &io->ro);
 	if (io->data == -ENXIO) {
@@ -86,9 +46,7 @@ static int io_init(struct io *io, struct vfile *vf, struct call *c, int fd)
 	} else if (io->data < 0) {
 		return io->data;
 	}
-	r = io_iovec(c, io);
-	if (r < 0)
-		return r;
+	io->total = io->what.total;
 	if (io->pos >= io->size)
 		io->total = 0;
 	else if (io->total > io->size - io->pos)
@@ -110,13 +68,14 @@ static ssize_t io_move(struct call *c, struct io *io, bool write)
 		off_t at = (off_t)(io->off + io->pos + done);
 
 		if (write) {
-			n = guest_gather(c, io->iov, io->niov, done, buf, want);
+			n = guest_gather(c, guest_io_vec(&io->what), io->what.n, done, buf, want);
 			if (n > 0 && (n = pwrite(io->data, buf, (size_t)n, at)) < 0)
 				n = -errno;
 		} else {
 			n = pread(io->data, buf, want, at);
 			n = n < 0 ? -errno
-				  : guest_scatter(c, io->iov, io->niov, done, buf, (size_t)n);
+				  : guest_scatter(c, guest_io_vec(&io->what), io->what.n, done, buf,
+					    (size_t)n);
 		}
 		if (n <= 0)
 			break;
@@ -144,7 +103,7 @@ static enum verdict loop_io(struct vfile *vf, struct call *c, int fd, bool write
 		else
 			n = io_move(c, &io, write);
 	}
-	if (n > 0 && !io.explicit_pos && lseek(fd, (off_t)io.pos + n, SEEK_SET) < 0)
+	if (n > 0 && io.what.off < 0 && lseek(fd, (off_t)io.pos + n, SEEK_SET) < 0)
 		n = -errno;
 	io_release(&io);
 	return call_return(c, n);

@@ -16,45 +16,10 @@
 #endif
 #define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND)
 
-/* What a call reads into or writes from. */
-struct io {
-	struct iovec one, *many;
-	size_t n, total;
-	off_t off; /* -1: the position */
-	int rwf;
-};
-
-static void io_release(struct io *io)
-{
-	free(io->many);
-}
-#define _cleanup_io_ _cleanup_(io_release)
-
-static const struct iovec *io_vec(const struct io *io)
-{
-	return io->many ? io->many : &io->one;
-}
-
-static void io_single(struct io *io, const struct call *c)
-{
-	io->one.iov_base = (void *)(uintptr_t)c->args[1];
-	io->one.iov_len = c->args[2] > 0x7ffff000 ? 0x7ffff000 : c->args[2];
-	io->n = 1;
-	io->total = io->one.iov_len;
-	io->off = -1;
-}
-
-static int io_vector(struct io *io, struct call *c)
-{
-	io->off = -1;
-	io->n = c->args[2];
-	return guest_read_iov(c, call_addr(c, 1), c->args[2], &io->many, &io->total);
-}
-
 /* Is what follows the first `skip` bytes memory that the guest itself can use, and we cannot? */
-static bool out_of_reach(struct call *c, const struct io *io, size_t skip)
+static bool out_of_reach(struct call *c, const struct guest_io *io, size_t skip)
 {
-	const struct iovec *piece = io_vec(io);
+	const struct iovec *piece = guest_io_vec(io);
 
 	while (skip >= piece->iov_len)
 		skip -= piece++->iov_len;
@@ -87,7 +52,7 @@ static ssize_t read_piece(struct vfd *v, void *buf, size_t len, off_t off)
 	return direct_read(v->vf->cache, &v->req, v->fd, buf, len, off);
 }
 
-static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
+static enum verdict read_direct(struct vfd *v, struct call *c, struct guest_io *io)
 {
 	size_t done = 0;
 	char *buf = files_buf_get(c->um->files);
@@ -102,7 +67,7 @@ static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
 		n = read_piece(v, buf, want, io->off < 0 ? -1 : io->off + (off_t)done);
 		if (n <= 0)
 			break;
-		put = guest_scatter(c, io_vec(io), io->n, done, buf, (size_t)n);
+		put = guest_scatter(c, guest_io_vec(io), io->n, done, buf, (size_t)n);
 		if (put < 0) {
 			if (io->off < 0 && lseek(v->fd, -n, SEEK_CUR) < 0)
 				log_debug("what was read stays read");
@@ -119,7 +84,7 @@ static enum verdict read_direct(struct vfd *v, struct call *c, struct io *io)
 	return call_return(c, done ? (int64_t)done : n);
 }
 
-static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
+static enum verdict do_read(struct vfd *v, struct call *c, struct guest_io *io)
 {
 	int r;
 
@@ -143,7 +108,7 @@ static enum verdict do_read(struct vfd *v, struct call *c, struct io *io)
 
 /* ---- writing ---- */
 
-static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
+static enum verdict write_pieces(struct vfd *v, struct call *c, struct guest_io *io)
 {
 	char *buf = files_buf_get(c->um->files);
 	size_t done = 0;
@@ -154,7 +119,7 @@ static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
 		return call_return(c, -ENOMEM);
 	while (done < io->total) {
 		size_t want = io->total - done < BUF_SIZE ? io->total - done : BUF_SIZE;
-		ssize_t got = guest_gather(c, io_vec(io), io->n, done, buf, want);
+		ssize_t got = guest_gather(c, guest_io_vec(io), io->n, done, buf, want);
 
 		if (!done && (got == -EFAULT || (got >= 0 && (size_t)got < want)) &&
 			out_of_reach(c, io, got < 0 ? 0 : (size_t)got)) {
@@ -182,7 +147,7 @@ static enum verdict write_pieces(struct vfd *v, struct call *c, struct io *io)
 	return call_return(c, r < 0 ? r : (int64_t)done);
 }
 
-static enum verdict do_write(struct vfd *v, struct call *c, struct io *io)
+static enum verdict do_write(struct vfd *v, struct call *c, struct guest_io *io)
 {
 	int r;
 
@@ -200,89 +165,30 @@ static enum verdict do_write(struct vfd *v, struct call *c, struct io *io)
 	return r < 0 ? call_return(c, r) : write_pieces(v, c, io);
 }
 
-/* ---- the calls: what they have in common ---- */
+/* ---- the calls ---- */
 
-typedef enum verdict io_fn(struct vfd *v, struct call *c, struct io *io);
-
-/* off: -1 for the position. */
-static enum verdict one_buffer(struct call *c, off_t off, io_fn *fn)
+static enum verdict transfer(
+	struct call *c, enum verdict (*fn)(struct vfd *v, struct call *c, struct guest_io *io))
 {
+	_cleanup_guest_io_ struct guest_io io = { 0 };
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	struct io io = {};
-
-	if (!vfd_get(&v, c, call_fd(c, 0)) || !guest_range_ok(call_addr(c, 1), c->args[2]))
-		return CONTINUE;
-	io_single(&io, c);
-	io.off = off;
-	return fn(&v, c, &io);
-}
-
-static enum verdict vector(struct call *c, off_t off, int rwf, io_fn *fn)
-{
-	_cleanup_vfd_ struct vfd v = VFD_INIT;
-	_cleanup_io_ struct io io = {};
 
 	if (!vfd_get(&v, c, call_fd(c, 0)))
 		return CONTINUE;
-	if (io_vector(&io, c) < 0) /* the kernel says why */
+	if (guest_io_get(c, &io) < 0) /* the kernel says why */
 		return c->blind ? move_natively(&v, c) : CONTINUE;
-	io.off = off;
-	io.rwf = rwf;
 	return fn(&v, c, &io);
 }
 
+/* Each and its kin: guest_io_get() tells them apart. */
 enum verdict sys_read(struct call *c)
 {
-	return one_buffer(c, -1, do_read);
+	return transfer(c, do_read);
 }
 
 enum verdict sys_write(struct call *c)
 {
-	return one_buffer(c, -1, do_write);
-}
-
-enum verdict sys_pread64(struct call *c)
-{
-	return (int64_t)c->args[3] < 0 ? CONTINUE : one_buffer(c, (off_t)c->args[3], do_read);
-}
-
-enum verdict sys_pwrite64(struct call *c)
-{
-	return (int64_t)c->args[3] < 0 ? CONTINUE : one_buffer(c, (off_t)c->args[3], do_write);
-}
-
-enum verdict sys_readv(struct call *c)
-{
-	return vector(c, -1, 0, do_read);
-}
-
-enum verdict sys_writev(struct call *c)
-{
-	return vector(c, -1, 0, do_write);
-}
-
-enum verdict sys_preadv(struct call *c)
-{
-	return (int64_t)c->args[3] < 0 ? CONTINUE : vector(c, (off_t)c->args[3], 0, do_read);
-}
-
-enum verdict sys_pwritev(struct call *c)
-{
-	return (int64_t)c->args[3] < 0 ? CONTINUE : vector(c, (off_t)c->args[3], 0, do_write);
-}
-
-enum verdict sys_preadv2(struct call *c)
-{
-	const off_t off = (off_t)c->args[3];
-
-	return off < -1 ? CONTINUE : vector(c, off, (int)c->args[5], do_read);
-}
-
-enum verdict sys_pwritev2(struct call *c)
-{
-	const off_t off = (off_t)c->args[3];
-
-	return off < -1 ? CONTINUE : vector(c, off, (int)c->args[5], do_write);
+	return transfer(c, do_write);
 }
 
 /* ---- lseek ---- */

@@ -113,7 +113,7 @@ static void *watch_host(void *arg)
 	struct pollfd p[] = { { .fd = t->host, .events = POLLPRI },
 		{ .fd = t->stop, .events = POLLIN } };
 
-	while (poll(p, ARRAY_SIZE(p), -1) < 0 || !p[1].revents) {
+	while (poll_until(p, ARRAY_SIZE(p), -1) >= 0 && !p[1].revents) {
 		if (p[0].revents)
 			tell_change(t);
 	}
@@ -215,40 +215,24 @@ static char *piece(struct tablefile *f, size_t pos, size_t want, size_t *ret_len
 	return copy;
 }
 
-/* The position that a call of read(2)'s kin asks for; -1: the file's own. */
-static off_t asked_position(const struct call *c)
-{
-	switch (c->nr) {
-	case __NR_pread64:
-	case __NR_preadv:
-	case __NR_preadv2:
-		return (off_t)c->args[3];
-	default:
-		return -1;
-	}
-}
-
 static enum verdict table_read(struct vfile *vf, struct call *c, int fd)
 {
-	struct iovec one = { (void *)(uintptr_t)c->args[1], c->args[2] };
-	_cleanup_free_ struct iovec *many = NULL;
+	_cleanup_guest_io_ struct guest_io io = { 0 };
 	_cleanup_free_ char *copy = NULL;
-	off_t asked = asked_position(c), pos = asked < 0 ? lseek(fd, 0, SEEK_CUR) : asked;
-	size_t total = one.iov_len, len;
+	int r = guest_io_get(c, &io);
+	off_t pos = io.off < 0 ? lseek(fd, 0, SEEK_CUR) : (off_t)io.off;
+	size_t len;
 	ssize_t n;
-	int r = 0;
 
-	if (c->nr != __NR_read && c->nr != __NR_pread64)
-		r = guest_read_iov(c, call_addr(c, 1), c->args[2], &many, &total);
 	if (r < 0 || pos < 0)
 		return call_return(c, r < 0 ? r : -EINVAL);
 	if (pos == 0)
 		renew(vf->priv);
-	copy = piece(vf->priv, (size_t)pos, total, &len);
+	copy = piece(vf->priv, (size_t)pos, io.total, &len);
 	if (!copy)
 		return call_return(c, -ENOMEM);
-	n = len ? guest_scatter(c, many ? many : &one, many ? c->args[2] : 1, 0, copy, len) : 0;
-	if (n > 0 && asked < 0 && lseek(fd, pos + n, SEEK_SET) < 0)
+	n = len ? guest_scatter(c, guest_io_vec(&io), io.n, 0, copy, len) : 0;
+	if (n > 0 && io.off < 0 && lseek(fd, pos + n, SEEK_SET) < 0)
 		return call_return(c, -errno);
 	return call_return(c, n);
 }
