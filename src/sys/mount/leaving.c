@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sys/mount/leaving.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,28 +32,31 @@ static bool is_ancestor(pid_t pid, struct call *c)
 	return false;
 }
 
-/* The services that have the server's end of the mount's device open. */
+/* For each service that has the server's end of the mount's device open. */
+struct holders {
+	char socket[48];
+	void (*fn)(pid_t pid, int pidfd, void *arg);
+	void *arg;
+};
+
+static void look_at_one(pid_t pid, const struct task_mark *m, void *arg)
+{
+	const struct holders *h = arg;
+	_cleanup_fd_ int pidfd = m->service ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (pidfd >= 0 && process_fd_of(pid, h->socket) >= 0)
+		h->fn(pid, pidfd, h->arg);
+}
+
 static void each_holder(struct fs *fs, void (*fn)(pid_t pid, int pidfd, void *arg), void *arg)
 {
-	DIR *proc = fuse_is(fs) ? opendir("/proc") : NULL;
-	struct dirent *e;
-	char socket[48];
+	struct holders h = { .fn = fn, .arg = arg };
 
-	if (!proc)
+	if (!fuse_is(fs))
 		return;
-	snprintf(socket, sizeof(socket), "socket:[%llu]", (unsigned long long)fuse_conn_peer(fs));
-	while ((e = readdir(proc))) {
-		pid_t pid = atoi(e->d_name);
-		_cleanup_fd_ int pidfd = -1;
-		struct task_mark m;
-
-		if (pid <= 0 || task_mark_get(pid, &m) < 0 || !m.service)
-			continue;
-		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-		if (pidfd >= 0 && process_fd_of(pid, socket) >= 0)
-			fn(pid, pidfd, arg);
-	}
-	closedir(proc);
+	snprintf(h.socket, sizeof(h.socket), "socket:[%llu]",
+		(unsigned long long)fuse_conn_peer(fs));
+	task_mark_each(look_at_one, &h);
 }
 
 struct noting {
