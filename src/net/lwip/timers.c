@@ -90,7 +90,7 @@ static unsigned idle_after(const struct stack *st, uint64_t ms)
 {
 	const bool tcp_ticks_on = tcp_is_used(st) && !st->ticking[TCP_TIMER].stopped;
 
-	return !tcp_ticks_on && now_ns() - st->happened_ns > ms * 1000000 ? FOR_EVER : 0;
+	return !tcp_ticks_on && now_ns() - st->happened_ns > ms * NSEC_PER_MSEC ? FOR_EVER : 0;
 }
 
 static unsigned wire_idle(const struct stack *st)
@@ -159,7 +159,7 @@ static_assert(ARRAY_SIZE(timers) == STACK_TIMERS, "struct stack has one each");
 
 static uint64_t now_ms(void)
 {
-	return now_ns() / 1000000;
+	return now_ns() / NSEC_PER_MSEC;
 }
 
 /* It ticks again. What it is late (we were stopped) is nothing that it was idle for. */
@@ -189,7 +189,7 @@ static void resume_all(struct stack *st, uint64_t now)
 void timers_resume(struct stack *st)
 {
 	st->happened_ns = now_ns();
-	resume_all(st, st->happened_ns / 1000000);
+	resume_all(st, st->happened_ns / NSEC_PER_MSEC);
 }
 
 static bool one_wakes(const struct stack *st, uint64_t now)
