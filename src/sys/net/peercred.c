@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/abi32.h"
 #include "engine/engine.h"
 #include "engine/guestfd.h"
 #include "engine/own.h"
@@ -99,7 +100,8 @@ static bool may_send(const struct identity *id, const struct ucred *cred)
 int peercred_send(struct call *c, gaddr_t control, struct msghdr *msg)
 {
 	/* a header of 32-bit programs is shorter, and they align by less */
-	const size_t head = call_is32(c) ? 12 : CMSG_LEN(0), word = call_is32(c) ? 4 : 8;
+	const size_t head = call_is32(c) ? sizeof(struct cmsghdr32) : CMSG_LEN(0);
+	const size_t word = call_is32(c) ? 4 : 8;
 	const struct own_ids own = call_own_ids(c);
 	const struct identity *id;
 	size_t at = 0;
