@@ -168,6 +168,11 @@ void call_waits(void);
 /* The process (thread-group id) of the calling thread, in our pid namespace; -ESRCH. */
 pid_t call_tgid(struct call *c);
 
+/* The link of /proc to what a path of the guest's begins at: its root, its working directory
+ * (AT_FDCWD), or a descriptor of it. False: there can be none. */
+#define CALL_START_MAX 40
+bool call_start(const struct call *c, int dirfd, const char *word, char ret[CALL_START_MAX]);
+
 /* getrlimit(2) of another task, of another user too: 0 or -errno. */
 int MUST_CHECK task_limit(pid_t pid, int resource, struct rlimit *ret);
 

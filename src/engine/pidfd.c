@@ -8,6 +8,7 @@
 #include "engine/pidfd.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -114,6 +115,17 @@ static pid_t tgid_of(int pidfd)
 	struct pidfd_info_ info = { .mask = 1 };
 
 	return pidfd >= 0 && ioctl(pidfd, PIDFD_GET_INFO_, &info) == 0 ? (pid_t)info.tgid : 0;
+}
+
+bool call_start(const struct call *c, int dirfd, const char *word, char ret[CALL_START_MAX])
+{
+	if (*word == '/')
+		snprintf(ret, CALL_START_MAX, "/proc/%d/root", c->tid);
+	else if (dirfd == AT_FDCWD)
+		snprintf(ret, CALL_START_MAX, "/proc/%d/cwd", c->tid);
+	else
+		snprintf(ret, CALL_START_MAX, "/proc/%d/fd/%d", c->tid, dirfd);
+	return *word == '/' || dirfd == AT_FDCWD || dirfd >= 0;
 }
 
 pid_t call_tgid(struct call *c)

@@ -192,15 +192,11 @@ static int open_by_words(struct call *c, int dirfd, const char *word)
 		.resolve = RESOLVE_NO_MAGICLINKS |
 			   (*word == '/' ? RESOLVE_IN_ROOT : RESOLVE_NO_SYMLINKS) };
 	_cleanup_fd_ int at = -1;
-	char link[64];
+	char link[CALL_START_MAX];
 	int fd;
 
-	if (*word == '/')
-		snprintf(link, sizeof(link), "/proc/%d/root", c->tid);
-	else if (dirfd == AT_FDCWD)
-		snprintf(link, sizeof(link), "/proc/%d/cwd", c->tid);
-	else
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->tid, dirfd);
+	if (!call_start(c, dirfd, word, link))
+		return -EBADF;
 	at = open(link, O_PATH | O_CLOEXEC);
 	if (at < 0)
 		return -errno;

@@ -177,16 +177,6 @@ static int walk_result(struct walk *w, int step, struct path *ret)
 	return 0;
 }
 
-/* The link of /proc to the directory of a call. */
-static bool set_start_link(struct walk *w, int dirfd)
-{
-	if (dirfd == AT_FDCWD)
-		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/cwd", w->c->tid);
-	else if (dirfd >= 0)
-		snprintf(w->start_link, sizeof(w->start_link), "/proc/%d/fd/%d", w->c->tid, dirfd);
-	return dirfd == AT_FDCWD || dirfd >= 0;
-}
-
 /* The start is a name that the host has: is it what the guest stands in, or holds? */
 static int start_moved(struct walk *w)
 {
@@ -211,7 +201,7 @@ static int walk_start(struct walk *w, int dirfd)
 	struct stat st;
 	int err;
 
-	if (!set_start_link(w, dirfd))
+	if (!call_start(w->c, dirfd, "", w->start_link))
 		return WALK_NATIVE;
 	if (w->root_fd >= 0)
 		return walk_elsewhere_start(w, w->start_link);
@@ -252,7 +242,7 @@ static int resolve_empty(struct walk *w, int dirfd)
 	struct inode *ino;
 	struct mount *mnt;
 
-	if (!set_start_link(w, dirfd))
+	if (!call_start(w->c, dirfd, "", w->start_link))
 		return WALK_NATIVE;
 	if (place_is_placeholder(w->v, w->start_link, &mnt, &ino)) {
 		place_set_virtual(&w->at, mnt, ino);

@@ -62,7 +62,8 @@ struct walk {
 	ino_t ns;	       /* its mount namespace, then; or view/space.h's */
 	uint64_t own_mount;    /* then: the kernel's mount over which nothing is seen through; 0 */
 	struct own_place next; /* then: of the place that the walk is about to come to */
-	char start_link[40];   /* where `at` came from, while it is the start and only a name */
+	char start_link[CALL_START_MAX]; /* where `at` came from, while it is the start and only a
+					    name */
 	bool led;     /* on the host's tree since a mount led there: no mount that is seen through
 			 covers it */
 	bool touched; /* something that the kernel does not see was used: never native again */

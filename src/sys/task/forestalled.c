@@ -145,7 +145,7 @@ static bool transfer_may_wait(struct call *c, int fd)
  * enough: where a view has another file there, and this one waits, we said EINTR ourselves. */
 static bool open_may_wait(struct call *c, int dirfd, gaddr_t word, int flags)
 {
-	char base[64], path[PATH_MAX];
+	char base[CALL_START_MAX], path[PATH_MAX];
 	_cleanup_fd_ int at = -1;
 	struct stat st;
 
@@ -153,12 +153,8 @@ static bool open_may_wait(struct call *c, int dirfd, gaddr_t word, int flags)
 		return false;
 	if (guest_read_str(c, word, path, sizeof(path)) < 0)
 		return true;
-	if (path[0] == '/')
-		snprintf(base, sizeof(base), "/proc/%d/root", c->tid);
-	else if (dirfd == AT_FDCWD)
-		snprintf(base, sizeof(base), "/proc/%d/cwd", c->tid);
-	else
-		snprintf(base, sizeof(base), "/proc/%d/fd/%d", c->tid, dirfd);
+	if (!call_start(c, dirfd, path, base))
+		return true;
 	at = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (at < 0)
 		return true;
