@@ -116,6 +116,15 @@ char *str_printf(const char *fmt, ...)
 	return n < 0 ? NULL : s;
 }
 
+void put_backslashed(FILE *out, const char *before, const char *text, const char *special)
+{
+	for (fputs(before, out); *text; text++) {
+		if (strchr(special, *text))
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+}
+
 static bool is_octal(const char *s)
 {
 	return s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,6 +88,8 @@ char unescape_next(const char **s);
 
 /* A malloc'ed printf, NULL when out of memory. */
 char *str_printf(const char *fmt, ...) PRINTF(1, 2);
+/* The text behind what comes before it, with a backslash before each of these characters. */
+void put_backslashed(FILE *out, const char *before, const char *text, const char *special);
 
 /* Our environment with one variable ("NAME=VALUE") in place of its own: malloc'ed, the strings are
  * not; NULL: no memory. */

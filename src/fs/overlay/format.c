@@ -28,11 +28,7 @@ char *overlay_next_name(char **list, char sep)
 
 void overlay_put_name(FILE *out, const char *before, const char *name)
 {
-	for (fputs(before, out); *name; name++) {
-		if (strchr("\\:,", *name))
-			fputc('\\', out);
-		fputc(*name, out);
-	}
+	put_backslashed(out, before, name, "\\:,");
 }
 
 ssize_t ovl_getxattr(int fd, const char *name, char *buf, size_t size)

@@ -87,11 +87,7 @@ static bool take_option(struct mount_options *o, const char *opt)
 
 void mount_put_option(FILE *out, const char *before, const char *opt)
 {
-	for (fputs(before, out); *opt; opt++) {
-		if (*opt == ',' || *opt == '\\')
-			fputc('\\', out);
-		fputc(*opt, out);
-	}
+	put_backslashed(out, before, opt, ",\\");
 }
 
 /* As it was given: what else is escaped in it is its reader's (names in lists of overlays). */
