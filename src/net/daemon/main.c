@@ -7,6 +7,7 @@
  * where each link has a thread that carries frames between a packet socket of the holder's and the
  * world. Both end when the supervisor does.
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include "net/daemon/holder.h"
 #include "net/daemon/link.h"
 #include "net/proto.h"
+
+#define MAP_BYTES (128 << 10) /* an allocation from here on is a mapping */
 
 static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link, &far_link };
 
@@ -104,6 +107,9 @@ int main(int argc, char **argv)
 		if (net_spec_parse(argv[i], i - 1, &specs[n++], &message) < 0)
 			return 125; /* the supervisor has said so */
 	}
+	/* libslirp's buffers of a connection change their size as it begins: what is a mapping is
+	 * not copied for that, and has no page that was not written to */
+	(void)mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return 125;
