@@ -36,6 +36,14 @@ gives "the same without a view" 0 "$PYTHON" "$TOP/tests/lib/netways.py" "$port" 
 has "the same without a view" "$OUT" "a child's socket"
 has "the same without a view" "$OUT" "an abstract name, from a pair"
 
+# the command finds its interface up
+for net in slirp "pair=up$$" "pair=up$$,loss=1"; do
+	for _ in 1 2 3 4 5; do
+		gives "$net is up" 0 um --net "$net" -- cat /sys/class/net/eth0/operstate
+		is "$net is up" "$OUT" up
+	done
+done
+
 # abstract names of AF_UNIX: the host's, or the view's own
 cat >abstract.py <<'S'
 import errno, socket, sys

@@ -198,7 +198,11 @@ static int make_interface(
 		r = has_frames(s) ? make_frames(s, index, p, links) : wire_join(p->wire, s);
 	if (r == 0)
 		r = iface_prepare(s->name, s, link_mtu(s));
-	return r < 0 ? r : add_addresses(s, ret_message);
+	if (r == 0)
+		r = add_addresses(s, ret_message);
+	if (r == 0)
+		r = iface_settle(s->name);
+	return r == 0 && s->link == NET_PAIR ? wire_settle(p->wire) : r;
 }
 
 static int enter(const struct net_spec specs[], size_t n, struct places *p, char **ret_message)

@@ -14,11 +14,13 @@
 #include <netlink/route/link/veth.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define RECEIVE_BYTES (4 << 20)
+#define SETTLE_SECONDS 2
 
 /* libnl's errors, as far as the kernel's come through it. */
 static int error_of(int nl)
@@ -89,6 +91,35 @@ int iface_up(const char *name)
 		return -ENOMEM;
 	rtnl_link_set_flags(up, IFF_UP);
 	return change_link(name, up);
+}
+
+/* Has it a carrier, and not yet what follows from that? */
+static bool is_unsettled(struct nl_sock *s, int index)
+{
+	_cleanup_(free_link) struct rtnl_link *l = NULL;
+
+	/* (newer kernels do that work now, for the answer) */
+	return rtnl_link_get_kernel(s, index, NULL, &l) == 0 && rtnl_link_get_carrier(l) &&
+	       !(rtnl_link_get_flags(l) & IFF_RUNNING);
+}
+
+int iface_settle(const char *name)
+{
+	_cleanup_(free_socket) struct nl_sock *ask = connect_route(), *told = connect_route();
+	const int index = (int)if_nametoindex(name);
+	const uint64_t until = now_ns() + SETTLE_SECONDS * NSEC_PER_SEC;
+	char buf[8192];
+
+	if (!ask || !told || nl_socket_add_membership(told, RTNLGRP_LINK) < 0)
+		return -ENOMEM;
+	while (is_unsettled(ask, index) && now_ns() < until) {
+		struct pollfd p = { .fd = nl_socket_get_fd(told), .events = POLLIN };
+
+		(void)poll(&p, 1, SETTLE_SECONDS * 1000);
+		while (recv(p.fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+	}
+	return 0;
 }
 
 static int add_link(struct rtnl_link *l)

@@ -7,6 +7,9 @@
 #include "net/spec.h"
 
 int MUST_CHECK iface_up(const char *name);
+/* Until the kernel's own work on an interface that was set up is done, which comes later: before
+ * it, the interface says DOWN and loses what is sent. */
+int MUST_CHECK iface_settle(const char *name);
 /* A pair of virtual Ethernet interfaces (veth(4)); the second one in the namespace of peer_ns (-1:
  * here). */
 int MUST_CHECK iface_add_pair(const char *name, const char *peer, int peer_ns);

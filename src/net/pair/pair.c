@@ -117,6 +117,25 @@ int wire_enter(const char *name, struct wire **ret, char **ret_message)
 	return 0;
 }
 
+/* At most 15 characters, and of this process alone. */
+static void port_name(char ret[IFNAMSIZ])
+{
+	snprintf(ret, IFNAMSIZ, "p%d", (int)getpid());
+}
+
+int wire_settle(struct wire *w)
+{
+	_cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	char port[IFNAMSIZ];
+	int r;
+
+	port_name(port);
+	if (own < 0 || setns(w->ns, CLONE_NEWNET) < 0)
+		return -errno;
+	r = iface_settle(port);
+	return setns(own, CLONE_NEWNET) < 0 ? -errno : r;
+}
+
 int wire_join(struct wire *w, const struct net_spec *s)
 {
 	_cleanup_fd_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -125,8 +144,7 @@ int wire_join(struct wire *w, const struct net_spec *s)
 
 	if (own < 0)
 		return -errno;
-	/* at most 15 characters, and of this process alone */
-	snprintf(peer, sizeof(peer), "p%d", (int)getpid());
+	port_name(peer);
 	r = iface_add_pair(s->name, peer, w->ns);
 	if (r < 0)
 		return r;

@@ -18,5 +18,7 @@ struct wire;
 int MUST_CHECK wire_enter(const char *name, struct wire **ret, char **ret_message);
 /* Joins the interface of the spec, which is made in the caller's network namespace. 0 or -errno. */
 int MUST_CHECK wire_join(struct wire *w, const struct net_spec *s);
+/* That interface is up: until the wire carries its frames (iface_settle()). */
+int MUST_CHECK wire_settle(struct wire *w);
 
 #endif
