@@ -131,6 +131,16 @@ static int choose_stack(struct run *r)
 	return err;
 }
 
+/* Are there files of the host's that are not to change? */
+static bool keeps_files(const struct run_options *o)
+{
+	for (size_t i = 0; o->mounts && o->mounts[i]; i++) {
+		if (strstr(o->mounts[i], ",policy=ro"))
+			return true;
+	}
+	return (o->cows && o->cows[0]) || o->image;
+}
+
 static int set_up(struct run *r)
 {
 	struct engine_options eo = { .rows = sys_table,
@@ -142,6 +152,7 @@ static int set_up(struct run *r)
 		.all_fstat = (r->o->cows && r->o->cows[0]) || r->o->image,
 		.stack = r->stack == NET_STACK_LWIP,
 		.identity = r->o->root,
+		.no_cores = keeps_files(r->o),
 		.ignored = r->link->ignored,
 		.before = trace_before,
 		.observe = trace_observe };

@@ -17,7 +17,10 @@ struct engine_options {
 	struct um *um;
 	bool all_fstat; /* as in struct filter_options */
 	bool identity;
-	bool stack;	  /* as filter_options has it */
+	bool stack; /* as filter_options has it */
+	/* The kernel writes no core file of a guest's: it would be where no call of the guest's may
+	 * write. (A program that core_pattern names still gets it.) */
+	bool no_cores;
 	uint64_t ignored; /* signals that the command ignores from the start: bit n-1 */
 	/* Before and after each call's handler, for --trace and statistics; may be NULL. */
 	void (*before)(struct call *c);

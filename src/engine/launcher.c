@@ -264,6 +264,24 @@ static _Noreturn void launcher_main(const struct engine *e, int sock)
 	}
 }
 
+/* A hard limit below the least size of a core file, and above what programs try the limit itself
+ * with. For a program that gets core files there is no limit of size, and none is needed. */
+static void forbid_cores(void)
+{
+	const rlim_t most = 4095;
+	struct rlimit rl;
+	char first = '\0';
+	_cleanup_fd_ int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+
+	if ((fd >= 0 && read(fd, &first, 1) == 1 && (first == '|' || first == '@')) ||
+		getrlimit(RLIMIT_CORE, &rl) < 0)
+		return;
+	rl.rlim_cur = rl.rlim_cur < most ? rl.rlim_cur : most;
+	rl.rlim_max = rl.rlim_max < most ? rl.rlim_max : most;
+	if (setrlimit(RLIMIT_CORE, &rl) < 0)
+		log_warn("core files cannot be forbidden: %s", strerror(errno));
+}
+
 static _Noreturn void launcher_start(struct engine *e, struct boot *boot, int sock)
 {
 	int fd;
@@ -271,6 +289,8 @@ static _Noreturn void launcher_start(struct engine *e, struct boot *boot, int so
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "umview-launcher");
 	setpgid(0, 0);
+	if (e->o.no_cores)
+		forbid_cores();
 	fd = load_filter(e);
 	atomic_store(&boot->listener, fd < 0 ? fd : fd + 1);
 	if (fd < 0)

@@ -161,16 +161,19 @@ elif sys.argv[1] == "own": # the same of a tree of the guest's that has the host
     print(tried(os.fchmod, folder, 0o700), tried(os.fchmod, file, 0o600), tried(os.mkdir, "leaked", dir_fd=folder), sep=", ")
     print(open("t/w/b/g").read().strip() in ("orig", ""))
 elif sys.argv[1] == "overlay": # fsopen(2) of one with the host's folders
-    os.system("mkdir t/up t/wk; mount -t tmpfs x t/w; mkdir t/w/m")
-    fs = call(430, b"overlay", 0)
-    for key, value in ("lowerdir", "/d"), ("upperdir", "/up"), ("workdir", "/wk"):
-        call(431, fs, 1, key.encode(), os.fsencode(top + "/t" + value), 0)
-    call(431, fs, 6, None, None, 0)
-    mnt = call(432, fs, 0, 0)
-    if mnt >= 0:
-        tried(os.open, "leaked", O_NEW, dir_fd=mnt)
-        call(429, mnt, b"", -100, b"t/w/m", 4)
-        tried(os.open, "t/w/m/leaked", O_NEW)
+    os.system("mkdir t/up t/wk; mount -t tmpfs x /mnt; mkdir /mnt/m /mnt/l")
+    t = top + "/t"
+    for lower, upper, work in (t + "/d", t + "/up", t + "/wk"), ("/mnt/l", t + "/d", t + "/w"):
+        fs = call(430, b"overlay", 0)
+        call(431, fs, 0, b"userxattr", None, 0)
+        for key, value in ("lowerdir", lower), ("upperdir", upper), ("workdir", work):
+            call(431, fs, 1, key.encode(), os.fsencode(value), 0)
+        call(431, fs, 6, None, None, 0)
+        mnt = call(432, fs, 0, 0)
+        if mnt >= 0:
+            tried(os.open, "leaked", O_NEW, dir_fd=mnt)
+            call(429, mnt, b"", -100, b"/mnt/m", 4)
+            tried(os.open, "/mnt/m/leaked", O_NEW)
     print("done")
 EOF2
 only "by what is open" "0
@@ -191,4 +194,21 @@ only "by an overlay made of the host's folders" "done" unshare -Urm "$PYTHON" wa
 status um --cow -- unshare -Urm sh -c 'mkdir t/up t/wk; mount -t tmpfs x t/w; mkdir t/w/m
 	mount -t overlay o -o lowerdir=t/d,upperdir=t/up,workdir=t/wk t/w/m && echo x >t/w/m/g'
 untouched "by mount of such an overlay"
+status um --cow -- unshare -Urm sh -c 'mount -t tmpfs x /mnt; mkdir /mnt/l /mnt/m
+	mount -t overlay o -o userxattr,lowerdir=/mnt/l,upperdir=t/d,workdir=t/w /mnt/m && echo x >/mnt/m/g'
+untouched "by mount of one on a file system of the guest's"
+
+# The kernel writes a core file where it finds the working directory.
+dumps() {
+	rm -f t/core*
+	gives "$1" 134 "${@:2}" sh -c 'cd t && ulimit -c unlimited 2>/dev/null; kill -ABRT $$'
+	ls -A t
+}
+if [ "$(cut -c1 /proc/sys/kernel/core_pattern)" != "|" ] && (ulimit -c unlimited) 2>/dev/null; then
+	fresh
+	(ulimit -c unlimited; dumps "a core file" um --cow --)
+	untouched "a core file"
+	(ulimit -c unlimited; dumps "nor where it may not be written" um --ro . --)
+	untouched "nor where it may not be written"
+fi
 nothing_left

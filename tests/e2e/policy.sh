@@ -76,6 +76,14 @@ gives "by mounts of its root" 0 um --root --hide .ssh --hide docs/d -- bash -c "
 	mount -t tmpfs none docs; umount docs; none docs/d; :' 2>/dev/null
 [[ "$OUT" != *LEAK* && "$OUT" != *taken* && "$OUT" != *moved* && "$OUT" != *renamed* ]] || fail "by mounts: $OUT"
 is "it is still there" "$(cat docs/d)" doc
+if unshare -Urm true 2>/dev/null; then
+	gives "by an overlay of the kernel's" 0 um --hide .ssh --ro docs --ro other -- unshare -Urm sh -c "
+		mount -t tmpfs x /mnt; mkdir /mnt/l /mnt/m
+		mount -t overlay o -o 'lowerdir=.:/mnt/l' /mnt/m; cat /mnt/m/.ssh/id; umount /mnt/m
+		mount -t overlay o -o userxattr,lowerdir=/mnt/l,upperdir=docs,workdir=other/deep /mnt/m; echo x >/mnt/m/d; :" 2>/dev/null
+	[[ "$OUT" != *key* ]] || fail "read by an overlay: $OUT"
+	is "nothing is written by it" "$(cat docs/d; ls other/deep)" doc
+fi
 gives "shown empty" 0 um --hide .ssh,empty --hide secret,empty -- sh -c '
 	ls -A .ssh; cat secret; ls -d .ssh secret; touch .ssh/x 2>/dev/null || echo refused; echo x 2>/dev/null >secret || echo refused'
 is "shown empty" "$OUT" ".ssh

@@ -25,6 +25,9 @@ bool mount_type_is_kernels(const char *type);
 bool mount_type_is_memory(const char *type);
 /* Folders over each other, which a view can do itself (fs/overlay). */
 bool mount_type_is_overlay(const char *type);
+/* Does the view make an overlay for a guest that could have one of the kernel's? Where rules or
+ * layers lie over the host's files, which the kernel would find by the same words. */
+bool mount_overlay_is_ours(struct call *c);
 /* Either of them. */
 bool mount_type_is_ours(const char *type);
 /* Those that their servers cannot write, or not rightly (archivemount forgets what was renamed). */

@@ -150,6 +150,7 @@ enum verdict sys_fsopen(struct call *c)
 	if (guest_read_str(c, call_addr(c, 0), type, sizeof(type)) < 0)
 		return CONTINUE;
 	if (!mount_type_is_fuse(type) &&
+		!(mount_type_is_overlay(type) && mount_overlay_is_ours(c)) &&
 		(!ids_capable(c, CAP_SYS_ADMIN) ||
 			(mount_type_is_kernels(type) && !mount_type_is_ours(type))))
 		return CONTINUE;

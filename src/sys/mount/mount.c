@@ -504,6 +504,15 @@ bool mount_type_is_ours(const char *type)
 	return mount_type_is_memory(type) || mount_type_is_overlay(type);
 }
 
+bool mount_overlay_is_ours(struct call *c)
+{
+	struct view *v = &c->um->view;
+
+	return (view_has_rules(v) ||
+		       atomic_load_explicit(&v->nseen_through, memory_order_relaxed)) &&
+	       ids_may_mount(c);
+}
+
 /* Does the guest's word lead the kernel to the same place? */
 static bool word_leads(struct call *c, const char *word)
 {
@@ -567,7 +576,8 @@ enum verdict sys_mount(struct call *c)
 		if (!served && place_of_type(type) && ids_capable(c, CAP_SYS_ADMIN) &&
 			!ids_kernel_capable(c, CAP_SYS_ADMIN))
 			return call_return(c, mount_kernels(c, place_of_type(type), target, flags));
-		if (served && ids_capable(c, CAP_SYS_ADMIN))
+		if (served && (ids_capable(c, CAP_SYS_ADMIN) ||
+				      (mount_type_is_overlay(type) && mount_overlay_is_ours(c))))
 			return mount_served(c, source, target, type, data, flags);
 		r = target_is_virtual(c, target);
 		if (r <= 0)
