@@ -5,10 +5,10 @@
 # soak: 7200
 . "$TOP/tests/e2e/lib.sh"
 need strace
-memory=sendto,poll,openat2,pwrite64 more='' whens=1
+memory=sendto,poll,openat2,pwrite64,recvfrom,recvmsg more='' whens=1
 UM_TIMEOUT=280
 if [ -n "${UMVIEW_SOAK:-}" ]; then
-	memory=sendto,sendmsg,poll,ppoll,clone3,mmap,process_vm_readv,process_vm_writev,pread64,kcmp,getdents64,fcntl
+	memory=sendto,sendmsg,recvfrom,recvmsg,poll,ppoll,clone3,mmap,process_vm_readv,process_vm_writev,pread64,kcmp,getdents64,fcntl
 	more=openat,openat2,newfstatat,readlinkat,pwrite64,pidfd_getfd,pidfd_open,inotify_add_watch,memfd_create,mkdir,ftruncate
 	more+=,pwritev2,lseek,socketpair,eventfd2,pipe2,accept4,unlink,symlink,statx,sendfile,flock,linkat,mkdirat,dup3,faccessat2
 	whens=1,3,2+7
@@ -25,7 +25,7 @@ turn() {
 	dd if=/dev/zero of=big bs=64k count=4 status=none; truncate -s 3000 big; wc -c <big
 	mkfifo p; (echo through >p) & read -r line <p; echo "$line"; wait
 	cp /bin/true t; ./t; printf '#!/bin/sh\necho run\n' >sc; chmod +x sc; ./sc
-	flock f echo locked; find . | wc -l; readlink /proc/self/cwd
+	umctl cache drop >/dev/null; cksum <t; flock f echo locked; find . | wc -l; readlink /proc/self/cwd
 	cd "$HERE" && rm -rf "$1/d"
 }
 export HERE=$PWD

@@ -6,6 +6,8 @@
 
 #include "fs/fuse/xfer.h"
 
+#define NO_MEMORY_MS 5
+
 /* What the payload of an answer says about the request: 0 or -errno. */
 static int reply_error(const struct fuse_req *r, const struct fuse_out_header *oh, size_t n)
 {
@@ -45,6 +47,21 @@ static struct fuse_req *req_claim(struct fuse_conn *fc, uint64_t unique, bool di
 	}
 	pthread_mutex_unlock(&fc->lock);
 	return r;
+}
+
+/* Nothing was received for r after all: its answer is still to come, unless the connection ended
+ * meanwhile. */
+static void req_unclaim(struct fuse_conn *fc, struct fuse_req *r)
+{
+	pthread_mutex_lock(&fc->lock);
+	if (atomic_load(&fc->state) == FUSE_DEAD) {
+		fuse_req_finish(fc, r, fc->dead_error);
+	} else {
+		r->claimed = false;
+		fuse_table_add(fc, r);
+		fuse_waiter_del(r);
+	}
+	pthread_mutex_unlock(&fc->lock);
 }
 
 /* The end of a claim. oh and n: what was received. */
@@ -126,6 +143,12 @@ static void dispatch(struct fuse_conn *fc, size_t n)
 	req_complete(fc, r, &oh, n);
 }
 
+/* Is the message, if there is one, still to be had? */
+static bool again(ssize_t n)
+{
+	return n == -EAGAIN || n == -EINTR || n == -ENOMEM || n == -ENOBUFS;
+}
+
 /* Receives into scratch. > 0: the message's length; 0: the end; -errno. */
 static ssize_t recv_scratch(struct fuse_conn *fc, int flags)
 {
@@ -142,8 +165,12 @@ static ssize_t recv_direct(struct fuse_conn *fc, struct fuse_req *r)
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 3 };
 	ssize_t n = recvmsg(fc->sock, &m, MSG_DONTWAIT | MSG_TRUNC);
 
+	n = n < 0 ? -errno : n;
+	if (again(n)) {
+		req_unclaim(fc, r);
+		return n;
+	}
 	if (n < (ssize_t)sizeof(oh)) {
-		n = n < 0 ? -errno : n;
 		oh = (struct fuse_out_header){ .error = n == 0 ? -ENOTCONN : -EIO,
 			.len = sizeof(oh) };
 		req_complete(fc, r, &oh, sizeof(oh));
@@ -186,7 +213,9 @@ int fuse_read_message(struct fuse_conn *fc, int timeout_ms)
 out:
 	if (n > 0)
 		return 1;
-	if (n == -EAGAIN || n == -EINTR)
+	if (n == -ENOMEM || n == -ENOBUFS)
+		poll(NULL, 0, NO_MEMORY_MS); /* who called tries again at once */
+	if (again(n))
 		return 0;
 	fuse_die(fc, -ENOTCONN);
 	return -ENOTCONN;
