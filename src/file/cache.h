@@ -86,6 +86,7 @@ struct filecache {
 	bool told; /* a guest knows that what is dirty could not be written back */
 
 	uint64_t asked; /* bytes that caught reads wanted since it was placed; UINT64_MAX: enough */
+	uint64_t full_until;	   /* now_ns() up to which reads take its disk for full */
 	uint64_t ra_next, ra_size; /* where a sequential reader goes on; how much is read ahead */
 	struct cds_list_head lru, wnode;
 	struct locks *locks; /* locks.c's: what the server has of our locks; NULL: nothing ever */

@@ -9,11 +9,14 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "file/direct.h"
+
 #define HOLE_MIN (64u << 10)
 #define EXTEND_MAX (1u << 30) /* what a file grows by at once, read by those whom we do not see */
 #define READ_MIN (128u << 10) /* what a reader that goes on asks for at least */
 #define READ_RANDOM (16u << 10)
 #define READ_MAX (4u << 20)
+#define FULL_NS NSEC_PER_SEC /* so long a full disk is not tried again by reads */
 #define OFTEN_PART 16 /* as much of a file was asked for: it is read often */
 
 /* The first request under way that touches [start, end). */
@@ -271,12 +274,16 @@ int cache_fill_read(struct filecache *c, const struct fs_req *req, uint64_t off,
 	atomic_fetch_add_explicit(&c->ino->fs->hits.reads, 1, memory_order_relaxed);
 	if (kept) {
 		atomic_fetch_add_explicit(&c->ino->fs->hits.reads_kept, 1, memory_order_relaxed);
+	} else if (now_ns() < c->full_until) {
+		r = -ENOSPC;
 	} else {
 		uint64_t ahead = read_ahead(c, off, end);
 
 		if (len < READ_RANDOM && ahead <= off + READ_RANDOM)
 			off &= ~(uint64_t)4095;
 		r = fill_range(c, req, off, end, ahead);
+		if (direct_no_room(r))
+			c->full_until = now_ns() + FULL_NS;
 	}
 	/* A sequential reader finds the next piece on its way before it asks. */
 	if (r == 0 && c->ra_size >= 2 * READ_MIN && end < c->size &&

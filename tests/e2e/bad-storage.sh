@@ -79,7 +79,7 @@ unshare -Urm true 2>/dev/null || skip "the rest needs a user namespace"
 ext4_image large.img 250M
 gives "a large file" 0 um -m "large.img:$HERE/mnt" -- sh -c 'seq 12000000 >mnt/large'
 cat >large.py <<'PYTHON'
-import hashlib, mmap, os
+import hashlib, json, mmap, os, subprocess
 want = hashlib.md5()
 for i in range(0, 12000001 - 1, 100000):
     want.update("".join(f"{n}\n" for n in range(i + 1, i + 100001)).encode())
@@ -89,9 +89,15 @@ def content(path, change=None):
         while data := f.read(1 << 20):
             h.update(data)
     return h.hexdigest()
+def received():
+    said = json.loads(subprocess.run(["umctl", "--json", "stat"], stdout=subprocess.PIPE, check=True).stdout)
+    return said["mounts"][0]["bytes_received"]
+before = received()
 assert content("mnt/large") == want.hexdigest(), "read"
+got = received() - before
 fd = os.open("mnt/large", os.O_RDWR)
 size = os.fstat(fd).st_size
+assert got < size * 5 // 4, f"{got} bytes were asked for of {size}"
 assert size > 80 << 20 and os.statvfs("cache").f_bavail * 4096 < 20 << 20
 block = os.urandom(30 << 20)
 assert os.pwrite(fd, block, 20 << 20) > 0
