@@ -17,7 +17,7 @@
 #define READ_RANDOM (16u << 10)
 #define READ_MAX (4u << 20)
 #define FULL_NS NSEC_PER_SEC /* so long a full disk is not tried again by reads */
-#define OFTEN_PART 16 /* as much of a file was asked for: it is read often */
+#define OFTEN_PART 16	     /* as much of a file was asked for: it is read often */
 
 /* The first request under way that touches [start, end). */
 static struct fill *fill_over(struct filecache *c, uint64_t start, uint64_t end)
