@@ -46,7 +46,7 @@ void show_export(struct json_object *answer)
 
 		if (*get(m, "fstab"))
 			printf("%s\n", get(m, "fstab"));
-		else
+		else if (!json_object_object_get_ex(m, "fstab", NULL))
 			printf("# %s (%s) was mounted by hand\n", get(m, "target"), get(m, "type"));
 	}
 }

@@ -52,10 +52,12 @@ struct mount {
 	struct view *view;
 	char *target; /* canonical absolute path of the mount point in the view */
 	size_t target_len;
-	char *source;		  /* as mountinfo shows it */
-	char *type;		  /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
-	char *_Atomic table_line; /* fstab(5)'s, of one that was asked for as a whole; NULL: none */
-	char *options;		  /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
+	char *source; /* as mountinfo shows it */
+	char *type;   /* "fuse.sshfs", "fuseblk", "ext4" ... as mountinfo shows it */
+	/* fstab(5)'s, of one that was asked for as a whole; "": another's line brings it; NULL:
+	 * none */
+	char *_Atomic table_line;
+	char *options;		     /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
 	_Atomic unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
 	atomic_bool expiring; /* a first umount2(MNT_EXPIRE) has found it unused: mount_used() */
 	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */

@@ -33,6 +33,10 @@ gives "two partitions of one disk" 0 um -m two.qcow2:mnt,partition=1 -m two.qcow
 	sh -c 'cp -r mnt/dir mnt2 && echo x >mnt/x && cmp mnt2/dir/big tree/dir/big'
 gives "and again" 0 um -m two.qcow2:mnt2,partition=2 -m two.qcow2:mnt,partition=1 -- \
 	sh -c 'diff -r tree/dir mnt2/dir && cat mnt/x'
+gives "as lines" 0 um -m two.qcow2:mnt2,partition=2 -m two.qcow2:mnt,partition=1 -- sh -c 'umctl export >lines'
+is "the disks themselves have none" "$(cut -f 1,4 lines)" "$HERE/two.qcow2	partition=2
+$HERE/two.qcow2	partition=1"
+gives "of which each serves again" 0 um -F lines -- cat mnt/x
 gives "which partition" 125 um -m two.qcow2:mnt -- true
 has "which partition" "$OUT" "$HERE/two.qcow2 is a whole disk with a gpt partition table: choose one with the option partition=N: 1 (ext4, 24 MiB), 2 (ntfs, 24 MiB)"
 nothing_left

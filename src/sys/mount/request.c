@@ -259,6 +259,20 @@ static int run_job(struct mount_job *j)
 	return r > 0 ? 0 : r; /* 1: a dry run that can see no further */
 }
 
+/* A mount of mount(2) has no line: it may be of a loop device, which another view has not. */
+static void note_line(struct mount_job *j)
+{
+	const struct mount_request *rq = j->rq;
+
+	if (rq->disk)
+		mount_note_line(&j->um->view, j->where.name, strdup(""));
+	else if (!j->c)
+		mount_note_line(&j->um->view, j->where.name,
+			mount_table_line(mount_job_source(j) ? mount_job_source(j) : rq->source,
+				j->where.name, rq->type, rq->options,
+				rq->flags | (j->o.flags & MS_BIND)));
+}
+
 int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char **ret_message)
 {
 	struct mount_job j = {
@@ -272,11 +286,8 @@ int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char
 	r = run_job(&j);
 	if (r < 0 && !message)
 		mount_job_fail(&j, r, "%s on %s: %s", rq->source, rq->target, strerror(-r));
-	/* by mount(2) it may be of a loop device, which another view has not */
-	if (r == 0 && !c && !rq->dry_run && !rq->disk && !j.o.policy && j.where.name)
-		mount_note_line(&um->view, j.where.name,
-			mount_table_line(j.source ? j.source : rq->source, j.where.name, rq->type,
-				rq->options, rq->flags | (j.o.flags & MS_BIND)));
+	if (r == 0 && !rq->dry_run && !j.o.policy && j.where.name)
+		note_line(&j);
 	mount_pending_free(j.p);
 	job_release(&j);
 	if (ret_message)
