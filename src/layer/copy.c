@@ -59,6 +59,12 @@ int copy_data(int in, int out)
 	return err == 0 && ftruncate(out, st.st_size) < 0 ? -errno : err;
 }
 
+/* Or EINVAL: our user namespace maps no such id, as in a container. */
+static bool owner_refused(int err)
+{
+	return err == EPERM || err == EINVAL;
+}
+
 static int set_owner(const struct copy *how, const struct stat *st, int fd)
 {
 	struct stat now;
@@ -69,7 +75,7 @@ static int set_owner(const struct copy *how, const struct stat *st, int fd)
 		return 0;
 	if (fchown(fd, st->st_uid, st->st_gid) == 0)
 		return 0;
-	return errno == EPERM && how->any_owner ? 0 : -errno;
+	return owner_refused(errno) && how->any_owner ? 0 : -errno;
 }
 
 /* In a layer: what the file itself is to have, and what is said of it. */
@@ -167,7 +173,7 @@ static int finish_name(const struct copy *how, const struct stat *st, int dirfd,
 
 			if (err < 0)
 				return err;
-		} else if (errno != EPERM || !how->any_owner)
+		} else if (!owner_refused(errno) || !how->any_owner)
 			return -errno;
 	}
 	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
@@ -190,7 +196,7 @@ static int copy_special(const struct copy *how, const struct change *c, int dirf
 	const struct stat *st = &c->entry->st;
 
 	if (mknodat(dirfd, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0)
-		return errno == EPERM && how->any_owner ? 0 : -errno;
+		return owner_refused(errno) && how->any_owner ? 0 : -errno;
 	/* of what we have just made; a socket or device has no other way, and it is no link */
 	if (fchmodat(dirfd, name, st->st_mode & 07777, 0) < 0)
 		return -errno;
