@@ -108,17 +108,6 @@ static bool in_use(struct call *c, int a, int b)
 	return !guestfd_free(c, a) && !guestfd_free(c, b);
 }
 
-bool guestfd_wants_low(struct call *c)
-{
-	int limit = nofile_limit(c);
-
-	if (!guestfd_lends(c))
-		return true;
-	if (limit >= 0 && limit <= VFD_HOT)
-		return true;
-	return !in_use(c, 0, 1) || !in_use(c, 2, 2);
-}
-
 static int addfd(struct call *c, int fd, int number, unsigned how, int flags)
 {
 	struct seccomp_notif_addfd a = { .id = c->id,
@@ -144,6 +133,50 @@ static struct fd_slot *slot_of(struct call *c)
 	return &c->engine->fds[(unsigned)(tgid > 0 ? tgid : c->tid) % FD_LOCKS];
 }
 
+/* How many descriptors it has; 0 where the kernel (before 6.2) does not say. */
+static off_t count_open(struct call *c)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", c->tid);
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+/* Was no number from VFD_HOT on free when it was last looked for, and has it not fewer open since?
+ * A guess, which saves a look at each of them: where it is wrong a file gets a low number. */
+static bool seems_full(struct call *c, struct fd_slot *s)
+{
+	off_t n;
+
+	if (!s->full || s->tgid != c->tgid_)
+		return false;
+	n = count_open(c);
+	s->full = n >= s->full ? n : 0;
+	return s->full;
+}
+
+bool guestfd_full(struct call *c)
+{
+	struct fd_slot *s = slot_of(c);
+	int limit = nofile_limit(c);
+	bool full;
+
+	if (!guestfd_lends(c))
+		return true;
+	if (limit >= 0 && limit <= VFD_HOT)
+		return true;
+	pthread_mutex_lock(&s->lock);
+	full = seems_full(c, s);
+	pthread_mutex_unlock(&s->lock);
+	return full;
+}
+
+bool guestfd_wants_low(struct call *c)
+{
+	return guestfd_full(c) || !in_use(c, 0, 1) || !in_use(c, 2, 2);
+}
+
 /*
  * A free number of [from, to): the lowest, as programs expect that close it and open again, for
  * those that have few open; else, since each look costs a call, one behind the last.
@@ -166,12 +199,35 @@ static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 			continue;
 		}
 		if (guestfd_free(c, fd)) {
+			if (s->tgid != tgid)
+				s->full = 0;
 			s->tgid = tgid;
 			s->next = fd + 1;
 			return fd;
 		}
 	}
 	return -EMFILE;
+}
+
+static int find_hot(struct call *c, struct fd_slot *s, int limit)
+{
+	int n = find_free(c, s, VFD_HOT, limit);
+
+	s->full = 0;
+	if (n == -EMFILE) {
+		s->tgid = c->tgid_;
+		s->full = count_open(c);
+	}
+	return n;
+}
+
+static bool room_below(struct call *c, int number)
+{
+	while (number > 0) {
+		if (guestfd_free(c, --number))
+			return true;
+	}
+	return false;
 }
 
 bool guestfd_room(struct call *c)
@@ -184,12 +240,11 @@ bool guestfd_room(struct call *c)
 		return true; /* it is gone, or going */
 	if (limit > VFD_HOT) {
 		pthread_mutex_lock(&s->lock);
-		room = find_free(c, s, VFD_HOT, limit) >= 0;
+		room = (seems_full(c, s) && room_below(c, VFD_HOT)) ||
+		       find_hot(c, s, limit) >= 0;
 		pthread_mutex_unlock(&s->lock);
 	}
-	while (!room && low > 0)
-		room = guestfd_free(c, --low);
-	return room;
+	return room || room_below(c, low);
 }
 
 /* Puts fd at a free number of the zone; how is 0 or SECCOMP_ADDFD_FLAG_SEND. */
@@ -204,7 +259,7 @@ static int place(struct call *c, int fd, int flags, enum guestfd_zone zone, unsi
 	if (zone != ZONE_HOT && limit > VFD_BASE)
 		n = find_free(c, s, VFD_BASE, limit < VFD_HOT ? limit : VFD_HOT);
 	if (n == -EMFILE && limit > VFD_HOT)
-		n = find_free(c, s, VFD_HOT, limit);
+		n = find_hot(c, s, limit);
 	if (n >= 0)
 		n = addfd(c, fd, n, how | SECCOMP_ADDFD_FLAG_SETFD, flags);
 	else if (n == -EMFILE && zone == ZONE_ANY)

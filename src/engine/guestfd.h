@@ -67,9 +67,13 @@ int MUST_CHECK guestfd_replace(struct call *c, int fd, int at, int flags);
  * with EMFILE before it creates anything. */
 bool guestfd_room(struct call *c);
 
+/* Is there no number from VFD_HOT on to be had: none is allowed (RLIMIT_NOFILE), descriptors are
+ * not lent, or all are in use, as far as is known without a look at each? */
+bool guestfd_full(struct call *c);
+
 /* Must the next virtual file take the lowest number: because 0, 1 or 2 is free (programs count
- * on close(0); open()), or because no number >= VFD_BASE is allowed (RLIMIT_NOFILE)? Then the
- * file is filled first and answered with ZONE_LOWEST. */
+ * on close(0); open()), or guestfd_full()? Then the file is filled first and answered with
+ * ZONE_LOWEST. */
 bool guestfd_wants_low(struct call *c);
 
 #endif

@@ -135,6 +135,36 @@ static void exhausted(void)
 	R(access("not made", F_OK));
 }
 
+/* All are in use; what is closed then, wherever it is, can be opened again, and no more. */
+static void closed_again(void)
+{
+	static const int at[] = { 1000, 600, 900, 5, 700, 1023, 512, 770 };
+	struct stat a, b;
+	int fd = open("file", O_RDWR), n = 0, last = -1;
+
+	limit(RLIMIT_NOFILE, 1024);
+	R(fstat(fd, &a));
+	while ((fd = open("file", O_RDWR)) >= 0)
+		last = fd;
+	tap_check(&t, 1, "%d open, the last %d", count_open(), last >= 0);
+	for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		close(at[i]);
+		fd = i & 1 ? dup(at[i] - 1) : open("file", O_RDWR);
+		n += fd == at[i] && fstat(fd, &b) == 0 && a.st_ino == b.st_ino;
+		R(open("file", O_RDWR));
+		R(fcntl(fd, F_DUPFD, 3));
+		R(open("not made", O_WRONLY | O_CREAT, 0644));
+	}
+	tap_check(&t, 1, "%d again", n);
+	close(1001);
+	close(6);
+	R(open("file", O_RDONLY) >= 0);
+	R(open("file", O_RDONLY) >= 0);
+	R(open("file", O_RDONLY) >= 0);
+	closefrom(3);
+	R(access("not made", F_OK));
+}
+
 static void lower_than_open(void)
 {
 	int fd = FD(open("file", O_RDWR | O_CREAT, 0644)), dir = FD(open(".", O_RDONLY));
@@ -380,6 +410,7 @@ int main(void)
 {
 	apart("20 descriptors", twenty);
 	apart("all descriptors", exhausted);
+	apart("closed again", closed_again);
 	apart("lower than what is open", lower_than_open);
 	apart("a loop of close", close_loop);
 	apart("chosen numbers", chosen_numbers);

@@ -218,7 +218,7 @@ static enum verdict fcntl_dup(struct vfd *v, struct call *c, int flags)
 			vfile_note_low(v->vf);
 		return CONTINUE; /* filled as it is */
 	}
-	if (!guestfd_lends(c))
+	if (guestfd_full(c) && !has_low(v->vf))
 		return dup_low(v, c);
 	return dup_high(v, c, flags, ZONE_HOT);
 }
