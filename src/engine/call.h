@@ -154,6 +154,10 @@ static inline int call_fd(const struct call *c, int arg)
 	return (int)c->args[arg];
 }
 
+/* A call that is not the one made: nr and args, as a guest makes it, become those of its row.
+ * False: there is none, or it is never ours. */
+bool call_find_row(struct call *c, bool is32);
+
 /* Is the guest still waiting for this answer? Asked after its memory, its /proc files or its
  * descriptors were read and before they are believed (seccomp_unotify(2)). */
 bool call_alive(const struct call *c);

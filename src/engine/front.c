@@ -20,6 +20,7 @@
 #include "base/fdmsg.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "engine/nr.h"
 
 #define SERVERS_NS (5 * NSEC_PER_SEC) /* for servers to end by themselves, */
 #define END_TICK_MS 2
@@ -159,6 +160,8 @@ static void kill_one(pid_t pid, void *arg)
 /* May a server make this call, now that nobody answers any? What changes no name. */
 static bool is_harmless(const struct seccomp_data *d)
 {
+	if (d->arch == AUDIT_ARCH_I386)
+		return d->nr == NR32_SIGRETURN || d->nr == NR32_RT_SIGRETURN;
 	if (d->arch != AUDIT_ARCH_X86_64)
 		return false;
 	switch (d->nr) {

@@ -240,8 +240,7 @@ bool guestfd_room(struct call *c)
 		return true; /* it is gone, or going */
 	if (limit > VFD_HOT) {
 		pthread_mutex_lock(&s->lock);
-		room = (seems_full(c, s) && room_below(c, VFD_HOT)) ||
-		       find_hot(c, s, limit) >= 0;
+		room = (seems_full(c, s) && room_below(c, VFD_HOT)) || find_hot(c, s, limit) >= 0;
 		pthread_mutex_unlock(&s->lock);
 	}
 	return room || room_below(c, low);

@@ -171,6 +171,13 @@ static call_handler find_row(struct engine *e, struct call *c, uint32_t arch)
 	return row32->handler ? row32->handler : c->row->handler;
 }
 
+bool call_find_row(struct call *c, bool is32)
+{
+	c->row = NULL;
+	c->row32 = NULL;
+	return find_row(c->engine, c, is32 ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64) && c->row;
+}
+
 /* A stop, or a handler with SA_RESTART, is nothing that the program is to see. Nor is a signal that
  * is not there any more: SIGCONT takes a SIGSTOP away, another thread may have had it. As the
  * kernel begins such a call again, so do we. */

@@ -9,6 +9,11 @@
 /* The last number of Linux 6.18, on x86_64 and i386: of what is beyond nothing is known. */
 #define NR_LAST 469
 
+/* those of i386 */
+#define NR32_SOCKETCALL 102
+#define NR32_SIGRETURN 119
+#define NR32_RT_SIGRETURN 173
+
 #ifndef __NR_uretprobe
 #define __NR_uretprobe 335
 #endif

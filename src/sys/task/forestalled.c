@@ -9,9 +9,8 @@
  *
  * The notification is withdrawn, so we hear nothing of it. But the handler ends with
  * rt_sigreturn(2), and the frame on its stack holds the registers with which the guest goes on.
- * Does it go on behind a `syscall` with EINTR, and is the call, whose number the instruction
- * before it loads, none that says EINTR, then the frame is changed such that it is made again: as
- * if the signal had come just before it.
+ * Does it go on behind a call with EINTR, and is that (sigframe.h) none that says EINTR, then the
+ * frame is changed such that it is made again: as if the signal had come just before it.
  *
  * rt_sigreturn itself may be forestalled like that by another signal, and is made again likewise.
  */
@@ -21,13 +20,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <ucontext.h>
 
 #include "engine/engine.h"
 #include "engine/nr.h"
 #include "file/locks.h"
 #include "sys/table.h"
+#include "sys/task/sigframe.h"
 #include "sys/um.h"
+
+#define F32_SETLKW64 14
 
 /* Does the call never say EINTR of itself, whatever it is about? */
 static bool never_eintr(long nr)
@@ -167,21 +168,26 @@ static bool open_may_wait(struct call *c, int dirfd, gaddr_t word, int flags)
 	return !S_ISDIR(st.st_mode);
 }
 
-/* May the call whose registers these are be made again? */
-static bool may_be_made_again(struct call *c, long nr, const greg_t *r)
+static bool waits_for_lock(struct call *c, int cmd)
 {
-	const gaddr_t rdi = { (uint64_t)r[REG_RDI] }, rsi = { (uint64_t)r[REG_RSI] };
+	return cmd == F_SETLKW || cmd == F_OFD_SETLKW || (call_is32(c) && cmd == F32_SETLKW64);
+}
 
-	switch (nr) {
+/* May the call be made again? */
+static bool may_be_made_again(struct call *c)
+{
+	if (call_is32(c) && c->raw_nr == NR32_SOCKETCALL)
+		return false; /* it may be any of them */
+	switch (c->nr) {
 	case __NR_open:
-		return !open_may_wait(c, AT_FDCWD, rdi, (int)r[REG_RSI]);
+		return !open_may_wait(c, AT_FDCWD, call_addr(c, 0), (int)c->args[1]);
 	case __NR_creat:
-		return !open_may_wait(c, AT_FDCWD, rdi, O_CREAT);
+		return !open_may_wait(c, AT_FDCWD, call_addr(c, 0), O_CREAT);
 	case __NR_truncate:
 		/* of what the host has not there it waits for nobody either */
-		return !open_may_wait(c, AT_FDCWD, rdi, O_CREAT);
+		return !open_may_wait(c, AT_FDCWD, call_addr(c, 0), O_CREAT);
 	case __NR_openat:
-		return !open_may_wait(c, (int)r[REG_RDI], rsi, (int)r[REG_RDX]);
+		return !open_may_wait(c, call_fd(c, 0), call_addr(c, 1), (int)c->args[2]);
 	case __NR_read:
 	case __NR_readv:
 	case __NR_pread64:
@@ -190,59 +196,31 @@ static bool may_be_made_again(struct call *c, long nr, const greg_t *r)
 	case __NR_writev:
 	case __NR_pwrite64:
 	case __NR_pwritev:
-		return !transfer_may_wait(c, (int)r[REG_RDI]);
+		return !transfer_may_wait(c, call_fd(c, 0));
 	case __NR_fcntl:
-		return r[REG_RSI] != F_SETLKW && r[REG_RSI] != F_OFD_SETLKW;
+		return !waits_for_lock(c, (int)c->args[1]);
 	}
-	return never_eintr(nr);
-}
-
-#define SYSCALL_LENGTH 2
-
-/* Behind such a prefix %eax may be another register. */
-static bool is_rex(unsigned char byte)
-{
-	return (byte & 0xf0) == 0x40;
-}
-
-/* The number that is loaded right before the call: mov $nr, %eax or %rax. -1: by other means, as in
- * syscall(3). */
-static long number_before(struct call *c, uint64_t after)
-{
-	unsigned char code[9];
-	int32_t nr;
-
-	if (guest_read(c, (gaddr_t){ after - sizeof(code) }, code, sizeof(code)) < 0)
-		return -1;
-	if (code[7] != 0x0f || code[8] != 0x05) /* syscall */
-		return -1;
-	if (code[5] == 0x31 && code[6] == 0xc0) /* xor %eax, %eax */
-		return is_rex(code[4]) ? -1 : 0;
-	memcpy(&nr, code + 3, sizeof(nr));
-	if (code[0] == 0x48 && code[1] == 0xc7 && code[2] == 0xc0)
-		return nr;
-	return code[2] == 0xb8 && !is_rex(code[1]) ? nr : -1;
+	return never_eintr(c->nr);
 }
 
 enum verdict sys_rt_sigreturn(struct call *c)
 {
-	gaddr_t regs = { guest_stack(c) };
-	gregset_t r;
-	long nr = -1;
+	struct call again = *c;
+	struct sigframe_call call;
+	struct sigframe f;
+	bool known;
 
-	if (regs.v) {
-		regs = gaddr_add(regs, offsetof(ucontext_t, uc_mcontext.gregs));
-		if (guest_read(c, regs, r, sizeof(r)) == 0 && r[REG_RAX] == -EINTR)
-			nr = number_before(c, (uint64_t)r[REG_RIP]);
+	known = sigframe_read(c, &f) && f.result == -EINTR && sigframe_call(c, &f, &call);
+	if (known) {
+		again.raw_nr = again.nr = call.nr;
+		memcpy(again.args, call.args, sizeof(again.args));
+		known = call_find_row(&again, call.is32);
 	}
 	/* what was told is in the frame of the handler whose end this is, further up */
-	if (nr != __NR_rt_sigreturn && call_told_eintr(c))
+	if (!(known && again.nr == __NR_rt_sigreturn) && call_told_eintr(c))
 		return CONTINUE;
-	if (nr < 0 || !may_be_made_again(c, nr, r))
-		return CONTINUE;
-	r[REG_RAX] = nr;
-	r[REG_RIP] -= SYSCALL_LENGTH;
-	/* what cannot be written stays an EINTR */
-	(void)!guest_write(c, regs, r, sizeof(r));
+	if (known && may_be_made_again(&again))
+		/* what cannot be written stays an EINTR */
+		(void)!sigframe_repeat(c, &f, &call);
 	return CONTINUE;
 }
