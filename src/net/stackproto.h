@@ -10,7 +10,8 @@
  * sent.
  *
  * Of a stream the bytes are those of the connection, and of a listening socket each message is a
- * connection: its descriptor, and a struct stack_head with the address it comes from. A datagram
+ * connection: its descriptor, and a struct stack_head with the address it comes from; one byte is
+ * to be read from it before it is the guest's. A datagram
  * comes with a descriptor of a file with its struct stack_head, whose reader needs no position.
  */
 #ifndef UM_NET_STACKPROTO_H

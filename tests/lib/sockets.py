@@ -666,6 +666,33 @@ def disconnecting():
             tries("and then not", s.connect, (LO, port))
 
 
+def never_accepted():
+    """A listener's end is that of the connections which nobody has taken."""
+    def waits(what, s):
+        p = select.poll()
+        p.register(s, 0)
+        say(what, any(e & select.POLLHUP for _, e in p.poll(10000)))
+        tries("and then", s.recv, 9)
+    listener = socket.create_server((LO, 0))
+    clients = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+    clients[1].sendall(b"unread")
+    b, _ = listener.accept()
+    tries("one is", lambda: (b.sendall(b"words"), clients[0].recv(9))[1])
+    listener.close()
+    waits("never accepted", clients[1])
+    waits("nor this one", clients[2])
+    tries("the other goes on", lambda: (b.sendall(b"words"), clients[0].recv(9))[1])
+    b.close()
+    tries("to its end", clients[0].recv, 9)
+    # what was sent goes before a reset
+    a, b = pair()
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+    a.sendall(b"before it")
+    a.close()
+    waits("SO_LINGER", b)
+    tries("and then", b.recv, 9)
+
+
 IPV6_ADDRFORM = 1
 
 
@@ -696,7 +723,7 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, becomes_ipv4, options, times,
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, becomes_ipv4, options, times,
              processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()

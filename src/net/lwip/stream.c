@@ -303,8 +303,8 @@ static void hung_up(struct endpoint *ep, bool unread)
 {
 	const bool now = ep->opt.linger.l_onoff && ep->opt.linger.l_linger == 0;
 
-	/* what was written before the reset goes before it */
-	ep->flush = unread && !now;
+	/* what was written before a reset goes before it */
+	ep->flush = unread || now;
 	if (ep->flush)
 		stream_send_more(ep);
 	ep->hung_up = true;

@@ -230,6 +230,7 @@ static int take_connection(
 	struct call *c, const struct stacksock *s, struct stack_head *head, int *ret)
 {
 	struct blocking b;
+	char first;
 	int r;
 
 	/* (only who has to wait asks whether it listens at all) */
@@ -247,6 +248,8 @@ static int take_connection(
 	r = (int)blocking_end(&b, r);
 	if (r >= 0 && *ret < 0)
 		return -EINVAL; /* shut down, or no listener's */
+	if (r >= 0) /* closed with that in it, it would be reset */
+		(void)recv(*ret, &first, sizeof(first), MSG_DONTWAIT);
 	return r < 0 ? r : 0;
 }
 
