@@ -34,6 +34,8 @@ enum stack_op {
 	STACK_SEND,	  /* a: flags; name, control and data of a datagram */
 	STACK_ADDRESS,	  /* of no socket: name is where a new stream socket is connected to (struct
 			     stack_hello) */
+	STACK_RECVERR,	  /* answer: name, control and data of the first in the error queue, a: are
+			     there more?; or -EAGAIN */
 	STACK_CONNECTED,  /* 0: or it is being connected; -ENOTCONN, or the error that waits */
 	STACK_IOCTL,	  /* a: command, data: its argument, also in the answer */
 };

@@ -591,6 +591,51 @@ def not_connected():
         tries("and that is still there", lambda: s.accept()[0].close())
 
 
+def error_queue(family, host):
+    """IP_RECVERR"""
+    v6 = family == socket.AF_INET6
+    level, option = (socket.IPPROTO_IPV6, 25) if v6 else (socket.IPPROTO_IP, 11)
+    port = free_port()
+
+    def read(s):
+        _, control, flags, name = s.recvmsg(99, 500, MSG_ERRQUEUE)
+        say("read", flags == MSG_ERRQUEUE, name[:2] == (host, port))
+        for level, kind, value in control:
+            error, origin, icmp, code, _, info, _ = struct.unpack("=IBBBBII", value[:16])
+            say("control", level, kind, len(value), errno.errorcode[error], origin, icmp, code, info)
+            say("from", socket.inet_ntop(family, value[24:40] if v6 else value[20:24]))
+
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        tries("nothing in it", s.recvmsg, 9, 99, MSG_ERRQUEUE)
+        s.setsockopt(level, option, 1)
+        for word in (b"one", b"another"):
+            s.sendto(word, (host, port))
+            tries("of who is not connected", s.recvfrom, 9)
+        read(s)
+        tries("SO_ERROR", s.getsockopt, socket.SOL_SOCKET, socket.SO_ERROR)
+        tries("once", s.recvfrom, 9, socket.MSG_DONTWAIT)
+        read(s)
+        tries("nothing more", s.recvmsg, 9, 99, MSG_ERRQUEUE)
+        tries("nothing more", s.recvfrom, 9, socket.MSG_DONTWAIT)
+        s.connect((host, port))
+        s.send(b"one")
+        p = select.poll()
+        p.register(s, select.POLLIN)
+        say("it is said", len(p.poll(10000)))
+        read(s)
+        say("and was read", p.poll(0))
+        tries("no address", s.recvfrom, 9, socket.MSG_DONTWAIT)
+        s.send(b"one")
+        p.poll(10000)
+        tries("no room", lambda: s.recvmsg(0, 8, MSG_ERRQUEUE)[2] & ~socket.MSG_TRUNC == MSG_ERRQUEUE | socket.MSG_CTRUNC)
+        s.setsockopt(level, option, 0)
+        s.send(b"one")
+        tries("without", s.recvfrom, 9)
+        tries("nothing in it", s.recvmsg, 9, 99, MSG_ERRQUEUE)
+        s.setsockopt(level, 23 if v6 else 10, 2)
+        tries("one piece", s.send, b"x" * 66000)
+
+
 def nobody_reads():
     """The thread that writes gets the signal, and may wait for it; the process would end of it."""
 
@@ -728,6 +773,8 @@ for test in (stream, resets, connecting, names, not_connected, nobody_reads, dis
     say("#", test.__name__)
     test()
 say("# datagrams")
+error_queue(socket.AF_INET, LO)
+error_queue(socket.AF_INET6, LO6)
 datagrams(socket.AF_INET, LO)
 datagrams(socket.AF_INET6, LO6)
 sys.exit(0)

@@ -7,7 +7,7 @@
 
 #include "net/lwip/endpoint.h"
 
-static void add(struct stack_head *head, int level, int type, const void *data, size_t len)
+void control_add(struct stack_head *head, int level, int type, const void *data, size_t len)
 {
 	struct cmsghdr cm = { .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
 
@@ -27,11 +27,11 @@ static void fill_v4(const struct endpoint *ep, struct stack_head *head)
 
 	info.ipi_addr.s_addr = info.ipi_spec_dst.s_addr = ip4_current_dest_addr()->addr;
 	if (ep->opt.pktinfo)
-		add(head, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		control_add(head, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 	if (ep->opt.recvttl)
-		add(head, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+		control_add(head, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
 	if (ep->opt.recvtos)
-		add(head, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+		control_add(head, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 }
 
 static void fill_v6(const struct endpoint *ep, struct stack_head *head)
@@ -42,11 +42,11 @@ static void fill_v6(const struct endpoint *ep, struct stack_head *head)
 
 	memcpy(&info.ipi6_addr, ip6_current_dest_addr()->addr, sizeof(info.ipi6_addr));
 	if (ep->opt.recvpktinfo)
-		add(head, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+		control_add(head, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	if (ep->opt.recvhoplimit)
-		add(head, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
+		control_add(head, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
 	if (ep->opt.recvtclass)
-		add(head, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
+		control_add(head, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
 }
 
 void control_fill(const struct endpoint *ep, struct stack_head *head)
@@ -55,7 +55,7 @@ void control_fill(const struct endpoint *ep, struct stack_head *head)
 		struct timeval now;
 
 		gettimeofday(&now, NULL);
-		add(head, SOL_SOCKET, SO_TIMESTAMP, &now, sizeof(now));
+		control_add(head, SOL_SOCKET, SO_TIMESTAMP, &now, sizeof(now));
 	}
 	if (ip_current_is_v6())
 		fill_v6(ep, head);

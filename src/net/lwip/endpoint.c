@@ -139,6 +139,7 @@ void endpoint_close(struct endpoint *ep)
 		return;
 	ep->ops->release(ep);
 	groups_leave(ep);
+	socket_errors_free(ep);
 	inflight_drop(ep);
 	address_drop_port(ep);
 	source_close(ep->st, &ep->source);
@@ -358,6 +359,10 @@ void endpoint_request(struct stack *st, struct stack_msg *m)
 		m->ret = getopt_(ep, m);
 		m->namelen = m->controllen = 0;
 		return;
+	} else if (m->op == STACK_RECVERR) {
+		m->ret = socket_error_take(ep, m);
+		if (m->ret == 0)
+			return;
 	} else {
 		m->ret = dispatch(ep, m);
 	}

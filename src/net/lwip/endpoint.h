@@ -51,6 +51,7 @@ struct endpoint_options {
 /* A stream's states; of the others CLOSED and OPEN (connected) alone. */
 struct group;
 struct pieces;
+struct queued_error;
 struct waiting;
 
 enum endpoint_state { EP_CLOSED, EP_CONNECTING, EP_OPEN, EP_LISTENING };
@@ -90,10 +91,11 @@ struct endpoint {
 	unsigned holding; /* half the ticks for which something has been held back */
 	bool flush;	  /* nothing is held back now */
 	int backlog;
-	struct endpoint *mate;	 /* the next listener at the same port (SO_REUSEPORT), in a ring */
-	unsigned inflight;	 /* of struct stack's, this one's */
-	struct group *groups;	 /* that it has joined */
-	struct pieces *pieces;	 /* of a datagram that is not whole yet */
+	struct endpoint *mate; /* the next listener at the same port (SO_REUSEPORT), in a ring */
+	unsigned inflight;     /* of struct stack's, this one's */
+	struct group *groups;  /* that it has joined */
+	struct pieces *pieces; /* of a datagram that is not whole yet */
+	struct queued_error *errors;
 	unsigned unanswered;	 /* seconds for which the next hop has been asked for */
 	uint32_t record;	 /* what one waiting connection takes in a listener's buffer */
 	struct waiting *waiting; /* connections that it has no room for */
@@ -130,6 +132,28 @@ int endpoint_deliver_plain(struct endpoint *ep, const void *data, size_t len);
 
 /* Each endpoint, until fn returns true. */
 bool endpoints_each(struct stack *st, bool (*fn)(struct endpoint *ep, void *arg), void *arg);
+
+/* ---- errqueue.c ---- */
+
+/* What has become of a datagram. */
+struct socket_error {
+	int error;
+	bool is_local; /* else: ICMP says so, the packet at hand, which is of this type ... */
+	uint8_t type, code;
+	uint32_t info;
+	ip_addr_t offender; /* and comes from here */
+	ip_addr_t peer;	    /* where the datagram was sent to */
+	uint16_t peer_port;
+	const uint8_t *data;
+	size_t len;
+};
+/* For SO_ERROR, and for the queue where IP_RECVERR is set. */
+void socket_error_tell(struct endpoint *ep, const struct socket_error *e);
+/* It has been, by SO_ERROR or a call: what is queued is still to be read. */
+void socket_error_told(struct endpoint *ep);
+/* The first of the queue: 0, or -EAGAIN. */
+int MUST_CHECK socket_error_take(struct endpoint *ep, struct stack_msg *m);
+void socket_errors_free(struct endpoint *ep);
 
 /* ---- icmperr.c ---- */
 
@@ -183,6 +207,7 @@ void inflight_drop(struct endpoint *ep);
 
 /* Of the packet at hand. */
 void control_fill(const struct endpoint *ep, struct stack_head *head);
+void control_add(struct stack_head *head, int level, int type, const void *data, size_t len);
 
 /* What sendmsg(2) was given: IP_PKTINFO, IP_TTL ... 0 or -EINVAL. */
 struct control {

@@ -13,29 +13,39 @@
 
 #include "net/lwip/endpoint.h"
 
-#define INNER_MAX 128
+#define INNER_MAX 1280
+#define L4_BYTES 8	  /* of the packet that it is about, and there is always so much of it */
 #define NEIGHBOUR_TRIES 3 /* seconds, as the kernel has it */
 
 /* The packet of ours that it is about. */
 struct about {
-	int error;
+	struct socket_error e; /* without the data */
+	bool soft;	       /* it may get better */
 	uint8_t protocol;
-	ip_addr_t local, peer;
-	uint16_t local_port, peer_port;
+	ip_addr_t local;
+	uint16_t local_port; /* of an echo: its identifier */
+	const uint8_t *l4;
+	size_t len; /* from there on */
 };
 
-static int error_of(bool v6, uint8_t type, uint8_t code)
+/* 0: none that a socket is told. */
+static int error_of(bool v6, uint8_t type, uint8_t code, bool *ret_soft)
 {
-	static const int v4_codes[] = { ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED };
+	static const int v4_codes[] = { ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED, 0,
+		EOPNOTSUPP, ENETUNREACH, EHOSTDOWN, ENONET, ENETUNREACH, EHOSTUNREACH, ENETUNREACH,
+		EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH };
 	static const int v6_codes[] = { ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH,
-		ECONNREFUSED };
+		ECONNREFUSED, EACCES, EACCES };
 
-	if (v6)
-		return type != ICMP6_TYPE_DUR	     ? 0
-		       : code < ARRAY_SIZE(v6_codes) ? v6_codes[code]
-						     : EPROTO;
-	if (type != ICMP_DUR || code == ICMP_DUR_FRAG)
+	*ret_soft = true;
+	if (type == (v6 ? ICMP6_TYPE_TE : ICMP_TE))
+		return EHOSTUNREACH;
+	if (type != (v6 ? ICMP6_TYPE_DUR : ICMP_DUR))
 		return 0;
+	*ret_soft = v6 ? code == 0 || code == 2 || code == 3
+		       : code <= ICMP_DUR_HOST || code == ICMP_DUR_SR || code == 11 || code == 12;
+	if (v6)
+		return code < ARRAY_SIZE(v6_codes) ? v6_codes[code] : EPROTO;
 	return code < ARRAY_SIZE(v4_codes) ? v4_codes[code] : EHOSTUNREACH;
 }
 
@@ -45,43 +55,68 @@ static bool parse(bool v6, const uint8_t *icmp, size_t len, struct about *ret)
 	const uint8_t *ip = icmp + 8, *l4;
 	const size_t hlen = v6 ? IP6_HLEN : 4 * (len > 8 ? ip[0] & 15u : 0);
 
-	if (len < 8 + hlen + 4 || hlen < IP_HLEN)
+	if (len < 8 + hlen + L4_BYTES || hlen < IP_HLEN)
 		return false;
 	memset(ret, 0, sizeof(*ret));
-	ret->error = error_of(v6, icmp[0], icmp[1]);
+	ret->e.error = error_of(v6, icmp[0], icmp[1], &ret->soft);
+	ret->e.type = icmp[0];
+	ret->e.code = icmp[1];
+	ret->e.offender = *ip_current_src_addr();
 	ret->protocol = ip[v6 ? 6 : 9];
-	l4 = ip + hlen;
+	ret->l4 = l4 = ip + hlen;
+	ret->len = len - 8 - hlen;
 	IP_SET_TYPE_VAL(ret->local, v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
-	IP_SET_TYPE_VAL(ret->peer, v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
+	IP_SET_TYPE_VAL(ret->e.peer, v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
 	if (v6) {
 		memcpy(ip_2_ip6(&ret->local)->addr, ip + 8, 16);
-		memcpy(ip_2_ip6(&ret->peer)->addr, ip + 24, 16);
+		memcpy(ip_2_ip6(&ret->e.peer)->addr, ip + 24, 16);
 	} else {
 		memcpy(&ip_2_ip4(&ret->local)->addr, ip + 12, 4);
-		memcpy(&ip_2_ip4(&ret->peer)->addr, ip + 16, 4);
+		memcpy(&ip_2_ip4(&ret->e.peer)->addr, ip + 16, 4);
 	}
-	ret->local_port = (uint16_t)(l4[0] << 8 | l4[1]);
-	ret->peer_port = (uint16_t)(l4[2] << 8 | l4[3]);
-	return ret->error != 0;
+	if (ret->protocol == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP)) {
+		ret->local_port = (uint16_t)(l4[4] << 8 | l4[5]);
+	} else {
+		ret->local_port = (uint16_t)(l4[0] << 8 | l4[1]);
+		ret->e.peer_port = (uint16_t)(l4[2] << 8 | l4[3]);
+	}
+	return ret->e.error != 0;
 }
 
-/* Only who is connected is told, and of a stream only who is not yet there. */
+/* Is it about a packet of this one's, as far as its addresses say? */
+static bool is_its(const struct endpoint *ep, const struct about *a)
+{
+	if (ep->protocol != a->protocol || (ep->domain == AF_INET && IP_IS_V6_VAL(a->local)))
+		return false;
+	if (ep->ops == &raw_endpoint && ep->type == SOCK_RAW)
+		return ep->state != EP_OPEN || ip_addr_cmp_zoneless(&ep->peer, &a->e.peer);
+	if (ep->local_port != a->local_port)
+		return false;
+	return ep->state == EP_CLOSED
+		       ? ep->opt.recverr
+		       : ip_addr_cmp_zoneless(&ep->peer, &a->e.peer) &&
+				 (ep->ops == &raw_endpoint || ep->peer_port == a->e.peer_port);
+}
+
+/* Datagrams: who is connected is told what will not get better, who wants it (IP_RECVERR) all. Of a
+ * stream only who is not yet there. */
 static bool tell(struct endpoint *ep, void *arg)
 {
 	const struct about *a = arg;
+	struct socket_error e = a->e;
+	/* what was sent, without the protocol's header */
+	const size_t skip = ep->ops == &udp_endpoint ? L4_BYTES : 0;
 
-	if (ep->protocol != a->protocol || ep->local_port != a->local_port ||
-		ep->peer_port != a->peer_port || !ip_addr_cmp_zoneless(&ep->peer, &a->peer))
+	if (!is_its(ep, a))
 		return false;
-	if (ep->ops == &udp_endpoint && ep->state == EP_OPEN) {
-		const struct stack_head head = { .error = -a->error };
-
-		ep->error = -a->error;
-		(void)endpoint_deliver(ep, &head, "", 0);
-	} else if (ep->ops == &tcp_endpoint && ep->state == EP_CONNECTING) {
-		endpoint_unreachable(ep, -a->error);
-	}
-	return true;
+	e.data = a->l4 + skip;
+	e.len = a->len - skip;
+	if (ep->ops == &tcp_endpoint && ep->state == EP_CONNECTING)
+		endpoint_unreachable(ep, -e.error);
+	else if (ep->ops != &tcp_endpoint &&
+		 (ep->opt.recverr || (!a->soft && ep->state == EP_OPEN)))
+		socket_error_tell(ep, &e);
+	return ep->type != SOCK_RAW;
 }
 
 static u8_t on_icmp(

@@ -93,7 +93,8 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	ep->state = EP_OPEN;
 	ep->junk = 1;
 	if (send(guest, "", 1, MSG_DONTWAIT) != 1 ||
-		send(ep->source.fd, "", 1, MSG_DONTWAIT) != 1 || enqueue(listener, ep, &guest) < 0 ||
+		send(ep->source.fd, "", 1, MSG_DONTWAIT) != 1 ||
+		enqueue(listener, ep, &guest) < 0 ||
 		source_add(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0) {
 		endpoint_close(ep);
 		tcp_abort(pcb);

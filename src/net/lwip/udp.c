@@ -55,6 +55,23 @@ struct target {
 	struct iface *iface;
 };
 
+/* Is it too long for the interface, and to go in one piece (IP_MTU_DISCOVER)? */
+static bool may_not_split(struct endpoint *ep, const struct target *t, size_t len)
+{
+	const int how = ep->opt.mtu_discover;
+	const size_t mtu = t->iface->netif.mtu,
+		     headers = UDP_HLEN + (IP_IS_V6_VAL(t->ip) ? IP6_HLEN : IP_HLEN);
+
+	if (how < IP_PMTUDISC_DO || how == IP_PMTUDISC_OMIT || len + headers <= mtu)
+		return false;
+	socket_error_tell(ep, &(struct socket_error){ .error = EMSGSIZE,
+				      .is_local = true,
+				      .info = (uint32_t)mtu,
+				      .peer = t->ip,
+				      .peer_port = t->port });
+	return true;
+}
+
 static int send_to(struct endpoint *ep, const struct target *t, const struct control *control,
 	const uint8_t *data, size_t len)
 {
@@ -62,7 +79,7 @@ static int send_to(struct endpoint *ep, const struct target *t, const struct con
 	struct pbuf *p;
 	int r;
 
-	if (len > DATAGRAM_MAX)
+	if (len > DATAGRAM_MAX || may_not_split(ep, t, len))
 		return -EMSGSIZE;
 	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
 	if (!p)

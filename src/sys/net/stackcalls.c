@@ -248,7 +248,7 @@ static int take_connection(
 	r = (int)blocking_end(&b, r);
 	if (r >= 0 && *ret < 0)
 		return -EINVAL; /* shut down, or no listener's */
-	if (r >= 0) /* closed with that in it, it would be reset */
+	if (r >= 0)		/* closed with that in it, it would be reset */
 		(void)recv(*ret, &first, sizeof(first), MSG_DONTWAIT);
 	return r < 0 ? r : 0;
 }

@@ -292,6 +292,46 @@ static bool was_error(
 	return true;
 }
 
+/* Errors that the pair still tells, when there is none any more. */
+static void drop_errors(const struct stacksock *s)
+{
+	struct received got;
+	char byte;
+
+	while (receive_once(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, &got) >= 0 && got.head.error)
+		(void)recv(s->fd, NULL, 0, MSG_DONTWAIT);
+}
+
+/* The first of the error queue (MSG_ERRQUEUE). */
+static long receive_error(
+	struct call *c, const struct stacksock *s, const struct message *m, struct received *ret)
+{
+	struct stack_conn *q = stacksock_begin(s, c, STACK_RECVERR);
+	size_t len;
+	long r;
+
+	if (!q)
+		return -ENETDOWN;
+	memset(ret, 0, sizeof(*ret));
+	r = net_stack_ask(q);
+	len = q->msg.len < m->total ? q->msg.len : m->total;
+	if (r == 0 && q->msg.controllen <= sizeof(ret->head.control)) {
+		ret->flags = MSG_ERRQUEUE | (len < q->msg.len ? MSG_TRUNC : 0);
+		ret->head.name = q->msg.name;
+		ret->head.namelen = q->msg.namelen;
+		ret->head.controllen = q->msg.controllen;
+		memcpy(ret->head.control, q->msg.data, q->msg.controllen);
+		if (len)
+			r = guest_scatter(c, m->iov, m->msg.msg_iovlen, 0,
+				q->msg.data + q->msg.controllen, len);
+		r = r >= 0 && (size_t)r < len ? -EFAULT : r;
+	}
+	if (r >= 0 && !q->msg.a)
+		drop_errors(s);
+	net_stack_end(s->net, q);
+	return r == -ENOTSOCK ? -EAGAIN : r;
+}
+
 /* Into the guest's buffers: bytes as recvmsg(2) answers them. */
 static long receive_to(struct call *c, const struct stacksock *s, const struct message *m,
 	int flags, struct received *ret)
@@ -301,10 +341,10 @@ static long receive_to(struct call *c, const struct stacksock *s, const struct m
 	_cleanup_free_ char *buf = malloc(room + 1);
 	long n, r;
 
+	if (flags & MSG_ERRQUEUE)
+		return receive_error(c, s, m, ret);
 	if (!buf)
 		return -ENOMEM;
-	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
 	do {
 		n = receive(c, s, buf, room, flags & ~MSG_WAITFORONE, ret);
 	} while (was_error(c, s, ret, flags, &n) && n == 0);
