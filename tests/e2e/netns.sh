@@ -63,6 +63,18 @@ if um --net none,stack=lwip -- true 2>/dev/null; then
 	is "beside lwIP's stack" "$OUT" lo
 fi
 
+if command -v bwrap >/dev/null && bwrap --dev-bind / / --unshare-user --disable-userns true 2>/dev/null; then
+	confined() { timeout -k 10 100 bwrap --dev-bind / / --unshare-user --disable-userns umview --log "$LOG" "$@"; }
+	gives "where the kernel has none for this user" 0 confined -- sh -ec '
+		unshare -n sh -c "ip -br link | cut -d\" \" -f1; eval \"\$1\" || echo not reached
+			python3 -c \"import socket; socket.create_server((\\\"\\\", 80))\" && echo port 80" sh "$1"
+		eval "$1" && echo back' sh "$reach"
+	is "where the kernel has none for this user" "$OUT" "lo
+not reached
+port 80
+back"
+fi
+
 gives "ip netns" 0 um --root -- sh -ec '
 	ip netns list; ip netns add x; ip netns add y; ip netns list | cut -d" " -f1 | sort
 	ip netns add x 2>/dev/null && echo twice

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "engine/engine.h"
 
 #define SWEEP_LEAST 16 /* networks, before it is worth to look */
@@ -264,14 +265,25 @@ static int base_of(struct um *um, pid_t pid, struct net **ret)
 	return 0;
 }
 
-int network_unshare(struct call *c)
+/* Where the user may have no namespace it is a stack of ours. */
+static int new_network(struct um *um, pid_t pid, struct net **ret)
 {
+	static char *const none[] = { (char *)"none,abstract=private", NULL };
 	_cleanup_net_ struct net *base = NULL;
-	struct net *n = NULL;
-	int r = base_of(c->um, c->tid, &base), number;
+	_cleanup_free_ char *message = NULL;
+	int r = base_of(um, pid, &base);
 
 	if (r == 0)
-		r = net_new_beside(base, &n);
+		return net_new_beside(base, ret);
+	log_info("a network for a guest: no namespace (%s), so by stack=lwip", strerror(-r));
+	return net_start(none, NET_STACK_LWIP, ret, &message);
+}
+
+int network_unshare(struct call *c)
+{
+	struct net *n = NULL;
+	int r = new_network(c->um, c->tid, &n), number;
+
 	if (r < 0)
 		return r;
 	number = add_network(c->um, n, NULL);
