@@ -2,6 +2,7 @@
 #include "layer/attrs.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <linux/limits.h>
 #include <sys/xattr.h>
@@ -31,6 +32,7 @@ int attrs_add(struct attrs *a, const char *key, const void *value, size_t len)
 	one->key = strdup(key);
 	one->value = malloc(len + 1);
 	one->len = len;
+	one->kept = false;
 	if (!one->key || !one->value) {
 		free(one->key);
 		free(one->value);
@@ -49,9 +51,12 @@ static int by_key(const void *a, const void *b)
 /* ACLs and what users and programs set; SELinux's label and the like are the system's. */
 bool attrs_wanted(const char *key)
 {
-	return !entry_private_xattr(key) &&
-	       (strncmp(key, "user.", 5) == 0 || strncmp(key, "system.posix_acl_", 17) == 0 ||
-		       strcmp(key, "security.capability") == 0);
+	static const char *const wanted[] = { "user.", "trusted.", "system.posix_acl_" };
+	bool is_one = strcmp(key, "security.capability") == 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		is_one |= strncmp(key, wanted[i], strlen(wanted[i])) == 0;
+	return is_one && !entry_private_xattr(key);
 }
 
 static int read_open(int fd, struct attrs *ret)
@@ -69,10 +74,14 @@ static int read_open(int fd, struct attrs *ret)
 	n = flistxattr(fd, list, (size_t)n);
 	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
 		const char *shown = entry_xattr_shown(key);
-		ssize_t len = attrs_wanted(shown) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX) : -1;
+		bool kept = shown != key;
+		ssize_t len = kept || attrs_wanted(key) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX)
+							: -1;
 
 		if (len >= 0)
 			err = attrs_add(ret, shown, value, (size_t)len);
+		if (len >= 0 && err == 0)
+			ret->attr[ret->n - 1].kept = kept;
 	}
 	if (ret->n)
 		qsort(ret->attr, ret->n, sizeof(*ret->attr), by_key);
@@ -114,6 +123,31 @@ static bool has_key(const struct attrs *a, const char *key)
 	return false;
 }
 
+static const char *kept_key(const char *key, char buf[XATTR_NAME_MAX + 1])
+{
+	/* one that is cut short is of no use to anybody, and harms nobody */
+	snprintf(buf, XATTR_NAME_MAX + 1, XATTR_KEPT "%s", key);
+	return buf;
+}
+
+static int write_one(int fd, const struct attr *x, bool kept)
+{
+	char buf[XATTR_NAME_MAX + 1];
+	const char *key = x->key;
+
+	if (kept && x->kept)
+		key = kept_key(key, buf);
+	else if (!kept && entry_xattr_unescape(key, buf))
+		key = buf;
+	if (fsetxattr(fd, key, x->value, x->len, 0) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	if (!kept || strncmp(key, "user.", 5) == 0)
+		return 0;
+	return fsetxattr(fd, kept_key(x->key, buf), x->value, x->len, 0) < 0 ? -errno : 0;
+}
+
 int attrs_write(int fd, const struct attrs *a, bool kept)
 {
 	char buf[XATTR_NAME_MAX + 1];
@@ -121,16 +155,14 @@ int attrs_write(int fd, const struct attrs *a, bool kept)
 	int err = read_open(fd, &now);
 
 	for (size_t i = 0; err == 0 && i < now.n; i++) {
-		if (!has_key(a, now.attr[i].key) && fremovexattr(fd, now.attr[i].key) < 0 &&
+		const struct attr *x = &now.attr[i];
+
+		if (!has_key(a, x->key) &&
+			fremovexattr(fd, x->kept ? kept_key(x->key, buf) : x->key) < 0 &&
 			errno != EPERM && errno != ENODATA)
 			err = -errno;
 	}
-	for (size_t i = 0; err == 0 && i < a->n; i++) {
-		const struct attr *x = &a->attr[i];
-		const char *key = !kept && entry_xattr_unescape(x->key, buf) ? buf : x->key;
-
-		if (fsetxattr(fd, key, x->value, x->len, 0) < 0 && errno != EPERM)
-			err = -errno;
-	}
+	for (size_t i = 0; err == 0 && i < a->n; i++)
+		err = write_one(fd, &a->attr[i], kept);
 	return err;
 }

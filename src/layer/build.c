@@ -10,6 +10,7 @@
 
 #include "layer/base.h"
 #include "layer/links.h"
+#include "layer/twins.h"
 
 enum { DEPTH_MAX = 4096 };
 
@@ -34,12 +35,7 @@ struct build {
 		const char *path;
 	} * folder; /* from the top to where we are */
 	size_t depth;
-	struct twin {
-		dev_t dev;
-		ino_t ino;
-		char *path;
-	} * twin; /* files of several names, where they were made */
-	size_t ntwins;
+	struct twins twins;
 };
 
 static int push(struct build *b, int fd, const char *path)
@@ -56,32 +52,6 @@ static int push(struct build *b, int fd, const char *path)
 	b->folder[b->depth].fd = fd;
 	b->folder[b->depth++].path = path;
 	return 0;
-}
-
-/* A file of several names: false, and remembered, the first time. */
-static bool put_twin(struct build *b, const struct change *c, int dirfd)
-{
-	const struct stat *st = &c->entry->real;
-	struct twin *bigger;
-
-	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
-		return false;
-	for (size_t i = 0; i < b->ntwins; i++) {
-		const char *name;
-		_cleanup_fd_ int from = -1;
-
-		if (b->twin[i].dev != st->st_dev || b->twin[i].ino != st->st_ino)
-			continue;
-		from = tree_open_parent(b->folder[0].fd, b->twin[i].path, &name);
-		return from >= 0 && linkat(from, name, dirfd, c->name, 0) == 0;
-	}
-	bigger = reallocarray(b->twin, b->ntwins + 1, sizeof(*bigger));
-	if (!bigger)
-		return false; /* then they are two files: no harm but space */
-	b->twin = bigger;
-	bigger[b->ntwins] = (struct twin){ st->st_dev, st->st_ino, strdup(c->path) };
-	b->ntwins += bigger[b->ntwins].path != NULL;
-	return false;
 }
 
 static int put_folder(struct build *b, const struct change *c, int dirfd)
@@ -119,7 +89,9 @@ static int build_change(struct layer_walk *w, const struct change *c)
 		return err;
 	if (!c->entry)
 		return build_whiteout(dirfd, c->name);
-	return put_twin(b, c, dirfd) ? 0 : copy_entry(&b->how, w, c, dirfd, c->name);
+	if (twins_link(&b->twins, &c->entry->real, b->folder[0].fd, c->path, dirfd, c->name))
+		return 0;
+	return copy_entry(&b->how, w, c, dirfd, c->name);
 }
 
 static int build_leave(struct layer_walk *w, const struct change *c)
@@ -144,32 +116,32 @@ int build_from_walk(struct layer *into, int upper, struct layer_walk *w)
 	err = err < 0 ? err : layer_walk_run(w);
 	while (b.depth)
 		close(b.folder[--b.depth].fd);
-	for (size_t i = 0; i < b.ntwins; i++)
-		free(b.twin[i].path);
-	free(b.twin);
+	twins_release(&b.twins);
 	free(b.folder);
 	return err;
 }
 
-/* Attributes of the layer's format, from one open file to another. */
-static int clone_private(int in, int out)
+/* Attributes by the names that they have there, from one open file to another; the one that says
+ * where it was copied from is of no use to a second copy. */
+static int clone_attrs(int in, int out)
 {
-	_cleanup_free_ char *list = NULL;
+	_cleanup_free_ char *list = NULL, *value = NULL;
 	ssize_t n = flistxattr(in, NULL, 0);
-	char value[PATH_MAX + 1];
 
 	if (n <= 0)
 		return n < 0 && errno != ENOTSUP ? -errno : 0;
 	list = malloc((size_t)n);
-	if (!list)
+	value = malloc(XATTR_SIZE_MAX);
+	if (!list || !value)
 		return -ENOMEM;
 	n = flistxattr(in, list, (size_t)n);
 	for (char *key = list; n > 0 && key < list + n; key += strlen(key) + 1) {
 		ssize_t len;
 
-		if (!entry_private_xattr(key) || strcmp(key, XATTR_OVERLAY "origin") == 0)
+		if ((!entry_private_xattr(key) && !attrs_wanted(key)) ||
+			strcmp(key, XATTR_OVERLAY "origin") == 0)
 			continue;
-		len = fgetxattr(in, key, value, sizeof(value));
+		len = fgetxattr(in, key, value, XATTR_SIZE_MAX);
 		if (len < 0 || fsetxattr(out, key, value, (size_t)len, 0) < 0)
 			return -errno;
 	}
@@ -180,15 +152,17 @@ struct clone {
 	struct copy how;
 	struct links *links;
 	struct layer *into;
+	int top;
+	struct twins twins;
 };
 
-static int clone_folder(struct clone *k, int from, int to);
+static int clone_folder(struct clone *k, int from, int to, const char *path);
 
 /* A file or folder, opened on both sides. */
-static int clone_open(struct clone *k, int from, const char *name, const struct stat *st, int to)
+static int clone_open(struct clone *k, int from, const struct stat *st, int to, const char *path,
+	const char *name)
 {
 	bool folder = S_ISDIR(st->st_mode);
-	_cleanup_attrs_ struct attrs attrs = { 0 };
 	_cleanup_fd_ int in = tree_open_at(from, name, O_RDONLY | O_NONBLOCK), out = -1;
 	int err;
 
@@ -202,61 +176,66 @@ static int clone_open(struct clone *k, int from, const char *name, const struct 
 		0600);
 	if (out < 0)
 		return -errno;
-	err = folder ? clone_folder(k, in, out) : copy_data(in, out);
-	err = err < 0 ? err : clone_private(in, out);
-	err = err < 0 ? err : attrs_read(from, name, &attrs);
-	err = err < 0 ? err : copy_metadata(&k->how, st, &attrs, out);
+	err = folder ? clone_folder(k, in, out, path) : copy_data(in, out);
+	err = err < 0 ? err : clone_attrs(in, out);
+	err = err < 0 ? err : copy_metadata(&k->how, st, NULL, out);
 	if (folder && fchmod(in, st->st_mode & 07777) < 0 && err == 0)
 		err = -errno;
 	return err;
 }
 
-static int clone_link(struct clone *k, int from, const char *name, const struct stat *st, int to)
+static int clone_link(struct clone *k, int from, const struct stat *st, int to, const char *name)
 {
-	struct timespec times[2] = { st->st_atim, st->st_mtim };
-	struct stat shown = *st, now;
 	char word[PATH_MAX];
 	ssize_t n = read_link(from, name, word, sizeof(word));
 
 	if (n < 0)
 		return (int)n;
-	if (symlinkat(word, to, name) < 0 || fstatat(to, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
-		utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+	if (symlinkat(word, to, name) < 0)
 		return -errno;
-	(void)links_apply(k->links, &shown); /* most have none */
-	if (shown.st_uid == st->st_uid && shown.st_gid == st->st_gid)
+	return copy_metadata_at(&k->how, st, to, name);
+}
+
+/* The owner that is kept beside it, by the number of the copy. Of a file with attributes a record
+ * says nothing: it was of another that had its number before. */
+static int clone_record(struct clone *k, const struct stat *st, int to, const char *name)
+{
+	struct stat shown = *st, now;
+
+	if (!links_apply(k->links, &shown))
 		return 0;
+	if (fstatat(to, name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
 	return links_append(k->into->dirfd, now.st_ino, &shown);
 }
 
-static int clone_special(const char *name, const struct stat *st, int to)
+static int clone_name(struct clone *k, int from, int to, const char *path, const char *name)
 {
-	struct timespec times[2] = { st->st_atim, st->st_mtim };
+	struct stat st;
+	int err;
 
-	if (mknodat(to, name, st->st_mode, st->st_rdev) < 0 ||
-		utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	/* what we have just made is no link */
-	return fchmodat(to, name, st->st_mode & 07777, 0) < 0 ? -errno : 0;
+	if (twins_link(&k->twins, &st, k->top, path, to, name))
+		return 0;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		err = clone_open(k, from, &st, to, path, name);
+	else if (S_ISLNK(st.st_mode))
+		err = clone_link(k, from, &st, to, name);
+	else
+		err = copy_special(&k->how, &st, to, name);
+	return err < 0 ? err : clone_record(k, &st, to, name);
 }
 
-static int clone_folder(struct clone *k, int from, int to)
+static int clone_folder(struct clone *k, int from, int to, const char *path)
 {
 	_cleanup_names_ struct names names = { 0 };
 	int err = names_read(from, &names);
 
 	for (size_t i = 0; err == 0 && i < names.n; i++) {
-		const char *name = names.name[i];
-		struct stat st;
+		_cleanup_free_ char *below = tree_join(path, names.name[i]);
 
-		if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
-		if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-			err = clone_open(k, from, name, &st, to);
-		else if (S_ISLNK(st.st_mode))
-			err = clone_link(k, from, name, &st, to);
-		else
-			err = clone_special(name, &st, to);
+		err = below ? clone_name(k, from, to, below, names.name[i]) : -ENOMEM;
 	}
 	return err;
 }
@@ -266,16 +245,17 @@ int build_clone(const struct layer *from, struct layer *into)
 	struct clone k = { .how = { .layerfd = -1 }, .into = into };
 	_cleanup_fd_ int in = tree_open(from->dirfd, "upper", O_RDONLY | O_DIRECTORY);
 	_cleanup_fd_ int out = tree_open(into->dirfd, "upper", O_RDONLY | O_DIRECTORY);
-	_cleanup_attrs_ struct attrs attrs = { 0 };
 	struct stat st;
 	int err = in < 0 ? in : out < 0 ? out : links_read(from->dirfd, &k.links);
 
 	if (err == 0 && fstat(in, &st) < 0)
 		err = -errno;
-	err = err < 0 ? err : clone_folder(&k, in, out);
-	err = err < 0 ? err : clone_private(in, out);
-	err = err < 0 ? err : attrs_read(from->dirfd, "upper", &attrs);
-	err = err < 0 ? err : copy_metadata(&k.how, &st, &attrs, out);
+	k.top = out;
+	err = err < 0 ? err : clone_folder(&k, in, out, "");
+	err = err < 0 ? err : clone_attrs(in, out);
+	err = err < 0 ? err : copy_metadata(&k.how, &st, NULL, out);
+	err = err < 0 ? err : clone_record(&k, &st, out, ".");
+	twins_release(&k.twins);
 	links_free(k.links);
 	return err < 0 ? err : build_base(from, into);
 }

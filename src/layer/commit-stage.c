@@ -6,6 +6,7 @@
 
 #include "layer/commit.h"
 #include "layer/copy.h"
+#include "layer/twins.h"
 
 enum { DEPTH_MAX = 4096 };
 
@@ -19,12 +20,7 @@ struct stage {
 		const char *path;
 	} * folder; /* from the step's down to the one we are in */
 	size_t depth;
-	struct twin {
-		dev_t dev;
-		ino_t ino;
-		char *path; /* where it was made, below the target */
-	} * twin;	    /* files with several names */
-	size_t ntwins;
+	struct twins twins; /* by where they were made, below the target */
 	size_t done;
 };
 
@@ -49,55 +45,17 @@ static char *staged_path(const struct commit *k, const char *path)
 	return str_printf("%s%s", s->staged, path + strlen(k->j.step[s->step].path));
 }
 
-/* A file of several names is made once, and linked. *ret_made: it has been. */
-static int link_twin(
-	struct commit *k, const struct change *c, int dirfd, const char *name, bool *ret_made)
-{
-	struct stage *s = k->stage;
-	const struct stat *st = &c->entry->real;
-
-	*ret_made = false;
-	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
-		return 0;
-	for (size_t i = 0; i < s->ntwins; i++) {
-		const char *last;
-		_cleanup_fd_ int from = -1;
-
-		if (s->twin[i].dev != st->st_dev || s->twin[i].ino != st->st_ino)
-			continue;
-		from = tree_open_parent(k->target, s->twin[i].path, &last);
-		*ret_made = from >= 0 && linkat(from, last, dirfd, name, 0) == 0;
-		return 0;
-	}
-	return 1;
-}
-
-static int keep_twin(struct commit *k, const struct change *c, char *path)
-{
-	struct stage *s = k->stage;
-	struct twin *bigger = path ? reallocarray(s->twin, s->ntwins + 1, sizeof(*bigger)) : NULL;
-
-	if (!bigger) {
-		free(path);
-		return -ENOMEM;
-	}
-	s->twin = bigger;
-	bigger[s->ntwins++] = (struct twin){ c->entry->real.st_dev, c->entry->real.st_ino, path };
-	return 0;
-}
-
+/* path: where it is made, below the target; taken. A file of several names is made once, and linked.
+ */
 static int make(struct commit *k, const struct change *c, int dirfd, const char *name, char *path)
 {
 	_cleanup_free_ char *where = path;
-	bool made;
-	int first = link_twin(k, c, dirfd, name, &made), err;
 
-	if (made)
+	if (!where)
+		return -ENOMEM;
+	if (twins_link(&k->stage->twins, &c->entry->real, k->target, where, dirfd, name))
 		return 0;
-	err = copy_entry(&k->stage->how, k->walk, c, dirfd, name);
-	if (err == 0 && first == 1)
-		err = keep_twin(k, c, take_ptr(&where));
-	return err;
+	return copy_entry(&k->stage->how, k->walk, c, dirfd, name);
 }
 
 /* Begins to make what is in a folder that was just made. */
@@ -244,9 +202,7 @@ static void stage_release(struct stage *s)
 {
 	while (s->depth)
 		close(s->folder[--s->depth].fd);
-	for (size_t i = 0; i < s->ntwins; i++)
-		free(s->twin[i].path);
-	free(s->twin);
+	twins_release(&s->twins);
 	free(s->folder);
 	free(s->staged);
 	free(s->by_path);

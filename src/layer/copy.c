@@ -79,7 +79,7 @@ static int set_owner(const struct copy *how, const struct stat *st, int fd)
 }
 
 /* In a layer: what the file itself is to have, and what is said of it. */
-static int set_virtual(const struct stat *st, int fd)
+static int set_virtual(const struct copy *how, const struct stat *st, int fd)
 {
 	mode_t need = S_ISDIR(st->st_mode) ? 0700 : 0600;
 	struct stat now;
@@ -93,9 +93,13 @@ static int set_virtual(const struct stat *st, int fd)
 	if (now.st_uid != st->st_uid || now.st_gid != st->st_gid ||
 		(now.st_mode & S_IFMT) != (st->st_mode & S_IFMT) || (st->st_mode & need) != need) {
 		entry_format_override(st, text);
-		if (fsetxattr(fd, XATTR_OVERRIDE, text, strlen(text), 0) < 0)
+		if (fchmod(fd, (st->st_mode & 01777) | need) < 0)
 			return -errno;
-		return fchmod(fd, (st->st_mode & 01777) | need) < 0 ? -errno : 0;
+		if (fsetxattr(fd, XATTR_OVERRIDE, text, strlen(text), 0) == 0)
+			return 0;
+		return errno == EOPNOTSUPP && (now.st_mode & S_IFMT) == (st->st_mode & S_IFMT)
+			       ? links_append(how->layerfd, now.st_ino, st)
+			       : -errno;
 	}
 	return fchmod(fd, st->st_mode & 07777) < 0 ? -errno : 0;
 }
@@ -103,18 +107,14 @@ static int set_virtual(const struct stat *st, int fd)
 int copy_metadata(const struct copy *how, const struct stat *st, const struct attrs *attrs, int fd)
 {
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
-	int err;
+	bool layer = how->layerfd >= 0, virtual = layer && !how->real;
+	int err = virtual ? set_virtual(how, st, fd) : set_owner(how, st, fd);
 
-	if (how->layerfd >= 0) {
-		err = set_virtual(st, fd);
-		err = err < 0 ? err : attrs_write(fd, attrs, true);
-	} else {
-		err = set_owner(how, st, fd);
-		/* attributes first: the mode may then keep us out; an ACL sets a mode as well */
-		err = err < 0 ? err : attrs_write(fd, attrs, false);
-		if (err == 0 && fchmod(fd, st->st_mode & 07777) < 0)
-			err = -errno;
-	}
+	/* attributes first: the mode may then keep us out; an ACL sets a mode as well */
+	if (err == 0 && attrs)
+		err = attrs_write(fd, attrs, layer);
+	if (err == 0 && !virtual && fchmod(fd, st->st_mode & 07777) < 0)
+		err = -errno;
 	return err == 0 && futimens(fd, times) < 0 ? -errno : err;
 }
 
@@ -157,26 +157,31 @@ static int copy_file(const struct copy *how, struct layer_walk *w, const struct 
 	return err < 0 ? err : copy_metadata(how, &c->entry->st, &attrs, out);
 }
 
-/* Owner and times of what cannot be opened. */
-static int finish_name(const struct copy *how, const struct stat *st, int dirfd, const char *name)
+int copy_metadata_at(const struct copy *how, const struct stat *st, int dirfd, const char *name)
 {
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
+	/* in a layer we can open what we made, whatever it says; a link has no mode of its own */
+	mode_t need = how->layerfd >= 0 ? 0600 : 0, mode = st->st_mode & 07777;
 	struct stat now;
+	bool same;
+	int err = 0;
 
 	if (fstatat(dirfd, name, &now, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	if (now.st_uid != st->st_uid || now.st_gid != st->st_gid) {
-		if (fchownat(dirfd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) == 0)
-			;
-		else if (how->layerfd >= 0) {
-			int err = links_append(how->layerfd, now.st_ino, st);
-
-			if (err < 0)
-				return err;
-		} else if (!owner_refused(errno) || !how->any_owner)
+	same = (now.st_uid == st->st_uid && now.st_gid == st->st_gid) ||
+	       fchownat(dirfd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!same && how->layerfd < 0 && (!owner_refused(errno) || !how->any_owner))
+		return -errno;
+	if (!S_ISLNK(now.st_mode)) {
+		if (fchmodat(dirfd, name, mode | need, 0) < 0)
 			return -errno;
+		same = same && (mode & need) == need;
 	}
-	return utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (!same && how->layerfd >= 0)
+		err = links_append(how->layerfd, now.st_ino, st);
+	if (err == 0 && utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		err = -errno;
+	return err;
 }
 
 static int copy_symlink(const struct copy *how, const struct change *c, int dirfd, const char *name)
@@ -188,19 +193,14 @@ static int copy_symlink(const struct copy *how, const struct change *c, int dirf
 		return (int)n;
 	if (symlinkat(to, dirfd, name) < 0)
 		return -errno;
-	return finish_name(how, &c->entry->st, dirfd, name);
+	return copy_metadata_at(how, &c->entry->st, dirfd, name);
 }
 
-static int copy_special(const struct copy *how, const struct change *c, int dirfd, const char *name)
+int copy_special(const struct copy *how, const struct stat *st, int dirfd, const char *name)
 {
-	const struct stat *st = &c->entry->st;
-
 	if (mknodat(dirfd, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0)
 		return owner_refused(errno) && how->any_owner ? 0 : -errno;
-	/* of what we have just made; a socket or device has no other way, and it is no link */
-	if (fchmodat(dirfd, name, st->st_mode & 07777, 0) < 0)
-		return -errno;
-	return finish_name(how, st, dirfd, name);
+	return copy_metadata_at(how, st, dirfd, name);
 }
 
 /* In a layer, what can be real is: it was in the layer that it comes from. */
@@ -208,10 +208,9 @@ static struct copy way_of(const struct copy *how, const struct entry *e)
 {
 	struct copy way = *how;
 
-	if (e->st.st_mode == e->real.st_mode && e->st.st_uid == e->real.st_uid &&
-		e->st.st_gid == e->real.st_gid && !S_ISCHR(e->st.st_mode) &&
-		!S_ISBLK(e->st.st_mode) && (geteuid() == 0 || e->st.st_uid == geteuid()))
-		way.layerfd = -1;
+	way.real = e->st.st_mode == e->real.st_mode && e->st.st_uid == e->real.st_uid &&
+		   e->st.st_gid == e->real.st_gid &&
+		   (geteuid() == 0 || e->st.st_uid == geteuid());
 	return way;
 }
 
@@ -225,10 +224,11 @@ int copy_entry(const struct copy *how, struct layer_walk *w, const struct change
 		return mkdirat(dirfd, name, 0700) < 0 ? -errno : 0;
 	if (S_ISLNK(c->entry->real.st_mode))
 		return copy_symlink(how, c, dirfd, name);
-	/* a virtual symbolic link is a file with its text */
-	if (S_ISREG(mode) || S_ISLNK(mode) || way.layerfd >= 0)
+	/* a virtual symbolic link is a file with its text, a layer's device an empty one */
+	if (S_ISREG(mode) || S_ISLNK(mode) ||
+		(way.layerfd >= 0 && (S_ISCHR(mode) || S_ISBLK(mode))))
 		return copy_file(&way, w, c, dirfd, name);
-	return copy_special(&way, c, dirfd, name);
+	return copy_special(&way, &c->entry->st, dirfd, name);
 }
 
 int copy_folder_end(const struct copy *how, const struct change *c, int fd)

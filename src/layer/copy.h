@@ -10,7 +10,8 @@ struct copy {
 	bool link; /* the same file in the upper will do, where it carries nothing of the layer's */
 	bool any_owner; /* an owner that may not be given is left out, a device too */
 	int layerfd;	/* -1: real owners and devices; else the folder of the layer that it is made
-			 * in:    what cannot be real becomes virtual (layer/entry.h) */
+			 * in: what cannot be real becomes virtual (layer/entry.h) */
+	bool real;	/* in a layer: but this can */
 };
 
 /* Copies all that is in an open file to a new one: by reflink, else with its holes. */
@@ -24,8 +25,14 @@ int MUST_CHECK copy_entry(const struct copy *how, struct layer_walk *w, const st
 	int dirfd, const char *name);
 int MUST_CHECK copy_folder_end(const struct copy *how, const struct change *c, int fd);
 
-/* Gives an open file or folder all of that. real is what it is now, if copy->layerfd is not -1. */
+/* Gives an open file or folder all of that. attrs NULL: those that it has stay. */
 int MUST_CHECK copy_metadata(
 	const struct copy *how, const struct stat *st, const struct attrs *attrs, int fd);
+/* Makes a fifo, socket or device. */
+int MUST_CHECK copy_special(
+	const struct copy *how, const struct stat *st, int dirfd, const char *name);
+/* The same of what cannot be opened, nor carry an attribute: owner, mode and times. */
+int MUST_CHECK copy_metadata_at(
+	const struct copy *how, const struct stat *st, int dirfd, const char *name);
 
 #endif

@@ -178,35 +178,14 @@ static int read_hardlink(struct untar *u, const char *to, int dirfd, const char 
 	return linkat(from, last, dirfd, name, 0) < 0 ? -errno : 0;
 }
 
-/* Owner and time of what cannot carry an attribute. */
-static int finish_name(struct untar *u, const struct stat *st, int dirfd, const char *name)
-{
-	struct timespec times[2] = { st->st_mtim, st->st_mtim };
-	struct stat now;
-
-	if (fstatat(dirfd, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
-		utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if ((now.st_uid == st->st_uid && now.st_gid == st->st_gid) ||
-		fchownat(dirfd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	return links_append(u->into->dirfd, now.st_ino, st);
-}
-
 static int read_symlink(
 	struct untar *u, const char *to, const struct stat *st, int dirfd, const char *name)
 {
 	if (!to || !*to)
 		return -EBADMSG;
-	return symlinkat(to, dirfd, name) < 0 ? -errno : finish_name(u, st, dirfd, name);
-}
-
-static int read_fifo(struct untar *u, const struct stat *st, int dirfd, const char *name)
-{
-	/* of what was just made, which is no link */
-	if (mkfifoat(dirfd, name, 0600) < 0 || fchmodat(dirfd, name, st->st_mode & 07777, 0) < 0)
+	if (symlinkat(to, dirfd, name) < 0)
 		return -errno;
-	return finish_name(u, st, dirfd, name);
+	return copy_metadata_at(&u->how, st, dirfd, name);
 }
 
 /* An opaque folder hides what the layers before this one put there, too. mark is the mark's path.
@@ -290,7 +269,7 @@ static int read_entry(struct untar *u, struct archive_entry *e, const char *path
 	if (S_ISLNK(st.st_mode))
 		return read_symlink(u, archive_entry_symlink(e), &st, dirfd, name);
 	if (S_ISFIFO(st.st_mode))
-		return read_fifo(u, &st, dirfd, name);
+		return copy_special(&u->how, &st, dirfd, name);
 	return read_file_entry(u, &st, &attrs, dirfd, name);
 }
 

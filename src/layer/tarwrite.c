@@ -8,16 +8,12 @@
 
 #include "layer/attrs.h"
 #include "layer/oci.h"
+#include "layer/twins.h"
 
 struct tarring {
 	struct archive *a;
 	char **why;
-	struct twin {
-		dev_t dev;
-		ino_t ino;
-		char *path;
-	} * twin; /* files of several names */
-	size_t ntwins;
+	struct twins twins;
 };
 
 static void cleanup_entry(struct archive_entry **e)
@@ -53,27 +49,6 @@ static int write_whiteout(struct tarring *t, const struct change *c)
 	_cleanup_free_ char *path = str_printf("%.*s.wh.%s", parent, c->path, c->name);
 
 	return path ? write_mark(t, path) : -ENOMEM;
-}
-
-/* The path of the first name of a file that has several, or NULL: this is it. */
-static const char *find_twin(struct tarring *t, const struct change *c)
-{
-	const struct stat *st = &c->entry->real;
-	struct twin *bigger;
-
-	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
-		return NULL;
-	for (size_t i = 0; i < t->ntwins; i++) {
-		if (t->twin[i].dev == st->st_dev && t->twin[i].ino == st->st_ino)
-			return t->twin[i].path;
-	}
-	bigger = reallocarray(t->twin, t->ntwins + 1, sizeof(*bigger));
-	if (!bigger)
-		return NULL; /* then it is written twice */
-	t->twin = bigger;
-	bigger[t->ntwins] = (struct twin){ st->st_dev, st->st_ino, strdup(c->path) };
-	t->ntwins += bigger[t->ntwins].path != NULL;
-	return NULL;
 }
 
 /* Where the file has data, if it has holes; of one without there is nothing to say. */
@@ -133,7 +108,7 @@ static int add_attrs(struct archive_entry *e, const struct change *c)
 static int write_entry(struct layer_walk *w, struct tarring *t, const struct change *c)
 {
 	_cleanup_archive_entry_ struct archive_entry *e = archive_entry_new();
-	const char *twin = find_twin(t, c);
+	const char *twin = twins_first(&t->twins, &c->entry->real, c->path);
 	char link[PATH_MAX];
 	_cleanup_fd_ int fd = -1;
 	ssize_t n;
@@ -192,8 +167,6 @@ int layertar_write(struct layer_walk *w, struct archive *a, char **ret_why)
 	w->leave = NULL;
 	w->arg = &t;
 	err = layer_walk_run(w);
-	for (size_t i = 0; i < t.ntwins; i++)
-		free(t.twin[i].path);
-	free(t.twin);
+	twins_release(&t.twins);
 	return err;
 }

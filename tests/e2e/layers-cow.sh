@@ -75,6 +75,29 @@ exec 9>&-
 wait $! || true
 gives "no longer" 0 umctl discard z
 
+# what the view's root made is the same in a copy, in what is squashed, and after export and import
+mkdir rooted
+echo x >rooted/cap
+SEE='cd rooted; stat -c "%n %F %u:%g %a %h %t,%T" *; getfattr -dm - --absolute-names . cap; ls -i | sort >../names; cmp hard f'
+gives "what root makes" 0 um --root --cow=r,of=rooted -- sh -ec 'cd rooted; mkfifo ff; chown 3:4 ff; chmod 400 ff; ln -s x sl; chown -h 5:6 sl
+	mknod dev c 1 3; chown 7:8 dev; echo f >f; ln f hard; ln f third; chown 9:10 f; chmod 4755 f; ln ff ff2
+	setfattr -n trusted.t -v one cap; setfattr -n security.s -v two cap; setfattr -n trusted.d -v three .
+	setcap cap_net_raw+ep cap; setfattr -n user.overlay.opaque -v z cap; setfattr -n user.u -v four f'
+gives "what root made" 0 um --root --cow=r,of=rooted -- sh -ec "$SEE"
+wanted=$OUT
+has "what root made" "$wanted" "ff fifo 3:4 400 2 0,0"
+has "what root made" "$wanted" "security.capability="
+umctl diff r --stat >wanted.diff
+gives "copies of it" 0 sh -ec 'umctl copy r r.copy; umctl copy r r.low; umctl squash r.squash r.low r.copy
+	umctl layer flatten r.low; umctl layer export r --oci r.tar; umctl layer import r.tar r.oci --of rooted'
+for l in copy low squash oci; do
+	gives "seen in r.$l" 0 um --root --cow=r.$l,of=rooted -- sh -ec "$SEE"
+	[ $l != oci ] || wanted=$(grep -v security.s= <<<"$wanted") # labels of the system's are no part of an image
+	is "seen in r.$l" "$OUT" "$wanted"
+	umctl diff r.$l --stat >got
+	diff -u wanted.diff got || fail "the diff of r.$l is another"
+done
+
 # a folder that its user may not read is changed by the view's root
 if [ ! -r /root ] && [ -d /root ]; then
 	gives "changes in a closed folder" 0 um --root --cow=closed -- sh -ec 'chmod 751 /root; echo x >/root/made'
