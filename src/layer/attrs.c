@@ -75,8 +75,8 @@ static int read_open(int fd, struct attrs *ret)
 	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
 		const char *shown = entry_xattr_shown(key);
 		bool kept = shown != key;
-		ssize_t len = kept || attrs_wanted(key) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX)
-							: -1;
+		ssize_t len =
+			kept || attrs_wanted(key) ? fgetxattr(fd, key, value, XATTR_SIZE_MAX) : -1;
 
 		if (len >= 0)
 			err = attrs_add(ret, shown, value, (size_t)len);

@@ -11,7 +11,7 @@ struct attrs {
 		char *value;
 		size_t len;
 		bool kept; /* it stands there by a longer name: a virtual root set it */
-	} * attr; /* sorted by key */
+	} * attr;	   /* sorted by key */
 	size_t n;
 };
 

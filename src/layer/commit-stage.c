@@ -45,7 +45,8 @@ static char *staged_path(const struct commit *k, const char *path)
 	return str_printf("%s%s", s->staged, path + strlen(k->j.step[s->step].path));
 }
 
-/* path: where it is made, below the target; taken. A file of several names is made once, and linked.
+/* path: where it is made, below the target; taken. A file of several names is made once, and
+ * linked.
  */
 static int make(struct commit *k, const struct change *c, int dirfd, const char *name, char *path)
 {

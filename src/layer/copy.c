@@ -209,8 +209,7 @@ static struct copy way_of(const struct copy *how, const struct entry *e)
 	struct copy way = *how;
 
 	way.real = e->st.st_mode == e->real.st_mode && e->st.st_uid == e->real.st_uid &&
-		   e->st.st_gid == e->real.st_gid &&
-		   (geteuid() == 0 || e->st.st_uid == geteuid());
+		   e->st.st_gid == e->real.st_gid && (geteuid() == 0 || e->st.st_uid == geteuid());
 	return way;
 }
 
