@@ -11,13 +11,14 @@
 #include <sys/xattr.h>
 
 #include "base/log.h"
+#include "fs/overlay/overlay.h"
 #include "layer/entry.h"
 #include "layer/tree.h"
 #include "layer/walk.h"
 
 #define NAME_TRIES 100
 
-static int parse(const char *spec, char **ret_name, char **ret_of, bool *ret_ro)
+static int parse(const char *spec, struct cow_layer *ret, char **ret_name)
 {
 	_cleanup_free_ char *copy = strdup(spec), *of = NULL, *name = NULL;
 	char *rest = copy, *opt;
@@ -25,8 +26,7 @@ static int parse(const char *spec, char **ret_name, char **ret_of, bool *ret_ro)
 
 	if (!copy)
 		return -ENOMEM;
-	*ret_ro = false;
-	while ((opt = strsep(&rest, ","))) {
+	while ((opt = overlay_next_name(&rest, ','))) {
 		if (strncmp(opt, "of=", 3) == 0) {
 			free(of);
 			of = realpath(opt + 3, NULL);
@@ -35,12 +35,14 @@ static int parse(const char *spec, char **ret_name, char **ret_of, bool *ret_ro)
 				return -EINVAL;
 			}
 		} else if (strcmp(opt, "ro") == 0) {
-			*ret_ro = true;
+			ret->ro = true;
+		} else if (strcmp(opt, "consistent") == 0) {
+			ret->consistent = true;
 		} else if (first && *opt) {
 			name = strdup(opt);
 		} else if (*opt) {
-			log_user("--cow=%s: it is --cow[=NAME][,of=FOLDER][,ro]; \"%s\" is not "
-				 "known",
+			log_user("--cow=%s: it is --cow[=NAME][,of=FOLDER][,ro][,consistent]; "
+				 "\"%s\" is not known",
 				spec, opt);
 			return -EINVAL;
 		}
@@ -48,9 +50,9 @@ static int parse(const char *spec, char **ret_name, char **ret_of, bool *ret_ro)
 	}
 	if (!of)
 		of = strdup("/");
-	*ret_of = take_ptr(&of);
+	ret->of = take_ptr(&of);
 	*ret_name = take_ptr(&name);
-	return *ret_of ? 0 : -ENOMEM;
+	return ret->of ? 0 : -ENOMEM;
 }
 
 /* A layer that nobody gave a name has the time's. */
@@ -234,7 +236,7 @@ static int take_spec(struct cow *cow, const char *spec, const char *layers, bool
 {
 	struct cow_layer with = { .layer = LAYER_INIT };
 	_cleanup_free_ char *name = NULL;
-	int r = parse(spec, &name, &with.of, &with.ro);
+	int r = parse(spec, &with, &name);
 
 	return r < 0 ? r : take_layer(cow, with, name, layers, dry_run);
 }

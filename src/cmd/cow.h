@@ -15,10 +15,11 @@ struct cow {
 		struct layer layer;
 		char *of; /* the folder that it changes */
 		bool ro;
-		bool fresh;   /* made for this view */
-		bool unnamed; /* by nobody's word */
-		bool image;   /* it is, or lies on, the image that is the root */
-		bool late;    /* its folder is on a mount that is to be made */
+		bool consistent; /* who reads a file sees what is written to it */
+		bool fresh;	 /* made for this view */
+		bool unnamed;	 /* by nobody's word */
+		bool image;	 /* it is, or lies on, the image that is the root */
+		bool late;	 /* its folder is on a mount that is to be made */
 	} * layers;
 	size_t n;
 	char *hide;  /* the folder of layers */

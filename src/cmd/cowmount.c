@@ -46,6 +46,7 @@ static int collect(
 
 		if (strcmp(c->of, of) != 0)
 			continue;
+		l->consistent |= c->consistent;
 		if (*n + 2 >= LAYER_LOWER_MAX)
 			return -E2BIG;
 		names[*n] = inside(&c->layer, "upper");
@@ -159,6 +160,8 @@ static char *overlay_options(const struct overlay_layers *l)
 		overlay_put_name(out, ",upperdir=", l->upper);
 		overlay_put_name(out, ",workdir=", l->work);
 	}
+	if (l->consistent)
+		fputs(",consistent", out);
 	if (fclose(out) == 0)
 		return text;
 	free(text);

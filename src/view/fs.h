@@ -271,6 +271,7 @@ enum fs_flag {
 	/* and what they mean for modes, and who inherits them, is for us to see to */
 	FS_ACL_OURS = 1 << 16,
 	FS_KEEPS_OWNERS = 1 << 17, /* of host files: owners that a virtual root sets are kept */
+	FS_OPENS_ALL = 1 << 18,	   /* with `unchanged`: no file is left to the kernel to open */
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

@@ -382,6 +382,13 @@ struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free
 	return best;
 }
 
+bool mount_leaves(const struct mount *m, const char *path, bool opens)
+{
+	if (opens && (atomic_load_explicit(&m->fs->flags, memory_order_relaxed) & FS_OPENS_ALL))
+		return false;
+	return m->fs->unchanged(m->fs, path + (m->target_len > 1 ? m->target_len : 0));
+}
+
 void view_see_through(struct view *v, struct mount *m, bool into_closed)
 {
 	pthread_rwlock_wrlock(&v->lock);

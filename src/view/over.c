@@ -117,8 +117,7 @@ static bool is_left_to_kernel(struct walk *w, const char *name, const struct sta
 		((w->flags & PATH_LOOK_FILE) && walk_rest_empty(w->rest) && S_ISDIR(st->st_mode)))
 		return false;
 	m = view_seen_through(w->v, path, &free_way);
-	return m && free_way &&
-	       m->fs->unchanged(m->fs, path + (m->target_len > 1 ? m->target_len : 0));
+	return m && free_way && mount_leaves(m, path, w->flags & PATH_LOOK_FILE);
 }
 
 /* Onto what a mount has in the place of the host's file of this name. */

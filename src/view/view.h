@@ -251,6 +251,8 @@ bool view_hides(
 /* The mount that is seen through and covers this canonical path; referenced, or NULL, also where
  * the path is outside. *ret_free: no other mount lies on the way, so that fs->unchanged decides. */
 struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free);
+/* Is that path left to the kernel by the mount? opens: a file is to be opened there. */
+bool mount_leaves(const struct mount *m, const char *path, bool opens);
 /* A mount of a file system with fs->unchanged, on the folder that it shows. into_closed: also where
  * the kernel would not let us. */
 void view_see_through(struct view *v, struct mount *m, bool into_closed);

@@ -354,7 +354,7 @@ static int run_seen_through(struct walk *w, const struct run *r, bool *crossed)
 	if (!m)
 		return 0;
 	if ((w->flags & PATH_LOOK) && free_way && !((w->flags & PATH_LOOK_FILE) && r->n == 0) &&
-		m->fs->unchanged(m->fs, w->full + (m->target_len > 1 ? m->target_len : 0))) {
+		mount_leaves(m, w->full, w->flags & PATH_LOOK_FILE)) {
 		mount_put(m);
 		return 0;
 	}

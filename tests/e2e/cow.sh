@@ -129,4 +129,13 @@ has "owners" "$OUT" "0:0 644
 12:34 644
 " # a, and b that is the user's
 unchanged "a virtual root"
+# a folder whose name has what parts options
+mkdir 'odd,of=x\y'
+echo old >'odd,of=x\y/f'
+gives "a comma in the name" 0 um '--cow=odd,of=odd\,of=x\\y' -- sh -c 'echo new >odd,of=x\\y/f; cat odd,of=x\\y/f'
+has "a comma in the name" "$OUT" "new"
+is "it is as it was" "$(cat odd*/f)" old
+gives "its layer again" 0 um '--cow=odd,of=odd\,of=x\\y' -- grep -r new odd,of=x\\y
+gives "commit" 0 umctl commit odd
+is "commit" "$(cat odd*/f)" new
 nothing_left

@@ -94,7 +94,7 @@ struct ovl {
 	/* How many folders have a mode for the moment that is not their own (ovl_open_up()), and
 	 * how many had. */
 	atomic_uint open_now, open_ever;
-	bool redirect, owners, as_root;
+	bool redirect, owners, as_root, consistent;
 	long magic;	      /* of statfs(2), */
 	fsfilcnt_t own_files; /* which does not count these */
 	bool served;	      /* numbers may be used again while a descriptor holds the file */

@@ -33,25 +33,44 @@ static int ovl_host_fd(struct fs *fs, uint64_t node)
 	return atomic_load(&n->is_meta) && ovl_of(fs)->work < 0 ? n->data : ovl_top(n);
 }
 
+/* Who may write to it, or make that he may? If somebody, a reader's open file and mapping are to be
+ * the writer's. What we cannot read is not taken for empty by who only reads it. */
+static bool may_be_written(const struct ovl *o, const struct ovl_node *n)
+{
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	fd_path(path, n->lower[0].fd);
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0)
+		return false;
+	return o->as_root || stat(path, &st) < 0 || st.st_uid == geteuid() ||
+	       faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno != EACCES;
+}
+
 static int ovl_host_prepare(struct fs *fs, const struct fs_req *req, uint64_t node, int flags)
 {
 	struct ovl_node *n = ovl_node_of(node);
+	struct ovl *o = ovl_of(fs);
 	int r;
 
 	if (n->type == S_IFDIR && (flags & O_CREAT)) {
 		/* a name is to be made there by other means than ours: which one is not known */
-		r = ovl_copy_up(ovl_of(fs), n, 0);
-		return r < 0 ? r : ovl_changed_note(ovl_of(fs), n, "", true);
+		r = ovl_copy_up(o, n, 0);
+		return r < 0 ? r : ovl_changed_note(o, n, "", true);
 	}
-	if (atomic_load(&n->is_meta) && ovl_of(fs)->work >= 0 && !(flags & O_PATH)) {
-		r = ovl_copy_up(ovl_of(fs), n, flags);
+	if (atomic_load(&n->is_meta) && o->work >= 0 && !(flags & O_PATH)) {
+		r = ovl_copy_up(o, n, flags);
 		if (r < 0)
 			return r;
 	}
-	if (n->type != S_IFREG || ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)))
+	if (n->type != S_IFREG || (flags & O_PATH))
 		return 0;
-	r = ovl_copy_up(ovl_of(fs), n, flags);
-	return r < 0 ? r : ovl_drop_setid(ovl_of(fs), req, n); /* before the first write */
+	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC))
+		return o->consistent && o->work >= 0 && ovl_upper(n) < 0 && may_be_written(o, n)
+			       ? ovl_copy_up(o, n, 0)
+			       : 0;
+	r = ovl_copy_up(o, n, flags);
+	return r < 0 ? r : ovl_drop_setid(o, req, n); /* before the first write */
 }
 
 static void ovl_unmount(UNUSED struct fs *fs, UNUSED uint64_t deadline_ns)
@@ -287,6 +306,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->redirect = !l->no_redirect;
 	o->owners = l->owners;
 	o->as_root = l->root;
+	o->consistent = l->consistent;
 	o->served = l->served;
 	o->magic = l->magic ? l->magic : OVERLAYFS_SUPER_MAGIC;
 	o->own_files = l->own_files;
@@ -303,7 +323,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.type = "overlay";
 	atomic_init(&o->fs.flags,
 		FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |
-			(l->owners ? FS_KEEPS_OWNERS : 0) | (l->root ? FS_ACL | FS_ACL_OURS : 0));
+			(l->owners ? FS_KEEPS_OWNERS : 0) | (l->consistent ? FS_OPENS_ALL : 0) |
+			(l->root ? FS_ACL | FS_ACL_OURS : 0));
 	r = open_layers(o, l, root, ret_message);
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;

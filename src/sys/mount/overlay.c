@@ -149,6 +149,10 @@ static int take_option(struct um *um, struct call *c, const struct overlay_reque
 		w->l.no_redirect = strcmp(opt + 13, "on") != 0;
 		return 0;
 	}
+	if (strcmp(opt, "consistent") == 0) {
+		w->l.consistent = true; /* as one that is served is by itself */
+		return 0;
+	}
 	if (is_indifferent(opt))
 		return 0;
 	*ret_message = str_printf("overlay: the option %s is not known", opt);
