@@ -259,11 +259,12 @@ static int take_image(struct cow *cow, struct rootfs *image)
 	return with.of ? take_layer(cow, with, image->cow, NULL, false) : -ENOMEM;
 }
 
-/* containers/storage keeps owners so where it may not set them, beginning with the top. */
-static void find_owned(struct cow *cow, const char *rootfs)
+/* containers/storage keeps owners so where it may not set them, beginning with the top; root of a
+ * view where it does. */
+static void find_owned(struct cow *cow, const struct run_options *o)
 {
-	if (rootfs && getxattr(rootfs, XATTR_OVERRIDE, NULL, 0) >= 0)
-		cow->owned = realpath(rootfs, NULL);
+	if (o->rootfs && (o->root || getxattr(o->rootfs, XATTR_OVERRIDE, NULL, 0) >= 0))
+		cow->owned = realpath(o->rootfs, NULL);
 }
 
 int cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE *plan)
@@ -278,7 +279,7 @@ int cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE 
 		close(fd);
 	for (size_t i = 0; any && o->cows[i] && r == 0; i++)
 		r = take_spec(cow, o->cows[i], cow->hide, dry_run);
-	find_owned(cow, o->rootfs);
+	find_owned(cow, o);
 	if (r == 0)
 		r = cow_find_late(cow, um, o->mounts);
 	if (r == 0 && o->image && !dry_run)

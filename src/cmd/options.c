@@ -475,6 +475,23 @@ static int parse_word(struct options *o, char **argv, int *i)
 	return apply(o, k, value);
 }
 
+/* As -m has it. */
+static char *rootfs_spec(const char *dir)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	put_backslashed(out, "", dir, "\\:,");
+	fputs(":/,bind,owners", out);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 /* The other root comes before all that is mounted in it, though it may be named after. */
 static int add_rootfs(struct options *o)
 {
@@ -483,14 +500,7 @@ static int add_rootfs(struct options *o)
 	struct stat st;
 	int r;
 
-	if (strchr(o->run.rootfs, ',')) {
-		log_user("--rootfs %s: its name has a comma, which options of mounts begin with; "
-			 "use a "
-			 "link to it",
-			o->run.rootfs);
-		return -EINVAL;
-	}
-	r = append_made(o, str_printf("%s:/,bind", o->run.rootfs));
+	r = append_made(o, rootfs_spec(o->run.rootfs));
 	if (r < 0)
 		return r;
 	memmove(o->mounts + 1, o->mounts, (o->nmounts - 1) * sizeof(*o->mounts));

@@ -86,6 +86,43 @@ run /bin/sh"
 gives "basics of nothing" 125 um --host-basics -- true
 gives "no such folder" 125 um --rootfs nothing -- true
 
+# ---- whose its files are, said in the tree itself ----
+cp -a b 'a,b:c'
+LOOK='cd /t; stat -c "%n %u:%g %a %F %t,%T" *; cat o; busybox echo z >n; busybox wc -c <n'
+gives "root gives files away" 0 um --root --rootfs 'a,b:c' -- sh -ec 'busybox mkdir -p /t/p; cd /t; echo o >o; chown 3:4 o; busybox chmod 4750 o
+	busybox mknod n c 1 3; chown 5:6 p; busybox chmod 0 p; touch p/in; chown 7:8 p/in; busybox ln -s o l'
+gives "the next one sees it" 0 um --root --rootfs 'a,b:c' -- sh -ec "$LOOK"
+is "the next one sees it" "$OUT" "l $(id -u):$(id -g) 777 symbolic link 0,0
+n 0:0 644 character special file 1,3
+o 3:4 4750 regular file 0,0
+p 5:6 0 directory 0,0
+o
+0"
+is "as containers/storage keeps it" "$(getfattr --only-values -n user.containers.override_stat 'a,b:c/t/o')" 3:4:4750
+gives "in a layer over it" 0 um --root --rootfs 'a,b:c' --cow -- stat -c "%u:%g %a" /t/o /t/p/in
+is "in a layer over it" "$(grep -v ^umview: <<<"$OUT")" "3:4 4750
+7:8 644"
+gives "a bind of it" 0 um --root --bind 'a\,b\:c:'"$PWD/b/mnt,owners" -- stat -c "%u:%g %a" b/mnt/t/o
+is "a bind of it" "$OUT" "3:4 4750"
+setfattr -n user.containers.override_stat -v 0:0:0755 'a,b:c'
+gives "who is not root" 0 um --rootfs 'a,b:c' -- sh -c 'stat -c "%u:%g %a" / /t/o; cat /t/o || touch /t/new || ls /t/p || touch /tmp/own; ls /tmp'
+is "who is not root" "$(grep -v denied <<<"$OUT")" "0:0 755
+3:4 4750
+f
+own
+y"
+# others use it at the same time, and outside of views
+mkfifo 'a,b:c/hold'
+um --root --rootfs 'a,b:c' -- sh -ec 'busybox mkdir -p /t/d/e; ls /t/d/e; touch /tmp/ready; read -r x </hold; cat /t/moved/e/f; stat -c %u /t/o
+	ls -d /t/d 2>/dev/null || echo gone' >first 2>&1 &
+until_true 60 test -e 'a,b:c/tmp/ready'
+mv 'a,b:c/t/d' 'a,b:c/t/moved'
+gives "a second view" 0 um --root --rootfs 'a,b:c' -- sh -ec 'echo second >/t/moved/e/f; chown 9:9 /t/o; echo >/hold'
+wait $! || fail "the first: $(cat first)"
+is "both see what the other does" "$(cat first)" "second
+9
+gone"
+
 # ---- Debian packages ----
 export LC_ALL=C
 pkgs='dash bash coreutils libc6 libc6-dev gcc-12 cpp-12 libgcc-12-dev libgcc-s1 binutils binutils-x86-64-linux-gnu dpkg tar sed grep debianutils diffutils libc-bin'

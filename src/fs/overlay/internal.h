@@ -97,6 +97,7 @@ struct ovl {
 	bool redirect, owners, as_root, consistent;
 	long magic;	      /* of statfs(2), */
 	fsfilcnt_t own_files; /* which does not count these */
+	bool shared;	      /* upper may be changed by others: nothing of it is kept */
 	bool served;	      /* numbers may be used again while a descriptor holds the file */
 	atomic_bool no_devices;
 	bool no_xattrs; /* of upper's file system: owners are kept as those of links are */

@@ -45,7 +45,7 @@ int ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret)
 {
 	const unsigned ever = atomic_load(&o->open_ever);
 	/* nobody else changes it, and we do not for the moment */
-	bool sure = atomic_load(&o->open_now) == 0;
+	bool sure = !o->shared && atomic_load(&o->open_now) == 0;
 	struct stat st;
 
 	if (fstat(ovl_top(n), &st) < 0)

@@ -91,10 +91,10 @@ static void ovl_free(struct fs *fs)
 	ovl_changed_free(o);
 	ovl_moved_free(o);
 	pthread_mutex_destroy(&o->records);
-	if (o->work >= 0) {
+	if (o->work >= 0 && !o->shared)
 		ovl_whiteouts_end(o);
+	if (o->work >= 0)
 		close(o->work);
-	}
 	if (o->lock_fd >= 0)
 		close(o->lock_fd);
 	pthread_mutex_destroy(&o->lock);
@@ -138,22 +138,18 @@ static void clean_work(struct ovl *o)
 		close(fd);
 }
 
-static int open_upper(
-	struct ovl *o, const struct overlay_layers *l, struct found *root, char **ret_message)
+static int open_work(
+	struct ovl *o, const struct overlay_layers *l, const struct stat *upper, char **ret_message)
 {
 	_cleanup_fd_ int work = open_dir(l->work, ret_message);
-	struct stat st, work_st;
+	struct stat st;
 
 	if (work < 0)
 		return work;
-	root->upper = open_dir(l->upper, ret_message);
-	if (root->upper < 0)
-		return root->upper;
-	if (fstat(root->upper, &st) < 0 || fstat(work, &work_st) < 0)
+	if (fstat(work, &st) < 0)
 		return -errno;
-	if (st.st_dev != work_st.st_dev)
+	if (st.st_dev != upper->st_dev)
 		return say(ret_message, -EINVAL, "upperdir and workdir must be on one file system");
-	o->upper_dev = st.st_dev;
 	o->lock_fd = open(l->work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (o->lock_fd < 0 || flock(o->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return say(ret_message, errno == EWOULDBLOCK ? -EBUSY : -errno,
@@ -163,8 +159,32 @@ static int open_upper(
 	(void)fchmodat(work, "work", 0700, 0); /* the kernel's is closed to all */
 	o->work = openat(work, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (o->work < 0)
-		return -errno;
+		return say(ret_message, -errno, "%s/work: %s", l->work, strerror(errno));
 	clean_work(o);
+	return 0;
+}
+
+static int open_upper(
+	struct ovl *o, const struct overlay_layers *l, struct found *root, char **ret_message)
+{
+	struct stat st;
+	int r = 0;
+
+	root->upper = open_dir(l->upper, ret_message);
+	if (root->upper < 0)
+		return root->upper;
+	if (fstat(root->upper, &st) < 0)
+		return -errno;
+	o->upper_dev = st.st_dev;
+	o->shared = !l->work;
+	if (l->work)
+		r = open_work(o, l, &st, ret_message);
+	else /* over nothing, it is used for what comes over whiteouts of others alone */
+		o->work = openat(root->upper, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0 && o->work < 0)
+		r = say(ret_message, -errno, "%s: %s", l->upper, strerror(errno));
+	if (r < 0)
+		return r;
 	o->no_xattrs =
 		fgetxattr(o->work, XATTR_OVERLAY "opaque", NULL, 0) < 0 && errno == EOPNOTSUPP;
 	return 0;
@@ -319,7 +339,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.host_prepare = ovl_host_prepare;
 	o->fs.shown = ovl_shown;
 	o->fs.still = ovl_still;
-	o->fs.keep_max = folders_kept(l->nlower + 1);
+	o->fs.keep_max = l->upper && !l->work ? 0 : folders_kept(l->nlower + 1);
 	o->fs.type = "overlay";
 	atomic_init(&o->fs.flags,
 		FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |

@@ -16,7 +16,8 @@ struct overlay_layers {
 	const char *lower[OVERLAY_LOWER_MAX]; /* absolute paths, the topmost first */
 	unsigned nlower;
 	const char *upper; /* NULL: read-only */
-	const char *work;  /* on the file system of upper */
+	const char *work;  /* on the file system of upper; NULL: upper is a tree that others use at
+			      the same time, over nothing */
 	bool fresh;	  /* upper was just made: it gets owner, mode and times of the topmost lower
 			     folder */
 	const char *hide; /* a folder that is not to be seen in it, or NULL */

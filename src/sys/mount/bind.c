@@ -9,8 +9,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #include "fs/host/host.h"
+#include "fs/overlay/overlay.h"
+#include "layer/entry.h"
 #include "sys/mount/calls.h"
 #include "view/mountinfo.h"
 
@@ -63,13 +67,55 @@ static int open_source(const struct path *from)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A folder with nothing in it, that has no name any more. */
+static int empty_folder(const struct um *um)
+{
+	_cleanup_free_ char *path = str_printf("%s/below.XXXXXX", um->rundir);
+	int fd;
+
+	if (!path || !mkdtemp(path))
+		return path ? -errno : -ENOMEM;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	(void)rmdir(path); /* else it goes with the run directory */
+	return fd;
+}
+
+/* What keeps owners is an overlay, over nothing. */
+static int owned_new(struct um *um, int fd, struct fs **ret)
+{
+	_cleanup_free_ struct overlay_layers *l = calloc(1, sizeof(*l));
+	_cleanup_free_ char *message = NULL;
+	char upper[FD_PATH_MAX], lower[FD_PATH_MAX];
+	_cleanup_fd_ int below = empty_folder(um);
+	struct statfs sfs;
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	if (below < 0 || fstatfs(fd, &sfs) < 0)
+		return below < 0 ? below : -errno;
+	l->lower[l->nlower++] = fd_path(lower, below);
+	l->upper = fd_path(upper, fd);
+	l->owners = true;
+	l->root = um->ids;
+	l->magic = sfs.f_type;
+	r = overlay_new(l, ret, &message);
+	if (r == 0) {
+		(*ret)->host_folder = NULL; /* all that is in it is in one */
+		(*ret)->type = "none";
+	}
+	return r;
+}
+
 static int bind_host(struct um *um, const struct path *from, const struct path *where,
-	unsigned long flags, const struct mount_as *as, struct mount **ret)
+	unsigned long flags, const struct mount_as *as, bool owned, struct mount **ret)
 {
 	_cleanup_(host_mount_release) struct host_mount hm = { NULL };
 	_cleanup_inode_ struct inode *root = NULL;
 	struct fs *fs = NULL;
-	mode_t type;
+	mode_t type = S_IFDIR;
 	int fd = open_source(from), r;
 
 	if (fd < 0)
@@ -83,12 +129,14 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 			fd = ro;
 		}
 	}
-	if (r == 0)
+	if (r == 0 && owned)
+		r = owned_new(um, fd, &fs);
+	else if (r == 0)
 		r = hostfs_new(fd, hm.root, &fs, &type);
-	if (r < 0) {
+	if (r < 0 || owned)
 		close(fd);
+	if (r < 0)
 		return r;
-	}
 	if (flags & MS_RDONLY)
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
 	r = inode_root(fs, type, &root);
@@ -100,6 +148,19 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 	return r;
 }
 
+int um_bind_owned(struct um *um, const struct path *from, const struct path *where,
+	unsigned long flags, struct mount **ret)
+{
+	_cleanup_fd_ int fd = from->kind == PATH_REAL ? open_source(from) : -1;
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) ||
+		(!um->ids && getxattr(fd_path(path, fd), XATTR_OVERRIDE, NULL, 0) < 0))
+		return um_bind(um, from, where, flags, ret);
+	return bind_host(um, from, where, flags, NULL, true, ret);
+}
+
 int um_bind_as(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, const struct mount_as *as, struct mount **ret)
 {
@@ -108,7 +169,7 @@ int um_bind_as(struct um *um, const struct path *from, const struct path *where,
 	int r;
 
 	if (from->kind == PATH_REAL)
-		return bind_host(um, from, where, flags, as, ret);
+		return bind_host(um, from, where, flags, as, false, ret);
 	own.locked_ro = m->locked_ro;
 	r = view_mount_as(&um->view, m->fs, from->inode, where, m->source, m->type, m->options,
 		atomic_load(&m->flags) | flags, &own, ret);

@@ -11,6 +11,12 @@
 int MUST_CHECK um_bind(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, struct mount **ret);
 
+/* The same for a folder of the host's whose files say by user.containers.override_stat whose they
+ * are, beginning with itself, or in which root of the view may say so. Others are bound as they
+ * are. */
+int MUST_CHECK um_bind_owned(struct um *um, const struct path *from, const struct path *where,
+	unsigned long flags, struct mount **ret);
+
 /* The same for a mount that is more than a bind. */
 int MUST_CHECK um_bind_as(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, const struct mount_as *as, struct mount **ret);

@@ -5,21 +5,12 @@
 #include <sys/mount.h>
 
 #include "sys/mount/calls.h"
+#include "sys/mount/internal.h"
 
 /* $ and ~ too, which umview -F would replace. */
 static void put_field(FILE *out, const char *s)
 {
 	mount_put_octal(out, s, " \t\n\\$~#");
-}
-
-static bool has_word(const char *options, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = options; p && *p; p += strcspn(p, ","), p += *p == ',')
-		if (strncmp(p, word, n) == 0 && (p[n] == '\0' || p[n] == ','))
-			return true;
-	return false;
 }
 
 char *mount_table_line(const char *source, const char *target, const char *type,
@@ -36,9 +27,9 @@ char *mount_table_line(const char *source, const char *target, const char *type,
 	put_field(out, target);
 	fprintf(out, "\t%s\t", flags & MS_BIND ? "none" : type && *type ? type : "auto");
 	put_field(out, options && *options ? options : "defaults");
-	if ((flags & MS_BIND) && !has_word(options, "bind"))
+	if ((flags & MS_BIND) && !mount_options_have(options, "bind"))
 		fputs(",bind", out);
-	if ((flags & MS_RDONLY) && !has_word(options, "ro"))
+	if ((flags & MS_RDONLY) && !mount_options_have(options, "ro"))
 		fputs(",ro", out);
 	fputs("\t0 0", out);
 	if (fclose(out) == 0)

@@ -114,6 +114,8 @@ struct mount_options {
 int MUST_CHECK mount_options_parse(
 	const char *options, unsigned long flags, struct mount_options *ret);
 void mount_options_release(struct mount_options *o);
+/* Is one of the options, as they are written, this word? options may be NULL. */
+bool mount_options_have(const char *options, const char *word);
 
 /* ---- mountsrv.c ---- */
 

@@ -32,6 +32,8 @@ static int bind_there(struct mount_job *j, const struct path *from, struct mount
 	_cleanup_path_ struct path folder = PATH_INIT;
 	int r;
 
+	if (make_type_there(&j->where) && mount_options_have(mount_job_options(j), "owners"))
+		return um_bind_owned(j->um, from, &j->where, flags, ret);
 	if (make_type_there(&j->where))
 		return um_bind(j->um, from, &j->where, flags, ret);
 	if (make_type_there(from) != S_IFDIR)

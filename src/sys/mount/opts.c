@@ -85,6 +85,16 @@ static bool take_option(struct mount_options *o, const char *opt)
 	       strncmp(opt, "loop=", 5) == 0 || strncmp(opt, "comment=", 8) == 0;
 }
 
+bool mount_options_have(const char *options, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = options; p && *p; p += strcspn(p, ","), p += *p == ',')
+		if (strncmp(p, word, n) == 0 && (p[n] == '\0' || p[n] == ','))
+			return true;
+	return false;
+}
+
 void mount_put_option(FILE *out, const char *before, const char *opt)
 {
 	put_backslashed(out, before, opt, ",\\");
