@@ -242,5 +242,3 @@ y
 40"
 	rm -f es/u*/u/y
 done
-gives "a comma in the name of a root" 125 um --rootfs 'es/l,2' -- true
-has "a comma in the name of a root" "$OUT" "has a comma"
