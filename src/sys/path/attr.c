@@ -17,6 +17,7 @@
 #include "sys/fd/fd.h"
 #include "sys/task/ids.h"
 #include "sys/table.h"
+#include "sys/task/nsids.h"
 
 static int change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	struct fs_setattr *set, unsigned how)
@@ -118,11 +119,15 @@ static enum verdict do_chown(struct call *c, int dirfd, int arg, uid_t uid, gid_
 {
 	_cleanup_at_ struct at a = AT_INIT;
 	struct fs_setattr set;
+	int r;
 
 	if (!at_maybe(c, AT_CHANGES) || (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return CONTINUE;
 	if (!at_resolve(&a, c, dirfd, arg, at_to_path(flags)))
 		return a.verdict;
+	r = nsids_meant_owner(c, &uid, &gid);
+	if (r < 0)
+		return call_return(c, r);
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
 		return real_leave(&a, fchownat(a.dirfd, a.name, uid, gid,
@@ -163,11 +168,15 @@ static bool fchown_is_noop(struct call *c, int fd)
 
 enum verdict sys_fchown(struct call *c)
 {
+	uid_t uid = (uid_t)c->args[1];
+	gid_t gid = (gid_t)c->args[2];
 	struct fs_setattr set;
 
 	if (fchown_is_noop(c, call_fd(c, 0)))
 		return call_return(c, 0);
-	chown_set(&set, (uid_t)c->args[1], (gid_t)c->args[2]);
+	if (nsids_meant_owner(c, &uid, &gid) < 0)
+		return CONTINUE; /* the kernel refuses them, too, before it looks at the file */
+	chown_set(&set, uid, gid);
 	return change_fd(c, call_fd(c, 0), false, &set, ATTRS_CHOWN);
 }
 

@@ -13,6 +13,7 @@
 #include "sys/path/attrs.h"
 #include "sys/proc/file.h"
 #include "sys/table.h"
+#include "sys/task/nsids.h"
 #include "view/opened.h"
 
 /* Newer than the headers here. */
@@ -32,6 +33,7 @@ static enum verdict answer_stat(struct call *c, gaddr_t buf, const struct found 
 	struct stat st;
 
 	attrs_to_stat(&f->attr, f->dev, &st);
+	nsids_stat(c, &st);
 	return call_return(c, abi_write_stat(c, buf, &st));
 }
 
@@ -44,6 +46,7 @@ static enum verdict answer_statx(struct call *c, gaddr_t buf, unsigned mask, con
 		stx.stx_mask ^= STATX_MNT_ID_ | STATX_MNT_ID_UNIQUE_;
 		stx.stx_mnt_id = f->mnt->unique_id;
 	}
+	nsids_statx(c, &stx);
 	return call_return(c, guest_write(c, buf, &stx, sizeof(stx)));
 }
 
@@ -125,12 +128,16 @@ static enum verdict stat_real(struct at *a, const struct want *w)
 	real_enter(a);
 	if (w->statx) {
 		r = real_result(a, statx(a->dirfd, a->name, flags, w->mask, &stx));
-		if (r == 0)
+		if (r == 0) {
+			nsids_statx(c, &stx);
 			r = guest_write(c, w->buf, &stx, sizeof(stx));
+		}
 	} else {
 		r = real_result(a, syscall(SYS_newfstatat, a->dirfd, a->name, &st, flags));
-		if (r == 0)
+		if (r == 0) {
+			nsids_stat(c, &st);
 			r = abi_write_stat(c, w->buf, &st);
+		}
 	}
 	return call_return(c, r);
 }

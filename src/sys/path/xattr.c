@@ -12,6 +12,7 @@
 #include "sys/path/at.h"
 #include "sys/path/attrs.h"
 #include "sys/table.h"
+#include "sys/task/nsids.h"
 #include "view/acl.h"
 #include "view/watch.h"
 
@@ -185,6 +186,8 @@ static ssize_t acl_virtual(struct xcall *x, const struct mount *m, struct inode 
 
 	if (x->op == XSET && x->size) {
 		r = acl_parse(x->value, x->size, &acl, &n);
+		if (r == 0 && nsids_own(req->call))
+			r = nsids_acl_meant(req->call, acl, n);
 		if (r < 0)
 			return r;
 	}
@@ -203,6 +206,8 @@ static ssize_t acl_virtual(struct xcall *x, const struct mount *m, struct inode 
 			return -ENODATA;
 		if (x->size && acl_size(n) > x->size)
 			return -ERANGE;
+		if (nsids_own(req->call))
+			nsids_acl_shown(req->call, acl, n);
 		if (x->size)
 			memcpy(x->value, acl, acl_size(n));
 		return (ssize_t)acl_size(n);
@@ -264,6 +269,24 @@ static ssize_t xattr_virtual(
 	return r;
 }
 
+/* The ids of an ACL that we pass between a guest in another user namespace and the kernel. */
+static int acl_pass(struct call *c, struct xcall *x, size_t len, bool shown)
+{
+	_cleanup_free_ struct acl *acl = NULL;
+	unsigned n;
+	int r = 0;
+
+	if (acl_type_of(x->name) < 0 || !nsids_own(c) || acl_parse(x->value, len, &acl, &n) < 0 ||
+		!acl)
+		return 0; /* what is none is the kernel's to refuse */
+	if (shown)
+		nsids_acl_shown(c, acl, n);
+	else
+		r = nsids_acl_meant(c, acl, n);
+	memcpy(x->value, acl, acl_size(n));
+	return r;
+}
+
 /* A real file by a name that follows (the last link was resolved before), or the link itself. */
 static ssize_t xattr_real(struct xcall *x, struct at *a, bool nofollow)
 {
@@ -303,6 +326,17 @@ static enum verdict answer(struct call *c, struct xcall *x, ssize_t r)
 	return call_return(c, r);
 }
 
+static enum verdict real_answer(struct call *c, struct xcall *x, struct at *a, bool nofollow)
+{
+	ssize_t n = x->op == XSET ? acl_pass(c, x, x->size, false) : 0;
+
+	if (n == 0)
+		n = xattr_real(x, a, nofollow);
+	if (x->op == XGET && n > 0 && x->size > 0)
+		n = acl_pass(c, x, (size_t)n, true) < 0 ? -EIO : n;
+	return answer(c, x, n);
+}
+
 static enum verdict xattr_path(
 	struct call *c, struct xcall *x, int dirfd, int arg, int flags, gaddr_t name)
 {
@@ -321,7 +355,7 @@ static enum verdict xattr_path(
 	if (!at_resolve(&a, c, dirfd, arg, pflags))
 		return a.verdict;
 	if (a.p.kind == PATH_REAL)
-		return answer(c, x, xattr_real(x, &a, nofollow));
+		return real_answer(c, x, &a, nofollow);
 	return answer(c, x, xattr_virtual(x, a.p.mnt, a.p.inode, &a.req));
 }
 
