@@ -91,6 +91,7 @@ struct call_cred {
 	bool asked; /* the kernel, about the thread */
 	uid_t uid, ruid;
 	gid_t gid, rgid;
+	uint64_t odd_caps;
 	mode_t umask;
 };
 

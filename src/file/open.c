@@ -62,7 +62,7 @@ static int check_open(
 		r = inode_getattr(ino, req, false, &attr);
 		if (r < 0)
 			return r;
-		if (req->uid && attr.uid != req->uid)
+		if (attr.uid != req->uid && !fs_req_capable(req, CAP_FOWNER))
 			return -EPERM;
 	}
 	return 0;

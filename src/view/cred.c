@@ -10,7 +10,9 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/own.h"
 #include "engine/status.h"
@@ -63,6 +65,34 @@ static bool makes_file(const struct call *c)
 	return false;
 }
 
+uint64_t fs_req_odd_caps(uid_t uid, uint64_t caps)
+{
+	return uid == 0 ? ~caps : caps;
+}
+
+bool fs_req_capable(const struct fs_req *req, int cap)
+{
+	return !req || !req->call || (req->uid == 0) != (req->odd_caps >> cap & 1);
+}
+
+/* Those of another than root count where it is in our user namespace. */
+static void take_caps(struct call *c, const char *text, struct fs_req *req)
+{
+	const char *p = status_field(text, "\nCapEff:\t");
+	uint64_t caps = p ? strtoull(p, NULL, 16) : 0;
+	struct stat ours, its;
+	char path[64];
+
+	if (req->uid != 0 && caps) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
+		if (stat("/proc/self/ns/user", &ours) < 0 || stat(path, &its) < 0 ||
+			ours.st_ino != its.st_ino)
+			return;
+	}
+	if (p)
+		req->odd_caps = fs_req_odd_caps(req->uid, caps);
+}
+
 static void cred_read(struct call *c, struct fs_req *req)
 {
 	void (*fn)(struct call *, struct fs_req *) = atomic_load(&cred_hook);
@@ -76,6 +106,7 @@ static void cred_read(struct call *c, struct fs_req *req)
 		asked = true;
 		take_ids(buf, "\nUid:\t", &req->ruid, &req->uid);
 		take_ids(buf, "\nGid:\t", &req->rgid, &req->gid);
+		take_caps(c, buf, req);
 		if (p)
 			req->umask = (mode_t)strtoul(p, NULL, 8) & 0777;
 	}
@@ -87,6 +118,7 @@ static void cred_read(struct call *c, struct fs_req *req)
 		.ruid = req->ruid,
 		.gid = req->gid,
 		.rgid = req->rgid,
+		.odd_caps = req->odd_caps,
 		.umask = req->umask };
 }
 
@@ -101,6 +133,7 @@ void fs_req_init(struct fs_req *req, struct call *c)
 			.ruid = c->cred_.ruid,
 			.rgid = c->cred_.rgid,
 			.pid = c->tid,
+			.odd_caps = c->cred_.odd_caps,
 			.umask = c->cred_.umask };
 		return;
 	}

@@ -29,6 +29,7 @@ struct fs_req {
 	uid_t ruid; /* real ids: access(2) asks for these */
 	gid_t rgid;
 	pid_t pid;
+	uint64_t odd_caps; /* what root lacks, or another has: fs_req_capable() (path.h) */
 	mode_t umask;
 	uint64_t lock_owner;  /* of flush: whose locks of fcntl(2) go with it */
 	uint64_t deadline_ns; /* now_ns() until which a server's answer is waited for (-ETIMEDOUT);

@@ -121,7 +121,8 @@ int inode_set_acl(struct inode *ino, const struct fs_req *req, enum acl_type typ
 	r = inode_getattr(ino, req, false, &attr);
 	if (r < 0)
 		return r;
-	if ((ino->fs->flags & FS_ACL) && req->uid != 0 && !fs_req_in_group(req, attr.gid)) {
+	if ((ino->fs->flags & FS_ACL) && !fs_req_in_group(req, attr.gid) &&
+		!fs_req_capable(req, CAP_FSETID)) {
 		flags = FS_XATTR_KILL_SGID;
 		attr.mode &= ~(mode_t)S_ISGID;
 	}

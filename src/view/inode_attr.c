@@ -206,7 +206,7 @@ bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret)
 	pthread_mutex_unlock(&ino->lock);
 	/* the host sees to its own files */
 	if (!(mode & (S_ISUID | S_ISGID)) || ino->type != S_IFREG || ino->fs->host_fd || !req ||
-		req->uid == 0)
+		fs_req_capable(req, CAP_FSETID))
 		return false;
 	*ret = mode & ~(mode_t)S_ISUID;
 	if ((mode & S_IXGRP) || ((mode & S_ISGID) && req->call && !fs_req_in_group(req, gid)))

@@ -120,8 +120,8 @@ struct making {
 static void by_group(struct making *m, struct inode *dir)
 {
 	const mode_t program = S_ISGID | S_IXGRP, type = m->mode & S_IFMT;
-	bool strips = type != S_IFDIR && (m->mode & program) == program && m->req.uid != 0 &&
-		      !dir->fs->host_fd;
+	bool strips = type != S_IFDIR && (m->mode & program) == program &&
+		      !fs_req_capable(&m->req, CAP_FSETID) && !dir->fs->host_fd;
 	bool gives = dir->fs->flags & FS_GROUP_FROM_DIR;
 	struct fs_attr attr;
 

@@ -7,6 +7,7 @@
 #define UM_VIEW_PATH_H
 
 #include <limits.h>
+#include <linux/capability.h>
 
 #include "engine/guestmem.h"
 #include "view/view.h"
@@ -136,6 +137,10 @@ bool path_word_leads(struct call *c, int dirfd, const char *word, const struct p
 void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret),
 	bool (*in_group)(struct call *c, gid_t gid, bool *ret));
 void fs_req_init(struct fs_req *req, struct call *c);
+/* What odd_caps is of one who has these capabilities. */
+uint64_t fs_req_odd_caps(uid_t uid, uint64_t caps);
+/* Has the caller, or are we, this capability? Root has all unless it gave some up. */
+bool fs_req_capable(const struct fs_req *req, int cap);
 /* Is the caller in this group: its file-system gid, or one of its supplementary groups? */
 bool fs_req_in_group(const struct fs_req *req, gid_t gid);
 

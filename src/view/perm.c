@@ -9,9 +9,15 @@
 #include "view/itable.h"
 #include "view/path.h"
 
-static bool superuser(const struct fs_req *req)
+/* May it do this to a file (MAY_EXEC: search, in a directory) whatever the mode says? */
+static bool overrides(const struct fs_req *req, mode_t mode, int mask)
 {
-	return !req || !req->call || req->uid == 0;
+	bool reads = S_ISDIR(mode) ? !(mask & MAY_WRITE) : (mask & 7) == MAY_READ;
+
+	if (!S_ISDIR(mode) && (mask & MAY_EXEC) && !(mode & 0111))
+		return false;
+	return fs_req_capable(req, CAP_DAC_OVERRIDE) ||
+	       (reads && fs_req_capable(req, CAP_DAC_READ_SEARCH));
 }
 
 static bool checked(const struct inode *ino, const struct fs_req *req)
@@ -38,7 +44,7 @@ static int mode_permission(
 	mode_t mode = attr->mode;
 
 	if (req->uid != attr->uid && (ino->fs->flags & FS_ACL) && (mode & S_IRWXG) &&
-		!S_ISLNK(mode) && !superuser(req)) { /* who may do anything: see below */
+		!S_ISLNK(mode) && !overrides(req, attr->mode, mask)) {
 		int err = by_acl(ino, attr, req, mask);
 
 		if (err != -ENODATA)
@@ -49,13 +55,7 @@ static int mode_permission(
 		mode >>= 6;
 	else if (((mode ^ (mode >> 3)) & mask & 7) && fs_req_in_group(req, attr->gid))
 		mode >>= 3;
-	if ((mask & ~mode & 7) == 0)
-		return 0;
-	if (superuser(req)) {
-		if (S_ISDIR(attr->mode) || !(mask & MAY_EXEC) || (attr->mode & 0111))
-			return 0;
-	}
-	return -EACCES;
+	return (mask & ~mode & 7) == 0 || overrides(req, attr->mode, mask) ? 0 : -EACCES;
 }
 
 int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask)
@@ -67,7 +67,7 @@ int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask
 	if (!checked(ino, req))
 		return 0;
 	/* root searches and changes any directory: no need to ask for its attributes */
-	if (ino->type == S_IFDIR && superuser(req))
+	if (ino->type == S_IFDIR && overrides(req, S_IFDIR, mask))
 		return 0;
 	kept = inode_perm_kept(ino) && !(ino->fs->flags & FS_SOLE_CLIENT);
 	err = inode_getperm(ino, req, &attr);

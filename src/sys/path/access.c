@@ -22,6 +22,7 @@ static int access_virtual(const struct at *a, int mode, int flags)
 
 	if (!(flags & AT_EACCESS)) {
 		req.uid = req.ruid;
+		req.odd_caps = 0;
 		req.gid = req.rgid;
 	}
 	r = inode_getattr(a->p.inode, &req, false, &attr);

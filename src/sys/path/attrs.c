@@ -107,7 +107,7 @@ static int sticky(struct inode *dir, struct inode *victim, const struct fs_req *
 	struct fs_attr da, va;
 	int r;
 
-	if (req->uid == 0)
+	if (fs_req_capable(req, CAP_FOWNER))
 		return 0;
 	r = inode_getperm(dir, req, &da);
 	if (r < 0)
@@ -139,14 +139,13 @@ int attrs_may_delete(struct inode *dir, struct inode *victim, const struct fs_re
 static int change_allowed(const struct inode *ino, const struct fs_req *req,
 	const struct fs_attr *attr, struct fs_setattr *set, unsigned how)
 {
-	bool owner = attrs_owner(req, attr);
+	bool owner = attrs_owner(req, attr), chowns = fs_req_capable(req, CAP_CHOWN);
 
 	if (!(ino->fs->flags & FS_DEFAULT_PERMISSIONS))
 		return 0;
-	if ((set->set & FS_SET_UID) && req->uid != 0 &&
-		(req->uid != attr->uid || set->uid != attr->uid))
+	if ((set->set & FS_SET_UID) && !chowns && (req->uid != attr->uid || set->uid != attr->uid))
 		return -EPERM;
-	if ((set->set & FS_SET_GID) && req->uid != 0 &&
+	if ((set->set & FS_SET_GID) && !chowns &&
 		(req->uid != attr->uid ||
 			(set->gid != attr->gid && !fs_req_in_group(req, set->gid))))
 		return -EPERM;
@@ -155,7 +154,7 @@ static int change_allowed(const struct inode *ino, const struct fs_req *req,
 
 		if (!owner)
 			return -EPERM;
-		if (req->uid != 0 && !fs_req_in_group(req, gid))
+		if (!fs_req_in_group(req, gid) && !fs_req_capable(req, CAP_FSETID))
 			set->mode &= ~(mode_t)S_ISGID;
 	}
 	if ((how & ATTRS_TIMES_SET) && !owner)
@@ -173,8 +172,8 @@ static int chown_drops(const struct inode *ino, const struct fs_req *req,
 	if (S_ISDIR(attr->mode))
 		return 0;
 	mode &= ~(mode_t)S_ISUID;
-	if ((mode & S_ISGID) &&
-		((mode & S_IXGRP) || (req->uid != 0 && !fs_req_in_group(req, attr->gid))))
+	if ((mode & S_ISGID) && ((mode & S_IXGRP) || (!fs_req_in_group(req, attr->gid) &&
+							     !fs_req_capable(req, CAP_FSETID))))
 		mode &= ~(mode_t)S_ISGID;
 	if (mode == (attr->mode & 07777))
 		return 0;

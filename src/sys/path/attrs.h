@@ -24,7 +24,7 @@ long attrs_statfs_flags(const struct mount *m);
 
 static inline bool attrs_owner(const struct fs_req *req, const struct fs_attr *attr)
 {
-	return req->uid == 0 || req->uid == attr->uid;
+	return req->uid == attr->uid || fs_req_capable(req, CAP_FOWNER);
 }
 
 /* may_create() of the kernel: may a name be added to the directory? */

@@ -136,7 +136,8 @@ static enum verdict do_mknod(struct call *c, int dirfd, int arg, mode_t mode, ui
 		r = create_check(&a, false);
 	device = S_ISCHR(mode) || S_ISBLK(mode);
 	/* a whiteout is anybody's to make */
-	if (r == 0 && device && a.req.uid != 0 && (S_ISBLK(mode) || dev_decode(dev)))
+	if (r == 0 && device && (S_ISBLK(mode) || dev_decode(dev)) &&
+		!fs_req_capable(&a.req, CAP_MKNOD))
 		r = -EPERM;
 	if (r == 0)
 		r = inode_mknod(

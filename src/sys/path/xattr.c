@@ -67,19 +67,21 @@ static int xattr_may(
 {
 	bool write = x->op != XGET;
 	struct fs_attr attr;
-	int r;
+	int cap, r;
 
 	if (write) {
 		r = mount_want_write(m);
 		if (r < 0)
 			return r;
 	}
-	if (!strncmp(x->name, "security.", 9))
-		return write && req->uid != 0 ? -EPERM : 0;
+	if (!strncmp(x->name, "security.", 9)) {
+		cap = strcmp(x->name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP;
+		return write && !fs_req_capable(req, cap) ? -EPERM : 0;
+	}
 	if (!strncmp(x->name, "system.", 7))
 		return 0;
 	if (!strncmp(x->name, "trusted.", 8))
-		return req->uid == 0 ? 0 : write ? -EPERM : -ENODATA;
+		return fs_req_capable(req, CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
 	if (!strncmp(x->name, "user.", 5)) {
 		if (inode_type(ino) != S_IFREG && inode_type(ino) != S_IFDIR)
 			return write ? -EPERM : -ENODATA;
@@ -121,7 +123,7 @@ static ssize_t list_virtual(struct xcall *x, struct inode *ino, const struct fs_
 
 	if (!ops->listxattr)
 		return -EOPNOTSUPP;
-	if (req->uid == 0)
+	if (fs_req_capable(req, CAP_SYS_ADMIN))
 		return ops->listxattr(ino->fs, req, ino->nodeid, x->value, x->size);
 	/* what is left out counts neither for the length nor for ERANGE */
 	list = malloc(XATTR_LIST_MAX);

@@ -380,6 +380,7 @@ static void cred_hook(struct call *c, struct fs_req *req)
 	req->gid = id->gid[ID_FS];
 	req->ruid = id->uid[ID_REAL];
 	req->rgid = id->gid[ID_REAL];
+	req->odd_caps = fs_req_odd_caps(req->uid, id->eff);
 }
 
 static unsigned root_hook(struct um *um, pid_t tid)
