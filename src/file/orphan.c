@@ -6,9 +6,14 @@
  * in its folder, which can then not be removed, and which stays in the image if the server is
  * killed. So where nobody else can be using the file (FS_SOLE_CLIENT) all of it is brought into the
  * placeholder and the server's handles are given back before the server is told: it frees the file
- * at once. What guests do with theirs from then on is between them and the placeholder; attributes
- * are the inode's. Large files are left to the server.
+ * at once. What guests do with theirs from then on is between them and the placeholder, which has
+ * the extended attributes as well; the others are the inode's. Large files are left to the server.
  */
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <string.h>
+#include <sys/xattr.h>
+
 #include "file/cache.h"
 #include "file/locks.h"
 
@@ -28,6 +33,41 @@ static bool may_detach(struct filecache *c)
 	return may;
 }
 
+/* What a placeholder cannot carry (security., an older kernel's memfd) is lost. */
+static void keep_xattrs(struct filecache *c, const struct fs_req *req)
+{
+	const struct fs_node_ops *ops = c->ino->fs->node;
+	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX + 1), *value = malloc(XATTR_SIZE_MAX);
+	ssize_t len = -1, n;
+
+	if (list && value && ops->listxattr && ops->getxattr)
+		len = ops->listxattr(c->ino->fs, req, c->ino->nodeid, list, XATTR_LIST_MAX);
+	if (len <= 0)
+		return;
+	list[len] = '\0';
+	for (const char *name = list; name < list + len; name += strlen(name) + 1) {
+		n = ops->getxattr(c->ino->fs, req, c->ino->nodeid, name, value, XATTR_SIZE_MAX);
+		if (n >= 0)
+			(void)fsetxattr(c->vf->place, name, value, (size_t)n, 0);
+	}
+}
+
+int cache_orphan_place(struct inode *ino)
+{
+	struct filecache *c = cache_peek(ino);
+	int fd = -ENODATA;
+
+	if (!c)
+		return fd;
+	pthread_mutex_lock(&c->lock);
+	if (c->vf) {
+		fd = fcntl(c->vf->place, F_DUPFD_CLOEXEC, 0);
+		fd = fd < 0 ? -errno : fd;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return fd;
+}
+
 void cache_detach(struct filecache *c, const struct fs_req *req)
 {
 	struct fs_handle h[HANDLE_KINDS];
@@ -37,6 +77,7 @@ void cache_detach(struct filecache *c, const struct fs_req *req)
 	if (!may_detach(c) || inode_getattr(c->ino, req, true, &attr) < 0 || attr.nlink != 1 ||
 		cache_fill(c, req, 0, UINT64_MAX) < 0)
 		return;
+	keep_xattrs(c, req);
 	pthread_mutex_lock(&c->lock);
 	if (cache_set_busy(c, req) < 0) {
 		pthread_mutex_unlock(&c->lock);

@@ -61,6 +61,13 @@ PYTHON
 is "/proc/self/maps is the kernel's where nothing of a mount is mapped" \
 	"$(um -m fs.img:mnt -- "$PYTHON" maps.py)" "$("$PYTHON" maps.py)"
 
+cat >many-maps.py <<'PYTHON'
+import mmap
+kept = [mmap.mmap(-1, 4096, prot=1 + i % 2 * 2) for i in range(8000)]
+print(sum(l.startswith("VmFlags") for l in open("/proc/self/smaps")) >= len(kept))
+PYTHON
+is "/proc/self/smaps of many mappings" "$(um -m fs.img:mnt -- "$PYTHON" many-maps.py)" True
+
 inside 'cp /bin/sleep slow; ./slow 60 & until [ "$(cat /proc/$!/comm)" = slow ]; do :; done; cd d
 	pgrep -x slow | wc -l; readlink /proc/$!/exe /proc/$!/cwd; tr "\0" " " </proc/$!/cmdline; echo
 	grep -c "'"$M"'/slow" /proc/$!/maps; ls -l /proc/$!/map_files | grep -c "'"$M"'/slow"; grep -c memfd /proc/$!/maps

@@ -3,6 +3,7 @@
  * goes on. */
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/xattr.h>
 
 #include "guest.h"
 
@@ -74,11 +75,43 @@ static void use(int fd)
 	R(linkat(AT_FDCWD, path, AT_FDCWD, "back", AT_SYMLINK_FOLLOW));
 }
 
+/* What it had stays, what is set is there. */
+static void attributes(void)
+{
+	char value[64] = "", list[256];
+	int fd = open("dir/file", O_RDWR);
+	long n;
+
+	R(setxattr("dir/file", "user.kept", "value", 5, 0));
+	R(setxattr("dir/file", "user.gone", "x", 1, 0));
+	R(unlink("dir/file"));
+	R(fgetxattr(fd, "user.kept", value, sizeof(value)));
+	tap_check(&t, 1, "it is %s", value);
+	R(fgetxattr(fd, "user.kept", value, 3));
+	R(fgetxattr(fd, "user.none", value, sizeof(value)));
+	R(fgetxattr(fd, "none", value, sizeof(value)));
+	R(fsetxattr(fd, "user.new", "longer value", 12, XATTR_CREATE));
+	R(fsetxattr(fd, "user.new", "y", 1, XATTR_CREATE));
+	R(fsetxattr(fd, "user.none", "y", 1, XATTR_REPLACE));
+	R(fgetxattr(fd, "user.new", value, sizeof(value)));
+	R(fremovexattr(fd, "user.gone"));
+	R(fremovexattr(fd, "user.gone"));
+	R(flistxattr(fd, NULL, 0));
+	n = flistxattr(fd, list, sizeof(list));
+	tap_check(&t,
+		n > 0 && memmem(list, (size_t)n, "user.new", 9) &&
+			memmem(list, (size_t)n, "user.kept", 10),
+		"both are listed");
+	R(close(fd));
+}
+
 int main(void)
 {
 	int fd, old, dirty;
 
 	mkdir("dir", 0755);
+	make("dir/file", "hello, world");
+	attributes();
 	make("dir/file", "hello, world");
 	fd = open("dir/file", O_RDWR);
 	R(unlink("dir/file"));

@@ -265,6 +265,14 @@ static void datagrams(void)
 	R(connect_(c, "dgram"));
 	R(send(c, "abc", 3, 0));
 	R(recv(s, buf, sizeof(buf), 0));
+	/* no SIGPIPE */
+	shutdown(c, SHUT_WR);
+	R(sendmmsg(c, m, 1, 0));
+	R(sendmsg(c, &m[0].msg_hdr, 0));
+	R(sendto_(c, "packet", "dgram"));
+	close(c);
+	c = new_socket(SOCK_DGRAM);
+	R(connect_(c, "dgram"));
 	R(unlink("dgram"));
 	R(sendto_(c, "packet", "dgram"));
 	R(send(c, "abc", 3, 0));

@@ -64,21 +64,19 @@ static char *read_maps(struct call *c)
 	return read_file(path, MAPS_MAX, &maps, NULL) < 0 ? NULL : maps;
 }
 
-/* The next line at *p of something that overlaps [from, to), its file referenced; false: none. */
-static bool next_mapped(
-	struct call *c, const char **p, uint64_t from, uint64_t to, struct mapped *ret)
+/* The next line at *p of something that overlaps [from, to), its file referenced; false: none.
+ * Lines are ended, since sscanf(3) looks for the end of what it is given. */
+static bool next_mapped(struct call *c, char **p, uint64_t from, uint64_t to, struct mapped *ret)
 {
 	unsigned long long ino;
 	unsigned major, minor;
 	char perms[8];
 
 	while (*p && **p) {
-		int n = sscanf(*p, "%llx-%llx %7s %llx %x:%x %llu", &ret->from, &ret->to, perms,
-			&ret->off, &major, &minor, &ino);
+		int n = sscanf(strsep(p, "\n"), "%llx-%llx %7s %llx %x:%x %llu", &ret->from,
+			&ret->to, perms, &ret->off, &major, &minor, &ino);
 		struct stat st = { 0 };
 
-		*p = strchr(*p, '\n');
-		*p += *p ? 1 : 0;
 		if (n != 7 || to <= ret->from || from >= ret->to)
 			continue;
 		st.st_dev = makedev(major, minor);
@@ -94,7 +92,7 @@ static bool next_mapped(
 static struct vfile *mapped_at(struct call *c, uint64_t at, uint64_t *ret_off, bool *ret_shared)
 {
 	_cleanup_free_ char *maps = read_maps(c);
-	const char *p = maps;
+	char *p = maps;
 	struct mapped m;
 
 	if (!next_mapped(c, &p, at, at + 1, &m))
@@ -129,7 +127,7 @@ enum verdict sys_msync(struct call *c)
 	struct fs_req req = { .call = c, .pid = c->tid, .uid = geteuid(), .gid = getegid() };
 	uint64_t from = c->args[0], to = from + c->args[1];
 	_cleanup_free_ char *maps = NULL;
-	const char *p;
+	char *p;
 	struct mapped m;
 	int r = 0;
 

@@ -67,6 +67,8 @@ static int control_files(struct call *c, struct msghdr *msg, int ours[], size_t 
 static long send_blocking(struct call *c, struct at *a, int fd, const struct msghdr *msg, int flags)
 {
 	struct blocking b;
+	int type;
+	socklen_t len = sizeof(type);
 	long r = blocking_begin_socket(&b, fd, SO_SNDTIMEO);
 
 	if (r < 0)
@@ -76,7 +78,10 @@ static long send_blocking(struct call *c, struct at *a, int fd, const struct msg
 		r = real_result(a, sendmsg(fd, msg, flags | MSG_NOSIGNAL));
 	} while (blocking_again(&b, c, r));
 	r = blocking_end(&b, r);
-	return r == -EPIPE && !(flags & MSG_NOSIGNAL) ? call_broken_pipe(c) : r;
+	if (r == -EPIPE && !(flags & MSG_NOSIGNAL) &&
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM)
+		return call_broken_pipe(c);
+	return r;
 }
 
 /* Where a message of sendmsg goes. */

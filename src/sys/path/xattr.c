@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
+#include "file/cache.h"
 #include "sys/path/at.h"
 #include "sys/path/attrs.h"
 #include "sys/table.h"
@@ -224,6 +225,40 @@ static ssize_t acl_virtual(struct xcall *x, const struct mount *m, struct inode 
 	return r < 0 ? r : inode_set_acl(ino, req, type, acl, n);
 }
 
+/* Of an open file without a name: its placeholder has them. */
+static ssize_t xattr_orphan(
+	struct xcall *x, const struct mount *m, struct inode *ino, const struct fs_req *req)
+{
+	_cleanup_fd_ int fd = -1;
+	ssize_t r = 0;
+
+	if (x->op != XLIST) {
+		if (acl_type_of(x->name) >= 0)
+			return x->op == XGET ? -ENODATA : -EOPNOTSUPP;
+		r = xattr_may(x, m, ino, req);
+		if (r == 0)
+			r = name_check(m, x->name);
+	}
+	if (r == 0)
+		r = fd = cache_orphan_place(ino);
+	if (r < 0)
+		return r;
+	switch (x->op) {
+	case XGET:
+		r = fgetxattr(fd, x->name, x->value, x->size);
+		break;
+	case XLIST:
+		r = flistxattr(fd, x->value, x->size);
+		break;
+	case XSET:
+		r = fsetxattr(fd, x->name, x->value, x->size, x->flags);
+		break;
+	default:
+		r = fremovexattr(fd, x->name);
+	}
+	return r < 0 ? -errno : r;
+}
+
 static ssize_t xattr_virtual(
 	struct xcall *x, const struct mount *m, struct inode *ino, const struct fs_req *req)
 {
@@ -232,8 +267,8 @@ static ssize_t xattr_virtual(
 	int type = acl_type_of(x->name);
 	ssize_t r;
 
-	if (atomic_load(&ino->orphan)) /* what it had is not kept */
-		return x->op == XLIST ? 0 : x->op == XSET ? -EOPNOTSUPP : -ENODATA;
+	if (atomic_load(&ino->orphan))
+		return xattr_orphan(x, m, ino, req);
 	if (x->op == XLIST)
 		return list_virtual(x, ino, req);
 	if (type >= 0)

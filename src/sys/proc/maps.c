@@ -75,8 +75,8 @@ static bool put_mapping(struct maps *m, const char *line)
 /* A real program that runs as a copy (binfmt.h): only its name is not what it should be. */
 static bool put_copy(struct maps *m, const char *line)
 {
-	size_t n = strcspn(line, "\n/");
-	_cleanup_free_ char *name = line[n] == '/' ? exe_copy_name(line + n) : NULL;
+	size_t n = strcspn(line, "/");
+	_cleanup_free_ char *name = line[n] ? exe_copy_name(line + n) : NULL;
 
 	if (name)
 		fprintf(m->out, "%.*s%s\n", (int)n, line, name);
@@ -86,16 +86,15 @@ static bool put_copy(struct maps *m, const char *line)
 /* A file of the host, which was opened through a bind mount. */
 static bool put_opened(struct maps *m, const char *line)
 {
-	size_t n = strcspn(line, "\n/"), len = strcspn(line, "\n");
-	_cleanup_free_ char *host = NULL, *name = NULL;
+	size_t n = strcspn(line, "/");
+	_cleanup_free_ char *name = NULL;
 	unsigned maj, min;
 	unsigned long long ino;
 
-	if (line[n] != '/' || !atomic_load(&m->um->view.opened) ||
+	if (!line[n] || !atomic_load(&m->um->view.opened) ||
 		sscanf(line, "%*s %*s %*s %x:%x %llu", &maj, &min, &ino) != 3)
 		return false;
-	host = strndup(line + n, len - n);
-	name = host ? view_opened_name_of(&m->um->view, makedev(maj, min), ino, host) : NULL;
+	name = view_opened_name_of(&m->um->view, makedev(maj, min), ino, line + n);
 	if (name)
 		fprintf(m->out, "%.*s%s\n", (int)n, line, name);
 	return name != NULL;
@@ -116,15 +115,12 @@ int maps_text(struct um *um, pid_t pid, const char *name, char **ret, size_t *re
 	m.out = open_memstream(&text, ret_len);
 	if (!m.out)
 		return -ENOMEM;
-	for (const char *p = host; *p;) {
-		size_t n = strcspn(p, "\n");
-
-		n += p[n] == '\n';
-		if (put_mapping(&m, p) || put_copy(&m, p) || put_opened(&m, p))
+	/* each line ended for itself: sscanf(3) looks for the end of what it is given */
+	for (char *p = host, *line; (line = strsep(&p, "\n")) && (p || *line);) {
+		if (put_mapping(&m, line) || put_copy(&m, line) || put_opened(&m, line))
 			changed = true;
 		else
-			fwrite(p, 1, n, m.out);
-		p += n;
+			fprintf(m.out, p ? "%s\n" : "%s", line);
 	}
 	free(m.name);
 	if (fclose(m.out) != 0)
