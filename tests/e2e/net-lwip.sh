@@ -261,6 +261,25 @@ if unshare -Ur true 2>/dev/null; then
 	gives "no namespaces, the kernel's stack" 125 unshare -Ur sh -ec '
 		echo 0 >/proc/sys/user/max_user_namespaces; umview --net none,stack=kernel -- true'
 fi
+# what a router says of a packet, and what an echo has
+if command -v vde_switch >/dev/null && [ -z "${UMVIEW_SANITIZER:-}" ] && unshare -Urn true 2>/dev/null; then
+	vde_switch -s "$HERE/switch" -d -p "$HERE/switch.pid" >/dev/null 2>&1 </dev/null
+	until_true 20 test -e switch/ctl
+	until_true 20 test -s switch.pid
+	um --net "vde=$HERE/switch,ip=10.8.0.1/24" -- sh -c '
+		echo 1 >/proc/sys/net/ipv4/ip_forward; touch router; until [ -e asked ]; do sleep 0.05; done' &
+	first=$!
+	until_true 20 test -e router
+	gives "no way from there" 1 um --net "vde=$HERE/switch,ip=10.8.0.2/24,gw=10.8.0.1,stack=lwip" -- ping -n -c 1 -W 10 10.77.0.1
+	has "no way from there" "$OUT" "From 10.8.0.1 icmp_seq=1 Destination Net Unreachable"
+	touch asked
+	wait $first || fail "the router ended badly"
+	kill "$(cat switch.pid)"
+fi
+gives "an echo" 0 um --net none,stack=lwip -- sh -c "ping -n -c 1 -W 10 127.0.0.1; ping -n -c 1 -W 10 ::1"
+is "an echo" "$(grep -o 'ttl=[0-9]*' <<<"$OUT")" "ttl=64
+ttl=64"
+
 gives "two stacks" 125 um --net none,stack=lwip --net slirp,stack=kernel -- true
 has "two stacks" "$OUT" "one stack"
 

@@ -6,8 +6,10 @@
  */
 #include "net/lwip/stack.h"
 
+#include <lwip/inet_chksum.h>
 #include <lwip/ip4.h>
 #include <lwip/ip6.h>
+#include <lwip/prot/icmp6.h>
 #include <string.h>
 
 static const uint8_t *addr_bytes(const ip_addr_t *a)
@@ -250,6 +252,47 @@ struct netif *ip6_route(const ip6_addr_t *src, const ip6_addr_t *dst)
 		ip6_addr_set_zone(ip_2_ip6(&to), ip6_addr_zone(src));
 	i = out_iface(the_stack, &to, NULL);
 	return i ? &i->netif : NULL;
+}
+
+/* ---- what liblwip answers by itself (ICMP), as far as the kernel's hosts do it, not as routers:
+ * by functions that take the place of its own ---- */
+
+#define ANSWER_TTL 64
+
+err_t ip4_output_if(struct pbuf *p, const ip4_addr_t *src, const ip4_addr_t *dest, u8_t ttl,
+	u8_t tos, u8_t proto, struct netif *netif)
+{
+	if (proto == IP_PROTO_ICMP && ip_current_netif()) {
+		struct ip_hdr *h = p->payload;
+
+		ttl = ANSWER_TTL;
+		if (dest == LWIP_IP_HDRINCL) { /* an echo, with the request's header */
+			IPH_TTL_SET(h, ttl);
+			IPH_CHKSUM_SET(h, 0);
+			IPH_CHKSUM_SET(h, inet_chksum(h, IPH_HL_BYTES(h)));
+		}
+	}
+	if (dest != LWIP_IP_HDRINCL && ip4_addr_isany(src))
+		src = netif_ip4_addr(netif);
+	return ip4_output_if_src(p, src, dest, ttl, tos, proto, netif);
+}
+
+err_t ip6_output_if(struct pbuf *p, const ip6_addr_t *src, const ip6_addr_t *dest, u8_t hl, u8_t tc,
+	u8_t nexth, struct netif *netif)
+{
+	const uint8_t *icmp = p->payload;
+
+	/* (of neighbour discovery 255 is asked) */
+	if (nexth == IP6_NEXTH_ICMP6 && ip_current_netif() && *icmp <= ICMP6_TYPE_EREP)
+		hl = ANSWER_TTL;
+	if (dest != LWIP_IP_HDRINCL && src && ip6_addr_isany(src)) {
+		const ip_addr_t *own = ip6_select_source_address(netif, dest);
+
+		if (!own || ip6_addr_isany(ip_2_ip6(own)))
+			return ERR_RTE;
+		src = ip_2_ip6(own);
+	}
+	return ip6_output_if_src(p, src, dest, hl, tc, nexth, netif);
 }
 
 unsigned route_prefix6(const struct iface *i, const ip6_addr_t *a)
