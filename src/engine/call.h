@@ -172,6 +172,8 @@ void call_waits(void);
 
 /* The process (thread-group id) of the calling thread, in our pid namespace; -ESRCH. */
 pid_t call_tgid(struct call *c);
+/* As status_read() of the calling thread (engine/status.h). */
+ssize_t MUST_CHECK call_status(const struct call *c, char *buf, size_t size);
 
 /* The link of /proc to what a path of the guest's begins at: its root, its working directory
  * (AT_FDCWD), or a descriptor of it. False: there can be none. */

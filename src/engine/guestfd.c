@@ -234,11 +234,12 @@ bool guestfd_room(struct call *c)
 {
 	struct fd_slot *s = slot_of(c);
 	int limit = nofile_limit(c), low = limit < VFD_HOT ? limit : VFD_HOT;
-	bool room = false;
+	bool room;
 
 	if (limit < 0)
 		return true; /* it is gone, or going */
-	if (limit > VFD_HOT) {
+	room = limit > 0 && guestfd_free(c, limit - 1);
+	if (!room && limit > VFD_HOT) {
 		pthread_mutex_lock(&s->lock);
 		room = (seems_full(c, s) && room_below(c, VFD_HOT)) || find_hot(c, s, limit) >= 0;
 		pthread_mutex_unlock(&s->lock);

@@ -3,7 +3,7 @@
  * Theory of operation. Each look at a guest's descriptor needs a pidfd, and making one costs more
  * than the look. So a worker keeps a few. A pidfd never leads to another task than the one that it
  * was made for: where that has ended, and its number is another's by now, it says ESRCH and a
- * new one is made.
+ * new one is made. So does an open /proc/TID/status, which is kept likewise.
  */
 #include "engine/pidfd.h"
 
@@ -19,12 +19,18 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
+static void drop(struct pidfd_kept *k)
+{
+	if (k->tid)
+		close(k->fd);
+	k->tid = 0;
+}
+
 void pidfds_drop(struct pidfds *p)
 {
 	for (unsigned i = 0; i < PIDFDS_KEPT; i++) {
-		if (p->kept[i].tid)
-			close(p->kept[i].fd);
-		p->kept[i].tid = 0;
+		drop(&p->kept[i]);
+		drop(&p->status[i]);
 	}
 }
 
@@ -84,8 +90,7 @@ static int make_pidfd(struct call *c, int *ret_close)
 	if (fd < 0 || !own)
 		return fd;
 	k = &own->kept[(unsigned)c->tid % PIDFDS_KEPT];
-	if (k->tid)
-		close(k->fd);
+	drop(k);
 	*k = (struct pidfd_kept){ c->tid, fd };
 	return fd;
 }
@@ -139,4 +144,23 @@ pid_t call_tgid(struct call *c)
 	if (!c->tgid_)
 		return tgid_by_status(c);
 	return c->tgid_;
+}
+
+ssize_t call_status(const struct call *c, char *buf, size_t size)
+{
+	struct pidfds *own = pool_pidfds();
+	struct pidfd_kept *k = own ? &own->status[(unsigned)c->tid % PIDFDS_KEPT] : NULL;
+	ssize_t n = k && k->tid == c->tid ? status_again(k->fd, buf, size) : -ESRCH;
+	int fd;
+
+	if (!k)
+		return status_read(c->tid, buf, size);
+	if (n > 0)
+		return n;
+	fd = status_open(c->tid);
+	if (fd < 0)
+		return fd;
+	drop(k);
+	*k = (struct pidfd_kept){ c->tid, fd };
+	return status_again(fd, buf, size);
 }

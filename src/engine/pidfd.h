@@ -12,9 +12,9 @@ struct pidfd_kept {
 	int fd;
 };
 
-/* What one worker keeps. */
+/* What one worker keeps: pidfds, and open /proc/TID/status. */
 struct pidfds {
-	struct pidfd_kept kept[PIDFDS_KEPT];
+	struct pidfd_kept kept[PIDFDS_KEPT], status[PIDFDS_KEPT];
 };
 void pidfds_drop(struct pidfds *p);
 

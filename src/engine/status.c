@@ -5,21 +5,31 @@
 #include <stdio.h>
 #include <string.h>
 
-ssize_t status_read(pid_t tid, char *buf, size_t size)
+int status_open(pid_t tid)
 {
 	char path[64];
-	_cleanup_fd_ int fd = -1;
-	ssize_t n;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
+	return fd < 0 ? -errno : fd;
+}
+
+ssize_t status_again(int fd, char *buf, size_t size)
+{
+	ssize_t n = pread(fd, buf, size - 1, 0);
+
 	if (n <= 0)
 		return n < 0 ? -errno : -ESRCH;
 	buf[n] = '\0';
 	return n;
+}
+
+ssize_t status_read(pid_t tid, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = status_open(tid);
+
+	return fd < 0 ? fd : status_again(fd, buf, size);
 }
 
 uint64_t status_number(const char *text, const char *key, int base)

@@ -12,6 +12,10 @@
 /* The text, NUL-terminated: its length, or -errno (-ESRCH when there is none). That of a task in
  * very many groups is cut after them when buf does not hold it. */
 ssize_t MUST_CHECK status_read(pid_t tid, char *buf, size_t size);
+/* The two halves: the file, and its text as it is now (-ESRCH: that task has ended, whoever has its
+ * number). */
+int MUST_CHECK status_open(pid_t tid);
+ssize_t MUST_CHECK status_again(int fd, char *buf, size_t size);
 /* The number after "\nKey:", in this base; 0 when there is no such line. */
 uint64_t status_number(const char *text, const char *key, int base);
 

@@ -401,6 +401,15 @@ static int open_host(struct opening *o)
 	return fd;
 }
 
+/* Is it the host's own file that is opened? */
+static bool opens_host(const struct opening *o)
+{
+	mode_t type = inode_type(o->ino);
+
+	return !(o->flags & O_PATH) &&
+	       ((o->ino->fs->host_fd && type != S_IFDIR) || is_device(type));
+}
+
 static int open_any(struct opening *o, bool *ret_filled)
 {
 	mode_t type = inode_type(o->ino);
@@ -416,7 +425,7 @@ static int open_any(struct opening *o, bool *ret_filled)
 	r = o->created || o->checked ? 0 : check_open(o->req, o->mnt, o->ino, o->flags, type);
 	if (r < 0)
 		return r;
-	if ((o->ino->fs->host_fd && type != S_IFDIR) || is_device(type)) {
+	if (opens_host(o)) {
 		o->low = *ret_filled = true;
 		return open_host(o);
 	}
@@ -473,7 +482,7 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 
 	fs_req_init(&req, c);
 	o.req = &req;
-	o.low = guestfd_wants_low(c);
+	o.low = opens_host(&o) || guestfd_wants_low(c);
 	/* a directory is nothing to fill: where files are not lent it needs its traps all the more
 	 */
 	if (inode_type(o.ino) == S_IFDIR && !guestfd_lends(c))

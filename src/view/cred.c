@@ -99,8 +99,7 @@ static void cred_read(struct call *c, struct fs_req *req)
 	bool asked = false;
 	char buf[4096];
 
-	if ((makes_file(c) || !call_own_ids(c).fixed) &&
-		status_read(c->tid, buf, sizeof(buf)) > 0) {
+	if ((makes_file(c) || !call_own_ids(c).fixed) && call_status(c, buf, sizeof(buf)) > 0) {
 		const char *p = status_field(buf, "\nUmask:\t");
 
 		asked = true;

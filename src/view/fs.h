@@ -303,8 +303,13 @@ struct fs {
 	int (*host_prepare)(struct fs *fs, const struct fs_req *req, uint64_t node, int flags);
 	/* Then too, may be NULL: an open file of the host, which this link of /proc leads to and
 	 * whose attributes these are. Is it one that is shown by other numbers or owners? They are
-	 * corrected. */
+	 * corrected. Asked once `shows` is set, which is before there is such a file. */
 	bool (*shown)(struct fs *fs, const char *link, struct fs_attr *attr);
+	atomic_bool shows;
+	/* Then too, may be NULL: of an open file of the first folder (host_folder), for which this
+	 * is a descriptor of ours: are mode, owner and times of it its own, and the kernel's to
+	 * change? */
+	bool (*plain)(struct fs *fs, int fd);
 	/* Not NULL: a mount of it lies on a folder which it shows where nothing was changed. Is
 	 * what this path (from its root) leads to that folder's own, all the way? Then the kernel
 	 * may be left to it. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "view/mountinfo.h"
 
@@ -116,8 +117,20 @@ static void find_shown(struct mount *m, void *arg)
 {
 	struct by_shown *b = arg;
 
-	if (m->fs->shown && !b->found && b->skip-- == 0)
+	if (m->fs->shown && atomic_load(&m->fs->shows) && !b->found && b->skip-- == 0)
 		b->found = mount_get(m);
+}
+
+bool view_shows(struct view *v)
+{
+	_cleanup_mount_ struct mount *first = NULL;
+	struct by_shown b = { 0 };
+
+	if (!atomic_load_explicit(&v->nshown, memory_order_relaxed))
+		return false;
+	view_each_mount(v, find_shown, &b);
+	first = b.found;
+	return first != NULL;
 }
 
 bool view_shown(struct view *v, const char *link, struct fs_attr *ret)
@@ -125,7 +138,7 @@ bool view_shown(struct view *v, const char *link, struct fs_attr *ret)
 	struct stat st;
 	bool shown = false;
 
-	if (!atomic_load_explicit(&v->nshown, memory_order_relaxed) || stat(link, &st) < 0)
+	if (!view_shows(v) || stat(link, &st) < 0)
 		return false;
 	fs_attr_of_stat(&st, ret);
 	ret->dev = st.st_dev;
@@ -193,7 +206,7 @@ char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name
 
 struct by_folder {
 	const char *name;
-	bool found;
+	struct mount *found; /* referenced */
 };
 
 static void find_upper(struct mount *m, void *arg)
@@ -203,16 +216,51 @@ static void find_upper(struct mount *m, void *arg)
 
 	if (!b->found && m->seen_through && m->fs->host_folder && !(m->fs->flags & FS_READ_ONLY) &&
 		read_link(AT_FDCWD, fd_path(self, m->fs->host_folder(m->fs, 0)), top, sizeof(top)) >
-			0)
-		b->found = path_below(b->name, top);
+			0 &&
+		path_below(b->name, top))
+		b->found = mount_get(m);
 }
 
-bool view_is_upper(struct view *v, const char *name)
+/* The mount that is seen through, and writes to a folder which has this name in it; or NULL. */
+static struct mount *upper_of(struct view *v, const char *name)
 {
 	struct by_folder b = { .name = name };
 
 	view_each_mount(v, find_upper, &b);
 	return b.found;
+}
+
+bool view_is_upper(struct view *v, const char *name)
+{
+	_cleanup_mount_ struct mount *m = upper_of(v, name);
+
+	return m != NULL;
+}
+
+/* A name says little where another namespace may have mounted something else at it. */
+static bool on_one_mount(int a, int b)
+{
+	struct statx x, y;
+
+	return statx(a, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) == 0 &&
+	       statx(b, "", AT_EMPTY_PATH, STATX_MNT_ID, &y) == 0 &&
+	       (x.stx_mask & y.stx_mask & STATX_MNT_ID) && x.stx_mnt_id == y.stx_mnt_id;
+}
+
+bool view_is_plain_upper(struct view *v, int fd)
+{
+	_cleanup_mount_ struct mount *m = NULL;
+	char self[FD_PATH_MAX], name[PATH_MAX];
+	struct fs *fs;
+
+	if (read_link(AT_FDCWD, fd_path(self, fd), name, sizeof(name)) <= 0)
+		return false;
+	m = upper_of(v, name);
+	if (!m || (m->flags & MS_RDONLY))
+		return false;
+	fs = m->fs;
+	return fs->plain && !atomic_load(&fs->nwatched) && fs->plain(fs, fd) &&
+	       on_one_mount(fd, fs->host_folder(fs, 0));
 }
 
 char *view_opened_name(struct view *v, const char *link)

@@ -19,10 +19,14 @@ char *view_opened_name(struct view *v, const char *link);
 char *view_opened_name_of(struct view *v, dev_t dev, ino_t ino, const char *name);
 /* Is this host's name one in the folder to which a mount that is seen through writes? */
 bool view_is_upper(struct view *v, const char *name);
+/* Is `fd`, an open file of a guest's and lent to us, one of such a folder of which nothing is to be
+ * said that the kernel does not say, and nobody to be told when it is changed? */
+bool view_is_plain_upper(struct view *v, int fd);
 /* Was it opened through this mount? */
 bool view_was_opened(struct view *v, const struct mount *m, dev_t dev, ino_t ino);
-/* An open file of the host, by its link of /proc: does a mount show it by other numbers or owners?
- */
+/* Does any mount show an open file of the host by other numbers or owners? */
+bool view_shows(struct view *v);
+/* That of this link of /proc? */
 bool view_shown(struct view *v, const char *link, struct fs_attr *ret);
 void view_opened_free(struct view *v);
 

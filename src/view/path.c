@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/guestfd.h"
 #include "view/elsewhere.h"
 #include "view/opened.h"
 #include "view/root.h"
@@ -195,6 +196,18 @@ static int start_moved(struct walk *w)
 		       : r;
 }
 
+/* It begins at a directory of ours, which has no name to be read. */
+static bool start_placeholder(struct walk *w)
+{
+	struct inode *ino;
+	struct mount *mnt;
+
+	if (!place_is_placeholder(w->v, w->start_link, &mnt, &ino))
+		return false;
+	place_set_virtual(&w->at, mnt, ino);
+	return true;
+}
+
 /* Where a relative path begins: 0, or WALK_NATIVE when the kernel knows best. */
 static int walk_start(struct walk *w, int dirfd)
 {
@@ -205,9 +218,11 @@ static int walk_start(struct walk *w, int dirfd)
 		return WALK_NATIVE;
 	if (w->root_fd >= 0)
 		return walk_elsewhere_start(w, w->start_link);
-	err = place_of_link(w->v, w->start_link, &w->at);
-	if (err < 0)
-		return WALK_NATIVE;
+	if (dirfd < VFD_BASE || !start_placeholder(w)) {
+		err = place_of_link(w->v, w->start_link, &w->at);
+		if (err < 0)
+			return WALK_NATIVE;
+	}
 	/* its name is no place any more where to look for others */
 	if (w->at.fd >= 0 && fstat(w->at.fd, &st) == 0 && !S_ISDIR(st.st_mode))
 		return -ENOTDIR;
@@ -239,15 +254,10 @@ static int walk_start(struct walk *w, int dirfd)
 /* AT_EMPTY_PATH: what a descriptor is. */
 static int resolve_empty(struct walk *w, int dirfd)
 {
-	struct inode *ino;
-	struct mount *mnt;
-
 	if (!call_start(w->c, dirfd, "", w->start_link))
 		return WALK_NATIVE;
-	if (place_is_placeholder(w->v, w->start_link, &mnt, &ino)) {
-		place_set_virtual(&w->at, mnt, ino);
+	if (start_placeholder(w))
 		return WALK_END;
-	}
 	if (w->root_fd >= 0 && !(w->flags & PATH_LOOK))
 		return walk_elsewhere_empty(w);
 	if (!(w->flags & PATH_LOOK) && walk_seen_through_file(w, w->start_link))

@@ -80,10 +80,10 @@ static void look_below(struct search *s, int fd, bool *xwhiteouts)
 	take_redirect(s, fd);
 }
 
-/* A file that nothing is merged with: but its content may lie below. */
-static void end_at(struct search *s, int fd, const struct stat *st)
+/* A file that nothing is merged with: but, if `may`, its content may lie below. */
+static void end_at(struct search *s, int fd, const struct stat *st, bool may)
 {
-	s->meta = is_metacopy(fd, st);
+	s->meta = may && is_metacopy(fd, st);
 	s->end = !s->meta;
 	if (s->meta)
 		take_redirect(s, fd);
@@ -113,7 +113,7 @@ static int find_upper(struct search *s)
 		s->dirs = true;
 		look_below(s, fd, &f->xwhiteouts);
 	} else {
-		end_at(s, fd, &f->st);
+		end_at(s, fd, &f->st, !s->o->no_metacopy);
 	}
 	return 0;
 }
@@ -186,9 +186,7 @@ static int take_lower(struct search *s, int fd, unsigned layer, bool xwhiteouts)
 			return -ENOMEM;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		end_at(s, fd, &st);
-		s->end |= plain;
-		s->meta &= !plain;
+		end_at(s, fd, &st, !plain);
 		return 0;
 	}
 	s->dirs = true;

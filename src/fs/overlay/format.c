@@ -354,12 +354,15 @@ int ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr)
 		if (chmod(path, real_mode(attr)) < 0)
 			return -errno;
 		st.st_mode = (st.st_mode & S_IFMT) | real_mode(attr);
+		if (!S_ISDIR(st.st_mode))
+			ovl_owners_begin(o);
 		return o->no_xattrs && !device ? ovl_links_set(o, &st, attr)
 					       : ovl_setxattr(fd, XATTR_OVERRIDE, text);
 	}
 	if (o->owners && o->no_xattrs)
 		return plain_set(o, path, &st, attr);
-	if (o->owners && ovl_getxattr(fd, XATTR_OVERRIDE, old, sizeof(old)) >= 0)
+	if (ovl_says_owner(o, st.st_mode) &&
+		ovl_getxattr(fd, XATTR_OVERRIDE, old, sizeof(old)) >= 0)
 		(void)removexattr(path, XATTR_OVERRIDE); /* it is the file's own again */
 	return (st.st_mode & 07777) != (attr->mode & 07777) && chmod(path, attr->mode & 07777) < 0
 		       ? -errno

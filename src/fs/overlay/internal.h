@@ -95,6 +95,10 @@ struct ovl {
 	 * how many had. */
 	atomic_uint open_now, open_ever;
 	bool redirect, owners, as_root, consistent;
+	bool no_metacopy; /* upper was empty when it was mounted, and we write none */
+	/* Has a file of upper, that is no folder, its owner by an attribute? Not before we set the
+	 * first, where upper was empty. Of folders many have: they are asked. */
+	atomic_bool any_owner;
 	long magic;	      /* of statfs(2), */
 	fsfilcnt_t own_files; /* which does not count these */
 	bool shared;	      /* upper may be changed by others: nothing of it is kept */
@@ -129,6 +133,16 @@ static inline struct ovl_node *ovl_node_of(uint64_t node)
 static inline int ovl_upper(const struct ovl_node *n)
 {
 	return atomic_load(&n->upper);
+}
+/* May a file or folder of upper say by an attribute whose it is? */
+static inline bool ovl_says_owner(const struct ovl *o, mode_t type)
+{
+	return o->owners && (S_ISDIR(type) || atomic_load(&o->any_owner));
+}
+static inline void ovl_owners_begin(struct ovl *o)
+{
+	atomic_store(&o->any_owner, true);
+	atomic_store(&o->fs.shows, true);
 }
 /* A guest may be root, to whom nothing is closed: what we may not read of a layer has nothing in
  * it. */
@@ -227,6 +241,7 @@ struct ovl_node *ovl_raised(struct ovl *o, const struct stat *below);
 char *ovl_path(struct ovl *o, struct ovl_node *n);
 /* node.c */
 bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr);
+bool ovl_plain(struct fs *fs, int fd);
 int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret);
 /* The same from what was just seen of the topmost file; nothing is to be kept for longer. */
 void ovl_attr_of_stat(

@@ -25,7 +25,7 @@ static void attr_of_stat(
 	ret->dev = n->shown.dev;
 	ret->ino = n->shown.ino;
 	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
-		(upper >= 0 ? o->owners : o->layers[n->lower[0].layer].owned))
+		(upper >= 0 ? ovl_says_owner(o, n->type) : o->layers[n->lower[0].layer].owned))
 		(void)ovl_override_get(fd_path(path, ovl_top(n)), ret); /* else it has its own */
 	if (n->type == S_IFDIR && upper >= 0 && sure)
 		ret->perm_ns = UINT64_MAX;
@@ -66,9 +66,20 @@ bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr)
 		return o->layers[o->nlayers - 1].owned && ovl_override_get(link, attr);
 	attr->dev = shown.dev;
 	attr->ino = shown.ino;
-	if (o->owners && (S_ISREG(attr->mode) || S_ISDIR(attr->mode)))
+	if (ovl_says_owner(o, attr->mode) && (S_ISREG(attr->mode) || S_ISDIR(attr->mode)))
 		(void)ovl_override_get(link, attr); /* else it has its own */
 	return true;
+}
+
+bool ovl_plain(struct fs *fs, int fd)
+{
+	const struct ovl *o = ovl_of(fs);
+	struct stat st;
+
+	if (o->as_root || o->no_xattrs || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	return !ovl_says_owner(o, st.st_mode) ||
+	       (fgetxattr(fd, XATTR_OVERRIDE, NULL, 0) < 0 && errno == ENODATA);
 }
 
 static int ovl_getattr(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,

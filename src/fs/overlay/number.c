@@ -102,6 +102,9 @@ void ovl_number_keep(struct ovl *o, const struct stat *own, struct shown shown)
 
 	if (own->st_dev != o->upper_dev)
 		return;
+	/* guests have no folder open that is ours */
+	if (!S_ISDIR(own->st_mode) && (shown.dev != own->st_dev || shown.ino != own->st_ino))
+		atomic_store(&o->fs.shows, true);
 	pthread_mutex_lock(&t->lock);
 	slot = slot_of(t, own->st_ino);
 	t->n += !slot->own;

@@ -240,6 +240,8 @@ static int open_layers(
 		/* the lowest has nothing below it that an attribute could be about */
 		layer->upper = i + 1 < l->nlower;
 		layer->owned = l->owners && (layer->upper || l->owned_below);
+		if (layer->owned)
+			atomic_store(&o->fs.shows, true);
 		*low = (struct lower){ .layer = i };
 		low->fd = fcntl(layer->root, F_DUPFD_CLOEXEC, 3);
 		if (low->fd < 0)
@@ -327,6 +329,9 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->owners = l->owners;
 	o->as_root = l->root;
 	o->consistent = l->consistent;
+	o->no_metacopy = l->fresh;
+	if (l->owners && !l->fresh)
+		ovl_owners_begin(o);
 	o->served = l->served;
 	o->magic = l->magic ? l->magic : OVERLAYFS_SUPER_MAGIC;
 	o->own_files = l->own_files;
@@ -338,6 +343,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.host_fd = ovl_host_fd;
 	o->fs.host_prepare = ovl_host_prepare;
 	o->fs.shown = ovl_shown;
+	o->fs.plain = ovl_plain;
 	o->fs.still = ovl_still;
 	o->fs.keep_max = l->upper && !l->work ? 0 : folders_kept(l->nlower + 1);
 	o->fs.type = "overlay";

@@ -318,6 +318,18 @@ int at_resolve_open(struct at *a, struct call *c, int fd)
 	return is_covered(c, link, &st) ? -EROFS : found;
 }
 
+bool at_is_plain(struct call *c, int fd)
+{
+	struct view *v = &c->um->view;
+	_cleanup_fd_ int lent = -1;
+
+	if (c->um->ids || view_has_rules(v) || is_elsewhere(v, c->tid) ||
+		!atomic_load_explicit(&v->nseen_through, memory_order_relaxed))
+		return false;
+	lent = guestfd_get(c, fd);
+	return lent >= 0 && view_is_plain_upper(v, lent);
+}
+
 bool at_is_hosts(struct call *c, int fd)
 {
 	_cleanup_at_ struct at a = AT_INIT;

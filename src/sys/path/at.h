@@ -105,6 +105,9 @@ bool at_fd(struct call *c, int fd, bool opath, struct vfile **ret, enum verdict 
  * owners for a virtual root? 1: where it is there; 0: it is none, and the kernel's to change.
  * -EROFS: it is the host's, was removed or replaced in the view since, and is not to be changed. */
 int MUST_CHECK at_resolve_open(struct at *a, struct call *c, int fd);
+/* Is it one that the kernel may change as it is asked to, in its attributes too? What is not sure
+ * is not. */
+bool at_is_plain(struct call *c, int fd);
 /* Is such a file the host's, with a mount that is seen through over it? What that has copied is
  * not. */
 bool at_is_hosts(struct call *c, int fd);

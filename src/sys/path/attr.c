@@ -101,6 +101,8 @@ enum verdict sys_fchmod(struct call *c)
 {
 	struct fs_setattr set = { .set = FS_SET_MODE, .mode = (mode_t)c->args[1] & 07777 };
 
+	if (at_is_plain(c, call_fd(c, 0)))
+		return CONTINUE;
 	return change_fd(c, call_fd(c, 0), false, &set, 0);
 }
 
@@ -172,6 +174,8 @@ enum verdict sys_fchown(struct call *c)
 	gid_t gid = (gid_t)c->args[2];
 	struct fs_setattr set;
 
+	if (at_is_plain(c, call_fd(c, 0)))
+		return CONTINUE;
 	if (fchown_is_noop(c, call_fd(c, 0)))
 		return call_return(c, 0);
 	if (nsids_meant_owner(c, &uid, &gid) < 0)
@@ -258,7 +262,7 @@ enum verdict sys_utimensat(struct call *c)
 	int flags = (int)c->args[3], dirfd = call_fd(c, 0), r;
 
 	/* futimens of a low descriptor too: it comes here with no path */
-	if (!c->args[1] ? dirfd == AT_FDCWD : !at_maybe(c, AT_CHANGES))
+	if (!c->args[1] ? dirfd == AT_FDCWD || at_is_plain(c, dirfd) : !at_maybe(c, AT_CHANGES))
 		return CONTINUE;
 	if (c->args[2]) {
 		r = abi_read_timespecs(c, call_addr(c, 2), ts);

@@ -85,19 +85,13 @@ static enum verdict stat_fd(struct call *c, int fd, const struct want *w)
 	return answer(c, w, &f);
 }
 
-/* Owners and numbers of open files may be others than the host's. */
-static bool may_differ(const struct call *c)
-{
-	return atomic_load_explicit(&c->um->view.nshown, memory_order_relaxed);
-}
-
 static enum verdict stat_open(struct call *c, int fd, const struct want *w, bool possible)
 {
 	enum verdict v = possible ? stat_fd(c, fd, w) : CONTINUE;
 	struct found f = { 0 };
 	char link[48];
 
-	if (v != CONTINUE || fd < 0 || !may_differ(c))
+	if (v != CONTINUE || fd < 0 || !view_shows(&c->um->view))
 		return v;
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", c->tid, fd);
 	if (!view_shown(&c->um->view, link, &f.attr) || !call_alive(c))
@@ -174,7 +168,7 @@ static enum verdict do_stat(struct call *c, int dirfd, int arg, const struct wan
 	ssize_t n;
 
 	if (w->flags & AT_EMPTY_PATH) {
-		if (!possible && !procfile_maybe_stat(c) && !may_differ(c))
+		if (!possible && !procfile_maybe_stat(c) && !view_shows(&c->um->view))
 			return CONTINUE;
 		/* since Linux 6.11 NULL is as good as "" */
 		n = c->args[arg] ? guest_read_word(c, call_addr(c, arg), word, sizeof(word)) : 0;
