@@ -340,6 +340,39 @@ static int check_empty(struct fs *fs, const struct found *f, const struct fs_req
 	return r;
 }
 
+/* An empty folder that upper alone has goes without being looked into, which who watches it is told.
+ * Not 0: it is not that, or to be looked at closer. */
+static int take_plain(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
+{
+	int r;
+
+	if (f->upper < 0 || shows_below(o, dir, name, f))
+		return -ENOTEMPTY;
+	r = ovl_changed_note(o, dir, name, true);
+	return r == 0 && unlinkat(ovl_upper(dir), name, AT_REMOVEDIR) < 0 ? -errno : r;
+}
+
+static int take_folder(struct fs *fs, struct ovl_node *dir, const char *name, const struct found *f,
+	const struct fs_req *req)
+{
+	struct ovl *o = ovl_of(fs);
+	int r = take_plain(o, dir, name, f);
+
+	if (r == 0)
+		return 0;
+	r = check_empty(fs, f, req);
+	if (r == 0)
+		r = ovl_changed_note(o, dir, name, true);
+	return r < 0 ? r : take_away(o, dir, name, f);
+}
+
+static int take_file(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
+{
+	int r = ovl_changed_note(o, dir, name, true);
+
+	return r < 0 ? r : take_away(o, dir, name, f);
+}
+
 /* The node of what was found loses its place. */
 static void lost(struct ovl *o, const struct found *f, struct ovl_node *dir, const char *name)
 {
@@ -370,12 +403,9 @@ static int remove_name(
 	if (r == 0) {
 		if (isdir != S_ISDIR(f.st.st_mode))
 			r = isdir ? -ENOTDIR : -EISDIR;
-		if (r == 0 && isdir)
-			r = check_empty(fs, &f, req);
 		if (r == 0)
-			r = ovl_changed_note(o, dir, name, true);
-		if (r == 0)
-			r = take_away(o, dir, name, &f);
+			r = isdir ? take_folder(fs, dir, name, &f, req)
+				  : take_file(o, dir, name, &f);
 		if (r == 0 && isdir)
 			ovl_moved_note(o, f.lower_path, NULL);
 		if (r == 0)
