@@ -116,12 +116,12 @@ static int make_over(
 	return r;
 }
 
-/* Made and in its place; *ret is what was found there then. */
-static int make_locked(
-	struct ovl *o, struct ovl_node *dir, const char *name, struct making *m, struct found *ret)
+/* Made where there was nothing, or a whiteout. *ret_looked: as found.looked. */
+static int make_found(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m,
+	int *ret_fd, int *ret_looked)
 {
 	struct found now;
-	int r = ovl_find(o, dir, name, &now), fd = -1;
+	int r = ovl_find(o, dir, name, &now);
 
 	if (r == 0) {
 		ovl_found_release(&now);
@@ -130,11 +130,28 @@ static int make_locked(
 	if (r == -ENOENT)
 		r = ovl_changed_note(o, dir, name, true);
 	if (r == 0)
-		r = now.whiteout ? make_over(o, dir, name, m, &fd)
-				 : make_whole(o, ovl_upper(dir), name, m, &fd);
+		r = now.whiteout ? make_over(o, dir, name, m, ret_fd)
+				 : make_whole(o, ovl_upper(dir), name, m, ret_fd);
+	*ret_looked = now.whiteout ? 0 : now.looked;
+	return r;
+}
+
+/* Made and in its place; *ret is what was found there then. */
+static int make_locked(
+	struct ovl *o, struct ovl_node *dir, const char *name, struct making *m, struct found *ret)
+{
+	int r = -EEXIST, fd = -1;
+
+	/* where upper is alone a name that it has not is free */
+	if (dir->nlower == 0) {
+		r = ovl_changed_note(o, dir, name, true);
+		if (r == 0)
+			r = make_whole(o, ovl_upper(dir), name, m, &fd);
+	}
+	if (r == -EEXIST)
+		r = make_found(o, dir, name, m, &fd, &ret->looked);
 	if (r == 0 && fstat(fd, &ret->st) < 0)
 		r = -errno;
-	ret->looked = now.whiteout ? 0 : now.looked;
 	/* it may have the number that another file had */
 	if (r == 0 && m->source < 0)
 		ovl_number_keep(o, &ret->st, ovl_number_own(o, &ret->st, dir));
@@ -340,8 +357,8 @@ static int check_empty(struct fs *fs, const struct found *f, const struct fs_req
 	return r;
 }
 
-/* An empty folder that upper alone has goes without being looked into, which who watches it is told.
- * Not 0: it is not that, or to be looked at closer. */
+/* An empty folder that upper alone has goes without being looked into, which who watches it is
+ * told. Not 0: it is not that, or to be looked at closer. */
 static int take_plain(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
 {
 	int r;
