@@ -75,6 +75,14 @@ all_ok "with --cow"
 before=$(stat -c %i low/a low/d low/d/f low/d/g)
 gives "in the next view" 0 um --cow=n,of=low -- stat -c %i low/a low/moved low/moved/f low/moved/g
 has "in the next view" "$OUT" "$before"
+# a file that its owner may not write to says where it is from as well
+fresh
+chmod 444 low/a
+gives "a copy of a read-only file" 0 um --cow=r,of=low -- touch low/a
+before=$(stat -c %i low/a)
+gives "its number in the next view" 0 um --cow=r,of=low -- stat -c %i low/a
+has "its number" "$OUT" "$before"
+fresh
 gives "as a whole tree" 0 um --cow -- "$PYTHON" numbers.py low on
 all_ok "as a whole tree"
 mkdir u w m

@@ -221,12 +221,13 @@ static int copy_attrs(struct ovl *o, struct ovl_node *n, int to)
 		r = copy_xattrs(o, n->lower[0].fd, to);
 	if (r < 0)
 		return r;
+	/* of one with several names only this one is a copy: the others keep the number. Before the
+	 * mode is set, by which its owner may perhaps not write to it */
+	if (n->type == S_IFDIR || attr.nlink == 1)
+		ovl_origin_set(o, n, to);
 	r = ovl_owner_set(o, to, &attr);
 	if (r < 0)
 		return r;
-	/* of one with several names only this one is a copy: the others keep the number */
-	if (n->type == S_IFDIR || attr.nlink == 1)
-		ovl_origin_set(o, n, to);
 	ts[0] = attr.atime;
 	ts[1] = attr.mtime;
 	return utimensat(to, "", ts, AT_EMPTY_PATH) < 0 ? -errno : 0;
