@@ -78,6 +78,7 @@ static void walk_init(
 	w->next = (struct own_place)OWN_PLACE_NONE;
 	w->start_link[0] = '\0';
 	w->touched = flags & PATH_REALIZE;
+	w->seen = 0;
 	w->alive = false;
 	w->links = 0;
 	w->word = w->rest = "";
@@ -172,6 +173,8 @@ static int walk_result(struct walk *w, int step, struct path *ret)
 		/* the task whose directory it began at may have been another since */
 		if (!walk_alive(w))
 			return -ESRCH;
+	} else {
+		p.seen = w->seen;
 	}
 	*ret = p;
 	p = (struct path)PATH_INIT;

@@ -87,6 +87,9 @@ struct path {
 	char *link;
 	ino_t ns;  /* the caller's mount namespace of the view (view/space.h), or 0 */
 	pid_t tid; /* PATH_REAL: the task in whose tree it is, if that is not ours; else 0 */
+	/* PATH_NATIVE: -ENOENT, -EISDIR: that is what the kernel finds by the same words, from the
+	 * root on and by no link; 0: it is not known */
+	int seen;
 };
 
 #define PATH_INIT                                                                                  \
@@ -99,7 +102,7 @@ void path_release(struct path *p);
 /*
  * Resolves a guest's path, relative to its cwd (AT_FDCWD) or dirfd, `word` having been read
  * already. 0 and *ret filled; else -errno as the kernel would give, *ret untouched.
- * PATH_NATIVE is only a kind: nothing else is filled then.
+ * PATH_NATIVE is only a kind: nothing else is filled then, but for `seen`.
  * With nothing mounted it is always PATH_NATIVE.
  */
 int MUST_CHECK path_resolve(struct call *c, struct view *v, int dirfd, const char *word,

@@ -67,6 +67,7 @@ struct walk {
 	bool led;     /* on the host's tree since a mount led there: no mount that is seen through
 			 covers it */
 	bool touched; /* something that the kernel does not see was used: never native again */
+	int seen;     /* see struct path */
 	bool alive;   /* the guest waited still after all that was read of it so far */
 	int links;
 	const char *word; /* what the guest said, */

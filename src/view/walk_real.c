@@ -506,6 +506,14 @@ static int closed_end(struct walk *w, const struct run *r)
 	return fd < 0 ? fd : dir_closed(fd);
 }
 
+/* What was found at the end of all that the guest said: from the root on, since the name of where
+ * it stands may be another by now. */
+static void see(struct walk *w, const struct run *r, int what)
+{
+	if (r->base == 0 && w->at.fd < 0 && *w->word == '/' && w->rest == w->word)
+		w->seen = what;
+}
+
 /* Nothing virtual so far: all that is to be known is whether a link is on the way. */
 static int run_end_untouched(struct walk *w, const struct run *r)
 {
@@ -515,6 +523,8 @@ static int run_end_untouched(struct walk *w, const struct run *r)
 
 	if ((dir && look_again(w)) || look_closer(w, dir ? closed_end(w, r) : err))
 		return WALK_MORE;
+	if (dir || err == -ENOENT)
+		see(w, r, err);
 	if (dir)
 		return WALK_NATIVE;
 	if (err == -ELOOP)

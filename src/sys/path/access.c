@@ -71,7 +71,7 @@ static enum verdict do_access(struct call *c, int dirfd, int mode, int flags)
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	if (!at_resolve_word(&a, c, dirfd, word, pflags))
-		return a.verdict;
+		return at_seen(&a, 0);
 	if (a.p.kind == PATH_REAL) {
 		real_enter(&a);
 		/* where ids differ the thread has the guest's file-system ids alone */
@@ -154,7 +154,7 @@ static enum verdict do_readlink(struct call *c, int dirfd, int arg)
 		if (!view_has_mounts(&c->um->view))
 			return CONTINUE;
 		if (!at_resolve_word(&a, c, dirfd, word, flags | PATH_LOOK))
-			return a.verdict;
+			return at_seen(&a, -EINVAL);
 		n = a.p.kind == PATH_REAL ? readlink_real(&a, word, link)
 					  : readlink_virtual(&a, !word[0], link);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "engine/own.h"
 #include "sys/proc/file.h"
 #include "view/acl.h"
 #include "view/elsewhere.h"
@@ -172,6 +173,15 @@ bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, 
 	if (a->p.mnt)
 		mount_used(a->p.mnt);
 	return at_resolved(a, r);
+}
+
+enum verdict at_seen(struct at *a, int is_dir)
+{
+	int r = a->p.seen == -EISDIR ? is_dir : a->p.seen;
+
+	/* who has other rights than we may be kept out on the way */
+	return a->verdict == CONTINUE && r < 0 && call_own_ids(a->c).fixed ? call_return(a->c, r)
+									   : a->verdict;
 }
 
 const char *real_path(const struct at *a, char buf[REAL_PATH_MAX])

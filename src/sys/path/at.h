@@ -61,6 +61,10 @@ bool at_resolve(struct at *a, struct call *c, int dirfd, int arg, unsigned flags
 /* The same with the words read already. */
 bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, unsigned flags);
 
+/* at_resolve was false, for a call that only looks: what the walk has seen is told at once, where
+ * the kernel would tell the guest the same. is_dir: the error for a directory; 0: it is none. */
+enum verdict at_seen(struct at *a, int is_dir);
+
 /*
  * PATH_VIRTUAL: keeps others from changing names in p.parent until the end, and looks the name up
  * again where one did since the call was made (p.inode may come and go). victim: nothing is to

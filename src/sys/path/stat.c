@@ -149,7 +149,7 @@ static enum verdict stat_word(struct call *c, int dirfd, const char *word, const
 	if (!view_has_mounts(&c->um->view))
 		return CONTINUE;
 	if (!at_resolve_word(&a, c, dirfd, word, flags))
-		return a.verdict;
+		return at_seen(&a, 0);
 	if (a.p.kind == PATH_REAL)
 		return stat_real(&a, w);
 	r = inode_getattr(a.p.inode, &a.req, w->force, &f.attr);
