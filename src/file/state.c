@@ -39,6 +39,16 @@ void cache_native(struct filecache *c)
 		c->dirty_since = now_ns();
 }
 
+/* A time of a write, as it will be told when the server has it. */
+static void show_mtime(struct filecache *c, struct fs_attr *attr)
+{
+	attr->mtime = c->mtime;
+	if (!(c->ino->fs->flags & FS_SUBSECOND))
+		attr->mtime.tv_nsec = 0;
+	attr->ctime = attr->mtime;
+	c->mtime_shown = true;
+}
+
 /* May be called with the inode's lock held. */
 void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 {
@@ -51,16 +61,14 @@ void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 	cache_native(c);
 	if (c->vf && (cache_is_dirty(c) || atomic_load(&ino->orphan))) {
 		attr->size = c->size;
-		if (c->mtime.tv_sec) {
-			attr->mtime = attr->ctime = c->mtime;
-			c->mtime_shown = true;
-		}
+		if (c->mtime.tv_sec)
+			show_mtime(c, attr);
 		if (attr->blocks < (c->size + 511) / 512)
 			attr->blocks = (c->size + 511) / 512;
 	} else if (c->vf && c->low && !c->low_append && fstat(c->vf->place, &st) == 0 &&
 		   !cache_time_eq(&st.st_mtim, &c->low_mtime)) {
-		attr->mtime = attr->ctime = c->mtime = st.st_mtim;
-		c->mtime_shown = true;
+		c->mtime = st.st_mtim;
+		show_mtime(c, attr);
 	}
 	pthread_mutex_unlock(&c->lock);
 }

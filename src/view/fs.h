@@ -273,6 +273,7 @@ enum fs_flag {
 	FS_ACL_OURS = 1 << 16,
 	FS_KEEPS_OWNERS = 1 << 17, /* of host files: owners that a virtual root sets are kept */
 	FS_OPENS_ALL = 1 << 18,	   /* with `unchanged`: no file is left to the kernel to open */
+	FS_SUBSECOND = 1 << 19,	   /* a time was no whole second: what the server keeps is finer */
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

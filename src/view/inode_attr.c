@@ -29,6 +29,9 @@ void inode_attr_install(struct inode *ino, const struct fs_attr *attr, uint64_t 
 {
 	if (attr->nlink > 1 && ino->type != S_IFDIR)
 		atomic_store(&ino->many_names, true);
+	if ((attr->atime.tv_nsec || attr->mtime.tv_nsec || attr->ctime.tv_nsec) &&
+		!(ino->fs->flags & FS_SUBSECOND))
+		atomic_fetch_or(&ino->fs->flags, FS_SUBSECOND);
 	pthread_mutex_lock(&ino->lock);
 	if (ino->attr_seq <= version) {
 		keep_locked(ino, attr);

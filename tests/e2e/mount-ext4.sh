@@ -91,6 +91,22 @@ echo "ok: debugfs rdump"
 owners=$(debugfs -R "ls -l -p tree/work" fs.img 2>/dev/null | awk -F/ 'NF > 5 && $6 != ".." { print $4 ":" $5 }' | sort -u)
 is "owners" "$owners" "$(id -u):$(id -g)"
 
+# This server keeps whole seconds: what is shown of a write does not change when it has it
+cat >times.py <<'PYTHON'
+import os
+fd = os.open("mnt/timed", os.O_RDWR | os.O_CREAT)
+shown = []
+for i in range(20):
+    os.write(fd, b"x" * 5000)
+    shown.append(os.fstat(fd).st_mtime_ns)
+    if i % 5 == 4:
+        os.fsync(fd)
+        shown[-1] = shown[-1] == os.fstat(fd).st_mtime_ns or shown
+print(shown[4::5])
+PYTHON
+gives "times of writes" 0 um -m "fs.img:$HERE/mnt" -- "$PYTHON" times.py
+is "they stay" "$OUT" "[True, True, True, True]"
+
 # A file that is somebody else's gets no other name where the host's own do not (fs.protected_hardlinks)
 echo other >other
 debugfs -w -R "write other foreign" fs.img >/dev/null 2>&1
