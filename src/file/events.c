@@ -145,18 +145,21 @@ static void *events_main(void *arg)
 	struct pollfd p[2 + LOCKERS_MAX] = { { .fd = f->inotify, .events = POLLIN },
 		{ .fd = f->wake, .events = POLLIN } };
 	uint64_t tick = now_ns() + TICK_MS * 1000000ull;
+	bool quiet = true, idle;
 
 	for (;;) {
 		uint64_t now = now_ns();
-		bool idle, again;
+		bool again;
 		int n;
 
 		if (now >= tick) {
 			cache_tick(f);
 			tick = now + TICK_MS * 1000000ull;
 		}
+		/* One tick longer: who makes one file after the other need not wake us for each. */
 		pthread_mutex_lock(&f->lru_lock);
-		idle = cds_list_empty(&f->writers);
+		f->ticks = !quiet || !cds_list_empty(&f->writers);
+		idle = !f->ticks;
 		pthread_mutex_unlock(&f->lru_lock);
 		pthread_mutex_lock(&f->events_lock);
 		again = f->nagain > 0;
@@ -164,7 +167,7 @@ static void *events_main(void *arg)
 		n = locks_watched(f, p + 2, LOCKERS_MAX);
 		idle = idle && n < LOCKERS_MAX; /* the rest is not watched */
 		/* Nobody can write: nothing is to be looked at before something happens. */
-		(void)poll(p, (nfds_t)(2 + n), again ? AGAIN_MS : idle ? -1 : TICK_MS);
+		quiet = poll(p, (nfds_t)(2 + n), again ? AGAIN_MS : idle ? -1 : TICK_MS) == 0;
 		if (p[1].revents & POLLIN) {
 			uint64_t count;
 

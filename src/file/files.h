@@ -64,6 +64,7 @@ struct files {
 	pthread_mutex_t lru_lock;     /* lru, writers, space; below caches' locks */
 	struct cds_list_head lru;     /* closed, clean caches; oldest first */
 	struct cds_list_head writers; /* caches that a guest may write to */
+	bool ticks;		      /* the events thread looks at them without being woken */
 	uint64_t lru_bytes, lru_max;
 	size_t lru_count, lru_count_max; /* each costs a descriptor and an inotify watch */
 	struct space space[16];

@@ -24,16 +24,17 @@ void cache_lru_remove(struct filecache *c)
 void cache_writers_add(struct filecache *c)
 {
 	struct files *f = c->files;
-	bool first = false;
+	bool wake = false;
 
 	pthread_mutex_lock(&f->lru_lock);
 	if (!c->in_writers) {
-		first = cds_list_empty(&f->writers);
+		wake = !f->ticks;
+		f->ticks = true;
 		cds_list_add_tail(&c->wnode, &f->writers);
 		c->in_writers = true;
 	}
 	pthread_mutex_unlock(&f->lru_lock);
-	if (first)
+	if (wake)
 		files_wake(f, 1);
 }
 
