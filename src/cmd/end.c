@@ -32,6 +32,7 @@ struct ending {
 	struct mount *at;     /* is waited for; referenced; NULL: all servers are, to end */
 	uint64_t told_ns;     /* when that was told; 0: not yet */
 	bool over;
+	bool lost; /* a mount was given up */
 };
 
 /* What the watch last saw of a mount's server. */
@@ -113,7 +114,7 @@ static bool look(struct ending *e, struct mount **ret_m, uint64_t *ret_told)
 	return !over;
 }
 
-static void watch_mount(struct watched *w, struct mount *m, bool asked)
+static void watch_mount(struct ending *e, struct watched *w, struct mount *m, bool asked)
 {
 	const bool idle = is_idle(w, m);
 
@@ -121,6 +122,9 @@ static void watch_mount(struct watched *w, struct mount *m, bool asked)
 		return;
 	give_up(m, asked ? "given up" : "its server has done nothing for a minute and is killed");
 	w->given_up = m != NULL;
+	pthread_mutex_lock(&e->lock);
+	e->lost |= w->given_up;
+	pthread_mutex_unlock(&e->lock);
 }
 
 /* Not by who waits: a terminal may be stopped, which must not stop the writing back. */
@@ -140,7 +144,8 @@ static void *watch(void *arg)
 			p[1].fd = e->link->fd;
 		}
 		if (told != UINT64_MAX) /* most ends are over before that */
-			watch_mount(&w, m, is_asked(&p[1]) && told && told < now_ns() - HASTE_NS);
+			watch_mount(
+				e, &w, m, is_asked(&p[1]) && told && told < now_ns() - HASTE_NS);
 		if (m)
 			mount_put(m);
 		p[0].revents = p[1].revents = 0;
@@ -188,7 +193,7 @@ static void continue_server(pid_t pid, UNUSED void *arg)
 	process_continue(pid);
 }
 
-void end_mounts(struct run *r)
+bool end_mounts(struct run *r)
 {
 	struct ending e = { .link = r->link,
 		.begin = now_ns(),
@@ -197,8 +202,10 @@ void end_mounts(struct run *r)
 	pthread_t thread;
 	const bool watched = pthread_create(&thread, NULL, watch, &e) == 0;
 
+	int err;
+
 	each_child(continue_server, NULL);
-	um_umount_all(&r->um, now_ns() + UNMOUNT_NS, ending_at, &e);
+	err = um_umount_all(&r->um, now_ns() + UNMOUNT_NS, ending_at, &e);
 	ending_at(&e, NULL);
 	wait_for_servers(r);
 	pthread_mutex_lock(&e.lock);
@@ -209,4 +216,5 @@ void end_mounts(struct run *r)
 		pthread_join(thread, NULL);
 	if (e.wake >= 0)
 		close(e.wake);
+	return err == 0 && !e.lost;
 }

@@ -97,8 +97,10 @@ static const char help_text[] =
 	"  -V, --version\n"
 	"\n"
 	"Exit status: the command's; 128+N when signal N ended it; 125 when the view could not be "
-	"set up\n"
-	"or the usage is wrong; 126 when the command cannot be run; 127 when it is not found.\n";
+	"set up,\n"
+	"the usage is wrong, or what was written could not be kept though the command ended with "
+	"0;\n"
+	"126 when the command cannot be run; 127 when it is not found.\n";
 
 enum id {
 	OPT_MOUNT,

@@ -369,8 +369,9 @@ static int say_command(struct run *r)
 static void tear_down(struct run *r)
 {
 	ctl_stop(r->um.ctl);
-	if (r->um.mountsrv)
-		end_mounts(r);
+	/* what failed before says more */
+	if (r->um.mountsrv && !end_mounts(r) && r->status == 0)
+		r->status = 125;
 	if (r->um.engine) {
 		kill_descendants(engine_launcher_pid(r->um.engine));
 		engine_stop(r->um.engine);

@@ -32,7 +32,8 @@ bool children_left(struct run *r, bool service);
  * to see. */
 int reap_child(struct run *r, pid_t pid);
 
-/* end.c: writes back and unmounts all, with progress on a terminal; then waits for servers. */
-void end_mounts(struct run *r);
+/* end.c: writes back and unmounts all, with progress on a terminal; then waits for servers. False:
+ * something that was written is lost, which was said. */
+bool MUST_CHECK end_mounts(struct run *r);
 
 #endif

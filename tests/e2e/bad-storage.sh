@@ -44,6 +44,19 @@ gives "no room under the image" 0 um --tmpfs "$HERE/small:size=8M" -- bash full.
 has "no room under the image" "$OUT" "synced: safe"
 nothing_left
 
+# by a redirection, whose errors come after the command's end
+cat >late.sh <<'SH'
+truncate -s 64M small/fs.img
+mke2fs -q -F -t ext4 -E "root_owner=$(id -u):$(id -g)" small/fs.img
+umctl mount small/fs.img mnt
+head -c 50M /dev/urandom >mnt/big
+exit "$1"
+SH
+gives "nobody was told" 125 um --tmpfs "$HERE/small:size=8M" -- sh late.sh 0
+has "nobody was told" "$OUT" "mnt: not all could be written back"
+gives "the command's own status" 3 um --tmpfs "$HERE/small:size=8M" -- sh late.sh 3
+nothing_left
+
 # ---- the image is cut short, or removed ----
 ext4_image fs.img 32M
 gives "an image to be spoilt" 0 um -m "fs.img:$HERE/mnt" -- sh -c 'seq 300000 >mnt/a; seq 5 >mnt/b'

@@ -331,20 +331,27 @@ void um_umount_space(struct um *um, ino_t ns)
 	}
 }
 
-void um_umount_all(struct um *um, uint64_t deadline_ns,
-	void (*progress)(void *arg, struct mount *m), void *arg)
+int um_umount_all(struct um *um, uint64_t deadline_ns, void (*progress)(void *arg, struct mount *m),
+	void *arg)
 {
 	struct mount *m;
+	int ret = 0;
 
 	while ((m = view_last_mount(&um->view))) {
+		int r;
+
 		progress(arg, m);
-		if (is_ready(m->fs) && files_sync_until(um->files, m->fs, deadline_ns) < 0)
+		r = is_ready(m->fs) ? files_sync_until(um->files, m->fs, deadline_ns) : 0;
+		if (r < 0) {
 			log_user("%s: not all could be written back", m->target);
+			ret = ret < 0 ? ret : r;
+		}
 		if (view_detach(&um->view, m, MNT_DETACH) < 0)
 			log_warn("%s: cannot be detached", m->target);
 		end_fs(um, m, deadline_ns);
 	}
 	end_all_lazy(um->mountsrv, deadline_ns, progress, arg);
+	return ret;
 }
 
 /* The words without following the mount's own server, for one that is dead or hangs. */
