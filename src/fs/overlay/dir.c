@@ -23,16 +23,22 @@ struct listing {
 	size_t n, size;
 	struct name **hash; /* of the same; open addressing */
 	size_t mask;
+	bool told; /* of it somebody heard already */
 };
+
+static void listing_clear(struct listing *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(take_ptr(&l->v));
+	free(take_ptr(&l->hash));
+	l->n = l->size = 0;
+}
 
 static void listing_free(struct listing *l)
 {
-	if (!l)
-		return;
-	for (size_t i = 0; i < l->n; i++)
-		free(l->v[i]);
-	free(l->v);
-	free(l->hash);
+	if (l)
+		listing_clear(l);
 	free(l);
 }
 
@@ -241,22 +247,27 @@ static int true_numbers(struct ovl *o, struct ovl_node *n, struct listing *l)
 	return 0;
 }
 
-int ovl_opendir(
-	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct fs_handle *ret)
+static int list(struct ovl *o, struct ovl_node *n, struct listing *l)
 {
-	struct ovl_node *n = ovl_node_of(node);
-	struct ovl *o = ovl_of(fs);
-	struct listing *l = calloc(1, sizeof(*l));
-	int r = l ? 0 : -ENOMEM, upper = ovl_upper(n);
+	int r = 0, upper = ovl_upper(n);
 
-	if (r == 0 && upper >= 0)
+	if (upper >= 0)
 		r = list_one(o, l, upper, n->xwhiteouts, true, o->owners);
 	for (unsigned i = 0; r == 0 && i < n->nlower; i++)
 		r = list_one(o, l, n->lower[i].fd, n->lower[i].xwhiteouts, false,
 			o->layers[n->lower[i].layer].owned);
 	/* what is looked at for its names alone has no number */
 	if (r == 0 && upper >= 0 && n->shown.ino)
-		r = true_numbers(ovl_of(fs), n, l);
+		r = true_numbers(o, n, l);
+	return r;
+}
+
+int ovl_opendir(
+	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct fs_handle *ret)
+{
+	struct listing *l = calloc(1, sizeof(*l));
+	int r = l ? list(ovl_of(fs), ovl_node_of(node), l) : -ENOMEM;
+
 	if (r < 0) {
 		listing_free(l);
 		return r;
@@ -265,11 +276,21 @@ int ovl_opendir(
 	return 0;
 }
 
-int ovl_readdir(UNUSED struct fs *fs, UNUSED const struct fs_req *req, UNUSED uint64_t node,
+int ovl_readdir(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
 	const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg)
 {
-	const struct listing *l = (const struct listing *)(uintptr_t)h->fh;
+	struct listing *l = (struct listing *)(uintptr_t)h->fh;
 
+	/* rewinddir(3): what the folder holds now */
+	if (off == 0 && l->told) {
+		int r;
+
+		listing_clear(l);
+		r = list(ovl_of(fs), ovl_node_of(node), l);
+		if (r < 0)
+			return r;
+	}
+	l->told = true;
 	for (size_t i = off; i < l->n; i++) {
 		const struct name *e = l->v[i];
 		struct fs_dirent ent = { .ino = e->ino,
