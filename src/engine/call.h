@@ -115,6 +115,9 @@ struct call {
 	uint64_t t_end;	  /* and when it had been answered */
 	bool interrupted; /* call_interrupted() has said so */
 	bool blind;	  /* the guest's memory is closed to us: see guestmem.c */
+	/* Why a descriptor of the guest's could not be looked at (we are short of something); 0: it
+	 * could. Such a call is not left to the kernel, which knows nothing of virtual files. */
+	int unseen;
 	bool profiled;
 	uint64_t part_ns[CALL_PARTS];
 	char what[160]; /* what was decided, for --trace; may stay empty */

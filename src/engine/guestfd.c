@@ -18,6 +18,8 @@
 
 #include "engine/pidfd.h"
 
+#define SHORTAGE_TRIES 20
+#define SHORTAGE_US 1000
 #define LOOKED_AT 8 /* numbers of a zone that are looked at always */
 
 /* The way where pidfd_getfd(2) is refused (Docker): the file behind /proc, which is the same
@@ -32,15 +34,37 @@ static int get_by_proc(struct call *c, int fd)
 	return got < 0 ? (errno == ENOENT ? -EBADF : -ESRCH) : got;
 }
 
+/* Of ours, not of the guest's. */
+static bool is_shortage(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
+/* Other workers have descriptors for a moment: what they give back is waited for, once in a call.
+ */
+static int lend(struct call *c, int fd)
+{
+	int got = pidfd_lend(c, fd);
+
+	for (int i = 0; is_shortage(got) && !c->unseen && i < SHORTAGE_TRIES; i++) {
+		call_waits();
+		usleep(SHORTAGE_US);
+		got = pidfd_lend(c, fd);
+	}
+	return got;
+}
+
 int guestfd_get(struct call *c, int fd)
 {
 	int got;
 
 	if (fd < 0)
 		return -EBADF;
-	got = pidfd_lend(c, fd);
+	got = lend(c, fd);
 	if (got == -EPERM)
 		return get_by_proc(c, fd);
+	if (is_shortage(got))
+		c->unseen = got == -EMFILE ? -ENFILE : got;
 	if (got < 0)
 		return got == -EBADF ? -EBADF : -ESRCH;
 	return got;
@@ -188,6 +212,8 @@ static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 	for (int fd = from; fd < to && fd < from + LOOKED_AT; fd++) {
 		if (guestfd_free(c, fd))
 			return fd;
+		if (c->unseen)
+			return c->unseen;
 	}
 	if (s->tgid == tgid && s->next > from && s->next < to)
 		start = s->next;
@@ -205,6 +231,8 @@ static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 			s->next = fd + 1;
 			return fd;
 		}
+		if (c->unseen)
+			return c->unseen;
 	}
 	return -EMFILE;
 }
@@ -223,7 +251,7 @@ static int find_hot(struct call *c, struct fd_slot *s, int limit)
 
 static bool room_below(struct call *c, int number)
 {
-	while (number > 0) {
+	while (number > 0 && !c->unseen) {
 		if (guestfd_free(c, --number))
 			return true;
 	}

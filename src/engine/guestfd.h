@@ -17,7 +17,8 @@
 #define VFD_HOT 768
 
 /* Another descriptor of the guest's own open file (same offset and flags): fd >= 0, to be closed
- * by the caller; -EBADF, -ESRCH. Also for O_PATH descriptors. */
+ * by the caller; -EBADF, -ESRCH. Also for O_PATH descriptors. Where we are short of descriptors or
+ * memory, for longer than a moment, it is -ESRCH too, and c->unseen says so. */
 int MUST_CHECK guestfd_get(struct call *c, int fd);
 /* Which file it is, without keeping it: 0, -EBADF, -ESRCH. */
 int MUST_CHECK guestfd_stat(struct call *c, int fd, struct stat *ret);

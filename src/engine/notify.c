@@ -33,6 +33,7 @@
 #endif
 
 #define RESTART_SYS (-512)
+#define RECV_AGAIN_US 10000 /* after an error that a call has nothing to do with */
 
 bool call_alive(const struct call *c)
 {
@@ -218,6 +219,8 @@ static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
 	v = run(c, handler);
 	if (c->blind && v == DONE && c->ret == -EFAULT)
 		return CONTINUE;
+	if (c->unseen && v == CONTINUE)
+		v = call_return(c, c->unseen);
 	if (v == DONE && (c->ret == -EINTR || c->ret == RESTART_SYS))
 		note_eintr(e, c->tid);
 	if (v == DONE)
@@ -241,14 +244,12 @@ static int receive(struct engine *e, struct seccomp_notif *n, struct call *c)
 	if (ioctl(e->listener, SECCOMP_IOCTL_NOTIF_RECV, n) < 0) {
 		struct pollfd p = { .fd = e->listener, .events = POLLIN };
 
-		if (errno == EINTR || errno == ENOENT) {
-			/* ENOENT: killed before we had it; or nobody has the filter any more */
-			if (poll(&p, 1, 0) == 1 && (p.revents & POLLHUP))
-				return -1;
-			return 0;
+		/* ENOENT: killed before we had it; or nobody has the filter any more */
+		if (errno != EINTR && errno != ENOENT) {
+			log_error("NOTIF_RECV: %s", strerror(errno));
+			usleep(RECV_AGAIN_US);
 		}
-		log_error("NOTIF_RECV: %s", strerror(errno));
-		return -1;
+		return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLNVAL)) ? -1 : 0;
 	}
 	*c = (struct call){ .engine = e,
 		.um = e->o.um,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The last close of a file, and what background threads do with caches. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "file/locks.h"
 #include "view/watch.h"
+
+#define SHORTAGE_TRIES 10
+#define SHORTAGE_US 10000
 
 /* Is nothing left to be told to the server? */
 static bool is_clean(const struct filecache *c)
@@ -82,6 +86,20 @@ static void give_up(struct filecache *c, int err)
 	inode_invalidate_attr(c->ino);
 }
 
+/* What we are short of for a moment is no reason to lose what nobody could be told of. */
+static int write_last(struct filecache *c, const struct fs_req *req)
+{
+	int r = cache_writeback(c, req);
+
+	for (int i = 0; i < SHORTAGE_TRIES && (r == -EINTR || r == -EAGAIN || r == -ENOMEM ||
+						      r == -EMFILE || r == -ENFILE);
+		i++) {
+		usleep(SHORTAGE_US);
+		r = cache_writeback(c, req);
+	}
+	return r;
+}
+
 static void job_closed(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
@@ -92,7 +110,7 @@ static void job_closed(struct vfile *vf)
 	cache_req(c, &req);
 	gone = c->ino->deleted || c->dead;
 	/* what has no name and no user is nobody's to read */
-	r = gone ? 0 : cache_writeback(c, &req);
+	r = gone ? 0 : write_last(c, &req);
 	pthread_mutex_lock(&c->lock);
 	if (!c->closed || c->vf != vf) {
 		pthread_mutex_unlock(&c->lock);

@@ -8,7 +8,7 @@ need strace
 memory=sendto,poll,openat2,pwrite64,recvfrom,recvmsg more='' whens=1
 UM_TIMEOUT=280
 if [ -n "${UMVIEW_SOAK:-}" ]; then
-	memory=sendto,sendmsg,recvfrom,recvmsg,poll,ppoll,clone3,mmap,process_vm_readv,process_vm_writev,pread64,kcmp,getdents64,fcntl
+	memory=sendto,sendmsg,recvfrom,recvmsg,poll,ppoll,clone3,mmap,process_vm_readv,process_vm_writev,pread64,pwrite64,kcmp,getdents64,fcntl
 	more=openat,openat2,newfstatat,readlinkat,pwrite64,pidfd_getfd,pidfd_open,inotify_add_watch,memfd_create,mkdir,ftruncate
 	more+=,pwritev2,lseek,socketpair,eventfd2,pipe2,accept4,unlink,symlink,statx,sendfile,flock,linkat,mkdirat,dup3,faccessat2
 	whens=1,3,2+7
@@ -18,7 +18,16 @@ ext4_image fs.img 32M
 ext4_image other.img 8M
 mkdir mnt other host
 cat >turn.sh <<'TURN'
+# keep FOLDER: a file of which the next turn knows what must be in it; where something failed, that nothing must be
+keep() {
+	local text
+	printf -v text '%5000s' "$RANDOM"
+	rm -f "wanted-$1" || return
+	printf %s "$text" >new && cp new "$1/kept" && printf more | dd "of=$1/kept" oflag=append conv=notrunc status=none &&
+		sync "$1/kept" && printf more >>new && mv new "wanted-$1"
+}
 turn() {
+	[ ! -e "wanted-$1" ] || cmp "$1/kept" "wanted-$1" || echo "lost in $1"
 	rm -rf "$1/d" # of a turn that failed
 	mkdir "$1/d" && cd "$1/d" || return
 	echo hello >f; cat f f >>g; ln f h; ln -s f s; mv g k; cat s k
@@ -27,6 +36,7 @@ turn() {
 	cp /bin/true t; ./t; printf '#!/bin/sh\necho run\n' >sc; chmod +x sc; ./sc
 	umctl cache drop >/dev/null; cksum <t; flock f echo locked; find . | wc -l; readlink /proc/self/cwd
 	cd "$HERE" && rm -rf "$1/d"
+	keep "$1"
 }
 export HERE=$PWD
 for where in mnt host; do turn $where; done

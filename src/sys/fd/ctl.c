@@ -83,8 +83,10 @@ enum verdict sys_close(struct call *c)
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	int r;
 
-	if (!vfd_get(&v, c, call_fd(c, 0)))
+	if (!vfd_get(&v, c, call_fd(c, 0))) {
+		c->unseen = 0; /* the event of the last close does the rest */
 		return CONTINUE;
+	}
 	r = before_close(&v);
 	return r < 0 ? close_failing(&v, c, r) : CONTINUE;
 }
