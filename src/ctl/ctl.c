@@ -25,6 +25,7 @@
 
 #define CONNECTIONS_MAX 64
 #define JSON_DEPTH_MAX 8
+#define AGAIN_US 50000
 #define SEND_TIMEOUT_S                                                                             \
 	10 /* for who asks and does not read: the end of the view waits for its thread */
 
@@ -227,8 +228,12 @@ static void accept_one(struct ctl *ctl)
 	struct conn *cn;
 	bool full;
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* it stays in the queue, of which poll(2) tells at once */
+		if (errno != EINTR && errno != ECONNABORTED)
+			usleep(AGAIN_US);
 		return;
+	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	collect(ctl, false);
 	pthread_mutex_lock(&ctl->lock);
