@@ -19,6 +19,7 @@
 
 #include "base/util.h"
 #include "engine/arch/x86_64.h"
+#include "engine/engine.h"
 
 #define RESTART_SYS (-512)
 #define STOP_WAIT_NS (2 * NSEC_PER_SEC) /* for all threads; on a busy machine it takes its time */
@@ -34,7 +35,8 @@ struct reader {
 struct readers {
 	struct reader v[READERS_MAX];
 	int n;
-	bool coming; /* a thread beside them runs: it may be on its way to a read */
+	char socket[48]; /* that they read, as /proc names it */
+	bool coming;	 /* a thread beside them runs: it may be on its way to a read */
 };
 
 /* i386's, for which there is no header beside x86_64's */
@@ -50,7 +52,7 @@ bool fuse_dev_reads(long nr, bool is32)
 enum { RUNS = -2 };
 
 /* The descriptor that this thread sleeps reading on; RUNS; or -1. */
-static int reading_fd(const char *pid, const char *tid)
+static int reading_fd(pid_t pid, const char *tid)
 {
 	char path[96], text[64];
 	_cleanup_fd_ int fd = -1;
@@ -58,7 +60,7 @@ static int reading_fd(const char *pid, const char *tid)
 	ssize_t n;
 	long nr;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/task/%.20s/syscall", pid, tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/syscall", pid, tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
@@ -73,12 +75,11 @@ static int reading_fd(const char *pid, const char *tid)
 	return (int)arg;
 }
 
-static bool is_socket(const char *pid, int fd, ino_t ino)
+static bool leads_to(pid_t pid, int fd, const char *want)
 {
-	char path[64], want[48], link[64];
+	char path[64], link[64];
 
-	snprintf(path, sizeof(path), "/proc/%.20s/fd/%d", pid, fd);
-	snprintf(want, sizeof(want), "socket:[%llu]", (unsigned long long)ino);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
 	return read_link(AT_FDCWD, path, link, sizeof(link)) > 0 && strcmp(link, want) == 0;
 }
 
@@ -118,15 +119,16 @@ static void await_stop(struct reader *r, uint64_t deadline)
 	}
 }
 
-static void find_readers_of(const char *pid, ino_t ino, struct readers *rs)
+static void find_readers(pid_t pid, UNUSED const struct task_mark *m, void *arg)
 {
+	struct readers *rs = arg;
 	int before = rs->n;
 	bool runs = false;
 	char path[64];
 	DIR *tasks;
 	struct dirent *t;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	tasks = opendir(path);
 	if (!tasks)
 		return;
@@ -134,9 +136,9 @@ static void find_readers_of(const char *pid, ino_t ino, struct readers *rs)
 		int fd = *t->d_name >= '1' && *t->d_name <= '9' ? reading_fd(pid, t->d_name) : -1;
 
 		runs |= fd == RUNS;
-		if (fd >= 0 && is_socket(pid, fd, ino))
+		if (fd >= 0 && leads_to(pid, fd, rs->socket))
 			rs->v[rs->n++] = (struct reader){
-				.pid = (pid_t)atoi(pid), .tid = (pid_t)atoi(t->d_name), .fd = fd
+				.pid = pid, .tid = (pid_t)atoi(t->d_name), .fd = fd
 			};
 	}
 	closedir(tasks);
@@ -147,18 +149,12 @@ int fuse_dev_end_readers(
 	ino_t ino, bool all, void (*stopped)(void *arg, pid_t pid, int fd), void *arg)
 {
 	struct readers rs = { .n = 0 };
-	DIR *proc = opendir("/proc");
 	const struct reader *one = NULL;
-	struct dirent *p;
 	uint64_t deadline;
 	int n = 0;
 
-	if (!proc)
-		return 0;
-	while ((p = readdir(proc)))
-		if (*p->d_name >= '1' && *p->d_name <= '9')
-			find_readers_of(p->d_name, ino, &rs);
-	closedir(proc);
+	snprintf(rs.socket, sizeof(rs.socket), "socket:[%llu]", (unsigned long long)ino);
+	task_mark_each(find_readers, &rs);
 	if (all && rs.coming)
 		return 0;
 	for (int i = 0; i < rs.n; i++)

@@ -14,6 +14,7 @@
 
 #include "base/util.h"
 #include "engine/arch/x86_64.h"
+#include "engine/engine.h"
 #include "fs/fuse/dev-end.h"
 
 #define READ_WAIT_NS (2 * NSEC_PER_SEC)
@@ -30,6 +31,7 @@ struct waiter {
 struct waiters {
 	struct waiter v[WAITERS_MAX];
 	int n;
+	char socket[48]; /* that they wait for, as /proc names it */
 };
 
 static bool waits_in(long nr, bool is32)
@@ -82,22 +84,13 @@ static void find_waiters_of(struct waiters *ws, pid_t pid, int fd)
 		closedir(tasks);
 }
 
-static void find_waiters(struct waiters *ws, ino_t ino)
+static void find_waiters(pid_t pid, UNUSED const struct task_mark *m, void *arg)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *p;
-	char socket[48];
+	struct waiters *ws = arg;
+	int fd = process_fd_of(pid, ws->socket);
 
-	snprintf(socket, sizeof(socket), "socket:[%llu]", (unsigned long long)ino);
-	while (proc && (p = readdir(proc))) {
-		pid_t pid = atoi(p->d_name);
-		int fd = pid > 0 ? process_fd_of(pid, socket) : -1;
-
-		if (fd >= 0)
-			find_waiters_of(ws, pid, fd);
-	}
-	if (proc)
-		closedir(proc);
+	if (fd >= 0)
+		find_waiters_of(ws, pid, fd);
 }
 
 /* In a stop at a system call: true once its read of the socket has been failed. */
@@ -162,7 +155,8 @@ bool fuse_dev_end_waiters(ino_t ino, void (*stopped)(void *arg, pid_t pid, int f
 	const uint64_t deadline = now_ns() + READ_WAIT_NS;
 	struct waiters ws = { .n = 0 };
 
-	find_waiters(&ws, ino);
+	snprintf(ws.socket, sizeof(ws.socket), "socket:[%llu]", (unsigned long long)ino);
+	task_mark_each(find_waiters, &ws);
 	if (ws.n == 0)
 		return false;
 	stopped(arg, ws.v[0].pid, ws.v[0].fd);
