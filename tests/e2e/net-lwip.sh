@@ -270,8 +270,10 @@ if command -v vde_switch >/dev/null && [ -z "${UMVIEW_SANITIZER:-}" ] && unshare
 		echo 1 >/proc/sys/net/ipv4/ip_forward; touch router; until [ -e asked ]; do sleep 0.05; done' &
 	first=$!
 	until_true 20 test -e router
-	gives "no way from there" 1 um --net "vde=$HERE/switch,ip=10.8.0.2/24,gw=10.8.0.1,stack=lwip" -- ping -n -c 1 -W 10 10.77.0.1
+	gives "no way from there" 0 um --net "vde=$HERE/switch,ip=10.8.0.2/24,gw=10.8.0.1,stack=lwip" -- sh -c '
+		ping -n -c 1 -W 10 10.77.0.1; ip neigh show 2>&1'
 	has "no way from there" "$OUT" "From 10.8.0.1 icmp_seq=1 Destination Net Unreachable"
+	is "the router's address" "$(sed -n '/^10.8/,$s/lladdr .*/lladdr/p; /Deficit/p' <<<"$OUT")" "10.8.0.1 dev eth0 lladdr"
 	touch asked
 	wait $first || fail "the router ended badly"
 	kill "$(cat switch.pid)"

@@ -44,7 +44,8 @@ void nl_put(struct nl_answer *a, uint16_t attr, const void *data, size_t len)
 	r->rta_len = (uint16_t)RTA_LENGTH(len);
 	if (len)
 		memcpy(RTA_DATA(r), data, len);
-	a->open->nlmsg_len = (uint32_t)(at + RTA_LENGTH(len));
+	a->open->nlmsg_len =
+		(uint32_t)(at + RTA_SPACE(len)); /* with what fills it up, as nla_put() */
 }
 
 void nl_put_u32(struct nl_answer *a, uint16_t attr, uint32_t value)
