@@ -26,13 +26,14 @@ static void add_extended(
 	const struct endpoint *ep, const struct socket_error *e, struct stack_head *head)
 {
 	const bool v6 = ep->domain == AF_INET6;
+	const uint8_t origin = e->is_local	       ? SO_EE_ORIGIN_LOCAL
+			       : IP_IS_V6_VAL(e->peer) ? SO_EE_ORIGIN_ICMP6
+						       : SO_EE_ORIGIN_ICMP;
 	struct {
 		struct sock_extended_err ee;
 		struct sockaddr_storage offender;
 	} all = { .ee = { .ee_errno = (uint32_t)e->error,
-			  .ee_origin = (uint8_t)(e->is_local ? SO_EE_ORIGIN_LOCAL
-						 : v6	     ? SO_EE_ORIGIN_ICMP6
-							     : SO_EE_ORIGIN_ICMP),
+			  .ee_origin = origin,
 			  .ee_type = e->type,
 			  .ee_code = e->code,
 			  .ee_info = e->info } };
