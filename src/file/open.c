@@ -35,9 +35,25 @@ static bool is_device(mode_t type)
 	return type == S_IFCHR || type == S_IFBLK;
 }
 
-static int check_open(
-	const struct fs_req *req, struct mount *m, struct inode *ino, int flags, mode_t type)
+struct opening {
+	struct files *f;
+	struct mount *mnt;
+	struct inode *ino;
+	const char *name;
+	const struct fs_req *req;
+	int flags;
+	const struct fs_handle *created;
+	bool low;      /* it will have a number below VFD_BASE */
+	bool readonly; /* the guest's own mount of it */
+	bool checked;  /* that it may be opened */
+};
+
+static int check_open(const struct opening *o, mode_t type)
 {
+	const struct fs_req *req = o->req;
+	struct mount *m = o->mnt;
+	struct inode *ino = o->ino;
+	const int flags = o->flags;
 	int may = may_of_flags(flags);
 	struct fs_attr attr;
 	int r;
@@ -48,15 +64,15 @@ static int check_open(
 		return -EISDIR;
 	if ((flags & O_DIRECTORY) && type != S_IFDIR)
 		return -ENOTDIR;
-	if ((may & MAY_WRITE) && type != S_IFIFO &&
-		((m->flags & MS_RDONLY) || (ino->fs->flags & FS_READ_ONLY)))
+	if ((may & MAY_WRITE) && type != S_IFIFO && (o->readonly || mount_want_write(m) < 0))
 		return -EROFS;
 	r = inode_permission(ino, req, may);
 	if (r < 0)
 		return r;
 	if (type == S_IFSOCK)
 		return -ENXIO;
-	if (is_device(type) && ((m->flags & MS_NODEV) || !(ino->fs->host_fd || m->view->devices)))
+	if (is_device(type) &&
+		((m->flags & MS_NODEV) || !(ino->fs->host_fd || m->view->virtual_root)))
 		return -EACCES; /* as on every nodev mount */
 	if (flags & O_NOATIME) {
 		r = inode_getattr(ino, req, false, &attr);
@@ -114,18 +130,6 @@ static int make_ready(struct filecache *c, const struct fs_req *req, struct moun
 		r = cache_revalidate(c, req, !(h->flags & FS_OPEN_KEEP_CACHE), NULL);
 	return r;
 }
-
-struct opening {
-	struct files *f;
-	struct mount *mnt;
-	struct inode *ino;
-	const char *name;
-	const struct fs_req *req;
-	int flags;
-	const struct fs_handle *created;
-	bool low;     /* it will have a number below VFD_BASE */
-	bool checked; /* that it may be opened */
-};
 
 /* A running program is not cut off, nor what somebody has a lease of before he has given it up. */
 static int may_truncate(struct opening *o, struct filecache *c)
@@ -422,7 +426,7 @@ static int open_any(struct opening *o, bool *ret_filled)
 		*ret_filled = true;
 		return open_nameless(o->f, o->mnt, o->ino, o->flags);
 	}
-	r = o->created || o->checked ? 0 : check_open(o->req, o->mnt, o->ino, o->flags, type);
+	r = o->created || o->checked ? 0 : check_open(o, type);
 	if (r < 0)
 		return r;
 	if (opens_host(o)) {
@@ -472,6 +476,7 @@ enum verdict file_open(struct call *c, struct files *f, const struct path *path,
 		.ino = path->inode,
 		.name = path->last,
 		.flags = flags,
+		.readonly = path->own.readonly,
 		.created = created };
 	enum guestfd_zone zone;
 	_cleanup_fd_ int fd = -1;

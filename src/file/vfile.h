@@ -71,6 +71,12 @@ struct vfile {
 	struct cds_list_head job_node;
 };
 
+/* May what it stands for be changed by this way? 0 or -EROFS. */
+static inline int vfile_want_write(const struct vfile *vf)
+{
+	return vf->own.readonly ? -EROFS : mount_want_write(vf->mnt);
+}
+
 /* keep: how many bytes of closed files may be kept, NULL: a quarter of the memory. */
 int MUST_CHECK files_new(
 	struct view *v, const char *rundir, const uint64_t *keep, struct files **ret);

@@ -30,12 +30,12 @@ int um_init(struct um *um, bool root)
 	if (r == 0)
 		r = networks_new(&um->networks);
 	if (r == 0 && root)
-		r = ids_new(&um->ids);
+		r = ids_new(&um->view, &um->ids);
 	if (r == 0 && root)
 		r = loops_new(&um->loops);
 	if (r == 0 && root)
 		ids_install(um->ids);
-	um->view.devices = root;
+	um->view.virtual_root = root;
 	return r;
 }
 

@@ -41,6 +41,8 @@ int view_init(struct view *v)
 		return -ENOMEM;
 	if (stat("/proc/self/ns/mnt", &st) == 0)
 		v->mnt_ns = st.st_ino;
+	if (stat("/proc/self/ns/user", &st) == 0)
+		v->user_ns = st.st_ino;
 	if (stat("/proc", &st) == 0)
 		v->proc = (struct fileid){ st.st_dev, st.st_ino };
 	return 0;
@@ -345,7 +347,7 @@ struct mount *view_first_mount(
 	return best;
 }
 
-static bool is_outside(const struct view *v, const char *path)
+bool view_is_outside(const struct view *v, const char *path)
 {
 	for (unsigned i = 0; i < v->noutside; i++) {
 		const struct outside *o = &v->outside[i];
@@ -363,7 +365,8 @@ struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free
 	size_t len = strlen(path);
 	bool free_way = true;
 
-	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed) || is_outside(v, path))
+	if (!atomic_load_explicit(&v->nseen_through, memory_order_relaxed) ||
+		view_is_outside(v, path))
 		return NULL;
 	pthread_rwlock_rdlock(&v->lock);
 	cds_list_for_each_entry(m, &v->mounts, node)

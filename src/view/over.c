@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "engine/nr.h"
 #include "view/elsewhere.h"
@@ -81,7 +83,7 @@ static int name_on_host(struct walk *w, int fd, uint64_t mnt_id, const struct st
 /* The names that follow on the walk up to the next "..", below `name`: malloc'ed. */
 static char *name_ahead(const struct walk *w, const char *name)
 {
-	size_t n = strlen(name), size = n + strlen(w->rest) + 2;
+	size_t n = name[1] ? strlen(name) : 0, size = n + strlen(w->rest) + 2;
 	char *path = malloc(size);
 	const char *p = w->rest;
 
@@ -102,28 +104,44 @@ static char *name_ahead(const struct walk *w, const char *name)
 		}
 		p = end;
 	}
+	if (n == 0)
+		path[n++] = '/';
 	path[n] = '\0';
 	return path;
 }
 
-/* Is the guest only going to look at what the host has there? */
+/* Is the guest on its way to what no mount changes, or only going to look at what the host has? */
 static bool is_left_to_kernel(struct walk *w, const char *name, const struct stat *st)
 {
-	_cleanup_free_ char *path = w->flags & PATH_LOOK ? name_ahead(w, name) : NULL;
+	_cleanup_free_ char *path = name_ahead(w, name);
 	_cleanup_mount_ struct mount *m = NULL;
 	bool free_way = false;
 
-	if (!path ||
+	if (path && view_is_outside(w->v, path))
+		return true;
+	if (!path || !(w->flags & PATH_LOOK) ||
 		((w->flags & PATH_LOOK_FILE) && walk_rest_empty(w->rest) && S_ISDIR(st->st_mode)))
 		return false;
 	m = view_seen_through(w->v, path, &free_way);
 	return m && free_way && mount_leaves(m, path, w->flags & PATH_LOOK_FILE);
 }
 
+/* Is the guest's mount of `fd` read-only, and the host's at this name is not? That the host's is
+ * matters to no mount over it. */
+static bool made_readonly(int fd, const char *name)
+{
+	struct statfs guests, hosts;
+
+	return fstatfs(fd, &guests) == 0 && (guests.f_flags & ST_RDONLY) &&
+	       !(statfs(name, &hosts) == 0 && (hosts.f_flags & ST_RDONLY));
+}
+
 /* Onto what a mount has in the place of the host's file of this name. */
 static int cross_over(struct walk *w, int fd, uint64_t mnt_id, const char *name)
 {
-	struct own_place own = { .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0), .mnt_id = mnt_id };
+	struct own_place own = { .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
+		.mnt_id = mnt_id,
+		.readonly = made_readonly(fd, name) };
 	struct inode *ino;
 	struct mount *mnt;
 	int r;
@@ -234,6 +252,14 @@ bool path_word_leads(struct call *c, int dirfd, const char *word, const struct p
 	       a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
 }
 
+/* The same where the walk comes to another of the guest's mounts. */
+static bool mount_readonly(struct walk *w, int fd, struct inode *ino)
+{
+	_cleanup_free_ char *name = path_of_inode(w->v, w->at.mnt, ino);
+
+	return name && made_readonly(fd, name);
+}
+
 int walk_elsewhere_beside(struct walk *w, struct inode *child, bool *ret_left)
 {
 	const struct own_place *at = &w->at.own;
@@ -246,8 +272,14 @@ int walk_elsewhere_beside(struct walk *w, struct inode *child, bool *ret_left)
 		fd = openat(at->fd, w->last, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && look_at(fd, &sx) == 0) {
 		if (is_inode(child, &sx)) {
-			struct own_place own = { .fd = take_fd(&fd), .mnt_id = sx.stx_mnt_id };
+			struct own_place own = { .fd = take_fd(&fd),
+				.mnt_id = sx.stx_mnt_id,
+				.readonly = at->readonly };
 
+			if (sx.stx_mnt_id != at->mnt_id) {
+				own.readonly = mount_readonly(w, own.fd, child);
+				walk_no_last(w, false);
+			}
 			own_place_move(&w->next, &own);
 			return 0;
 		}
@@ -293,6 +325,7 @@ int walk_elsewhere_up(struct walk *w)
 	}
 	above.fd = openat(own.fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	above.mnt_id = own.mnt_id;
+	above.readonly = own.readonly;
 	if (above.fd < 0) {
 		own_place_release(&own);
 		return -errno;

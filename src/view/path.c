@@ -31,6 +31,17 @@ void path_release(struct path *p)
 	*p = (struct path)PATH_INIT;
 }
 
+int path_want_write(const struct path *p)
+{
+	return p->own.readonly ? -EROFS : mount_want_write(p->mnt);
+}
+
+bool path_apart(const struct path *a, const struct path *b)
+{
+	return a->last[0] && b->last[0] && a->own.mnt_id && b->own.mnt_id &&
+	       a->own.mnt_id != b->own.mnt_id;
+}
+
 /* A bind of a directory: the path from there. What has left it meanwhile keeps its whole path. */
 static void cut_root(char *inner, struct inode *root)
 {
@@ -132,8 +143,8 @@ static int fill_virtual(struct walk *w, struct path *ret)
 	} else {
 		ret->inode = take_ptr(&at->ino);
 		ret->parent = take_ptr(&w->parent);
-		own_place_move(&ret->own, &at->own);
 	}
+	own_place_move(&ret->own, &at->own);
 	return 0;
 }
 

@@ -53,6 +53,7 @@ struct own_place {
 	int fd;		 /* O_PATH; -1: nowhere */
 	unsigned below;	 /* it is of the folder so many names above, and the rest is not there */
 	uint64_t mnt_id; /* the kernel's mount of fd */
+	bool readonly;	 /* which the guest has made so: the host's is not */
 };
 
 #define OWN_PLACE_NONE                                                                             \
@@ -75,7 +76,7 @@ struct path {
 	struct mount *mnt;
 	struct inode *parent; /* NULL when the result is the root of mnt */
 	struct inode *inode;  /* NULL when it does not exist (PATH_CREATE) */
-	struct own_place own; /* of inode */
+	struct own_place own; /* of inode, or of parent where there is none */
 	/* both: */
 	char last[NAME_MAX + 1]; /* the last component; "" when there is none (root, "." or "..") */
 	bool last_dot;		 /* the last component was "." or "..": unlink, rename refuse it */
@@ -127,6 +128,11 @@ int MUST_CHECK path_of_cwd(struct call *c, struct view *v, pid_t tid, char **ret
 int MUST_CHECK path_of_fd(struct call *c, struct view *v, pid_t tid, int fd, char **ret);
 /* The canonical path of something on a mount: mount point + path within; malloc'ed or NULL. */
 char *path_of_inode(struct view *v, struct mount *m, struct inode *ino);
+
+/* PATH_VIRTUAL: may what is there be changed by this way? 0 or -EROFS. */
+int MUST_CHECK path_want_write(const struct path *p);
+/* Are both names, on two mounts of the guest's own? */
+bool path_apart(const struct path *a, const struct path *b);
 
 /* By a guest whose tree is ours: p->own of a virtual place that the host has as well. */
 void path_seek_own(struct path *p);

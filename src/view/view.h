@@ -92,7 +92,8 @@ struct view {
 	atomic_int nseen_through;
 	/* One of them says to a virtual root what is in a folder that is closed to us. */
 	atomic_bool sees_closed;
-	bool devices; /* device files of images are opened (--root), where a mount is not nodev */
+	bool virtual_root; /* --root: its ids are files' owners, and device files are opened where a
+			      mount is not nodev */
 	atomic_int nshown; /* mounts that were made with fs->shown */
 	struct outside {
 		char *path;
@@ -106,9 +107,9 @@ struct view {
 	struct fileid {
 		dev_t dev;
 		ino_t ino;
-	} proc;	      /* the root of the host's /proc */
-	ino_t mnt_ns; /* our own mount namespace, compared with a guest's when exotic */
-	/* Has any guest changed its root or its mount namespace? Then each call asks the kernel. */
+	} proc;		       /* the root of the host's /proc */
+	ino_t mnt_ns, user_ns; /* our own namespaces, compared with a guest's when exotic */
+	/* Has any guest changed its root or a namespace? Then each call asks the kernel. */
 	atomic_bool exotic;
 	/* The file layer's answer to "which virtual file is this real one?" by device and inode
 	 * number: a referenced inode (and mount) of a placeholder, or false. Set once. */
@@ -260,6 +261,8 @@ void view_see_through(struct view *v, struct mount *m, bool into_closed);
 int MUST_CHECK view_add_outside(struct view *v, const char *path);
 /* The mount below `root` that leads to this place of the host's tree (referenced), or NULL. */
 struct mount *view_leads_to(struct view *v, ino_t ns, const char *root, const char *place);
+/* Is this canonical path, or what of it is there, in such a folder? */
+bool view_is_outside(const struct view *v, const char *path);
 /* The name of an outside folder, by its numbers; or NULL. */
 const char *view_outside_name(const struct view *v, dev_t dev, ino_t ino);
 

@@ -61,8 +61,28 @@ same "a root without mounts" unshare -Ur sh -c 'chroot / sh -c "cd $0; echo x >t
 same "namespaces in a namespace" unshare -Urm sh -c '
 	mount -t tmpfs t t/w; echo 1 >t/w/1; unshare -m sh -c "mount -t tmpfs q t/w; ls t/w; echo 2 >t/w/2; ls t/w; cd t/w; cat ../f"; ls t/w
 	mkdir t/w/mv; mount --move t/w t/d; ls t/d t/w; echo x >t/d/1; cat t/d/1'
+same "user namespaces in a namespace" unshare -Urm sh -c '
+	mount -t tmpfs t t/w; echo 1 >t/w/1; for f in -r -rm "-U --map-user=5" "-rmpf --mount-proc"; do
+		unshare $f sh -c "id -u; cat /proc/self/uid_map; cat t/w/1; ls t; echo x >t/x; stat -c %u t/x t/f t/w/1; mount -t tmpfs q t/d && ls t/d; umount t/w"; ls t/d; done'
+same "mounts of others" unshare -Ur sh -c 'mount -t tmpfs x t/w || ls t/w; mount --bind t t/w || ls t/w; mount -o remount,ro,bind / || echo no; umount t/w; umount /proc'
 same "a mount by another name" unshare -Urm sh -c '
 	mount --bind t t/w; echo y >t/w/y; ls t; mount --bind t/w/d t/w/w; rm t/w/w/g; ls t/d; mkdir t/w/w/n; cd t/w/w/n; ls .. ../..; /bin/pwd'
+readonly_try='
+	for c in "echo x >\$D/f" "echo x >\$D/new" "mkdir \$D/m" "rm -f \$D/f" "rmdir \$D/w" "mv \$D/f \$D/g" "ln \$D/f \$D/g" "ln -s a \$D/g" \
+		"chmod 600 \$D/f" "chown 0 \$D/f" "touch \$D/f" "touch \$D/d" "truncate -s 1 \$D/f" "mkfifo \$D/q" "setfattr -n user.a -v b \$D/f" "test -w \$D/f" \
+		"cp -T \$D/f \$D/f2" "echo x >\$D/d/g" "echo y >\$D/d/n" "mv t/f \$D/f2" "ln t/f \$D/f2"; do
+		sh -c "$c" 2>&1; echo "$? $c"
+	done
+	(cd $D/d && echo x >rel; rm g; touch .)
+	exec 3<$D/d; chmod 700 /proc/self/fd/3; chmod 600 $D/f; cat $D/f
+	"$PYTHON" -c "import os; print(os.statvfs(os.environ[\"D\"] + \"/d\").f_flag & 1)"'
+export D
+D=t/w same "a read-only bind" unshare -Urm sh -c "mount --bind t t/w; mount -o remount,bind,ro t/w; $readonly_try; echo y >t/f; cat t/w/f; echo z >t/n; cat t/w/n"
+D=t/d same "a read-only bind on itself" unshare -Urm sh -c "mkdir t/d/d t/d/w; echo f >t/d/f; echo g >t/d/d/g
+	mount --bind t/d t/d; mount -o remount,bind,ro t/d; $readonly_try; ls t/d; mount -o remount,bind,rw t/d; echo z >t/d/n; cat t/d/n
+	rm -r t/d/*; rmdir t/d; mv t/d t/q; ls t; umount t/d; rmdir t/d; ls t; mount --bind t/f t/f; rm t/f; mv t/w t/f; mv t/f t/q"
+D=t same "all that there is read-only" unshare -Urm sh -c "echo later >t/d/later; mkdir t/d/new; mount -o remount,bind,ro /; mount -t tmpfs x /mnt; echo a >/mnt/a
+	echo b >t/d/later; echo c >t/d/new/c; cat t/d/later; $readonly_try; cat /mnt/a"
 same "unshare with a /proc" unshare -Urmpf --mount-proc sh -c '
 	id -u; cat /proc/self/uid_map /proc/1/comm; readlink /proc/self /proc/1/exe; mount -t tmpfs x /mnt; touch /mnt/z; ls /mnt; findmnt -no FSTYPE /mnt'
 same "namespaces by their names" unshare -Urmn sh -c '
@@ -79,6 +99,8 @@ if command -v bwrap >/dev/null && bwrap --dev-bind / / true 2>/dev/null; then
 	same "bwrap with all of the host's tree" bwrap --dev-bind / / --unshare-all sh -c '
 		id -u; pwd; echo hi >t/new; cat t/new; rm t/f; ls t; cd t; ls ..; /bin/pwd; cat f; cd d; echo n>n; ls; cd ../w; mkdir x; cd x; ls ..
 		ls ../..; /bin/pwd'
+	D=t same "bwrap with all read-only" bwrap --ro-bind / / --dev /dev --tmpfs /tmp --unshare-all sh -c "$readonly_try"
+	D=t same "bwrap with one folder to write to" bwrap --ro-bind / / --dev /dev --bind "$HERE/t/d" "$HERE/t/d" sh -c "$readonly_try; echo in >t/d/in; cat t/d/in; ls t/d"
 	same "bwrap with a /tmp and a /proc" bwrap --dev-bind / / --tmpfs /tmp --dev /dev --proc /proc sh -c '
 		echo hi >/tmp/a; cat /tmp/a; ls /tmp /dev; cat /proc/1/comm; cd /tmp; /bin/pwd; ls -d ../usr'
 	tree=()
@@ -91,6 +113,38 @@ if command -v bwrap >/dev/null && bwrap --dev-bind / / true 2>/dev/null; then
 		mv g h; ls; readlink /proc/self/cwd /proc/self/exe; findmnt -no TARGET /usr; mktemp -p /tmp >/dev/null; ls /tmp | wc -l'
 fi
 
+cat >ids.py <<'EOF2'
+import os
+
+def tried(f, *a, **k):
+    try:
+        return f(*a, **k)
+    except OSError as e:
+        return e.strerror
+
+print(os.getuid(), os.getgid(), os.stat("/").st_uid)
+for name in "t/new", "t/f", "t/m", "t/l", "t/acl", "t/d/g":
+    st = os.lstat(name)
+    print(name, st.st_uid, st.st_gid, oct(st.st_mode))
+    for ids in (0, 0), (5, -1), (-1, 5), (1001, -1), (65534, -1), (-1, -1):
+        print(ids, tried(os.chown, name, *ids), tried(os.lchown, name, *ids))
+    if name == "t/l":
+        continue
+    fd = os.open(name, os.O_RDONLY)
+    print(os.fstat(fd).st_uid, os.stat("/proc/self/fd/%d" % fd).st_gid)
+    for ids in (0, 0), (5, -1), (-1, 5):
+        print(ids, tried(os.fchown, fd, *ids))
+    for acl in "u:0:r", "u:5:r", "g:65534:r", "u:1:r,g:2:w":
+        print(acl, os.system("setfacl -m %s %s 2>&1" % (acl, name)))
+    fd = os.open(name, os.O_RDONLY)
+    print(tried(os.getxattr, name, "system.posix_acl_access"), tried(os.getxattr, fd, "system.posix_acl_access"))
+EOF2
+if command -v setfacl >/dev/null; then
+	for ns in "unshare -Ur" "unshare -U" "unshare -Urm" "unshare -U --map-user=5 --map-group=7"; do
+		same "ids of files ($ns)" sh -c "echo c >t/acl; mkdir t/m; ln -s a t/l; setfacl -m u:1234:r,g:$(id -g):rw,u:$(id -u):w t/acl t/d/g; echo >t/new
+			exec $ns \"$PYTHON\" ids.py"
+	done
+fi
 same "flags of a file of the layer's" sh -c 'echo x >t/n; chattr +d t/n; lsattr t/n'
 status um --cow -- chattr +d t/f
 untouched "flags of the host's file"

@@ -29,6 +29,17 @@ $M
 it runs
 script ./s"
 
+owners='echo x >$0/new; mkdir $0/dir; ln -s a $0/link; for f in $0/new $0/dir $0/link; do stat -c "%u %g" $f; done; exec 3<$0/new 4<$0/dir
+	stat -Lc "%u %g" /proc/self/fd/3 /proc/self/fd/4; chown 0:0 $0/new; chown 5 $0/new; chown -h :5 $0/link; stat -c "%u %g" $0/new $0/given; rm -r $0/new $0/dir $0/link'
+for ns in "unshare -Ur" "unshare -Urm" "unshare -U --map-user=5 --map-group=7" "unshare -U"; do
+	echo x >given
+	# shellcheck disable=SC2086
+	native=$($ns sh -c "$owners" . 2>&1) || true
+	inside sh -c 'echo x >mnt/given; exec '"$ns"' sh -c "$0" mnt' "$owners"
+	is "owners of files on a mount ($ns)" "${OUT//mnt/.}" "$native"
+done
+inside rm mnt/given
+
 for more in "" "-pf --mount-proc"; do
 	# shellcheck disable=SC2086
 	inside unshare -Urm $more sh -c 'cat mnt/f; echo new >mnt/n && cat mnt/n; rm mnt/n; stat -c %s mnt/f

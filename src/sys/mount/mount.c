@@ -265,6 +265,8 @@ static int do_remount(struct call *c, const struct path *p, const char *data, un
 	const unsigned long atime = MS_RELATIME | MS_NOATIME | MS_NODIRATIME;
 	unsigned long new = mount_flags_new(flags);
 
+	if (ids_mounts_are_others(c))
+		return -EPERM;
 	if (!path_is_mount_root(p))
 		return -EINVAL;
 	if (mount_is_foreign(c, p->mnt))

@@ -407,6 +407,8 @@ enum verdict sys_umount2(struct call *c)
 	m = is_elsewhere(&um->view, c->tid) ? NULL : mount_by_words(c, word);
 	if (!m) {
 		r = path_resolve(c, &um->view, AT_FDCWD, word, pflags, &p);
+		if (r == 0 && ids_mounts_are_others(c))
+			r = -EPERM;
 		if (r < 0)
 			return call_return(c, r);
 		if (p.name && mountsrv_is_late(um->mountsrv, p.name, mount_server_of(c),
@@ -429,7 +431,7 @@ enum verdict sys_umount2(struct call *c)
 		mount_put(m);
 		return call_return(c, -EINVAL); /* as of one that a new user namespace has locked */
 	}
-	if (um->ids && !ids_capable(c, CAP_SYS_ADMIN)) {
+	if ((um->ids && !ids_may_mount(c)) || ids_mounts_are_others(c)) {
 		mount_put(m);
 		return call_return(c, -EPERM);
 	}

@@ -182,7 +182,7 @@ static int bind_virtual(struct at *a, int fd, const char *word)
 		return -EADDRINUSE;
 	if (a->p.slash)
 		return -ENOENT;
-	r = mount_want_write(a->p.mnt);
+	r = path_want_write(&a->p);
 	if (r == 0)
 		r = attrs_may_create(a->p.parent, &a->req);
 	if (r == 0 && a->p.mnt->fs->host_fd)

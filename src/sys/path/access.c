@@ -38,7 +38,7 @@ static int access_virtual(const struct at *a, int mode, int flags)
 	if (r < 0)
 		return r;
 	if ((mode & W_OK) && (S_ISREG(attr.mode) || S_ISDIR(attr.mode) || S_ISLNK(attr.mode)))
-		return mount_want_write(a->p.mnt);
+		return path_want_write(&a->p);
 	return 0;
 }
 
@@ -181,8 +181,8 @@ enum verdict sys_readlinkat(struct call *c)
 
 /* ---- statfs ---- */
 
-static enum verdict answer_statfs(
-	struct call *c, gaddr_t buf, const struct fs_req *req, struct mount *m, struct inode *ino)
+static enum verdict answer_statfs(struct call *c, gaddr_t buf, const struct fs_req *req,
+	struct mount *m, struct inode *ino, bool readonly)
 {
 	struct fs *fs = ino->fs;
 	struct statfs st = { 0 };
@@ -198,7 +198,7 @@ static enum verdict answer_statfs(
 		st.f_bsize = 4096;
 	if (!st.f_frsize)
 		st.f_frsize = st.f_bsize;
-	st.f_flags = attrs_statfs_flags(m);
+	st.f_flags = attrs_statfs_flags(m) | (readonly ? ST_RDONLY : 0);
 	return call_return(c, abi_write_statfs(c, buf, &st));
 }
 
@@ -212,7 +212,7 @@ enum verdict sys_statfs(struct call *c)
 	if (!at_resolve(&a, c, AT_FDCWD, 0, PATH_FOLLOW))
 		return a.verdict;
 	if (a.p.kind == PATH_VIRTUAL)
-		return answer_statfs(c, buf, &a.req, a.p.mnt, a.p.inode);
+		return answer_statfs(c, buf, &a.req, a.p.mnt, a.p.inode, a.p.own.readonly);
 	if (a.self) {
 		r = fstatfs(a.p.dirfd, &st) < 0 ? -errno : 0;
 	} else {
@@ -234,7 +234,7 @@ enum verdict sys_fstatfs(struct call *c)
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
 	fs_req_init(&req, c);
-	return answer_statfs(c, call_addr(c, 1), &req, vf->mnt, vf->inode);
+	return answer_statfs(c, call_addr(c, 1), &req, vf->mnt, vf->inode, vf->own.readonly);
 }
 
 /* By the number of a device: those of served mounts are no device's, which the kernel says. */

@@ -31,6 +31,13 @@ static int change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	return r < 0 ? r : attrs_change(m, ino, req, set, how);
 }
 
+static int change_path(const struct at *a, struct fs_setattr *set, unsigned how)
+{
+	int r = path_want_write(&a->p);
+
+	return r < 0 ? r : change(a->p.mnt, a->p.inode, &a->req, set, how);
+}
+
 /* What is changed, on a descriptor's file. */
 static enum verdict change_fd(
 	struct call *c, int fd, bool opath, struct fs_setattr *set, unsigned how)
@@ -44,13 +51,16 @@ static enum verdict change_fd(
 	if (!at_fd(c, fd, opath, &vf, &v)) {
 		r = v == CONTINUE ? at_resolve_open(&a, c, fd) : 0;
 		if (r > 0)
-			r = change(a.p.mnt, a.p.inode, &a.req, set, how);
+			r = change_path(&a, set, how);
 		else if (r == 0)
 			return v;
 		return call_return(c, r);
 	}
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
+	r = vfile_want_write(vf);
+	if (r < 0)
+		return call_return(c, r);
 	fs_req_init(&req, c);
 	return call_return(c, change(vf->mnt, vf->inode, &req, set, how));
 }
@@ -79,7 +89,7 @@ static enum verdict do_chmod(struct call *c, int dirfd, int arg, mode_t mode, in
 	}
 	if (inode_type(a.p.inode) == S_IFLNK)
 		return call_return(c, -EOPNOTSUPP);
-	return call_return(c, attrs_change(a.p.mnt, a.p.inode, &a.req, &set, 0));
+	return call_return(c, change_path(&a, &set, 0));
 }
 
 enum verdict sys_chmod(struct call *c)
@@ -127,7 +137,9 @@ static enum verdict do_chown(struct call *c, int dirfd, int arg, uid_t uid, gid_
 		return CONTINUE;
 	if (!at_resolve(&a, c, dirfd, arg, at_to_path(flags)))
 		return a.verdict;
-	r = nsids_meant_owner(c, &uid, &gid);
+	r = a.p.kind == PATH_REAL ? 0 : path_want_write(&a.p);
+	if (r == 0)
+		r = nsids_meant_owner(c, a.p.kind == PATH_REAL, &uid, &gid);
 	if (r < 0)
 		return call_return(c, r);
 	if (a.p.kind == PATH_REAL) {
@@ -136,7 +148,7 @@ static enum verdict do_chown(struct call *c, int dirfd, int arg, uid_t uid, gid_
 					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
 	chown_set(&set, uid, gid);
-	return call_return(c, attrs_change(a.p.mnt, a.p.inode, &a.req, &set, ATTRS_CHOWN));
+	return call_return(c, change_path(&a, &set, ATTRS_CHOWN));
 }
 
 enum verdict sys_chown(struct call *c)
@@ -178,7 +190,7 @@ enum verdict sys_fchown(struct call *c)
 		return CONTINUE;
 	if (fchown_is_noop(c, call_fd(c, 0)))
 		return call_return(c, 0);
-	if (nsids_meant_owner(c, &uid, &gid) < 0)
+	if (nsids_meant_owner(c, false, &uid, &gid) < 0)
 		return CONTINUE; /* the kernel refuses them, too, before it looks at the file */
 	chown_set(&set, uid, gid);
 	return change_fd(c, call_fd(c, 0), false, &set, ATTRS_CHOWN);
@@ -253,7 +265,7 @@ static enum verdict times_path(
 	if (!times_valid(ts))
 		return call_return(c, -EINVAL);
 	how = times_set(&set, ts);
-	return call_return(c, change(a.p.mnt, a.p.inode, &a.req, &set, how));
+	return call_return(c, change_path(&a, &set, how));
 }
 
 enum verdict sys_utimensat(struct call *c)
@@ -344,7 +356,7 @@ static int truncate_virtual(struct at *a, uint64_t size)
 		return -EISDIR;
 	if (inode_type(a->p.inode) != S_IFREG)
 		return -EINVAL;
-	r = mount_want_write(a->p.mnt);
+	r = path_want_write(&a->p);
 	if (r == 0)
 		r = inode_permission(a->p.inode, &a->req, MAY_WRITE);
 	if (r == 0)

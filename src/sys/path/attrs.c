@@ -205,9 +205,6 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	struct fs_attr attr;
 	int r;
 
-	r = mount_want_write(m);
-	if (r < 0)
-		return r;
 	r = inode_getattr(ino, req, chown, &attr);
 	if (r < 0)
 		return r;

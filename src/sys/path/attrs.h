@@ -34,9 +34,10 @@ int MUST_CHECK attrs_may_delete(
 	struct inode *dir, struct inode *victim, const struct fs_req *req, bool isdir);
 
 /*
- * notify_change(): checks the change and makes it. `touch`: utimes(NULL), for which write
- * permission suffices; `times_set`: explicit times, even where UTIME_NOW or UTIME_OMIT stand in
- * them; `chown`, even of neither id, drops set-user-id and set-group-id bits.
+ * notify_change(): checks the change, of a file on a mount that may be written to, and makes it.
+ * `touch`: utimes(NULL), for which write permission suffices; `times_set`: explicit times, even
+ * where UTIME_NOW or UTIME_OMIT stand in them; `chown`, even of neither id, drops set-user-id and
+ * set-group-id bits.
  */
 enum attrs_how { ATTRS_TOUCH = 1 << 0, ATTRS_TIMES_SET = 1 << 1, ATTRS_CHOWN = 1 << 2 };
 int MUST_CHECK attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,

@@ -25,7 +25,7 @@ static int create_check(const struct at *a, bool isdir)
 		return -EEXIST;
 	if (!isdir && a->p.slash)
 		return -ENOENT;
-	r = mount_want_write(a->p.mnt);
+	r = path_want_write(&a->p);
 	return r < 0 ? r : attrs_may_create(a->p.parent, &a->req);
 }
 
@@ -209,7 +209,7 @@ static int unlink_virtual(struct at *a)
 		return inode_type(a->p.inode) == S_IFDIR ? -EISDIR : -EBUSY;
 	if (!a->p.last[0])
 		return -EISDIR;
-	r = mount_want_write(a->p.mnt);
+	r = path_want_write(&a->p);
 	if (r == 0)
 		r = at_lock(a, false);
 	if (r < 0)
@@ -263,7 +263,7 @@ static int rmdir_virtual(struct at *a)
 
 	if (!a->p.parent)
 		return -EBUSY;
-	r = mount_want_write(a->p.mnt);
+	r = path_want_write(&a->p);
 	if (r == 0)
 		r = at_lock(a, true);
 	if (r < 0)

@@ -97,7 +97,7 @@ static enum verdict open_tmpfile(struct at *a, const struct want *w)
 	struct fs_handle handle = { 0 };
 	struct path file = a->p; /* borrows all but the inode */
 	enum verdict v;
-	int r = mount_want_write(a->p.mnt);
+	int r = path_want_write(&a->p);
 
 	if (r == 0)
 		r = attrs_may_create(a->p.inode, &a->req);
@@ -119,7 +119,7 @@ static int open_create(struct at *a, const struct want *w, struct fs_handle *han
 
 	if (r < 0 || a->p.inode)
 		return r;
-	r = mount_want_write(a->p.mnt);
+	r = path_want_write(&a->p);
 	if (r == 0)
 		r = attrs_may_create(a->p.parent, &a->req);
 	if (r == 0 && !guestfd_room(a->c))

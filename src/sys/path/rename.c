@@ -63,9 +63,11 @@ static int side_read(struct side *s, struct call *c, int dirfd, int arg, bool em
  * the host. "." and ".." are in themselves. */
 static struct mount *side_mount(const struct side *s)
 {
-	if (s->a.p.kind != PATH_VIRTUAL)
+	const struct path *p = &s->a.p;
+
+	if (p->kind != PATH_VIRTUAL)
 		return NULL;
-	return s->a.p.parent || s->a.p.last_dot ? s->a.p.mnt : s->a.p.mnt->parent;
+	return p->parent || p->last_dot || p->inode != p->mnt->root ? p->mnt : p->mnt->parent;
 }
 
 /* AT_EMPTY_PATH: the file of a descriptor, by a name of it. */
@@ -174,10 +176,10 @@ static int link_virtual(struct side *from, struct side *to)
 		return -EEXIST;
 	if (t->slash)
 		return -ENOENT;
-	r = mount_want_write(t->mnt);
+	r = path_want_write(t);
 	if (r < 0)
 		return r;
-	if (f->mnt != t->mnt)
+	if (f->mnt != t->mnt || path_apart(f, t))
 		return -EXDEV;
 	r = inode_getattr(f->inode, &to->a.req, false, &attr);
 	if (r == 0)
@@ -246,7 +248,7 @@ static enum verdict do_link(struct call *c, struct names n, int flags)
 	/* a file system of ours, and another: the new name is looked at first all the same */
 	if (to.a.p.kind == PATH_VIRTUAL && (to.a.p.inode || !to.a.p.last[0]))
 		return call_return(c, -EEXIST);
-	if (to.a.p.kind == PATH_VIRTUAL && mount_want_write(to.a.p.mnt) < 0)
+	if (to.a.p.kind == PATH_VIRTUAL && path_want_write(&to.a.p) < 0)
 		return call_return(c, -EROFS);
 	if (from.a.p.kind == PATH_REAL && link_opened(&from, &to, &r_link))
 		return call_return(c, r_link);
@@ -352,7 +354,7 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 {
 	const struct path *f = &from->a.p, *t = &to->a.p;
 	struct view *v = &from->a.c->um->view;
-	int r = mount_want_write(f->mnt);
+	int r = path_want_write(f);
 	bool held = false;
 
 	if (r == 0)
@@ -406,7 +408,7 @@ static enum verdict rename_mixed(struct side *from, struct side *to, unsigned fl
 {
 	struct call *c = from->a.c;
 
-	if (side_mount(from) != side_mount(to))
+	if (side_mount(from) != side_mount(to) || path_apart(&from->a.p, &to->a.p))
 		return call_return(c, -EXDEV);
 	if (!from->a.p.last[0] || !to->a.p.last[0])
 		return call_return(

@@ -26,7 +26,8 @@ struct xcall {
 	gaddr_t buf; /* the value, or the list */
 	size_t size;
 	int flags;
-	char *value; /* XSET: the value; else where the result goes */
+	char *value;   /* XSET: the value; else where the result goes */
+	int may_write; /* to where the file is: 0 or -EROFS */
 };
 
 static void xcall_release(struct xcall *x)
@@ -63,18 +64,14 @@ static int xcall_read(struct xcall *x, struct call *c, gaddr_t name)
 }
 
 /* xattr_permission(), and the checks of fs/attr's modules on security.* */
-static int xattr_may(
-	const struct xcall *x, const struct mount *m, struct inode *ino, const struct fs_req *req)
+static int xattr_may(const struct xcall *x, struct inode *ino, const struct fs_req *req)
 {
 	bool write = x->op != XGET;
 	struct fs_attr attr;
 	int cap, r;
 
-	if (write) {
-		r = mount_want_write(m);
-		if (r < 0)
-			return r;
-	}
+	if (write && x->may_write < 0)
+		return x->may_write;
 	if (!strncmp(x->name, "security.", 9)) {
 		cap = strcmp(x->name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP;
 		return write && !fs_req_capable(req, cap) ? -EPERM : 0;
@@ -179,8 +176,8 @@ static int kernel_check(
  * vfs_get_acl(), vfs_set_acl() and vfs_remove_acl(): an ACL is parsed on its way, and only the
  * owner sets it, of whichever server it is.
  */
-static ssize_t acl_virtual(struct xcall *x, const struct mount *m, struct inode *ino,
-	const struct fs_req *req, enum acl_type type)
+static ssize_t acl_virtual(
+	struct xcall *x, struct inode *ino, const struct fs_req *req, enum acl_type type)
 {
 	_cleanup_free_ struct acl *acl = NULL;
 	struct fs_attr attr;
@@ -194,11 +191,8 @@ static ssize_t acl_virtual(struct xcall *x, const struct mount *m, struct inode 
 		if (r < 0)
 			return r;
 	}
-	if (x->op != XGET) {
-		r = mount_want_write(m);
-		if (r < 0)
-			return r;
-	}
+	if (x->op != XGET && x->may_write < 0)
+		return x->may_write;
 	if (inode_type(ino) == S_IFLNK || !ino->fs->node->getxattr)
 		return -EOPNOTSUPP;
 	if (x->op == XGET) {
@@ -235,7 +229,7 @@ static ssize_t xattr_orphan(
 	if (x->op != XLIST) {
 		if (acl_type_of(x->name) >= 0)
 			return x->op == XGET ? -ENODATA : -EOPNOTSUPP;
-		r = xattr_may(x, m, ino, req);
+		r = xattr_may(x, ino, req);
 		if (r == 0)
 			r = name_check(m, x->name);
 	}
@@ -272,8 +266,8 @@ static ssize_t xattr_virtual(
 	if (x->op == XLIST)
 		return list_virtual(x, ino, req);
 	if (type >= 0)
-		return acl_virtual(x, m, ino, req, (enum acl_type)type);
-	r = xattr_may(x, m, ino, req);
+		return acl_virtual(x, ino, req, (enum acl_type)type);
+	r = xattr_may(x, ino, req);
 	if (r < 0)
 		return r;
 	if (attrs_kernel_type(m)) {
@@ -347,6 +341,12 @@ static ssize_t xattr_real(struct xcall *x, struct at *a, bool nofollow)
 	}
 }
 
+static ssize_t xattr_found(struct xcall *x, const struct at *a)
+{
+	x->may_write = path_want_write(&a->p);
+	return xattr_virtual(x, a->p.mnt, a->p.inode, &a->req);
+}
+
 static enum verdict answer(struct call *c, struct xcall *x, ssize_t r)
 {
 	if (r == -ENOSYS)
@@ -393,7 +393,7 @@ static enum verdict xattr_path(
 		return a.verdict;
 	if (a.p.kind == PATH_REAL)
 		return real_answer(c, x, &a, nofollow);
-	return answer(c, x, xattr_virtual(x, a.p.mnt, a.p.inode, &a.req));
+	return answer(c, x, xattr_found(x, &a));
 }
 
 static enum verdict xattr_fd(struct call *c, struct xcall *x, gaddr_t name)
@@ -416,9 +416,7 @@ static enum verdict xattr_fd(struct call *c, struct xcall *x, gaddr_t name)
 		if (r < 0)
 			return call_return(c, r);
 		r = xcall_read(x, c, name);
-		if (r < 0)
-			return call_return(c, r);
-		return answer(c, x, xattr_virtual(x, a.p.mnt, a.p.inode, &a.req));
+		return r < 0 ? call_return(c, r) : answer(c, x, xattr_found(x, &a));
 	}
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
@@ -426,6 +424,7 @@ static enum verdict xattr_fd(struct call *c, struct xcall *x, gaddr_t name)
 	if (r < 0)
 		return call_return(c, r);
 	fs_req_init(&req, c);
+	x->may_write = vfile_want_write(vf);
 	return answer(c, x, xattr_virtual(x, vf->mnt, vf->inode, &req));
 }
 

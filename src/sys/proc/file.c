@@ -20,6 +20,7 @@
 #include "sys/task/binfmt.h"
 #include "sys/task/ids.h"
 #include "sys/net/calls.h"
+#include "sys/proc/idmapfile.h"
 #include "sys/proc/name.h"
 #include "sys/proc/tablefile.h"
 #include "sys/mount/runmount.h"
@@ -80,6 +81,8 @@ static bool open_status(struct call *c, const struct special *s, int flags, enum
 	if ((flags & O_PATH) || !c->um->ids || !task_is_ours(s->pid))
 		return false;
 	r = ids_status_text(c->um->ids, s->pid, &text, &len);
+	if (r == -EPERM)
+		return false;
 	*ret = r < 0 ? call_return(c, r) : answer_text(c, "status", text, len, flags);
 	return true;
 }
@@ -187,6 +190,8 @@ bool procfile_open(struct call *c, int dirfd, const char *word, int flags, enum 
 		return open_table(c, &s, flags, ret);
 	case SPECIAL_STATUS:
 		return open_status(c, &s, flags, ret);
+	case SPECIAL_IDMAP:
+		return idmapfile_open(c, s.pid, (enum nsid)s.num, flags, ret);
 	case SPECIAL_MAPS:
 		return open_maps(c, &s, flags, ret);
 	case SPECIAL_FDINFO:

@@ -11,6 +11,7 @@
 #include "sys/net/calls.h"
 #include "sys/net/networks.h"
 #include "view/elsewhere.h"
+#include "sys/task/nsids.h"
 #include "view/path.h"
 #include "view/root.h"
 #include "view/space.h"
@@ -61,7 +62,8 @@ static bool last_is_special(const char *word, const struct um *um)
 		return true;
 	if (!um->ids)
 		return false;
-	return strcmp(last, "status") == 0 || strncmp(last, "loop", 4) == 0 ||
+	return strcmp(last, "status") == 0 || strcmp(last, "uid_map") == 0 ||
+	       strcmp(last, "gid_map") == 0 || strncmp(last, "loop", 4) == 0 ||
 	       strcmp(last, "shadow") == 0 || strcmp(last, "gshadow") == 0 ||
 	       strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 ||
 	       strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;
@@ -161,6 +163,8 @@ static bool parse_proc(struct call *c, const char *p, struct special *s)
 		{ "mountinfo", SPECIAL_TABLE, TABLE_MOUNTINFO },
 		{ "mountstats", SPECIAL_TABLE, TABLE_MOUNTSTATS },
 		{ "status", SPECIAL_STATUS, 0 },
+		{ "uid_map", SPECIAL_IDMAP, NSID_UID },
+		{ "gid_map", SPECIAL_IDMAP, NSID_GID },
 		{ "maps", SPECIAL_MAPS, 0 },
 		{ "smaps", SPECIAL_MAPS, 1 },
 		{ "exe", SPECIAL_LINK, LINK_EXE },

@@ -205,7 +205,7 @@ static enum verdict change_ids(
 		.a = { (uint32_t)c->args[0], (uint32_t)c->args[1], (uint32_t)c->args[2] } };
 	int r;
 
-	if (!c->um->ids)
+	if (!ids_virtual(c))
 		return CONTINUE;
 	r = ids_change(c, fn, &ch);
 	if (r < 0)
@@ -299,7 +299,7 @@ enum verdict sys_setgroups(struct call *c)
 	struct groups g = { .n = (uint32_t)c->args[0] };
 	int r;
 
-	if (!c->um->ids)
+	if (!ids_virtual(c))
 		return CONTINUE;
 	if (!ids_capable(c, CAP_SETGID))
 		return call_return(c, -EPERM);

@@ -40,7 +40,7 @@ enum verdict sys_capget(struct call *c)
 	const struct identity *id;
 	int words = 0, r;
 
-	if (!c->um->ids)
+	if (!ids_virtual(c))
 		return CONTINUE;
 	r = read_header(c, &hdr, &words);
 	if (!c->args[1])
@@ -89,7 +89,7 @@ enum verdict sys_capset(struct call *c)
 	struct sets s = { 0 };
 	int words = 0, r;
 
-	if (!c->um->ids)
+	if (!ids_virtual(c))
 		return CONTINUE;
 	r = read_header(c, &hdr, &words);
 	if (r < 0)

@@ -2,12 +2,15 @@
 #include "sys/task/ids.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/nr.h"
+#include "sys/task/nsids.h"
 #include "view/root.h"
 
 #define MAX_IDENTITIES 65536
@@ -20,6 +23,7 @@ struct entry {
 };
 
 struct ids {
+	const struct view *view;
 	pthread_mutex_t lock;	/* the table; and from reading a mark to setting it */
 	struct entry **entries; /* 0: root */
 	size_t n, size;
@@ -87,7 +91,7 @@ static int intern(struct ids *ids, const struct identity *id)
 	return (int)ids->n++;
 }
 
-int ids_new(struct ids **ret)
+int ids_new(const struct view *view, struct ids **ret)
 {
 	static const gid_t root_group[] = { 0 };
 	const struct identity root = {
@@ -97,6 +101,7 @@ int ids_new(struct ids **ret)
 
 	if (!ids)
 		return -ENOMEM;
+	ids->view = view;
 	pthread_mutex_init(&ids->lock, NULL);
 	if (intern(ids, &root) != 0) {
 		ids_free(ids);
@@ -130,7 +135,7 @@ static int lookup(struct ids *ids, pid_t pid, struct task_mark *m, const struct 
 	return 0;
 }
 
-int ids_of(struct ids *ids, pid_t pid, const struct identity **ret)
+int ids_given(struct ids *ids, pid_t pid, const struct identity **ret)
 {
 	struct task_mark m;
 	int r;
@@ -141,6 +146,16 @@ int ids_of(struct ids *ids, pid_t pid, const struct identity **ret)
 	return r;
 }
 
+int ids_of(struct ids *ids, pid_t pid, const struct identity **ret)
+{
+	return nsids_elsewhere(ids->view, pid) ? -EPERM : ids_given(ids, pid, ret);
+}
+
+bool ids_virtual(struct call *c)
+{
+	return c->um->ids && !nsids_elsewhere(&c->um->view, c->tid);
+}
+
 int ids_change(struct call *c, int (*fn)(struct identity *id, void *arg), void *arg)
 {
 	struct ids *ids = c->um->ids;
@@ -149,6 +164,8 @@ int ids_change(struct call *c, int (*fn)(struct identity *id, void *arg), void *
 	struct task_mark m;
 	int r;
 
+	if (!ids_virtual(c))
+		return -EPERM;
 	pthread_mutex_lock(&ids->lock);
 	r = lookup(ids, c->tid, &m, &old);
 	if (r == 0) {
@@ -233,9 +250,37 @@ bool ids_kernel_capable(struct call *c, int cap)
 	return p && (strtoull(p + 8, NULL, 16) >> cap & 1);
 }
 
+/* Are its mounts those of its user namespace, or of one within? Its capabilities are of that. */
+static bool owns_mounts(pid_t tid)
+{
+	_cleanup_fd_ int ns = -1, user = -1;
+	struct stat its, owner;
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/%d/ns/user", tid);
+	if (stat(link, &its) < 0)
+		return false;
+	snprintf(link, sizeof(link), "/proc/%d/ns/mnt", tid);
+	ns = open(link, O_RDONLY | O_CLOEXEC);
+	user = ns < 0 ? -1 : ioctl(ns, NS_GET_USERNS);
+	while (user >= 0 && fstat(user, &owner) == 0 && owner.st_ino != its.st_ino) {
+		int parent = ioctl(user, NS_GET_PARENT);
+
+		close(user);
+		user = parent;
+	}
+	return user >= 0;
+}
+
+bool ids_mounts_are_others(struct call *c)
+{
+	return nsids_elsewhere(&c->um->view, c->tid) && !owns_mounts(c->tid);
+}
+
 bool ids_may_mount(struct call *c)
 {
-	return ids_capable(c, CAP_SYS_ADMIN) || ids_kernel_capable(c, CAP_SYS_ADMIN);
+	return ids_capable(c, CAP_SYS_ADMIN) ||
+	       (ids_kernel_capable(c, CAP_SYS_ADMIN) && !ids_mounts_are_others(c));
 }
 
 static int exec_transition(struct identity *id, UNUSED void *arg)
@@ -362,7 +407,7 @@ bool ids_chown(struct call *c, int dirfd, const char *word)
 		return false;
 	if (p.kind == PATH_VIRTUAL)
 		return p.mnt->fs->host_fd && !(p.mnt->fs->flags & FS_KEEPS_OWNERS) &&
-		       mount_want_write(p.mnt) == 0 && fstat(inode_host_fd(p.inode), &st) == 0 &&
+		       path_want_write(&p) == 0 && fstat(inode_host_fd(p.inode), &st) == 0 &&
 		       ids_chown_is_noop(c, &st, uid, gid);
 	if (p.kind != PATH_REAL)
 		return false;
@@ -374,7 +419,7 @@ static void cred_hook(struct call *c, struct fs_req *req)
 {
 	const struct identity *id;
 
-	if (!c->um->ids || ids_of(c->um->ids, c->tid, &id) < 0)
+	if (!c->um->ids || ids_given(c->um->ids, c->tid, &id) < 0)
 		return;
 	req->uid = id->uid[ID_FS];
 	req->gid = id->gid[ID_FS];
@@ -387,14 +432,14 @@ static unsigned root_hook(struct um *um, pid_t tid)
 {
 	const struct identity *id;
 
-	return um->ids && ids_of(um->ids, tid, &id) == 0 ? id->root : 0;
+	return um->ids && ids_given(um->ids, tid, &id) == 0 ? id->root : 0;
 }
 
 static bool group_hook(struct call *c, gid_t gid, bool *ret)
 {
 	const struct identity *id;
 
-	if (!c->um->ids || ids_of(c->um->ids, c->tid, &id) < 0)
+	if (!c->um->ids || ids_given(c->um->ids, c->tid, &id) < 0)
 		return false;
 	*ret = false;
 	for (uint32_t i = 0; i < id->ngroups && !*ret; i++)

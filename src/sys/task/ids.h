@@ -5,6 +5,9 @@
  * RLIMIT_LOCKS (engine/engine.h: task_mark), which the kernel hands on over fork and exec.
  * A process that nobody has marked is root with all capabilities.
  *
+ * In a user namespace of its own a process has the kernel's ids and capabilities. To the files of
+ * the view it is there who it was when it entered that (sys/task/nsids.h).
+ *
  * It is the process's, where Linux has one a thread: what libc's setuid() makes of it anyway.
  */
 #ifndef UM_SYS_TASK_IDS_H
@@ -31,11 +34,17 @@ struct identity {
 	const gid_t *groups;
 };
 
-int MUST_CHECK ids_new(struct ids **ret);
+int MUST_CHECK ids_new(const struct view *view, struct ids **ret);
 void ids_free(struct ids *ids);
 
-/* Of a process (any thread's id will do): 0 or -ESRCH. Valid as long as ids is. */
+/* Of a process (any thread's id will do): 0 or -ESRCH; -EPERM: it has the kernel's, being another
+ * user's, or in a user namespace of its own. Valid as long as ids is. */
 int MUST_CHECK ids_of(struct ids *ids, pid_t pid, const struct identity **ret);
+
+/* The same in a user namespace of its own: with which it entered that. */
+int MUST_CHECK ids_given(struct ids *ids, pid_t pid, const struct identity **ret);
+/* Has the caller one? */
+bool ids_virtual(struct call *c);
 
 /* Changes that of the caller: fn edits a copy (groups: may be pointed elsewhere) and returns 0, or
  * -errno for no change. What it returned; -EAGAIN, -ENOMEM. */
@@ -49,6 +58,8 @@ int MUST_CHECK ids_move_root(struct call *c, unsigned root);
 bool ids_capable(struct call *c, int cap);
 /* Has the guest an effective capability of the kernel's? */
 bool ids_kernel_capable(struct call *c, int cap);
+/* Is it in a user namespace of its own without its own mounts? Then it may change none. */
+bool ids_mounts_are_others(struct call *c);
 /* May it mount? */
 bool ids_may_mount(struct call *c);
 /* Before an exec is let go: sets recomputed as capabilities(7) has it. Does nothing without --root.

@@ -25,6 +25,7 @@
 #include "sys/net/calls.h"
 #include "sys/net/networks.h"
 #include "sys/table.h"
+#include "sys/task/nsids.h"
 #include "view/space.h"
 
 static enum verdict note(struct call *c, uint64_t flags)
@@ -38,16 +39,9 @@ static enum verdict note(struct call *c, uint64_t flags)
  * own, or of the host. */
 static bool are_ours(struct call *c)
 {
-	struct stat ours, its;
-	char path[64];
-
 	if (ids_kernel_capable(c, CAP_SYS_ADMIN) && !c->um->ids)
 		return false;
-	if (!atomic_load(&c->um->view.exotic))
-		return true;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
-	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &its) == 0 &&
-	       ours.st_ino == its.st_ino;
+	return !nsids_elsewhere(&c->um->view, c->tid);
 }
 
 /* Which of them are: mounts need a root of the view. */

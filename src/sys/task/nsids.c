@@ -4,54 +4,104 @@
 #include <linux/posix_acl.h>
 #include <stdio.h>
 
+#include "engine/own.h"
 #include "sys/um.h"
+#include "view/path.h"
 
 #define OVERFLOW_ID 65534
 
+bool nsids_elsewhere(const struct view *v, pid_t tid)
+{
+	char link[64];
+	struct stat st;
+
+	if (!atomic_load_explicit(&v->exotic, memory_order_relaxed) || !v->user_ns)
+		return false;
+	snprintf(link, sizeof(link), "/proc/%d/ns/user", tid);
+	return stat(link, &st) == 0 && st.st_ino != v->user_ns;
+}
+
 bool nsids_own(struct call *c)
 {
-	struct stat ours, its;
+	return nsids_elsewhere(&c->um->view, c->tid);
+}
+
+int nsids_map(pid_t tid, enum nsid kind, char **ret)
+{
 	char path[64];
 
-	if (!atomic_load_explicit(&c->um->view.exotic, memory_order_relaxed) || c->um->ids)
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, kind == NSID_UID ? "uid_map" : "gid_map");
+	return read_file(path, 65536, ret, NULL);
+}
+
+bool nsids_next(const char **at, uint32_t ret[3])
+{
+	int len = 0;
+
+	if (sscanf(*at, "%u %u %u%n", &ret[0], &ret[1], &ret[2], &len) != 3)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
-	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &its) == 0 &&
-	       ours.st_ino != its.st_ino;
+	*at += len;
+	return true;
 }
 
 /* Through its map, whose second column is as we see it. False: there is nothing for it. */
 static bool mapped(struct call *c, enum nsid kind, bool inwards, uint32_t *id)
 {
 	_cleanup_free_ char *text = NULL;
-	unsigned inside, outside, count;
-	char path[64];
-	int len = 0;
+	uint32_t range[3];
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", c->tid,
-		kind == NSID_UID ? "uid_map" : "gid_map");
-	if (read_file(path, 65536, &text, NULL) < 0)
+	if (nsids_map(c->tid, kind, &text) < 0)
 		return false;
-	for (const char *p = text; sscanf(p, "%u %u %u%n", &inside, &outside, &count, &len) == 3;
-		p += len) {
-		uint32_t from = inwards ? outside : inside;
+	for (const char *p = text; nsids_next(&p, range);) {
+		uint32_t from = range[inwards], to = range[!inwards];
 
-		if (*id >= from && *id - from < count) {
-			*id = *id - from + (inwards ? inside : outside);
+		if (*id - from < range[2]) {
+			*id = *id - from + to;
 			return true;
 		}
 	}
 	return false;
 }
 
-uint32_t nsids_shown(struct call *c, enum nsid kind, uint32_t id)
+/* With --root: the id that the kernel knows, and what it is to the caller. */
+static bool is_virtual(struct call *c, enum nsid kind, uint32_t *ret_own, uint32_t *ret_virtual)
 {
-	return mapped(c, kind, true, &id) ? id : OVERFLOW_ID;
+	const struct own_ids own = call_own_ids(c);
+	struct fs_req req;
+
+	if (!c->um->ids)
+		return false;
+	fs_req_init(&req, c);
+	*ret_own = kind == NSID_UID ? own.uid : own.gid;
+	*ret_virtual = kind == NSID_UID ? req.uid : req.gid;
+	return true;
 }
 
-int nsids_meant(struct call *c, enum nsid kind, uint32_t *id)
+static bool shown(struct call *c, enum nsid kind, uint32_t *id)
 {
-	return *id == UINT32_MAX || mapped(c, kind, false, id) ? 0 : -EINVAL;
+	uint32_t own, virtual;
+
+	if (is_virtual(c, kind, &own, &virtual) && *id == virtual)
+		*id = own;
+	return mapped(c, kind, true, id);
+}
+
+uint32_t nsids_shown(struct call *c, enum nsid kind, uint32_t id)
+{
+	return shown(c, kind, &id) ? id : OVERFLOW_ID;
+}
+
+int nsids_meant(struct call *c, enum nsid kind, bool hosts, uint32_t *id)
+{
+	uint32_t own, virtual;
+
+	if (*id == UINT32_MAX)
+		return 0;
+	if (!mapped(c, kind, false, id))
+		return -EINVAL;
+	if (!hosts && is_virtual(c, kind, &own, &virtual) && *id == own)
+		*id = virtual;
+	return 0;
 }
 
 void nsids_stat(struct call *c, struct stat *st)
@@ -70,14 +120,14 @@ void nsids_statx(struct call *c, struct statx *stx)
 	stx->stx_gid = nsids_shown(c, NSID_GID, stx->stx_gid);
 }
 
-int nsids_meant_owner(struct call *c, uid_t *uid, gid_t *gid)
+int nsids_meant_owner(struct call *c, bool hosts, uid_t *uid, gid_t *gid)
 {
 	int r;
 
 	if (!nsids_own(c))
 		return 0;
-	r = nsids_meant(c, NSID_UID, uid);
-	return r < 0 ? r : nsids_meant(c, NSID_GID, gid);
+	r = nsids_meant(c, NSID_UID, hosts, uid);
+	return r < 0 ? r : nsids_meant(c, NSID_GID, hosts, gid);
 }
 
 /* Whose id an entry has; false: it has none. */
@@ -92,8 +142,8 @@ void nsids_acl_shown(struct call *c, struct acl *acl, unsigned n)
 	enum nsid kind;
 
 	for (unsigned i = 0; i < n; i++)
-		if (acl_kind(&acl->e[i], &kind))
-			acl->e[i].id = nsids_shown(c, kind, acl->e[i].id);
+		if (acl_kind(&acl->e[i], &kind) && !shown(c, kind, &acl->e[i].id))
+			acl->e[i].id = UINT32_MAX;
 }
 
 int nsids_acl_meant(struct call *c, struct acl *acl, unsigned n)
@@ -103,6 +153,6 @@ int nsids_acl_meant(struct call *c, struct acl *acl, unsigned n)
 
 	for (unsigned i = 0; i < n && r == 0; i++)
 		if (acl_kind(&acl->e[i], &kind))
-			r = nsids_meant(c, kind, &acl->e[i].id);
+			r = nsids_meant(c, kind, false, &acl->e[i].id);
 	return r;
 }

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# umview --root: user namespaces that its root makes are as those of a root, here one in a user namespace of the host's.
+# sanitize: asan
+. "$TOP/tests/e2e/lib.sh"
+
+need unshare nsenter setpriv
+unshare -Urm unshare -Urm true 2>/dev/null || skip "no user namespaces for this user here"
+export XDG_STATE_HOME=$HERE/state
+
+fresh() {
+	rm -rf t
+	mkdir -p t/w
+	echo orig >t/f
+}
+
+# same WHAT COMMAND...: root of a view, with a layer and without, sees what root in a namespace of the host's does
+same() {
+	local what=$1 native status way
+	shift
+	fresh
+	native=$(unshare -Urm "$@" 2>&1 </dev/null) && status=0 || status=$?
+	for way in "--root" "--root --cow"; do
+		fresh
+		# shellcheck disable=SC2086
+		gives "$what ($way): status" "$status" um $way -- "$@"
+		is "$what ($way)" "$(grep -v '^umview: ' <<<"$OUT" || true)" "$native"
+	done
+}
+
+look='id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map; cat t/f; echo x >t/new; stat -c "%u %g" t/f t/new; cat t/new
+	chown 5 t/new; chown 0:0 t/new; stat -c "%u %g" t/new; grep -E "^(Uid|Gid|CapEff)" /proc/self/status; setpriv --reuid=5 true; mkdir t/m; rmdir t/m'
+for flags in -r -U -Uc "-U --map-user=5 --map-group=7" -rm "-rmpf --mount-proc" "-rmnui"; do
+	# shellcheck disable=SC2086
+	same "unshare $flags" unshare $flags sh -c "$look"
+done
+same "mounts in a namespace of its root's" unshare -rm sh -c 'mount -t tmpfs x t/w && echo a >t/w/a && ls t/w; mount --bind t/w t/w; umount t/w; umount t/w; ls t/w'
+same "no mounts without one" unshare -r sh -c 'mount -t tmpfs x t/w || ls t/w; mount -o remount,ro,bind / || echo no; umount /proc || echo no'
+same "a map that another process writes" sh -c 'unshare -U sh -c "echo >t/ready; until test -e t/go; do sleep 0.05; done; id -u; id -g; echo x >t/n; stat -c %u t/n" & 
+	until test -e t/ready; do sleep 0.05; done; cat /proc/$!/uid_map
+	"$PYTHON" -c "import sys
+p = \"/proc/%s/\" % sys.argv[1]
+open(p + \"setgroups\", \"w\").write(\"deny\")
+for name in \"uid_map\", \"gid_map\":
+    with open(p + name, \"r+\") as f:
+        print(repr(f.read()))
+        f.write(\"7 0 1\")
+        f.flush()
+    print(open(p + name).read())
+try: open(p + \"uid_map\", \"w\", buffering=1).write(\"1 0 1\\n\")
+except OSError as e: print(e.strerror)" $!; echo >t/go; wait $!; id -u'
+same "nsenter" sh -c 'unshare -rm sh -c "mount -t tmpfs x t/w; echo in >t/w/in; echo >t/ready; exec sleep 60" & until test -e t/ready; do sleep 0.05; done
+	nsenter -t $! -U -m --preserve-credentials --wdns="$PWD" sh -c "id -u; cat t/w/in; stat -c %u t/w/in t/f"; id -u; ls t/w; kill $!; wait $! 2>/dev/null; true'
+nothing_left
