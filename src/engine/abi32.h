@@ -67,11 +67,30 @@ struct cmsghdr32 {
 	int32_t level, type;
 };
 
+/* fcntl(2)'s locks of i386: with a flock32 by the commands of all others, with a flock64_32 by
+ * these and by those of open files. */
+#define F32_GETLK64 12
+#define F32_SETLK64 13
+#define F32_SETLKW64 14
+
+struct flock32 {
+	int16_t type, whence;
+	int32_t start, len, pid;
+};
+
+struct flock64_32 {
+	int16_t type, whence;
+	int64_t start, len;
+	int32_t pid;
+} __attribute__((packed));
+
 _Static_assert(sizeof(struct stat_old32) == 32, "oldstat");
 _Static_assert(sizeof(struct stat32) == 64, "stat");
 _Static_assert(sizeof(struct stat64_32) == 96, "stat64");
 _Static_assert(sizeof(struct statfs32) == 64, "statfs");
 _Static_assert(sizeof(struct statfs64_32) == 84, "statfs64");
 _Static_assert(sizeof(struct msghdr32) == 28, "msghdr");
+_Static_assert(sizeof(struct flock32) == 16, "flock");
+_Static_assert(sizeof(struct flock64_32) == 24, "flock64");
 
 #endif

@@ -58,4 +58,56 @@ closed: free
 WANTED
 is "what was seen" "$(cat seen)" "$(cat wanted)"
 has "the server heard of closes" "$(cat requests)" "flush of an owner"
+
+# the same by the structures of 32-bit programs, narrow and wide
+cat >lock32.c <<'END'
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void query(const char *what, int fd, int cmd)
+{
+	struct flock fl = { .l_type = F_WRLCK };
+
+	if (fcntl(fd, cmd, &fl) < 0)
+		perror(what);
+	else
+		printf("%s: %d %lld+%lld\n", what, fl.l_type, (long long)fl.l_start, (long long)fl.l_len);
+	fflush(stdout);
+}
+
+int main(void)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_start = 5, .l_len = 10 };
+	int fd = open("mnt/f", O_RDWR), behind = open("backing", O_RDWR);
+
+	printf("lock: %d\n", fcntl(fd, F_SETLK, &fl));
+	query("behind", behind, F_GETLK);
+	if (fork() == 0) {
+		query("another process", open("mnt/f", O_RDWR), F_GETLK);
+		printf("and locks: %d\n", fcntl(fd, F_SETLK, &fl));
+		return 0;
+	}
+	wait(NULL);
+	fl.l_len = 4;
+	fl.l_type = F_UNLCK;
+	printf("unlock: %d\n", fcntl(fd, F_SETLKW, &fl));
+	query("behind", behind, F_GETLK);
+	return 0;
+}
+END
+M32=(-m32 -idirafter /usr/include/x86_64-linux-gnu)
+if gcc "${M32[@]}" -o narrow lock32.c 2>/dev/null && gcc "${M32[@]}" -D_FILE_OFFSET_BITS=64 -o wide lock32.c; then
+	sed -i 's|.*locks.py.*|./narrow >seen; ./wide >>seen|' inside.sh
+	gives "32-bit programs" 0 um bash inside.sh
+	half="lock: 0
+behind: 1 5+10
+another process: 1 5+10
+and locks: -1
+unlock: 0
+behind: 1 9+6"
+	is "32-bit programs" "$(cat seen)" "$half
+$half"
+fi
 nothing_left

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
+#include "engine/abi32.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
 #include "file/dir.h"
@@ -267,6 +268,10 @@ enum verdict sys_fcntl(struct call *c)
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
 		return lock_fcntl(&v, c, (int)c->args[1]);
+	case F32_GETLK64:
+	case F32_SETLK64:
+	case F32_SETLKW64:
+		return call_is32(c) ? lock_fcntl(&v, c, (int)c->args[1]) : CONTINUE;
 	default:
 		return CONTINUE;
 	}

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "engine/abi32.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
 #include "file/lease.h"
@@ -53,46 +54,104 @@ static bool may(const struct vfd *v, int type)
 	       (type == F_WRLCK && vfd_can_write(v));
 }
 
-static enum verdict get_lock(
-	struct vfd *v, struct call *c, struct flock *fl, struct fs_lock *lock, bool ofd)
+/* What is asked for, and how it lies in the guest's memory. */
+struct lock_call {
+	int cmd; /* as x86_64 has it */
+	bool ofd, wait;
+	enum { FLOCK_NATIVE, FLOCK_32, FLOCK_64_32 } form;
+	struct flock fl;
+};
+
+static struct lock_call lock_call(const struct call *c, int cmd)
 {
-	int r = locks_get(v->vf->cache, &v->req, ofd ? 0 : call_tgid(c), v->fl, lock);
+	struct lock_call l = { .cmd = cmd };
+
+	if (call_is32(c) && cmd >= F32_GETLK64 && cmd <= F32_SETLKW64)
+		l.cmd = cmd - F32_GETLK64 + F_GETLK;
+	l.ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+	l.wait = l.cmd == F_SETLKW || cmd == F_OFD_SETLKW;
+	if (call_is32(c))
+		l.form = l.ofd || l.cmd != cmd ? FLOCK_64_32 : FLOCK_32;
+	return l;
+}
+
+static int read_flock(struct call *c, struct lock_call *l)
+{
+	struct flock64_32 f64;
+	struct flock32 f32;
+	int r;
+
+	switch (l->form) {
+	case FLOCK_32:
+		r = guest_read(c, call_addr(c, 2), &f32, sizeof(f32));
+		l->fl = (struct flock){ f32.type, f32.whence, f32.start, f32.len, f32.pid };
+		return r;
+	case FLOCK_64_32:
+		r = guest_read(c, call_addr(c, 2), &f64, sizeof(f64));
+		l->fl = (struct flock){ f64.type, f64.whence, f64.start, f64.len, f64.pid };
+		return r;
+	default:
+		return guest_read(c, call_addr(c, 2), &l->fl, sizeof(l->fl));
+	}
+}
+
+/* As fixup_compat_flock() of fs/fcntl.c where it is too far for 32 bits. */
+static int write_flock(struct call *c, const struct lock_call *l)
+{
+	const struct flock *fl = &l->fl;
+	struct flock64_32 f64 = { fl->l_type, fl->l_whence, fl->l_start, fl->l_len, fl->l_pid };
+	struct flock32 f32 = { fl->l_type, fl->l_whence, (int32_t)fl->l_start,
+		fl->l_len > INT32_MAX ? 0 : (int32_t)fl->l_len, fl->l_pid };
+
+	switch (l->form) {
+	case FLOCK_32:
+		if (fl->l_start > INT32_MAX)
+			return -EOVERFLOW;
+		return guest_write(c, call_addr(c, 2), &f32, sizeof(f32));
+	case FLOCK_64_32:
+		return guest_write(c, call_addr(c, 2), &f64, sizeof(f64));
+	default:
+		return guest_write(c, call_addr(c, 2), fl, sizeof(*fl));
+	}
+}
+
+static enum verdict get_lock(
+	struct vfd *v, struct call *c, struct lock_call *l, struct fs_lock *lock)
+{
+	int r = locks_get(v->vf->cache, &v->req, l->ofd ? 0 : call_tgid(c), v->fl, lock);
 
 	/* those that the server knows nothing of: the placeholder's */
 	if (r == -ENOSYS || (r == 0 && lock->type == F_UNLCK))
 		return CONTINUE;
 	if (r < 0)
 		return call_return(c, r);
-	fl->l_type = (short)lock->type;
-	fl->l_whence = SEEK_SET;
-	fl->l_start = (off_t)lock->start;
-	fl->l_len = lock->end >= INT64_MAX ? 0 : (off_t)(lock->end - lock->start + 1);
-	fl->l_pid = lock->pid;
-	return call_return(c, guest_write(c, call_addr(c, 2), fl, sizeof(*fl)));
+	l->fl = (struct flock){ .l_type = (short)lock->type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)lock->start,
+		.l_len = lock->end >= INT64_MAX ? 0 : (off_t)(lock->end - lock->start + 1),
+		.l_pid = lock->pid };
+	return call_return(c, write_flock(c, l));
 }
 
 enum verdict lock_fcntl(struct vfd *v, struct call *c, int cmd)
 {
-	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
-	bool wait = cmd == F_SETLKW || cmd == F_OFD_SETLKW;
+	struct lock_call l = lock_call(c, cmd);
 	struct fs_lock lock;
-	struct flock fl;
 	int r;
 
-	if (v->vf->kind != VFILE_REG || call_is32(c) || !locks_served(v->vf->cache, false) ||
-		guest_read(c, call_addr(c, 2), &fl, sizeof(fl)) < 0 || (ofd && fl.l_pid) ||
-		!lock_range(v, &fl, &lock))
+	if (v->vf->kind != VFILE_REG || !locks_served(v->vf->cache, false) ||
+		read_flock(c, &l) < 0 || (l.ofd && l.fl.l_pid) || !lock_range(v, &l.fl, &lock))
 		return CONTINUE;
 	lock.pid = call_tgid(c);
-	if (cmd == F_GETLK || cmd == F_OFD_GETLK)
-		return lock.type == F_UNLCK ? CONTINUE : get_lock(v, c, &fl, &lock, ofd);
+	if (l.cmd == F_GETLK || l.cmd == F_OFD_GETLK)
+		return lock.type == F_UNLCK ? CONTINUE : get_lock(v, c, &l, &lock);
 	if (!may(v, lock.type))
 		return CONTINUE;
-	if (ofd) {
-		r = locks_open_file(v->vf->cache, &v->req, v->fd, v->fl, &lock, wait);
+	if (l.ofd) {
+		r = locks_open_file(v->vf->cache, &v->req, v->fd, v->fl, &lock, l.wait);
 		return call_return(c, r);
 	}
-	r = locks_posix(v->vf->cache, &v->req, lock.pid, v->fl, &lock, wait);
+	r = locks_posix(v->vf->cache, &v->req, lock.pid, v->fl, &lock, l.wait);
 	return r < 0 && r != -ENOSYS ? call_return(c, r) : CONTINUE;
 }
 

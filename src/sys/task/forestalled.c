@@ -21,14 +21,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "engine/abi32.h"
 #include "engine/engine.h"
 #include "engine/nr.h"
 #include "file/locks.h"
 #include "sys/table.h"
 #include "sys/task/sigframe.h"
 #include "sys/um.h"
-
-#define F32_SETLKW64 14
 
 /* Does the call never say EINTR of itself, whatever it is about? */
 static bool never_eintr(long nr)
