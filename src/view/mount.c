@@ -385,6 +385,36 @@ struct mount *view_seen_through(struct view *v, const char *path, bool *ret_free
 	return best;
 }
 
+char *mount_options_copy(struct mount *m)
+{
+	char *copy;
+
+	pthread_rwlock_rdlock(&m->view->lock);
+	copy = strdup(m->options);
+	pthread_rwlock_unlock(&m->view->lock);
+	return copy;
+}
+
+int view_set_options(struct view *v, const struct fs *fs, const char *options)
+{
+	struct mount *m;
+	int r = 0;
+
+	pthread_rwlock_wrlock(&v->lock);
+	cds_list_for_each_entry(m, &v->mounts, node) {
+		char *copy = m->fs == fs ? strdup(options) : NULL;
+
+		if (copy) {
+			free(m->options);
+			m->options = copy;
+		} else if (m->fs == fs) {
+			r = -ENOMEM;
+		}
+	}
+	pthread_rwlock_unlock(&v->lock);
+	return r;
+}
+
 bool mount_leaves(const struct mount *m, const char *path, bool opens)
 {
 	if (opens && (atomic_load_explicit(&m->fs->flags, memory_order_relaxed) & FS_OPENS_ALL))

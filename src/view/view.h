@@ -57,7 +57,8 @@ struct mount {
 	/* fstab(5)'s, of one that was asked for as a whole; "": another's line brings it; NULL:
 	 * none */
 	char *_Atomic table_line;
-	char *options;		     /* super-block options beyond rw/ro: "user_id=0,group_id=0" */
+	char *options;		     /* super-block options beyond rw/ro: "user_id=0,group_id=0";
+				      * under the view's lock, or mount_options_copy() */
 	_Atomic unsigned long flags; /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME ... */
 	atomic_bool expiring; /* a first umount2(MNT_EXPIRE) has found it unused: mount_used() */
 	atomic_bool detached; /* umount -l, or not attached yet: no path leads to it */
@@ -248,6 +249,11 @@ bool view_hides_in(struct view *v, const struct stat *dir, struct mount *on, str
 /* Is this name? */
 bool view_hides(
 	struct view *v, const struct stat *dir, struct inode *ino, const char *name, size_t len);
+
+/* malloc'ed; NULL: out of memory. */
+char *mount_options_copy(struct mount *m);
+/* All mounts of a file system have these from now on. */
+int MUST_CHECK view_set_options(struct view *v, const struct fs *fs, const char *options);
 
 /* The mount that is seen through and covers this canonical path; referenced, or NULL, also where
  * the path is outside. *ret_free: no other mount lies on the way, so that fs->unchanged decides. */

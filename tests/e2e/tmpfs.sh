@@ -98,10 +98,15 @@ import os
 try: os.fchmod(3, 0o600)
 except OSError as e: print(e)"
 		mount -o remount,rw,size=3M m; df -k --output=size m | tail -n 1; head -c 2500000 /dev/zero >m/big
-		mount -o remount,size=1M m 2>/dev/null || echo too much; exec 3<&-; umount m' "$PYTHON"
+		mount -o remount,size=1M m 2>/dev/null || echo too much; exec 3<&-
+		mkdir -p b; mount --bind m b; mount -o remount,size=4M,nr_inodes=99 m
+		grep -o "size=.*M.*" /proc/self/mounts; grep -c "size=4M,nr_inodes=99$" /proc/self/mountinfo; umount b; umount m' "$PYTHON"
 	is "a remount reaches open files, and limits" "$(echo "$OUT" | tr -s " ")" "[Errno 30] Read-only file system
  3072
-too much"
+too much
+size=4M,nr_inodes=99 0 0
+size=4M,nr_inodes=99 0 0
+2"
 	gives "an option of root's that is none" 32 um --root -- mount -t tmpfs -o mode=9z tmpfs m
 fi
 gives "an ordinary user may not" 32 um -- mount -t tmpfs tmpfs m

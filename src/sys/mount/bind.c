@@ -165,13 +165,17 @@ int um_bind_as(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, const struct mount_as *as, struct mount **ret)
 {
 	struct mount_as own = as ? *as : (struct mount_as){ .rule = RULE_NONE };
+	_cleanup_free_ char *options = NULL;
 	struct mount *m = from->mnt;
 	int r;
 
 	if (from->kind == PATH_REAL)
 		return bind_host(um, from, where, flags, as, false, ret);
+	options = mount_options_copy(m);
+	if (!options)
+		return -ENOMEM;
 	own.locked_ro = m->locked_ro;
-	r = view_mount_as(&um->view, m->fs, from->inode, where, m->source, m->type, m->options,
+	r = view_mount_as(&um->view, m->fs, from->inode, where, m->source, m->type, options,
 		atomic_load(&m->flags) | flags, &own, ret);
 	if (r == 0)
 		(*ret)->server = m->server;

@@ -114,6 +114,9 @@ struct mount_options {
 int MUST_CHECK mount_options_parse(
 	const char *options, unsigned long flags, struct mount_options *ret);
 void mount_options_release(struct mount_options *o);
+/* Options after a remount with others: those of a name that both have are the new ones. malloc'ed;
+ * NULL: out of memory. */
+char *mount_options_merge(const char *old, const char *new);
 /* Is one of the options, as they are written, this word? options may be NULL. */
 bool mount_options_have(const char *options, const char *word);
 

@@ -248,6 +248,14 @@ int mount_set_flags(struct call *c, struct mount *m, unsigned long new)
 	return 0;
 }
 
+static int note_options(struct call *c, struct mount *m, const char *options)
+{
+	_cleanup_free_ char *old = mount_options_copy(m);
+	_cleanup_free_ char *now = old ? mount_options_merge(old, options) : NULL;
+
+	return now ? view_set_options(&c->um->view, m->fs, now) : -ENOMEM;
+}
+
 int mount_remount(struct call *c, struct mount *m, const char *options, unsigned long flags)
 {
 	struct fs *fs = m->fs;
@@ -256,6 +264,8 @@ int mount_remount(struct call *c, struct mount *m, const char *options, unsigned
 	/* a kernel that does not let us reach it */
 	if (r == -EPERM && !*options)
 		r = 0;
+	if (r == 0 && fs->remount && *options)
+		r = note_options(c, m, options);
 	return r < 0 ? r : mount_set_flags(c, m, flags);
 }
 

@@ -95,6 +95,43 @@ bool mount_options_have(const char *options, const char *word)
 	return false;
 }
 
+/* Is an option of that name, "NAME" or "NAME=VALUE", among others? */
+static bool have_named(const char *options, const char *opt)
+{
+	size_t n = strcspn(opt, "=,");
+
+	for (const char *p = options; *p; p += strcspn(p, ","), p += *p == ',')
+		if (strncmp(p, opt, n) == 0 && strchr("=,", p[n]))
+			return true;
+	return false;
+}
+
+char *mount_options_merge(const char *old, const char *new)
+{
+	/* mount(8) names the old ones again, before the new */
+	_cleanup_free_ char *all = str_printf("%s,%s", old, new);
+	const char *comma = "", *next;
+	char *text = NULL;
+	size_t size;
+	FILE *out = all ? open_memstream(&text, &size) : NULL;
+
+	if (!out)
+		return NULL;
+	for (const char *p = all; *p; p = next) {
+		int n = (int)strcspn(p, ",");
+
+		next = p + n + (p[n] == ',');
+		if (!n || have_named(next, p))
+			continue;
+		fprintf(out, "%s%.*s", comma, n, p);
+		comma = ",";
+	}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 void mount_put_option(FILE *out, const char *before, const char *opt)
 {
 	put_backslashed(out, before, opt, ",\\");

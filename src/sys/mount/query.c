@@ -102,12 +102,14 @@ static uint64_t magic_of(struct fs *fs)
 		       : FUSE_MAGIC;
 }
 
-static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char **ret, size_t *len)
+static int fill(struct mount *m, uint64_t want, struct stat_mount *s, char **ret, size_t *len)
 {
 	_cleanup_free_ char *root = mount_root_name(m);
-	char *strings = root ? malloc(strlen(m->target) + strlen(m->type) + strlen(m->options) +
-				       strlen(m->source) + strlen(root) + 16)
-			     : NULL;
+	_cleanup_free_ char *options = mount_options_copy(m);
+	char *strings = root && options
+				? malloc(strlen(m->target) + strlen(m->type) + strlen(options) +
+					  strlen(m->source) + strlen(root) + 16)
+				: NULL;
 
 	if (!strings)
 		return -ENOMEM;
@@ -137,7 +139,7 @@ static int fill(const struct mount *m, uint64_t want, struct stat_mount *s, char
 	if (want & SM_FS_TYPE)
 		s->fs_type = add_string(strings, len, m->type);
 	if (want & SM_MNT_OPTS)
-		s->mnt_opts = add_string(strings, len, m->options);
+		s->mnt_opts = add_string(strings, len, options);
 	if (want & SM_SB_SOURCE)
 		s->sb_source = add_string(strings, len, m->source);
 	s->size = (uint32_t)(sizeof(*s) + *len);
