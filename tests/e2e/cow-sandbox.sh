@@ -265,4 +265,39 @@ if [ "$(cut -c1 /proc/sys/kernel/core_pattern)" != "|" ] && (ulimit -c unlimited
 	(ulimit -c unlimited; dumps "nor where it may not be written" um --ro . --)
 	untouched "nor where it may not be written"
 fi
+
+# ---- names that the guest has mounted something on ----
+cat >busy.py <<'PYTHON'
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def rename2(a, b, flags):
+    if libc.renameat2(-100, a.encode(), -100, b.encode(), flags):
+        raise OSError(ctypes.get_errno(), a)
+def tell(what, call, *args):
+    try:
+        call(*args)
+        print(what, "done")
+    except OSError as e:
+        print(what, os.strerror(e.errno))
+tell("over it", os.rename, "a", "b")
+tell("itself", os.rename, "b", "c")
+tell("exchanged", rename2, "a", "b", 2)
+tell("not over it", rename2, "a", "b", 1)
+tell("removed", os.rmdir, "b")
+tell("over a file", os.rename, "f", "g")
+tell("a file", os.rename, "g", "h")
+tell("a file removed", os.unlink, "g")
+tell("into it", os.rename, "f", "b/f")
+PYTHON
+mkdir -p busy/a busy/b
+touch busy/f busy/g
+BUSY="cd busy; mount -t tmpfs t b; mount --bind f g; '$PYTHON' ../busy.py"
+gives "natively" 0 unshare -Urm sh -ec "$BUSY"
+wanted=$OUT
+has "natively" "$wanted" "over it Device or resource busy"
+gives "the same with --cow" 0 um --cow -- unshare -Urm sh -ec "$BUSY"
+is "the same with --cow" "$OUT" "$wanted"
+gives "what the layer alone has is moved there" 0 um --cow -- unshare -Urm sh -ec \
+	'echo new >busy/new; mount -t tmpfs t busy/b; mv busy/new busy/b/new; cat busy/b/new'
+has "what the layer alone has is moved there" "$OUT" new
 nothing_left

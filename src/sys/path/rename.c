@@ -404,12 +404,33 @@ static bool holds_rule(const struct side *s)
 	       view_has_mount_below(v, name, true);
 }
 
+/* Is it where something is mounted in the guest's own namespace? That name is of what lies below.
+ */
+static bool is_own_mount(const struct side *s)
+{
+	const struct path *p = &s->a.p;
+	const bool real = p->kind == PATH_REAL;
+	struct statx x;
+
+	return (real || (p->inode && !p->own.below)) &&
+	       statx(real ? p->dirfd : p->own.fd, real ? p->last : "",
+		       AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_TYPE, &x) == 0 &&
+	       (x.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+static int rename_across(const struct side *from, const struct side *to, unsigned flags)
+{
+	if (is_own_mount(to))
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	return is_own_mount(from) ? -EBUSY : -EXDEV;
+}
+
 static enum verdict rename_mixed(struct side *from, struct side *to, unsigned flags)
 {
 	struct call *c = from->a.c;
 
 	if (side_mount(from) != side_mount(to) || path_apart(&from->a.p, &to->a.p))
-		return call_return(c, -EXDEV);
+		return call_return(c, rename_across(from, to, flags));
 	if (!from->a.p.last[0] || !to->a.p.last[0])
 		return call_return(
 			c, flags & RENAME_NOREPLACE && !to->a.p.last[0] ? -EEXIST : -EBUSY);
