@@ -24,6 +24,9 @@ struct listing {
 	struct name **hash; /* of the same; open addressing */
 	size_t mask;
 	bool told; /* of it somebody heard already */
+	/* Guards all of it where it is told, also while the layers are read: who has given up on a
+	 * server's answer asks again while that one is made still. */
+	pthread_mutex_t lock;
 };
 
 static void listing_clear(struct listing *l)
@@ -37,8 +40,8 @@ static void listing_clear(struct listing *l)
 
 static void listing_free(struct listing *l)
 {
-	if (l)
-		listing_clear(l);
+	listing_clear(l);
+	pthread_mutex_destroy(&l->lock);
 	free(l);
 }
 
@@ -266,8 +269,12 @@ int ovl_opendir(
 	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct fs_handle *ret)
 {
 	struct listing *l = calloc(1, sizeof(*l));
-	int r = l ? list(ovl_of(fs), ovl_node_of(node), l) : -ENOMEM;
+	int r;
 
+	if (!l)
+		return -ENOMEM;
+	pthread_mutex_init(&l->lock, NULL);
+	r = list(ovl_of(fs), ovl_node_of(node), l);
 	if (r < 0) {
 		listing_free(l);
 		return r;
@@ -276,21 +283,15 @@ int ovl_opendir(
 	return 0;
 }
 
-int ovl_readdir(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
-	const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg)
+static int list_again(struct ovl *o, struct ovl_node *n, struct listing *l)
 {
-	struct listing *l = (struct listing *)(uintptr_t)h->fh;
+	listing_clear(l);
+	return list(o, n, l);
+}
 
-	/* rewinddir(3): what the folder holds now */
-	if (off == 0 && l->told) {
-		int r;
-
-		listing_clear(l);
-		r = list(ovl_of(fs), ovl_node_of(node), l);
-		if (r < 0)
-			return r;
-	}
-	l->told = true;
+/* 1: to the end. */
+static int tell(const struct listing *l, uint64_t off, fs_dirent_fn fn, void *arg)
+{
 	for (size_t i = off; i < l->n; i++) {
 		const struct name *e = l->v[i];
 		struct fs_dirent ent = { .ino = e->ino,
@@ -303,6 +304,23 @@ int ovl_readdir(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
 			return 0;
 	}
 	return 1;
+}
+
+int ovl_readdir(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
+	const struct fs_handle *h, uint64_t off, fs_dirent_fn fn, void *arg)
+{
+	struct listing *l = (struct listing *)(uintptr_t)h->fh;
+	int r = 0;
+
+	pthread_mutex_lock(&l->lock);
+	/* rewinddir(3): what the folder holds now */
+	if (off == 0 && l->told)
+		r = list_again(ovl_of(fs), ovl_node_of(node), l);
+	l->told = true;
+	if (r == 0)
+		r = tell(l, off, fn, arg);
+	pthread_mutex_unlock(&l->lock);
+	return r;
 }
 
 void ovl_releasedir(UNUSED struct fs *fs, UNUSED uint64_t node, const struct fs_handle *h)
