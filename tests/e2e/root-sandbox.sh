@@ -48,6 +48,30 @@ for name in \"uid_map\", \"gid_map\":
     print(open(p + name).read())
 try: open(p + \"uid_map\", \"w\", buffering=1).write(\"1 0 1\\n\")
 except OSError as e: print(e.strerror)" $!; echo >t/go; wait $!; id -u'
+# the file is the namespace's, also when the process is gone
+same "an open map" "$PYTHON" -c 'import ctypes, os
+def attempt(what, call, *args):
+    try: print(what, call(*args))
+    except OSError as e: print(what, e.strerror)
+ready, go = os.pipe(), os.pipe()
+pid = os.fork()
+if pid == 0:
+    ctypes.CDLL(None).unshare(0x10000000) # CLONE_NEWUSER
+    os.write(ready[1], b"x")
+    os.read(go[0], 1)
+    os._exit(0)
+os.read(ready[0], 1)
+files = {n: [os.open("/proc/%d/%s" % (pid, n), f) for f in (os.O_RDONLY, os.O_WRONLY)] for n in ("uid_map", "gid_map")}
+attempt("read-only:", os.write, files["uid_map"][0], b"3 0 1")
+attempt("write-only:", os.read, files["uid_map"][1], 100)
+attempt("empty:", os.read, files["uid_map"][0], 100)
+os.write(go[1], b"x")
+os.waitpid(pid, 0)
+for name, (get, put) in files.items():
+    attempt(name, os.write, put, b"3 0 1")
+    attempt("again", os.write, put, b"3 0 1")
+    attempt("is", os.read, get, 100)
+    attempt("and", os.read, get, 100)'
 same "nsenter" sh -c 'unshare -rm sh -c "mount -t tmpfs x t/w; echo in >t/w/in; echo >t/ready; exec sleep 60" & until test -e t/ready; do sleep 0.05; done
 	nsenter -t $! -U -m --preserve-credentials --wdns="$PWD" sh -c "id -u; cat t/w/in; stat -c %u t/w/in t/f"; id -u; ls t/w; kill $!; wait $! 2>/dev/null; true'
 nothing_left

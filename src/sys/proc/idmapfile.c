@@ -15,11 +15,21 @@
 #include "sys/task/ids.h"
 
 struct idmapfile {
-	pid_t pid;
-	enum nsid kind;
+	/* The kernel's, opened as the guest did: they are the namespace's, be the process gone, and
+	 * its number another's. setgroups: -1 where it is not needed. */
+	int map, setgroups;
 	uint32_t own;	  /* to the kernel */
 	uint32_t virtual; /* to the guests */
 };
+
+static void idmapfile_free(struct idmapfile *m)
+{
+	if (m->map >= 0)
+		close(m->map);
+	if (m->setgroups >= 0)
+		close(m->setgroups);
+	free(m);
+}
 
 /* Is it a namespace that a process of the view has made? One that was made in such a one is the
  * kernel's alone. */
@@ -37,8 +47,8 @@ static bool is_first(const struct view *v, pid_t pid)
 	return parent >= 0 && fstat(parent, &st) == 0 && st.st_ino == v->user_ns;
 }
 
-/* Another text of the same ranges, with other ids outside: malloc'ed. -EINVAL: there are none, or
- * something else beside them. */
+/* Another text of the same ranges, with other ids outside: malloc'ed. -EINVAL: there is something
+ * else beside them. */
 static int translate(const char *text, uint32_t from, uint32_t to, char **ret)
 {
 	_cleanup_free_ char *out = NULL;
@@ -59,24 +69,19 @@ static int translate(const char *text, uint32_t from, uint32_t to, char **ret)
 	return 0;
 }
 
-static int put(pid_t pid, const char *name, const char *text)
+static int put(int fd, const char *text)
 {
-	_cleanup_fd_ int fd = -1;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
 /* The kernel lets none but root map a group where setgroups(2) is allowed. */
 static int put_map(const struct idmapfile *m, const char *text)
 {
-	int r = put(m->pid, m->kind == NSID_UID ? "uid_map" : "gid_map", text);
+	int r = put(m->map, text);
 
-	if (r != -EPERM || m->kind != NSID_GID || put(m->pid, "setgroups", "deny") < 0)
+	if (r != -EPERM || m->setgroups < 0 || put(m->setgroups, "deny") < 0)
 		return r;
-	return put(m->pid, "gid_map", text);
+	return put(m->map, text);
 }
 
 static enum verdict map_write(struct vfile *vf, struct call *c, UNUSED int fd)
@@ -99,18 +104,31 @@ static enum verdict map_write(struct vfile *vf, struct call *c, UNUSED int fd)
 	return call_return(c, r < 0 ? r : (int64_t)size);
 }
 
+#define MAP_MAX 16384 /* 340 ranges, which is the most that there can be, in lines of 33 bytes */
+
+static int read_map(const struct idmapfile *m, char buf[MAP_MAX])
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = pread(m->map, buf + len, MAP_MAX - 1 - len, (off_t)len)) > 0)
+		len += (size_t)n;
+	buf[len] = '\0';
+	return n < 0 ? -errno : 0;
+}
+
 static enum verdict map_read(struct vfile *vf, struct call *c, int fd)
 {
 	const struct idmapfile *m = vf->priv;
 	_cleanup_free_ char *text = NULL;
-	_cleanup_free_ char *map = NULL;
 	size_t n = c->args[2];
 	off_t at = lseek(fd, 0, SEEK_CUR);
+	char map[MAP_MAX];
 	int r;
 
 	if (c->nr != __NR_read)
 		return call_return(c, -EINVAL);
-	r = nsids_map(m->pid, m->kind, &map);
+	r = read_map(m, map);
 	if (r == 0)
 		r = translate(map, m->own, m->virtual, &text);
 	if (r < 0)
@@ -126,21 +144,17 @@ static enum verdict map_read(struct vfile *vf, struct call *c, int fd)
 }
 
 /* Where calls are not caught: the kernel's own, which takes no virtual id. */
-static int map_low(struct vfile *vf, int fd)
+static int map_low(struct vfile *vf, UNUSED int fd)
 {
 	const struct idmapfile *m = vf->priv;
-	int flags = fcntl(fd, F_GETFL);
-	char path[64];
+	int low = fcntl(m->map, F_DUPFD_CLOEXEC, 0);
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", m->pid,
-		m->kind == NSID_UID ? "uid_map" : "gid_map");
-	fd = open(path, (flags & O_ACCMODE) | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return low < 0 ? -errno : low;
 }
 
 static void map_last_close(struct vfile *vf)
 {
-	free(vf->priv);
+	idmapfile_free(vf->priv);
 }
 
 static const struct vfile_ops uid_ops = {
@@ -161,7 +175,8 @@ static const struct vfile_ops gid_ops = {
 	.path = "/proc/self/gid_map",
 };
 
-static enum verdict answer(struct call *c, struct idmapfile *m, int flags)
+static enum verdict answer(
+	struct call *c, struct idmapfile *m, const struct vfile_ops *ops, int flags)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
 	_cleanup_fd_ int mem = memfd_create("umview-idmap", MFD_CLOEXEC);
@@ -169,34 +184,52 @@ static enum verdict answer(struct call *c, struct idmapfile *m, int flags)
 	int fd, r;
 
 	fd = mem < 0 ? -1 : open(fd_path(path, mem), (flags & O_ACCMODE) | O_CLOEXEC);
-	r = fd < 0 ? -errno
-		   : vfile_new_device(
-			     c->um->files, fd, m->kind == NSID_UID ? &uid_ops : &gid_ops, m, &vf);
+	r = fd < 0 ? -errno : vfile_new_device(c->um->files, fd, ops, m, &vf);
 	if (r < 0) {
-		free(m);
+		idmapfile_free(m);
 		return call_return(c, r);
 	}
 	return guestfd_answer(c, vf->place, flags & O_CLOEXEC, ZONE_HOT);
 }
 
-bool idmapfile_open(struct call *c, pid_t pid, enum nsid kind, int flags, enum verdict *ret)
+static int open_there(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, (flags & O_ACCMODE) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static enum verdict open_map(struct call *c, pid_t pid, enum nsid kind, int flags, uint32_t virtual)
 {
 	const struct own_ids own = call_own_ids(c);
+	struct idmapfile *m = malloc(sizeof(*m));
+	int r;
+
+	if (!m)
+		return call_return(c, -ENOMEM);
+	*m = (struct idmapfile){
+		.setgroups = -1, .own = kind == NSID_UID ? own.uid : own.gid, .virtual = virtual
+	};
+	r = m->map = open_there(pid, kind == NSID_UID ? "uid_map" : "gid_map", flags);
+	if (r < 0) {
+		idmapfile_free(m);
+		return call_return(c, r);
+	}
+	if (kind == NSID_GID && (flags & O_ACCMODE) != O_RDONLY)
+		m->setgroups = open_there(pid, "setgroups", O_WRONLY);
+	return answer(c, m, kind == NSID_UID ? &uid_ops : &gid_ops, flags);
+}
+
+bool idmapfile_open(struct call *c, pid_t pid, enum nsid kind, int flags, enum verdict *ret)
+{
 	const struct identity *id;
-	struct idmapfile *m;
 
 	if ((flags & (O_PATH | O_DIRECTORY)) || !c->um->ids || !task_is_ours(pid) ||
 		!is_first(&c->um->view, pid) || ids_given(c->um->ids, pid, &id) < 0)
 		return false;
-	m = malloc(sizeof(*m));
-	if (!m) {
-		*ret = call_return(c, -ENOMEM);
-		return true;
-	}
-	*m = (struct idmapfile){ .pid = pid,
-		.kind = kind,
-		.own = kind == NSID_UID ? own.uid : own.gid,
-		.virtual = kind == NSID_UID ? id->uid[ID_EFF] : id->gid[ID_EFF] };
-	*ret = answer(c, m, flags);
+	*ret = open_map(c, pid, kind, flags, kind == NSID_UID ? id->uid[ID_EFF] : id->gid[ID_EFF]);
 	return true;
 }

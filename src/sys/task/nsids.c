@@ -26,14 +26,6 @@ bool nsids_own(struct call *c)
 	return nsids_elsewhere(&c->um->view, c->tid);
 }
 
-int nsids_map(pid_t tid, enum nsid kind, char **ret)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", tid, kind == NSID_UID ? "uid_map" : "gid_map");
-	return read_file(path, 65536, ret, NULL);
-}
-
 bool nsids_next(const char **at, uint32_t ret[3])
 {
 	int len = 0;
@@ -49,8 +41,11 @@ static bool mapped(struct call *c, enum nsid kind, bool inwards, uint32_t *id)
 {
 	_cleanup_free_ char *text = NULL;
 	uint32_t range[3];
+	char path[64];
 
-	if (nsids_map(c->tid, kind, &text) < 0)
+	snprintf(path, sizeof(path), "/proc/%d/%s", c->tid,
+		kind == NSID_UID ? "uid_map" : "gid_map");
+	if (read_file(path, 65536, &text, NULL) < 0)
 		return false;
 	for (const char *p = text; nsids_next(&p, range);) {
 		uint32_t from = range[inwards], to = range[!inwards];

@@ -18,9 +18,7 @@ enum nsid { NSID_UID, NSID_GID };
 /* Is the task in one? */
 bool nsids_elsewhere(const struct view *v, pid_t tid);
 bool nsids_own(struct call *c);
-/* The text of a task's map, malloc'ed, in which the ids outside are as we have them; -errno. And
- * its ranges, one by one: the first id inside, the first outside, and how many. */
-int MUST_CHECK nsids_map(pid_t tid, enum nsid kind, char **ret);
+/* The ranges of a map's text, one by one: the first id inside, the first outside, and how many. */
 bool nsids_next(const char **at, uint32_t ret[3]);
 /* What it is shown of an id: the kernel's overflow id where that has none there. */
 uint32_t nsids_shown(struct call *c, enum nsid kind, uint32_t id);
