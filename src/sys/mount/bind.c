@@ -67,6 +67,15 @@ static int open_source(const struct path *from)
 	return fd < 0 ? -errno : fd;
 }
 
+static bool may_keep_owners(const struct um *um, int fd)
+{
+	char path[FD_PATH_MAX];
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       (um->ids || getxattr(fd_path(path, fd), XATTR_OVERRIDE, NULL, 0) >= 0);
+}
+
 /* A folder with nothing in it, that has no name any more. */
 static int empty_folder(const struct um *um)
 {
@@ -120,6 +129,7 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 
 	if (fd < 0)
 		return fd;
+	owned = owned && may_keep_owners(um, fd);
 	r = host_mount_of(fd, from->name, &hm);
 	if (r == 0 && (flags & MS_RDONLY)) {
 		int ro = hostfs_clone_ro(fd, from->name);
@@ -151,14 +161,8 @@ static int bind_host(struct um *um, const struct path *from, const struct path *
 int um_bind_owned(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, struct mount **ret)
 {
-	_cleanup_fd_ int fd = from->kind == PATH_REAL ? open_source(from) : -1;
-	char path[FD_PATH_MAX];
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) ||
-		(!um->ids && getxattr(fd_path(path, fd), XATTR_OVERRIDE, NULL, 0) < 0))
-		return um_bind(um, from, where, flags, ret);
-	return bind_host(um, from, where, flags, NULL, true, ret);
+	return from->kind == PATH_REAL ? bind_host(um, from, where, flags, NULL, true, ret)
+				       : um_bind(um, from, where, flags, ret);
 }
 
 int um_bind_as(struct um *um, const struct path *from, const struct path *where,

@@ -148,7 +148,7 @@ static enum verdict do_chown(struct call *c, int dirfd, int arg, uid_t uid, gid_
 					      real_nofollow(&a, flags & AT_SYMLINK_NOFOLLOW)));
 	}
 	chown_set(&set, uid, gid);
-	return call_return(c, change_path(&a, &set, ATTRS_CHOWN));
+	return call_return(c, change(a.p.mnt, a.p.inode, &a.req, &set, ATTRS_CHOWN));
 }
 
 enum verdict sys_chown(struct call *c)
