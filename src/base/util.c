@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 
 const char *fd_path(char buf[FD_PATH_MAX], int fd)
@@ -253,6 +254,17 @@ void process_continue(pid_t pid)
 pid_t process_parent(pid_t pid)
 {
 	return (pid_t)process_stat(pid, STAT_PARENT);
+}
+
+ino_t process_ns(pid_t pid, const char *kind)
+{
+	char path[64], number[16] = "self";
+	struct stat st;
+
+	if (pid)
+		snprintf(number, sizeof(number), "%d", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%s/ns/%s", number, kind);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
 uint64_t memory_size(void)

@@ -121,6 +121,8 @@ bool process_at_work(pid_t pid);
 void process_continue(pid_t pid);
 /* The parent of a process; 0 where it is gone. */
 pid_t process_parent(pid_t pid);
+/* The number of its namespace of this kind ("user"), pid 0: of ours; 0 where it is not known. */
+ino_t process_ns(pid_t pid, const char *kind);
 
 /* How much memory the machine has, in bytes. */
 uint64_t memory_size(void);

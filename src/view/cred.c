@@ -9,10 +9,8 @@
  * which matters to calls that make a file alone.
  */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "engine/own.h"
 #include "engine/status.h"
@@ -80,15 +78,9 @@ static void take_caps(struct call *c, const char *text, struct fs_req *req)
 {
 	const char *p = status_field(text, "\nCapEff:\t");
 	uint64_t caps = p ? strtoull(p, NULL, 16) : 0;
-	struct stat ours, its;
-	char path[64];
 
-	if (req->uid != 0 && caps) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
-		if (stat("/proc/self/ns/user", &ours) < 0 || stat(path, &its) < 0 ||
-			ours.st_ino != its.st_ino)
-			return;
-	}
+	if (req->uid != 0 && caps && process_ns(c->tid, "user") != process_ns(0, "user"))
+		return;
 	if (p)
 		req->odd_caps = fs_req_odd_caps(req->uid, caps);
 }

@@ -28,11 +28,9 @@
 
 ino_t elsewhere_ns(struct view *v, pid_t tid)
 {
-	char link[64];
-	struct stat st;
+	ino_t its = process_ns(tid, "mnt");
 
-	snprintf(link, sizeof(link), "/proc/%d/ns/mnt", tid);
-	return stat(link, &st) == 0 && v->mnt_ns && st.st_ino != v->mnt_ns ? st.st_ino : 0;
+	return v->mnt_ns && its != v->mnt_ns ? its : 0;
 }
 
 bool is_elsewhere(struct view *v, pid_t tid)

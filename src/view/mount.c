@@ -39,10 +39,8 @@ int view_init(struct view *v)
 	v->next_id = FIRST_MOUNT_ID;
 	if (spaces_new(&v->spaces) < 0)
 		return -ENOMEM;
-	if (stat("/proc/self/ns/mnt", &st) == 0)
-		v->mnt_ns = st.st_ino;
-	if (stat("/proc/self/ns/user", &st) == 0)
-		v->user_ns = st.st_ino;
+	v->mnt_ns = process_ns(0, "mnt");
+	v->user_ns = process_ns(0, "user");
 	if (stat("/proc", &st) == 0)
 		v->proc = (struct fileid){ st.st_dev, st.st_ino };
 	return 0;

@@ -65,14 +65,9 @@ static uint64_t our_permitted(void)
 
 static bool in_our_userns(struct call *c)
 {
-	struct stat ours, its;
-	char path[64];
+	const struct view *v = &c->um->view;
 
-	if (!atomic_load(&c->um->view.exotic))
-		return true;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", c->tid);
-	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &its) == 0 &&
-	       ours.st_ino == its.st_ino;
+	return !atomic_load(&v->exotic) || (v->user_ns && process_ns(c->tid, "user") == v->user_ns);
 }
 
 bool hop_guest_reaches_us(struct call *c)

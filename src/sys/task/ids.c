@@ -254,16 +254,16 @@ bool ids_kernel_capable(struct call *c, int cap)
 static bool owns_mounts(pid_t tid)
 {
 	_cleanup_fd_ int ns = -1, user = -1;
-	struct stat its, owner;
+	const ino_t its = process_ns(tid, "user");
+	struct stat owner;
 	char link[64];
 
-	snprintf(link, sizeof(link), "/proc/%d/ns/user", tid);
-	if (stat(link, &its) < 0)
+	if (!its)
 		return false;
 	snprintf(link, sizeof(link), "/proc/%d/ns/mnt", tid);
 	ns = open(link, O_RDONLY | O_CLOEXEC);
 	user = ns < 0 ? -1 : ioctl(ns, NS_GET_USERNS);
-	while (user >= 0 && fstat(user, &owner) == 0 && owner.st_ino != its.st_ino) {
+	while (user >= 0 && fstat(user, &owner) == 0 && owner.st_ino != its) {
 		int parent = ioctl(user, NS_GET_PARENT);
 
 		close(user);

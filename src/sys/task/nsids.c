@@ -12,13 +12,12 @@
 
 bool nsids_elsewhere(const struct view *v, pid_t tid)
 {
-	char link[64];
-	struct stat st;
+	ino_t its;
 
 	if (!atomic_load_explicit(&v->exotic, memory_order_relaxed) || !v->user_ns)
 		return false;
-	snprintf(link, sizeof(link), "/proc/%d/ns/user", tid);
-	return stat(link, &st) == 0 && st.st_ino != v->user_ns;
+	its = process_ns(tid, "user");
+	return its && its != v->user_ns;
 }
 
 bool nsids_own(struct call *c)
