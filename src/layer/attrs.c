@@ -135,6 +135,8 @@ static int write_one(int fd, const struct attr *x, bool kept)
 	char buf[XATTR_NAME_MAX + 1];
 	const char *key = x->key;
 
+	if (!kept && !attrs_wanted(key))
+		return 0;
 	if (kept && x->kept)
 		key = kept_key(key, buf);
 	else if (!kept && entry_xattr_unescape(key, buf))

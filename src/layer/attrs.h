@@ -26,7 +26,8 @@ int MUST_CHECK attrs_add(struct attrs *a, const char *key, const void *value, si
 
 /* Gives an open file these and no others. What may not be set by this user (trusted.*, security.*)
  * is left as it is. kept: it is a layer's file, where those of the format that are another's have
- * longer names (layer/entry.h), and so has what may not be set. */
+ * longer names (layer/entry.h), and so has what may not be set; elsewhere what is not wanted is not
+ * set. */
 int MUST_CHECK attrs_write(int fd, const struct attrs *a, bool kept);
 
 #endif

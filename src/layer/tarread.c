@@ -89,7 +89,8 @@ static int read_attrs(struct archive_entry *e, struct attrs *ret)
 
 	archive_entry_xattr_reset(e);
 	while (err == 0 && archive_entry_xattr_next(e, &key, &value, &len) == ARCHIVE_OK) {
-		if (attrs_wanted(key))
+		/* what is kept by a longer name is the layer's to say, not the tar's */
+		if (attrs_wanted(key) && entry_xattr_shown(key) == key)
 			err = attrs_add(ret, key, value, len);
 	}
 	return err;

@@ -99,9 +99,12 @@ static int add_attrs(struct archive_entry *e, const struct change *c)
 	if (!S_ISREG(c->entry->real.st_mode) && !S_ISDIR(c->entry->real.st_mode))
 		return 0;
 	err = attrs_read(c->dirfd, c->name, &attrs);
-	for (size_t i = 0; i < attrs.n; i++)
-		archive_entry_xattr_add_entry(
-			e, attrs.attr[i].key, attrs.attr[i].value, attrs.attr[i].len);
+	for (size_t i = 0; i < attrs.n; i++) {
+		const struct attr *x = &attrs.attr[i];
+
+		if (attrs_wanted(x->key))
+			archive_entry_xattr_add_entry(e, x->key, x->value, x->len);
+	}
 	return err;
 }
 

@@ -98,6 +98,15 @@ for l in copy low squash oci; do
 	diff -u wanted.diff got || fail "the diff of r.$l is another"
 done
 
+tar -xOf r.tar --wildcards 'blobs/*' >blobs
+is "what goes out" "$(grep -ao 'SCHILY.xattr.[a-z]*.[a-z]=' blobs | sort -u | tr '\n' ' ')" "SCHILY.xattr.trusted.d= SCHILY.xattr.trusted.t= SCHILY.xattr.user.u= "
+# nor does a commit set them
+mkdir labelled
+gives "a label" 0 um --root --cow=label,of=labelled -- sh -c 'echo x >labelled/f; setfattr -n user.u -v four labelled/f'
+setfattr -n user.containers.system.label -v five "$XDG_STATE_HOME/umview/layers/label/upper/f"
+gives "is not committed" 0 umctl commit label --force
+is "what is" "$(getfattr --only-values -n user.u labelled/f)" four
+
 # a folder that its user may not read is changed by the view's root
 if [ ! -r /root ] && [ -d /root ]; then
 	gives "changes in a closed folder" 0 um --root --cow=closed -- sh -ec 'chmod 751 /root; echo x >/root/made'

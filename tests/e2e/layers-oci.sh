@@ -121,7 +121,8 @@ with tarfile.open("fifo.tar", "w") as t:
     i = tarfile.TarInfo("p"); i.type, i.mode, i.uid, i.gid, i.mtime = tarfile.FIFOTYPE, 0o640, 5, 6, 10 ** 9; t.addfile(i)
 with tarfile.open("private.tar", "w", format=tarfile.PAX_FORMAT) as t:
     i = tarfile.TarInfo("d"); i.type = tarfile.DIRTYPE
-    i.pax_headers = {"SCHILY.xattr.user.overlay.redirect": "/etc", "SCHILY.xattr.user.fine": "yes"}
+    i.pax_headers = {"SCHILY.xattr.user.overlay.redirect": "/etc", "SCHILY.xattr.user.fine": "yes",
+                     "SCHILY.xattr.user.containers.security.s": "label", "SCHILY.xattr.user.containers.trusted.overlay.redirect": "/etc"}
     t.addfile(i)
 PYTHON
 mkdir out empty
@@ -142,7 +143,7 @@ gives "an absolute name is one of the layer's" 0 umctl layer import absolute.tar
 gives "a fifo" 0 umctl layer import fifo.tar fifo --of empty
 is "a fifo" "$(stat -c "%F %a %Y" "$LAYERS/fifo/upper/p") $(tr '\0' '\n' <"$LAYERS/fifo/links" | tail -n 1 | cut -d " " -f 2)" "fifo 640 1000000000 5:6:640:pipe"
 gives "attributes of the format are not taken" 0 umctl layer import private.tar private --of empty
-is "attributes of the format are not taken" "$(getfattr --absolute-names -d "$LAYERS/private/upper/d" | grep -e fine -e overlay)" 'user.fine="yes"'
+is "attributes of the format are not taken" "$(getfattr --absolute-names -d "$LAYERS/private/upper/d" | grep -e fine -e overlay -e security)" 'user.fine="yes"'
 is "nothing came out" "$(ls out; cat out/safe)" "safe
 safe"
 is "no draft is left" "$(find "$LAYERS" -maxdepth 1 -name '.*')" ""
