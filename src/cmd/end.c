@@ -201,7 +201,6 @@ bool end_mounts(struct run *r)
 		.lock = PTHREAD_MUTEX_INITIALIZER };
 	pthread_t thread;
 	const bool watched = pthread_create(&thread, NULL, watch, &e) == 0;
-
 	int err;
 
 	each_child(continue_server, NULL);

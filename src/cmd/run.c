@@ -131,6 +131,11 @@ static int choose_stack(struct run *r)
 	return err;
 }
 
+static bool has_layers(const struct run_options *o)
+{
+	return (o->cows && o->cows[0]) || o->image;
+}
+
 /* Are there files of the host's that are not to change? */
 static bool keeps_files(const struct run_options *o)
 {
@@ -138,7 +143,7 @@ static bool keeps_files(const struct run_options *o)
 		if (strstr(o->mounts[i], ",policy=ro"))
 			return true;
 	}
-	return (o->cows && o->cows[0]) || o->image;
+	return has_layers(o);
 }
 
 static int set_up(struct run *r)
@@ -149,7 +154,7 @@ static int set_up(struct run *r)
 		.nrows32 = sys_table32_len,
 		.unknown = sys_unknown,
 		.um = &r->um,
-		.all_fstat = (r->o->cows && r->o->cows[0]) || r->o->image,
+		.all_fstat = has_layers(r->o),
 		.stack = r->stack == NET_STACK_LWIP,
 		.identity = r->o->root,
 		.no_cores = keeps_files(r->o),
