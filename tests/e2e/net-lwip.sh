@@ -282,6 +282,26 @@ gives "an echo" 0 um --net none,stack=lwip -- sh -c "ping -n -c 1 -W 10 127.0.0.
 is "an echo" "$(grep -o 'ttl=[0-9]*' <<<"$OUT")" "ttl=64
 ttl=64"
 
+# what may not be split is told by the call and by the queue of errors (IP_MTU_DISCOVER, IP_RECVERR)
+for stack in lwip $(unshare -Urn echo kernel 2>/dev/null); do
+	gives "too long for the wire, $stack" 0 um --net "pair=w$$,ip=10.9.0.1/24,mtu=1400,stack=$stack" -- "$PYTHON" -c '
+import errno, socket, struct
+with socket.socket(type=socket.SOCK_DGRAM) as s:
+    s.connect(("10.9.0.2", 9))
+    for option, value in (11, 1), (10, 2):
+        s.setsockopt(socket.IPPROTO_IP, option, value)
+    print(s.sendto(b"x" * 1372, ("10.9.0.2", 9)))
+    try:
+        print(s.sendto(b"x" * 1373, ("10.9.0.2", 9)))
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+    data, control, flags, name = s.recvmsg(99, 500, 0x2000)
+    print(data, hex(flags), name, struct.unpack("=IBBBBII", control[0][2][:16]))'
+	is "too long for the wire, $stack" "$OUT" "1372
+EMSGSIZE
+b'' 0x2000 ('10.9.0.2', 9) (90, 1, 0, 0, 0, 1400, 0)"
+done
+
 gives "two stacks" 125 um --net none,stack=lwip --net slirp,stack=kernel -- true
 has "two stacks" "$OUT" "one stack"
 
