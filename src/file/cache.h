@@ -221,7 +221,7 @@ void space_failed(struct filecache *c, int err);
 void cache_detach(struct filecache *c, const struct fs_req *req);
 /* The name is still there: as before. */
 void cache_attach(struct filecache *c);
-/* A descriptor of an orphan's placeholder, for its extended attributes; -ENODATA, -EMFILE. */
+/* A descriptor of the placeholder, for the extended attributes of an orphan; -ENODATA, -EMFILE. */
 int MUST_CHECK cache_orphan_place(struct inode *ino);
 /* Of an orphan: the time of the last write is that of the file. */
 void cache_orphan_times(struct filecache *c);

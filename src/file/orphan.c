@@ -33,25 +33,6 @@ static bool may_detach(struct filecache *c)
 	return may;
 }
 
-/* What a placeholder cannot carry (security., an older kernel's memfd) is lost. */
-static void keep_xattrs(struct filecache *c, const struct fs_req *req)
-{
-	const struct fs_node_ops *ops = c->ino->fs->node;
-	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX + 1), *value = malloc(XATTR_SIZE_MAX);
-	ssize_t len = -1, n;
-
-	if (list && value && ops->listxattr && ops->getxattr)
-		len = ops->listxattr(c->ino->fs, req, c->ino->nodeid, list, XATTR_LIST_MAX);
-	if (len <= 0)
-		return;
-	list[len] = '\0';
-	for (const char *name = list; name < list + len; name += strlen(name) + 1) {
-		n = ops->getxattr(c->ino->fs, req, c->ino->nodeid, name, value, XATTR_SIZE_MAX);
-		if (n >= 0)
-			(void)fsetxattr(c->vf->place, name, value, (size_t)n, 0);
-	}
-}
-
 int cache_orphan_place(struct inode *ino)
 {
 	struct filecache *c = cache_peek(ino);
@@ -66,6 +47,27 @@ int cache_orphan_place(struct inode *ino)
 	}
 	pthread_mutex_unlock(&c->lock);
 	return fd;
+}
+
+/* What a placeholder cannot carry (security., an older kernel's memfd) is lost. */
+static void keep_xattrs(struct filecache *c, const struct fs_req *req)
+{
+	const struct fs_node_ops *ops = c->ino->fs->node;
+	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX + 1), *value = malloc(XATTR_SIZE_MAX);
+	_cleanup_fd_ int place = -1;
+	ssize_t len = -1, n;
+
+	if (list && value && ops->listxattr && ops->getxattr)
+		len = ops->listxattr(c->ino->fs, req, c->ino->nodeid, list, XATTR_LIST_MAX);
+	if (len <= 0)
+		return;
+	list[len] = '\0';
+	place = cache_orphan_place(c->ino); /* the last close may come meanwhile */
+	for (const char *name = list; place >= 0 && name < list + len; name += strlen(name) + 1) {
+		n = ops->getxattr(c->ino->fs, req, c->ino->nodeid, name, value, XATTR_SIZE_MAX);
+		if (n >= 0)
+			(void)fsetxattr(place, name, value, (size_t)n, 0);
+	}
 }
 
 void cache_detach(struct filecache *c, const struct fs_req *req)
