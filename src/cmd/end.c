@@ -201,10 +201,10 @@ bool end_mounts(struct run *r)
 		.lock = PTHREAD_MUTEX_INITIALIZER };
 	pthread_t thread;
 	const bool watched = pthread_create(&thread, NULL, watch, &e) == 0;
-	int err;
+	bool kept;
 
 	each_child(continue_server, NULL);
-	err = um_umount_all(&r->um, now_ns() + UNMOUNT_NS, ending_at, &e);
+	kept = um_umount_all(&r->um, now_ns() + UNMOUNT_NS, ending_at, &e);
 	ending_at(&e, NULL);
 	wait_for_servers(r);
 	pthread_mutex_lock(&e.lock);
@@ -215,5 +215,5 @@ bool end_mounts(struct run *r)
 		pthread_join(thread, NULL);
 	if (e.wake >= 0)
 		close(e.wake);
-	return err == 0 && !e.lost;
+	return kept && !e.lost;
 }

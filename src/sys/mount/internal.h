@@ -168,6 +168,7 @@ struct mountsrv {
 	struct cds_list_head lazy; /* umount -l: struct lazy, until nobody uses them */
 	bool lazy_started, lazy_stop;
 	pthread_t lazy_thread;
+	atomic_bool lost; /* something that was written, which was said */
 };
 
 void mount_pending_free(struct mount_pending *p);

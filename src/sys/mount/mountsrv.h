@@ -49,9 +49,9 @@ int MUST_CHECK um_umount(struct um *um, struct call *c, const char *target, int 
 void um_umount_space(struct um *um, ino_t ns);
 
 /* The end of the view: unmounts all, newest first, waits for the servers at most until
- * deadline_ns (monotonic). progress is told each mount before it is waited for. 0, or the first
- * error by which something that was written is lost; the user was told. */
-int MUST_CHECK um_umount_all(struct um *um, uint64_t deadline_ns,
+ * deadline_ns (monotonic). progress is told each mount before it is waited for. False: something
+ * that was written is lost, now or after umount -l; the user was told. */
+bool MUST_CHECK um_umount_all(struct um *um, uint64_t deadline_ns,
 	void (*progress)(void *arg, struct mount *m), void *arg);
 /* A number that changes while the mount's server does anything: answers, runs, writes, or waits for
  * a disk. */

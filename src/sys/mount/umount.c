@@ -57,11 +57,19 @@ static void end_fs(struct um *um, struct mount *m, uint64_t deadline_ns)
 	mount_put(m);
 }
 
+/* What is dirty goes back. No call is left that could tell of what cannot. */
+static void write_back(struct um *um, struct mount *m, uint64_t deadline_ns)
+{
+	if (!is_ready(m->fs) || files_sync_until(um->files, m->fs, deadline_ns) == 0)
+		return;
+	log_user("%s: not all could be written back", m->target);
+	atomic_store(&um->mountsrv->lost, true);
+}
+
 /* A detached mount that has no users: what is dirty goes back, and it ends. Takes the reference. */
 static void end_lazy_now(struct um *um, struct mount *m, uint64_t deadline_ns)
 {
-	if (is_ready(m->fs) && files_sync_until(um->files, m->fs, deadline_ns) < 0)
-		log_warn("%s: not all could be written back", m->target);
+	write_back(um, m, deadline_ns);
 	end_fs(um, m, deadline_ns);
 }
 
@@ -331,27 +339,20 @@ void um_umount_space(struct um *um, ino_t ns)
 	}
 }
 
-int um_umount_all(struct um *um, uint64_t deadline_ns, void (*progress)(void *arg, struct mount *m),
-	void *arg)
+bool um_umount_all(struct um *um, uint64_t deadline_ns,
+	void (*progress)(void *arg, struct mount *m), void *arg)
 {
 	struct mount *m;
-	int ret = 0;
 
 	while ((m = view_last_mount(&um->view))) {
-		int r;
-
 		progress(arg, m);
-		r = is_ready(m->fs) ? files_sync_until(um->files, m->fs, deadline_ns) : 0;
-		if (r < 0) {
-			log_user("%s: not all could be written back", m->target);
-			ret = ret < 0 ? ret : r;
-		}
+		write_back(um, m, deadline_ns);
 		if (view_detach(&um->view, m, MNT_DETACH) < 0)
 			log_warn("%s: cannot be detached", m->target);
 		end_fs(um, m, deadline_ns);
 	}
 	end_all_lazy(um->mountsrv, deadline_ns, progress, arg);
-	return ret;
+	return !atomic_load(&um->mountsrv->lost);
 }
 
 /* The words without following the mount's own server, for one that is dead or hangs. */
