@@ -430,7 +430,7 @@ static int open_any(struct opening *o, bool *ret_filled)
 	if (r < 0)
 		return r;
 	if (opens_host(o)) {
-		o->low = *ret_filled = true;
+		*ret_filled = true;
 		return open_host(o);
 	}
 	switch (type) {
