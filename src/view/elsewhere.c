@@ -33,6 +33,13 @@ ino_t elsewhere_ns(struct view *v, pid_t tid)
 	return v->mnt_ns && its != v->mnt_ns ? its : 0;
 }
 
+void elsewhere_note(struct view *v, pid_t tid)
+{
+	if (!atomic_load_explicit(&v->exotic, memory_order_relaxed) &&
+		(process_ns(tid, "mnt") != v->mnt_ns || process_ns(tid, "user") != v->user_ns))
+		atomic_store(&v->exotic, true);
+}
+
 bool is_elsewhere(struct view *v, pid_t tid)
 {
 	char link[64], root[8];

@@ -7,6 +7,9 @@
 
 #include "view/path.h"
 
+/* Has it namespaces of its own, got by a call that no filter can judge (clone3(2))? Asked where
+ * that begins to matter: when it mounts something, or its ids are mapped. */
+void elsewhere_note(struct view *v, pid_t tid);
 /* Is the task in another root or mount namespace than we? */
 bool is_elsewhere(struct view *v, pid_t tid);
 /* Its mount namespace as struct mount has it: 0 for our own. */

@@ -4,7 +4,7 @@
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
 
-need unshare nsenter findmnt
+need unshare nsenter findmnt gcc mke2fs
 unshare -Urm true 2>/dev/null || skip "no user namespaces for this user here"
 export XDG_STATE_HOME=$HERE/state
 
@@ -53,6 +53,20 @@ only() {
 same "mounts of a guest's own" unshare -Urm sh -c '
 	mount -t tmpfs x t/d; ls t/d; echo a >t/d/a; mkdir t/d/s; mount --bind t/w t/d/s; echo b >t/d/s/b; ls t/w t/d t/d/s
 	cd t/d/s; ls ..; /bin/pwd; cd ../../..; umount t/d/s; ls t/d/s; umount t/d; ls t/d; cat t/w/b'
+# by clone3(2), which is not caught
+gcc -D_GNU_SOURCE -O2 -o clone3 "$TOP/tests/e2e/clone3.c"
+same "namespaces by clone3(2)" ./clone3 sh -c '
+	id -u; stat -c %u:%g t t/f; mount -t tmpfs x t/d; echo a >t/d/a; stat -c %u t/d/a; mount --bind t t/w; echo new >t/w/f; cat t/f
+	chmod 600 t/w/f; stat -c %a:%u t/f; umount t/d; ls t/d'
+gives "what is hidden, by clone3(2)" 0 um --hide "$PWD/t/f" -- ./clone3 sh -c '
+	mount --bind t t/w; cat t/w/f; echo no >t/w/f; ls t/w | tr "\n" " "'
+has "what is hidden, by clone3(2)" "$OUT" "cat: t/w/f: No such file"
+is "it is not listed, nor written" "$(echo "$OUT" | tail -n 1) $(cat t/f)" "d w  orig"
+ext4_image fs.img 8M
+mkdir mnt
+gives "its ids on a served mount" 0 um -m fs.img:mnt -- ./clone3 sh -c 'touch mnt/new; stat -c %u:%g mnt mnt/new'
+is "its ids on a served mount" "$OUT" "0:0
+0:0"
 same "a file on a file" unshare -Urm sh -c '
 	mount --bind t/f t/d/g; cat t/d/g; echo new >t/d/g; cat t/f; umount t/d/g; cat t/d/g t/f'
 same "a root of a guest's own" unshare -Urm sh -c '

@@ -15,6 +15,7 @@
 #include "sys/mount/calls.h"
 #include "sys/path/opath.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
 
 #define OPEN_TREE_CLONE_ 1u
 #define AT_RECURSIVE_ 0x8000u
@@ -186,8 +187,10 @@ static enum verdict do_open_tree(struct call *c, const struct attr *attr)
 		return CONTINUE; /* EINVAL */
 	if ((flags & (AT_RECURSIVE_ | OPEN_TREE_CLONE_)) == AT_RECURSIVE_)
 		return CONTINUE;
-	if (flags & OPEN_TREE_CLONE_)
+	if (flags & OPEN_TREE_CLONE_) {
+		elsewhere_note(&c->um->view, c->tid);
 		return open_clone(c, attr);
+	}
 	if (!at_resolve(&a, c, call_fd(c, 0), 1, to_path(flags)))
 		return a.verdict;
 	flags = O_PATH | (flags & O_CLOEXEC);
@@ -254,6 +257,7 @@ enum verdict sys_mount_setattr(struct call *c)
 	enum verdict v;
 	int r;
 
+	elsewhere_note(&c->um->view, c->tid);
 	if (set_unattached(c, &v))
 		return v;
 	if (!view_has_mounts(&c->um->view))

@@ -20,6 +20,7 @@
 #include "sys/task/ids.h"
 #include "sys/mount/calls.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
 
 #define FSOPEN_CLOEXEC_ 1
 #define OPTIONS_MAX 4096
@@ -373,6 +374,7 @@ enum verdict sys_fsmount(struct call *c)
 	unsigned long flags;
 	int r;
 
+	elsewhere_note(&c->um->view, c->tid);
 	if (!x && !fs_is_for_view(c))
 		return CONTINUE;
 	if (c->args[1] & ~1ull)

@@ -560,6 +560,7 @@ enum verdict sys_mount(struct call *c)
 	ssize_t n = 0;
 	int r;
 
+	elsewhere_note(&c->um->view, c->tid);
 	if (!source || !target || !data)
 		return call_return(c, -ENOMEM);
 	source[0] = '\0';

@@ -13,6 +13,7 @@
 #include "sys/mount/fsargs.h"
 #include "sys/mount/fsctx.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
 
 /* The place that move_mount(2) names. */
 static int move_target(struct call *c, struct path *ret)
@@ -137,6 +138,7 @@ enum verdict sys_move_mount(struct call *c)
 
 	if (flags & ~MOVE_MOUNT_FLAGS)
 		return fs_is_for_view(c) ? call_return(c, -EINVAL) : CONTINUE;
+	elsewhere_note(&c->um->view, c->tid);
 	x = fsctx_mount_of(c, call_fd(c, 0), &vf);
 	if (!x)
 		return move_real(c, flags);

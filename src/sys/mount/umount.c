@@ -398,6 +398,7 @@ enum verdict sys_umount2(struct call *c)
 	char word[PATH_MAX];
 	struct mount *m;
 
+	elsewhere_note(&c->um->view, c->tid);
 	if (!um->ids && !view_has_mounts(&um->view) && !mountsrv_any_ended(um->mountsrv))
 		return CONTINUE;
 	if ((flags & ~UMOUNT_FLAGS) || ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH))))

@@ -13,6 +13,7 @@
 #include "engine/nr.h"
 #include "engine/own.h"
 #include "sys/task/ids.h"
+#include "view/elsewhere.h"
 
 struct idmapfile {
 	/* The kernel's, opened as the guest did: they are the namespace's, be the process gone, and
@@ -227,6 +228,7 @@ bool idmapfile_open(struct call *c, pid_t pid, enum nsid kind, int flags, enum v
 {
 	const struct identity *id;
 
+	elsewhere_note(&c->um->view, pid);
 	if ((flags & (O_PATH | O_DIRECTORY)) || !c->um->ids || !task_is_ours(pid) ||
 		!is_first(&c->um->view, pid) || ids_given(c->um->ids, pid, &id) < 0)
 		return false;

@@ -60,10 +60,11 @@ static bool last_is_special(const char *word, const struct um *um)
 		return true;
 	if (networks_any(um) && (strstr(word, "net") || strcmp(last, "resolv.conf") == 0))
 		return true;
+	if (strcmp(last, "uid_map") == 0 || strcmp(last, "gid_map") == 0)
+		return true;
 	if (!um->ids)
 		return false;
-	return strcmp(last, "status") == 0 || strcmp(last, "uid_map") == 0 ||
-	       strcmp(last, "gid_map") == 0 || strncmp(last, "loop", 4) == 0 ||
+	return strcmp(last, "status") == 0 || strncmp(last, "loop", 4) == 0 ||
 	       strcmp(last, "shadow") == 0 || strcmp(last, "gshadow") == 0 ||
 	       strstr(word, "/loop") || strncmp(word, "loop/", 5) == 0 ||
 	       strncmp(last, "utab", 4) == 0 || strcmp(last, "mount") == 0;

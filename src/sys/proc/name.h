@@ -9,7 +9,7 @@ enum special_kind {
 	SPECIAL_NONE,
 	SPECIAL_TABLE,	  /* /proc/PID/mounts & co */
 	SPECIAL_STATUS,	  /* /proc/PID/status */
-	SPECIAL_IDMAP,	  /* /proc/PID/uid_map, gid_map (--root) */
+	SPECIAL_IDMAP,	  /* /proc/PID/uid_map, gid_map */
 	SPECIAL_MAPS,	  /* /proc/PID/maps, smaps */
 	SPECIAL_LINK,	  /* /proc/PID/{exe,cwd,root}, /proc/PID/fd/N, /proc/PID/map_files/A-B */
 	SPECIAL_FDINFO,	  /* /proc/PID/fdinfo/N */
