@@ -203,17 +203,15 @@ static int open_there(pid_t pid, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static enum verdict open_map(struct call *c, pid_t pid, enum nsid kind, int flags, uint32_t virtual)
+static enum verdict open_map(
+	struct call *c, pid_t pid, enum nsid kind, int flags, const struct idmapfile *like)
 {
-	const struct own_ids own = call_own_ids(c);
 	struct idmapfile *m = malloc(sizeof(*m));
 	int r;
 
 	if (!m)
 		return call_return(c, -ENOMEM);
-	*m = (struct idmapfile){
-		.setgroups = -1, .own = kind == NSID_UID ? own.uid : own.gid, .virtual = virtual
-	};
+	*m = *like;
 	r = m->map = open_there(pid, kind == NSID_UID ? "uid_map" : "gid_map", flags);
 	if (r < 0) {
 		idmapfile_free(m);
@@ -226,12 +224,18 @@ static enum verdict open_map(struct call *c, pid_t pid, enum nsid kind, int flag
 
 bool idmapfile_open(struct call *c, pid_t pid, enum nsid kind, int flags, enum verdict *ret)
 {
+	const struct own_ids own = call_own_ids(c);
+	struct idmapfile like = { .map = -1, .setgroups = -1 };
 	const struct identity *id;
 
 	elsewhere_note(&c->um->view, pid);
 	if ((flags & (O_PATH | O_DIRECTORY)) || !c->um->ids || !task_is_ours(pid) ||
 		!is_first(&c->um->view, pid) || ids_given(c->um->ids, pid, &id) < 0)
 		return false;
-	*ret = open_map(c, pid, kind, flags, kind == NSID_UID ? id->uid[ID_EFF] : id->gid[ID_EFF]);
+	like.own = kind == NSID_UID ? own.uid : own.gid;
+	like.virtual = kind == NSID_UID ? id->uid[ID_EFF] : id->gid[ID_EFF];
+	if (like.own == like.virtual)
+		return false;
+	*ret = open_map(c, pid, kind, flags, &like);
 	return true;
 }
