@@ -32,7 +32,8 @@ turn() {
 	mkdir "$1/d" && cd "$1/d" || return
 	echo hello >f; cat f f >>g; ln f h; ln -s f s; mv g k; cat s k
 	dd if=/dev/zero of=big bs=64k count=4 status=none; truncate -s 3000 big; wc -c <big
-	mkfifo p; (echo through >p) & read -r line <p; echo "$line"; wait
+	mkfifo p # if one of the two cannot open it, the other would wait for ever
+	timeout 20 sh -c 'echo through >p' & timeout 20 cat p; wait
 	cp /bin/true t; ./t; printf '#!/bin/sh\necho run\n' >sc; chmod +x sc; ./sc
 	umctl cache drop >/dev/null; cksum <t; flock f echo locked; find . | wc -l; readlink /proc/self/cwd
 	cd "$HERE" && rm -rf "$1/d"
@@ -49,8 +50,8 @@ um -m "fs.img:$HERE/mnt" -- bash -c 'touch up; n=0
 		[ "$go" != $n ] || { sleep 0.05; continue; }
 		n=$go
 		timeout -k 1 90 bash turn.sh >turn.out 2>&1
-		# what the shell does may fail, too
-		until mv turn.out done.$n 2>/dev/null; do sleep 0.05; done
+		# what the shell does may fail, too, and so may the open before the turn
+		until mv turn.out done.$n 2>/dev/null; do { : >>turn.out; } 2>/dev/null; sleep 0.05; done
 	done' &
 view=$!
 until_true 30 test -e up
