@@ -116,7 +116,8 @@ struct call {
 	bool interrupted; /* call_interrupted() has said so */
 	bool blind;	  /* the guest's memory is closed to us: see guestmem.c */
 	/* Why a descriptor of the guest's could not be looked at (we are short of something); 0: it
-	 * could. Such a call is not left to the kernel, which knows nothing of virtual files. */
+	 * could. Such a call is not left to the kernel, which knows nothing of virtual files, and
+	 * its answer is this where it would be that the guest has gone. */
 	int unseen;
 	bool profiled;
 	uint64_t part_ns[CALL_PARTS];

@@ -31,7 +31,14 @@ static int get_by_proc(struct call *c, int fd)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->tid, fd);
 	got = open(path, O_PATH | O_CLOEXEC);
-	return got < 0 ? (errno == ENOENT ? -EBADF : -ESRCH) : got;
+	return got < 0 ? (errno == ENOENT ? -EBADF : -errno) : got;
+}
+
+static int get_once(struct call *c, int fd)
+{
+	int got = pidfd_lend(c, fd);
+
+	return got == -EPERM ? get_by_proc(c, fd) : got;
 }
 
 /* Of ours, not of the guest's. */
@@ -42,14 +49,14 @@ static bool is_shortage(int r)
 
 /* Other workers have descriptors for a moment: what they give back is waited for, once in a call.
  */
-static int lend(struct call *c, int fd)
+static int get_waiting(struct call *c, int fd)
 {
-	int got = pidfd_lend(c, fd);
+	int got = get_once(c, fd);
 
 	for (int i = 0; is_shortage(got) && !c->unseen && i < SHORTAGE_TRIES; i++) {
 		call_waits();
 		usleep(SHORTAGE_US);
-		got = pidfd_lend(c, fd);
+		got = get_once(c, fd);
 	}
 	return got;
 }
@@ -60,9 +67,7 @@ int guestfd_get(struct call *c, int fd)
 
 	if (fd < 0)
 		return -EBADF;
-	got = lend(c, fd);
-	if (got == -EPERM)
-		return get_by_proc(c, fd);
+	got = get_waiting(c, fd);
 	if (is_shortage(got))
 		c->unseen = got == -EMFILE ? -ENFILE : got;
 	if (got < 0)

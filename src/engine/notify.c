@@ -219,7 +219,7 @@ static enum verdict handle(struct engine *e, struct call *c, uint32_t arch)
 	v = run(c, handler);
 	if (c->blind && v == DONE && c->ret == -EFAULT)
 		return CONTINUE;
-	if (c->unseen && v == CONTINUE)
+	if (c->unseen && (v == CONTINUE || (v == DONE && c->ret == -ESRCH)))
 		v = call_return(c, c->unseen);
 	if (v == DONE && (c->ret == -EINTR || c->ret == RESTART_SYS))
 		note_eintr(e, c->tid);

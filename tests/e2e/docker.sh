@@ -32,6 +32,26 @@ $HERE/mnt/e
 300"
 clean_fs disk.img
 
+# short of descriptors, for as long as the guest asks
+cat >short.py <<'PYTHON'
+import os, resource
+
+fd, sup = os.open("mnt/e/f", os.O_RDONLY), int(os.environ["SUP"])
+limits = resource.prlimit(sup, resource.RLIMIT_NOFILE)
+ino = os.fstat(fd).st_ino
+resource.prlimit(sup, resource.RLIMIT_NOFILE, (3, limits[1]))
+try:
+    r = os.fstat(fd).st_ino == ino
+except OSError as e:
+    r = e.strerror
+resource.prlimit(sup, resource.RLIMIT_NOFILE, limits)
+print(r, os.fstat(fd).st_ino == ino)
+PYTHON
+for way in "$MOBY" env; do
+	status timeout 60 "$way" umview --log "$LOG" -m "disk.img:$HERE/mnt" -- bash -c 'SUP=$PPID exec "$PYTHON" short.py'
+	is "short of descriptors ($way)" "$OUT" "Too many open files in system True"
+done
+
 inside -- bash -ec 'fuse2fs disk.img mnt; cat mnt/e/f; echo three >mnt/g; fusermount -u mnt; ls mnt
 	fuse2fs disk.img mnt; cat mnt/g; umount mnt; ls mnt'
 is "servers by hand" "$OUT" "one
