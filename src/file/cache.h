@@ -38,9 +38,10 @@ struct filecache {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* busy, fills or hold */
 	struct vfile *vf;	/* the registry holds the reference */
-	bool disk;   /* the placeholder is a file on disk: vf->place is open for reading */
-	bool closed; /* no guest has it open */
-	bool dead;   /* its file system is gone */
+	bool disk;	 /* the placeholder is a file on disk: vf->place is open for reading */
+	bool closed;	 /* no guest has it open */
+	unsigned closes; /* how many last closes there were */
+	bool dead;	 /* its file system is gone */
 	bool readers, writers; /* since it was opened first: some open file can read, write */
 	bool untrapped;	       /* and some is read without our knowing: filled, or low */
 	int checker;	       /* an open of the placeholder that asks who else has one; or -1 */

@@ -30,8 +30,10 @@ bool cache_closed_event(struct vfile *vf)
 		closed = c->closed = cache_unused(c);
 	in_use = c->vf == vf && !c->closed;
 	unlocked = in_use && locks_any(c);
-	if (closed)
+	if (closed) {
+		c->closes++;
 		vfile_left_low(vf);
+	}
 	wrote = c->writers || c->low;
 	native = c->low;
 	clean = closed && is_clean(c);
@@ -104,10 +106,14 @@ static void job_closed(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
 	struct fs_req req;
+	unsigned closes;
 	bool gone;
 	int r;
 
 	cache_req(c, &req);
+	pthread_mutex_lock(&c->lock);
+	closes = c->closes;
+	pthread_mutex_unlock(&c->lock);
 	gone = c->ino->deleted || c->dead;
 	/* what has no name and no user is nobody's to read */
 	r = gone ? 0 : write_last(c, &req);
@@ -124,7 +130,8 @@ static void job_closed(struct vfile *vf)
 	pthread_mutex_lock(&c->lock);
 	if (gone && c->closed && c->vf == vf)
 		ranges_release(&c->dirty);
-	if (c->closed && c->vf == vf && ranges_empty(&c->dirty)) {
+	/* who closed it meanwhile may have written unseen: the job of that close looks */
+	if (c->closed && c->vf == vf && ranges_empty(&c->dirty) && c->closes == closes) {
 		c->low = c->low_append = c->readers = c->writers = c->untrapped = false;
 		ranges_release(&c->mapped);
 		cache_hash_free(c);

@@ -266,10 +266,28 @@ int file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync)
 	return r == -ENOSYS ? 0 : r;
 }
 
+/* What fails is told by fsync(2) or the last close. -EINTR. */
+static int write_back_now(struct filecache *c, const struct fs_req *req)
+{
+	int r = cache_writeback(c, req);
+
+	pthread_mutex_lock(&c->lock);
+	if (r < 0 && r != -EINTR)
+		c->error = r;
+	pthread_mutex_unlock(&c->lock);
+	return r == -EINTR ? r : 0;
+}
+
+int file_before_link(struct inode *ino, const struct fs_req *req)
+{
+	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
+
+	return c && !atomic_load(&ino->orphan) ? write_back_now(c, req) : 0;
+}
+
 int file_before_times(struct inode *ino, const struct fs_req *req)
 {
 	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
-	int r;
 
 	if (!c)
 		return 0;
@@ -277,12 +295,7 @@ int file_before_times(struct inode *ino, const struct fs_req *req)
 	c->mtime_shown = false; /* the new times are to stay, not those of the write */
 	pthread_mutex_unlock(&c->lock);
 	cache_orphan_times(c);
-	r = cache_writeback(c, req);
-	pthread_mutex_lock(&c->lock);
-	if (r < 0 && r != -EINTR)
-		c->error = r;
-	pthread_mutex_unlock(&c->lock);
-	return r == -EINTR ? r : 0;
+	return write_back_now(c, req);
 }
 
 bool file_settle(struct inode *ino, const struct fs_req *req)

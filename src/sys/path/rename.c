@@ -192,7 +192,9 @@ static int link_virtual(struct side *from, struct side *to)
 		return -EPERM;
 	if (atomic_load(&f->inode->deleted) && !atomic_load(&f->inode->linkable))
 		return -ENOENT;
-	r = inode_link(f->inode, &to->a.req, t->parent, t->last);
+	r = file_before_link(f->inode, &to->a.req);
+	if (r == 0)
+		r = inode_link(f->inode, &to->a.req, t->parent, t->last);
 	return r == -ENOSYS ? -EPERM : r;
 }
 
