@@ -287,6 +287,18 @@ void guest_io_release(struct guest_io *io)
 	io->many = NULL;
 }
 
+off_t guest_io_at(const struct guest_io *io, int fd)
+{
+	off_t at = io->off < 0 ? lseek(fd, 0, SEEK_CUR) : (off_t)io->off;
+
+	return at < 0 ? -errno : at;
+}
+
+ssize_t guest_io_moved(const struct guest_io *io, int fd, off_t at, ssize_t n)
+{
+	return n > 0 && io->off < 0 && lseek(fd, at + n, SEEK_SET) < 0 ? -errno : n;
+}
+
 static ssize_t move_iov(struct call *c, const struct iovec *iov, size_t n, size_t skip, char *buf,
 	size_t len, bool to_guest)
 {

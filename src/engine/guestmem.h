@@ -78,6 +78,12 @@ static inline const struct iovec *guest_io_vec(const struct guest_io *io)
 	return io->many ? io->many : &io->one;
 }
 
+/* Where in the file behind fd it begins; or -errno. */
+off_t MUST_CHECK guest_io_at(const struct guest_io *io, int fd);
+/* n bytes from there on were moved: the position of fd goes along, if it is by that. n or -errno.
+ */
+ssize_t MUST_CHECK guest_io_moved(const struct guest_io *io, int fd, off_t at, ssize_t n);
+
 /* Gathers from / scatters to a guest's iovec, skipping the first `skip` bytes of it.
  * Bytes moved (may be short at a bad address), or -EFAULT when none were. */
 ssize_t MUST_CHECK guest_gather(

@@ -65,13 +65,15 @@ files = {n: [os.open("/proc/%d/%s" % (pid, n), f) for f in (os.O_RDONLY, os.O_WR
 attempt("read-only:", os.write, files["uid_map"][0], b"3 0 1")
 attempt("write-only:", os.read, files["uid_map"][1], 100)
 attempt("empty:", os.read, files["uid_map"][0], 100)
+attempt("empty, at its beginning:", os.pread, files["uid_map"][0], 100, 0)
 os.write(go[1], b"x")
 os.waitpid(pid, 0)
 for name, (get, put) in files.items():
     attempt(name, os.write, put, b"3 0 1")
     attempt("again", os.write, put, b"3 0 1")
     attempt("is", os.read, get, 100)
-    attempt("and", os.read, get, 100)'
+    attempt("and", os.read, get, 100)
+    attempt("from its middle", os.pread, get, 7, 8)'
 same "nsenter" sh -c 'unshare -rm sh -c "mount -t tmpfs x t/w; echo in >t/w/in; echo >t/ready; exec sleep 60" & until test -e t/ready; do sleep 0.05; done
 	nsenter -t $! -U -m --preserve-credentials --wdns="$PWD" sh -c "id -u; cat t/w/in; stat -c %u t/w/in t/f"; id -u; ls t/w; kill $!; wait $! 2>/dev/null; true'
 nothing_left

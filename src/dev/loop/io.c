@@ -35,9 +35,9 @@ static int io_init(struct io *io, struct vfile *vf, struct call *c, int fd)
 	r = guest_io_get(c, &io->what);
 	if (r < 0)
 		return r;
-	pos = io->what.off < 0 ? lseek(fd, 0, SEEK_CUR) : (off_t)io->what.off;
+	pos = guest_io_at(&io->what, fd);
 	if (pos < 0)
-		return -errno;
+		return (int)pos;
 	io->pos = (uint64_t)pos;
 	io->data = loop_data(lf->um->loops, lf->n, &io->off, &io->size, &io->ro);
 	if (io->data == -ENXIO) {
@@ -103,8 +103,7 @@ static enum verdict loop_io(struct vfile *vf, struct call *c, int fd, bool write
 		else
 			n = io_move(c, &io, write);
 	}
-	if (n > 0 && io.what.off < 0 && lseek(fd, (off_t)io.pos + n, SEEK_SET) < 0)
-		n = -errno;
+	n = guest_io_moved(&io.what, fd, (off_t)io.pos, n);
 	io_release(&io);
 	return call_return(c, n);
 }

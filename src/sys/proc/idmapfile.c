@@ -121,27 +121,25 @@ static int read_map(const struct idmapfile *m, char buf[MAP_MAX])
 static enum verdict map_read(struct vfile *vf, struct call *c, int fd)
 {
 	const struct idmapfile *m = vf->priv;
+	_cleanup_guest_io_ struct guest_io io = { 0 };
 	_cleanup_free_ char *text = NULL;
-	size_t n = c->args[2];
-	off_t at = lseek(fd, 0, SEEK_CUR);
 	char map[MAP_MAX];
-	int r;
+	size_t len;
+	ssize_t n;
+	off_t at;
+	int r = guest_io_get(c, &io);
 
-	if (c->nr != __NR_read)
-		return call_return(c, -EINVAL);
-	r = read_map(m, map);
+	if (r == 0)
+		r = read_map(m, map);
 	if (r == 0)
 		r = translate(map, m->own, m->virtual, &text);
-	if (r < 0)
-		return call_return(c, r);
-	if (at < 0 || (size_t)at > strlen(text))
-		return call_return(c, 0);
-	if (n > strlen(text) - (size_t)at)
-		n = strlen(text) - (size_t)at;
-	r = guest_write(c, call_addr(c, 1), text + at, n);
-	if (r == 0 && lseek(fd, (off_t)n, SEEK_CUR) < 0)
-		r = -errno;
-	return call_return(c, r < 0 ? r : (int64_t)n);
+	at = r < 0 ? r : guest_io_at(&io, fd);
+	if (at < 0)
+		return call_return(c, at);
+	len = strlen(text) > (size_t)at ? strlen(text) - (size_t)at : 0;
+	len = len < io.total ? len : io.total;
+	n = len ? guest_scatter(c, guest_io_vec(&io), io.n, 0, text + at, len) : 0;
+	return call_return(c, guest_io_moved(&io, fd, at, n));
 }
 
 /* Where calls are not caught: the kernel's own, which takes no virtual id. */
@@ -158,22 +156,15 @@ static void map_last_close(struct vfile *vf)
 	idmapfile_free(vf->priv);
 }
 
-static const struct vfile_ops uid_ops = {
-	.size = sizeof(uid_ops),
-	.read = map_read,
-	.write = map_write,
-	.low = map_low,
-	.last_close = map_last_close,
-	.path = "/proc/self/uid_map",
-};
+#define MAP_OPS(name)                                                                              \
+	{                                                                                          \
+		.size = sizeof(struct vfile_ops), .read = map_read, .write = map_write,            \
+		.low = map_low, .last_close = map_last_close, .path = "/proc/self/" name,          \
+	}
 
-static const struct vfile_ops gid_ops = {
-	.size = sizeof(gid_ops),
-	.read = map_read,
-	.write = map_write,
-	.low = map_low,
-	.last_close = map_last_close,
-	.path = "/proc/self/gid_map",
+static const struct vfile_ops map_ops[] = {
+	[NSID_UID] = MAP_OPS("uid_map"),
+	[NSID_GID] = MAP_OPS("gid_map"),
 };
 
 static enum verdict answer(
@@ -219,7 +210,7 @@ static enum verdict open_map(
 	}
 	if (kind == NSID_GID && (flags & O_ACCMODE) != O_RDONLY)
 		m->setgroups = open_there(pid, "setgroups", O_WRONLY);
-	return answer(c, m, kind == NSID_UID ? &uid_ops : &gid_ops, flags);
+	return answer(c, m, &map_ops[kind], flags);
 }
 
 bool idmapfile_open(struct call *c, pid_t pid, enum nsid kind, int flags, enum verdict *ret)

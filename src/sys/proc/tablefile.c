@@ -220,21 +220,19 @@ static enum verdict table_read(struct vfile *vf, struct call *c, int fd)
 	_cleanup_guest_io_ struct guest_io io = { 0 };
 	_cleanup_free_ char *copy = NULL;
 	int r = guest_io_get(c, &io);
-	off_t pos = io.off < 0 ? lseek(fd, 0, SEEK_CUR) : (off_t)io.off;
+	off_t pos = r < 0 ? r : guest_io_at(&io, fd);
 	size_t len;
 	ssize_t n;
 
-	if (r < 0 || pos < 0)
-		return call_return(c, r < 0 ? r : -EINVAL);
+	if (pos < 0)
+		return call_return(c, pos);
 	if (pos == 0)
 		renew(vf->priv);
 	copy = piece(vf->priv, (size_t)pos, io.total, &len);
 	if (!copy)
 		return call_return(c, -ENOMEM);
 	n = len ? guest_scatter(c, guest_io_vec(&io), io.n, 0, copy, len) : 0;
-	if (n > 0 && io.off < 0 && lseek(fd, pos + n, SEEK_SET) < 0)
-		return call_return(c, -errno);
-	return call_return(c, n);
+	return call_return(c, guest_io_moved(&io, fd, pos, n));
 }
 
 /* Where nothing is caught: the text alone, at the same position. */
