@@ -199,7 +199,8 @@ static int list_one(
 			i += d->d_reclen;
 		}
 	}
-	return n < 0 ? -errno : 0;
+	/* a lower folder that is removed, as is what a tree with owners lies on, holds nothing */
+	return n < 0 && (upper || errno != ENOENT) ? -errno : 0;
 }
 
 /* d_ino is st_ino: of a copy, and of a merged folder, that of what lies below. */
