@@ -104,6 +104,8 @@ is "in a layer over it" "$(grep -v ^umview: <<<"$OUT")" "3:4 4750
 7:8 644"
 gives "a bind of it" 0 um --root --bind 'a\,b\:c:'"$PWD/b/mnt,owners" -- stat -c "%u:%g %a" b/mnt/t/o
 is "a bind of it" "$OUT" "3:4 4750"
+gives "a bind of it where nothing is" 0 um --root --bind 'a\,b\:c:/made/here,owners' -- stat -c "%u:%g %a" /made/here/t/o
+is "a bind of it where nothing is" "$OUT" "3:4 4750"
 gives "its top is listed" 0 um --root --rootfs 'a,b:c' -- busybox ls -a /
 is "its top is listed" "$OUT" "$(LC_ALL=C ls -a 'a,b:c')"
 setfattr -n user.containers.override_stat -v 0:0:0755 'a,b:c'

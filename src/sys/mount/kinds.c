@@ -30,18 +30,23 @@ static int bind_there(struct mount_job *j, const struct path *from, struct mount
 	const struct mount_as made = { .rule = RULE_MADE };
 	unsigned long flags = mount_flags_new(j->o.flags);
 	_cleanup_path_ struct path folder = PATH_INIT;
+	const struct path *where = &j->where;
 	int r;
 
-	if (make_type_there(&j->where) && mount_options_have(mount_job_options(j), "owners"))
-		return um_bind_owned(j->um, from, &j->where, flags, ret);
-	if (make_type_there(&j->where))
-		return um_bind(j->um, from, &j->where, flags, ret);
-	if (make_type_there(from) != S_IFDIR)
-		return um_bind_as(j->um, from, &j->where, flags, &made, ret);
-	r = make_dir(j->um, &j->where);
-	if (r == 0)
-		r = path_resolve_abs(&j->um->view, NULL, j->where.name, PATH_FOLLOW, &folder);
-	return r < 0 ? r : um_bind(j->um, from, &folder, flags, ret);
+	if (!make_type_there(where) && make_type_there(from) != S_IFDIR)
+		return um_bind_as(j->um, from, where, flags, &made, ret);
+	if (!make_type_there(where)) {
+		r = make_dir(j->um, where);
+		if (r == 0)
+			r = path_resolve_abs(
+				&j->um->view, NULL, where->name, PATH_FOLLOW, &folder);
+		if (r < 0)
+			return r;
+		where = &folder;
+	}
+	if (mount_options_have(mount_job_options(j), "owners"))
+		return um_bind_owned(j->um, from, where, flags, ret);
+	return um_bind(j->um, from, where, flags, ret);
 }
 
 /* The option bind: a directory or file of the view is shown at another place too. */
