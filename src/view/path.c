@@ -354,7 +354,7 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	r = walk_elsewhere_begin(&w);
 	if (r < 0)
 		r = WALK_NATIVE;
-	else
+	else if (!(flags & PATH_VIEW_ROOT))
 		r = root_begin(&w);
 	r = walk_result(&w, r ? r : resolve(&w, dirfd, word), ret);
 	walk_release(&w);

@@ -43,6 +43,7 @@ enum path_flag {
 	/* The last name is to be made, or replaced: where the server has others who change names it
 	 * is asked, whatever it said before (LOOKUP_EXCL, LOOKUP_RENAME_TARGET). */
 	PATH_FRESH = 1 << 16,
+	PATH_VIEW_ROOT = 1 << 17, /* from the view's root, whatever root the guest has */
 };
 
 /*

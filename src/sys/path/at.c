@@ -272,7 +272,7 @@ static bool resolve_opened(struct at *a, struct call *c, int fd)
 	name = view_opened_name(&c->um->view, link);
 	if (!name)
 		return false;
-	if (at_resolve_word(a, c, AT_FDCWD, name, PATH_FOLLOW | AT_AS_SAID) &&
+	if (at_resolve_word(a, c, AT_FDCWD, name, PATH_FOLLOW | PATH_VIEW_ROOT | AT_AS_SAID) &&
 		is_file_of(&a->p, link))
 		return true;
 	at_release(a);
@@ -317,7 +317,8 @@ int at_resolve_open(struct at *a, struct call *c, int fd)
 	if (is_elsewhere(v, c->tid)) /* where there may be no /proc */
 		found = at_resolve_word(a, c, fd, "", PATH_EMPTY | AT_AS_SAID);
 	else
-		found = at_resolve_word(a, c, AT_FDCWD, word, PATH_FOLLOW | AT_AS_SAID);
+		found = at_resolve_word(
+			a, c, AT_FDCWD, word, PATH_FOLLOW | PATH_VIEW_ROOT | AT_AS_SAID);
 	if (!found && a->verdict == CONTINUE)
 		return 0;
 	found = found && a->p.kind == PATH_VIRTUAL;
