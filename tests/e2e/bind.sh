@@ -80,5 +80,35 @@ gives "mount --bind" 0 um --root -- sh -ec '
 	mount --move dst other; cat other/file; umount other; ls dst'
 has "findmnt" "$OUT" "$HERE/dst $(findmnt -n -o FSROOT -T src | sed 's,^/$,,')"
 has "remount read-only" "$OUT" refused
+# with all that is mounted below
+mkdir -p all/in/sub to
+echo hidden >all/secret
+gives "mount --rbind" 0 um --root --hide all/secret -- sh -ec '
+	mount -t tmpfs none all/in/sub; echo kept >all/in/sub/f; mkdir all/in/sub/d; mount --bind other all/in/sub/d; touch other/seen
+	mount --rbind all to; ls to to/in/sub to/in/sub/d; cat to/in/sub/f; echo back >to/in/sub/f; cat all/in/sub/f
+	umount -R to; ls to; cat all/in/sub/f
+	mkdir all/in/sub/self; mount --rbind all all/in/sub/self; ls all/in/sub/self/in/sub all/in/sub/self/in/sub/self; umount -l all/in/sub/self
+	mount -t tmpfs none all; mkdir all/new; mount --rbind . to; ls to/all; umount -R to; umount all; umount -R all/in/sub; rm other/seen'
+is "mount --rbind" "$OUT" "to:
+in
+
+to/in/sub:
+d
+f
+
+to/in/sub/d:
+seen
+kept
+back
+back
+all/in/sub/self/in/sub:
+d
+f
+self
+
+all/in/sub/self/in/sub/self:
+new"
+gives "the option rbind" 0 um --bind other:src/sub --bind f1:src/sub/f -m src:dst,rbind -- cat dst/sub/f
+is "the option rbind" "$OUT" "$(cat f1)"
 gives "without --root it stays forbidden" 32 um -- mount --bind src dst
 nothing_left

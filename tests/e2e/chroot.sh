@@ -121,6 +121,37 @@ pid
 /mnt
 /
 1"
+# ---- propagation: nothing of a view is seen elsewhere, so its root has what it asks for ----
+gives "propagation" 0 um --root -- sh -ec 'mount --make-rprivate /; mount --make-rslave /; mount -t tmpfs t m; mount --make-shared m'
+gives "propagation of no mount" 32 um --root -- mount --make-private "$HERE"
+gives "nor by an ordinary user" 32 um -- mount --make-rprivate /
+
+# ---- what is done to an open file, by who has a root of its own and no /proc there ----
+cat >owned.py <<'P'
+import os, sys
+top = sys.argv[1]
+before = os.open(top + "/before", os.O_CREAT | os.O_WRONLY, 0)
+os.chroot(top + "/d")
+os.chdir("/")
+fd = os.open("/f", os.O_CREAT | os.O_WRONLY, 0)
+for f in fd, before:
+    os.fchown(f, 3, 4)
+    os.fchmod(f, 0o4751)
+    os.utime(f, (1, 1))
+for s in os.stat("/f"), os.fstat(fd), os.fstat(before):
+    print(oct(s.st_mode), s.st_uid, s.st_gid, s.st_mtime)
+P
+mkdir -p own/d
+owned="0o104751 3 4 1.0
+0o104751 3 4 1.0
+0o104751 3 4 1.0"
+gives "in a copy on write" 0 um --root --cow -- "$PYTHON" owned.py own
+is "open files in a copy on write" "$(grep -v ^umview: <<<"$OUT")" "$owned"
+gives "on a tmpfs" 0 um --root --tmpfs m -- sh -ec "mkdir m/d; '$PYTHON' owned.py m"
+is "open files on a tmpfs" "$OUT" "$owned"
+gives "with owners" 0 um --root --bind own:m,owners -- "$PYTHON" owned.py m
+is "open files with owners" "$OUT" "$owned"
+
 mkdir all
 gives "a bind of all" 0 um --root -- sh -ec 'mount --rbind / all; cat all/proc/self/comm; [ "$(stat -c %d /dev/shm)" = "$(stat -c %d all/dev/shm)" ]
 	chroot all /bin/sh -c "readlink /proc/self/exe; cd /proc; cd ..; test -e etc && pwd"'

@@ -17,7 +17,12 @@ int MUST_CHECK um_bind(struct um *um, const struct path *from, const struct path
 int MUST_CHECK um_bind_owned(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, struct mount **ret);
 
-/* The same for a mount that is more than a bind. */
+/* um_bind() with all mounts of the view below `from`, each at its place below `where` (MS_REC). c:
+ * by whom, NULL for the view itself. All or nothing. */
+int MUST_CHECK um_bind_all(struct um *um, struct call *c, const struct path *from,
+	const struct path *where, unsigned long flags, struct mount **ret);
+
+/* The same as um_bind() for a mount that is more than a bind. */
 int MUST_CHECK um_bind_as(struct um *um, const struct path *from, const struct path *where,
 	unsigned long flags, const struct mount_as *as, struct mount **ret);
 

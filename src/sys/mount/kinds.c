@@ -38,14 +38,15 @@ static int bind_there(struct mount_job *j, const struct path *from, struct mount
 	if (!make_type_there(where)) {
 		r = make_dir(j->um, where);
 		if (r == 0)
-			r = path_resolve_abs(
-				&j->um->view, NULL, where->name, PATH_FOLLOW, &folder);
+			r = path_resolve_abs(&j->um->view, NULL, where->name, PATH_FOLLOW, &folder);
 		if (r < 0)
 			return r;
 		where = &folder;
 	}
 	if (mount_options_have(mount_job_options(j), "owners"))
 		return um_bind_owned(j->um, from, where, flags, ret);
+	if (j->o.flags & MS_REC)
+		return um_bind_all(j->um, j->c, from, where, flags, ret);
 	return um_bind(j->um, from, where, flags, ret);
 }
 

@@ -291,14 +291,17 @@ static int do_bind(struct call *c, const struct path *from, const char *target, 
 {
 	_cleanup_path_ struct path where = PATH_INIT;
 	_cleanup_mount_ struct mount *m = NULL;
+	unsigned long new;
 	int r;
 
 	if (!ids_may_mount(c))
 		return -EPERM;
 	r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
-	return r < 0 ? r
-		     : um_bind(c->um, from, &where,
-			       mount_flags_new(flags & ~(unsigned long)MS_RDONLY), &m);
+	if (r < 0)
+		return r;
+	new = mount_flags_new(flags & ~(unsigned long)MS_RDONLY);
+	return flags & MS_REC ? um_bind_all(c->um, c, from, &where, new, &m)
+			      : um_bind(c->um, from, &where, new, &m);
 }
 
 /* The moved one is a new mount of the same file system. */
@@ -362,6 +365,21 @@ static enum verdict bind_real(
 	return r ? call_return(c, -EPERM) : CONTINUE;
 }
 
+/* Propagation of a mount of the host's. What the view mounts is never seen elsewhere, so its root
+ * has what it asks for. */
+static enum verdict propagate_real(struct call *c, const struct path *p)
+{
+	struct statx sx;
+
+	if (space_of(&c->um->view, c->tid))
+		return call_return(c, 0);
+	if (!ids_capable(c, CAP_SYS_ADMIN) || ids_kernel_capable(c, CAP_SYS_ADMIN))
+		return CONTINUE;
+	if (statx(p->dirfd, p->last, AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_TYPE, &sx) < 0)
+		return call_return(c, -errno);
+	return call_return(c, sx.stx_attributes & STATX_ATTR_MOUNT_ROOT ? 0 : -EINVAL);
+}
+
 /* What is asked of a place that a mount of the view may be: true when it was answered. */
 static bool change_existing(struct call *c, unsigned long flags, const char *source,
 	const char *target, const char *data, enum verdict *ret)
@@ -381,9 +399,8 @@ static bool change_existing(struct call *c, unsigned long flags, const char *sou
 	else if (p.kind != PATH_VIRTUAL && (flags & MS_REMOUNT))
 		*ret = CONTINUE;
 	else if (p.kind != PATH_VIRTUAL)
-		*ret = !(flags & MS_PROPAGATION)	? bind_real(c, &p, target, flags)
-		       : space_of(&c->um->view, c->tid) ? call_return(c, 0)
-							: CONTINUE;
+		*ret = flags & MS_PROPAGATION ? propagate_real(c, &p)
+					      : bind_real(c, &p, target, flags);
 	else if (flags & MS_REMOUNT)
 		*ret = call_return(c, do_remount(c, &p, data, flags));
 	else if (flags & MS_PROPAGATION)
