@@ -7,6 +7,8 @@
 #include <netinet/udp.h>
 #include <string.h>
 
+#include "net/checksum.h"
+
 #define PORT_SERVER 67
 #define PORT_CLIENT 68
 #define MAGIC 0x63825363u
@@ -49,18 +51,6 @@ struct frame {
 } __attribute__((packed));
 
 static_assert(sizeof(struct frame) + OPTIONS_ROOM <= DHCP_FRAME_MAX, "a message fits");
-
-static uint16_t checksum(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t)~sum);
-}
 
 /* ---- what is said ---- */
 

@@ -11,9 +11,10 @@
 #include <sys/socket.h>
 
 #include "net/daemon/link.h"
+#include "net/slirp/finished.h"
 
 #define BATCH 64
-#define MAX_POLL 4096
+#define POLL_STEP 256
 
 struct timer {
 	SlirpTimerCb fn;
@@ -26,14 +27,16 @@ struct slirp {
 	Slirp *slirp;
 	struct link *link;
 	struct timer *timers;
-	struct pollfd fds[MAX_POLL]; /* the view's frames, then libslirp's */
-	int nfds;
+	struct finished *finished;
+	struct pollfd *fds; /* the view's frames, then libslirp's */
+	int nfds, room;
 };
 
 static ssize_t send_packet(const void *buf, size_t len, void *opaque)
 {
 	struct slirp *s = opaque;
 
+	finished_to_view(s->finished, buf, len);
 	link_to_view(s->link, buf, len);
 	return (ssize_t)len;
 }
@@ -77,6 +80,11 @@ static void timer_mod(void *timer, int64_t ms, UNUSED void *opaque)
 	((struct timer *)timer)->ms = ms;
 }
 
+static void has_fd(int fd, void *opaque)
+{
+	finished_socket(((struct slirp *)opaque)->finished, fd);
+}
+
 static void no_fd(UNUSED int fd, UNUSED void *opaque)
 {
 }
@@ -92,7 +100,7 @@ static const SlirpCb callbacks = {
 	.timer_new = timer_new,
 	.timer_free = timer_free,
 	.timer_mod = timer_mod,
-	.register_poll_fd = no_fd,
+	.register_poll_fd = has_fd,
 	.unregister_poll_fd = no_fd,
 	.notify = no_notify,
 };
@@ -152,8 +160,11 @@ static int link_slirp_open(struct link *l, char **ret_message)
 	if (!s)
 		return -ENOMEM;
 	s->link = l;
-	s->slirp = slirp_new(&cfg, &callbacks, s);
+	s->finished = finished_new();
+	if (s->finished)
+		s->slirp = slirp_new(&cfg, &callbacks, s);
 	if (!s->slirp) {
+		finished_free(s->finished);
 		free(s);
 		*ret_message = str_printf("--net slirp: libslirp refuses these addresses");
 		return -EINVAL;
@@ -164,21 +175,46 @@ static int link_slirp_open(struct link *l, char **ret_message)
 	return r;
 }
 
+/* One more entry, of which nothing is said yet: its index. */
+static int grow(struct slirp *s)
+{
+	if (s->nfds == s->room) {
+		const size_t room = (size_t)s->room + POLL_STEP;
+		struct pollfd *fds = realloc(s->fds, room * sizeof(*fds));
+
+		if (!fds)
+			abort(); /* as in timer_new() */
+		s->fds = fds;
+		s->room = (int)room;
+	}
+	return s->nfds++;
+}
+
 static int add_poll(int fd, int events, void *opaque)
 {
 	struct slirp *s = opaque;
+	int index = grow(s);
 	short want = 0;
 
-	if (s->nfds >= MAX_POLL)
-		return -1;
 	if (events & SLIRP_POLL_IN)
 		want |= POLLIN;
 	if (events & SLIRP_POLL_OUT)
 		want |= POLLOUT;
 	if (events & SLIRP_POLL_PRI)
 		want |= POLLPRI;
-	s->fds[s->nfds] = (struct pollfd){ .fd = fd, .events = want };
-	return s->nfds++;
+	s->fds[index] = (struct pollfd){ .fd = fd, .events = want };
+	return index;
+}
+
+static bool is_polled(const void *arg, int fd)
+{
+	const struct slirp *s = arg;
+
+	for (int i = 0; i < s->nfds; i++) {
+		if (s->fds[i].fd == fd)
+			return true;
+	}
+	return false;
 }
 
 static int get_revents(int index, void *opaque)
@@ -244,6 +280,37 @@ static void whole_datagrams(struct link *l)
 	(void)setsockopt(l->frames, SOL_PACKET, PACKET_FANOUT, &how, sizeof(how));
 }
 
+/* What libslirp wants to be told of, and until when; what it need not keep is ended. */
+static int wait_events(struct slirp *s)
+{
+	uint32_t timeout = run_timers(s);
+	uint8_t frame[FINISHED_FRAME];
+	size_t len;
+
+	s->nfds = 0;
+	(void)grow(s);
+	s->fds[0] = (struct pollfd){ .fd = s->link->frames, .events = POLLIN };
+	slirp_pollfds_fill(s->slirp, &timeout, add_poll, s);
+	while ((len = finished_next(s->finished, is_polled, s, frame)) > 0)
+		slirp_input(s->slirp, frame, (int)len);
+	return poll(s->fds, (nfds_t)s->nfds, timeout > INT32_MAX ? -1 : (int)timeout);
+}
+
+static void from_view(struct slirp *s, uint8_t *buf)
+{
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t n = link_from_view(s->link, buf);
+
+		if (n <= 0)
+			break;
+		if (is_fragment(buf, (size_t)n))
+			continue;
+		finished_from_view(s->finished, buf, (size_t)n);
+		slirp_input(s->slirp, buf, (int)n);
+		finished_taken(s->finished);
+	}
+}
+
 static void link_slirp_run(struct link *l)
 {
 	_cleanup_free_ uint8_t *buf = malloc(FRAME_MAX);
@@ -251,24 +318,17 @@ static void link_slirp_run(struct link *l)
 
 	whole_datagrams(l);
 	while (buf) {
-		uint32_t timeout = run_timers(s);
-		int ready;
+		int ready = wait_events(s);
+		bool view;
 
-		s->fds[0] = (struct pollfd){ .fd = l->frames, .events = POLLIN };
-		s->nfds = 1;
-		slirp_pollfds_fill(s->slirp, &timeout, add_poll, s);
-		ready = poll(s->fds, (nfds_t)s->nfds, timeout > INT32_MAX ? -1 : (int)timeout);
 		if (ready < 0 && errno == EINTR)
 			continue;
-		slirp_pollfds_poll(s->slirp, ready < 0, get_revents, s);
-		for (int i = 0; i < BATCH && s->fds[0].revents; i++) {
-			ssize_t n = link_from_view(l, buf);
-
-			if (n <= 0)
-				break;
-			if (!is_fragment(buf, (size_t)n))
-				slirp_input(s->slirp, buf, (int)n);
-		}
+		view = s->fds[0].revents;
+		/* where nothing has come for a socket it need not look through them all: "an error"
+		 */
+		slirp_pollfds_poll(s->slirp, ready <= view, get_revents, s);
+		if (view)
+			from_view(s, buf);
 	}
 }
 
