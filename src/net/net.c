@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -43,6 +44,7 @@ struct net {
 	struct ready ready[KINDS];
 	struct stack_conn *idle;  /* connections that nobody uses */
 	int junk;		  /* a file that fills sockets */
+	int watches;		  /* the stack's inotify(7), or -1 */
 	pthread_mutex_t adopting; /* no socket is seen between its connect(2) and its hello; the
 				     stack's process waits for nobody */
 	struct sockaddr_storage address; /* of the stack's process */
@@ -123,7 +125,7 @@ static struct net *net_alloc(void)
 	if (!n)
 		return NULL;
 	atomic_init(&n->refs, 1);
-	n->junk = n->resolv = -1;
+	n->junk = n->watches = n->resolv = -1;
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_mutex_init(&n->adopting, NULL);
 	return n;
@@ -217,6 +219,7 @@ void net_put(struct net *n)
 	}
 	netd_put(n->netd);
 	um_cleanup_fd(&n->junk);
+	um_cleanup_fd(&n->watches);
 	um_cleanup_fd(&n->resolv);
 	free(n->text);
 	free(n);
@@ -478,9 +481,14 @@ int net_stack_ask(struct stack_conn *s)
 /* What sockets are connected to it by. */
 static int find_stack(struct net *n)
 {
+	const struct net_request watch = { .op = NET_OP_WATCH };
 	struct stack_conn *s = net_stack_begin(n);
 	int r;
 
+	/* (without it sockets are connected to the stack from the start) */
+	if (netd_ask(n->netd, &watch, offsetof(struct net_request, path) + 1, &n->watches, 1,
+		    NULL) < 0)
+		n->watches = -1;
 	n->junk = memfd_create("junk", MFD_CLOEXEC);
 	if (n->junk < 0 || ftruncate(n->junk, STACK_JUNK) < 0)
 		r = -errno;
@@ -515,7 +523,7 @@ int net_stack_socket(struct net *n, int domain, int type, int protocol)
 	return take_fd(&fd);
 }
 
-int net_stack_fresh(int fd, pid_t *ret_pid)
+int net_stack_fresh(int fd, pid_t *ret_pid, bool *ret_watched)
 {
 	uint64_t tag = 0;
 	socklen_t len = sizeof(tag);
@@ -524,7 +532,8 @@ int net_stack_fresh(int fd, pid_t *ret_pid)
 		(tag & STACK_TAG_MASK) != STACK_TAG)
 		return -1;
 	*ret_pid = (pid_t)((tag & ~STACK_TAG_MASK) >> STACK_TAG_PID_SHIFT);
-	return (int)(tag & 0xff);
+	*ret_watched = tag & STACK_TAG_WATCHED;
+	return (int)(tag & 0x7f);
 }
 
 int net_stack_fill(const struct net *n, int fd)
@@ -565,4 +574,47 @@ int net_stack_adopt(struct net *n, int fd, int domain)
 	r = adopt(n, fd, domain);
 	pthread_mutex_unlock(&n->adopting);
 	return r;
+}
+
+/* The stack is told of it, and by which watch it will hear of its end. */
+static int know(struct net *n, int fd, int domain, int watch)
+{
+	const uint64_t tag = STACK_TAG | (uint64_t)net_pid(n) << STACK_TAG_PID_SHIFT |
+			     STACK_TAG_WATCHED | (unsigned)domain;
+	struct stack_conn *s = net_stack_begin(n);
+	struct stat st;
+	int r = s ? 0 : -ENETDOWN;
+
+	if (r == 0 && fstat(fd, &st) < 0)
+		r = -errno;
+	if (r == 0) {
+		s->msg.op = STACK_WATCH;
+		s->msg.socket = st.st_ino;
+		s->msg.a = domain;
+		s->msg.b = watch;
+		s->msg.namelen = s->msg.controllen = s->msg.len = 0;
+		r = net_stack_ask(s);
+	}
+	if (s)
+		net_stack_end(n, s);
+	if (r == 0 && setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag)) < 0)
+		r = -errno;
+	return r;
+}
+
+int net_stack_watch(struct net *n, int fd, int domain)
+{
+	char path[32];
+	int watch;
+
+	if (n->watches < 0)
+		return -ENOSPC;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	watch = inotify_add_watch(n->watches, path, IN_CLOSE | IN_ONESHOT);
+	return watch < 0 ? -errno : know(n, fd, domain, watch);
+}
+
+int net_stack_lifeline(const struct net *n)
+{
+	return netd_fd(n->netd);
 }

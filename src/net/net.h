@@ -74,8 +74,12 @@ int net_stack_ask(struct stack_conn *s);
 /* A stream socket of that stack that nothing was done with yet (net/stackproto.h): a descriptor or
  * -errno. */
 int MUST_CHECK net_stack_socket(struct net *n, int domain, int type, int protocol);
-/* The domain of such a socket and its stack's process, or -1. */
-int net_stack_fresh(int fd, pid_t *ret_pid);
+/* The domain of such a socket and its stack's process, or -1; also of one that is watched. */
+int net_stack_fresh(int fd, pid_t *ret_pid, bool *ret_watched);
+/* Tells the stack of it, which then learns of its last close: 0 or -errno. */
+int MUST_CHECK net_stack_watch(struct net *n, int fd, int domain);
+/* A descriptor that is hung up on (POLLHUP) when the stack's process is gone. */
+int net_stack_lifeline(const struct net *n);
 /* Connects it to the stack's process; of a socket that is already it is no error. 0 or -errno. */
 int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain);
 /* Writes STACK_JUNK bytes to it. */

@@ -142,6 +142,11 @@ pid_t netd_pid(const struct netd *d)
 	return d->pid;
 }
 
+int netd_fd(const struct netd *d)
+{
+	return d->ctl;
+}
+
 int netd_ask(struct netd *d, const struct net_request *rq, size_t len, int fds[], size_t nfds,
 	uint32_t *ret_value)
 {

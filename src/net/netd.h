@@ -23,6 +23,8 @@ void netd_put(struct netd *d);
 const char *netd_resolv(const struct netd *d);
 /* A child of the caller. */
 pid_t netd_pid(const struct netd *d);
+/* Hung up on (POLLHUP) when it is gone; not the caller's. */
+int netd_fd(const struct netd *d);
 
 /* One request of len bytes: 0 and nfds descriptors (-1 where fewer came), or -errno; -ENETDOWN when
  * it is gone. */

@@ -9,10 +9,8 @@
  * Request and answer are a struct stack_msg, of which `control` and then `len` bytes of data are
  * sent.
  *
- * Of a stream the bytes are those of the connection, and of a listening socket each message is a
- * connection: its descriptor, and a struct stack_head with the address it comes from; one byte is
- * to be read from it before it is the guest's. A datagram
- * comes with a descriptor of a file with its struct stack_head, whose reader needs no position.
+ * Of a stream the bytes are those of the connection. A datagram comes with a descriptor of a file
+ * with its struct stack_head, whose reader needs no position.
  */
 #ifndef UM_NET_STACKPROTO_H
 #define UM_NET_STACKPROTO_H
@@ -25,7 +23,9 @@ enum stack_op {
 	STACK_BIND,    /* name */
 	STACK_CONNECT, /* name; -EINPROGRESS: writable when it is done, then SO_ERROR; a: how many
 			 bytes are to be written first (STACK_JUNK) */
-	STACK_LISTEN,  /* a: backlog */
+	STACK_LISTEN,  /* a: backlog; answer: 0, and a: is the socket itself to listen? */
+	STACK_WATCH,   /* a: domain, b: by which watch its end is told (see below) */
+	STACK_LISTENS, /* the socket itself does; data: its name's path, which is removed */
 	STACK_GETSOCKNAME, /* answer: name */
 	STACK_GETPEERNAME,
 	STACK_SETSOCKOPT, /* a: level, b: option, data */
@@ -62,18 +62,33 @@ static inline size_t stack_msg_size(const struct stack_msg *m)
 /*
  * A stream socket that nothing was done with yet is an unconnected one of the kernel's, whose
  * SO_MAX_PACING_RATE, which means nothing there, is STACK_TAG, the number of the stack's process
- * and a family. The first call that needs the stack connects it there; then a struct stack_hello is
+ * and a family. It stays that when it is bound, or has options: then the tag has STACK_TAG_WATCHED
+ * as well, and the stack learns of its last close by inotify(7). The first connect(2)
+ * connects it to the stack; then a struct stack_hello is
  * written to it, and STACK_JUNK bytes, with which it is not writable as long as it is not
  * connected. Whose connect(2) has failed, or who was disconnected, has nothing there that the stack
  * has not read; at the next connect(2) those bytes are written again.
+ *
+ * What listens is such a socket, which the kernel has listen at a name of the supervisor's. The
+ * stack connects to it for each connection that has come, and writes a struct stack_visit; who
+ * accepts it reads that, and writes its number and one byte more, which stays. (Where a socket
+ * cannot be watched it is connected to the stack from the start. Then each message of one that
+ * listens is a connection: its descriptor, and a struct stack_head with the address it comes from;
+ * one byte is to be read from it before it is the guest's.)
  */
 #define STACK_TAG 0x756d760000000000ull
 #define STACK_TAG_MASK 0xffffff0000000000ull
 #define STACK_TAG_PID_SHIFT 8
+#define STACK_TAG_WATCHED 0x80ull
 
 struct stack_hello {
 	uint64_t socket;
 	int32_t domain, protocol;
+};
+
+struct stack_visit {
+	uint32_t namelen;
+	struct sockaddr_storage name; /* where it comes from */
 };
 
 /* The kernel doubles what is set as SO_SNDBUF. A socket is writable (unix_writable()) with a

@@ -321,7 +321,7 @@ for fn in (lambda: a.recv(9)), s.accept, (lambda: socket.socket().connect((\"127
         print(errno.errorcode[e.errno])
 "' $$
 is "the stack is killed" "$OUT" "ECONNRESET
-EINVAL
+ENETDOWN
 ENETDOWN"
 kill "$server"
 trap - EXIT

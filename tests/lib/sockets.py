@@ -4,12 +4,14 @@ stack is a process must be that of the kernel's."""
 import ctypes
 import errno
 import os
+import resource
 import select
 import signal
 import socket
 import struct
 import sys
 import threading
+import time
 
 LO, LO6 = "127.0.0.1", "::1"
 MSG_ERRQUEUE = 0x2000
@@ -448,7 +450,7 @@ def wrong():
 def listeners():
     with socket.create_server((LO, 0)) as s:
         say("events of a listener", select_events(s))
-        tries("send to a listener", s.send, b"x")
+        say("send to a listener", any_error(s.send, b"x"))
         a = socket.create_connection(s.getsockname())
         say("events of a listener with one", select_events(s))
         b, _ = s.accept()
@@ -584,10 +586,16 @@ def not_connected():
         tries(f"recvmsg, {what}", s.recvmsg, 9)
         tries(f"without waiting, {what}", s.recvfrom, 9, socket.MSG_DONTWAIT)
         tries(f"sendto, {what}", s.sendto, b"x", (LO, 1))
+        for flags in 0, socket.MSG_DONTWAIT: # where no address is asked for
+            say(f"recv, {what}", any_error(s.recv, 9, flags))
+            say(f"send, {what}", any_error(s.send, b"x", flags))
+        say(f"read, {what}", any_error(os.read, s.fileno(), 9), any_error(os.write, s.fileno(), b"x"))
+        say(f"events, {what}", select_events(s))
         s.listen()
     with socket.create_connection(s.getsockname()):
         select.select([s], [], [], 10)
         tries("recvfrom of a listener that has one", s.recvfrom, 9)
+        say("recv of it", any_error(s.recv, 9))
         tries("and that is still there", lambda: s.accept()[0].close())
 
 
@@ -711,6 +719,50 @@ def disconnecting():
             tries("and then not", s.connect, (LO, port))
 
 
+def no_room():
+    """accept(2) by who has no number free leaves the connection where it is; a listener that is shut down wakes who waits."""
+    server = socket.create_server((LO, 0))
+    c = socket.create_connection(server.getsockname())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = [os.open("/", os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files[0] + 1, hard))
+    tries("no number is free", server.accept)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    os.close(files[0])
+    tries("then one is", lambda: server.accept()[1] == c.getsockname())
+    thread = threading.Thread(target=lambda: tries("is woken", server.accept))
+    thread.start()
+    time.sleep(0.2)
+    server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    tries("and nobody listens", socket.create_connection, server.getsockname())
+
+
+def crowd():
+    """Of each socket that is closed at once with many others the port is free."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        port, n, held = 20000, 0, []
+        while n < 300:
+            s = socket.socket()
+            s.bind((LO, port + n))
+            if n % 2:
+                s.listen()
+            held.append(s)
+            n += 1
+        os.write(writer, b"x")
+        signal.pause()
+    os.read(reader, 1)
+    tries("taken", socket.create_server, (LO, 20001))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    for n in range(300):
+        with socket.socket() as s:
+            s.bind((LO, 20000 + n))
+    say("free again")
+
+
 def never_accepted():
     """A listener's end is that of the connections which nobody has taken."""
     def waits(what, s):
@@ -729,6 +781,19 @@ def never_accepted():
     tries("the other goes on", lambda: (b.sendall(b"words"), clients[0].recv(9))[1])
     b.close()
     tries("to its end", clients[0].recv, 9)
+    # reset while it waits
+    with socket.create_server((LO, 0)) as listener:
+        for _ in range(2):
+            c = socket.create_connection(listener.getsockname())
+            c.sendall(b"words")
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+            name = c.getsockname()
+            c.close()
+            time.sleep(0.05)
+            b, addr = listener.accept()
+            say("whose it was", addr == name)
+            waits("reset before", b)
+            b.close()
     # what was sent goes before a reset
     a, b = pair()
     a.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
@@ -768,7 +833,7 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, becomes_ipv4, options, times,
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, becomes_ipv4, options, times,
              processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()

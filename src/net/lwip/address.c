@@ -7,6 +7,7 @@
 #include <lwip/priv/tcp_priv.h>
 
 #include "net/lwip/endpoint.h"
+#include "net/lwip/watch.h"
 
 #define PORT_FIRST 32768 /* as ip_local_port_range has them */
 #define PORT_LAST 60999
@@ -196,6 +197,7 @@ int address_take_port(struct endpoint *ep, uint16_t port)
 {
 	int r = port;
 
+	watches_look(ep->st); /* who has just been closed has none */
 	if (port == 0)
 		r = choose_port(ep);
 	else if (!port_free(ep, port))

@@ -15,6 +15,7 @@
 #include "net/lwip/ioctl.h"
 #include "net/lwip/netlink.h"
 #include "net/lwip/packet.h"
+#include "net/lwip/watch.h"
 
 #define DGRAM_SNDBUF                                                                               \
 	32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
@@ -79,7 +80,7 @@ static struct endpoint *endpoint_alloc(
 	ep->domain = domain;
 	ep->type = type;
 	ep->protocol = protocol;
-	ep->head_fd = -1;
+	ep->head_fd = ep->name_fd = -1;
 	options_init(ep);
 	address_any(ep, &ep->local);
 	address_any(ep, &ep->peer);
@@ -110,20 +111,82 @@ int endpoint_new(
 	return 0;
 }
 
-int endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd)
+static struct endpoint *stream_alloc(struct stack *st, uint64_t ino, int domain, int protocol)
 {
-	struct endpoint *ep;
-	int on = 1, r;
+	struct endpoint *ep = domain == AF_INET || domain == AF_INET6
+				      ? endpoint_alloc(st, ino, domain, SOCK_STREAM, protocol)
+				      : NULL;
 
-	if ((hello->domain != AF_INET && hello->domain != AF_INET6) ||
-		endpoint_find(st, hello->socket))
-		return -EINVAL;
-	ep = endpoint_alloc(st, hello->socket, hello->domain, SOCK_STREAM, hello->protocol);
+	if (ep)
+		ep->ops = &tcp_endpoint;
+	return ep;
+}
+
+int endpoint_watch(struct stack *st, const struct stack_msg *m)
+{
+	struct endpoint *ep = endpoint_find(st, m->socket);
+
+	if (ep) /* by another thread at the same time */
+		return 0;
+	ep = stream_alloc(st, m->socket, m->a, IPPROTO_TCP);
 	if (!ep)
 		return -ENOMEM;
+	watch_take(ep, m->b);
+	return 0;
+}
+
+static void take_stream_end(struct endpoint *ep, int fd)
+{
+	int on = 1;
+
+	/* urgent data is data */
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	ep->source.fd = fd;
-	ep->ops = &tcp_endpoint;
+}
+
+int endpoint_unnamed(struct stack *st, int domain, int protocol, int fd, struct endpoint **ret)
+{
+	const uint64_t number = 1ull << 63 | st->arrivals++; /* no inode has it */
+
+	*ret = stream_alloc(st, number, domain, protocol);
+	if (!*ret)
+		return -ENOMEM;
+	take_stream_end(*ret, fd);
+	return 0;
+}
+
+static void forget_number(struct endpoint *ep)
+{
+	struct endpoint **p = bucket(ep->st, ep->ino);
+
+	while (*p && *p != ep)
+		p = &(*p)->next;
+	if (*p)
+		*p = ep->next;
+}
+
+void endpoint_name(struct endpoint *ep, uint64_t ino)
+{
+	forget_number(ep);
+	ep->ino = ino;
+	ep->next = *bucket(ep->st, ino);
+	*bucket(ep->st, ino) = ep;
+}
+
+int endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd)
+{
+	struct endpoint *ep = endpoint_find(st, hello->socket);
+	int r;
+
+	if (ep && ep->source.fd >= 0)
+		return -EINVAL;
+	if (ep)
+		watch_end(ep);
+	else
+		ep = stream_alloc(st, hello->socket, hello->domain, hello->protocol);
+	if (!ep)
+		return -ENOMEM;
+	take_stream_end(ep, fd);
 	ep->junk = STACK_JUNK;
 	r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET);
 	if (r < 0)
@@ -133,24 +196,23 @@ int endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd)
 
 void endpoint_close(struct endpoint *ep)
 {
-	struct endpoint **p = bucket(ep->st, ep->ino);
-
-	if (ep->source.fd < 0)
+	if (ep->closed)
 		return;
+	ep->closed = true;
+	tcp_forget_unaccepted(ep);
 	ep->ops->release(ep);
+	watch_end(ep);
 	groups_leave(ep);
 	socket_errors_free(ep);
 	inflight_drop(ep);
 	address_drop_port(ep);
 	source_close(ep->st, &ep->source);
 	um_cleanup_fd(&ep->head_fd);
+	um_cleanup_fd(&ep->name_fd);
 	if (ep->rx)
 		pbuf_free(take_ptr(&ep->rx));
 	free(take_ptr(&ep->tx));
-	while (*p && *p != ep)
-		p = &(*p)->next;
-	if (*p)
-		*p = ep->next;
+	forget_number(ep);
 	ep->next = ep->st->dead;
 	ep->st->dead = ep;
 }
@@ -318,7 +380,11 @@ static int dispatch(struct endpoint *ep, struct stack_msg *m)
 	case STACK_CONNECTED:
 		return connected(ep);
 	case STACK_LISTEN:
-		return ep->ops->listen ? ep->ops->listen(ep, m->a) : -EOPNOTSUPP;
+		r = ep->ops->listen ? ep->ops->listen(ep, m->a) : -EOPNOTSUPP;
+		m->a = ep->watch > 0;
+		return r;
+	case STACK_LISTENS:
+		return tcp_listens(ep, m);
 	case STACK_SHUTDOWN:
 		return m->a < 0 || m->a > 2 ? -EINVAL : ep->ops->shutdown(ep, m->a);
 	case STACK_SEND:
@@ -334,9 +400,18 @@ void endpoint_request(struct stack *st, struct stack_msg *m)
 {
 	struct endpoint *ep = endpoint_find(st, m->socket);
 
-	if (!ep) { /* has been connected just now */
+	if (!ep || (ep->watch && m->op == STACK_CONNECT)) { /* has been connected just now */
 		embryos_accept(st);
 		ep = endpoint_find(st, m->socket);
+	}
+	if (!ep) { /* or accepted */
+		tcp_look_accepted(st);
+		ep = endpoint_find(st, m->socket);
+	}
+	if (m->op == STACK_WATCH) {
+		m->ret = endpoint_watch(st, m);
+		m->namelen = m->controllen = m->len = 0;
+		return;
 	}
 	if (m->op == STACK_ADDRESS) {
 		m->ret = embryos_address(st, &m->name, &m->namelen);

@@ -91,6 +91,14 @@ struct endpoint {
 	unsigned holding; /* half the ticks for which something has been held back */
 	bool flush;	  /* nothing is held back now */
 	int backlog;
+	/* of one that is not connected to the stack, or -1: watch.c */
+	int watch; /* 0: none */
+	struct endpoint *next_watched;
+	int name_fd; /* where it listens itself; -1 */
+	/* a connection that nobody has accepted yet: tcplisten.c */
+	struct endpoint *next_unaccepted;
+	bool unaccepted, reset;
+	bool closed;	       /* freed soon */
 	struct endpoint *mate; /* the next listener at the same port (SO_REUSEPORT), in a ring */
 	unsigned inflight;     /* of struct stack's, this one's */
 	struct group *groups;  /* that it has joined */
@@ -114,6 +122,13 @@ int MUST_CHECK endpoint_new(struct stack *st, int domain, int type, int protocol
 	struct endpoint **ret, int *ret_guest);
 /* Which protocol this is: EP's ops, or -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT. */
 int MUST_CHECK endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest);
+/* A stream of which the stack has no end yet. */
+int MUST_CHECK endpoint_watch(struct stack *st, const struct stack_msg *m);
+/* One that waits for accept(2), whose number is not known; fd is taken on success. */
+int MUST_CHECK endpoint_unnamed(
+	struct stack *st, int domain, int protocol, int fd, struct endpoint **ret);
+/* Whose number is known now. */
+void endpoint_name(struct endpoint *ep, uint64_t ino);
 /* A stream whose end of the pair has come with a hello; fd is taken on success. */
 int MUST_CHECK endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd);
 /* At its end: taken out at once, freed after the events at hand. */
@@ -161,6 +176,14 @@ int MUST_CHECK icmp_errors_listen(struct stack *st);
 void neighbours_tick(void);
 /* tcp.c: ends a connect(2) that is under way. */
 void endpoint_unreachable(struct endpoint *ep, int error);
+
+/* ---- tcplisten.c ---- */
+
+/* It listens by itself, where m says. */
+int MUST_CHECK tcp_listens(struct endpoint *ep, const struct stack_msg *m);
+/* Of those that nobody had accepted some have been now. */
+void tcp_look_accepted(struct stack *st);
+void tcp_forget_unaccepted(struct endpoint *ep);
 
 /* ---- address.c ---- */
 

@@ -10,6 +10,7 @@
 #include "net/lwip/embryo.h"
 #include "net/lwip/endpoint.h"
 #include "net/lwip/stack.h"
+#include "net/lwip/watch.h"
 
 #define EVENTS 64
 
@@ -43,12 +44,13 @@ int stack_init(struct stack *st)
 		.happened_ns = now_ns(),
 		.scratch = malloc(SCRATCH_BYTES) };
 	st->loop.last = &st->loop.first;
+	st->last_unaccepted = &st->unaccepted;
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;
 	srand((unsigned)now_ns() ^ (unsigned)getpid());
 	lwip_init();
 	the_stack = st;
-	if (embryos_listen(st) < 0 || icmp_errors_listen(st) < 0)
+	if (embryos_listen(st) < 0 || watches_init(st) < 0 || icmp_errors_listen(st) < 0)
 		return -ENOMEM;
 	return iface_add_loopback(st);
 }

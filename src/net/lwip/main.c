@@ -3,6 +3,7 @@
  * umview-lwip SPEC...: the network of one view by a stack of its own, which needs no namespace.
  * Started by the supervisor, which is at descriptor 3 (net/proto.h, net/stackproto.h).
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "net/lwip/lease.h"
 #include "net/lwip/procnet.h"
 #include "net/lwip/stack.h"
+#include "net/lwip/watch.h"
 #include "net/proto.h"
 
 #define LINK_BUFFER (4 << 20)
@@ -99,6 +101,10 @@ static bool serve(struct stack *st, const struct net_request *rq, int answer)
 	case NET_OP_OPEN:
 		fds[0] = procnet_open(st, rq->path, rq->a);
 		n = fds[0] < 0 ? fds[0] : 1;
+		break;
+	case NET_OP_WATCH:
+		fds[0] = fcntl(watches_fd(st), F_DUPFD_CLOEXEC, 0);
+		n = fds[0] < 0 ? -errno : 1;
 		break;
 	case NET_OP_STACK:
 		return add_connection(st, answer) == 0;

@@ -40,7 +40,10 @@ struct route;
 struct stack {
 	int epoll;
 	struct embryos *embryos;
-	struct iface *ifaces; /* the first one is lo */
+	struct watches *watches;
+	uint64_t arrivals;
+	struct endpoint *unaccepted, **last_unaccepted; /* tcplisten.c: in the order they came */
+	struct iface *ifaces;				/* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
 	unsigned packet_sockets;

@@ -99,6 +99,8 @@ static size_t waiting(const struct endpoint *ep)
 /* Takes away what was there before the connection was, but for the last byte. */
 bool stream_drain_junk(struct endpoint *ep)
 {
+	if (!visit_accepted(ep))
+		return false;
 	while (ep->junk) {
 		size_t want = ep->junk - (ep->kept ? 0 : 1);
 		ssize_t n;
@@ -320,12 +322,17 @@ void stream_ready(struct endpoint *ep, uint32_t events)
 {
 	bool unread = false;
 
+	if (!visit_accepted(ep))
+		unread = true; /* and nobody will */
+	if (ep->closed)
+		return;
 	if (events & EPOLLERR) {
 		int err = 0;
 		socklen_t len = sizeof(err);
 
-		unread = getsockopt(ep->source.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 &&
-			 err == ECONNRESET;
+		if (getsockopt(ep->source.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 &&
+			err == ECONNRESET)
+			unread = true;
 	}
 	if (events & EPOLLRDHUP && !unread)
 		ep->fin_wanted = true;

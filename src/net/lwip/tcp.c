@@ -100,6 +100,10 @@ static void on_err(void *arg, err_t err)
 		return;
 	}
 	stream_set_events(ep, !stream_deliver(ep));
+	if (ep->unaccepted) {
+		ep->reset = err != ERR_CLSD;
+		return;
+	}
 	/* closed by both is no error; our end is then hung up on once the guests have closed theirs
 	 */
 	if (err != ERR_CLSD)
@@ -216,21 +220,25 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 	return r;
 }
 
+static void stop(struct endpoint *ep)
+{
+	struct tcp_pcb *pcb = take_ptr(&ep->tcp);
+
+	tcp_stop_listening(ep, pcb);
+	ep->state = EP_CLOSED;
+	ep->stopped = true;
+}
+
 /*
  * connect(2) to AF_UNSPEC. What a pair was told by shutdown(2) cannot be taken back: a connection
  * of which a side has ended stays one, and a listener that stopped can only listen again.
  */
 static int disconnect(struct endpoint *ep)
 {
-	struct tcp_pcb *pcb = ep->tcp;
-
 	if (ep->state == EP_OPEN && (ep->fin_in || ep->fin_wanted || ep->hung_up))
 		return -EOPNOTSUPP;
 	if (ep->state == EP_LISTENING) {
-		ep->tcp = NULL;
-		tcp_stop_listening(ep, pcb);
-		ep->state = EP_CLOSED;
-		ep->stopped = true;
+		stop(ep);
 	} else if (ep->state != EP_CLOSED) {
 		endpoint_unreachable(ep, -ECONNRESET);
 		address_disconnected(ep);
@@ -275,6 +283,8 @@ static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 		return -ENETUNREACH;
 	if (ep->stopped)
 		return -EOPNOTSUPP;
+	if (ep->source.fd < 0)
+		return -EINVAL;
 	ep->error = 0;
 	limit_time_wait();
 	r = start_connect(ep, &ip, port);
@@ -293,9 +303,13 @@ static int tcp_bind_(struct endpoint *ep, const struct stack_msg *m)
 	return address_bind(ep, &m->name, m->namelen, m->privileged);
 }
 
-/* The pair itself is shut down by who asks, which we see. */
-static int tcp_shutdown_(struct endpoint *ep, UNUSED int how)
+/* The pair itself is shut down by who asks, which we see; of what listens itself we do not. */
+static int tcp_shutdown_(struct endpoint *ep, int how)
 {
+	if (ep->state == EP_LISTENING && ep->watch && how != SHUT_WR) {
+		stop(ep);
+		return 0;
+	}
 	return ep->state == EP_CLOSED || ep->state == EP_CONNECTING ? -ENOTCONN : 0;
 }
 

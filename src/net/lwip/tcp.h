@@ -21,6 +21,8 @@ void tcp_forget(struct tcp_pcb *pcb);
 
 int tcp_listen_(struct endpoint *ep, int backlog);
 void tcp_stop_listening(struct endpoint *ep, struct tcp_pcb *pcb);
+/* Has somebody accepted it? Then its number is known. False where it is closed, too. */
+bool visit_accepted(struct endpoint *ep);
 /* Gives the guest's end what waits, as there is room. */
 void tcp_hand_over(struct endpoint *listener);
 

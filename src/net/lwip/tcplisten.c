@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TCP's servers: a connection that waits for accept(2) is a message in the listener's pair. The
- * byte that whoever accepts it takes away first (net/stackproto.h) has it reset, where nobody does.
+ * TCP's servers. Mostly the guest's socket listens itself, and a connection that waits for
+ * accept(2) is one of ours to it. Of one that was reset before our end is kept until somebody
+ * has accepted it, who then reads what came before, and is told.
+ *
+ * Where the guest's socket is a pair, a connection that waits is a message there. The byte that
+ * whoever accepts it takes away first (net/stackproto.h) has it reset, where nobody does.
  */
+#include <fcntl.h>
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/un.h>
 
 #include "base/fdmsg.h"
 #include "net/lwip/tcp.h"
@@ -69,21 +76,140 @@ static int enqueue(struct endpoint *listener, const struct endpoint *ep, int *gu
 	return 0;
 }
 
+/* A new one of the listener's, of which guest is the other end. */
+static int begin_waiting(struct endpoint *listener, struct endpoint **ret, int *ret_guest)
+{
+	int r;
+
+	if (waiting_connections(listener) > listener->backlog || !inflight_room(listener))
+		return -EAGAIN;
+	r = endpoint_new(
+		listener->st, listener->domain, SOCK_STREAM, listener->protocol, ret, ret_guest);
+	if (r < 0)
+		return r;
+	(*ret)->ops = &tcp_endpoint;
+	(*ret)->junk = 1;
+	return 0;
+}
+
+static int end_waiting(struct endpoint *listener, struct endpoint *ep, int *guest)
+{
+	if (send(*guest, "", 1, MSG_DONTWAIT) != 1 || send(ep->source.fd, "", 1, MSG_DONTWAIT) != 1)
+		return -ENOBUFS;
+	return enqueue(listener, ep, guest);
+}
+
+/* ---- one that the listener itself has ---- */
+
+int tcp_listens(struct endpoint *ep, const struct stack_msg *m)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	if (ep->ops != &tcp_endpoint || !ep->watch || m->len >= sizeof(path))
+		return -EINVAL;
+	memcpy(path, m->data, m->len);
+	path[m->len] = '\0';
+	um_cleanup_fd(&ep->name_fd);
+	ep->name_fd = open(path, O_PATH | O_CLOEXEC);
+	if (ep->name_fd < 0)
+		r = -errno;
+	(void)unlink(path);
+	return r;
+}
+
+/* Connects to the guest's socket. */
+static int begin_visit(struct endpoint *listener, struct endpoint **ret)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (listener->name_fd < 0) /* listen(2) has not returned */
+		return -ECONNREFUSED;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", listener->name_fd);
+	/* (EAGAIN: so many wait there as may) */
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -errno;
+	r = endpoint_unnamed(listener->st, listener->domain, listener->protocol, fd, ret);
+	if (r < 0)
+		return r;
+	(void)take_fd(&fd);
+	(*ret)->junk = 1;
+	return 0;
+}
+
+static int end_visit(struct endpoint *ep)
+{
+	struct stack *st = ep->st;
+	struct stack_visit visit = { 0 };
+
+	visit.namelen = address_write(ep, &ep->peer, ep->peer_port, &visit.name);
+	if (send(ep->source.fd, &visit, sizeof(visit), MSG_DONTWAIT | MSG_NOSIGNAL) !=
+		sizeof(visit))
+		return -ECONNREFUSED;
+	ep->unaccepted = true;
+	*st->last_unaccepted = ep;
+	st->last_unaccepted = &ep->next_unaccepted;
+	return 0;
+}
+
+void tcp_forget_unaccepted(struct endpoint *ep)
+{
+	struct endpoint **p = &ep->st->unaccepted;
+
+	if (!ep->unaccepted)
+		return;
+	while (*p != ep)
+		p = &(*p)->next_unaccepted;
+	*p = ep->next_unaccepted;
+	if (!*p)
+		ep->st->last_unaccepted = p;
+	ep->next_unaccepted = NULL;
+	ep->unaccepted = false;
+}
+
+bool visit_accepted(struct endpoint *ep)
+{
+	uint64_t ino;
+
+	if (!ep->unaccepted)
+		return true;
+	if (recv(ep->source.fd, &ino, sizeof(ino), MSG_DONTWAIT) != sizeof(ino))
+		return false;
+	tcp_forget_unaccepted(ep);
+	endpoint_name(ep, ino);
+	if (!ep->reset)
+		return true;
+	endpoint_close(ep);
+	return false;
+}
+
+void tcp_look_accepted(struct stack *st)
+{
+	for (struct endpoint *ep = st->unaccepted, *next; ep; ep = next) {
+		next = ep->next_unaccepted;
+		(void)visit_accepted(ep);
+	}
+}
+
+/* ---- accepted by lwIP ---- */
+
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
 	struct endpoint *last = arg, *listener = last->mate ? last->mate : last, *ep;
 	_cleanup_fd_ int guest = -1;
+	int r;
 
 	if (err != ERR_OK || !pcb)
 		return ERR_VAL;
 	tcp_arg(listener->tcp, listener); /* the next one is its mate's */
-	if (waiting_connections(listener) > listener->backlog || !inflight_room(listener) ||
-		endpoint_new(listener->st, listener->domain, SOCK_STREAM, listener->protocol, &ep,
-			&guest) < 0) {
+	r = listener->watch ? begin_visit(listener, &ep) : begin_waiting(listener, &ep, &guest);
+	if (r < 0) {
 		tcp_abort(pcb);
 		return ERR_ABRT;
 	}
-	ep->ops = &tcp_endpoint;
 	ep->opt = listener->opt;
 	ep->bound_if = listener->bound_if;
 	ep->local = pcb->local_ip;
@@ -91,11 +217,8 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	ep->local_port = pcb->local_port;
 	ep->peer_port = pcb->remote_port;
 	ep->state = EP_OPEN;
-	ep->junk = 1;
-	if (send(guest, "", 1, MSG_DONTWAIT) != 1 ||
-		send(ep->source.fd, "", 1, MSG_DONTWAIT) != 1 ||
-		enqueue(listener, ep, &guest) < 0 ||
-		source_add(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0) {
+	r = listener->watch ? end_visit(ep) : end_waiting(listener, ep, &guest);
+	if (r < 0 || source_add(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0) {
 		endpoint_close(ep);
 		tcp_abort(pcb);
 		return ERR_ABRT;
@@ -178,6 +301,7 @@ int tcp_listen_(struct endpoint *ep, int backlog)
 		return r;
 	ep->state = EP_LISTENING;
 	/* nothing can be written to it (EPIPE), and what fills it stays: it is not writable */
-	(void)shutdown(ep->source.fd, SHUT_RD);
+	if (!ep->watch)
+		(void)shutdown(ep->source.fd, SHUT_RD);
 	return 0;
 }

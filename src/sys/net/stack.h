@@ -17,7 +17,8 @@ struct stacksock {
 	int fd;		 /* our dup */
 	uint64_t ino;
 	bool stream;
-	int fresh; /* the domain of one that nothing was done with yet; -1 */
+	int fresh;    /* the domain of one that nothing was done with yet; -1 */
+	bool watched; /* it is not connected to the stack, but known there */
 };
 
 #define STACKSOCK_INIT                                                                             \
@@ -54,8 +55,20 @@ int MUST_CHECK stack_read_name(
 int MUST_CHECK stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
 	const struct sockaddr_storage *name, socklen_t len);
 
+/* Is it a connect(2) to AF_UNSPEC? */
+bool stack_is_disconnect(struct call *c);
 /* SO_ERROR, which is none afterwards: 0, a positive errno; -errno. */
 int MUST_CHECK stack_take_error(struct call *c, const struct stacksock *s);
+
+/* stackserver.c */
+enum verdict stack_listen(struct call *c, const struct stacksock *s);
+enum verdict stack_accept(struct call *c, const struct stacksock *s, int flags);
+/* Connections that wait for accept(2) are nobody's any more: it has stopped listening. */
+void stack_drop_waiting(const struct stacksock *s);
+/* Connects the socket itself to the stack where that has not been done. 0 or -errno. */
+int MUST_CHECK stack_join(const struct stacksock *s);
+/* One int of the stack's: 0 or more, or -errno. */
+int MUST_CHECK stack_ask_option(struct call *c, const struct stacksock *s, int option);
 
 /* stackfresh.c: what needs no stack: true and *ret; else it has been made one of the stack's, or
  * *ret and true. */

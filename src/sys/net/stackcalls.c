@@ -41,7 +41,12 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 	len = sizeof(cred);
 	if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return false;
-	s->fresh = cred.pid == 0 ? net_stack_fresh(s->fd, &cred.pid) : -1;
+	s->fresh = -1;
+	/* (who has the kernel listen is us) */
+	if (cred.pid == 0 || cred.pid == getpid())
+		s->fresh = net_stack_fresh(s->fd, &cred.pid, &s->watched);
+	if (s->watched)
+		s->fresh = -1;
 	s->net = cred.pid > 0 ? network_by_process(c->um, cred.pid) : NULL;
 	if (!s->net || net_stack(s->net) != NET_STACK_LWIP)
 		return false;
@@ -126,8 +131,7 @@ static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_o
 	return filled < 0 ? filled : r;
 }
 
-/* One int of the stack's: 0 or more, or -errno. */
-static int ask_option(struct call *c, const struct stacksock *s, int option)
+int stack_ask_option(struct call *c, const struct stacksock *s, int option)
 {
 	struct stack_conn *q = stacksock_begin(s, c, STACK_GETSOCKOPT);
 	int value = 0, r;
@@ -146,7 +150,7 @@ static int ask_option(struct call *c, const struct stacksock *s, int option)
 
 int stack_take_error(struct call *c, const struct stacksock *s)
 {
-	return ask_option(c, s, SO_ERROR);
+	return stack_ask_option(c, s, SO_ERROR);
 }
 
 /* Until the connection is there, or will not be. */
@@ -166,7 +170,7 @@ static int wait_connected(struct call *c, const struct stacksock *s)
 	r = blocking_end(&b, r);
 	if (r < 0)
 		return r == -EAGAIN ? -EINPROGRESS : (int)r;
-	r = ask_option(c, s, SO_ERROR);
+	r = stack_ask_option(c, s, SO_ERROR);
 	/* reset at once: our end says it */
 	return r == -ENOTSOCK ? 0 : r > 0 ? -(int)r : (int)r;
 }
@@ -182,11 +186,23 @@ static void forget_unread(const struct stacksock *s)
 	}
 }
 
+bool stack_is_disconnect(struct call *c)
+{
+	sa_family_t family;
+
+	return c->args[2] >= sizeof(family) &&
+	       guest_read(c, call_addr(c, 1), &family, sizeof(family)) == 0 && family == AF_UNSPEC;
+}
+
 static enum verdict stack_connect(struct call *c, const struct stacksock *s)
 {
-	int r = ask_with_name(c, s, STACK_CONNECT);
+	int r = s->watched && !stack_is_disconnect(c) ? stack_join(s) : 0;
 
-	if (r == 0 && s->stream) /* disconnected */
+	if (r == 0)
+		r = ask_with_name(c, s, STACK_CONNECT);
+	if (r == 0 && s->watched)
+		stack_drop_waiting(s);
+	else if (r == 0 && s->stream) /* disconnected */
 		forget_unread(s);
 	if (r == -EINPROGRESS && !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK))
 		r = wait_connected(c, s);
@@ -210,8 +226,6 @@ static enum verdict stack_name(struct call *c, const struct stacksock *s, enum s
 	return call_return(c, r);
 }
 
-/* ---- servers ---- */
-
 static int simple(struct call *c, const struct stacksock *s, enum stack_op op, int a)
 {
 	struct stack_conn *q = stacksock_begin(s, c, op);
@@ -225,58 +239,12 @@ static int simple(struct call *c, const struct stacksock *s, enum stack_op op, i
 	return r;
 }
 
-/* Takes a connection from our dup of the listener. */
-static int take_connection(
-	struct call *c, const struct stacksock *s, struct stack_head *head, int *ret)
-{
-	struct blocking b;
-	char first;
-	int r;
-
-	/* (only who has to wait asks whether it listens at all) */
-	if (recv(s->fd, NULL, 0, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) {
-		r = ask_option(c, s, SO_ACCEPTCONN);
-		if (r <= 0)
-			return r < 0 && r != -ENOTSOCK ? r : -EINVAL;
-	}
-	r = blocking_begin_socket(&b, s->fd, SO_RCVTIMEO);
-	if (r < 0)
-		return r;
-	do {
-		r = fdmsg_recv_once(s->fd, head, sizeof(*head), ret, 1);
-	} while (blocking_again(&b, c, r));
-	r = (int)blocking_end(&b, r);
-	if (r >= 0 && *ret < 0)
-		return -EINVAL; /* shut down, or no listener's */
-	if (r >= 0)		/* closed with that in it, it would be reset */
-		(void)recv(*ret, &first, sizeof(first), MSG_DONTWAIT);
-	return r < 0 ? r : 0;
-}
-
-static enum verdict accept_flags(struct call *c, const struct stacksock *s, int flags)
-{
-	struct stack_head head = { 0 };
-	_cleanup_fd_ int fd = -1;
-	int r;
-
-	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
-		return call_return(c, -EINVAL);
-	if (!s->stream)
-		return call_return(c, -EOPNOTSUPP);
-	r = take_connection(c, s, &head, &fd);
-	if (r == 0 && flags & SOCK_NONBLOCK && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-		r = -errno;
-	if (r == 0 && c->args[1])
-		r = stack_write_name(c, call_addr(c, 1), call_addr(c, 2), &head.name, head.namelen);
-	if (r < 0)
-		return call_return(c, r);
-	return guestfd_answer_last(c, &fd, flags & SOCK_CLOEXEC ? O_CLOEXEC : 0, stack_zone(c));
-}
-
 static enum verdict stack_shutdown(struct call *c, const struct stacksock *s)
 {
 	int r = simple(c, s, STACK_SHUTDOWN, (int)c->args[1]);
 
+	if (r == 0 && s->watched && (int)c->args[1] != SHUT_WR)
+		stack_drop_waiting(s);
 	return r == 0 || r == -ENOTSOCK ? CONTINUE : call_return(c, r);
 }
 
@@ -303,7 +271,7 @@ static bool is_filter(struct call *c, const struct stacksock *s, int level, int 
 	return level == SOL_SOCKET && !s->stream &&
 	       (option == SO_ATTACH_FILTER || option == SO_DETACH_FILTER ||
 		       option == SO_LOCK_FILTER) &&
-	       ask_option(c, s, SO_DOMAIN) == AF_PACKET;
+	       stack_ask_option(c, s, SO_DOMAIN) == AF_PACKET;
 }
 
 /* That an option is unknown is found before its value is looked at, but for the protocol's own. */
@@ -439,11 +407,11 @@ static enum verdict dispatch(struct call *c, const struct stacksock *s)
 	case __NR_connect:
 		return stack_connect(c, s);
 	case __NR_listen:
-		return call_return(c, simple(c, s, STACK_LISTEN, (int)c->args[1]));
+		return stack_listen(c, s);
 	case __NR_accept:
-		return accept_flags(c, s, 0);
+		return stack_accept(c, s, 0);
 	case __NR_accept4:
-		return accept_flags(c, s, (int)c->args[3]);
+		return stack_accept(c, s, (int)c->args[3]);
 	case __NR_getsockname:
 		return stack_name(c, s, STACK_GETSOCKNAME);
 	case __NR_getpeername:

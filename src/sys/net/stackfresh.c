@@ -62,6 +62,19 @@ static int own_name(struct call *c, const struct stacksock *s)
 		s->fresh == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 }
 
+/* The stack learns of it: it is watched until it is connected. */
+static int make_known(struct call *c, struct stacksock *s)
+{
+	int r;
+
+	if (c->nr == __NR_connect && !stack_is_disconnect(c))
+		return net_stack_adopt(s->net, s->fd, s->fresh);
+	r = net_stack_watch(s->net, s->fd, s->fresh);
+	s->watched = r == 0;
+	/* the user has no more watches */
+	return r == -ENOSPC || r == -ENOMEM ? net_stack_adopt(s->net, s->fd, s->fresh) : r;
+}
+
 bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret)
 {
 	int r;
@@ -95,7 +108,7 @@ bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret)
 		*ret = call_return(c, stack_no_pipe(c, (int)c->args[3]));
 		return true;
 	}
-	r = net_stack_adopt(s->net, s->fd, s->fresh);
+	r = make_known(c, s);
 	if (r == 0)
 		return false;
 	*ret = call_return(c, r);
