@@ -88,7 +88,7 @@ static int read_open(int fd, struct attrs *ret)
 	return n < 0 ? -errno : err;
 }
 
-int attrs_read(int dirfd, const char *name, struct attrs *ret)
+int attrs_read(int dirfd, const char *name, bool ours, struct attrs *ret)
 {
 	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name);
 	_cleanup_fd_ int fd = -1;
@@ -97,7 +97,8 @@ int attrs_read(int dirfd, const char *name, struct attrs *ret)
 	/* most have none, and this needs no open */
 	if (path && llistxattr(path, NULL, 0) == 0)
 		return 0;
-	fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	fd = ours ? tree_peek_at(dirfd, name, O_RDONLY | O_NONBLOCK)
+		  : tree_look_at(dirfd, name, O_RDONLY | O_NONBLOCK);
 	return fd < 0 ? fd : read_open(fd, ret);
 }
 

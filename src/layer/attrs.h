@@ -16,7 +16,7 @@ struct attrs {
 };
 
 /* Of a regular file or folder. 0, or -errno; where a file system has none there are none. */
-int MUST_CHECK attrs_read(int dirfd, const char *name, struct attrs *ret);
+int MUST_CHECK attrs_read(int dirfd, const char *name, bool ours, struct attrs *ret);
 /* Is it one that these are of: not of the format, and not the system's? */
 bool attrs_wanted(const char *key);
 void attrs_release(struct attrs *a);

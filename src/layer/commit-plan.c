@@ -49,7 +49,7 @@ static bool same_change(struct commit *k, const struct change *c, int dirfd, con
 		st->st_size != now->st_size)
 		return false;
 	mine = layer_walk_content(k->walk, c);
-	theirs = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	theirs = tree_look_at(dirfd, name, O_RDONLY | O_NONBLOCK);
 	return mine >= 0 && theirs >= 0 && compare_content(mine, theirs);
 }
 

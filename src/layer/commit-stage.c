@@ -106,7 +106,7 @@ static int keep_metadata(int dirfd, const char *name, const char *tmp)
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	err = attrs_read(dirfd, name, &attrs);
+	err = attrs_read(dirfd, name, true, &attrs);
 	if (err < 0)
 		return err;
 	if (S_ISDIR(st.st_mode) && mkdirat(dirfd, tmp, 0700) < 0)

@@ -118,11 +118,11 @@ int step_metadata(struct commit *k, size_t i)
 	if (from < 0 || dirfd < 0)
 		return from < 0 ? from : dirfd;
 	upper = *upper ? upper : ".";
-	err = entry_read(from, upper, NULL, k->walk->links, &e);
-	err = err < 0 ? err : attrs_read(from, upper, &attrs);
+	err = entry_read(from, upper, true, NULL, k->walk->links, &e);
+	err = err < 0 ? err : attrs_read(from, upper, true, &attrs);
 	if (err < 0)
 		return err;
-	fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	fd = tree_peek_at(dirfd, name, O_RDONLY | O_NONBLOCK);
 	return fd < 0 ? fd : copy_metadata(&how, &e.st, &attrs, fd);
 }
 
@@ -165,8 +165,8 @@ static int restore_metadata(
 		base_compare_time(st.st_mtim, s->was.st_mtim) == 0)
 		return 0;
 	kept = kept && !staging;
-	err = kept ? attrs_read(dirfd, tmp, &attrs) : 0;
-	fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	err = kept ? attrs_read(dirfd, tmp, true, &attrs) : 0;
+	fd = tree_peek_at(dirfd, name, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd;
 	if (err == 0 && kept)
@@ -177,7 +177,7 @@ static int restore_metadata(
 		err = -errno;
 	err = err < 0 ? err : tree_remove(dirfd, tmp);
 	attrs_release(&attrs);
-	err = err < 0 ? err : attrs_read(dirfd, name, &attrs);
+	err = err < 0 ? err : attrs_read(dirfd, name, true, &attrs);
 	return err < 0 ? err : copy_metadata(&how, &s->was, &attrs, fd);
 }
 

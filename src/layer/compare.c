@@ -65,8 +65,8 @@ bool compare_metadata(const struct change *c)
 	if (!S_ISREG(c->entry->real.st_mode) && !S_ISDIR(c->entry->real.st_mode))
 		return true;
 	/* what cannot be read is taken for the same: it can neither be shown nor carried over */
-	if (attrs_read(c->dirfd, c->name, &x) < 0 ||
-		attrs_read(c->lower_dirfd, c->lower_name, &y) < 0)
+	if (attrs_read(c->dirfd, c->name, c->ours, &x) < 0 ||
+		attrs_read(c->lower_dirfd, c->lower_name, false, &y) < 0)
 		return true;
 	return attrs_equal(&x, &y);
 }

@@ -153,7 +153,7 @@ static int copy_file(const struct copy *how, struct layer_walk *w, const struct 
 			return err;
 	}
 	/* of the upper's own entry, even where the content is below; a fifo has none */
-	err = S_ISREG(c->entry->real.st_mode) ? attrs_read(c->dirfd, c->name, &attrs) : 0;
+	err = S_ISREG(c->entry->real.st_mode) ? attrs_read(c->dirfd, c->name, c->ours, &attrs) : 0;
 	return err < 0 ? err : copy_metadata(how, &c->entry->st, &attrs, out);
 }
 
@@ -234,7 +234,7 @@ int copy_folder_end(const struct copy *how, const struct change *c, int fd)
 {
 	const struct copy way = way_of(how, c->entry);
 	_cleanup_attrs_ struct attrs attrs = { 0 };
-	int err = attrs_read(c->dirfd, c->name, &attrs);
+	int err = attrs_read(c->dirfd, c->name, c->ours, &attrs);
 
 	return err < 0 ? err : copy_metadata(&way, &c->entry->st, &attrs, fd);
 }

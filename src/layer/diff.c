@@ -100,7 +100,7 @@ static int open_below(struct layer_walk *w, const char *path)
 
 	if (err == 0)
 		err = merged_lookup(dir, name, &level, &e);
-	return err < 0 ? err : tree_open_at(dir->level[level].fd, name, O_RDONLY | O_NONBLOCK);
+	return err < 0 ? err : tree_look_at(dir->level[level].fd, name, O_RDONLY | O_NONBLOCK);
 }
 
 static bool is_same_file(
@@ -108,7 +108,7 @@ static bool is_same_file(
 {
 	const char *name;
 	_cleanup_fd_ int dir = tree_open_parent(w->upper, new->path, &name);
-	_cleanup_fd_ int a = dir < 0 ? -1 : tree_open_at(dir, name, O_RDONLY | O_NONBLOCK);
+	_cleanup_fd_ int a = dir < 0 ? -1 : tree_peek_at(dir, name, O_RDONLY | O_NONBLOCK);
 	_cleanup_fd_ int b = open_below(w, gone->path);
 
 	return a >= 0 && b >= 0 && compare_content(a, b);

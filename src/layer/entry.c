@@ -151,7 +151,8 @@ bool entry_parse_override(const char *text, struct stat *st)
 	return true;
 }
 
-ssize_t entry_getxattr(int dirfd, const char *name, const char *key, char *buf, size_t size)
+ssize_t entry_getxattr(
+	int dirfd, const char *name, bool ours, const char *key, char *buf, size_t size)
 {
 	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name);
 	_cleanup_fd_ int fd = -1;
@@ -160,8 +161,8 @@ ssize_t entry_getxattr(int dirfd, const char *name, const char *key, char *buf, 
 	if (!path)
 		return -ENOMEM;
 	n = lgetxattr(path, key, buf, size - 1);
-	if (n < 0 && errno == EACCES) {
-		fd = tree_open_at(dirfd, name, O_RDONLY | O_NONBLOCK);
+	if (n < 0 && errno == EACCES && ours) {
+		fd = tree_peek_at(dirfd, name, O_RDONLY | O_NONBLOCK);
 		n = fd < 0 ? -1 : fgetxattr(fd, key, buf, size - 1);
 		if (fd < 0)
 			return fd;
@@ -172,15 +173,16 @@ ssize_t entry_getxattr(int dirfd, const char *name, const char *key, char *buf, 
 	return n;
 }
 
-static bool has_value(int dirfd, const char *name, const char *key, const char *value)
+static bool has_value(int dirfd, const char *name, bool ours, const char *key, const char *value)
 {
 	char buf[16];
 
-	return entry_getxattr(dirfd, name, key, buf, sizeof(buf)) >= 0 && strcmp(buf, value) == 0;
+	return entry_getxattr(dirfd, name, ours, key, buf, sizeof(buf)) >= 0 &&
+	       strcmp(buf, value) == 0;
 }
 
 /* What one of the format's attributes says. */
-static int take_xattr(int dirfd, const char *name, const char *key, struct entry *e)
+static int take_xattr(int dirfd, const char *name, bool ours, const char *key, struct entry *e)
 {
 	char buf[PATH_MAX + 1];
 	const char *what = strrchr(key, '.') + 1;
@@ -192,21 +194,21 @@ static int take_xattr(int dirfd, const char *name, const char *key, struct entry
 	}
 	e->private = true;
 	if (strcmp(what, "opaque") == 0) {
-		e->opaque = e->opaque || has_value(dirfd, name, key, "y");
-		e->xwhiteouts = e->xwhiteouts || has_value(dirfd, name, key, "x");
+		e->opaque = e->opaque || has_value(dirfd, name, ours, key, "y");
+		e->xwhiteouts = e->xwhiteouts || has_value(dirfd, name, ours, key, "x");
 	} else if (strcmp(what, "whiteout") == 0) {
 		e->whiteout = e->whiteout || (S_ISREG(e->real.st_mode) && e->real.st_size == 0);
 	} else if (strcmp(what, "metacopy") == 0) {
 		e->metacopy = S_ISREG(e->real.st_mode);
 	} else if (strcmp(what, "redirect") == 0 && strncmp(key, XATTR_OVERLAY, 13) == 0) {
-		n = entry_getxattr(dirfd, name, key, buf, sizeof(buf));
+		n = entry_getxattr(dirfd, name, ours, key, buf, sizeof(buf));
 		if (n <= 0)
 			return n < 0 ? (int)n : -EBADMSG;
 		free(e->redirect);
 		e->redirect = strdup(buf);
 		return e->redirect ? 0 : -ENOMEM;
 	} else if (strcmp(what, "override_stat") == 0) {
-		n = entry_getxattr(dirfd, name, key, buf, sizeof(buf));
+		n = entry_getxattr(dirfd, name, ours, key, buf, sizeof(buf));
 		if (n < 0)
 			return (int)n;
 		if (!entry_parse_override(buf, &e->st))
@@ -215,7 +217,7 @@ static int take_xattr(int dirfd, const char *name, const char *key, struct entry
 	return 0;
 }
 
-static int take_xattrs(int dirfd, const char *name, struct entry *e)
+static int take_xattrs(int dirfd, const char *name, bool ours, struct entry *e)
 {
 	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name), *list = NULL;
 	ssize_t n;
@@ -232,7 +234,7 @@ static int take_xattrs(int dirfd, const char *name, struct entry *e)
 	n = llistxattr(path, list, (size_t)n);
 	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
 		if (entry_private_xattr(key))
-			err = take_xattr(dirfd, name, key, e);
+			err = take_xattr(dirfd, name, ours, key, e);
 	}
 	return n < 0 ? -errno : err;
 }
@@ -266,8 +268,8 @@ static bool no_attributes(int dirfd)
 	return fgetxattr(dirfd, XATTR_OVERRIDE, NULL, 0) < 0 && errno == EOPNOTSUPP;
 }
 
-int entry_read(int dirfd, const char *name, const struct entry *parent, const struct links *links,
-	struct entry *ret)
+int entry_read(int dirfd, const char *name, bool ours, const struct entry *parent,
+	const struct links *links, struct entry *ret)
 {
 	_cleanup_entry_ struct entry e = ENTRY_INIT;
 	int err = read_statx(dirfd, name, &e);
@@ -278,7 +280,7 @@ int entry_read(int dirfd, const char *name, const struct entry *parent, const st
 	e.hidden = entry_dot_wh(name) != NULL;
 	e.whiteout = S_ISCHR(e.real.st_mode) && e.real.st_rdev == 0;
 	if (S_ISREG(e.real.st_mode) || S_ISDIR(e.real.st_mode))
-		err = take_xattrs(dirfd, name, &e);
+		err = take_xattrs(dirfd, name, ours, &e);
 	if (err < 0)
 		return err;
 	if (S_ISDIR(e.real.st_mode))

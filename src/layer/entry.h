@@ -44,8 +44,9 @@ struct entry {
 
 struct links;
 
-/* The name in an upper folder; parent may be NULL. links may be NULL. */
-int MUST_CHECK entry_read(int dirfd, const char *name, const struct entry *parent,
+/* The name in an upper folder; parent may be NULL. links may be NULL. ours: it may be opened up for
+ * the moment, where its mode keeps it from its owner; what lies below is never touched. */
+int MUST_CHECK entry_read(int dirfd, const char *name, bool ours, const struct entry *parent,
 	const struct links *links, struct entry *ret);
 void entry_release(struct entry *e);
 /* An attribute that belongs to the format, not to the file. */
@@ -71,9 +72,9 @@ void entry_format_override(const struct stat *st, char buf[64]);
 /* Sets owner, mode, type and device of st. false: not of that form. */
 bool entry_parse_override(const char *text, struct stat *st);
 
-/* A value by the name in a folder; works for what its mode keeps from its owner. The length, or
- * -errno (-ENODATA: none). The value is NUL-terminated. */
+/* A value by the name in a folder; ours: as entry_read() has it. The length, or -errno (-ENODATA:
+ * none). The value is NUL-terminated. */
 ssize_t MUST_CHECK entry_getxattr(
-	int dirfd, const char *name, const char *key, char *buf, size_t size);
+	int dirfd, const char *name, bool ours, const char *key, char *buf, size_t size);
 
 #endif

@@ -39,7 +39,7 @@ int merged_open(const struct layer *l, struct merged **ret, const char **ret_mis
 		if (fd < 0)
 			return -errno;
 		/* of the lowest, which is no layer, the attributes mean nothing */
-		if (i + 1 < l->nlower ? entry_read(fd, ".", NULL, NULL, &e) < 0
+		if (i + 1 < l->nlower ? entry_read(fd, ".", false, NULL, NULL, &e) < 0
 				      : fstat(fd, &e.real) < 0) {
 			close(fd);
 			return -EIO;
@@ -67,11 +67,11 @@ int merged_lookup(const struct merged *m, const char *name, int *ret_level, stru
 	for (int i = 0; i < m->n; i++) {
 		const struct merged_level *level = &m->level[i];
 		_cleanup_entry_ struct entry e = ENTRY_INIT;
-		int err = entry_read(level->fd, name, &level->entry, NULL, &e);
+		int err = entry_read(level->fd, name, false, &level->entry, NULL, &e);
 
 		if (err == -ENOENT && m->n > 1 && hidden_by_mark(level->fd, name))
 			return -ENOENT;
-		if (err == -ENOENT)
+		if (err == -ENOENT || err == -EACCES) /* in what is closed the view shows nothing */
 			continue;
 		if (err < 0)
 			return err;
@@ -100,14 +100,14 @@ static int level_open(const struct merged *root, const struct merged_level *leve
 			return parent;
 		dirfd = parent;
 	}
-	err = entry_read(dirfd, name, where[0] == '/' ? NULL : &level->entry, NULL, ret);
+	err = entry_read(dirfd, name, false, where[0] == '/' ? NULL : &level->entry, NULL, ret);
 	if (err < 0)
 		return err;
 	if (ret->whiteout)
 		return -ENOENT;
 	if (!S_ISDIR(ret->real.st_mode))
 		return -ENOTDIR;
-	return tree_open_at(dirfd, name, O_RDONLY | O_DIRECTORY);
+	return tree_look_at(dirfd, name, O_RDONLY | O_DIRECTORY);
 }
 
 int merged_enter(
@@ -253,6 +253,6 @@ int merged_content(const struct merged *root, const struct merged *m, const char
 		return err;
 	if (!S_ISREG(below.real.st_mode) || below.metacopy)
 		return -EBADMSG;
-	*ret_fd = tree_open_at(m->level[level].fd, where, O_RDONLY | O_NONBLOCK);
+	*ret_fd = tree_look_at(m->level[level].fd, where, O_RDONLY | O_NONBLOCK);
 	return *ret_fd < 0 ? *ret_fd : 0;
 }

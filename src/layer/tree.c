@@ -35,7 +35,9 @@ static void cleanup_dir(DIR **dir)
 int names_read(int dirfd, struct names *ret)
 {
 	_cleanup_(cleanup_dir) DIR *dir = NULL;
-	int err = 0, fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[FD_PATH_MAX];
+	/* "." is a name, which takes the permission to search */
+	int err = 0, fd = open(fd_path(path, dirfd), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *de;
 
 	*ret = (struct names){ 0 };
@@ -98,24 +100,52 @@ static int let_owner(int dirfd, const char *name, struct stat *ret)
 		       : 0;
 }
 
+int tree_look_at(int dirfd, const char *name, int flags)
+{
+	int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* A folder that can be listed, and whose names lead nowhere. */
+static bool is_unsearchable(int fd)
+{
+	return faccessat(fd, ".", F_OK, 0) < 0 && errno == EACCES;
+}
+
 int tree_open_at(int dirfd, const char *name, int flags)
 {
 	_cleanup_fd_ int fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (fd >= 0)
+	if (fd >= 0 && !is_unsearchable(fd))
 		return take_fd(&fd);
-	if (errno != EACCES)
+	if (fd < 0 && errno != EACCES)
 		return -errno;
 	if (let_owner(dirfd, name, &st) < 0)
 		return -EACCES;
-	fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		fd = openat(dirfd, name, flags | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* a folder stays so: without search permission there is no way by the names in it */
 	if (!S_ISDIR(st.st_mode) && fchmod(fd, st.st_mode & 07777) < 0)
 		return -errno;
 	return take_fd(&fd);
+}
+
+int tree_peek_at(int dirfd, const char *name, int flags)
+{
+	int fd = tree_look_at(dirfd, name, flags);
+	struct stat st;
+
+	if (fd != -EACCES || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fd;
+	fd = tree_open_at(dirfd, name, flags);
+	if (fd >= 0 && S_ISDIR(st.st_mode) && fchmod(fd, st.st_mode & 07777) < 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
 }
 
 int tree_open_parent(int dirfd, const char *path, const char **ret_name)

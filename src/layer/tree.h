@@ -24,8 +24,14 @@ void names_release(struct names *names);
 /* A path beneath a folder, "" for the folder itself: an open descriptor, or -errno (-EXDEV, -ELOOP:
  * it would lead out, or over a symbolic link). */
 int MUST_CHECK tree_open(int dirfd, const char *path, int flags);
-/* One name. A file of ours that its mode keeps from us is opened all the same. */
+/* One name, as it is. */
+int MUST_CHECK tree_look_at(int dirfd, const char *name, int flags);
+/* The same in what is ours to change: a file that its mode keeps from us, its owner, is opened all
+ * the same. A folder whose names its mode keeps from us stays open to us: the caller gives it its
+ * mode back. */
 int MUST_CHECK tree_open_at(int dirfd, const char *name, int flags);
+/* The same for what is asked of the file itself: its mode stays what it was. */
+int MUST_CHECK tree_peek_at(int dirfd, const char *name, int flags);
 /* The folder that a path is in, as tree_open() opens it, and the last name of the path. */
 int MUST_CHECK tree_open_parent(int dirfd, const char *path, const char **ret_name);
 

@@ -41,7 +41,8 @@ int layer_walk_content(struct layer_walk *w, const struct change *c)
 	int fd = -1, err;
 
 	if (!c->entry->metacopy)
-		return tree_open_at(c->dirfd, c->name, O_RDONLY | O_NONBLOCK);
+		return c->ours ? tree_peek_at(c->dirfd, c->name, O_RDONLY | O_NONBLOCK)
+			       : tree_look_at(c->dirfd, c->name, O_RDONLY | O_NONBLOCK);
 	if (!w->lower)
 		return -ENOENT;
 	slash = strrchr(c->lower_path, '/');
@@ -66,7 +67,7 @@ static enum change_kind compare(struct layer_walk *w, const struct change *c)
 		if (c->entry->st.st_size != c->lower->st.st_size)
 			return CHANGE_CONTENT;
 		a = layer_walk_content(w, c);
-		b = tree_open_at(c->lower_dirfd, c->lower_name, O_RDONLY | O_NONBLOCK);
+		b = tree_look_at(c->lower_dirfd, c->lower_name, O_RDONLY | O_NONBLOCK);
 		if (a < 0 || b < 0 || !compare_content(a, b))
 			return CHANGE_CONTENT;
 	} else if (S_ISLNK(c->entry->st.st_mode)) {
@@ -204,7 +205,8 @@ static int walk_name(struct layer_walk *w, const struct place *p, const char *na
 		return 0;
 	if (!path || !lower_path)
 		return -ENOMEM;
-	err = p->upper >= 0 ? entry_read(p->upper, name, p->entry, w->links, &upper) : -ENOENT;
+	err = p->upper >= 0 ? entry_read(p->upper, name, true, p->entry, w->links, &upper)
+			    : -ENOENT;
 	if (err == 0 && upper.hidden)
 		return 0;
 	whiteout = whiteout && err == -ENOENT;
@@ -212,6 +214,7 @@ static int walk_name(struct layer_walk *w, const struct place *p, const char *na
 	if (err == 0 && !upper.whiteout) {
 		c.entry = &upper;
 		c.dirfd = p->upper;
+		c.ours = true;
 	}
 	if (err == 0 || err == -ENOENT)
 		err = look_below(p, name, &level, &lower);
@@ -289,6 +292,7 @@ int layer_walk_run(struct layer_walk *w)
 		.path = "",
 		.name = ".",
 		.dirfd = w->upper,
+		.ours = true,
 		.entry = &top,
 		.lower_name = ".",
 		.lower_path = "",
@@ -296,7 +300,7 @@ int layer_walk_run(struct layer_walk *w)
 	struct place p = {
 		.upper = w->upper, .entry = &top, .lower = w->lower, .path = "", .lower_path = ""
 	};
-	int err = entry_read(w->upper, ".", NULL, w->links, &top);
+	int err = entry_read(w->upper, ".", true, NULL, w->links, &top);
 
 	if (err < 0)
 		return err;

@@ -25,6 +25,7 @@ struct change {
 	const char *from; /* CHANGE_RENAMED: the path below */
 	int dirfd; /* the folder that it is in: of the upper, or (WALK_EXPAND) of below; -1: removed
 		    */
+	bool ours; /* it is in the upper */
 	const struct entry *entry; /* NULL: removed */
 	const struct entry *lower; /* what is below, NULL: nothing */
 	int lower_dirfd;	   /* the folder that this is in, lower_name its name */

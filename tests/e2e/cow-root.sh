@@ -22,6 +22,14 @@ mkdir closed open
 echo secret >closed/secret
 echo secret >open/secret
 chmod 0 closed open/secret
+chmod 400 closed
+root_sh "a folder that cannot be searched" 'ls -A closed; echo x >closed/new; ls closed; chmod 0 open/secret'
+is "it is empty, too" "$OUT" new
+shut=$(stat -c "%a %z" closed open/secret)
+gives "it can be told" 0 umctl diff LAST
+has "it can be told" "$OUT" "closed/new"
+is "the host's folder is as it was" "$(stat -c "%a %z" closed open/secret)" "$shut"
+chmod 0 closed
 root_sh "a folder that cannot be read" 'ls -A closed; stat -c %a closed; touch closed/new; ls closed; cd closed; pwd; ls -d . ../closed ../../..
 	chmod 755 .; cat new; cd ..; rmdir closed 2>/dev/null || rm -r closed; test ! -e closed; ls -d /root/. /root/.. ../../../../../proc >/dev/null'
 is "it is empty" "$OUT" "0

@@ -107,6 +107,36 @@ setfattr -n user.containers.system.label -v five "$XDG_STATE_HOME/umview/layers/
 gives "is not committed" 0 umctl commit label --force
 is "what is" "$(getfattr --only-values -n user.u labelled/f)" four
 
+# folders whose names are kept from their owner: the layer is whole in each way, and the folders stay so
+mkdir -p shut/a
+gives "folders that are shut" 0 um --cow=shut,of=shut -- sh -ec 'cd shut; mkdir list none; for d in a list none; do echo $d >$d/f; done
+	chmod 600 a; chmod 400 list; chmod 0 none'
+has "how many" "$OUT" "3 files changed"
+shut="metadata /a/
+added    /a/f
+added    /list/
+added    /list/f
+added    /none/
+added    /none/f"
+cp -a shut shut.to
+gives "copies of them" 0 sh -ec 'umctl copy shut shut.copy; umctl layer export shut --oci shut.tar
+	umctl layer import shut.tar shut.oci --of shut; umctl commit shut --to shut.to'
+is "the diff of what came back" "$(umctl diff shut.oci)" "$shut"
+for l in shut shut.copy; do
+	is "the diff of $l" "$(umctl diff $l)" "$shut"
+	is "the modes in $l" "$(stat -c "%a %n" "$XDG_STATE_HOME/umview/layers/$l/upper/"* | sed 's,/[^ ]*/,,')" "600 a
+400 list
+0 none"
+done
+gives "commit of them" 0 umctl commit shut
+for top in shut shut.to; do
+	is "in $top" "$(stat -c "%a %n" $top/*)" "600 $top/a
+400 $top/list
+0 $top/none"
+done
+gives "discard of them" 0 sh -ec 'umctl discard shut; umctl discard shut.copy; umctl discard shut.oci'
+is "nothing is left of them" "$(ls -A "$XDG_STATE_HOME/umview/layers" | grep -e shut -e gone)" ""
+
 # a folder that its user may not read is changed by the view's root
 if [ ! -r /root ] && [ -d /root ]; then
 	gives "changes in a closed folder" 0 um --root --cow=closed -- sh -ec 'chmod 751 /root; echo x >/root/made'

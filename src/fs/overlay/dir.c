@@ -182,6 +182,9 @@ static int list_one(
 		return -ENOMEM;
 	if (dir < 0)
 		return ovl_closed_to_us(o, errno) ? add_dots(l) : -errno;
+	/* names that lead nowhere: to a virtual root it is closed as well */
+	if (!upper && faccessat(dir, ".", F_OK, 0) < 0 && ovl_closed_to_us(o, errno))
+		return add_dots(l);
 	while ((n = getdents64(dir, buf, DIRENTS_SIZE)) > 0) {
 		for (ssize_t i = 0; i < n;) {
 			struct dirent64 *d = (struct dirent64 *)(buf + i);
