@@ -11,6 +11,7 @@
 #ifndef UM_BASE_RUNDIR_H
 #define UM_BASE_RUNDIR_H
 
+#include <stddef.h>
 #include <sys/types.h>
 #include <sys/un.h>
 
@@ -45,6 +46,9 @@ int MUST_CHECK rundir_shared_file(const char *name, int *ret);
 int MUST_CHECK rundir_socket(
 	const char *rundir, const char *name, struct sockaddr_un *addr, int *dir, int *sock);
 
+/* The name of a view's control socket (ctl/ctl.h) in its run directory. */
+#define RUNDIR_CTL "ctl"
+
 struct rundir_info {
 	const char *path;
 	const char *name; /* the ID where it has no name */
@@ -54,7 +58,13 @@ struct rundir_info {
 int rundir_each(int (*fn)(const struct rundir_info *info, void *arg), void *arg);
 /* The run directory of a view by name or ID, malloc'ed: 0, -ENOENT, -ENOMEM. */
 int MUST_CHECK rundir_find(const char *name, char **ret);
-/* Of the view that this process is in, by its ancestors: 0, -ENOENT, -ENOMEM. */
-int MUST_CHECK rundir_find_own(char **ret);
+
+/* The abstract name (unix(7)) by which a guest reaches the control socket of the view that it is
+ * in, whatever its root, mounts and processes: the view answers connect(2) to it. */
+#define RUNDIR_OWN "umview/ctl"
+/* Its length as an address. */
+#define RUNDIR_OWN_LEN (offsetof(struct sockaddr_un, sun_path) + sizeof(RUNDIR_OWN))
+/* A connection to it: a descriptor; -ECONNREFUSED: this process is in no view. */
+int MUST_CHECK rundir_connect_own(void);
 
 #endif

@@ -10,36 +10,91 @@
 #include "cmd/umctl.h"
 #include "ctl/ctl.h"
 
-/* The run directory of the view that is meant, malloc'ed, or NULL after a message. */
-static char *find_view(const struct options *o)
-{
-	const char *env = getenv("UMVIEW_CTL");
-	char *path = NULL;
-
-	if (o->name) {
-		if (rundir_find(o->name, &path) < 0)
-			complain(o, -ENOENT,
-				"no view %s runs here as this user; umview --list shows them",
-				o->name);
-		return path;
-	}
-	if (env && env[0] == '/')
-		return strdup(env);
-	if (rundir_find_own(&path) < 0)
-		complain(o, -ENOENT,
-			"this process is in no view: name one with -n (umview --list shows them)");
-	return path;
-}
-
 static int connect_to(const char *rundir)
 {
 	_cleanup_fd_ int dir = -1, fd = -1;
 	struct sockaddr_un sa;
-	int r = rundir_socket(rundir, CTL_SOCKET, &sa, &dir, &fd);
+	int r = rundir_socket(rundir, RUNDIR_CTL, &sa, &dir, &fd);
 
 	if (r < 0)
 		return r;
 	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : take_fd(&fd);
+}
+
+/* A view that refuses the connection has closed it: that it says nothing tells. */
+static void send_request(int fd, struct json_object *rq)
+{
+	const char *text = json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN);
+	struct iovec iov[] = { { (void *)(uintptr_t)text, strlen(text) }, { (void *)"\n", 1 } };
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	(void)!sendmsg(fd, &mh, MSG_NOSIGNAL); /* it blocks until all of it is on its way */
+}
+
+/* The answer's line, malloc'ed, or NULL; *fd is taken. A descriptor comes with its first byte. */
+static char *read_answer(int *fd, int *ret_with)
+{
+	_cleanup_free_ char *rest = NULL;
+	char first[2] = "";
+	size_t size = 0;
+	FILE *in;
+	int r = fdmsg_recv(*fd, first, 1, ret_with, 1);
+
+	in = r == 1 ? fdopen(*fd, "r") : NULL;
+	if (!in)
+		return NULL;
+	*fd = -1;
+	r = getline(&rest, &size, in) > 0;
+	fclose(in);
+	return r ? str_printf("%s%.*s", first, (int)strcspn(rest, "\n"), rest) : NULL;
+}
+
+/* A connection to the view that we are in, if it has this name or number. */
+static int connect_own_named(const char *name)
+{
+	struct json_object *rq = json_object_new_object(), *answer;
+	_cleanup_fd_ int fd = rundir_connect_own(), with = -1;
+	_cleanup_free_ char *text = NULL, *pid = NULL;
+	bool is_it;
+
+	put(rq, "do", "hello");
+	if (fd >= 0)
+		send_request(fd, rq);
+	json_object_put(rq);
+	text = fd >= 0 ? read_answer(&fd, &with) : NULL;
+	answer = text ? json_tokener_parse(text) : NULL;
+	pid = str_printf("%d", json_object_get_int(json_object_object_get(answer, "pid")));
+	is_it = answer && pid && (strcmp(get(answer, "name"), name) == 0 || strcmp(pid, name) == 0);
+	json_object_put(answer);
+	return is_it ? rundir_connect_own() : -ENOENT;
+}
+
+/* A connection to the view that is meant, or a negative number after a message. */
+static int connect_view(const struct options *o)
+{
+	const char *env = getenv("UMVIEW_CTL");
+	_cleanup_free_ char *path = NULL;
+	int fd;
+
+	if (o->name && rundir_find(o->name, &path) < 0) {
+		/* where a mount of its own covers the run directory */
+		fd = connect_own_named(o->name);
+		if (fd < 0)
+			complain(o, -ENOENT,
+				"no view %s runs here as this user; umview --list shows them",
+				o->name);
+		return fd;
+	}
+	if (!o->name && env && env[0] == '/')
+		path = strdup(env);
+	fd = path ? connect_to(path) : rundir_connect_own();
+	if (fd < 0 && path)
+		complain(o, fd, "%s/" RUNDIR_CTL ": %s: the view has ended, or is another user's",
+			path, strerror(-fd));
+	else if (fd < 0)
+		complain(o, -ENOENT,
+			"this process is in no view: name one with -n (umview --list shows them)");
+	return fd;
 }
 
 static int show_answer(const struct command *cmd, const struct options *o, const char *line)
@@ -111,31 +166,17 @@ static int show_trace(const struct options *o, FILE *in)
 	return 0;
 }
 
-/* A view that refuses the connection has closed it: that it says nothing tells. */
-static void send_request(int fd, struct json_object *rq)
-{
-	const char *text = json_object_to_json_string_ext(rq, JSON_C_TO_STRING_PLAIN);
-	struct iovec iov[] = { { (void *)(uintptr_t)text, strlen(text) }, { (void *)"\n", 1 } };
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
-
-	(void)!sendmsg(fd, &mh, MSG_NOSIGNAL); /* it blocks until all of it is on its way */
-}
-
 /* Sends a request (taken), and shows the answer. */
-static int ask(const struct command *cmd, const struct options *o, const char *rundir,
-	struct json_object *rq)
+static int ask(const struct command *cmd, const struct options *o, struct json_object *rq)
 {
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
 	FILE *in;
-	int fd, status = 0;
+	int fd = connect_view(o), status = 0;
 
-	fd = connect_to(rundir);
 	if (fd < 0) {
 		json_object_put(rq);
-		return complain(o, fd,
-			"%s/" CTL_SOCKET ": %s: the view has ended, or is another user's", rundir,
-			strerror(-fd));
+		return 125;
 	}
 	put(rq, "do", cmd->name);
 	send_request(fd, rq);
@@ -151,36 +192,14 @@ static int ask(const struct command *cmd, const struct options *o, const char *r
 	return status;
 }
 
-/* The answer's line, malloc'ed, or NULL; *fd is taken. A descriptor comes with its first byte. */
-static char *read_answer(int *fd, int *ret_with)
-{
-	_cleanup_free_ char *rest = NULL;
-	char first[2] = "";
-	size_t size = 0;
-	FILE *in;
-	int r = fdmsg_recv(*fd, first, 1, ret_with, 1);
-
-	in = r == 1 ? fdopen(*fd, "r") : NULL;
-	if (!in)
-		return NULL;
-	*fd = -1;
-	r = getline(&rest, &size, in) > 0;
-	fclose(in);
-	return r ? str_printf("%s%.*s", first, (int)strcspn(rest, "\n"), rest) : NULL;
-}
-
 struct json_object *view_ask(const struct options *o, struct json_object *rq, int *ret_fd)
 {
-	_cleanup_free_ char *rundir = find_view(o), *text = NULL;
+	_cleanup_fd_ int fd = connect_view(o), with = -1;
+	_cleanup_free_ char *text = NULL;
 	struct json_object *answer;
-	_cleanup_fd_ int fd = -1, with = -1;
 
-	fd = rundir ? connect_to(rundir) : -1;
 	if (fd >= 0)
 		send_request(fd, rq);
-	else if (rundir)
-		complain(o, fd, "%s/" CTL_SOCKET ": %s: the view has ended, or is another user's",
-			rundir, strerror(-fd));
 	json_object_put(rq);
 	if (fd < 0)
 		return NULL;
@@ -202,7 +221,7 @@ struct json_object *view_ask(const struct options *o, struct json_object *rq, in
 }
 
 /* Has the view time its calls for a while: waits until it has, or says why it does not. */
-static int profile(const struct options *o, const char *rundir)
+static int profile(const struct options *o)
 {
 	struct timespec ts = { o->profile_ms / 1000, o->profile_ms % 1000 * 1000000 };
 	const struct command start = { .name = "profile", .quiet = true };
@@ -210,7 +229,7 @@ static int profile(const struct options *o, const char *rundir)
 	int status;
 
 	json_object_object_add(rq, "ms", json_object_new_int64(o->profile_ms));
-	status = ask(&start, o, rundir, rq);
+	status = ask(&start, o, rq);
 	while (status == 0 && nanosleep(&ts, &ts) < 0)
 		;
 	return status;
@@ -218,14 +237,7 @@ static int profile(const struct options *o, const char *rundir)
 
 int view_run(const struct command *cmd, const struct options *o)
 {
-	_cleanup_free_ char *rundir = find_view(o);
-	int status = 0;
+	int status = o->profile_ms ? profile(o) : 0;
 
-	if (!rundir)
-		return 125;
-	if (o->profile_ms)
-		status = profile(o, rundir);
-	if (status)
-		return status;
-	return ask(cmd, o, rundir, cmd->ask ? cmd->ask(o) : json_object_new_object());
+	return status ? status : ask(cmd, o, cmd->ask ? cmd->ask(o) : json_object_new_object());
 }

@@ -278,7 +278,7 @@ static int bind_in(const char *rundir)
 {
 	_cleanup_fd_ int dir = -1, fd = -1;
 	struct sockaddr_un sa;
-	int r = rundir_socket(rundir, CTL_SOCKET, &sa, &dir, &fd);
+	int r = rundir_socket(rundir, RUNDIR_CTL, &sa, &dir, &fd);
 
 	if (r < 0)
 		return r;

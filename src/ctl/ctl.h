@@ -13,7 +13,6 @@
 #include "base/util.h"
 
 #define CTL_LINE_MAX 65536
-#define CTL_SOCKET "ctl"
 
 struct ctl;
 struct um;

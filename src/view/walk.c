@@ -5,6 +5,7 @@
  */
 #include "view/walk.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
@@ -35,14 +36,36 @@ static bool with_rules(const struct walk *w)
 	return view_has_rules(w->v) && !(w->flags & PATH_NO_RULES);
 }
 
+/* Onto the host's folder of this name: as a guest in a tree of its own has it, where it does. */
+static int stand_on_host(struct walk *w, const char *name)
+{
+	int fd;
+
+	if (w->root_fd < 0) {
+		place_set_real(&w->at, name, strlen(name), -1);
+		w->led = true;
+		return 0;
+	}
+	if (walk_elsewhere_at(w, name) == 0)
+		return 0;
+	fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	place_set_real(&w->at, name, strlen(name), fd);
+	return 0;
+}
+
 /* To a place of the host's tree from a mount that leads there. Where the guest's words name that
  * place as it is on the host, without a link, the kernel comes to it by them as well. */
 static int leave_to_host(struct walk *w, struct mount *m)
 {
 	size_t n = m->target_len;
+	int r = stand_on_host(w, m->leads);
 
-	place_set_real(&w->at, m->leads, strlen(m->leads), -1);
-	w->led = true;
+	if (r < 0) {
+		mount_put(m);
+		return r;
+	}
 	walk_no_last(w, false);
 	w->touched = true;
 	if (!w->rest_buf && !w->root && !(w->flags & PATH_REALIZE) && w->root_fd < 0 && w->c &&
@@ -82,10 +105,8 @@ static bool leave_to_proc(struct walk *w, struct inode *ino)
 {
 	const struct fileid *proc = &w->v->proc;
 
-	if (w->root_fd >= 0 || !ino->fs->host_fd || !inode_is(ino, proc->dev, proc->ino))
+	if (!ino->fs->host_fd || !inode_is(ino, proc->dev, proc->ino) || stand_on_host(w, "/proc") < 0)
 		return false;
-	place_set_real(&w->at, "/proc", 5, -1);
-	w->led = true;
 	walk_no_last(w, false);
 	return true;
 }
@@ -107,7 +128,7 @@ int walk_cross_on(struct walk *w, struct mount *mnt, struct inode *ino)
 			mount_put(m);
 			return -ENOENT;
 		}
-		if (m->leads && w->root_fd < 0)
+		if (m->leads)
 			return leave_to_host(w, m);
 		if (w->flags & PATH_NO_XDEV) {
 			mount_put(m);

@@ -53,6 +53,17 @@ bin
 root:x:0:0::/:/bin/sh
 /bin/busybox
 ../tmp"
+if unshare -Urmpf --mount-proc true 2>/dev/null; then
+	for way in "--rootfs /" "--rootfs / --host-basics"; do
+		# shellcheck disable=SC2086
+		gives "/proc in namespaces of a guest's own, $way" 0 um $way -- unshare -Urmpf --mount-proc sh -ec '
+			[ "$(exec readlink /proc/self)" != $$ ]; cd /proc/self; [ "$(pwd -P)" = /proc/$$ ]; cat uid_map
+			unshare -m sh -c "mount -t tmpfs x /mnt; echo a >/mnt/a; ls /mnt"; ls /proc/1/fd >/dev/null; ls -d /proc/self/root/proc'
+		is "/proc in namespaces of a guest's own, $way" "$(tr -s ' ' <<<"$OUT")" " 0 $(id -u) 1
+a
+/proc/self/root/proc"
+	done
+fi
 gives "its mounts" 0 um --rootfs b --host-basics -- sh -c '
 	while read -r _ name _; do stat "$name" >/dev/null && [ "$name" = / ] && echo root; done </proc/mounts
 	while read -r id up _ _ name _; do [ "$name" != /proc ] || echo "$name"; done </proc/self/mountinfo'

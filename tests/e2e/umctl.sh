@@ -183,4 +183,17 @@ gives "what was removed is not kept" 0 um -m kept.img:kept -- sh -c '
 	cd kept; for i in 1 2 3 4 5 6 7 8 9; do echo x >t$i; ln t$i l$i; rm t$i; cat l$i >/dev/null; done; rm l?
 	umctl cache ls --json'
 has "what was removed is not kept" "$OUT" '"inodes":1,'
+# ---- from inside, whatever lies on the run directory and whose child the process is ----
+for way in "--tmpfs $XDG_RUNTIME_DIR" "--hide $XDG_RUNTIME_DIR" "--ro $XDG_RUNTIME_DIR" "--root --cow --tmpfs $XDG_RUNTIME_DIR" "--rootfs / --hide $TMPDIR"; do
+	for in in env "unshare -U" "unshare -Urmpf --mount-proc"; do
+		[ "$in" = env ] || unshare -Urmpf --mount-proc true 2>/dev/null || continue
+		# shellcheck disable=SC2086
+		XDG_STATE_HOME=$HERE/state gives "umctl, $way, $in" 0 um --name covered $way -- $in umctl ps
+		has "umctl, $way, $in" "$OUT" "umctl ps"
+	done
+	# shellcheck disable=SC2086
+	XDG_STATE_HOME=$HERE/state gives "umctl -n, $way" 0 um --name covered $way -- sh -c 'umctl -n covered ps && ! umctl -n other ps'
+	has "umctl -n, $way" "$OUT" "no view other runs here"
+done
+gives "umctl by another user of the view" 125 um --root -- setpriv --reuid=5 --clear-groups umctl ps
 nothing_left

@@ -17,6 +17,7 @@
 #include "sys/net/stack.h"
 #include "sys/table.h"
 #include "sys/task/ids.h"
+#include "sys/task/nsids.h"
 
 /* NULL: it is no guest, or has ended. */
 static const struct identity *identity_of(struct call *c, pid_t pid)
@@ -35,6 +36,10 @@ static void show_cred(struct call *c, struct ucred *cred)
 		cred->uid = id ? id->uid[ID_EFF] : 0;
 	if (cred->gid == own.gid)
 		cred->gid = id ? id->gid[ID_EFF] : 0;
+	if (nsids_own(c)) {
+		cred->uid = nsids_shown(c, NSID_UID, cred->uid);
+		cred->gid = nsids_shown(c, NSID_GID, cred->gid);
+	}
 }
 
 static int put_option(struct call *c, const void *value, size_t size, size_t room)

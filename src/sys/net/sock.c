@@ -19,9 +19,11 @@
 #include <sys/un.h>
 
 #include "base/log.h"
+#include "base/rundir.h"
 #include "engine/abi.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
+#include "engine/own.h"
 #include "sys/net/abstract.h"
 #include "sys/path/at.h"
 #include "sys/path/attrs.h"
@@ -380,6 +382,33 @@ static enum verdict connect_peer(struct call *c, struct at *a, int fd, int peer)
 	return connect_blocking(c, a, fd, &sun, len);
 }
 
+/* Is it the name of the view's own control socket? */
+static bool names_own(struct call *c)
+{
+	static const char name[] = "\0" RUNDIR_OWN;
+	struct sockaddr_un sun;
+
+	return c->args[2] == RUNDIR_OWN_LEN &&
+	       guest_read(c, call_addr(c, 1), &sun, RUNDIR_OWN_LEN) == 0 &&
+	       sun.sun_family == AF_UNIX && memcmp(sun.sun_path, name, sizeof(name) - 1) == 0;
+}
+
+/* By whom we do it the control socket would not see who connects: so that is asked here. */
+static enum verdict connect_own(struct call *c, struct at *a, int fd)
+{
+	_cleanup_fd_ int dir = -1, unused = -1;
+	struct sockaddr_un sun;
+	struct fs_req req;
+	int r;
+
+	a->c = c;
+	fs_req_init(&req, c);
+	if (req.uid != 0 && req.uid != call_own_ids(c).uid)
+		return call_return(c, -EACCES);
+	r = rundir_socket(c->um->rundir, RUNDIR_CTL, &sun, &dir, &unused);
+	return r < 0 ? call_return(c, r) : connect_blocking(c, a, fd, &sun, sizeof(sun));
+}
+
 enum verdict sys_connect(struct call *c)
 {
 	_cleanup_at_ struct at a = AT_INIT;
@@ -393,6 +422,10 @@ enum verdict sys_connect(struct call *c)
 
 	if (stack_call(c, &v))
 		return v;
+	if (names_own(c)) {
+		fd = unix_get(c, call_fd(c, 0));
+		return fd < 0 ? CONTINUE : connect_own(c, &a, fd);
+	}
 	err = abstract_read(c, call_addr(c, 1), c->args[2], false, &sun, &len);
 	if (err != 0) {
 		a.c = c;
