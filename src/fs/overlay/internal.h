@@ -248,7 +248,7 @@ void ovl_attr_of_stat(
 	struct ovl *o, const struct ovl_node *n, const struct stat *st, struct fs_attr *ret);
 /* A file of upper is written to: where the writer may not keep them, the bits that let others run
  * it as its owner go. */
-int MUST_CHECK ovl_drop_setid(struct ovl *o, const struct fs_req *req, struct ovl_node *n);
+int MUST_CHECK ovl_drop_privs(struct ovl *o, const struct fs_req *req, struct ovl_node *n);
 
 /* ---- copyup.c ---- */
 /* Makes it a file of upper, with its content. flags: of open(2), whose O_TRUNC saves that. */

@@ -138,13 +138,23 @@ static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr 
 	return r == 0 && same ? set_again(n) : r;
 }
 
-int ovl_drop_setid(struct ovl *o, const struct fs_req *req, struct ovl_node *n)
+/* Capabilities of a file that another content or owner takes away, from root's files too. */
+static void drop_caps(const struct ovl *o, const struct ovl_node *n)
+{
+	char path[FD_PATH_MAX];
+
+	if (o->as_root && n->type == S_IFREG)
+		(void)removexattr(fd_path(path, ovl_upper(n)), XATTR_KEPT "security.capability");
+}
+
+int ovl_drop_privs(struct ovl *o, const struct fs_req *req, struct ovl_node *n)
 {
 	struct fs_attr attr;
 	mode_t drop = S_ISUID;
 	int r;
 
 	/* the kernel would see to it, had the file the mode that is shown */
+	drop_caps(o, n);
 	if (!o->as_root || req->uid == 0)
 		return 0;
 	r = ovl_getattr_fd(o, n, &attr);
@@ -171,9 +181,11 @@ static int ovl_setattr(struct fs *fs, const struct fs_req *req, uint64_t node,
 		truncate(fd_path(path, ovl_upper(n)), (off_t)set->size) < 0)
 		r = -errno;
 	if (r == 0 && (set->set & FS_SET_SIZE))
-		r = ovl_drop_setid(o, req, n);
+		r = ovl_drop_privs(o, req, n);
 	if (r == 0 && (set->set & (FS_SET_UID | FS_SET_GID | FS_SET_MODE)))
 		r = set_owner(o, n, set);
+	if (r == 0 && (set->set & (FS_SET_UID | FS_SET_GID)))
+		drop_caps(o, n);
 	if (r == 0 && (set->set & times)) {
 		struct timespec ts[2] = {
 			time_of(set, FS_SET_ATIME, FS_SET_ATIME_NOW, &set->atime),

@@ -70,7 +70,7 @@ static int ovl_host_prepare(struct fs *fs, const struct fs_req *req, uint64_t no
 			       ? ovl_copy_up(o, n, 0)
 			       : 0;
 	r = ovl_copy_up(o, n, flags);
-	return r < 0 ? r : ovl_drop_setid(o, req, n); /* before the first write */
+	return r < 0 ? r : ovl_drop_privs(o, req, n); /* before the first write */
 }
 
 static void ovl_unmount(UNUSED struct fs *fs, UNUSED uint64_t deadline_ns)

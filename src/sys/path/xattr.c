@@ -63,23 +63,31 @@ static int xcall_read(struct xcall *x, struct call *c, gaddr_t name)
 	return x->op == XSET && x->size ? guest_read(c, x->buf, x->value, x->size) : 0;
 }
 
+/* What only the machine's root may do, not that of a user namespace. */
+static bool is_admin(const struct fs_req *req)
+{
+	return fs_req_capable(req, CAP_SYS_ADMIN) && !(req->call && nsids_own(req->call));
+}
+
 /* xattr_permission(), and the checks of fs/attr's modules on security.* */
 static int xattr_may(const struct xcall *x, struct inode *ino, const struct fs_req *req)
 {
 	bool write = x->op != XGET;
 	struct fs_attr attr;
-	int cap, r;
+	bool may;
+	int r;
 
 	if (write && x->may_write < 0)
 		return x->may_write;
 	if (!strncmp(x->name, "security.", 9)) {
-		cap = strcmp(x->name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP;
-		return write && !fs_req_capable(req, cap) ? -EPERM : 0;
+		may = strcmp(x->name, XATTR_NAME_CAPS) ? is_admin(req)
+						       : fs_req_capable(req, CAP_SETFCAP);
+		return write && !may ? -EPERM : 0;
 	}
 	if (!strncmp(x->name, "system.", 7))
 		return 0;
 	if (!strncmp(x->name, "trusted.", 8))
-		return fs_req_capable(req, CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
+		return is_admin(req) ? 0 : write ? -EPERM : -ENODATA;
 	if (!strncmp(x->name, "user.", 5)) {
 		if (inode_type(ino) != S_IFREG && inode_type(ino) != S_IFDIR)
 			return write ? -EPERM : -ENODATA;
@@ -121,7 +129,7 @@ static ssize_t list_virtual(struct xcall *x, struct inode *ino, const struct fs_
 
 	if (!ops->listxattr)
 		return -EOPNOTSUPP;
-	if (fs_req_capable(req, CAP_SYS_ADMIN))
+	if (is_admin(req))
 		return ops->listxattr(ino->fs, req, ino->nodeid, x->value, x->size);
 	/* what is left out counts neither for the length nor for ERANGE */
 	list = malloc(XATTR_LIST_MAX);
