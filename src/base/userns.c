@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -37,6 +38,23 @@ int userns_map(const struct userns_maps *m)
 	if (err == 0)
 		err = put("/proc/self/uid_map", m->uids, m->nu);
 	return err < 0 ? err : put("/proc/self/gid_map", m->gids, m->ng);
+}
+
+int userns_map_of(pid_t pid, uid_t uid, gid_t gid)
+{
+	const char *const files[] = { "setgroups", "uid_map", "gid_map" };
+	char text[3][48] = { "deny" };
+	int err = 0;
+
+	snprintf(text[1], sizeof(text[1]), "%u %u 1", uid, geteuid());
+	snprintf(text[2], sizeof(text[2]), "%u %u 1", gid, getegid());
+	for (size_t i = 0; i < ARRAY_SIZE(files) && err == 0; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
+		err = put(path, text[i], strlen(text[i]));
+	}
+	return err;
 }
 
 /* In the child. */

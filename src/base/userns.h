@@ -32,6 +32,8 @@ struct userns_maps {
 	size_t nu, ng;
 };
 void userns_prepare(struct userns_maps *ret);
+/* The same for another process, in one that it has made: he has these ids there. 0 or -errno. */
+int MUST_CHECK userns_map_of(pid_t pid, uid_t uid, gid_t gid);
 /* System calls only. 0 or -errno. */
 int MUST_CHECK userns_map(const struct userns_maps *m);
 

@@ -72,13 +72,15 @@ static int notify_prctl(scmp_filter_ctx ctx, int nr, bool identity)
 	return r;
 }
 
-/* clone(2) is looked at for what changes the name space of files alone. */
-static int notify_clone(scmp_filter_ctx ctx, int nr)
+/* clone(2) is looked at for what changes the name space of files, and for what takes a root. */
+static int notify_clone(scmp_filter_ctx ctx, int nr, bool identity)
 {
-	static const unsigned flags[] = { CLONE_NEWNS, CLONE_NEWUSER };
+	static const unsigned flags[] = { CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWIPC,
+		CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWNET };
+	const size_t n = identity ? ARRAY_SIZE(flags) : 2;
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(flags) && r == 0; i++)
+	for (size_t i = 0; i < n && r == 0; i++)
 		r = notify_if(ctx, nr, SCMP_A0(SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
 	return r;
 }
@@ -125,7 +127,7 @@ static int add_special(scmp_filter_ctx ctx, const struct rule *t, const struct f
 	case __NR_prctl:
 		return notify_prctl(ctx, t->nr, o->identity);
 	case __NR_clone:
-		return notify_clone(ctx, t->nr);
+		return notify_clone(ctx, t->nr, o->identity);
 	case __NR_sendmsg:
 		return notify_socketcall(ctx, t->nr, o);
 	default:

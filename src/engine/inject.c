@@ -482,6 +482,32 @@ static int close_next(struct seizure *s, struct user_regs_struct *regs)
 	return ptrace(PTRACE_SETREGS, s->pid, 0, regs) < 0 ? -ESRCH : 0;
 }
 
+/* The guest is in the stop of an event that tells of a child. That stops as well before it begins,
+ * with the arguments and the mask of the call that was made: it is given those of its parent's. */
+static void begin_child(struct seizure *s)
+{
+	struct user_regs_struct regs;
+	unsigned long pid;
+	int code;
+
+	if (ptrace(PTRACE_GETEVENTMSG, s->pid, 0, &pid) < 0 ||
+		look(s, (pid_t)pid, true, &code) != 1)
+		return;
+	if (ptrace(PTRACE_GETREGS, (pid_t)pid, 0, &regs) == 0) {
+		arch_set_arg0(&regs, arch_arg0(&s->regs));
+		(void)ptrace(PTRACE_SETREGS, (pid_t)pid, 0, &regs);
+	}
+	(void)ptrace(PTRACE_SETSIGMASK, (pid_t)pid, sizeof(s->mask), &s->mask);
+	s->a->made((pid_t)pid, s->a->made_arg);
+	(void)ptrace(PTRACE_DETACH, (pid_t)pid, 0, 0L);
+}
+
+static bool is_child_event(int code)
+{
+	return code >> 8 == PTRACE_EVENT_FORK || code >> 8 == PTRACE_EVENT_VFORK ||
+	       code >> 8 == PTRACE_EVENT_CLONE;
+}
+
 /* Lets the guest run the call and returns its result; detached then. */
 static int64_t run_call(struct seizure *s)
 {
@@ -507,6 +533,8 @@ static int64_t run_call(struct seizure *s)
 				return next_stop(s) < 0 ? -ESRCH : -EPERM;
 			if (!have)
 				result = s->a->error ? s->a->error : arch_result(&regs);
+			if (!have && result == 0 && s->a->made && s->a->nr != __NR_clone)
+				s->a->made(s->pid, s->a->made_arg);
 			have = true;
 			if (closing || close_next(s, &regs) < 0) {
 				put_back(s, result, true);
@@ -517,6 +545,8 @@ static int64_t run_call(struct seizure *s)
 		} else if (code == SYSCALL_STOP) {
 			entered = true;
 			s->heeds = s->a->waits && !have;
+		} else if (is_child_event(code)) {
+			begin_child(s);
 		} else if (code == SIGSTOP) {
 			s->held_stop = true;
 		} else if (code >> 8 == 0) {
@@ -528,9 +558,14 @@ static int64_t run_call(struct seizure *s)
 
 static int seize(struct seizure *s)
 {
+	const long children =
+		s->a->made && s->a->nr == __NR_clone
+			? PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE
+			: 0;
 	char path[64], status[STATUS_MAX];
 
-	if (ptrace(PTRACE_SEIZE, s->pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) < 0)
+	if (ptrace(PTRACE_SEIZE, s->pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD | children) <
+		0)
 		return errno == ESRCH ? -ESRCH : -EPERM;
 	/* from here on the id cannot go to another task; was it still our guest when seized? */
 	if (status_read(s->pid, status, sizeof(status)) > 0) {

@@ -35,6 +35,11 @@ struct inject_args {
 	int close_fd; /* a descriptor of the guest to close after a call that it comes back from */
 	bool waits;   /* the call may wait for others: a signal ends that, as of the guest's own */
 	int error; /* what such a call is to have failed with, whatever it did; 0: its own result */
+	/* Not NULL: called while what the call made something of still stands in it, once it has
+	 * succeeded: the new process of a clone(2), which then begins as it would have without us;
+	 * of other calls the guest. */
+	void (*made)(pid_t pid, void *arg);
+	void *made_arg;
 };
 
 /*

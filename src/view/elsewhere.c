@@ -21,6 +21,7 @@
 #include "engine/nr.h"
 #include "engine/status.h"
 #include "view/mountinfo.h"
+#include "view/opened.h"
 #include "view/space.h"
 #include "view/walk.h"
 
@@ -461,7 +462,7 @@ static int end_link(struct walk *w)
 {
 	_cleanup_inode_ struct inode *ino = NULL;
 	_cleanup_mount_ struct mount *mnt = NULL;
-	_cleanup_free_ char *path = NULL;
+	char link[FD_PATH_MAX + sizeof(w->last) + 1], at[FD_PATH_MAX];
 	struct stat st;
 
 	if (w->touched && is_self(w, &st)) {
@@ -470,13 +471,16 @@ static int end_link(struct walk *w)
 		w->link = r < 0 ? NULL : strdup(w->body);
 		return r < 0 ? walk_real_error(w, r) : w->link ? end_in(w) : -ENOMEM;
 	}
-	if (!walk_on_proc(w->at.fd) || !is_magic(w) || fstatat(w->at.fd, w->last, &st, 0) < 0 ||
-		!w->v->placeholder || !w->v->placeholder(w->v->placeholder_arg, &st, &ino, &mnt))
+	if (!walk_on_proc(w->at.fd) || !is_magic(w))
 		return w->touched ? end_in(w) : WALK_NATIVE;
-	path = elsewhere_path(w->v, w->c->tid, mnt, ino);
-	if (!path)
-		return -ENOMEM;
-	w->link = str_printf("%s%s", path, atomic_load(&ino->deleted) ? " (deleted)" : "");
+	snprintf(link, sizeof(link), "%s/%s", fd_path(at, w->at.fd), w->last);
+	if (!place_is_placeholder(w->v, link, &mnt, &ino)) {
+		/* a layer's file: by the name that it was opened by, not that of where it is kept
+		 */
+		w->link = view_opened_name(w->v, link);
+		return w->link || w->touched ? end_in(w) : WALK_NATIVE;
+	}
+	w->link = path_of_placeholder(w->v, w->c, link, mnt, ino);
 	return w->link ? end_in(w) : -ENOMEM;
 }
 

@@ -434,6 +434,17 @@ static char *own_name(struct view *v, struct call *c, const char *link, struct i
 	return name;
 }
 
+char *path_of_placeholder(
+	struct view *v, struct call *c, const char *link, struct mount *mnt, struct inode *ino)
+{
+	_cleanup_free_ char *name = own_name(v, c, link, ino);
+
+	if (!name)
+		name = elsewhere_path(v, c ? c->tid : 0, mnt, ino);
+	return name && atomic_load(&ino->deleted) ? str_printf("%s (deleted)", name)
+						  : take_ptr(&name);
+}
+
 /* The path that a link of /proc/TID leads to, as the view has it. */
 static int path_of_link(struct call *c, struct view *v, const char *link, char **ret)
 {
@@ -444,13 +455,7 @@ static int path_of_link(struct call *c, struct view *v, const char *link, char *
 	ssize_t n;
 
 	if (place_is_placeholder(v, link, &mnt, &ino)) {
-		_cleanup_free_ char *p = own_name(v, c, link, ino);
-
-		if (!p)
-			p = elsewhere_path(v, c ? c->tid : 0, mnt, ino);
-
-		path = p ? str_printf("%s%s", p, atomic_load(&ino->deleted) ? " (deleted)" : "")
-			 : NULL;
+		path = path_of_placeholder(v, c, link, mnt, ino);
 	} else {
 		n = read_link(AT_FDCWD, link, real, sizeof(real));
 		if (n < 0)

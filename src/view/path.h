@@ -123,6 +123,10 @@ int MUST_CHECK path_resolve_abs(struct view *v, const struct fs_req *req, const 
  * where it was on the host: its name in the view, or with " (deleted)", malloc'ed. NULL: the host's
  * name is right. */
 char *path_moved_name(struct view *v, const char *link);
+/* What a placeholder, to which `link` leads, stands for, as the caller has it in a tree of its own:
+ * malloc'ed (with " (deleted)"), or NULL. c may be NULL. */
+char *path_of_placeholder(
+	struct view *v, struct call *c, const char *link, struct mount *mnt, struct inode *ino);
 /* The canonical path in the view of a task's working directory, root or descriptor, malloc'ed
  * (with " (deleted)" as the kernel has it): -ENOENT, -EBADF, -ESRCH. */
 int MUST_CHECK path_of_cwd(struct call *c, struct view *v, pid_t tid, char **ret);

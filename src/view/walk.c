@@ -105,7 +105,8 @@ static bool leave_to_proc(struct walk *w, struct inode *ino)
 {
 	const struct fileid *proc = &w->v->proc;
 
-	if (!ino->fs->host_fd || !inode_is(ino, proc->dev, proc->ino) || stand_on_host(w, "/proc") < 0)
+	if (!ino->fs->host_fd || !inode_is(ino, proc->dev, proc->ino) ||
+		stand_on_host(w, "/proc") < 0)
 		return false;
 	walk_no_last(w, false);
 	return true;

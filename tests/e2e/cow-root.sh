@@ -134,10 +134,10 @@ q cap_net_raw=ep
 0
 ['security.capability']"
 	# as the kernel has it: to change what a file has in it, or whose it is, takes its capabilities away
-	root_sh "capabilities of what is changed" 'for change in "echo >>p" "truncate -s 9 p" ": >p" "chown 3 p" "chgrp 3 p" "chmod 700 p" "touch p"; do
-		cp /bin/true p; setcap cap_net_raw+ep p; sh -c "$change"; getcap p | grep -q net_raw && echo "$change"; done; rm p'
+	root_sh "capabilities of what is changed" 'for change in "echo >>p" "truncate -s 9 p" ": >p" "chown 3 p" "chgrp 3 p" "chmod 700 p" "ln p q"; do
+		cp /bin/true p; setcap cap_net_raw+ep p; sh -c "$change"; getcap p | grep -q net_raw && echo "$change"; done; rm p q'
 	is "capabilities of what is changed" "$OUT" "chmod 700 p
-touch p"
+ln p q"
 	if unshare -Ur true 2>/dev/null; then
 		root_sh "attributes in a user namespace" 'touch p; for name in trusted.one security.one user.one; do unshare -r setfattr -n $name -v 1 p 2>/dev/null && echo $name; done
 			setfattr -n trusted.two -v 1 p; unshare -r getfattr -m - p 2>/dev/null | grep -c trusted || true; unshare -r setcap cap_chown+p p; getcap p; rm p'

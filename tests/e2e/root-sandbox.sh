@@ -76,4 +76,29 @@ for name, (get, put) in files.items():
     attempt("from its middle", os.pread, get, 7, 8)'
 same "nsenter" sh -c 'unshare -rm sh -c "mount -t tmpfs x t/w; echo in >t/w/in; echo >t/ready; exec sleep 60" & until test -e t/ready; do sleep 0.05; done
 	nsenter -t $! -U -m --preserve-credentials --wdns="$PWD" sh -c "id -u; cat t/w/in; stat -c %u t/w/in t/f"; id -u; ls t/w; kill $!; wait $! 2>/dev/null; true'
+# What the kernel gives to a root alone it gives within a user namespace: here one without that flag, in the view one with it.
+# as_with FLAGS COMMAND...: root of a view sees with these flags of unshare(1) what root in namespaces of the host's does with -U
+as_with() {
+	local flags=$1
+	shift
+	# shellcheck disable=SC2086
+	fresh && native=$(unshare -Urm unshare -Ur $flags "$@" 2>&1 </dev/null)
+	for way in "--root" "--root --cow"; do
+		fresh
+		# shellcheck disable=SC2086
+		gives "unshare $flags ($way)" 0 um $way -- unshare $flags "$@"
+		is "unshare $flags ($way)" "$(grep -v '^umview: ' <<<"$OUT" || true)" "$native"
+	done
+}
+look='[ $$ != 1 ] || echo init; id -u; cat t/f; echo x >t/new; stat -c "%u %g" t/f t/new; cat /proc/self/uid_map; grep -E "^(Uid|Gid|CapEff|SigBlk)" /proc/self/status; hostname'
+for flags in "-pf" "-pf --kill-child" "-u" "-i" "-uC" "-mpf --mount-proc" "-mpfniuC --mount-proc"; do
+	as_with "$flags" sh -c "$look"
+done
+as_with "-uf" sh -c 'hostname inside; hostname'
+as_with "-mpf --mount-proc" sh -c 'ls -d /proc/[0-9]* | head -n 1; mount -t tmpfs x t/w; echo a >t/w/a; ls t/w; unshare -pf sh -c "echo \$\$"; cat /proc/1/comm'
+if command -v bwrap >/dev/null && bwrap --dev-bind / / true 2>/dev/null; then
+	same "bwrap" sh -c 'mkdir t/new; echo in >t/new/f; bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --bind t/new /mnt sh -c "
+		cat /mnt/f; echo out >/mnt/g; id -u; ls /tmp; echo x 2>/dev/null >/etc/x || echo closed; readlink /proc/self/fd/3 3</mnt; readlink /proc/self/fd/3 3</mnt/f; cd /mnt; pwd -P"
+		cat t/new/g; bwrap --dev-bind / / --unshare-all --die-with-parent sh -c "ls -d /proc/1; echo \$\$; cat t/new/g; grep SigBlk /proc/self/status"'
+fi
 nothing_left

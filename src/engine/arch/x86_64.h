@@ -39,6 +39,14 @@ static inline uint64_t arch_arg0(const struct user_regs_struct *r)
 	return arch_is32(r) ? r->rbx : r->rdi;
 }
 
+static inline void arch_set_arg0(struct user_regs_struct *r, uint64_t v)
+{
+	if (arch_is32(r))
+		r->rbx = v;
+	else
+		r->rdi = v;
+}
+
 static inline void arch_set_result(struct user_regs_struct *r, int64_t v)
 {
 	r->rax = (uint64_t)v;

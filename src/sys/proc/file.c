@@ -333,17 +333,9 @@ static int link_target(struct call *c, const struct special *s, char **ret)
 		*ret = strdup(vf->ops->path);
 		return *ret ? 1 : -ENOMEM;
 	}
-	*ret = elsewhere_path(v, c->tid, mnt, ino);
+	*ret = path_of_placeholder(v, c, path, mnt, ino);
 	if (*ret)
 		(void)root_strip(v, c, *ret); /* what is not below its root has its whole name */
-	if (!*ret)
-		return -ENOMEM;
-	if (ino->deleted) {
-		char *with = str_printf("%s (deleted)", *ret);
-
-		free(*ret);
-		*ret = with;
-	}
 	return *ret ? 1 : -ENOMEM;
 }
 

@@ -5,7 +5,9 @@
  * they are.
  *
  * But a network namespace that a guest may not have from the kernel, being no root, it has from the
- * view (sys/net/networks.h).
+ * view (sys/net/networks.h), and root of a view a mount namespace alone (view/space.h). Others it
+ * has from the kernel within a user namespace, of which it is then root: there are its own ids
+ * alone.
  */
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -16,6 +18,8 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
+#include "base/userns.h"
 #include "engine/guestfd.h"
 #include "engine/inject.h"
 #include "engine/nr.h"
@@ -62,12 +66,54 @@ static int unshare_mounts(struct call *c)
 	return space_unshare(v, c->tid);
 }
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+#define NEEDS_KERNEL (CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+/* Does root of the view ask for what the kernel gives to a root alone? Not one who has another root
+ * or mounts than the view's: those are ours, and would not be there. */
+static bool wants_user_ns(struct call *c, uint64_t flags)
+{
+	const struct identity *id;
+	struct task_mark m;
+
+	return c->um->ids && flags && !ids_kernel_capable(c, CAP_SYS_ADMIN) &&
+	       ids_of(c->um->ids, c->tid, &id) == 0 && (id->eff & CAP_BIT(CAP_SYS_ADMIN)) &&
+	       !id->root && task_mark_get(c->tid, &m) == 0 && !m.space;
+}
+
+/* Who was root of the view is root of its user namespace. */
+static void map_made(pid_t pid, void *arg)
+{
+	const struct fs_req *req = arg;
+	int r = userns_map_of(pid, req->uid, req->gid);
+
+	if (r < 0)
+		log_warn("%d: the ids of its user namespace: %s", pid, strerror(-r));
+}
+
+static enum verdict make_in_user_ns(struct call *c, int nr, uint64_t flags)
+{
+	struct inject_args a = { .nr = nr, .made = map_made };
+	struct fs_req req;
+
+	fs_req_init(&req, c);
+	memcpy(a.args, c->args, sizeof(a.args));
+	a.args[0] = flags | CLONE_NEWUSER;
+	a.made_arg = &req;
+	(void)note(c, CLONE_NEWUSER);
+	return inject_is_foreign(c) ? call_return(c, -EPERM) : inject_call(c, &a);
+}
+
 enum verdict sys_unshare(struct call *c)
 {
 	uint64_t flags = c->args[0], ours = our_flags(c, flags), rest = flags & ~ours;
 	const struct inject_args a = { .nr = __NR_unshare, .args = { rest } };
 	int r = 0;
 
+	if (!(flags & CLONE_NEWUSER) && wants_user_ns(c, flags & (NEEDS_KERNEL | CLONE_NEWTIME)))
+		return make_in_user_ns(c, __NR_unshare, flags);
 	if (!ours)
 		return note(c, flags);
 	if (!net_capable(c, CAP_SYS_ADMIN))
@@ -84,7 +130,12 @@ enum verdict sys_unshare(struct call *c)
 
 enum verdict sys_clone(struct call *c)
 {
-	return note(c, c->args[0]);
+	uint64_t flags = c->args[0];
+
+	if (!(flags & CLONE_NEWUSER) &&
+		wants_user_ns(c, flags & (NEEDS_KERNEL | CLONE_NEWNS | CLONE_NEWNET)))
+		return make_in_user_ns(c, __NR_clone, flags);
+	return note(c, flags);
 }
 
 /* The process that a pidfd stands for; 0: it is none. */
