@@ -11,7 +11,10 @@
 static const char header[] = "umview-base 1";
 static const char unread_word[] = "unread ";
 
-enum { BASE_MAX = 1 << 30 };
+enum {
+	BASE_MAX = 1 << 30,
+	NUMBERS_MAX = 256, /* the eleven of a record, as text */
+};
 
 int base_open(int layerfd)
 {
@@ -28,24 +31,24 @@ int base_open(int layerfd)
 
 int base_append(int fd, const struct stat *st, const char *path, bool unread)
 {
-	_cleanup_free_ char *text = NULL;
+	const size_t size = NUMBERS_MAX + sizeof(unread_word) + 2 * (strlen(path) + 1);
+	_cleanup_free_ char *text = malloc(size);
 	struct timespec at;
-	size_t len = 0;
+	size_t len;
 	ssize_t n;
-	FILE *f = open_memstream(&text, &len);
 
-	if (!f)
+	if (!text)
 		return -ENOMEM;
 	clock_gettime(CLOCK_REALTIME_COARSE, &at);
-	fprintf(f, "%lld.%09ld %lld.%09ld %lld.%09ld %lld %" PRIuMAX " %o %u %u %s%c",
-		(long long)at.tv_sec, at.tv_nsec, (long long)st->st_ctim.tv_sec,
-		st->st_ctim.tv_nsec, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
-		(long long)st->st_size, (uintmax_t)st->st_ino, st->st_mode, st->st_uid, st->st_gid,
-		path, 0);
+	len = (size_t)snprintf(text, size,
+		      "%lld.%09ld %lld.%09ld %lld.%09ld %lld %" PRIuMAX " %o %u %u %s",
+		      (long long)at.tv_sec, at.tv_nsec, (long long)st->st_ctim.tv_sec,
+		      st->st_ctim.tv_nsec, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+		      (long long)st->st_size, (uintmax_t)st->st_ino, st->st_mode, st->st_uid,
+		      st->st_gid, path) +
+	      1;
 	if (unread)
-		fprintf(f, "%s%s%c", unread_word, path, 0);
-	if (fclose(f) != 0)
-		return -ENOMEM;
+		len += (size_t)snprintf(text + len, size - len, "%s%s", unread_word, path) + 1;
 	n = write(fd, text, len);
 	return n < 0 ? -errno : (size_t)n == len ? 0 : -ENOSPC;
 }

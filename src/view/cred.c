@@ -6,7 +6,8 @@
  *
  * That read costs more than all the rest of a path call, so it is made only where it can say
  * something new: where a guest can have other ids than ours (engine/own.h), and for the umask,
- * which matters to calls that make a file alone.
+ * which matters to calls that make a file alone; to an open with O_CREAT once it is known that it
+ * makes one (fs_req_need_umask()).
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -46,17 +47,15 @@ static bool makes_file(const struct call *c)
 {
 	switch (c->nr) {
 	case __NR_open:
-		return c->args[1] & (O_CREAT | __O_TMPFILE);
+		return c->args[1] & __O_TMPFILE;
 	case __NR_openat:
-		return c->args[2] & (O_CREAT | __O_TMPFILE);
+		return c->args[2] & __O_TMPFILE;
 	case __NR_openat2:
 	case __NR_creat:
 	case __NR_mkdir:
 	case __NR_mkdirat:
 	case __NR_mknod:
 	case __NR_mknodat:
-	case __NR_symlink:
-	case __NR_symlinkat:
 	case __NR_bind:
 		return true;
 	}
@@ -136,6 +135,23 @@ void fs_req_init(struct fs_req *req, struct call *c)
 		return;
 	req->pid = c->tid;
 	cred_read(c, req);
+}
+
+int fs_req_need_umask(struct fs_req *req)
+{
+	struct call *c = req->call;
+	char buf[4096];
+	const char *p;
+
+	if (!c || c->cred_.asked)
+		return 0;
+	p = call_status(c, buf, sizeof(buf)) > 0 ? status_field(buf, "\nUmask:\t") : NULL;
+	if (!call_alive(c)) /* its number may be another's */
+		return -ESRCH;
+	c->cred_.asked = true;
+	if (p)
+		req->umask = c->cred_.umask = (mode_t)strtoul(p, NULL, 8) & 0777;
+	return 0;
 }
 
 bool fs_req_in_group(const struct fs_req *req, gid_t gid)

@@ -31,7 +31,8 @@ struct fs_req {
 	pid_t pid;
 	uint64_t odd_caps; /* what root lacks, or another has: fs_req_capable() (path.h) */
 	mode_t umask;
-	uint64_t lock_owner;  /* of flush: whose locks of fcntl(2) go with it */
+	const struct fs *heard; /* fs->hear() was called for this walk */
+	uint64_t lock_owner;	/* of flush: whose locks of fcntl(2) go with it */
 	uint64_t deadline_ns; /* now_ns() until which a server's answer is waited for (-ETIMEDOUT);
 				 0: for ever */
 };
@@ -319,8 +320,10 @@ struct fs {
 	 * 1: *ret, malloc'ed; -ENOENT: it was removed. */
 	int (*whereabouts)(struct fs *fs, const char *path, char **ret);
 	/* Then too, may be NULL: a name that led to this node and was to be kept; does it still?
-	 * For what others may have changed. */
+	 * For what others may have changed, up to the last hear(), which is called before, once a
+	 * walk (not NULL with this). */
 	bool (*still)(struct fs *fs, uint64_t parent, const char *name, uint64_t node);
+	void (*hear)(struct fs *fs);
 	/* How many folders that nobody uses are kept, where each costs descriptors. */
 	unsigned keep_max;
 	/* Where it is made of several folders of the host: that number i, as a descriptor, the

@@ -26,6 +26,7 @@ struct inode {
 	pthread_mutex_t lock;
 	struct fs_attr attr;
 	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
+	uint64_t attr_call;  /* the call (its id) that has just asked for it; 0: none */
 	uint64_t perm_until; /* the same for attr's mode, uid and gid */
 	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not
 				kept */

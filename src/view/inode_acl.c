@@ -67,8 +67,7 @@ int inode_acl(struct inode *ino, const struct fs_req *req, enum acl_type type, s
 
 	pthread_mutex_lock(&ino->lock);
 	/* a server that checks for itself changes them at will: nothing is kept */
-	valid = (ino->fs->flags & FS_ACL) && kept->known && ino->perm_until &&
-		now_ns() < ino->perm_until;
+	valid = (ino->fs->flags & FS_ACL) && kept->known && is_valid_yet(ino->perm_until);
 	if (valid) {
 		err = acl_copy(kept->acl, kept->n, ret);
 		*ret_n = kept->n;

@@ -47,7 +47,7 @@ static void attr_stale(struct inode *ino, bool perm)
 	pthread_mutex_lock(&ino->lock);
 	if (ino->attr_seq < seq)
 		ino->attr_seq = seq;
-	ino->attr_until = 0;
+	ino->attr_until = ino->attr_call = 0;
 	if (perm) {
 		ino->perm_until = 0;
 		inode_acl_forget_locked(ino);
@@ -124,6 +124,14 @@ static int set_orphan(struct inode *ino, const struct fs_setattr *set)
 	return 0;
 }
 
+/* With the inode's lock held. */
+static bool is_known(const struct inode *ino, const struct fs_req *req)
+{
+	if (is_valid_yet(ino->attr_until))
+		return true;
+	return ino->attr_call && req && req->call && req->call->id == ino->attr_call;
+}
+
 int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret)
 {
 	void (*fn)(struct inode *, struct fs_attr *) = atomic_load(&attr_hook);
@@ -137,7 +145,7 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 		valid = attr_of_unnamed(ino, &attr);
 	} else if (!force) {
 		pthread_mutex_lock(&ino->lock);
-		valid = ino->attr_until && now_ns() < ino->attr_until;
+		valid = is_known(ino, req);
 		if (valid)
 			attr = ino->attr;
 		pthread_mutex_unlock(&ino->lock);
@@ -171,7 +179,7 @@ bool inode_perm_kept(struct inode *ino)
 	bool kept;
 
 	pthread_mutex_lock(&ino->lock);
-	kept = ino->perm_until && now_ns() < ino->perm_until;
+	kept = is_valid_yet(ino->perm_until);
 	pthread_mutex_unlock(&ino->lock);
 	return kept;
 }
@@ -181,7 +189,7 @@ int inode_getperm(struct inode *ino, const struct fs_req *req, struct fs_attr *r
 	bool valid;
 
 	pthread_mutex_lock(&ino->lock);
-	valid = ino->perm_until && now_ns() < ino->perm_until && !atomic_load(&ino->bad);
+	valid = is_valid_yet(ino->perm_until) && !atomic_load(&ino->bad);
 	if (valid)
 		*ret = ino->attr;
 	pthread_mutex_unlock(&ino->lock);
@@ -267,7 +275,7 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 	if (err == 0 && ino->attr_seq == seq) {
 		keep_locked(ino, &attr);
 	} else {
-		ino->attr_until = ino->perm_until = 0;
+		ino->attr_until = ino->perm_until = ino->attr_call = 0;
 	}
 	inode_acl_forget_locked(ino);
 	seq = itable_bump(itable_of(fs));

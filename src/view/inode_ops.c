@@ -11,15 +11,31 @@
 #include "view/watch.h"
 
 /* What is kept of a name of the host may be looked at: *ret, referenced, goes where it is wrong. */
-static bool still(struct inode *dir, const char *name, struct inode **ret)
+static bool still(struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret)
 {
 	struct fs *fs = dir->fs;
 
-	if (!fs->still || fs->still(fs, dir->nodeid, name, (*ret)->nodeid))
+	if (!fs->still)
+		return true;
+	if (!req || req->heard != fs)
+		fs->hear(fs);
+	if (fs->still(fs, dir->nodeid, name, (*ret)->nodeid))
 		return true;
 	inode_put(take_ptr(ret));
 	itable_drop_unused(fs); /* what lies in a folder that changed is known by what it was */
 	return false;
+}
+
+/* A file of the host was just looked at, for this call: what that told needs not be asked for
+ * again in it. */
+static void told(struct inode *ino, const struct fs_req *req, uint64_t version)
+{
+	if (!ino->fs->host_fd || !req || !req->call)
+		return;
+	pthread_mutex_lock(&ino->lock);
+	if (ino->attr_seq <= version)
+		ino->attr_call = req->call->id;
+	pthread_mutex_unlock(&ino->lock);
 }
 
 int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret)
@@ -41,7 +57,7 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 	version = itable_version(fs);
 	pthread_mutex_lock(&t->lock);
 	d = name_find(t, dir, name);
-	if (d && d->until && now_ns() < d->until) {
+	if (d && is_valid_yet(d->until)) {
 		if (d->ino) {
 			kept = inode_get_locked(t, d->ino);
 			if (atomic_load(&d->ino->listed) && atomic_exchange(&d->ino->listed, false))
@@ -51,7 +67,7 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 		pthread_mutex_unlock(&t->lock);
 		if (err < 0)
 			return err;
-		if (still(dir, name, &kept)) {
+		if (still(dir, req, name, &kept)) {
 			*ret = kept;
 			return 0;
 		}
@@ -64,7 +80,10 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 		return err;
 	if (err == 0 && e.nodeid) {
 		atomic_store(&dir->looked, true);
-		return inode_from_entry_at(fs, &e, dir, name, version, ret);
+		err = inode_from_entry_at(fs, &e, dir, name, version, ret);
+		if (err == 0)
+			told(*ret, req, version);
+		return err;
 	}
 	pthread_mutex_lock(&t->lock);
 	if (!name_stale(dir, name_find(t, dir, name), version))
@@ -143,8 +162,11 @@ static int making_init(struct making *m, struct inode *dir, const struct fs_req 
 	int err;
 
 	*m = (struct making){ .req = *req, .mode = mode };
+	err = S_ISLNK(mode) ? 0 : fs_req_need_umask(&m->req);
+	if (err < 0)
+		return err;
 	by_group(m, dir);
-	err = acl_made_init(&m->acl, dir, req, m->mode);
+	err = acl_made_init(&m->acl, dir, &m->req, m->mode);
 	if (err == 0 && m->acl.inherit) {
 		m->mode = m->acl.mode;
 		m->req.umask = 0;

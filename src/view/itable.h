@@ -78,6 +78,12 @@ static inline uint64_t valid_until(const struct fs *fs, uint64_t valid_ns, uint6
 	return valid_ns > UINT64_MAX - now ? UINT64_MAX : now + valid_ns;
 }
 
+/* Until what that gave: is it yet? 0: it never was. */
+static inline bool is_valid_yet(uint64_t until)
+{
+	return until == UINT64_MAX || (until && now_ns() < until);
+}
+
 /* ---- names.c; all with the table's lock held ---- */
 int MUST_CHECK itable_names_init(struct itable *t);
 void itable_names_release(struct itable *t);

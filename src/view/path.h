@@ -151,6 +151,9 @@ bool path_word_leads(struct call *c, int dirfd, const char *word, const struct p
 void path_set_cred_hook(void (*fn)(struct call *c, struct fs_req *ret),
 	bool (*in_group)(struct call *c, gid_t gid, bool *ret));
 void fs_req_init(struct fs_req *req, struct call *c);
+/* Its umask, before a file is made in a call that need not make one: 0; -ESRCH: the guest is gone.
+ */
+int MUST_CHECK fs_req_need_umask(struct fs_req *req);
 /* What odd_caps is of one who has these capabilities. */
 uint64_t fs_req_odd_caps(uid_t uid, uint64_t caps);
 /* Has the caller, or are we, this capability? Root has all unless it gave some up. */

@@ -389,6 +389,15 @@ static int follow_root_link(struct walk *w)
 	return walk_follow(w, w->body);
 }
 
+/* What others change while it goes on may be seen or not: they are heard once. */
+static void hear_once(struct walk *w, struct fs *fs)
+{
+	if (!fs->hear || walk_req(w) != &w->reqbuf || w->reqbuf.heard == fs)
+		return;
+	fs->hear(fs);
+	w->reqbuf.heard = fs;
+}
+
 /* One component on a mount. */
 static int walk_virtual(struct walk *w)
 {
@@ -442,6 +451,7 @@ static int walk_virtual(struct walk *w)
 	}
 	if (last && (w->flags & PATH_FRESH))
 		inode_distrust(at->ino, w->last);
+	hear_once(w, at->ino->fs);
 	err = inode_lookup(at->ino, walk_req(w), w->last, &child);
 	if (err == -ENOENT && last && (w->flags & PATH_CREATE)) {
 		w->negative = true;

@@ -76,7 +76,8 @@ static int make_whole(struct ovl *o, int dir, const char *name, struct making *m
 
 	if (r < 0)
 		return r;
-	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = m->source >= 0 ? fcntl(m->source, F_DUPFD_CLOEXEC, 3)
+			    : openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (m->source < 0)
@@ -116,23 +117,35 @@ static int make_over(
 	return r;
 }
 
+/* Has upper a whiteout there, as most are? Then nothing below it counts. */
+static bool is_plain_whiteout(const struct ovl_node *dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(ovl_upper(dir), name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISCHR(st.st_mode) && st.st_rdev == 0;
+}
+
 /* Made where there was nothing, or a whiteout. *ret_looked: as found.looked. */
 static int make_found(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m,
 	int *ret_fd, int *ret_looked)
 {
+	bool whiteout = is_plain_whiteout(dir, name);
 	struct found now;
-	int r = ovl_find(o, dir, name, &now);
+	int r = whiteout ? -ENOENT : ovl_find(o, dir, name, &now);
 
 	if (r == 0) {
 		ovl_found_release(&now);
 		return -EEXIST;
 	}
+	if (!whiteout)
+		whiteout = now.whiteout;
 	if (r == -ENOENT)
 		r = ovl_changed_note(o, dir, name, true);
 	if (r == 0)
-		r = now.whiteout ? make_over(o, dir, name, m, ret_fd)
-				 : make_whole(o, ovl_upper(dir), name, m, ret_fd);
-	*ret_looked = now.whiteout ? 0 : now.looked;
+		r = whiteout ? make_over(o, dir, name, m, ret_fd)
+			     : make_whole(o, ovl_upper(dir), name, m, ret_fd);
+	*ret_looked = whiteout ? 0 : now.looked;
 	return r;
 }
 
@@ -165,7 +178,7 @@ static int make_locked(
 static int make(struct ovl *o, struct ovl_node *dir, const char *name, struct making *m,
 	struct fs_entry *ret)
 {
-	struct found *f = calloc(1, sizeof(*f));
+	struct found *f = malloc(sizeof(*f));
 	struct opened_up up = { .fd = -1 };
 	int r = f ? change_begin(o, dir, &up) : -ENOMEM;
 
@@ -173,11 +186,13 @@ static int make(struct ovl *o, struct ovl_node *dir, const char *name, struct ma
 		free(f);
 		return r;
 	}
-	f->upper = -1;
+	ovl_found_init(f);
 	r = make_locked(o, dir, name, m, f);
 	change_end(dir, &up);
 	if (r == 0)
 		r = ovl_enter(o, f, dir, name, ret);
+	if (r == 0 && S_ISDIR(m->mode)) /* its name was noted with all below */
+		atomic_store(&ovl_node_of(ret->nodeid)->all_changed, true);
 	if (r < 0 && m->fd >= 0)
 		close(m->fd);
 	free(f);

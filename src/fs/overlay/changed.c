@@ -107,7 +107,7 @@ int ovl_changed_note(struct ovl *o, struct ovl_node *dir, const char *name, bool
 {
 	_cleanup_free_ char *in = NULL, *path = NULL;
 
-	if (!o->changed)
+	if (!o->changed || atomic_load(&dir->all_changed))
 		return 0;
 	in = ovl_path(o, dir);
 	if (!in)

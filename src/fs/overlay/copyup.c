@@ -16,6 +16,7 @@
 #include "view/watch.h"
 
 #define PIECE (1u << 20)
+#define SMALL (32 << 10)	 /* less than that is read and written at once */
 #define PROGRESS_FROM (16 << 20) /* less than that is copied before anybody wonders */
 
 /* Of one file. */
@@ -100,14 +101,45 @@ static bool is_printable(const char *name)
 	return name;
 }
 
-/* What is in the file, holes and all. */
-static int copy_data(int from, int to, off_t size, const char *name)
+static bool is_cloned(struct ovl *o, int from, int to)
 {
+	if (atomic_load(&o->no_clones))
+		return false;
+	if (ioctl(to, FICLONE, from) == 0)
+		return true;
+	if (errno == EOPNOTSUPP) /* none of that file system can be; elsewhere others may */
+		atomic_store(&o->no_clones, true);
+	return false;
+}
+
+/* 0: it is not all there, and the caller begins anew; 1: done. */
+static int copy_small(int from, int to, off_t size)
+{
+	char buf[SMALL];
+	ssize_t n = pread(from, buf, (size_t)size, 0);
+
+	if (n < 0)
+		return -errno;
+	if (n < size)
+		return 0;
+	n = pwrite(to, buf, (size_t)size, 0);
+	return n < 0 ? -errno : n == size;
+}
+
+/* What is in the file, holes and all. */
+static int copy_data(struct ovl *o, int from, int to, const struct fs_attr *attr, const char *name)
+{
+	const off_t size = (off_t)attr->size;
 	struct copying c = { .name = name, .from = from, .to = to, .size = size };
 	int r;
 
-	if (size == 0 || ioctl(to, FICLONE, from) == 0)
+	if (size == 0 || is_cloned(o, from, to))
 		return 0;
+	if (size <= SMALL && attr->blocks * 512 >= attr->size) {
+		r = copy_small(from, to, size);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
 	if (size >= PROGRESS_FROM && is_printable(name) && isatty(STDERR_FILENO))
 		c.next = now_ns() + NSEC_PER_SEC;
 	r = copy_pieces(&c);
@@ -133,26 +165,27 @@ static int begin_unread(struct ovl *o, const struct ovl_node *n, int to)
 	return r == 0 && len && write(to, text, len) != (ssize_t)len ? -EIO : 0;
 }
 
-static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *name, int flags)
+static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *name, int flags,
+	const struct fs_attr *attr)
 {
+	/* nobody else comes into the work folder: it may have its mode from the beginning, where
+	 * its owner can then set attributes of it */
+	const mode_t mode = attr->mode & 0200 ? (attr->mode & 0777) | 0600 : 0600;
 	_cleanup_fd_ int from = -1, to = -1;
 	char path[FD_PATH_MAX];
-	struct stat st;
 
-	to = openat(o->work, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	to = openat(o->work, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (to < 0)
 		return -errno;
-	if (fstat(n->lower[0].fd, &st) < 0)
-		return -errno;
 	/* what is empty need not be readable: lock files that are root's */
-	if ((flags & O_TRUNC) || st.st_size == 0)
+	if ((flags & O_TRUNC) || attr->size == 0)
 		return 0;
 	from = open(fd_path(path, n->data >= 0 ? n->data : n->lower[0].fd), O_RDONLY | O_CLOEXEC);
 	if (from < 0 && ovl_closed_to_us(o, errno))
 		return begin_unread(o, n, to);
 	if (from < 0)
 		return -errno;
-	return copy_data(from, to, st.st_size, n->lower_path);
+	return copy_data(o, from, to, attr, n->lower_path);
 }
 
 static int copy_link(struct ovl *o, const struct ovl_node *n, const char *name)
@@ -165,13 +198,14 @@ static int copy_link(struct ovl *o, const struct ovl_node *n, const char *name)
 	return symlinkat(body, o->work, name) < 0 ? -errno : 0;
 }
 
-static int make_copy(struct ovl *o, const struct ovl_node *n, const char *name, int flags)
+static int make_copy(struct ovl *o, const struct ovl_node *n, const char *name, int flags,
+	const struct fs_attr *attr)
 {
 	struct stat st;
 
 	switch (n->type) {
 	case S_IFREG:
-		return copy_regular(o, n, name, flags);
+		return copy_regular(o, n, name, flags, attr);
 	case S_IFDIR:
 		return mkdirat(o->work, name, 0700) < 0 ? -errno : 0;
 	case S_IFLNK:
@@ -211,25 +245,20 @@ static int copy_xattrs(struct ovl *o, int from, int to)
 	return 0;
 }
 
-static int copy_attrs(struct ovl *o, struct ovl_node *n, int to)
+static int copy_attrs(struct ovl *o, struct ovl_node *n, int to, const struct fs_attr *attr)
 {
-	struct timespec ts[2];
-	struct fs_attr attr;
-	int r = ovl_getattr_fd(o, n, &attr);
+	const struct timespec ts[2] = { attr->atime, attr->mtime };
+	int r = copy_xattrs(o, n->lower[0].fd, to);
 
-	if (r == 0)
-		r = copy_xattrs(o, n->lower[0].fd, to);
 	if (r < 0)
 		return r;
 	/* of one with several names only this one is a copy: the others keep the number. Before the
 	 * mode is set, by which its owner may perhaps not write to it */
-	if (n->type == S_IFDIR || attr.nlink == 1)
+	if (n->type == S_IFDIR || attr->nlink == 1)
 		ovl_origin_set(o, n, to);
-	r = ovl_owner_set(o, to, &attr);
+	r = ovl_owner_set(o, to, attr);
 	if (r < 0)
 		return r;
-	ts[0] = attr.atime;
-	ts[1] = attr.mtime;
 	return utimensat(to, "", ts, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
@@ -283,16 +312,19 @@ static int copy_up_to(
 	struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name, int flags)
 {
 	char made[WORK_NAME_MAX];
+	struct fs_attr attr;
 	/* before it is read: what is written to it meanwhile then counts as changed */
 	int fd = -1, r = dir ? ovl_record_lower(o, n) : 0;
 
+	if (r == 0)
+		r = ovl_getattr_fd(o, n, &attr);
 	if (r < 0)
 		return r;
 	ovl_work_name(o, made);
-	r = make_copy(o, n, made, flags);
+	r = make_copy(o, n, made, flags, &attr);
 	if (r == 0) {
 		fd = openat(o->work, made, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		r = fd < 0 ? -errno : copy_attrs(o, n, fd);
+		r = fd < 0 ? -errno : copy_attrs(o, n, fd, &attr);
 	}
 	if (r == 0)
 		r = publish(o, n, dir, name, made);
@@ -311,11 +343,13 @@ static int complete(struct ovl *o, struct ovl_node *n, int flags)
 	static const char *const names[] = { XATTR_OVERLAY "metacopy", XATTR_OVERLAY "redirect" };
 	_cleanup_fd_ int from = -1, to = -1;
 	char path[FD_PATH_MAX];
+	struct fs_attr attr;
 	struct stat st;
 	int r = 0;
 
 	if (fstat(ovl_upper(n), &st) < 0)
 		return -errno;
+	fs_attr_of_stat(&st, &attr);
 	if (!(flags & O_TRUNC)) {
 		from = open(fd_path(path, n->data), O_RDONLY | O_CLOEXEC);
 		if (from < 0 && !ovl_closed_to_us(o, errno))
@@ -325,7 +359,7 @@ static int complete(struct ovl *o, struct ovl_node *n, int flags)
 			return -errno;
 	}
 	if (from >= 0)
-		r = copy_data(from, to, st.st_size, n->name);
+		r = copy_data(o, from, to, &attr, n->name);
 	if (r == 0 && to >= 0 && fsync(to) < 0)
 		r = -errno;
 	fd_path(path, ovl_upper(n));

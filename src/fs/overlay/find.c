@@ -7,7 +7,7 @@
  * What a name leads to in upper changes by us alone, who hold the lock on it; lower folders may be
  * changed by anybody. So the names of directories are kept (view/names.c), with what was seen
  * below, and each time they are used that is looked at again: one call for each lower folder, none
- * where there is none.
+ * where there is none, or where it is watched (outside.c).
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -19,6 +19,16 @@
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
+
+void ovl_found_init(struct found *f)
+{
+	f->upper = -1;
+	f->nlower = 0;
+	f->lower_path = NULL;
+	f->whiteout = f->xwhiteouts = f->has_data = false;
+	f->looked = 0;
+	f->st = f->below = (struct stat){ 0 };
+}
 
 void ovl_found_release(struct found *f)
 {
@@ -244,11 +254,7 @@ int ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found
 	struct search s = { .o = o, .dir = dir, .f = f, .name = name };
 	int r;
 
-	f->upper = -1;
-	f->nlower = 0;
-	f->lower_path = NULL;
-	f->whiteout = f->xwhiteouts = f->has_data = false;
-	f->looked = 0;
+	ovl_found_init(f);
 	r = find_upper(&s);
 	if (r == 0 && !s.end)
 		r = find_lower(&s);
@@ -281,18 +287,34 @@ static bool is_still(const struct ovl *o, const struct lower *in, const char *na
 	       (st.st_ctim.tv_sec == l->ctime.tv_sec && st.st_ctim.tv_nsec == l->ctime.tv_nsec);
 }
 
-bool ovl_still(struct fs *fs, uint64_t parent, const char *name, uint64_t node)
+static bool look_again(
+	const struct ovl *o, const struct ovl_node *dir, const char *name, const struct ovl_node *n)
 {
-	const struct ovl_node *dir = ovl_node_of(parent), *n = ovl_node_of(node);
 	int looked = atomic_load(&n->looked);
 	unsigned seen = 0;
 
 	for (int i = 0; i < looked; i++) {
-		if ((unsigned)i >= dir->nlower ||
-			!is_still(ovl_of(fs), &dir->lower[i], name, n, &seen))
+		if ((unsigned)i >= dir->nlower || !is_still(o, &dir->lower[i], name, n, &seen))
 			return false;
 	}
 	return looked >= 0 && seen == n->nlower;
+}
+
+bool ovl_still(struct fs *fs, uint64_t parent, const char *name, uint64_t node)
+{
+	struct ovl_node *dir = ovl_node_of(parent), *n = ovl_node_of(node);
+	struct ovl *o = ovl_of(fs);
+	uint64_t outlook = ovl_outlook(o, dir); /* before it is looked at */
+
+	if (outlook && outlook == atomic_load(&n->seen))
+		return atomic_load(&n->looked) >= 0;
+	if (!look_again(o, dir, name, n))
+		return false;
+	if (outlook)
+		atomic_store(&n->seen, outlook);
+	else
+		ovl_outside_watch(o, dir);
+	return true;
 }
 
 bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name)

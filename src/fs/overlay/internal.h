@@ -37,6 +37,7 @@ struct lower {
 	dev_t dev;
 	ino_t ino;
 	struct timespec ctime;
+	struct watch *watch; /* outside.c; NULL: none */
 };
 
 /* A file that the view knows: its address is the node id. */
@@ -62,8 +63,14 @@ struct ovl_node {
 	unsigned nlower;
 	atomic_int looked; /* a directory: as found.looked when it was last found; -1: nothing is
 			      to be believed of its name */
-	char *lower_path;  /* of lower[0] in its layer, without a slash at its beginning; NULL: has
-			      none */
+	/* A directory: its parent's outlook when that was last seen to be true; 0: none. And its
+	 * own (outside.c): 1: watched; -1: cannot be; 0: was not tried. */
+	_Atomic uint64_t seen;
+	atomic_int watching;
+	unsigned watch_id;
+	atomic_bool all_changed; /* a directory: below it nothing need be noted (changed.c) */
+	char *lower_path; /* of lower[0] in its layer, without a slash at its beginning; NULL: has
+			     none */
 	struct ovl_node *parent; /* where it was last found or put; NULL: the root, or no name */
 	char *name;
 	/* metacopy: a file whose content is in another one, `data` (O_PATH), until it is copied */
@@ -77,6 +84,7 @@ struct changed; /* changed.c */
 struct moved;	/* moved.c */
 struct links;	/* layer/links.h */
 struct numbers; /* number.c */
+struct outside; /* outside.c */
 
 struct ovl {
 	struct fs fs;
@@ -95,7 +103,8 @@ struct ovl {
 	 * how many had. */
 	atomic_uint open_now, open_ever;
 	bool redirect, owners, as_root, consistent;
-	bool no_metacopy; /* upper was empty when it was mounted, and we write none */
+	atomic_bool no_clones; /* FICLONE is not known to upper's file system */
+	bool no_metacopy;      /* upper was empty when it was mounted, and we write none */
 	/* Has a file of upper, that is no folder, its owner by an attribute? Not before we set the
 	 * first, where upper was empty. Of folders many have: they are asked. */
 	atomic_bool any_owner;
@@ -116,6 +125,7 @@ struct ovl {
 	int base;		 /* open for base_append(); -1: nothing is recorded */
 	struct links *links;	 /* of upper */
 	struct numbers *numbers; /* number.c */
+	struct outside *outside;
 	atomic_bool any_hardlinks;
 };
 
@@ -207,6 +217,8 @@ struct found {
 	 */
 	int looked;
 };
+/* Nothing is found. All but lower[], which is large, is set. */
+void ovl_found_init(struct found *f);
 void ovl_found_release(struct found *f);
 /* -ENOENT leaves f->whiteout. */
 int MUST_CHECK ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, struct found *f);
@@ -215,6 +227,18 @@ int MUST_CHECK ovl_find(struct ovl *o, struct ovl_node *dir, const char *name, s
 bool ovl_still(struct fs *fs, uint64_t parent, const char *name, uint64_t node);
 /* Does a lower layer show this name? */
 bool ovl_lower_has(struct ovl *o, struct ovl_node *dir, const char *name);
+
+/* ---- outside.c: what others change in lower folders ---- */
+int MUST_CHECK ovl_outside_new(struct ovl *o);
+void ovl_outside_free(struct ovl *o);
+/* Takes in what changed by now, of all that is watched. */
+void ovl_outside_hear(struct fs *fs);
+/* The lower folders of a directory are watched from now on, where that can be. */
+void ovl_outside_watch(struct ovl *o, struct ovl_node *dir);
+void ovl_outside_unwatch(struct ovl *o, struct ovl_node *dir);
+/* While it is the same, other than 0, nobody has changed a name in one of them, as far as was taken
+ * in. Of no two directories it is the same. */
+uint64_t ovl_outlook(struct ovl *o, const struct ovl_node *dir);
 
 /* ---- table.c: the nodes ---- */
 int MUST_CHECK ovl_table_new(struct ovl *o, struct found *root);

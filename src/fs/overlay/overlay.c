@@ -82,6 +82,7 @@ static void ovl_free(struct fs *fs)
 	struct ovl *o = ovl_of(fs);
 
 	ovl_table_free(o);
+	ovl_outside_free(o);
 	ovl_record_close(o);
 	ovl_numbers_free(o);
 	for (unsigned i = 0; o->layers && i < o->nlayers; i++)
@@ -345,6 +346,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->fs.shown = ovl_shown;
 	o->fs.plain = ovl_plain;
 	o->fs.still = ovl_still;
+	o->fs.hear = ovl_outside_hear;
 	o->fs.keep_max = l->upper && !l->work ? 0 : folders_kept(l->nlower + 1);
 	o->fs.type = "overlay";
 	atomic_init(&o->fs.flags,
@@ -355,6 +357,8 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;
 	o->fs.host_folder = host_folder;
+	if (r == 0)
+		r = ovl_outside_new(o);
 	if (r == 0)
 		r = ovl_numbers_new(o);
 	ovl_origin_init(o);

@@ -27,6 +27,16 @@ static int rename2(struct ovl *o, const struct side *a, const struct side *b, un
 	return ovl_rename2(o, ovl_upper(a->dir), a->name, ovl_upper(b->dir), b->name, flags);
 }
 
+static void side_init(struct side *s, struct ovl_node *dir, const char *name)
+{
+	s->dir = dir;
+	s->name = name;
+	ovl_found_init(&s->f);
+	s->node = NULL;
+	s->there = s->lower = false;
+	s->up = s->moves = (struct opened_up){ .fd = -1 };
+}
+
 /* What the name is; *node is entered so that it can be copied up. */
 static int side_find(struct ovl *o, struct side *s)
 {
@@ -269,18 +279,14 @@ static int rename_found(
 int ovl_rename(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 	uint64_t newparent, const char *newname, unsigned flags)
 {
-	struct side *both = calloc(2, sizeof(*both)), *from = both, *to = both + 1;
+	struct side *both = malloc(2 * sizeof(*both)), *from = both, *to = both + 1;
 	struct ovl *o = ovl_of(fs);
 	int r;
 
 	if (!both)
 		return -ENOMEM;
-	*from = (struct side){
-		.dir = ovl_node_of(parent), .name = name, .up.fd = -1, .moves.fd = -1
-	};
-	*to = (struct side){
-		.dir = ovl_node_of(newparent), .name = newname, .up.fd = -1, .moves.fd = -1
-	};
+	side_init(from, ovl_node_of(parent), name);
+	side_init(to, ovl_node_of(newparent), newname);
 	r = flags & RENAME_WHITEOUT ? -EINVAL : ovl_copy_up(o, from->dir, 0);
 	if (r == 0)
 		r = ovl_copy_up(o, to->dir, 0);

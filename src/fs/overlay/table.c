@@ -65,10 +65,11 @@ static struct ovl_node *find_locked(struct ovl *o, dev_t dev, ino_t ino)
 	return NULL;
 }
 
-static void node_free(struct ovl_node *n)
+static void node_free(struct ovl *o, struct ovl_node *n)
 {
 	if (!n)
 		return;
+	ovl_outside_unwatch(o, n);
 	if (ovl_upper(n) >= 0)
 		close(ovl_upper(n));
 	for (unsigned i = 0; i < n->nlower; i++)
@@ -136,7 +137,7 @@ static void node_drop(struct ovl *o, struct ovl_node *n, uint64_t nlookup, unsig
 
 		n = unused_locked(o, gone);
 		pthread_mutex_unlock(&o->lock);
-		node_free(gone);
+		node_free(o, gone);
 		pthread_mutex_lock(&o->lock);
 	}
 	pthread_mutex_unlock(&o->lock);
@@ -331,6 +332,11 @@ int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *
 	if (dir)
 		ovl_place_set(o, n, dir, name);
 	atomic_store(&n->looked, looked);
+	atomic_store(&n->seen, 0);
+	/* what is below may have another name too, by a bind of the host's; what was made here not
+	 */
+	if (dir && (n->nlower || atomic_load(&dir->all_changed)))
+		atomic_store(&n->all_changed, atomic_load(&dir->all_changed));
 	*ret = (struct fs_entry){ .nodeid = (uintptr_t)n };
 	if (dir && n->type == S_IFDIR && looked >= 0)
 		ret->entry_valid_ns = UINT64_MAX; /* ovl_still() is asked */
@@ -389,7 +395,7 @@ void ovl_table_free(struct ovl *o)
 	for (size_t i = 0; o->table && i <= o->mask; i++) {
 		struct ovl_node *n, *next;
 
-		cds_hlist_for_each_entry_safe_2(n, next, &o->table[i], hash) node_free(n);
+		cds_hlist_for_each_entry_safe_2(n, next, &o->table[i], hash) node_free(o, n);
 	}
 	free(o->table);
 	free(o->raised);

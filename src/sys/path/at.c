@@ -107,6 +107,18 @@ static unsigned at_realize(struct call *c)
 	return view_has_rules(&c->um->view) && !hostids_differ(c) ? PATH_REALIZE : 0;
 }
 
+/* For the trace. By hand: each call on a path comes by here. */
+static void say_what(struct call *c, const char *kind, const char *name)
+{
+	const size_t room = sizeof(c->what) - 1;
+	size_t n = strnlen(kind, room - 1), more = name ? strnlen(name, room - n - 1) : 0;
+
+	memcpy(c->what, kind, n);
+	c->what[n++] = ':';
+	memcpy(c->what + n, name ? name : "", more);
+	c->what[n + more] = '\0';
+}
+
 static bool at_resolved(struct at *a, int r)
 {
 	if (r < 0)
@@ -117,11 +129,10 @@ static bool at_resolved(struct at *a, int r)
 	}
 	fs_req_init(&a->req, a->c);
 	if (a->p.kind == PATH_VIRTUAL) {
-		snprintf(a->c->what, sizeof(a->c->what), "%s:%s", a->p.mnt->type,
-			a->p.name ? a->p.name : "");
+		say_what(a->c, a->p.mnt->type, a->p.name);
 		return true;
 	}
-	snprintf(a->c->what, sizeof(a->c->what), "real:%s", a->p.name ? a->p.name : "");
+	say_what(a->c, "real", a->p.name);
 	a->dirfd = a->p.dirfd;
 	a->self = a->p.last[0] == '\0';
 	if (a->self) {

@@ -215,6 +215,7 @@ static enum verdict open_real(struct at *a, const struct want *w, bool *again)
 	bool shut = view_has_rules(&a->c->um->view) && !a->self && !(w->flags & O_NOFOLLOW);
 	struct stat st;
 	_cleanup_fd_ int fd = -1;
+	int r;
 
 	if (w->flags & O_PATH)
 		return opath_real(a, w->flags);
@@ -229,6 +230,9 @@ static enum verdict open_real(struct at *a, const struct want *w, bool *again)
 		fstatat(a->dirfd, a->name, &st, 0) == 0 && S_ISREG(st.st_mode) &&
 		st.st_size > INT32_MAX)
 		return call_return(a->c, -EOVERFLOW);
+	r = w->flags & O_CREAT ? fs_req_need_umask(&a->req) : 0;
+	if (r < 0)
+		return call_return(a->c, r);
 	fd = real_open(a, w->flags | (shut ? O_EXCL : 0),
 		w->flags & O_CREAT ? real_mode(a, w->mode) : w->mode & ~a->req.umask);
 	if (fd == -EEXIST && shut && !(w->flags & O_EXCL)) {
