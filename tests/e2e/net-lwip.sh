@@ -114,12 +114,53 @@ eth0 inet 10.9.0.1/24 brd 10.9.0.255 scope global eth0\ valid_lft forever prefer
 eth0 inet 10.9.0.2/24 brd 10.9.0.255 scope global secondary eth0\ valid_lft forever preferred_lft forever
 10.5.0.0/16 dev eth0 proto kernel scope link src 10.5.0.1
 default via 10.5.0.254 dev eth0
-1.2.3.4 via 10.5.0.254 dev eth0 src 10.5.0.1
+1.2.3.4 via 10.5.0.254 dev eth0 src 10.5.0.1 uid '"$(id -u)"'
+ cache
 Error: Nexthop has invalid gateway.
 eth0 DOWN 52:54:00:01:02:03 <BROADCAST,MULTICAST>
 10.5.0.1 fd00::5
 Iface	Destination	Gateway
 eth0	0000050A	00000000'
+for stack in lwip $(unshare -Urn echo kernel 2>/dev/null); do
+	gives "what both stacks say, $stack" 0 um --net "pair=b$$,ip=10.9.0.1/24,ip=fd09::1/64,mac=02:00:00:00:00:01,stack=$stack" -- sh -ec '
+		ip rule; ip -6 rule; ip link show lo; ip -o -6 addr show eth0 | tr -s " " | cut -d" " -f4; ip -6 route
+		ip route get 127.0.0.1; ip route get 10.9.0.2; ip -6 route get fd09::2
+		for what in "addr del 1.2.3.4/32 dev eth0" "link set eth0 mtu 60" "link set eth0 mtu 70000"; do ip $what 2>&1 && exit 1; done
+		exec "$PYTHON" -c "
+import os, socket, subprocess
+s = socket.create_server((\"127.0.0.1\", 80))
+c = socket.create_connection((\"127.0.0.1\", 80))
+for what in \"-Htin | grep -c cwnd:\", \"-Hn state established | grep -c :80\", \"-s | grep -o estab.[0-9]\":
+    print(subprocess.run(\"ss \" + what, shell=True, stdout=-1, stderr=-3, text=True).stdout)
+sockstat = open(\"/proc/net/sockstat\").read().split()
+print(sockstat[sockstat.index(\"TCP:\"):][:3])"'
+	is "what both stacks say, $stack" "$(printf '%s' "$OUT" | sed 's/ *$//')" "0:	from all lookup local
+32766:	from all lookup main
+32767:	from all lookup default
+0:	from all lookup local
+32766:	from all lookup main
+1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000
+    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+fd09::1/64
+fe80::ff:fe00:1/64
+fd09::/64 dev eth0 proto kernel metric 256 pref medium
+fe80::/64 dev eth0 proto kernel metric 256 pref medium
+local 127.0.0.1 dev lo src 127.0.0.1 uid $(id -u)
+    cache <local>
+10.9.0.2 dev eth0 src 10.9.0.1 uid $(id -u)
+    cache
+fd09::2 from :: dev eth0 proto kernel src fd09::1 metric 256 pref medium
+Error: ipv4: Address not found.
+Error: mtu less than device minimum.
+Error: mtu greater than device maximum.
+2
+
+2
+
+estab 2
+
+['TCP:', 'inuse', '3']"
+done
 gives "the order of addresses" 0 um --net "pair=w$$,ip=10.9.0.1/24,stack=lwip" -- sh -ec '
 	ip addr add 10.8.0.1/16 dev eth0; ip addr del 10.9.0.1/24 dev eth0; ip addr add 10.9.0.1/24 dev eth0; hostname -I'
 is "the order of addresses" "${OUT% }" "10.8.0.1 10.9.0.1"

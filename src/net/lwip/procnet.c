@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <lwip/priv/tcp_priv.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,96 @@ static void show_sockets(
 	(void)endpoints_each(st, show_socket, &t);
 }
 
+/* ---- how many ---- */
+
+struct numbers {
+	const struct endpoint_ops *ops;
+	int domain, type, protocol; /* protocol 0: any */
+	unsigned all, in_use;
+};
+
+static bool count_socket(struct endpoint *ep, void *arg)
+{
+	struct numbers *n = arg;
+
+	if (ep->ops != n->ops || ep->type != n->type || (n->domain && ep->domain != n->domain) ||
+		(n->protocol && ep->protocol != n->protocol))
+		return false;
+	n->all++;
+	n->in_use += ep->local_port || ep->type == SOCK_RAW;
+	return false;
+}
+
+static struct numbers count_sockets(
+	struct stack *st, const struct endpoint_ops *ops, int domain, int type, int protocol)
+{
+	struct numbers n = { .ops = ops, .domain = domain, .type = type, .protocol = protocol };
+
+	(void)endpoints_each(st, count_socket, &n);
+	return n;
+}
+
+/* Connections that no socket has any more. */
+static unsigned count_orphans(const struct tcp_pcb *p, bool all)
+{
+	unsigned n = 0;
+
+	for (; p; p = p->next)
+		n += all || !p->callback_arg;
+	return n;
+}
+
+static unsigned all_sockets(struct stack *st)
+{
+	return count_sockets(st, &tcp_endpoint, 0, SOCK_STREAM, 0).all +
+	       count_sockets(st, &udp_endpoint, 0, SOCK_DGRAM, 0).all +
+	       count_sockets(st, &raw_endpoint, 0, SOCK_RAW, 0).all +
+	       count_sockets(st, &raw_endpoint, 0, SOCK_DGRAM, 0).all;
+}
+
+static void show_sockstat(struct stack *st, FILE *f)
+{
+	const struct numbers t = count_sockets(st, &tcp_endpoint, AF_INET, SOCK_STREAM, 0),
+			     all = count_sockets(st, &tcp_endpoint, 0, SOCK_STREAM, 0);
+	const unsigned tw = count_orphans(tcp_tw_pcbs, true);
+
+	fprintf(f, "sockets: used %u\n", all_sockets(st));
+	fprintf(f, "TCP: inuse %u orphan %u tw %u alloc %u mem 0\n", t.in_use,
+		count_orphans(tcp_active_pcbs, false), tw, all.all);
+	fprintf(f, "UDP: inuse %u mem 0\n",
+		count_sockets(st, &udp_endpoint, AF_INET, SOCK_DGRAM, IPPROTO_UDP).in_use);
+	fprintf(f, "UDPLITE: inuse %u\n",
+		count_sockets(st, &udp_endpoint, AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE).in_use);
+	fprintf(f, "RAW: inuse %u\nFRAG: inuse 0 memory 0\n",
+		count_sockets(st, &raw_endpoint, AF_INET, SOCK_RAW, 0).in_use);
+}
+
+static void show_sockstat6(struct stack *st, FILE *f)
+{
+	fprintf(f, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse %u\n",
+		count_sockets(st, &tcp_endpoint, AF_INET6, SOCK_STREAM, 0).in_use,
+		count_sockets(st, &udp_endpoint, AF_INET6, SOCK_DGRAM, IPPROTO_UDP).in_use,
+		count_sockets(st, &udp_endpoint, AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE).in_use);
+	fprintf(f, "RAW6: inuse %u\nFRAG6: inuse 0 memory 0\n",
+		count_sockets(st, &raw_endpoint, AF_INET6, SOCK_RAW, 0).in_use);
+}
+
+static bool count_established(struct endpoint *ep, void *arg)
+{
+	if (ep->ops == &tcp_endpoint)
+		*(unsigned *)arg += state_of(ep) == TCP_ESTABLISHED;
+	return false;
+}
+
+/* (what is not counted here is left out) */
+static void show_snmp(struct stack *st, FILE *f)
+{
+	unsigned n = 0;
+
+	(void)endpoints_each(st, count_established, &n);
+	fprintf(f, "Ip: Forwarding DefaultTTL\nIp: 2 64\nTcp: MaxConn CurrEstab\nTcp: -1 %u\n", n);
+}
+
 static const struct {
 	const char *name;
 	void (*show)(struct stack *st, FILE *f); /* NULL: sockets, of this kind */
@@ -147,6 +238,9 @@ static const struct {
 	{ "route", show_route },
 	{ "if_inet6", show_inet6 },
 	{ "arp", show_arp },
+	{ "sockstat", show_sockstat },
+	{ "sockstat6", show_sockstat6 },
+	{ "snmp", show_snmp },
 	{ "tcp", NULL, &tcp_endpoint, AF_INET, SOCK_STREAM },
 	{ "tcp6", NULL, &tcp_endpoint, AF_INET6, SOCK_STREAM },
 	{ "udp", NULL, &udp_endpoint, AF_INET, SOCK_DGRAM },

@@ -8,22 +8,16 @@
 #include <net/if_arp.h>
 #include <string.h>
 
-#include "net/lwip/netlink.h"
+#include "net/lwip/rtnl.h"
 
 #define OPERSTATE_UNKNOWN 0
 #define OPERSTATE_DOWN 2
 #define OPERSTATE_UP 6
 #define LOWER_UP (1 << 16)
+#define MTU_LEAST 68
+#define MTU_MOST 65535
 
-/* A request at hand. */
-struct rtnl {
-	struct stack *st;
-	const struct nlmsghdr *h;
-	struct nl_answer *a;
-	uint16_t flags; /* of the answers: NLM_F_MULTI */
-};
-
-static int refuse(struct rtnl *q, int error, const char *why)
+int rtnl_refuse(struct rtnl *q, int error, const char *why)
 {
 	q->a->why = why;
 	return error;
@@ -43,7 +37,7 @@ static void put_link(struct nl_answer *a, const struct iface *i, uint16_t type, 
 	const bool on = i->admin_up && i->carrier;
 	const uint8_t operstate = !on ? OPERSTATE_DOWN : i->spec ? OPERSTATE_UP : OPERSTATE_UNKNOWN;
 	struct ifinfomsg *m = nl_begin(a, type, flags, sizeof(*m));
-	uint8_t carrier = on;
+	const uint8_t carrier = on, mode = 0; /* DEFAULT */
 
 	m->ifi_family = AF_UNSPEC;
 	m->ifi_type = i->spec ? ARPHRD_ETHER : ARPHRD_LOOPBACK;
@@ -52,8 +46,14 @@ static void put_link(struct nl_answer *a, const struct iface *i, uint16_t type, 
 	nl_put(a, IFLA_IFNAME, i->name, strlen(i->name) + 1);
 	nl_put_u32(a, IFLA_TXQLEN, 1000);
 	nl_put(a, IFLA_OPERSTATE, &operstate, 1);
+	nl_put(a, IFLA_LINKMODE, &mode, 1);
 	nl_put_u32(a, IFLA_MTU, i->spec ? i->netif.mtu : 65536);
+	nl_put_u32(a, IFLA_MIN_MTU, i->spec ? MTU_LEAST : 0);
+	nl_put_u32(a, IFLA_MAX_MTU, i->spec ? MTU_MOST : 0);
 	nl_put_u32(a, IFLA_GROUP, 0);
+	nl_put_u32(a, IFLA_PROMISCUITY, 0);
+	nl_put_u32(a, IFLA_NUM_TX_QUEUES, 1);
+	nl_put_u32(a, IFLA_NUM_RX_QUEUES, 1);
 	nl_put(a, IFLA_CARRIER, &carrier, 1);
 	nl_put(a, IFLA_QDISC, "noqueue", sizeof("noqueue"));
 	nl_put(a, IFLA_ADDRESS, i->spec ? i->netif.hwaddr : zero, 6);
@@ -129,12 +129,15 @@ static int set_link(struct rtnl *q)
 		return -EINVAL;
 	i = find_link(q, m, &at);
 	if (!i && at.v[IFLA_LINKINFO])
-		return refuse(q, -EOPNOTSUPP, "the interfaces of this stack are those of --net");
+		return rtnl_refuse(
+			q, -EOPNOTSUPP, "the interfaces of this stack are those of --net");
 	if (!i)
 		return -ENODEV;
 	mtu = nl_data(&at, IFLA_MTU, sizeof(*mtu));
-	if (mtu && (*mtu < 68 || *mtu > 65535))
-		return refuse(q, -EINVAL, "mtu not between 68 and 65535");
+	if (mtu && *mtu < MTU_LEAST)
+		return rtnl_refuse(q, -EINVAL, "mtu less than device minimum");
+	if (mtu && *mtu > MTU_MOST)
+		return rtnl_refuse(q, -EINVAL, "mtu greater than device maximum");
 	if (mtu)
 		i->netif.mtu = i->netif.mtu6 = (u16_t)*mtu;
 	mac = nl_data(&at, IFLA_ADDRESS, 6);
@@ -200,10 +203,13 @@ static void put_addrs(struct rtnl *q, const struct iface *i, int family)
 				q->flags);
 		}
 	}
-	for (int k = 0; family != AF_INET && k < LWIP_IPV6_NUM_ADDRESSES; k++) {
+	/* those of wider scope first */
+	for (int n6 = 0; family != AF_INET && n6 < 2 * LWIP_IPV6_NUM_ADDRESSES; n6++) {
+		const int k = n6 % LWIP_IPV6_NUM_ADDRESSES;
 		const ip6_addr_t *ip = netif_ip6_addr(&i->netif, k);
 
-		if (!ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)))
+		if (!ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)) ||
+			ip6_addr_islinklocal(ip) != (n6 >= LWIP_IPV6_NUM_ADDRESSES))
 			continue;
 		addr.family = AF_INET6;
 		addr.prefix = (int)route_prefix6(i, ip);
@@ -246,176 +252,30 @@ static int change_addr(struct rtnl *q)
 		ip = nl_data(&at, IFA_ADDRESS, len);
 	i = iface_by_index(q->st, (int)m->ifa_index);
 	if (!i)
-		return refuse(q, -ENODEV, "no such interface");
+		return rtnl_refuse(q, -ENODEV, "no such interface");
 	if (!ip || m->ifa_prefixlen > 8 * len)
 		return -EINVAL;
 	addr.family = m->ifa_family;
 	addr.prefix = m->ifa_prefixlen;
 	memcpy(&addr.v6, ip, len);
-	if (q->h->nlmsg_type == RTM_DELADDR)
-		return iface_del_ip(i, &addr);
+	if (q->h->nlmsg_type == RTM_DELADDR) {
+		r = iface_del_ip(i, &addr);
+		return r == -EADDRNOTAVAIL
+			       ? rtnl_refuse(q, r,
+					 addr.family == AF_INET ? "ipv4: Address not found"
+								: "ipv6: address not found")
+			       : r;
+	}
 	r = iface_add_ip(i, &addr);
 	if (r == -EEXIST && q->h->nlmsg_flags & NLM_F_REPLACE)
 		return 0;
 	if (r == -EEXIST)
-		return refuse(q, r,
+		return rtnl_refuse(q, r,
 			addr.family == AF_INET ? "ipv4: Address already assigned"
 					       : "ipv6: address already assigned");
 	if (r == -ENOBUFS)
-		return refuse(q, r, "no room for more addresses");
+		return rtnl_refuse(q, r, "no room for more addresses");
 	return r;
-}
-
-/* ---- routes ---- */
-
-static const void *bytes_of(const ip_addr_t *a)
-{
-	return IP_IS_V4(a) ? (const void *)&ip_2_ip4(a)->addr : (const void *)ip_2_ip6(a)->addr;
-}
-
-static void put_route(struct nl_answer *a, const struct route *r, uint16_t type, uint16_t flags)
-{
-	const size_t len = r->family == AF_INET ? 4 : 16;
-	struct rtmsg *m = nl_begin(a, type, flags, sizeof(*m));
-	const bool direct = ip_addr_isany(&r->gateway);
-
-	m->rtm_family = (uint8_t)r->family;
-	m->rtm_dst_len = r->prefix;
-	m->rtm_table = RT_TABLE_MAIN;
-	m->rtm_protocol = r->protocol ? r->protocol : direct ? RTPROT_KERNEL : RTPROT_BOOT;
-	m->rtm_scope = direct && r->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-	m->rtm_type = RTN_UNICAST;
-	nl_put_u32(a, RTA_TABLE, RT_TABLE_MAIN);
-	if (r->prefix)
-		nl_put(a, RTA_DST, bytes_of(&r->dst), len);
-	if (!direct)
-		nl_put(a, RTA_GATEWAY, bytes_of(&r->gateway), len);
-	if (!ip_addr_isany(&r->source) && r->family == AF_INET)
-		nl_put(a, RTA_PREFSRC, bytes_of(&r->source), len);
-	if (r->metric || r->family == AF_INET6)
-		nl_put_u32(a, RTA_PRIORITY, r->metric ? r->metric : r->protocol ? 1024 : 256);
-	nl_put_u32(a, RTA_OIF, (uint32_t)iface_index(r->iface));
-	nl_end(a);
-}
-
-static void read_ip(int family, const void *data, ip_addr_t *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	IP_SET_TYPE_VAL(*ret, family == AF_INET ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
-	if (data)
-		memcpy((void *)(uintptr_t)bytes_of(ret), data, family == AF_INET ? 4 : 16);
-}
-
-/* ip route get: where one address leads. */
-static int ask_route(struct rtnl *q, const struct rtmsg *m, const struct nl_attrs *at)
-{
-	const size_t len = m->rtm_family == AF_INET ? 4 : 16;
-	const void *dst = nl_data(at, RTA_DST, len);
-	const struct route *via;
-	struct iface *i;
-	struct route r = {
-		.family = m->rtm_family, .prefix = (uint8_t)(8 * len), .protocol = RTPROT_UNSPEC
-	};
-	int err;
-
-	if (!dst)
-		return -EINVAL;
-	read_ip(r.family, dst, &r.dst);
-	read_ip(r.family, NULL, &r.gateway);
-	err = route_source(q->st, &r.dst, NULL, &i, &r.source);
-	if (err < 0)
-		return err;
-	via = route_find(q->st, &r.dst, i);
-	if (via && i->spec)
-		r.gateway = via->gateway;
-	r.iface = i;
-	put_route(q->a, &r, RTM_NEWROUTE, 0);
-	return 0;
-}
-
-static int get_route(struct rtnl *q)
-{
-	const struct rtmsg *m = NLMSG_DATA(q->h);
-	struct nl_attrs at;
-	int family, table;
-
-	if (q->h->nlmsg_len < NLMSG_LENGTH(1))
-		return -EINVAL;
-	if (!q->flags)
-		return nl_parse(q->h, sizeof(*m), &at) &&
-				       (m->rtm_family == AF_INET || m->rtm_family == AF_INET6)
-			       ? ask_route(q, m, &at)
-			       : -EINVAL;
-	family = m->rtm_family;
-	table = q->h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) ? m->rtm_table : 0;
-	for (size_t k = 0; k < q->st->nroutes; k++) {
-		const struct route *r = &q->st->routes[k];
-
-		if ((family == AF_UNSPEC || family == r->family) &&
-			(!table || table == RT_TABLE_MAIN))
-			put_route(q->a, r, RTM_NEWROUTE, q->flags);
-	}
-	return 0;
-}
-
-/* The interface that a gateway is reached by. */
-static struct iface *gateway_iface(struct rtnl *q, const struct route *r)
-{
-	const struct route *via = route_find(q->st, &r->gateway, NULL);
-
-	return via && ip_addr_isany(&via->gateway) ? via->iface : NULL;
-}
-
-static int change_route(struct rtnl *q)
-{
-	const struct rtmsg *m = NLMSG_DATA(q->h);
-	const bool add = q->h->nlmsg_type == RTM_NEWROUTE;
-	const uint32_t *oif, *metric;
-	struct nl_attrs at;
-	struct route r;
-	size_t len;
-	int err;
-
-	if (!nl_parse(q->h, sizeof(*m), &at) ||
-		(m->rtm_family != AF_INET && m->rtm_family != AF_INET6))
-		return -EINVAL;
-	len = m->rtm_family == AF_INET ? 4 : 16;
-	if (m->rtm_dst_len > 8 * len || (m->rtm_dst_len && !nl_data(&at, RTA_DST, len)))
-		return -EINVAL;
-	if (m->rtm_table != RT_TABLE_MAIN && m->rtm_table != RT_TABLE_UNSPEC)
-		return refuse(q, -EOPNOTSUPP, "this stack has one table of routes");
-	r = (struct route){
-		.family = m->rtm_family, .prefix = m->rtm_dst_len, .protocol = m->rtm_protocol
-	};
-	read_ip(r.family, nl_data(&at, RTA_DST, len), &r.dst);
-	read_ip(r.family, nl_data(&at, RTA_GATEWAY, len), &r.gateway);
-	read_ip(r.family, nl_data(&at, RTA_PREFSRC, len), &r.source);
-	metric = nl_data(&at, RTA_PRIORITY, sizeof(*metric));
-	r.metric = metric ? *metric : 0;
-	oif = nl_data(&at, RTA_OIF, sizeof(*oif));
-	r.iface = oif ? iface_by_index(q->st, (int)*oif) : NULL;
-	if (oif && !r.iface)
-		return -ENODEV;
-	if (add && !r.iface)
-		r.iface = gateway_iface(q, &r);
-	if (add && !r.iface)
-		return refuse(q, ip_addr_isany(&r.gateway) ? -ENODEV : -ENETUNREACH,
-			"Nexthop has invalid gateway");
-	if (add && IP_IS_V6(&r.gateway))
-		ip6_addr_assign_zone(ip_2_ip6(&r.gateway), IP6_UNICAST, &r.iface->netif);
-	if (add && q->h->nlmsg_flags & NLM_F_REPLACE) {
-		if (route_del(q->st, &(struct route){ .family = r.family,
-					     .prefix = r.prefix,
-					     .dst = r.dst,
-					     .metric = r.metric,
-					     .gateway.type = r.gateway.type }) < 0) {
-			/* there was none */
-		}
-	}
-	err = add ? route_add(q->st, &r) : route_del(q->st, &r);
-	if (err == 0 && r.iface)
-		rtnl_notify_route(q->st, &r, !add);
-	return err;
 }
 
 /* ---- neighbours ---- */
@@ -464,12 +324,12 @@ static int get_neighbours(struct rtnl *q)
 
 static int change_neighbour(struct rtnl *q)
 {
-	return refuse(q, -EOPNOTSUPP, "this stack finds its neighbours by itself");
+	return rtnl_refuse(q, -EOPNOTSUPP, "this stack finds its neighbours by itself");
 }
 
 static int delete_link(struct rtnl *q)
 {
-	return refuse(q, -EOPNOTSUPP, "the interfaces of this stack are those of --net");
+	return rtnl_refuse(q, -EOPNOTSUPP, "the interfaces of this stack are those of --net");
 }
 
 static int nothing(UNUSED struct rtnl *q)
@@ -489,13 +349,13 @@ static const struct {
 	{ RTM_GETADDR, false, get_addr },
 	{ RTM_NEWADDR, true, change_addr },
 	{ RTM_DELADDR, true, change_addr },
-	{ RTM_GETROUTE, false, get_route },
-	{ RTM_NEWROUTE, true, change_route },
-	{ RTM_DELROUTE, true, change_route },
+	{ RTM_GETROUTE, false, rtnl_get_route },
+	{ RTM_NEWROUTE, true, rtnl_change_route },
+	{ RTM_DELROUTE, true, rtnl_change_route },
 	{ RTM_GETNEIGH, false, get_neighbours },
 	{ RTM_NEWNEIGH, true, change_neighbour },
 	{ RTM_DELNEIGH, true, change_neighbour },
-	{ RTM_GETRULE, false, nothing },
+	{ RTM_GETRULE, false, rtnl_get_rules },
 	{ RTM_GETQDISC, false, nothing },
 };
 
@@ -539,6 +399,6 @@ void rtnl_notify_route(struct stack *st, const struct route *r, bool gone)
 	struct nl_answer a = { .group = r->family == AF_INET ? RTNLGRP_IPV4_ROUTE
 							     : RTNLGRP_IPV6_ROUTE };
 
-	put_route(&a, r, gone ? RTM_DELROUTE : RTM_NEWROUTE, 0);
+	rtnl_put_route(&a, r, gone ? RTM_DELROUTE : RTM_NEWROUTE, 0);
 	nl_flush(st, &a);
 }

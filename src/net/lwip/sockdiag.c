@@ -37,6 +37,16 @@ static void put_id(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 		memcpy(addr, &((struct sockaddr_in6 *)&name)->sin6_addr, 16);
 }
 
+static void put_info(struct nl_answer *a, struct endpoint *ep)
+{
+	struct tcp_info info;
+	size_t len = sizeof(info);
+
+	if (ep->ops == &tcp_endpoint &&
+		ep->ops->getopt(ep, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+		nl_put(a, INET_DIAG_INFO, &info, len);
+}
+
 static bool put_socket(struct endpoint *ep, void *arg)
 {
 	struct diag *d = arg;
@@ -59,6 +69,9 @@ static bool put_socket(struct endpoint *ep, void *arg)
 	m->idiag_wqueue = ep->state == EP_LISTENING ? (uint32_t)ep->backlog : 0;
 	m->idiag_uid = getuid();
 	m->idiag_inode = (uint32_t)ep->ino;
+	memcpy(m->id.idiag_cookie, &ep->ino, sizeof(m->id.idiag_cookie));
+	if (d->req->idiag_ext & 1u << (INET_DIAG_INFO - 1))
+		put_info(d->a, ep);
 	nl_end(d->a);
 	return false;
 }
@@ -66,13 +79,21 @@ static bool put_socket(struct endpoint *ep, void *arg)
 int sockdiag_request(struct stack *st, const struct nlmsghdr *h, struct nl_answer *a)
 {
 	struct diag d = { .a = a, .req = NLMSG_DATA(h) };
+	const uint32_t *protocol;
+	struct nl_attrs at;
 
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || (h->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		return -EOPNOTSUPP;
-	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*d.req)))
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct sock_diag_req)))
 		return -EINVAL;
 	if (d.req->sdiag_family != AF_INET && d.req->sdiag_family != AF_INET6)
 		return -ENOENT; /* the kernel's: it has no handler loaded */
+	if (!nl_parse(h, sizeof(*d.req), &at))
+		return -EINVAL;
+	/* of one whose number is more than a byte (MPTCP) that has the lower half alone */
+	protocol = nl_data(&at, INET_DIAG_REQ_PROTOCOL, sizeof(*protocol));
+	if (protocol && *protocol != d.req->sdiag_protocol)
+		return -ENOENT;
 	(void)endpoints_each(st, put_socket, &d);
 	return 0;
 }
