@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Links: where the frames of an interface go. A driver is one folder of src/net/ and one row of
- * link_table (main.c). It runs in a thread of its own, in the host's network namespace, and has the
- * other end of the view's interface: a packet socket (packet(7)), or where the view's stack is a
- * process one of a pair with that.
+ * link_table (main.c). It runs mostly in a thread of its own, in the host's network namespace, and
+ * has the other end of the view's interface: a packet socket (packet(7)), or where the view's stack
+ * is a process one of a pair with that.
  */
 #ifndef UM_NET_LINK_H
 #define UM_NET_LINK_H
@@ -30,6 +30,10 @@ struct link_ops {
 	int (*open)(struct link *l, char **ret_message);
 	/* Carries frames until the process ends. */
 	void (*run)(struct link *l);
+	/* Of one that needs no thread, instead: the next frame when l->frames, which open() has
+	 * set, is readable, as read(2) of what does not block; and one for it. */
+	ssize_t (*recv)(struct link *l, void *buf);
+	void (*send)(struct link *l, const void *frame, size_t len);
 };
 
 extern const struct link_ops slirp_link, vde_link, tap_link, far_link;

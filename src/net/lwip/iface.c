@@ -111,6 +111,10 @@ static err_t init_loopback(struct netif *n)
 
 static bool send_now(struct iface *i, const struct pbuf *p)
 {
+	if (i->link) {
+		i->link->ops->send(i->link, p->payload, p->len);
+		return true;
+	}
 	return send(i->frames.fd, p->payload, p->len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 	       errno != EAGAIN;
 }
@@ -265,6 +269,12 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 	i->rx.bytes += len;
 }
 
+static ssize_t next_frame(struct iface *i)
+{
+	return i->link ? i->link->ops->recv(i->link, i->stack->scratch)
+		       : recv(i->frames.fd, i->stack->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
+}
+
 static void frames_ready(struct source *s, uint32_t events)
 {
 	struct iface *i = container_of_(s, struct iface, frames);
@@ -272,7 +282,7 @@ static void frames_ready(struct source *s, uint32_t events)
 	if (events & EPOLLOUT)
 		send_queued(i);
 	for (int k = 0; k < BATCH; k++) {
-		ssize_t n = recv(s->fd, i->stack->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
+		ssize_t n = next_frame(i);
 
 		if (n > 0)
 			take_frame(i, i->stack->scratch, (size_t)n);
@@ -363,7 +373,8 @@ int iface_add_loopback(struct stack *st)
 	return 0;
 }
 
-int iface_add(struct stack *st, const struct net_spec *s, int frames, unsigned mtu)
+int iface_add(
+	struct stack *st, const struct net_spec *s, int frames, unsigned mtu, struct link *link)
 {
 	struct iface *i = iface_new(st, s->name);
 
@@ -371,6 +382,7 @@ int iface_add(struct stack *st, const struct net_spec *s, int frames, unsigned m
 		return -ENOMEM;
 	i->spec = s;
 	i->frames.fd = frames;
+	i->link = link;
 	i->carrier = true;
 	if (!netif_add(&i->netif, NULL, NULL, NULL, i, init_ethernet, ethernet_input))
 		return -ENOMEM;

@@ -148,24 +148,44 @@ static void *run_link(void *arg)
 	return NULL;
 }
 
-static int start_link(const struct net_spec *s, int frames, char **ret_message, unsigned *ret_mtu)
+/* A thread beside the stack, at the other end of a pair that is *ret. */
+static int start_thread(struct link *l, char **ret_message, int *ret)
+{
+	int pair[2], bytes = LINK_BUFFER, r;
+	pthread_t thread;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	for (int k = 0; k < 2; k++)
+		(void)setsockopt(pair[k], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	l->frames = pair[1];
+	r = l->ops->open(l, ret_message);
+	if (r == 0)
+		r = -pthread_create(&thread, NULL, run_link, l);
+	*ret = pair[0]; /* (an error ends the process) */
+	return r;
+}
+
+static int start_link(struct stack *st, const struct net_spec *s, char **ret_message)
 {
 	struct link *l = calloc(1, sizeof(*l));
-	pthread_t thread;
-	int r = -EINVAL;
+	int r, frames = -1;
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct link){ .spec = s, .frames = frames, .far = -1, .control = -1 };
+	*l = (struct link){ .spec = s, .frames = -1, .far = -1, .control = -1 };
 	for (size_t i = 0; i < ARRAY_SIZE(link_table); i++) {
 		if (link_table[i]->kind == s->link)
 			l->ops = link_table[i];
 	}
-	if (l->ops) {
-		*ret_mtu = l->ops->mtu;
-		r = l->ops->open(l, ret_message);
+	if (!l->ops)
+		return -EINVAL;
+	if (!l->ops->recv) {
+		r = start_thread(l, ret_message, &frames);
+		return r < 0 ? r : iface_add(st, s, frames, l->ops->mtu, NULL);
 	}
-	return r < 0 ? r : -pthread_create(&thread, NULL, run_link, l);
+	r = l->ops->open(l, ret_message);
+	return r < 0 ? r : iface_add(st, s, l->frames, l->ops->mtu, l);
 }
 
 /* What slirp's own DHCP server would say. */
@@ -192,19 +212,12 @@ static int configure_slirp(struct iface *i, const struct net_spec *s)
 
 static int add_interface(struct stack *st, const struct net_spec *s, char **ret_message)
 {
-	int pair[2], bytes = LINK_BUFFER, r;
 	struct iface *i;
-	unsigned mtu;
+	int r;
 
 	if (s->link == NET_NONE)
 		return 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	for (int k = 0; k < 2; k++)
-		(void)setsockopt(pair[k], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	r = start_link(s, pair[1], ret_message, &mtu);
-	if (r == 0)
-		r = iface_add(st, s, pair[0], mtu);
+	r = start_link(st, s, ret_message);
 	i = iface_by_name(st, s->name);
 	for (size_t k = 0; k < s->nip && r == 0; k++)
 		r = iface_add_ip(i, &s->ip[k]);

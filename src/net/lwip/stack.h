@@ -95,7 +95,8 @@ struct iface {
 	struct iface *next;
 	struct stack *stack;
 	const struct net_spec *spec;	/* NULL: lo */
-	struct source frames;		/* the link's thread is at the other end */
+	struct source frames;		/* the link's thread is at the other end, or it is */
+	struct link *link;		/* one that has no thread's, else NULL */
 	struct queued *out, **out_last; /* frames for which that had no room */
 	size_t out_count;
 	char name[IFNAMSIZ];
@@ -112,8 +113,9 @@ struct queued {
 };
 
 int MUST_CHECK iface_add_loopback(struct stack *st);
-/* frames: the stack's end of the pair with the link. */
-int MUST_CHECK iface_add(struct stack *st, const struct net_spec *s, int frames, unsigned mtu);
+/* frames: the stack's end of the pair with the link's thread, or that of a link without one. */
+int MUST_CHECK iface_add(
+	struct stack *st, const struct net_spec *s, int frames, unsigned mtu, struct link *link);
 struct iface *iface_by_index(struct stack *st, int index);
 struct iface *iface_by_name(struct stack *st, const char *name);
 static inline int iface_index(const struct iface *i)

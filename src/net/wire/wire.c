@@ -5,12 +5,15 @@
  * Theory of operation. Each view is connected to each other one, by a socket of which a message is
  * a frame. Who comes finds those who are there in a shared file (base/rundir.h), which is locked
  * meanwhile; a name of one that has ended is refused. Each is a switch of its own: it learns which
- * address is where from what it hears, and what it does not know goes to all.
+ * address is where from what it hears, and what it does not know goes to all. All this is done in
+ * the stack's own thread: one beside it would be two more switches for each frame.
  */
 #include <fcntl.h>
+#include <net/ethernet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -21,17 +24,23 @@
 #define LEARNED 256
 #define FILE_BYTES 65536
 #define WAIT_MS 20 /* for one that is slow, once */
-#define BATCH 64
-#define FIRST 2 /* of the peers, behind the view and the listener */
+#define BURST 16   /* frames of one before the others have their turn */
+#define LISTENER PEERS_MAX
 
 struct wire_link {
 	int file; /* which keeps the shared file */
-	struct pollfd fds[FIRST + PEERS_MAX];
-	nfds_t n;
-	bool slow[FIRST + PEERS_MAX];
+	int listener, epoll;
+	struct peer {
+		int fd; /* -1: nobody */
+		bool slow;
+	} peers[PEERS_MAX];
+	size_t n;			 /* of peers, those at its end that are nobody apart */
+	struct epoll_event ready[BURST]; /* who has frames: from next on */
+	int next, nready, burst;
 	struct {
 		uint8_t mac[6];
-		uint16_t peer; /* index in fds; 0: nothing learned */
+		bool known;
+		uint16_t peer;
 	} learned[LEARNED];
 };
 
@@ -59,17 +68,27 @@ static bool is_ours(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.uid == geteuid();
 }
 
+static int watch(struct wire_link *w, int fd, uint32_t what)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = what };
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
 static void add_peer(struct wire_link *w, int fd)
 {
 	int bytes = 4 << 20;
+	size_t i = 0;
 
-	if (!is_ours(fd) || w->n >= ARRAY_SIZE(w->fds)) {
+	while (i < w->n && w->peers[i].fd >= 0)
+		i++;
+	if (!is_ours(fd) || i == PEERS_MAX || watch(w, fd, (uint32_t)i) < 0) {
 		close(fd);
 		return;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	w->slow[w->n] = false;
-	w->fds[w->n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	w->peers[i] = (struct peer){ .fd = fd };
+	w->n = i < w->n ? w->n : i + 1;
 }
 
 static bool connect_peer(struct wire_link *w, const char *name, int pid)
@@ -117,10 +136,10 @@ static int listen_at(struct wire_link *w, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	w->fds[1] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	w->listener = fd;
 	if (bind(fd, (struct sockaddr *)&sun, len) < 0 || listen(fd, PEERS_MAX) < 0)
 		return -errno;
-	return 0;
+	return watch(w, fd, LISTENER);
 }
 
 static int link_wire_open(struct link *l, char **ret_message)
@@ -146,8 +165,10 @@ static int link_wire_open(struct link *l, char **ret_message)
 		free(w);
 		return r;
 	}
-	w->fds[0] = (struct pollfd){ .fd = l->frames, .events = POLLIN };
-	w->n = FIRST;
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll < 0)
+		return -errno;
+	l->frames = w->epoll;
 	l->priv = w;
 	/* held for a moment by each view that begins */
 	if (fcntl(w->file, F_OFD_SETLKW, &lock) < 0)
@@ -160,95 +181,111 @@ static int link_wire_open(struct link *l, char **ret_message)
 	return r;
 }
 
-static void send_peer(struct wire_link *w, nfds_t i, const void *frame, size_t len)
+static void send_peer(struct peer *to, const void *frame, size_t len)
 {
-	struct pollfd p = { .fd = w->fds[i].fd, .events = POLLOUT };
+	struct pollfd p = { .fd = to->fd, .events = POLLOUT };
 
+	if (p.fd < 0)
+		return;
 	if (send(p.fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-		w->slow[i] = false;
+		to->slow = false;
 		return;
 	}
-	if (errno != EAGAIN || w->slow[i])
+	if (errno != EAGAIN || to->slow)
 		return;
-	w->slow[i] = poll(&p, 1, WAIT_MS) <= 0;
+	to->slow = poll(&p, 1, WAIT_MS) <= 0;
 	(void)send(p.fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void from_view(struct wire_link *w, const uint8_t *frame, size_t len)
+static void link_wire_send(struct link *l, const void *data, size_t len)
 {
-	unsigned slot = slot_of(frame);
-	nfds_t known = w->learned[slot].peer;
-
-	if (len < 14)
-		return;
-	if (!(frame[0] & 1) && known && known < w->n &&
-		memcmp(w->learned[slot].mac, frame, 6) == 0) {
-		send_peer(w, known, frame, len);
-		return;
-	}
-	for (nfds_t i = FIRST; i < w->n; i++)
-		send_peer(w, i, frame, len);
-}
-
-/* False: it has ended. */
-static bool from_peer(struct link *l, struct wire_link *w, nfds_t i, uint8_t *buf)
-{
-	for (int k = 0; k < BATCH; k++) {
-		ssize_t n = recv(w->fds[i].fd, buf, FRAME_MAX, MSG_DONTWAIT);
-
-		if (n <= 0)
-			return n < 0 && (errno == EAGAIN || errno == EINTR);
-		if (n < 14)
-			continue;
-		if (!(buf[6] & 1)) {
-			unsigned slot = slot_of(buf + 6);
-
-			memcpy(w->learned[slot].mac, buf + 6, 6);
-			w->learned[slot].peer = (uint16_t)i;
-		}
-		link_to_view(l, buf, (size_t)n);
-	}
-	return true;
-}
-
-static void remove_peer(struct wire_link *w, nfds_t i)
-{
-	close(w->fds[i].fd);
-	w->fds[i] = w->fds[--w->n];
-	w->slow[i] = w->slow[w->n];
-	memset(w->learned, 0, sizeof(w->learned));
-}
-
-static void link_wire_run(struct link *l)
-{
-	_cleanup_free_ uint8_t *buf = malloc(FRAME_MAX);
 	struct wire_link *w = l->priv;
+	const uint8_t *frame = data;
+	unsigned slot;
 
-	while (buf) {
-		if (poll(w->fds, w->n, -1) < 0)
-			continue;
-		for (nfds_t i = w->n; i-- > FIRST;) {
-			if (w->fds[i].revents && !from_peer(l, w, i, buf))
-				remove_peer(w, i);
-		}
-		if (w->fds[1].revents) {
-			int fd = accept4(w->fds[1].fd, NULL, NULL, SOCK_CLOEXEC);
+	if (len < ETH_HLEN)
+		return;
+	slot = slot_of(frame);
+	if (!(frame[0] & 1) && w->learned[slot].known &&
+		memcmp(w->learned[slot].mac, frame, ETH_ALEN) == 0) {
+		send_peer(&w->peers[w->learned[slot].peer], frame, len);
+		return;
+	}
+	for (size_t i = 0; i < w->n; i++)
+		send_peer(&w->peers[i], frame, len);
+}
+
+static void remove_peer(struct wire_link *w, size_t i)
+{
+	close(take_fd(&w->peers[i].fd)); /* which takes it out of the epoll set */
+	for (size_t k = 0; k < LEARNED; k++) {
+		if (w->learned[k].peer == i)
+			w->learned[k].known = false;
+	}
+}
+
+/* A frame; 0: none that is whole; -1: none now. */
+static ssize_t from_peer(struct wire_link *w, size_t i, uint8_t *buf)
+{
+	ssize_t n = recv(w->peers[i].fd, buf, FRAME_MAX, MSG_DONTWAIT);
+	unsigned slot;
+
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			remove_peer(w, i);
+		return -1;
+	}
+	if (n < ETH_HLEN)
+		return 0;
+	if (!(buf[ETH_ALEN] & 1)) {
+		slot = slot_of(buf + ETH_ALEN);
+		memcpy(w->learned[slot].mac, buf + ETH_ALEN, ETH_ALEN);
+		w->learned[slot].peer = (uint16_t)i;
+		w->learned[slot].known = true;
+	}
+	return n;
+}
+
+/* Somebody who has something: his index; -1: nobody. */
+static int who_is_ready(struct wire_link *w)
+{
+	if (w->next == w->nready) {
+		w->next = 0;
+		w->nready = epoll_wait(w->epoll, w->ready, BURST, 0);
+		w->nready = w->nready > 0 ? w->nready : 0;
+	}
+	return w->next < w->nready ? (int)w->ready[w->next].data.u32 : -1;
+}
+
+static ssize_t link_wire_recv(struct link *l, void *buf)
+{
+	struct wire_link *w = l->priv;
+	int i;
+
+	while ((i = who_is_ready(w)) >= 0) {
+		ssize_t n = -1;
+
+		if (i == LISTENER) {
+			int fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
 
 			if (fd >= 0)
 				add_peer(w, fd);
+		} else if (w->peers[i].fd >= 0) {
+			n = from_peer(w, (size_t)i, buf);
 		}
-		for (int k = 0; k < BATCH && w->fds[0].revents; k++) {
-			ssize_t n = recv(l->frames, buf, FRAME_MAX, MSG_DONTWAIT);
-
-			if (n == 0)
-				return;
-			if (n < 0)
-				break;
-			from_view(w, buf, (size_t)n);
+		if (n < 0 || ++w->burst == BURST) {
+			w->burst = 0;
+			w->next++;
 		}
+		if (n > 0)
+			return n;
 	}
+	errno = EAGAIN;
+	return -1;
 }
 
-const struct link_ops wire_link = {
-	.kind = NET_PAIR, .mtu = 1500, .open = link_wire_open, .run = link_wire_run
-};
+const struct link_ops wire_link = { .kind = NET_PAIR,
+	.mtu = 1500,
+	.open = link_wire_open,
+	.recv = link_wire_recv,
+	.send = link_wire_send };
