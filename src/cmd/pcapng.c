@@ -110,11 +110,12 @@ static int interface_block(struct capture *cap, int index)
 	}
 	if (cap->nknown == INTERFACES_MAX)
 		return INTERFACES_MAX - 1;
-	if (ioctl(cap->packets, SIOCGIFNAME, &ifr) < 0)
+	if (index && ioctl(cap->packets, SIOCGIFNAME, &ifr) < 0)
 		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%d", index); /* it is gone already */
 	add(&b, link, sizeof(link));
 	add32(&b, SNAP_MAX);
-	add_option(&b, OPT_IF_NAME, ifr.ifr_name, strnlen(ifr.ifr_name, IFNAMSIZ));
+	if (index)
+		add_option(&b, OPT_IF_NAME, ifr.ifr_name, strnlen(ifr.ifr_name, IFNAMSIZ));
 	add_option(&b, OPT_IF_TSRESOL, &nanoseconds, 1);
 	add_option(&b, OPT_END, NULL, 0);
 	r = write_block(cap, BLOCK_INTERFACE, &b, NULL, 0, NULL);
@@ -140,7 +141,9 @@ static int write_frame(
 	add32(&b, (uint32_t)ns);
 	add32(&b, (uint32_t)kept);
 	add32(&b, (uint32_t)len);
-	add_option(&options, OPT_EPB_FLAGS, &flags, sizeof(flags));
+	/* (a socket of lwIP's tells where a frame comes from to who is in the view alone) */
+	if (from->sll_family == AF_PACKET)
+		add_option(&options, OPT_EPB_FLAGS, &flags, sizeof(flags));
 	add_option(&options, OPT_END, NULL, 0);
 	return write_block(cap, BLOCK_PACKET, &b, cap->frame, kept, &options);
 }
@@ -219,9 +222,8 @@ int pcapng_capture(int packets, const char *file, unsigned long count)
 		if (out < 0)
 			return -errno;
 	}
-	if (setsockopt(packets, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0)
-		return -errno;
-	/* as much as the user may have */
+	/* not every stack stamps them, nor gives as much room as the user may have */
+	(void)setsockopt(packets, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 	(void)setsockopt(packets, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	cap.frame = malloc(SNAP_MAX);
 	if (!cap.frame)

@@ -266,6 +266,18 @@ print(s.accept()[1][0])"
 is "umctl net" "$OUT" "10.0.2.15
 lo"
 
+# a capture, from inside and from outside, where nothing is told of interfaces
+um --net slirp,stack=lwip --name cap$$ -- sh -ec 'umctl net capture -c 6 default inside.pcapng & c=$!
+	until [ -s inside.pcapng ] && [ -s outside.pcapng ]; do sleep 0.05; done
+	ping -q -n -c 6 -i 0.2 10.0.2.2 >ping; wait $c; until [ -e captured ]; do sleep 0.05; done' &
+view=$!
+until_true 20 umctl -n cap$$ net ls
+umctl -n cap$$ net capture -c 6 default outside.pcapng || fail "the capture from outside"
+touch captured
+wait $view || fail "the capture from inside"
+is "a capture" "$(grep -aco eth0 inside.pcapng) $(grep -aco '!"#\$%' inside.pcapng outside.pcapng | sed 's/[1-9][0-9]*$/some/' | xargs)" \
+	"1 inside.pcapng:some outside.pcapng:some"
+
 # one that is added to a view of another stack: its sockets are where virtual files are
 for net in "" "--net none"; do
 	# shellcheck disable=SC2086
