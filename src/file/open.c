@@ -81,6 +81,8 @@ static int check_open(const struct opening *o, mode_t type)
 		if (attr.uid != req->uid && !fs_req_capable(req, CAP_FOWNER))
 			return -EPERM;
 	}
+	if (type == S_IFDIR && (flags & O_DIRECT))
+		return -EINVAL;
 	return 0;
 }
 

@@ -100,6 +100,7 @@ static void refusals(void)
 	close(FD(open("d/", O_RDONLY)));
 	close(FD(open("d", O_RDONLY | O_DIRECTORY)));
 	FD(open("f", O_RDONLY | O_DIRECTORY));
+	FD(open("d", O_RDONLY | O_DIRECT));
 	FD(open("l", O_RDONLY | O_NOFOLLOW));
 	FD(open("ld", O_RDONLY | O_NOFOLLOW));
 	FD(open("ld", O_RDONLY | O_NOFOLLOW | O_DIRECTORY));
