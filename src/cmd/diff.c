@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* umctl diff: what a layer changed. */
-#include "layer/diff.h"
-
 #include <getopt.h>
 #include <string.h>
-#include <sys/wait.h>
 
+#include "cmd/diff.h"
 #include "cmd/layermsg.h"
 
 struct diff_options {
@@ -87,63 +85,6 @@ static void show_json(const struct diff *d)
 	put_json(answer);
 }
 
-/* In a folder where a and b are the tree below and the layer's. */
-static int run_git(const char *a, const char *b, bool color)
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		execlp("git", "git", "diff", "--no-index", "--no-prefix", "--no-ext-diff",
-			color ? "--color=always" : "--color=never", "--", a, b, NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 127;
-}
-
-static int patch_item(const struct diff_item *item, bool color)
-{
-	_cleanup_free_ char *a = NULL, *b = NULL;
-	bool is_old = item->kind == CHANGE_REMOVED, is_new = item->kind == CHANGE_ADDED;
-
-	if (item->kind == CHANGE_METADATA || (!S_ISREG(item->mode) && !S_ISLNK(item->mode)))
-		return 0;
-	a = is_new ? strdup("/dev/null") : str_printf("a/%s", item->from ? item->from : item->path);
-	b = is_old ? strdup("/dev/null") : str_printf("b/%s", item->path);
-	return a && b ? run_git(a, b, color) : 127;
-}
-
-/* git names the files as they are given: so a and b are links, in a folder for a moment. */
-static int show_patch(
-	const struct options *o, const struct opened *t, const struct diff *d, bool color)
-{
-	const char *tmp = getenv("TMPDIR");
-	_cleanup_free_ char *dir = str_printf("%s/umctl-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	_cleanup_free_ char *upper = str_printf("%s/upper", t->layer.path);
-	int status = 0;
-
-	if (!dir || !upper || !mkdtemp(dir) || chdir(dir) < 0 ||
-		symlink(t->layer.lower[0], "a") < 0 || symlink(upper, "b") < 0) {
-		complain(o, -errno, "%s: %m", dir ? dir : "");
-		status = 1;
-	}
-	for (size_t i = 0; status == 0 && i < d->n; i++) {
-		if (patch_item(&d->item[i], color) == 127) {
-			complain(o, -ENOENT, "--patch needs git, which is not here (Debian: git)");
-			status = 1;
-		}
-	}
-	(void)!unlink("a"); /* what is left of them lies in a folder for such */
-	(void)!unlink("b");
-	if (dir && chdir("/") == 0)
-		rmdir(dir);
-	return status;
-}
-
 static bool color_wanted(const char *when)
 {
 	if (when && strcmp(when, "never") == 0)
@@ -164,7 +105,7 @@ static int show(const struct options *o, struct opened *t, const struct diff_opt
 		return 0;
 	}
 	if (dopts->patch)
-		return show_patch(o, t, &d, dopts->color);
+		return diff_patch(o, t, &d, dopts->color);
 	for (size_t i = 0; i < d.n; i++)
 		show_item(&d.item[i], dopts);
 	if (dopts->stat)

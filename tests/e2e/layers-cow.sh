@@ -128,6 +128,11 @@ for l in shut shut.copy; do
 400 list
 0 none"
 done
+if command -v git >/dev/null; then
+	is "a patch of them" "$(umctl diff shut --patch | grep "^+[^+]")" "+a
++list
++none"
+fi
 gives "commit of them" 0 umctl commit shut
 for top in shut shut.to; do
 	is "in $top" "$(stat -c "%a %n" $top/*)" "600 $top/a
@@ -136,6 +141,43 @@ for top in shut shut.to; do
 done
 gives "discard of them" 0 sh -ec 'umctl discard shut; umctl discard shut.copy; umctl discard shut.oci'
 is "nothing is left of them" "$(ls -A "$XDG_STATE_HOME/umview/layers" | grep -e shut -e gone)" ""
+
+# a patch of a layer on another one, and of what is in a folder that was renamed
+if command -v git >/dev/null; then
+	mkdir -p pile/p
+	for f in f p/g p/h; do seq 5 >pile/$f; done
+	gives "a layer" 0 um --cow=under,of=pile -- sed -i s/2/two/ pile/p/g
+	gives "and one on it" 0 um --cow=under,of=pile,ro --cow=over,of=pile -- sh -ec 'cd pile; chmod 755 f; mv p pp; rm pp/h
+		sed -i s/3/three/ pp/g; sed -i s/1/one/ f; ln -s f l'
+	is "its patch" "$(umctl diff over --patch | grep -v -e ^index -e "^ [1-5]$" -e ^@@)" "diff --git a/f b/f
+old mode 100644
+new mode 100755
+--- a/f
++++ b/f
+-1
++one
+diff --git b/l b/l
+new file mode 120000
+--- /dev/null
++++ b/l
++f
+\\ No newline at end of file
+diff --git a/p/g b/pp/g
+--- a/p/g
++++ b/pp/g
+ two
+-3
++three
+diff --git a/p/h a/p/h
+deleted file mode 100644
+--- a/p/h
++++ /dev/null
+-1
+-2
+-3
+-4
+-5"
+fi
 
 # a folder that its user may not read is changed by the view's root
 if [ ! -r /root ] && [ -d /root ]; then
