@@ -130,8 +130,8 @@ static int check_allowed(struct commit *k, const struct change *c)
 	if (geteuid() == 0 ||
 		(st->st_uid == geteuid() && !S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode)))
 		return 0;
-	if (c->lower && S_ISDIR(st->st_mode) && c->lower->st.st_uid == st->st_uid && c->merged)
-		return 0; /* it keeps its owner */
+	if (commit_keeps_owner(c))
+		return 0;
 	if (!k->nforbidden++)
 		k->forbidden = strdup(c->path);
 	return 0;

@@ -190,11 +190,13 @@ static int stage_leave(struct layer_walk *w, const struct change *c)
 {
 	struct commit *k = w->arg;
 	struct stage *s = k->stage;
+	struct copy how = s->how;
 	int err;
 
 	if (!s->depth || strcmp(s->folder[s->depth - 1].path, c->path) != 0)
 		return 0;
-	err = copy_folder_end(&s->how, c, s->folder[s->depth - 1].fd);
+	how.any_owner = how.any_owner || commit_keeps_owner(c);
+	err = copy_folder_end(&how, c, s->folder[s->depth - 1].fd);
 	close(s->folder[--s->depth].fd);
 	return err < 0 ? commit_failed(k, c->path, err) : 0;
 }

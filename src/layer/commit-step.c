@@ -104,8 +104,12 @@ static int unput(const struct step *s, int dirfd, const char *name, const char *
 
 int step_metadata(struct commit *k, size_t i)
 {
-	const struct copy how = { .any_owner = (k->j.flags & COMMIT_FORCE) != 0, .layerfd = -1 };
 	const struct step *s = &k->j.step[i];
+	/* an owner that this user may not give a folder was refused by the plan, but for the one
+	 * that it had below (commit_keeps_owner()) */
+	const struct copy how = {
+		.any_owner = (k->j.flags & COMMIT_FORCE) || s->kind == STEP_FOLDER, .layerfd = -1
+	};
 	_cleanup_entry_ struct entry e = ENTRY_INIT;
 	_cleanup_attrs_ struct attrs attrs = { 0 };
 	_cleanup_fd_ int from = -1, dirfd = -1, fd = -1;

@@ -20,6 +20,13 @@ int commit_failed(struct commit *k, const char *path, int err)
 	return err;
 }
 
+bool commit_keeps_owner(const struct change *c)
+{
+	return c->merged && c->lower && S_ISDIR(c->entry->st.st_mode) &&
+	       c->lower->st.st_uid == c->entry->st.st_uid &&
+	       c->lower->st.st_gid == c->entry->st.st_gid;
+}
+
 bool commit_includes(const struct commit *k, const char *path)
 {
 	for (size_t i = 0; i < k->j.npaths; i++) {

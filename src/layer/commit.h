@@ -77,7 +77,12 @@ int MUST_CHECK step_metadata(struct commit *k, size_t i);
 /* The folder that a step's name is in (a descriptor, for a folder itself that one), its name ("."
  * for that), and that under which the step keeps what it has to. */
 #define STEP_TMP_MAX 64
-#define STEP_TMP ".umview-%s-" /* what it begins with: the journal's id */
+#define STEP_TMP                                                                                   \
+	".umview-%s-" /* A folder whose owner the layer left alone: where it is made elsewhere, on \
+		       * the way to what was changed in it, and this user cannot give it that      \
+		       * owner, it is his. */
+bool commit_keeps_owner(const struct change *c);
+/* what it begins with: the journal's id */
 int MUST_CHECK step_open(
 	struct commit *k, size_t i, const char **ret_name, char ret_tmp[STEP_TMP_MAX]);
 bool commit_includes(const struct commit *k, const char *path);

@@ -63,6 +63,25 @@ echo other >copy/d/f
 gives "conflict there" 1 umctl commit t --to copy
 has "conflict there" "$OUT" "/d/f is another file there"
 
+# folders on the way that are another's below are made as this user's
+if [ "$(stat -c %u /usr/share)" != "$(id -u)" ]; then
+	umctl layer create way --of /usr
+	mkdir -p "$LAYERS/way/upper/share" way
+	setfattr -n user.containers.override_stat -v 0:0:755 "$LAYERS/way/upper" "$LAYERS/way/upper/share"
+	echo mine >"$LAYERS/way/upper/share/mine"
+	for again in 1 2; do
+		gives "to a folder without those of the way ($again)" 0 umctl commit way --to way
+		is "they are this user's" "$(stat -c "%U %n" way way/share way/share/mine)" "$(id -un) way
+$(id -un) way/share
+$(id -un) way/share/mine"
+		echo more >"$LAYERS/way/upper/share/mine"
+		rm way/share/mine
+	done
+	setfattr -n user.containers.override_stat -v 0:4:755 "$LAYERS/way/upper/share"
+	gives "but an owner that the layer gave" 1 umctl commit way --to way
+	umctl discard way
+fi
+
 # in parts
 fresh t
 overlay t low "$job"
