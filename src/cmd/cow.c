@@ -72,16 +72,22 @@ static int create_unnamed(const char *of, struct layer *ret)
 	return r;
 }
 
-static int say_open(const char *name, int r)
+static int say_open(const char *name, bool made, int r)
 {
+	_cleanup_free_ char *where = layers_path();
+
 	if (r == -EINVAL)
 		log_user("--cow=%s: this is no name of a layer", name);
 	else if (r == -EBUSY)
 		log_user("the layer %s is in use by another view", name);
 	else if (r == -EPROTONOSUPPORT)
 		log_user("the layer %s was made by a newer umview", name);
+	else if (made)
+		log_user("a layer cannot be made in %s: %s; $XDG_STATE_HOME/umview/layers is where "
+			 "they are kept",
+			where ? where : "", strerror(-r));
 	else
-		log_user("the layer %s: %s", name ? name : "", strerror(-r));
+		log_user("the layer %s in %s: %s", name, where ? where : "", strerror(-r));
 	return r;
 }
 
@@ -110,6 +116,7 @@ static int check_of(const struct cow_layer *c)
 
 static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
 {
+	bool made = false;
 	int r = name ? layer_open(name,
 			       dry_run ? LAYER_LOOK
 			       : c->ro ? LAYER_READ
@@ -120,6 +127,7 @@ static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
 	if (r == -ENOENT && dry_run)
 		return 0;
 	if (r == -ENOENT && (!c->ro || !name)) {
+		made = true;
 		r = name ? layer_create(name, c->of, &c->layer) : create_unnamed(c->of, &c->layer);
 		c->fresh = r == 0;
 		c->unnamed = !name;
@@ -132,7 +140,7 @@ static int open_layer(struct cow_layer *c, const char *name, bool dry_run)
 		if (r < 0)
 			return r;
 	}
-	return r < 0 ? say_open(name, r) : 0;
+	return r < 0 ? say_open(name, made, r) : 0;
 }
 
 /* NULL: out of memory. */
@@ -183,7 +191,7 @@ static int take_lower(struct cow *cow, const struct cow_layer *top, const char *
 		log_user("the layer %s lies on the layer %s, which is gone; nothing was changed",
 			over, name);
 	else if (r < 0)
-		(void)say_open(name, r);
+		(void)say_open(name, false, r);
 	return r;
 }
 
@@ -223,8 +231,8 @@ static int take_layer(
 	}
 	*c = with;
 	r = open_layer(c, name, dry_run);
-	if (r == 0 && !c->ro && !dry_run)
-		r = layer_set_last(&c->layer);
+	/* a full disk is no reason not to look at what the layer has */
+	c->last = r == 0 && !c->ro && !dry_run && layer_set_last(&c->layer) == 0;
 	if (r == 0 && !dry_run)
 		say_no_xattrs(c);
 	if (r == 0 && layers)
@@ -332,21 +340,21 @@ static bool untouched(const struct cow_layer *c, int upper)
 	return same;
 }
 
-static void end_layer(struct cow_layer *c, bool only)
+static void end_layer(struct cow_layer *c, bool only, bool ran)
 {
 	_cleanup_fd_ int upper =
 		c->layer.dirfd < 0 || c->ro
 			? -1
 			: openat(c->layer.dirfd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *name = only ? "LAST" : c->layer.name;
+	const char *name = only && c->last ? "LAST" : c->layer.name;
 	size_t n = upper < 0 ? 0 : count(upper);
 
-	if (upper >= 0 && n)
+	if (upper >= 0 && n && ran)
 		dprintf(STDERR_FILENO,
 			"umview: %zu file%s changed; umctl diff %s, umctl commit %s or umctl "
 			"discard %s\n",
 			n, n == 1 ? "" : "s", name, name, name);
-	else if (upper >= 0 && isatty(STDERR_FILENO))
+	else if (upper >= 0 && ran && isatty(STDERR_FILENO))
 		dprintf(STDERR_FILENO, "umview: no file changed\n");
 	if (upper >= 0 && n == 0 && c->unnamed && untouched(c, upper) &&
 		layer_remove(&c->layer) < 0)
@@ -355,14 +363,14 @@ static void end_layer(struct cow_layer *c, bool only)
 	free(c->of);
 }
 
-void cow_end(struct cow *cow)
+void cow_end(struct cow *cow, bool ran)
 {
 	size_t written = 0;
 
 	for (size_t i = 0; i < cow->n; i++)
 		written += !cow->layers[i].ro;
 	for (size_t i = 0; i < cow->n; i++)
-		end_layer(&cow->layers[i], written == 1);
+		end_layer(&cow->layers[i], written == 1, ran);
 	free(cow->layers);
 	free(cow->hide);
 	free(cow->owned);

@@ -18,6 +18,7 @@ struct cow {
 		bool consistent; /* who reads a file sees what is written to it */
 		bool fresh;	 /* made for this view */
 		bool unnamed;	 /* by nobody's word */
+		bool last;	 /* LAST leads to it */
 		bool image;	 /* it is, or lies on, the image that is the root */
 		bool late;	 /* its folder is on a mount that is to be made */
 	} * layers;
@@ -34,9 +35,9 @@ int MUST_CHECK cow_begin(struct cow *cow, struct um *um, const struct run_option
 bool cow_covers(const struct cow *cow, const char *target);
 /* Those of folders on mounts that were asked for, once these are there; or the others. */
 int MUST_CHECK cow_mount(struct cow *cow, struct um *um, bool late);
-/* After the view: what changed, in a line on standard error; a layer without a name in which
- * nothing did goes. */
-void cow_end(struct cow *cow);
+/* After the view: what changed, in a line on standard error, where a command ran; a layer without a
+ * name in which nothing did goes. */
+void cow_end(struct cow *cow, bool ran);
 /* Between its parts: cowmount.c. */
 int MUST_CHECK cow_find_late(struct cow *cow, struct um *um, char *const *mounts);
 /* The kernel's own folders, and those of the user's running services, are what they were. */

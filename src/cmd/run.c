@@ -383,7 +383,7 @@ static void tear_down(struct run *r)
 	}
 	net_put(take_ptr(&r->um.net)); /* no worker asks for it any more */
 	um_release(&r->um);
-	cow_end(&r->cow);
+	cow_end(&r->cow, r->ran);
 	trace_free(r->um.trace);
 	if (r->plan)
 		fclose(r->plan);
@@ -401,10 +401,12 @@ static int supervise(void *arg, const struct front_link *link)
 	hold_sigchld();
 	if (choose_stack(&r) == 0 && set_up(&r) == 0 && make_net(&r) == 0 &&
 		cow_begin(&r.cow, &r.um, r.o, r.plan) == 0 && make_mounts(&r) == 0) {
-		if (r.o->dry_run)
+		if (r.o->dry_run) {
 			r.status = say_command(&r);
-		else if (start_command(&r) == 0)
+		} else if (start_command(&r) == 0) {
+			r.ran = true;
 			reap(&r);
+		}
 	}
 	tear_down(&r);
 	front_tell(link, FRONT_STATUS, r.status);

@@ -18,6 +18,7 @@ struct run {
 	struct json_object *planned; /* the mounts of it, with --json */
 	enum net_stack stack;	     /* of --net */
 	int trace_fd;
+	bool ran;   /* the command has begun */
 	int status; /* of the command, once it ended */
 	bool command_ended;
 };

@@ -21,7 +21,7 @@ bool layer_name_valid(const char *name)
 	return rundir_name_valid(name) && strcmp(name, "LAST") != 0;
 }
 
-static char *layers_path(void)
+char *layers_path(void)
 {
 	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	const struct passwd *pw;

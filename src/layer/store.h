@@ -83,6 +83,8 @@ int MUST_CHECK layer_set_lower(struct layer *l, const char *const *lower, size_t
 /* The draft becomes the layer, at once; what the layer was is removed. */
 int MUST_CHECK layer_replace(struct layer *l, struct layer *draft);
 
+/* The name of the folder of all layers, malloc'ed; NULL: out of memory. */
+char *layers_path(void);
 /* The folder of all layers; made if create. A descriptor, or -errno (-ENOENT). ret_path may be
  * NULL. */
 int MUST_CHECK layers_open(bool create, char **ret_path);

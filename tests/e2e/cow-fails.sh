@@ -86,7 +86,8 @@ gives "a layer that cannot be written" 125 on tmpfs size=20m '$UM --cow=x,of=low
 has "only read it can be used" "$OUT" "a
 more"
 has "it is not committed" "$OUT" "status 1"
-has "said" "$OUT" "the layer x: Read-only file system"
+has "said" "$OUT" "umview/layers: Read-only file system"
+has "which one" "$OUT" "the layer x in "
 unchanged "a layer that cannot be written"
 
 fresh

@@ -191,4 +191,23 @@ added    /root/made"
 	gives "not committed" 1 umctl commit closed
 	[ ! -e /root/made ] || fail "it was committed"
 fi
+
+# ---- what goes wrong at the beginning is said, and nothing else ----
+export XDG_STATE_HOME=$HERE/shut
+LAYERS=$XDG_STATE_HOME/umview/layers
+mkdir shut-low
+gives "a layer to look at" 0 um --cow=kept,of="$HERE/shut-low" -- sh -c 'echo a >shut-low/f'
+chmod 500 "$LAYERS"
+gives "no room for a new one" 125 um --cow=other -- true
+is "no room for a new one" "$OUT" "umview: a layer cannot be made in $LAYERS: Permission denied; \$XDG_STATE_HOME/umview/layers is where they are kept"
+gives "nor without a name" 125 um --cow -- true
+is "nor without a name" "$OUT" "umview: a layer cannot be made in $LAYERS: Permission denied; \$XDG_STATE_HOME/umview/layers is where they are kept"
+gives "one that is there is used" 0 um --cow=kept,of="$HERE/shut-low" -- cat shut-low/f
+has "one that is there is used" "$OUT" "umctl diff kept,"
+chmod 700 "$LAYERS"
+gives "one of another folder" 125 um --cow=kept -- true
+is "one of another folder" "$OUT" "umview: the layer kept is one of $HERE/shut-low, not of /"
+rmdir shut-low
+gives "its folder is gone" 125 um --cow=kept,of="$HERE/shut-low" -- true
+is "its folder is gone" "$OUT" "umview: --cow: $HERE/shut-low: No such file or directory"
 nothing_left
