@@ -107,6 +107,13 @@ static inline bool cache_direct(const struct filecache *c)
 	return atomic_load_explicit(&c->mode, memory_order_relaxed) & CACHE_DIRECT;
 }
 
+/* Is a read of a file that was opened with these flags to see what others have just written? */
+static inline bool cache_asks_server(const struct filecache *c, int oflags)
+{
+	return (oflags & O_DIRECT) && !(c->ino->fs->flags & FS_SOLE_CLIENT) &&
+	       !atomic_load(&c->ino->orphan);
+}
+
 /* The cache of a regular file's inode, made when there is none. Lives as long as the inode. */
 int MUST_CHECK cache_of(struct files *f, struct inode *ino, struct filecache **ret);
 struct filecache *cache_peek(struct inode *ino); /* NULL: there is none */
@@ -203,9 +210,10 @@ struct wrote {
 ssize_t MUST_CHECK cache_write(struct filecache *c, const struct fs_req *req, int fd,
 	const void *buf, size_t len, off_t off, int rwf, uint64_t limit, struct wrote *ret);
 /* Then: what has to be the server's before write(2) returns goes there. What it does not take was
- * never written: the bytes that were, or -errno. moved: the position of fd went along. */
-ssize_t MUST_CHECK cache_write_out(
-	struct filecache *c, const struct fs_req *req, int fd, struct wrote *w, bool moved);
+ * never written: the bytes that were, or -errno. moved: the position of fd went along. direct: it
+ * was opened with O_DIRECT. */
+ssize_t MUST_CHECK cache_write_out(struct filecache *c, const struct fs_req *req, int fd,
+	struct wrote *w, bool moved, bool direct);
 /* Only what calls wrote, of all writers. On failure w ends where the server has it up to. */
 int MUST_CHECK cache_writeback_wrote(
 	struct filecache *c, const struct fs_req *req, struct wrote *w);

@@ -165,6 +165,7 @@ static int open_cached(
 	struct opening *o, struct filecache *c, const struct fs_handle *h, bool *ret_filled)
 {
 	bool reads = (o->flags & O_ACCMODE) == O_RDONLY;
+	bool asks = cache_direct(c) || cache_asks_server(c, o->flags);
 	int fd, r = make_ready(c, o->req, o->mnt, o->name, h);
 
 	if (r < 0)
@@ -176,7 +177,7 @@ static int open_cached(
 		if (r < 0)
 			return r;
 	}
-	if (reads && !o->low && !cache_direct(c) && cache_size(c) <= SMALL_FILE)
+	if (reads && !o->low && !asks && cache_size(c) <= SMALL_FILE)
 		r = cache_fill(c, o->req, 0, UINT64_MAX);
 	if (o->low && cache_direct(c))
 		r = direct_fill(c, o->req);
@@ -184,7 +185,7 @@ static int open_cached(
 		r = cache_go_low(c, o->req, o->flags);
 	if (r < 0)
 		return r;
-	*ret_filled = reads && !cache_direct(c) && cache_filled(c);
+	*ret_filled = reads && !asks && cache_filled(c);
 	do {
 		fd = open_place(o, c, *ret_filled);
 		r = fd == -EWOULDBLOCK && !(o->flags & O_NONBLOCK) ? lease_wait(o->req) : fd;

@@ -125,11 +125,11 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 	return n;
 }
 
-ssize_t cache_write_out(
-	struct filecache *c, const struct fs_req *req, int fd, struct wrote *w, bool moved)
+ssize_t cache_write_out(struct filecache *c, const struct fs_req *req, int fd, struct wrote *w,
+	bool moved, bool direct)
 {
 	uint64_t end = w->end;
-	int r = writes_through(c) ? cache_writeback_wrote(c, req, w) : 0;
+	int r = direct || writes_through(c) ? cache_writeback_wrote(c, req, w) : 0;
 
 	if (w->end < end && moved && lseek(fd, (off_t)w->end, SEEK_SET) < 0)
 		log_debug("the position stays behind what was written");

@@ -28,6 +28,11 @@ for name in hello hello_ll; do
 done
 
 echo text >src/file
+served ex/hello -- "$PYTHON" -c 'import fcntl
+try: fcntl.ioctl(open("mnt/hello"), 0x80086601, bytes(8))
+except OSError as e: print(e.strerror)'
+is "an ioctl of a server that has none" "$OUT" "Inappropriate ioctl for device"
+
 cat >work.sh <<'WORK'
 set -e
 cd "mnt$PWD/src"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # On libfuse's passthrough_ll, which keeps nothing back: a folder is read whole while names come and go, what the server
 # refuses was not written, files beyond 4 GiB, two processes that write and read one file by calls and mappings, small
-# writes to a file that is mapped as a whole, a file that one has open with O_DIRECT, and names that another mount took
-# away.
+# writes to a file that is mapped as a whole, a file that one has open with O_DIRECT, reflinks, and names that another mount
+# took away.
 . "$TOP/tests/e2e/lib.sh"
 need gcc pkg-config
 EXAMPLE=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c
@@ -153,6 +153,44 @@ gives "the same where the server keeps nothing (FOPEN_DIRECT_IO)" 0 um bash -c '
 	./server -o source="$PWD/src",cache=never never
 	"$PYTHON" direct-io.py && umount never'
 is "who has it open without it" "$OUT $(cat src/p)" "b'bcd' 2 abxyef"
+cat >asks.py <<'E2'
+import errno, fcntl, mmap, os, struct
+def what(f, *args):
+    try:
+        return f(*args)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+page = mmap.mmap(-1, 4096)
+direct = os.open("mnt/q", os.O_RDONLY | os.O_DIRECT)
+plain = os.open("mnt/q", os.O_RDWR)
+for text in b"1", b"2", b"3":
+    with open("src/q", "r+b") as f:
+        f.write(text * 8192)
+    print(os.preadv(direct, [page], 4096), page[:2], os.pread(plain, 1, 0) in b"123")
+os.pwrite(plain, b"mine", 4096)
+print(os.preadv(direct, [page], 4096), page[:6], os.preadv(direct, [page], 8192))
+CLONE, RANGE = 0x40049409, 0x4020940d
+made, append = (os.open("mnt/made", os.O_WRONLY | os.O_CREAT | i) for i in (0, os.O_APPEND))
+folder, other = os.open("mnt", os.O_RDONLY), os.open("/etc/passwd", os.O_RDONLY)
+for to, source in (made, plain), (made, append), (append, plain), (plain, plain), (direct, plain), (made, folder), (folder, made), \
+        (made, other), (made, 99999):
+    print(what(fcntl.ioctl, to, CLONE, source), what(fcntl.ioctl, to, RANGE, struct.pack("qQQQ", source, 0, 4096, 0)))
+E2
+head -c 8192 /dev/zero >src/q
+gives "O_DIRECT and reflinks" 0 served unlimited "$PYTHON" asks.py
+is "the one reads what the server has; of the others it is said what is wrong, as by the kernel's FUSE" "$OUT" "4096 b'11' True
+4096 b'22' True
+4096 b'33' True
+4096 b'mine33' 0
+ENOTSUP ENOTSUP
+EBADF EBADF
+EBADF EBADF
+ENOTSUP ENOTSUP
+EBADF EBADF
+EISDIR EISDIR
+EISDIR EISDIR
+EXDEV EXDEV
+EBADF EBADF"
 cat >fresh.sh <<'E2'
 set -e
 mkdir one two src/names

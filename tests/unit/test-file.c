@@ -358,13 +358,13 @@ static void test_refused(struct fixture *x)
 	fd = open_hot(x, ino, O_RDWR, &c);
 	tap_check(&tap,
 		cache_write(c, &x->req, fd, "new", 3, 1, 0, UINT64_MAX, &w) == 3 &&
-			cache_write_out(c, &x->req, fd, &w, false) == 3 &&
+			cache_write_out(c, &x->req, fd, &w, false, false) == 3 &&
 			x->d->file[5].size == 4 && memcmp(x->d->file[5].data, "onew", 4) == 0,
 		"a write is the server's at once");
 	x->d->write_error = -ENOSPC;
 	tap_check(&tap,
 		cache_write(c, &x->req, fd, "NEW", 3, 2, 0, UINT64_MAX, &w) == 3 &&
-			cache_write_out(c, &x->req, fd, &w, false) == -ENOSPC,
+			cache_write_out(c, &x->req, fd, &w, false, false) == -ENOSPC,
 		"one that it refuses fails");
 	tap_check(&tap,
 		cache_size(c) == 4 && cache_fill(c, &x->req, 0, UINT64_MAX) == 0 &&
@@ -373,9 +373,17 @@ static void test_refused(struct fixture *x)
 	tap_check(&tap,
 		lseek(fd, 100, SEEK_SET) == 100 &&
 			cache_write(c, &x->req, fd, "far", 3, -1, 0, UINT64_MAX, &w) == 3 &&
-			cache_write_out(c, &x->req, fd, &w, true) == -ENOSPC &&
+			cache_write_out(c, &x->req, fd, &w, true, false) == -ENOSPC &&
 			lseek(fd, 0, SEEK_CUR) == 100 && cache_size(c) == 4,
 		"nor the position and the size");
+	x->d->fs.flags |= FS_WRITEBACK_CACHE;
+	tap_check(&tap,
+		cache_write(c, &x->req, fd, "NEW", 3, 2, 0, UINT64_MAX, &w) == 3 &&
+			cache_write_out(c, &x->req, fd, &w, false, true) == -ENOSPC &&
+			cache_size(c) == 4 && cache_fill(c, &x->req, 0, UINT64_MAX) == 0 &&
+			pread(fd, got, 8, 0) == 4 && memcmp(got, "onew", 4) == 0,
+		"nor does one with O_DIRECT where others are kept back");
+	x->d->fs.flags &= ~(unsigned)FS_WRITEBACK_CACHE;
 	x->d->write_error = 0;
 	tap_check(&tap, file_sync_inode(ino, &x->req, false) == 0, "nobody is told later");
 	close(fd);

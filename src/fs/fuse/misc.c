@@ -199,7 +199,7 @@ int fuse_op_ioctl(struct fs *fs, const struct fs_req *req, uint64_t node, const 
 	if (out.flags & FUSE_IOCTL_RETRY)
 		return -EIO;
 	*out_len = r.out_len - sizeof(out);
-	*ret_result = out.result;
+	*ret_result = out.result == -ENOSYS ? -ENOTTY : out.result;
 	return 0;
 }
 

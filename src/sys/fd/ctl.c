@@ -376,6 +376,36 @@ static int map_block(struct vfd *v, struct call *c)
 	return w < 0 ? w : r;
 }
 
+/* FICLONE, FICLONERANGE: what is wrong with the files is said first, then that no server of the
+ * protocol is asked for it, as by the kernel's FUSE. */
+static int clone_file(struct vfd *to, struct call *c, unsigned cmd)
+{
+	_cleanup_vfd_ struct vfd from = VFD_INIT;
+	struct file_clone_range range = { .src_fd = call_fd(c, 2) };
+	int r = 0;
+
+	if (cmd == FICLONERANGE)
+		r = guest_read(c, call_addr(c, 2), &range, sizeof(range));
+	if (r < 0)
+		return r;
+	if (!vfd_get(&from, c, (int)range.src_fd)) {
+		_cleanup_fd_ int real = guestfd_get(c, (int)range.src_fd);
+
+		return real < 0 ? real : -EXDEV;
+	}
+	if (from.fl & O_PATH)
+		return -EBADF;
+	if (!from.vf->inode || from.vf->inode->fs != to->vf->inode->fs)
+		return -EXDEV;
+	if (from.vf->kind == VFILE_DIR || to->vf->kind == VFILE_DIR)
+		return -EISDIR;
+	if (from.vf->kind != VFILE_REG || to->vf->kind != VFILE_REG)
+		return -EINVAL;
+	if (!vfd_can_read(&from) || !vfd_can_write(to) || (to->fl & O_APPEND))
+		return -EBADF;
+	return -EOPNOTSUPP;
+}
+
 /* The kernel's loop device is given a virtual file (by root, who alone can open one): it reads and
  * writes the placeholder. */
 static enum verdict loop_backing(struct call *c, unsigned cmd)
@@ -430,6 +460,7 @@ enum verdict sys_ioctl(struct call *c)
 	switch (cmd) {
 	case FICLONE:
 	case FICLONERANGE:
+		return call_return(c, clone_file(&v, c, cmd));
 	case FIDEDUPERANGE:
 	case FS_IOC_FIEMAP:
 		return call_return(c, -EOPNOTSUPP);

@@ -162,7 +162,8 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 		}
 		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit, &wrote);
 		if (n > 0)
-			return cache_write_out(v->vf->cache, &v->req, v->fd, &wrote, off < 0);
+			return cache_write_out(
+				v->vf->cache, &v->req, v->fd, &wrote, off < 0, v->fl & O_DIRECT);
 		if (direct_no_room(n) && direct_past(v->vf->cache, &v->req))
 			n = write_direct(v, buf, len, off, rwf, limit);
 	}
@@ -180,7 +181,6 @@ int vfd_written(struct vfd *v, int rwf)
 		return 0;
 	if (sync)
 		return file_sync_inode(v->vf->inode, &v->req, !full);
-	r = cache_after_write(
-		v->vf->cache, &v->req, (v->fl & O_DIRECT) || cache_direct(v->vf->cache));
+	r = cache_after_write(v->vf->cache, &v->req, cache_direct(v->vf->cache));
 	return r == -EINTR ? 0 : r;
 }

@@ -38,6 +38,12 @@ static inline bool vfd_direct(const struct vfd *v)
 {
 	return v->vf->kind == VFILE_REG && cache_direct(v->vf->cache);
 }
+/* Is a read the server's own answer? Of O_DIRECT too, where others may have changed the file. */
+static inline bool vfd_reads_server(const struct vfd *v)
+{
+	return vfd_direct(v) ||
+	       (v->vf->kind == VFILE_REG && cache_asks_server(v->vf->cache, v->fl));
+}
 static inline bool vfd_can_read(const struct vfd *v)
 {
 	return !(v->fl & O_PATH) && (v->fl & O_ACCMODE) != O_WRONLY;

@@ -96,7 +96,7 @@ static enum verdict do_read(struct vfd *v, struct call *c, struct guest_io *io)
 		return CONTINUE;
 	if (io->total == 0)
 		return CONTINUE;
-	if (v->vf->kind == VFILE_STREAM || vfd_direct(v)) {
+	if (v->vf->kind == VFILE_STREAM || vfd_reads_server(v)) {
 		r = rwf_check(io->rwf);
 		return r < 0 ? call_return(c, r) : read_direct(v, c, io);
 	}
