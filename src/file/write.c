@@ -192,6 +192,7 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	const struct fs_handle *h = NULL;
 	int r = 0;
 
+	inode_drop_caps(ino, req);
 	if (inode_drops_privs(ino, req, &set.mode))
 		set.set |= FS_SET_MODE;
 	if (c)

@@ -199,6 +199,7 @@ static void drop_privs(struct filecache *c)
 	struct fs_req req;
 
 	cache_req(c, &req);
+	inode_drop_caps(c->ino, &req);
 	if (inode_drops_privs(c->ino, &req, &set.mode) &&
 		inode_setattr(c->ino, &req, NULL, &set) < 0)
 		log_debug("a file that was written to keeps its set-user-ID bit");

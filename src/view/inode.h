@@ -51,6 +51,7 @@ struct inode {
 	/* It has or had several names: libfuse's high level makes a node of each, so that the
 	 * content of one changes by the others, unseen. */
 	atomic_bool many_names;
+	atomic_bool no_caps; /* of the view's own image: it has no XATTR_NAME_CAPS */
 	/* Of a directory: since its names were read last with their attributes these were wanted,
 	 * by a lookup at the server or of one that was `listed` so and not used since. */
 	atomic_bool looked, listed;
@@ -144,6 +145,9 @@ bool inode_is(struct inode *ino, dev_t dev, ino_t nr);
  * Then the mode that is left. As the kernel does for all but root. Without a call the group is not
  * looked at. */
 bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret);
+/* Before its content or owner changes: capabilities that a program has as a file go, whoever
+ * changes it (security_inode_killpriv()). A server that refuses keeps them. */
+void inode_drop_caps(struct inode *ino, const struct fs_req *req);
 int MUST_CHECK inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_handle *h,
 	const struct fs_setattr *set);
 /* A fresh struct stat / statx fields are filled by the callers in sys/ from fs_attr + fs->dev. */

@@ -3,6 +3,10 @@
  * Attributes of inodes. As for names (names.c), a reply is kept only if the inode did not change
  * after the request was sent: attr_seq is the number of the last change.
  */
+#include <linux/xattr.h>
+#include <string.h>
+
+#include "base/log.h"
 #include "view/itable.h"
 #include "view/path.h"
 #include "view/watch.h"
@@ -223,6 +227,26 @@ bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret)
 	if ((mode & S_IXGRP) || ((mode & S_ISGID) && req->call && !fs_req_in_group(req, gid)))
 		*ret &= ~(mode_t)S_ISGID;
 	return *ret != mode;
+}
+
+void inode_drop_caps(struct inode *ino, const struct fs_req *req)
+{
+	const struct fs_node_ops *ops = ino->fs->node;
+	ssize_t n;
+
+	if (ino->type != S_IFREG || ino->fs->host_fd || !ops->getxattr || !ops->removexattr ||
+		atomic_load(&ino->orphan) || atomic_load(&ino->no_caps))
+		return;
+	/* before it is asked: who sets some meanwhile is heard */
+	if ((ino->fs->flags & FS_SOLE_CLIENT) && !atomic_load(&ino->many_names))
+		atomic_store(&ino->no_caps, true);
+	n = ops->getxattr(ino->fs, req, ino->nodeid, XATTR_NAME_CAPS, NULL, 0);
+	if (n > 0)
+		n = ops->removexattr(ino->fs, req, ino->nodeid, XATTR_NAME_CAPS);
+	if (n < 0 && n != -ENODATA && n != -ENOSYS && n != -EOPNOTSUPP) {
+		atomic_store(&ino->no_caps, false);
+		log_debug("a file that is changed keeps its capabilities: %s", strerror((int)-n));
+	}
 }
 
 /* Who watches a file of a layer is told of its new size by the layer: so it has to be in the

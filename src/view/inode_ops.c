@@ -409,6 +409,8 @@ int inode_create(struct inode *dir, const struct fs_req *req, const char *name, 
 	}
 	if (err < 0)
 		return err;
+	if (fs->flags & FS_SOLE_CLIENT)
+		atomic_store(&ino->no_caps, true);
 	*ret = take_ptr(&ino);
 	*ret_h = h;
 	return 0;

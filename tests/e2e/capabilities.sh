@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Root of a view that gave capabilities up may no more on a served mount than the rest allow it (capabilities(7)).
+# Root of a view that gave capabilities up may no more on a served mount than the rest allow it (capabilities(7)); those of a
+# file go when it is changed.
 . "$TOP/tests/e2e/lib.sh"
-need setpriv setfattr
+need setpriv setfattr getfattr
 ext4_image fs.img 16M
 mkdir mnt
 cat >try.sh <<'TRY'
@@ -32,6 +33,17 @@ for caps in fowner fsetid; do
 	stat -c "without $caps: %a" theirs/f
 done
 setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps +dac_override --ambient-caps +dac_override sh -c 'echo x >>theirs/f' && echo "kept by another"
+# What a file may comes and goes with its content and owner.
+cap=0x0100000200040000000000000000000000000000
+cp /bin/cat prog
+ln prog other
+for i in 'printf x >>prog' 'printf x | dd of=prog bs=1 conv=notrunc status=none' 'truncate -s 20000 prog' 'cp /bin/cat prog' 'chown 1000 prog' \
+	'printf x >>other' 'chmod 755 prog' 'touch prog' ': >>prog'; do
+	setfattr -n security.capability -v $cap prog
+	sh -c "$i"
+	sync prog
+	getfattr -n security.capability prog >/dev/null 2>&1 && echo "kept: $i"
+done
 TRY
 gives "capabilities" 0 um --root -m "fs.img:$HERE/mnt" -- sh try.sh
 is "what each allows" "$OUT" "writing: may 
@@ -45,5 +57,8 @@ mknod: may
 trusted: may 
 without fowner: 2755
 without fsetid: 755
-kept by another"
+kept by another
+kept: chmod 755 prog
+kept: touch prog
+kept: : >>prog"
 nothing_left

@@ -119,6 +119,7 @@ void vfd_modified(struct vfd *v)
 {
 	struct fs_setattr set = { .set = FS_SET_MODE };
 
+	inode_drop_caps(v->vf->inode, &v->req);
 	if (inode_drops_privs(v->vf->inode, &v->req, &set.mode))
 		/* a server that refuses keeps them: the write is not refused for it */
 		(void)!inode_setattr(v->vf->inode, &v->req, NULL, &set);

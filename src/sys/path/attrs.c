@@ -218,6 +218,8 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	r = change_allowed(ino, req, &attr, set, how);
 	if (r == 0 && chown)
 		r = chown_drops(ino, req, &attr, set);
+	if (r == 0 && chown)
+		inode_drop_caps(ino, req);
 	if (r < 0 || !set->set)
 		return r;
 	r = inode_setattr(ino, req, NULL, set);

@@ -302,6 +302,7 @@ static ssize_t xattr_virtual(
 		break;
 	}
 	if (r == 0) {
+		atomic_store(&ino->no_caps, false);
 		inode_invalidate_attr(ino);
 		watch_event(ino, WATCH_ATTRIB);
 	}
