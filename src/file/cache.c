@@ -28,6 +28,7 @@ struct filecache *cache_peek(struct inode *ino)
 	return __atomic_load_n(&ino->cache, __ATOMIC_ACQUIRE);
 }
 
+/* With the inode's lock held. */
 static struct filecache *cache_new(struct files *f, struct inode *ino)
 {
 	struct filecache *c = calloc(1, sizeof(*c));
@@ -37,6 +38,7 @@ static struct filecache *cache_new(struct files *f, struct inode *ino)
 		return NULL;
 	c->files = f;
 	c->ino = ino;
+	c->number = ino->attr.ino;
 	c->checker = -1;
 	c->closed = true;
 	CDS_INIT_LIST_HEAD(&c->fills);

@@ -34,6 +34,7 @@ struct fill {
 struct filecache {
 	struct files *files;
 	struct inode *ino; /* owns us */
+	uint64_t number;   /* st_ino, by which other nodes are known to be the same file */
 	/* Guards all below; below inode->lock; never held across a request. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* busy, fills or hold */
@@ -136,6 +137,8 @@ bool cache_is_dirty(const struct filecache *c);
 /* Forgets all hashes, or those from this size on. */
 void cache_hash_free(struct filecache *c);
 void cache_hash_cut(struct filecache *c, uint64_t size);
+/* [off, off + len) of the placeholder has just become what the server has, buf. */
+void cache_hash_given(struct filecache *c, const void *buf, uint64_t off, size_t len);
 /* Takes in what was written natively, as far as the size shows it. */
 void cache_native(struct filecache *c);
 /* Waits a little for `changed`: 0, or -EINTR when the guest waits no longer. Drops the lock. */
@@ -193,9 +196,14 @@ int MUST_CHECK cache_revalidate(
 	struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret);
 /* Forgets content in [start, end) that the server is known to have. */
 void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end);
+/* Forgets [start, end) but for what is dirty, after what was written unseen has become that: for
+ * what the server has to take its place. -ENOENT: nobody has it open any more. */
+int MUST_CHECK cache_forget_content(struct filecache *c, uint64_t start, uint64_t end);
 /* Compares the pages of [start, end) with their hashes: those that are other become dirty (mark),
  * or are as the server has them. */
 int MUST_CHECK cache_hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mark);
+/* Busy, with the lock, which is dropped meanwhile: what was written unseen becomes dirty. */
+int MUST_CHECK cache_find_unseen(struct filecache *c);
 /* From now on the placeholder may be written natively. The content must be filled. */
 int MUST_CHECK cache_go_low(struct filecache *c, const struct fs_req *req, int oflags);
 
@@ -210,14 +218,16 @@ struct wrote {
 ssize_t MUST_CHECK cache_write(struct filecache *c, const struct fs_req *req, int fd,
 	const void *buf, size_t len, off_t off, int rwf, uint64_t limit, struct wrote *ret);
 /* Then: what has to be the server's before write(2) returns goes there. What it does not take was
- * never written: the bytes that were, or -errno. moved: the position of fd went along. direct: it
- * was opened with O_DIRECT. */
+ * never written: the bytes that were, or -errno. moved: the position of fd went along. at_once: be
+ * it a server that keeps writes back. */
 ssize_t MUST_CHECK cache_write_out(struct filecache *c, const struct fs_req *req, int fd,
-	struct wrote *w, bool moved, bool direct);
+	struct wrote *w, bool moved, bool at_once);
 /* Only what calls wrote, of all writers. On failure w ends where the server has it up to. */
 int MUST_CHECK cache_writeback_wrote(
 	struct filecache *c, const struct fs_req *req, struct wrote *w);
 int MUST_CHECK cache_writeback(struct filecache *c, const struct fs_req *req);
+/* What fails is told by fsync(2) or the last close. -EINTR. */
+int MUST_CHECK cache_writeback_quietly(struct filecache *c, const struct fs_req *req);
 /* After a write: what has to go to the server before it returns (O_SYNC, little space, much). */
 int MUST_CHECK cache_after_write(struct filecache *c, const struct fs_req *req, bool sync);
 /* space.c: is so little left at the server that what is written now must go there at once? dirty:
@@ -236,6 +246,11 @@ int MUST_CHECK cache_orphan_place(struct inode *ino);
 void cache_orphan_times(struct filecache *c);
 /* With c->lock held: nothing of it is to be written back. */
 void cache_forget_dirty(struct filecache *c);
+/* twins.c: other nodes of the same file. Before it is read or written: what they hold back goes to
+ * the server. True: one of them is open. */
+bool cache_twins_settle(struct filecache *c, const struct fs_req *req);
+/* What the server has was changed by this one, in [start, end); its size too, maybe. */
+void cache_twins_stale(struct filecache *c, uint64_t start, uint64_t end);
 /* A shared writable mapping of [off, off + len). */
 int MUST_CHECK cache_map_shared(
 	struct filecache *c, const struct fs_req *req, uint64_t off, uint64_t len);

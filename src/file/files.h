@@ -38,8 +38,9 @@ struct files {
 	atomic_uint serial; /* of names in rundir */
 
 	pthread_rwlock_t lock; /* hash, wds and vf->hashed; below caches' locks */
-	struct cds_hlist_head hash[FILES_BUCKETS]; /* by device and inode number */
-	struct cds_hlist_head wds[FILES_BUCKETS];  /* by watch */
+	struct cds_hlist_head hash[FILES_BUCKETS];  /* by device and inode number */
+	struct cds_hlist_head wds[FILES_BUCKETS];   /* by watch */
+	struct cds_hlist_head twins[FILES_BUCKETS]; /* with a cache: by the file's number */
 
 	int inotify;
 	int wake;	  /* eventfd: ends the events thread */
@@ -99,6 +100,8 @@ void vfile_left_low(struct vfile *vf);
 /* All that are known of a file system (NULL: of all) with a page cache, each referenced, in a
  * malloc'ed array: how many, or -ENOMEM. */
 ssize_t MUST_CHECK files_collect(struct files *f, struct fs *fs, struct vfile ***ret);
+/* Of those the others that show the same number on the same file system. */
+ssize_t MUST_CHECK files_collect_twins(struct filecache *c, struct vfile ***ret);
 /* Hands vf to a background thread. */
 void files_job(struct vfile *vf, enum job job);
 /* A new name in the run directory, of FILES_NAME_MAX bytes at least. */

@@ -70,6 +70,8 @@ static int place_data(struct filecache *c, const char *buf, uint64_t off, uint64
 			r = (int)done;
 		else
 			r = ranges_add(&c->filled, gap.start, gap.start + (uint64_t)done);
+		if (done > 0)
+			cache_hash_given(c, buf + (gap.start - off), gap.start, (size_t)done);
 	}
 	cache_writer_put(c, fd);
 	return r;

@@ -105,6 +105,20 @@ static int hash_piece(
 	return r;
 }
 
+void cache_hash_given(struct filecache *c, const void *buf, uint64_t off, size_t len)
+{
+	const uint64_t page = PAGE_HASH, first = (off + page - 1) / page * page;
+	uint64_t end = off + len;
+
+	/* the last page ends with the file */
+	if (end < c->size)
+		end = end / page * page;
+	/* without memory for it a page is taken for written, which costs a write-back */
+	if (c->hash && first < end)
+		(void)!hash_piece(c, (const unsigned char *)buf + (first - off), first,
+			(size_t)(end - first), false);
+}
+
 /* With the lock: what of [start, end) is a hole now and was none, since a guest has made it one
  * (MADV_REMOVE). */
 static int hash_hole(struct filecache *c, uint64_t start, uint64_t end)
@@ -144,14 +158,16 @@ static bool next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64
 static int hash_data(struct filecache *c, unsigned char *buf, uint64_t *at, uint64_t end, bool mark)
 {
 	size_t want = end - *at < BUF_SIZE ? (size_t)(end - *at) : BUF_SIZE;
-	ssize_t n = pread(c->vf->place, buf, want, (off_t)*at);
+	ssize_t n;
 	int r;
 
-	if (n <= 0)
-		return n < 0 ? -errno : 0;
+	/* with the lock: what is filled in meanwhile has its hash with it */
 	pthread_mutex_lock(&c->lock);
-	r = hash_piece(c, buf, *at, (size_t)n, mark);
+	n = pread(c->vf->place, buf, want, (off_t)*at);
+	r = n < 0 ? -errno : n == 0 ? 0 : hash_piece(c, buf, *at, (size_t)n, mark);
 	pthread_mutex_unlock(&c->lock);
+	if (n <= 0)
+		return r;
 	*at += (uint64_t)n;
 	return r < 0 ? r : *at % PAGE_HASH == 0;
 }

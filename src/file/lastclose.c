@@ -128,6 +128,7 @@ static void job_closed(struct vfile *vf)
 	locks_drop(c);
 	cache_release_handles(c);
 	pthread_mutex_lock(&c->lock);
+	(void)!cache_set_busy(c, NULL); /* who still compares its pages; cannot fail */
 	if (gone && c->closed && c->vf == vf)
 		ranges_release(&c->dirty);
 	/* who closed it meanwhile may have written unseen: the job of that close looks */
@@ -139,6 +140,7 @@ static void job_closed(struct vfile *vf)
 		if (!gone)
 			cache_lru_add(c);
 	}
+	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
 	if (gone)
 		cache_evict(c);

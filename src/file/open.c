@@ -206,6 +206,7 @@ static int open_reg_counted(struct opening *o, struct filecache *c, bool *ret_fi
 	int fd, r = 0;
 
 	atomic_fetch_add_explicit(&o->ino->fs->hits.opens, 1, memory_order_relaxed);
+	(void)cache_twins_settle(c, o->req);
 	if (!o->created && warm(c, o->req, o->flags)) {
 		atomic_fetch_add_explicit(&o->ino->fs->hits.opens_kept, 1, memory_order_relaxed);
 		h = (struct fs_handle){ .flags = FS_OPEN_NONE | FS_OPEN_KEEP_CACHE };

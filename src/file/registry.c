@@ -6,7 +6,7 @@
  * cache IN_CLOSE is a hint, and a lease asks the kernel who else has it open; of a nameless
  * directory or O_PATH file, of which we hold no descriptor, IN_DELETE_SELF is the fact itself.
  */
-#include "file/files.h"
+#include "file/cache.h"
 
 #include <stdio.h>
 #include <sys/inotify.h>
@@ -20,6 +20,11 @@ static struct cds_hlist_head *bucket(struct files *f, dev_t dev, ino_t ino)
 	uint64_t h = ((uint64_t)ino ^ ((uint64_t)dev << 40)) * 0x9e3779b97f4a7c15ull;
 
 	return &f->hash[(h >> 40) % FILES_BUCKETS];
+}
+
+static struct cds_hlist_head *twins_bucket(const struct filecache *c)
+{
+	return &c->files->twins[(c->number * 0x9e3779b97f4a7c15ull >> 40) % FILES_BUCKETS];
 }
 
 static struct vfile *find_locked(struct files *f, dev_t dev, ino_t ino)
@@ -206,6 +211,8 @@ int files_add(struct files *f, const struct vfile *like, int fd, struct vfile **
 		old->hashed = false;
 	}
 	cds_hlist_add_head(&vf->hash, bucket(f, vf->dev, vf->ino));
+	if (vf->cache)
+		cds_hlist_add_head(&vf->twin, twins_bucket(vf->cache));
 	if (vf->wd >= 0)
 		cds_hlist_add_head(&vf->wdhash, &f->wds[vf->wd % FILES_BUCKETS]);
 	pthread_rwlock_unlock(&f->lock);
@@ -228,6 +235,8 @@ void files_remove(struct vfile *vf)
 	atomic_fetch_sub(&f->known, 1);
 	if (vf->hashed)
 		cds_hlist_del(&vf->hash);
+	if (vf->cache)
+		cds_hlist_del(&vf->twin);
 	if (wd >= 0)
 		cds_hlist_del(&vf->wdhash);
 	vf->hashed = false;
@@ -240,39 +249,73 @@ void files_remove(struct vfile *vf)
 	vfile_put(vf);
 }
 
+struct collected {
+	struct vfile **v;
+	size_t n, size;
+};
+
+/* Below the lock. */
+static int collect(struct collected *to, struct vfile *vf)
+{
+	if (to->n == to->size) {
+		size_t more = to->size ? to->size * 2 : 64;
+		struct vfile **bigger = reallocarray(to->v, more, sizeof(*to->v));
+
+		if (!bigger)
+			return -ENOMEM;
+		to->v = bigger;
+		to->size = more;
+	}
+	to->v[to->n++] = vfile_get(vf);
+	return 0;
+}
+
+static ssize_t collected(struct collected *c, int err, struct vfile ***ret)
+{
+	if (err == 0) {
+		*ret = c->v;
+		return (ssize_t)c->n;
+	}
+	while (c->n > 0)
+		vfile_put(c->v[--c->n]);
+	free(c->v);
+	return err;
+}
+
 ssize_t files_collect(struct files *f, struct fs *fs, struct vfile ***ret)
 {
-	struct vfile **all = NULL;
-	size_t n = 0, size = 0;
+	struct collected all = {};
+	int r = 0;
 
 	pthread_rwlock_rdlock(&f->lock);
 	for (size_t i = 0; i < FILES_BUCKETS; i++) {
 		struct cds_hlist_node *node;
 
-		for (node = f->hash[i].next; node; node = node->next) {
+		for (node = f->hash[i].next; node && r == 0; node = node->next) {
 			struct vfile *vf = cds_hlist_entry(node, struct vfile, hash);
 
-			if (!vf->cache || (fs && vf->inode->fs != fs))
-				continue;
-			if (n == size) {
-				size_t more = size ? size * 2 : 64;
-				struct vfile **bigger = reallocarray(all, more, sizeof(*all));
-
-				if (!bigger)
-					goto nomem;
-				all = bigger;
-				size = more;
-			}
-			all[n++] = vfile_get(vf);
+			if (vf->cache && (!fs || vf->inode->fs == fs))
+				r = collect(&all, vf);
 		}
 	}
 	pthread_rwlock_unlock(&f->lock);
-	*ret = all;
-	return (ssize_t)n;
-nomem:
+	return collected(&all, r, ret);
+}
+
+ssize_t files_collect_twins(struct filecache *c, struct vfile ***ret)
+{
+	struct files *f = c->files;
+	struct collected all = {};
+	struct cds_hlist_node *node;
+	int r = 0;
+
+	pthread_rwlock_rdlock(&f->lock);
+	for (node = twins_bucket(c)->next; node && r == 0; node = node->next) {
+		struct vfile *vf = cds_hlist_entry(node, struct vfile, twin);
+
+		if (vf->cache != c && vf->cache->number == c->number && vf->inode->fs == c->ino->fs)
+			r = collect(&all, vf);
+	}
 	pthread_rwlock_unlock(&f->lock);
-	while (n > 0)
-		vfile_put(all[--n]);
-	free(all);
-	return -ENOMEM;
+	return collected(&all, r, ret);
 }

@@ -117,14 +117,13 @@ int cache_resize(struct filecache *c, uint64_t size)
 	return 0;
 }
 
-void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
+/* mapped: of shared mappings as well. */
+static void forget(struct filecache *c, uint64_t start, uint64_t end, bool mapped)
 {
 	struct range r;
 
-	/* What guests may be changing unseen is theirs; of what has no name there is nothing else.
-	 */
-	if (c->low || start >= end || atomic_load(&c->ino->orphan))
-		return;
+	if (start >= end || atomic_load(&c->ino->orphan))
+		return; /* of what has no name there is nothing else */
 	c->wseq++;
 	c->inval++;
 	while (ranges_part(&c->filled, start, end, &r)) {
@@ -132,12 +131,39 @@ void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
 		struct range d;
 
 		if (ranges_part(&c->dirty, r.start, r.end, &d) ||
-			ranges_part(&c->mapped, r.start, r.end, &d))
+			(!mapped && ranges_part(&c->mapped, r.start, r.end, &d)))
 			keep = d;
 		if (ranges_sub(&c->filled, r.start, keep.start) < 0)
 			return;
 		start = keep.end;
 	}
+}
+
+void cache_invalidate(struct filecache *c, uint64_t start, uint64_t end)
+{
+	/* what guests may be changing unseen is theirs */
+	if (!c->low)
+		forget(c, start, end, false);
+}
+
+int cache_forget_content(struct filecache *c, uint64_t start, uint64_t end)
+{
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	r = c->vf ? cache_set_busy(c, NULL) : -ENOENT;
+	if (r < 0) {
+		pthread_mutex_unlock(&c->lock);
+		return r;
+	}
+	/* after a last close its job finds what was written unseen */
+	r = c->vf && !c->closed ? cache_find_unseen(c) : -ENOENT;
+	if (r == 0)
+		forget(c, start, end, true);
+	c->srv_known = false;
+	cache_clear_busy(c);
+	pthread_mutex_unlock(&c->lock);
+	return r;
 }
 
 void cache_of_server(struct filecache *c, const struct fs_attr *attr, bool anew)

@@ -63,8 +63,10 @@ int vfile_getattr(struct vfile *vf, const struct fs_req *req, struct fs_attr *re
 {
 	if (vf->kind == VFILE_DEVICE)
 		return vf->ops->getattr ? vf->ops->getattr(vf, ret) : -ENOSYS;
-	if (vf->cache)
+	if (vf->cache) {
+		(void)cache_twins_settle(vf->cache, req);
 		return cache_revalidate(vf->cache, req, false, ret);
+	}
 	return inode_getattr(vf->inode, req, false, ret);
 }
 
@@ -233,6 +235,9 @@ int file_store(struct inode *ino, uint64_t off, const void *buf, size_t len)
 			r = -errno;
 		else
 			r = ranges_add(&c->filled, part.start, part.end);
+		if (r == 0)
+			cache_hash_given(c, (const char *)buf + (part.start - off), part.start,
+				(size_t)(part.end - part.start));
 	}
 	if (fd >= 0)
 		cache_writer_put(c, fd);

@@ -68,6 +68,7 @@ struct vfile {
 	bool hashed;	 /* files_find() finds it */
 	bool registered; /* the registry holds a reference */
 	struct cds_hlist_node hash, wdhash;
+	struct cds_hlist_node twin; /* with a cache: by its number */
 	struct cds_list_head job_node;
 };
 
@@ -174,6 +175,8 @@ void file_settled(struct inode *ino, bool held);
 /* Before a file gets one more name: that may be another node of the server's, with a content of its
  * own here, which begins with what the server has. */
 int MUST_CHECK file_before_link(struct inode *ino, const struct fs_req *req);
+/* Before the attributes of a file are shown: what its other names hold back changes them. */
+void file_settle_names(struct files *f, struct inode *ino, const struct fs_req *req);
 /* Before the times of a file are set: data written later to the server would change them. */
 int MUST_CHECK file_before_times(struct inode *ino, const struct fs_req *req);
 

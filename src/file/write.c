@@ -126,10 +126,10 @@ ssize_t cache_write(struct filecache *c, const struct fs_req *req, int fd, const
 }
 
 ssize_t cache_write_out(struct filecache *c, const struct fs_req *req, int fd, struct wrote *w,
-	bool moved, bool direct)
+	bool moved, bool at_once)
 {
 	uint64_t end = w->end;
-	int r = direct || writes_through(c) ? cache_writeback_wrote(c, req, w) : 0;
+	int r = at_once || writes_through(c) ? cache_writeback_wrote(c, req, w) : 0;
 
 	if (w->end < end && moved && lseek(fd, (off_t)w->end, SEEK_SET) < 0)
 		log_debug("the position stays behind what was written");
@@ -190,8 +190,11 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	struct fs_setattr set = { .set = FS_SET_SIZE, .size = size };
 	struct filecache *c = cache_peek(ino);
 	const struct fs_handle *h = NULL;
+	uint64_t old = 0;
 	int r = 0;
 
+	if (c)
+		(void)cache_twins_settle(c, req);
 	inode_drop_caps(ino, req);
 	if (inode_drops_privs(ino, req, &set.mode))
 		set.set |= FS_SET_MODE;
@@ -200,7 +203,10 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	if (!c || !c->vf) {
 		if (c)
 			pthread_mutex_unlock(&c->lock);
-		return inode_setattr(ino, req, NULL, &set);
+		r = inode_setattr(ino, req, NULL, &set);
+		if (c)
+			cache_twins_stale(c, 0, UINT64_MAX);
+		return r;
 	}
 	r = cache_set_busy(c, req);
 	if (r < 0) {
@@ -219,8 +225,7 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	pthread_mutex_lock(&c->lock);
 	c->hold--;
 	if (r == 0 && c->vf) {
-		uint64_t old = c->size;
-
+		old = c->size;
 		cache_native(c);
 		r = cache_resize(c, size);
 		if (r == 0 && size > old)
@@ -229,6 +234,7 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	}
 	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
+	cache_twins_stale(c, size < old ? size : old, UINT64_MAX);
 	return r;
 }
 
@@ -267,8 +273,7 @@ int file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync)
 	return r == -ENOSYS ? 0 : r;
 }
 
-/* What fails is told by fsync(2) or the last close. -EINTR. */
-static int write_back_now(struct filecache *c, const struct fs_req *req)
+int cache_writeback_quietly(struct filecache *c, const struct fs_req *req)
 {
 	int r = cache_writeback(c, req);
 
@@ -283,7 +288,7 @@ int file_before_link(struct inode *ino, const struct fs_req *req)
 {
 	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
 
-	return c && !atomic_load(&ino->orphan) ? write_back_now(c, req) : 0;
+	return c && !atomic_load(&ino->orphan) ? cache_writeback_quietly(c, req) : 0;
 }
 
 int file_before_times(struct inode *ino, const struct fs_req *req)
@@ -296,7 +301,7 @@ int file_before_times(struct inode *ino, const struct fs_req *req)
 	c->mtime_shown = false; /* the new times are to stay, not those of the write */
 	pthread_mutex_unlock(&c->lock);
 	cache_orphan_times(c);
-	return write_back_now(c, req);
+	return cache_writeback_quietly(c, req);
 }
 
 bool file_settle(struct inode *ino, const struct fs_req *req)
@@ -453,6 +458,7 @@ int cache_changed(struct filecache *c, uint64_t start, uint64_t end)
 	c->srv_known = false;
 	c->wseq++;
 	pthread_mutex_unlock(&c->lock);
+	cache_twins_stale(c, start, end);
 	return r;
 }
 
@@ -462,8 +468,10 @@ int cache_fallocate(
 	struct fs *fs = c->ino->fs;
 	bool zeroes = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
 	struct fs_handle h;
-	int r = cache_writeback(c, req);
+	int r;
 
+	(void)cache_twins_settle(c, req);
+	r = cache_writeback(c, req);
 	if (r == 0)
 		r = cache_handle(c, req, true, &h);
 	if (r < 0)
@@ -501,5 +509,7 @@ int cache_fallocate(
 	c->srv_known = false;
 	c->wseq++;
 	pthread_mutex_unlock(&c->lock);
+	cache_twins_stale(
+		c, off, zeroes || (mode & ~FALLOC_FL_KEEP_SIZE) == 0 ? off + len : UINT64_MAX);
 	return r;
 }

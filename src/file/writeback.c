@@ -46,8 +46,7 @@ static int find_in(struct filecache *c, const struct ranges *where)
 	return r;
 }
 
-/* Finds unseen writes. Busy; the lock is held, and dropped meanwhile. */
-static int find_unseen(struct filecache *c)
+int cache_find_unseen(struct filecache *c)
 {
 	struct ranges maps = {};
 	bool timed = false;
@@ -273,6 +272,8 @@ static void take_back(struct filecache *c, struct wrote *w)
 /* w: only what calls wrote is sent. */
 static int writeback(struct filecache *c, const struct fs_req *req, struct wrote *w)
 {
+	struct range sent = {};
+	bool sends;
 	int r;
 
 	pthread_mutex_lock(&c->lock);
@@ -288,8 +289,11 @@ static int writeback(struct filecache *c, const struct fs_req *req, struct wrote
 	if (atomic_load(&c->ino->orphan))
 		cache_forget_dirty(c);
 	else
-		r = c->vf && !w ? find_unseen(c) : 0;
-	if (r == 0 && !ranges_empty(&c->dirty))
+		r = c->vf && !w ? cache_find_unseen(c) : 0;
+	sends = r == 0 && !ranges_empty(&c->dirty);
+	if (sends)
+		sent = (struct range){ c->dirty.v[0].start, c->dirty.v[c->dirty.n - 1].end };
+	if (sends)
 		r = c->dead ? -ENOTCONN : write_dirty(c, req);
 	if (r < 0 && r != -EINTR && w)
 		take_back(c, w);
@@ -297,6 +301,8 @@ static int writeback(struct filecache *c, const struct fs_req *req, struct wrote
 	pthread_mutex_unlock(&c->lock);
 	if (r < 0 && w)
 		inode_invalidate_attr(c->ino);
+	if (sends)
+		cache_twins_stale(c, sent.start, sent.end);
 	return r;
 }
 

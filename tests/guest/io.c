@@ -341,6 +341,74 @@ static void many_names(void)
 	show_text("n4");
 }
 
+static void show_open(int fd, const char *what)
+{
+	char buf[64] = { 0 };
+	struct stat st;
+	long n = pread(fd, buf, sizeof(buf) - 1, 0);
+
+	tap_check(&t, 1, "%s: %ld '%s', of %ld bytes", what, n, n > 0 ? buf : "",
+		fstat(fd, &st) == 0 ? (long)st.st_size : -1);
+}
+
+/* Two names of a file are open at once: each shows at once what was done by the other. */
+static void open_names(void)
+{
+	const struct timespec times[2] = { { 5, 0 }, { 6, 0 } };
+	int a, b, reader;
+	struct stat st;
+	char *map, *view;
+
+	make("o1", "first");
+	R(link("o1", "o2"));
+	a = open("o1", O_RDWR);
+	R(pwrite(a, "FIRST+", 6, 0));
+	show("o2");
+	show_text("o2");
+	b = open("o2", O_RDWR);
+	reader = open("o2", O_RDONLY);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, a, 0);
+	view = mmap(NULL, 4096, PROT_READ, MAP_SHARED, reader, 0);
+	show_open(b, "b");
+	R(pwrite(b, "second", 6, 0));
+	show_open(a, "a");
+	R(pwrite(a, "THIRD and longer", 16, 0));
+	show_open(reader, "reader");
+	tap_check(&t, view != MAP_FAILED && !memcmp(view, "THIRD", 5), "a mapping of it");
+	R(ftruncate(b, 5));
+	show_open(a, "a");
+	show_open(reader, "reader");
+	show("o1");
+	tap_check(&t, map != MAP_FAILED && (map[0] = 't', msync(map, 4096, MS_SYNC)) == 0, "msync");
+	show_open(b, "b");
+	R(fallocate(b, 0, 0, 10));
+	show_open(a, "a");
+	R(dup2(a, 40));
+	R(pwrite(40, "low", 3, 10));
+	show_open(b, "b");
+	R(truncate("o2", 4));
+	show_open(a, "a");
+	show_open(reader, "reader");
+	R(pwrite(a, "late", 4, 0));
+	R(utimensat(AT_FDCWD, "o2", times, 0));
+	R(close(40));
+	tap_check(&t, stat("o1", &st) == 0 && st.st_mtime == 6, "the time that was set");
+	R(unlink("o1"));
+	show_open(reader, "reader");
+	R(pwrite(b, "end", 3, 0));
+	show_text("o2");
+	show_open(a, "a");
+	R(ftruncate(b, 2));
+	show_open(a, "a");
+	R(pwrite(a, "A", 1, 1));
+	show_text("o2");
+	R(close(a));
+	munmap(map, 4096);
+	munmap(view, 4096);
+	R(close(b));
+	R(close(reader));
+}
+
 /* Memory that nobody else can read: what a guest has of a device, and this. */
 static void secret(void)
 {
@@ -388,5 +456,6 @@ int main(void)
 	copies();
 	large();
 	many_names();
+	open_names();
 	return tap_done(&t);
 }

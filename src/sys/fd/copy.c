@@ -478,6 +478,8 @@ static ssize_t copy_by_server(struct end *in, struct end *out, size_t len)
 	ci = in->v.vf->cache;
 	co = out->v.vf->cache;
 	vfd_modified(&out->v);
+	(void)cache_twins_settle(ci, &in->v.req);
+	(void)cache_twins_settle(co, &out->v.req);
 	n = cache_writeback(ci, &in->v.req);
 	if (n == 0)
 		n = cache_writeback(co, &out->v.req);

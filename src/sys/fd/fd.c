@@ -78,6 +78,7 @@ int vfd_fill(struct vfd *v, off_t off, uint64_t len)
 		off = lseek(v->fd, 0, SEEK_CUR);
 	if (off < 0)
 		return -errno;
+	(void)cache_twins_settle(c, &v->req);
 	/* Whether the file has become longer at its server matters at its end alone. */
 	if ((uint64_t)off + len > cache_size(c)) {
 		r = cache_revalidate(c, &v->req, false, NULL);
@@ -144,6 +145,7 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 {
 	uint64_t limit = vfd_limit(c);
 	struct wrote wrote;
+	bool at_once;
 	ssize_t n;
 
 	if (!vfd_can_write(v))
@@ -152,6 +154,7 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 		return stream_write(v->vf, &v->req, v->fd, buf, len, off);
 	if (len)
 		vfd_modified(v);
+	at_once = cache_twins_settle(v->vf->cache, &v->req) || (v->fl & O_DIRECT);
 	if (vfd_direct(v) && !direct_shared(v->vf->cache)) {
 		n = write_direct(v, buf, len, off, rwf, limit);
 	} else {
@@ -164,7 +167,7 @@ ssize_t vfd_write(struct vfd *v, struct call *c, const void *buf, size_t len, of
 		n = cache_write(v->vf->cache, &v->req, v->fd, buf, len, off, rwf, limit, &wrote);
 		if (n > 0)
 			return cache_write_out(
-				v->vf->cache, &v->req, v->fd, &wrote, off < 0, v->fl & O_DIRECT);
+				v->vf->cache, &v->req, v->fd, &wrote, off < 0, at_once);
 		if (direct_no_room(n) && direct_past(v->vf->cache, &v->req))
 			n = write_direct(v, buf, len, off, rwf, limit);
 	}

@@ -39,6 +39,7 @@ enum verdict sys_mmap(struct call *c)
 	} else {
 		atomic_store_explicit(&c->um->mapped_part, true, memory_order_relaxed);
 	}
+	(void)cache_twins_settle(v.vf->cache, &v.req);
 	/* mprotect(2) may make it writable later */
 	if (shared && (v.fl & O_ACCMODE) == O_RDWR)
 		r = cache_map_shared(v.vf->cache, &v.req, off, len);

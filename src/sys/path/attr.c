@@ -26,8 +26,10 @@ static int change(struct mount *m, struct inode *ino, const struct fs_req *req,
 
 	/* What was written before is on the server before the times are set, or it would change
 	 * them. */
-	if ((set->set & (FS_SET_ATIME | FS_SET_MTIME)) && inode_type(ino) == S_IFREG)
+	if ((set->set & (FS_SET_ATIME | FS_SET_MTIME)) && inode_type(ino) == S_IFREG) {
+		file_settle_names(req->call->um->files, ino, req);
 		r = file_before_times(ino, req);
+	}
 	return r < 0 ? r : attrs_change(m, ino, req, set, how);
 }
 
@@ -359,6 +361,7 @@ static int truncate_virtual(struct at *a, uint64_t size)
 	r = path_want_write(&a->p);
 	if (r == 0)
 		r = inode_permission(a->p.inode, &a->req, MAY_WRITE);
+	file_settle_names(a->c->um->files, a->p.inode, &a->req);
 	if (r == 0)
 		r = inode_getattr(a->p.inode, &a->req, false, &attr);
 	if (r == 0)

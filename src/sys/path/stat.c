@@ -152,6 +152,7 @@ static enum verdict stat_word(struct call *c, int dirfd, const char *word, const
 		return at_seen(&a, 0);
 	if (a.p.kind == PATH_REAL)
 		return stat_real(&a, w);
+	file_settle_names(c->um->files, a.p.inode, &a.req);
 	r = inode_getattr(a.p.inode, &a.req, w->force, &f.attr);
 	if (r < 0)
 		return call_return(c, r);
