@@ -374,6 +374,19 @@ void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret)
 	ret->dns = host_number(ret->net, 3);
 }
 
+int net_spec_refused(const struct net_spec *s, const char *option, const struct net_addr *a, int r,
+	char **ret_message)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	*ret_message = str_printf("--net: %s: %s=%s: %s%s", s->name, option,
+		inet_ntop(a->family, &a->v6, text, sizeof(text)), strerror(-r),
+		strcmp(option, "gw") == 0 ? "; it is a neighbour, in the network of an address of "
+					    "this interface"
+					  : "");
+	return r;
+}
+
 char *net_spec_resolv(const struct net_spec *s)
 {
 	char *text = strdup(""), addr[INET6_ADDRSTRLEN];

@@ -82,6 +82,10 @@ static inline bool net_spec_impaired(const struct net_spec *s)
 	return s->impair.loss || s->impair.dup || s->impair.reorder || s->impair.delay_ns;
 }
 
+/* An address of option ip or gw could not be had: says so, and hands the error on. */
+int net_spec_refused(const struct net_spec *s, const char *option, const struct net_addr *a, int r,
+	char **ret_message);
+
 /* What the view's resolv.conf says, malloc'ed, "" where the host's holds; NULL: out of memory. */
 char *net_spec_resolv(const struct net_spec *s);
 

@@ -266,6 +266,14 @@ print(s.accept()[1][0])"
 is "umctl net" "$OUT" "10.0.2.15
 lo"
 
+# what the kernel's stack refuses
+gives "a gateway elsewhere" 125 um --net "pair=g$$,ip=10.9.0.1/24,gw=10.1.1.1,stack=lwip" -- true
+has "a gateway elsewhere" "$OUT" "--net: eth0: gw=10.1.1.1: Invalid argument; it is a neighbour"
+gives "gateways there" 0 um --net "pair=g$$,ip=10.9.0.1/24,gw=10.9.0.2,ip=fd09::1/64,gw=fd09::2,stack=lwip" -- true
+gives "a gateway of the wire" 0 um --net "pair=g$$,ip=fd09::1/64,gw=fe80::2,stack=lwip" -- true
+gives "an address twice" 125 um --net "pair=g$$,ip=10.9.0.1/24,ip=10.9.0.1/24,stack=lwip" -- true
+has "an address twice" "$OUT" "--net: eth0: ip=10.9.0.1: File exists"
+
 # a capture, from inside and from outside, where nothing is told of interfaces
 um --net slirp,stack=lwip --name cap$$ -- sh -ec 'umctl net capture -c 6 default inside.pcapng & c=$!
 	until [ -s inside.pcapng ] && [ -s outside.pcapng ]; do sleep 0.05; done

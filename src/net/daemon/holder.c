@@ -7,7 +7,6 @@
  */
 #include "net/daemon/holder.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -153,17 +152,6 @@ static int configure_slirp(const struct net_spec *s)
 	return s->ngateway == 0 ? iface_add_gateway(s->name, &gw) : 0;
 }
 
-/* Says which address it was, and hands the error on. */
-static int address_failed(const struct net_spec *s, const char *option, const struct net_addr *a,
-	const char *hint, int r, char **ret_message)
-{
-	char text[INET6_ADDRSTRLEN];
-
-	*ret_message = str_printf("--net: %s: %s=%s: %s%s", s->name, option,
-		inet_ntop(a->family, &a->v6, text, sizeof(text)), strerror(-r), hint);
-	return r;
-}
-
 static int add_addresses(const struct net_spec *s, char **ret_message)
 {
 	int r = 0;
@@ -171,17 +159,14 @@ static int add_addresses(const struct net_spec *s, char **ret_message)
 	for (size_t i = 0; i < s->nip; i++) {
 		r = iface_add_addr(s->name, &s->ip[i]);
 		if (r < 0)
-			return address_failed(s, "ip", &s->ip[i], "", r, ret_message);
+			return net_spec_refused(s, "ip", &s->ip[i], r, ret_message);
 	}
 	if (s->link == NET_SLIRP)
 		r = configure_slirp(s);
 	for (size_t i = 0; i < s->ngateway && r == 0; i++) {
 		r = iface_add_gateway(s->name, &s->gateway[i]);
 		if (r < 0)
-			return address_failed(s, "gw", &s->gateway[i],
-				"; it is a neighbour, in the network of an address of this "
-				"interface",
-				r, ret_message);
+			return net_spec_refused(s, "gw", &s->gateway[i], r, ret_message);
 	}
 	return r;
 }

@@ -210,6 +210,25 @@ static int configure_slirp(struct iface *i, const struct net_spec *s)
 	return r == 0 && s->ngateway == 0 ? route_add_default(i, &gw) : r;
 }
 
+static int add_addresses(struct iface *i, const struct net_spec *s, char **ret_message)
+{
+	int r = 0;
+
+	for (size_t k = 0; k < s->nip; k++) {
+		r = iface_add_ip(i, &s->ip[k]);
+		if (r < 0)
+			return net_spec_refused(s, "ip", &s->ip[k], r, ret_message);
+	}
+	if (s->link == NET_SLIRP)
+		r = configure_slirp(i, s);
+	for (size_t k = 0; k < s->ngateway && r == 0; k++) {
+		r = route_add_default(i, &s->gateway[k]);
+		if (r < 0)
+			return net_spec_refused(s, "gw", &s->gateway[k], r, ret_message);
+	}
+	return r;
+}
+
 static int add_interface(struct stack *st, const struct net_spec *s, char **ret_message)
 {
 	struct iface *i;
@@ -219,12 +238,8 @@ static int add_interface(struct stack *st, const struct net_spec *s, char **ret_
 		return 0;
 	r = start_link(st, s, ret_message);
 	i = iface_by_name(st, s->name);
-	for (size_t k = 0; k < s->nip && r == 0; k++)
-		r = iface_add_ip(i, &s->ip[k]);
-	if (r == 0 && s->link == NET_SLIRP)
-		r = configure_slirp(i, s);
-	for (size_t k = 0; k < s->ngateway && r == 0; k++)
-		r = route_add_default(i, &s->gateway[k]);
+	if (r == 0)
+		r = add_addresses(i, s, ret_message);
 	return r == 0 && s->dhcp ? lease_start(i) : r;
 }
 

@@ -212,6 +212,15 @@ int route_add_connected(struct iface *i, const struct net_addr *a)
 	return err == -EEXIST ? 0 : err; /* another address of the same network */
 }
 
+/* Is it in the network of an address of the interface? */
+static bool is_neighbour(const struct iface *i, const ip_addr_t *gw)
+{
+	const struct route *via = route_find(i->stack, gw, i);
+
+	return (IP_IS_V6(gw) && ip6_addr_islinklocal(ip_2_ip6(gw))) ||
+	       (via && ip_addr_isany(&via->gateway));
+}
+
 int route_add_default(struct iface *i, const struct net_addr *gw)
 {
 	struct route r = { .family = gw->family, .iface = i };
@@ -227,7 +236,7 @@ int route_add_default(struct iface *i, const struct net_addr *gw)
 		memcpy(ip_2_ip6(&r.gateway)->addr, &gw->v6, 16);
 		ip6_addr_assign_zone(ip_2_ip6(&r.gateway), IP6_UNICAST, &i->netif);
 	}
-	return route_add(i->stack, &r);
+	return is_neighbour(i, &r.gateway) ? route_add(i->stack, &r) : -EINVAL;
 }
 
 /* ---- what liblwip asks ---- */

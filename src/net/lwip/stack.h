@@ -188,6 +188,7 @@ int MUST_CHECK route_source(struct stack *st, const ip_addr_t *dst, const struct
 	struct iface **ret, ip_addr_t *ret_source);
 /* Where a packet for dst goes on the wire of this interface. */
 const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const ip_addr_t *dst);
+/* -EINVAL: it is no neighbour. */
 int MUST_CHECK route_add_default(struct iface *i, const struct net_addr *gw);
 /* A way to each address of the interface's own networks. */
 int MUST_CHECK route_add_connected(struct iface *i, const struct net_addr *a);
