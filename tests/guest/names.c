@@ -58,6 +58,9 @@ static void rmdirs(void)
 	R(rmdir("."));
 	R(rmdir(".."));
 	R(rmdir("/"));
+	R(rename("/", "/etc"));
+	R(rename("/etc", "//"));
+	R(rename("/", "/"));
 	R(rmdir("f"));
 	R(rmdir("f/"));
 	R(rmdir("no"));

@@ -59,15 +59,23 @@ static int side_read(struct side *s, struct call *c, int dirfd, int arg, bool em
 	return n == 0 && !empty ? -ENOENT : 0;
 }
 
+/* Is it "/", which has no name? */
+static bool is_root_word(const char *word)
+{
+	return *word == '/' && !word[strspn(word, "/")];
+}
+
 /* The mount that holds a name: a mount's root, by its name, belongs to what it lies on; NULL is
- * the host. "." and ".." are in themselves. */
+ * the host. ".", ".." and "/" are in themselves. */
 static struct mount *side_mount(const struct side *s)
 {
 	const struct path *p = &s->a.p;
 
 	if (p->kind != PATH_VIRTUAL)
 		return NULL;
-	return p->parent || p->last_dot || p->inode != p->mnt->root ? p->mnt : p->mnt->parent;
+	return p->parent || p->last_dot || p->inode != p->mnt->root || is_root_word(s->word)
+		       ? p->mnt
+		       : p->mnt->parent;
 }
 
 /* AT_EMPTY_PATH: the file of a descriptor, by a name of it. */
