@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 
 #define NAMES_PIECE (256u << 10)
@@ -381,6 +382,17 @@ static size_t put(
 	default:
 		return put64(out, room, e, off);
 	}
+}
+
+size_t dir_entry_length(enum dirent_form form, const char *entry)
+{
+	const size_t at = form == DIRENT_64    ? offsetof(struct dirent64_head, reclen)
+			  : form == DIRENT_OLD ? offsetof(struct dirent_head, reclen)
+					       : offsetof(struct dirent32_head, reclen);
+	uint16_t len;
+
+	memcpy(&len, entry + at, sizeof(len));
+	return len;
 }
 
 ssize_t dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos, enum dirent_form form,

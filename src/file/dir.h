@@ -16,6 +16,9 @@ enum dirent_form {
 ssize_t MUST_CHECK dir_read(struct vfile *vf, const struct fs_req *req, uint64_t *pos,
 	enum dirent_form form, char *buf, size_t size);
 
+/* The bytes that an entry of what dir_read() gave takes. */
+size_t dir_entry_length(enum dirent_form form, const char *entry);
+
 /* A handle of the server of its own, O_DIRECTORY among its oflags; to be given back. */
 int MUST_CHECK dir_handle(struct inode *dir, const struct fs_req *req, struct fs_handle *ret);
 void dir_handle_put(struct inode *dir, const struct fs_handle *h);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Descriptors: dup, fcntl, locks, inheritance, mappings, unlinked files, fifos. */
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -292,6 +293,27 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Entries are given as far as they fit before memory that may not be written. */
+static void short_buffer(int fd)
+{
+	const int page = 4096, room = 256;
+	char *buf =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = buf + page - room;
+	int within = 1;
+	int names = 0;
+	long n;
+
+	mprotect(buf + page, page, PROT_NONE);
+	while ((n = syscall(SYS_getdents64, fd, at, page)) > 0) {
+		within = within && n <= room;
+		for (long i = 0; i < n; i += ((struct dirent64 *)(at + i))->d_reclen)
+			names++;
+	}
+	tap_check(&t, within, "a buffer that ends early: %ld, %d names", n, names);
+	munmap(buf, 2 * page);
+}
+
 static void directories(void)
 {
 	char name[32], *names[400];
@@ -330,7 +352,9 @@ static void directories(void)
 	R(syscall(SYS_getdents64, 0, name, 10));
 	int fd = open("many", O_RDONLY);
 	R(syscall(SYS_getdents64, fd, name, 10));
+	R(syscall(SYS_getdents64, fd, name, INT_MAX + 1u));
 	R(syscall(SYS_getdents64, fd, (void *)1, 4096));
+	short_buffer(fd);
 	R(fsync(fd));
 	close(fd);
 	fd = open("d", O_RDONLY);

@@ -9,7 +9,16 @@
 #include "file/dir.h"
 #include "sys/fd/fd.h"
 
-#define DENTS_MAX (256u << 10)
+#define DENTS_MAX (256 << 10)
+
+/* How much the guest has room for, which the kernel takes for an int: with less than nothing no
+ * entry fits. */
+static size_t dents_room(const struct call *c)
+{
+	int room = (int)c->args[2];
+
+	return room < 0 ? 0 : room < DENTS_MAX ? (size_t)room : DENTS_MAX;
+}
 
 int vfd_dir_pos(struct vfd *v, struct call *c, uint64_t *ret)
 {
@@ -83,7 +92,7 @@ static void put_made(struct mount *m, void *arg)
 static bool read_changed(struct call *c, enum dirent_form form, enum verdict *ret)
 {
 	struct view *v = &c->um->view;
-	size_t size = (uint32_t)c->args[2] < DENTS_MAX ? (uint32_t)c->args[2] : DENTS_MAX, left;
+	size_t size = dents_room(c), left;
 	_cleanup_free_ char *buf = NULL;
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
@@ -117,13 +126,37 @@ static bool read_changed(struct call *c, enum dirent_form form, enum verdict *re
 	return true;
 }
 
+/* Gives the guest n bytes of entries, and moves pos past them. Of a buffer that ends before it said
+ * what fits is told, as by filldir() of the kernel: how much, or -errno. */
+static ssize_t give_entries(struct call *c, enum dirent_form form, const char *buf, size_t n,
+	uint64_t next, uint64_t *pos)
+{
+	const gaddr_t to = call_addr(c, 1);
+	size_t done = 0;
+	int r = guest_write(c, to, buf, n);
+
+	if (r == 0) {
+		*pos = next;
+		return (ssize_t)n;
+	}
+	if (r == -ESRCH)
+		return r;
+	for (size_t len; done < n; done += len, (*pos)++) {
+		len = dir_entry_length(form, buf + done);
+		r = guest_write(c, gaddr_add(to, done), buf + done, len);
+		if (r < 0)
+			break;
+	}
+	return done ? (ssize_t)done : r;
+}
+
 static enum verdict do_getdents(struct call *c, enum dirent_form form)
 {
 	_cleanup_vfd_ struct vfd v = VFD_INIT;
 	enum verdict verdict;
-	size_t size = (uint32_t)c->args[2] < DENTS_MAX ? (uint32_t)c->args[2] : DENTS_MAX;
+	const size_t size = dents_room(c);
 	_cleanup_free_ char *buf = NULL;
-	uint64_t pos;
+	uint64_t pos, next;
 	ssize_t n;
 	int r;
 
@@ -142,12 +175,12 @@ static enum verdict do_getdents(struct call *c, enum dirent_form form)
 	if (r < 0)
 		return call_return(c, r);
 	fs_req_init(&v.req, c);
-	n = dir_read(v.vf, &v.req, &pos, form, buf, size);
+	next = pos;
+	n = dir_read(v.vf, &v.req, &next, form, buf, size);
+	if (n > 0)
+		n = give_entries(c, form, buf, (size_t)n, next, &pos);
 	if (n <= 0)
 		return call_return(c, n);
-	r = guest_write(c, call_addr(c, 1), buf, (size_t)n);
-	if (r < 0)
-		return call_return(c, r);
 	r = vfd_dir_seek(&v, c, pos);
 	return call_return(c, r < 0 ? r : n);
 }
