@@ -103,7 +103,7 @@ static int server_open(struct inode *ino, const struct fs_req *req, int flags, s
  * changes it, and its content is here and still what the attributes say. */
 static bool warm(struct filecache *c, const struct fs_req *req, int flags)
 {
-	const int ours = FS_DEFAULT_PERMISSIONS | FS_SOLE_CLIENT;
+	const int ours = FS_DEFAULT_PERMISSIONS | FS_SOLE_NAMES;
 
 	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) || cache_direct(c) ||
 		(c->ino->fs->flags & ours) != ours || !cache_filled(c))

@@ -232,7 +232,7 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 
 int cache_revalidate(struct filecache *c, const struct fs_req *req, bool force, struct fs_attr *ret)
 {
-	const bool opens = force && !(c->ino->fs->flags & FS_SOLE_CLIENT);
+	const bool opens = force && !(c->ino->fs->flags & FS_SOLE_NAMES);
 	struct fs_attr attr;
 	uint64_t seq;
 	bool stale;

@@ -262,8 +262,7 @@ enum fs_flag {
 	FS_AUTO_INVAL_DATA = 1 << 8,	 /* other mtime or size in attributes: kept data is stale */
 	FS_EXPLICIT_INVAL_DATA = 1 << 9, /* kept data is stale only when the server says so */
 	FS_CACHE_SYMLINKS = 1 << 10,
-	/* Nobody but this view changes it (an image that the view has locked): what the server says
-	 * stays true for longer than it promises, until the view changes it. */
+	/* Nobody but this view changes it (an image that the view has locked). */
 	FS_SOLE_CLIENT = 1 << 11,
 	/* Group and set-group-ID bit of a directory are handed down by us: the server would not. */
 	FS_GROUP_FROM_DIR = 1 << 12,
@@ -275,6 +274,10 @@ enum fs_flag {
 	FS_KEEPS_OWNERS = 1 << 17, /* of host files: owners that a virtual root sets are kept */
 	FS_OPENS_ALL = 1 << 18,	   /* with `unchanged`: no file is left to the kernel to open */
 	FS_SUBSECOND = 1 << 19,	   /* a time was no whole second: what the server keeps is finer */
+	/* With FS_SOLE_CLIENT: and a file is found by the very names that the view gave it alone,
+	 * not by other spellings (vfat), each of which is a file of its own to libfuse. So what the
+	 * server says stays true for longer than it promises, until the view changes it. */
+	FS_SOLE_NAMES = 1 << 20,
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

@@ -98,7 +98,7 @@ void inode_distrust(struct inode *dir, const char *name)
 	struct itable *t = itable_of(dir->fs);
 	struct dname *d;
 
-	if (dir->fs->flags & FS_SOLE_CLIENT)
+	if (dir->fs->flags & FS_SOLE_NAMES)
 		return;
 	pthread_mutex_lock(&t->lock);
 	d = name_find(t, dir, name);
@@ -453,7 +453,7 @@ int inode_tmpfile(struct inode *dir, const struct fs_req *req, mode_t mode, int 
 
 int inode_readlink(struct inode *ino, const struct fs_req *req, char buf[])
 {
-	const bool keep = ino->fs->flags & (FS_CACHE_SYMLINKS | FS_SOLE_CLIENT);
+	const bool keep = ino->fs->flags & (FS_CACHE_SYMLINKS | FS_SOLE_NAMES);
 	uint64_t version;
 	bool known = false;
 	int err;

@@ -70,7 +70,7 @@ static inline uint64_t valid_until(const struct fs *fs, uint64_t valid_ns, uint6
 {
 	uint64_t now;
 
-	if (valid_ns < sole && (fs->flags & FS_SOLE_CLIENT))
+	if (valid_ns < sole && (fs->flags & FS_SOLE_NAMES))
 		valid_ns = sole;
 	if (valid_ns == 0)
 		return 0;

@@ -69,7 +69,7 @@ int inode_permission_modes(struct inode *ino, const struct fs_req *req, int mask
 	/* root searches and changes any directory: no need to ask for its attributes */
 	if (ino->type == S_IFDIR && overrides(req, S_IFDIR, mask))
 		return 0;
-	kept = inode_perm_kept(ino) && !(ino->fs->flags & FS_SOLE_CLIENT);
+	kept = inode_perm_kept(ino) && !(ino->fs->flags & FS_SOLE_NAMES);
 	err = inode_getperm(ino, req, &attr);
 	if (err == 0)
 		err = mode_permission(ino, &attr, req, mask);

@@ -41,6 +41,20 @@ for fs in f8 f9; do
 	shows "$fs" $fs
 	gives "$fs,ro" 0 um -m $fs:mnt,ro -- sh -c '! touch mnt/new'
 done
+# Case does not matter there: a name that was missing, and a file that was read, by another spelling.
+cat >spelled.sh <<'SH'
+cd mnt && test ! -e name && echo one >NAME && cat name && mkdir dir2 && echo in >dir2/file && cat dir2/FILE
+[ $# = 0 ] || echo two >>NAME
+for i in $(seq 50); do
+	[ "$(tail -n 1 name)" = "${1:-one}" ] && break
+	sleep 0.1
+done
+tail -n 1 name && rm -r dir2 NAME
+SH
+gives "vfat by other spellings" 0 um -m f8:mnt -- sh spelled.sh # fusefat refuses to append, under the kernel too
+is "what is found" "$OUT" "$(printf 'one\nin\none')"
+gives "exfat by other spellings" 0 um -m f9:mnt -- sh spelled.sh two
+is "what is found" "$OUT" "$(printf 'one\nin\ntwo')"
 gives "fsck.vfat" 0 fsck.vfat -n f8
 gives "fsck.exfat" 0 fsck.exfat -n f9
 gives "its owner is asked for" 0 um -m "f9:mnt,uid=1234,umask=027" -- stat -c '%u %a' mnt/small

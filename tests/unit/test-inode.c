@@ -229,7 +229,7 @@ static void test_sole_client(void)
 	char body[PATH_MAX];
 	unsigned asked;
 
-	f.fs->flags |= FS_SOLE_CLIENT;
+	f.fs->flags |= FS_SOLE_CLIENT | FS_SOLE_NAMES;
 	memfs_make(f.m, "x", S_IFREG | 0644, NULL);
 	ok(inode_lookup(f.root, &f.req, "x", &x) == 0, "a lookup");
 	inode_put(x);

@@ -120,6 +120,18 @@ struct fuse_mount {
 	pid_t server;
 };
 
+/* Is a file found by the names that it was given, and by no other spelling of them? Of what is not
+ * known here it is not said. */
+static bool names_exact(const char *type)
+{
+	static const char *const exact[] = { "ext2", "ext3", "ext4", "ntfs", "ntfs3", "zip" };
+
+	for (size_t i = 0; type && i < ARRAY_SIZE(exact); i++)
+		if (strcmp(type, exact[i]) == 0)
+			return true;
+	return false;
+}
+
 static int fuse_attach(
 	struct call *c, const struct fuse_mount *fm, struct vfile *dev, struct mount **ret)
 {
@@ -140,7 +152,9 @@ static int fuse_attach(
 	if (flags & MS_RDONLY)
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
 	if (p && p->lock_fd >= 0)
-		atomic_fetch_or(&fs->flags, FS_SOLE_CLIENT);
+		atomic_fetch_or(&fs->flags,
+			FS_SOLE_CLIENT |
+				((flags & MS_RDONLY) || names_exact(p->type) ? FS_SOLE_NAMES : 0));
 	if (!mount_type_is_fuse(p && p->type ? p->type : fm->type))
 		atomic_fetch_or(&fs->flags, FS_GROUP_FROM_DIR);
 	if (p && p->type && !strncmp(p->type, "ext", 3)) /* the server keeps ACLs, and no more */
