@@ -191,6 +191,9 @@ static int take_entry(void *arg, const struct fs_dirent *ent)
 			inode_put(ino);
 		}
 	}
+	/* what libfuse hid of an open file is one that we did not make */
+	if (!is_dots(ent->name, ent->namelen))
+		inode_name_listed(r->vf->inode, name);
 	if (r->err)
 		return 0;
 	if (number == UNKNOWN_INO && inode_known(r->vf->inode, name, &number, &mode))

@@ -62,6 +62,9 @@ struct inode {
 	int names_wanted;  /* changes wait for that */
 	uint64_t names_ns; /* and when the last one was over */
 	uint64_t name_seq; /* as attr_seq, for names in it that the cache holds no record of */
+	/* Of a directory: it was made by us, is ours alone, and all names in it are in the cache.
+	 * Written under the table's lock. */
+	atomic_bool whole;
 	struct cds_list_head names;   /* cached names in it */
 	struct cds_list_head aliases; /* cached names of it */
 	struct cds_hlist_node hash;
@@ -129,6 +132,8 @@ void inode_distrust(struct inode *dir, const char *name);
 /* A name in a directory. -ENOENT; positive results are referenced. Uses and fills the cache. */
 int MUST_CHECK inode_lookup(
 	struct inode *dir, const struct fs_req *req, const char *name, struct inode **ret);
+/* The server lists this name. */
+void inode_name_listed(struct inode *dir, const char *name);
 /* Number and type of what a name led to when the server was asked for it last; "." too. False: it
  * never was. */
 bool inode_known(struct inode *dir, const char *name, uint64_t *ret_ino, mode_t *ret_type);

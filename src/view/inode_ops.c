@@ -46,6 +46,7 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 	struct inode *kept = NULL;
 	struct dname *d;
 	uint64_t version;
+	bool absent;
 	int err;
 
 	if (strlen(name) > NAME_MAX)
@@ -57,22 +58,18 @@ int inode_lookup(struct inode *dir, const struct fs_req *req, const char *name, 
 	version = itable_version(fs);
 	pthread_mutex_lock(&t->lock);
 	d = name_find(t, dir, name);
-	if (d && is_valid_yet(d->until)) {
-		if (d->ino) {
-			kept = inode_get_locked(t, d->ino);
-			if (atomic_load(&d->ino->listed) && atomic_exchange(&d->ino->listed, false))
-				atomic_store(&dir->looked, true);
-		}
-		err = d->ino ? 0 : -ENOENT;
-		pthread_mutex_unlock(&t->lock);
-		if (err < 0)
-			return err;
-		if (still(dir, req, name, &kept)) {
-			*ret = kept;
-			return 0;
-		}
-	} else {
-		pthread_mutex_unlock(&t->lock);
+	absent = name_absent(dir, d);
+	if (!absent && d && is_valid_yet(d->until)) {
+		kept = inode_get_locked(t, d->ino);
+		if (atomic_load(&d->ino->listed) && atomic_exchange(&d->ino->listed, false))
+			atomic_store(&dir->looked, true);
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (absent)
+		return -ENOENT;
+	if (kept && still(dir, req, name, &kept)) {
+		*ret = kept;
+		return 0;
 	}
 
 	err = fs->node->lookup ? fs->node->lookup(fs, req, dir->nodeid, name, &e) : -ENOSYS;
@@ -231,6 +228,7 @@ static void changed_unknown(struct inode *dir, const char *name)
 	d = name_find(t, dir, name);
 	if (d)
 		d->until = 0;
+	atomic_store(&dir->whole, false);
 	name_changed(t, dir, name);
 	pthread_mutex_unlock(&t->lock);
 }
@@ -246,13 +244,15 @@ static int entered(struct inode *dir, const char *name, uint64_t version, mode_t
 
 	pthread_mutex_lock(&t->lock);
 	d = name_find(t, dir, name);
-	if (d && name_stale(dir, d, version)) /* two changes at once: which was last? */
-		name_set(t, dir, name, NULL, 0);
+	if (name_stale(dir, d, version)) /* two changes at once: which was last? */
+		name_unsure(t, dir, name);
 	err = (e->attr.mode & S_IFMT) == type
 		      ? inode_enter_locked(t, e, dir, name, version, &ino, drop)
 		      : -EIO;
 	if (err < 0)
-		name_set(t, dir, name, NULL, 0);
+		name_unsure(t, dir, name);
+	else if (type == S_IFDIR && (dir->fs->flags & FS_SOLE_NAMES) && cds_list_empty(&ino->names))
+		atomic_store(&ino->whole, true);
 	name_changed(t, dir, name);
 	pthread_mutex_unlock(&t->lock);
 	inode_touch_attr(dir);
@@ -575,14 +575,14 @@ static void renamed(struct inode *dir, const char *name, struct inode *a, struct
 		new_until = d->until;
 	if (flags & RENAME_EXCHANGE) {
 		name_set(t, dir, name, b, b ? new_until : 0);
-		if (b && inode_place(b, dir, name, &drop[1]) < 0)
-			name_set(t, dir, name, NULL, 0);
+		if (!b || inode_place(b, dir, name, &drop[1]) < 0)
+			name_unsure(t, dir, name);
 	} else {
 		name_set(t, dir, name, NULL, 0);
 	}
 	name_set(t, newdir, newname, a, a ? until : 0);
-	if (a && inode_place(a, newdir, newname, &drop[0]) < 0)
-		name_set(t, newdir, newname, NULL, 0);
+	if (!a || inode_place(a, newdir, newname, &drop[0]) < 0)
+		name_unsure(t, newdir, newname);
 	name_changed(t, dir, name);
 	name_changed(t, newdir, newname);
 	pthread_mutex_unlock(&t->lock);
@@ -669,7 +669,22 @@ void itable_invalidate_entry(struct fs *fs, uint64_t parent, const char *name, s
 	d = name_find(t, dir, copy);
 	if (d)
 		d->until = 0;
+	atomic_store(&dir->whole, false);
 	name_changed(t, dir, copy);
 	pthread_mutex_unlock(&t->lock);
 	inode_invalidate_attr(dir);
+}
+
+void inode_name_listed(struct inode *dir, const char *name)
+{
+	struct itable *t = itable_of(dir->fs);
+	struct dname *d;
+
+	if (!atomic_load(&dir->whole))
+		return;
+	pthread_mutex_lock(&t->lock);
+	d = name_find(t, dir, name);
+	if (!d || !d->ino)
+		atomic_store(&dir->whole, false);
+	pthread_mutex_unlock(&t->lock);
 }

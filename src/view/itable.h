@@ -96,6 +96,10 @@ static inline bool name_stale(const struct inode *dir, const struct dname *d, ui
 /* What the name leads to from now on, until when. ino NULL: nowhere, or not known (until 0). */
 void name_set(
 	struct itable *t, struct inode *dir, const char *name, struct inode *ino, uint64_t until);
+/* It is not known any more what it leads to, nor whether it is there. */
+void name_unsure(struct itable *t, struct inode *dir, const char *name);
+/* Is it known not to be there? d is its record or NULL. */
+bool name_absent(const struct inode *dir, const struct dname *d);
 /* The name was changed: replies to what was asked before are no news. */
 void name_changed(struct itable *t, struct inode *dir, const char *name);
 void names_drop_inode(struct itable *t, struct inode *ino);

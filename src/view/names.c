@@ -8,6 +8,10 @@
  * leaves it in the name's record, and a reply is kept only if the record's number is not above
  * the counter as it was when the request was sent. A record that is evicted leaves its number to
  * its directory (name_seq), which errs on the side of asking again.
+ *
+ * A directory that we made on a server which is ours alone has the names that we gave it, and no
+ * other: as long as there is a record of each (dir->whole), what has none is not there, and the
+ * server need not be asked. Whatever makes us unsure of one name ends that for the directory.
  */
 #include <string.h>
 
@@ -37,8 +41,10 @@ static void name_free(struct itable *t, struct dname *d)
 		d->dir->name_seq = d->seq;
 	cds_hlist_del(&d->hash);
 	cds_list_del(&d->sibling);
-	if (d->ino)
+	if (d->ino) {
+		atomic_store(&d->dir->whole, false);
 		cds_list_del(&d->alias);
+	}
 	cds_list_del(&d->lru);
 	t->nnames--;
 	free(d);
@@ -138,6 +144,8 @@ void name_set(
 			return;
 	} else {
 		d = name_record(t, dir, name);
+		if (!d)
+			atomic_store(&dir->whole, false);
 	}
 	if (!d)
 		return;
@@ -165,5 +173,19 @@ void names_drop_inode(struct itable *t, struct inode *ino)
 	cds_list_for_each_entry_safe(d, next, &ino->aliases, alias) {
 		name_lead(d, NULL);
 		d->until = 0;
+		atomic_store(&d->dir->whole, false);
 	}
+}
+
+void name_unsure(struct itable *t, struct inode *dir, const char *name)
+{
+	atomic_store(&dir->whole, false);
+	name_set(t, dir, name, NULL, 0);
+}
+
+bool name_absent(const struct inode *dir, const struct dname *d)
+{
+	if (d && d->ino)
+		return false;
+	return (d && is_valid_yet(d->until)) || atomic_load(&dir->whole);
 }

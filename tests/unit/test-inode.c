@@ -6,6 +6,7 @@
 
 #include "tap.h"
 #include "unit/memfs.h"
+#include "view/itable.h"
 #include "view/path.h"
 
 static struct tap tap;
@@ -259,6 +260,54 @@ static void test_sole_client(void)
 	teardown(&f);
 }
 
+/* A directory that we made there has the names that we gave it. */
+static void test_whole(void)
+{
+	struct fixture f = setup(0);
+	struct inode *d = NULL, *x = NULL;
+	unsigned asked;
+
+	f.fs->flags |= FS_SOLE_CLIENT | FS_SOLE_NAMES;
+	ok(inode_mkdir(f.root, &f.req, "d", 0700, &d) == 0, "a directory of ours");
+	ok(inode_lookup(d, &f.req, "a", &x) == -ENOENT && lookups(&f) == 0, "is known to be empty");
+	ok(inode_mknod(d, &f.req, "a", S_IFREG | 0644, 0, &x) == 0, "a file in it");
+	inode_put(x);
+	ok(inode_rename(d, &f.req, "a", d, "b", 0) == 0, "gets another name");
+	ok(inode_lookup(d, &f.req, "a", &x) == -ENOENT && inode_lookup(d, &f.req, "b", &x) == 0 &&
+			lookups(&f) == 0,
+		"by which alone it is known");
+	inode_put(x);
+	inode_name_listed(d, "b");
+	ok(inode_unlink(d, &f.req, "b") == 0 && inode_lookup(d, &f.req, "b", &x) == -ENOENT &&
+			lookups(&f) == 0,
+		"and is gone");
+	memfs_make(f.m, "d/theirs", S_IFREG | 0644, NULL);
+	inode_name_listed(d, "theirs");
+	ok(inode_lookup(d, &f.req, "theirs", &x) == 0 && lookups(&f) == 1,
+		"what the server lists besides is asked for");
+	inode_put(x);
+	inode_put(d);
+	ok(inode_mkdir(f.root, &f.req, "e", 0700, &d) == 0 &&
+			inode_mkdir(d, &f.req, "a", 0700, &x) == 0,
+		"a name");
+	inode_put(x);
+	itable_drop_unused(f.fs);
+	asked = lookups(&f);
+	ok(inode_lookup(d, &f.req, "a", &x) == 0 && lookups(&f) == asked + 1,
+		"that was forgotten is asked for");
+	inode_put(x);
+	ok(inode_lookup(d, &f.req, "no", &x) == -ENOENT && lookups(&f) == asked + 2,
+		"as all others are then");
+	inode_put(d);
+	ok(inode_mkdir(f.root, &f.req, "g", 0700, &d) == 0, "one more directory");
+	itable_invalidate_entry(f.fs, d->nodeid, "a", 1);
+	asked = lookups(&f);
+	ok(inode_lookup(d, &f.req, "a", &x) == -ENOENT && lookups(&f) == asked + 1,
+		"what the server says of a name is believed");
+	inode_put(d);
+	teardown(&f);
+}
+
 /* What is removed and in use is asked for in vain of a server that works by names. */
 static int no_getattr(UNUSED struct fs *fs, UNUSED const struct fs_req *req, UNUSED uint64_t node,
 	UNUSED const struct fs_handle *h, UNUSED struct fs_attr *ret)
@@ -465,6 +514,7 @@ int main(void)
 	test_races();
 	test_timeouts();
 	test_sole_client();
+	test_whole();
 	test_removed();
 	test_hostile();
 	test_permission();
