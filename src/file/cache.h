@@ -163,6 +163,9 @@ void cache_lru_trim(struct files *f);
  */
 void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n);
 
+/* The same without waiting for anybody: of a file whose name is not just going. */
+void cache_handles_send(struct filecache *c, const struct fs_handle *h, int n);
+
 /* A handle of the server for reading or writing, opened when there is none; it stays until put. */
 int MUST_CHECK cache_handle(
 	struct filecache *c, const struct fs_req *req, bool write, struct fs_handle *ret);

@@ -21,10 +21,16 @@ int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS])
 	return n;
 }
 
-static void release(struct filecache *c, struct fs_handle h, bool wait)
+static void tell(struct filecache *c, const struct fs_handle *h)
 {
 	struct fs *fs = c->ino->fs;
 
+	if (!(h->flags & FS_OPEN_NONE) && fs->file && fs->file->release && !c->dead)
+		fs->file->release(fs, c->ino->nodeid, h);
+}
+
+static void release(struct filecache *c, struct fs_handle h, bool wait)
+{
 	/* libfuse hides a file that is open when its name goes; what is closed just then stays so
 	 */
 	pthread_mutex_lock(&c->lock);
@@ -33,8 +39,7 @@ static void release(struct filecache *c, struct fs_handle h, bool wait)
 	pthread_mutex_unlock(&c->lock);
 	if (wait)
 		h.flags |= FS_RELEASE_WAIT;
-	if (!(h.flags & FS_OPEN_NONE) && fs->file && fs->file->release && !c->dead)
-		fs->file->release(fs, c->ino->nodeid, &h);
+	tell(c, &h);
 }
 
 static void released(struct filecache *c)
@@ -51,6 +56,18 @@ void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n
 		return;
 	while (n > 0)
 		release(c, h[--n], true);
+	released(c);
+}
+
+void cache_handles_send(struct filecache *c, const struct fs_handle *h, int n)
+{
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->loose = true;
+	pthread_mutex_unlock(&c->lock);
+	while (n > 0)
+		tell(c, &h[--n]);
 	released(c);
 }
 

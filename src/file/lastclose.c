@@ -10,20 +10,29 @@
 #define SHORTAGE_TRIES 10
 #define SHORTAGE_US 10000
 
-/* Is nothing left to be told to the server? */
+/* With the lock, of a file that is closed. Does the server have all of it, so that nothing is left
+ * but to give the handles back? */
 static bool is_clean(const struct filecache *c)
 {
-	for (int i = 0; i < HANDLE_KINDS; i++)
-		if (c->have[i])
-			return false;
-	return !locks_any(c) && !c->writers && !c->low && !cache_is_dirty(c) &&
-	       ranges_empty(&c->mapped) && !c->ino->deleted && !c->dead;
+	return !locks_any(c) && !c->low && !cache_is_dirty(c) && ranges_empty(&c->mapped) &&
+	       !c->hold && !c->opening && !c->removing && !c->ino->deleted && !c->dead;
+}
+
+/* With the lock: nobody has it open any more, nor is anything unseen to be looked for. */
+static void settle_closed(struct filecache *c)
+{
+	c->low = c->low_append = c->readers = c->writers = c->untrapped = false;
+	ranges_release(&c->mapped);
+	cache_hash_free(c);
+	cache_writers_remove(c);
 }
 
 bool cache_closed_event(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
 	bool closed = false, clean = false, wrote = false, native = false, in_use, unlocked;
+	struct fs_handle h[HANDLE_KINDS];
+	int n = 0;
 
 	pthread_mutex_lock(&c->lock);
 	if (c->vf == vf && !c->closed)
@@ -38,10 +47,12 @@ bool cache_closed_event(struct vfile *vf)
 	native = c->low;
 	clean = closed && is_clean(c);
 	if (clean) {
-		c->readers = c->untrapped = false;
+		settle_closed(c);
+		n = cache_handles_take(c, h);
 		cache_lru_add(c);
 	}
 	pthread_mutex_unlock(&c->lock);
+	cache_handles_send(c, h, n);
 	if (closed && native) /* writes at low numbers are seen by their end alone */
 		watch_event(c->ino, WATCH_MODIFY);
 	if (closed)
@@ -133,10 +144,7 @@ static void job_closed(struct vfile *vf)
 		ranges_release(&c->dirty);
 	/* who closed it meanwhile may have written unseen: the job of that close looks */
 	if (c->closed && c->vf == vf && ranges_empty(&c->dirty) && c->closes == closes) {
-		c->low = c->low_append = c->readers = c->writers = c->untrapped = false;
-		ranges_release(&c->mapped);
-		cache_hash_free(c);
-		cache_writers_remove(c);
+		settle_closed(c);
 		if (!gone)
 			cache_lru_add(c);
 	}
