@@ -59,6 +59,9 @@ static bool receive(int link, struct event *e, int *fd)
 {
 	int with, n = fdmsg_recv(link, e, sizeof(*e), &with, 1);
 
+	/* that it ended without reading all that we said comes before its own last word */
+	if (n == -ECONNRESET)
+		n = fdmsg_recv(link, e, sizeof(*e), &with, 1);
 	if (with >= 0)
 		*fd = with;
 	return n == sizeof(*e);
