@@ -763,6 +763,19 @@ def crowd():
     say("free again")
 
 
+def written_and_closed():
+    """What is written to a datagram socket that is closed at once is sent, and nobody waits for more."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+        u.bind((LO, 0))
+        for _ in range(500):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.connect(u.getsockname())
+            os.write(s.fileno(), b"word")
+            s.close()
+            u.recv(9)
+        say("written and closed")
+
+
 def never_accepted():
     """A listener's end is that of the connections which nobody has taken."""
     def waits(what, s):
@@ -833,7 +846,7 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, becomes_ipv4, options, times,
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, becomes_ipv4, options, times,
              processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()

@@ -7,6 +7,7 @@
 #include <lwip/inet_chksum.h>
 #include <lwip/udp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 
 #include "net/lwip/endpoint.h"
@@ -311,6 +312,14 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 	return submit(ep, &t, &control, m->data + m->controllen, m->len, m->a & MSG_MORE);
 }
 
+/* Of nothing to read: is it the end, which came after the events at hand, or an empty datagram? */
+static bool is_end(const struct endpoint *ep, uint32_t events)
+{
+	struct pollfd p = { .fd = ep->source.fd, .events = POLLRDHUP };
+
+	return events & EPOLLRDHUP || poll(&p, 1, 0) == 1;
+}
+
 /* What was written to a connected socket. */
 static void udp_ready(struct endpoint *ep, uint32_t events)
 {
@@ -319,7 +328,7 @@ static void udp_ready(struct endpoint *ep, uint32_t events)
 	ssize_t n;
 
 	while ((n = recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT)) >= 0) {
-		if (n == 0 && events & EPOLLRDHUP)
+		if (n == 0 && is_end(ep, events))
 			break;
 		if (ep->state != EP_OPEN || !ep->udp ||
 			route_source(ep->st, &t.ip, ep->bound_if, &t.iface, &t.source) < 0)
