@@ -510,12 +510,22 @@ static struct inode *replace_locked(struct inode *ino, struct inode *dir, const 
 	return drop;
 }
 
+/* A name was taken away after `version`. It may have been given again meanwhile. */
+static void name_taken(struct itable *t, struct inode *dir, const char *name, uint64_t version)
+{
+	if (name_stale(dir, name_find(t, dir, name), version))
+		name_unsure(t, dir, name);
+	else
+		name_set(t, dir, name, NULL, 0);
+}
+
 static int remove_name(struct inode *dir, const struct fs_req *req, const char *name, bool isdir)
 {
 	struct itable *t = itable_of(dir->fs);
 	_cleanup_inode_ struct inode *ino = NULL;
 	_cleanup_inode_ struct inode *drop = NULL;
 	const struct fs_node_ops *op = dir->fs->node;
+	const uint64_t version = itable_version(dir->fs);
 	int err = dir_check(dir, name);
 
 	if (err < 0)
@@ -533,7 +543,7 @@ static int remove_name(struct inode *dir, const struct fs_req *req, const char *
 		return err;
 	}
 	pthread_mutex_lock(&t->lock);
-	name_set(t, dir, name, NULL, 0);
+	name_taken(t, dir, name, version);
 	name_changed(t, dir, name);
 	if (ino)
 		drop = replace_locked(ino, dir, name);
@@ -577,8 +587,10 @@ static void renamed(struct inode *dir, const char *name, struct inode *a, struct
 		name_set(t, dir, name, b, b ? new_until : 0);
 		if (!b || inode_place(b, dir, name, &drop[1]) < 0)
 			name_unsure(t, dir, name);
+	} else if (!a || atomic_load(&a->many_names) || (flags & RENAME_WHITEOUT)) {
+		name_unsure(t, dir, name); /* of two names of one file neither goes */
 	} else {
-		name_set(t, dir, name, NULL, 0);
+		name_taken(t, dir, name, version);
 	}
 	name_set(t, newdir, newname, a, a ? until : 0);
 	if (!a || inode_place(a, newdir, newname, &drop[0]) < 0)
