@@ -78,6 +78,45 @@ kill -CONT "$there"
 touch end
 wait $server || fail "the server ended badly"
 
+# what is sent by a tick, when TCP had nothing to do, is sent again if it is lost: nothing else would wake it
+cat >deaf.py <<'PYTHON'
+import os, socket, subprocess, time
+s = socket.create_server(("", 7))
+open("up", "w").close()
+c = s.accept()[0]
+while not os.path.exists("corked"):
+    time.sleep(0.1)
+subprocess.check_call(["ip", "link", "set", "eth0", "down"])
+open("deaf", "w").close()
+while not os.path.exists("end"):
+    time.sleep(0.1)
+PYTHON
+cat >again.py <<'PYTHON'
+import os, socket, time
+sees = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s = socket.create_connection(("10.9.0.1", 7), 20)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+open("corked", "w").close()
+while not os.path.exists("deaf"):
+    time.sleep(0.1)
+time.sleep(1)
+s.send(b"held back")
+sees.settimeout(20)
+times = []
+while len(times) < 2:
+    if sees.recv(2000).endswith(b"held back"):
+        times.append(time.monotonic())
+print("again after", "seconds" if times[1] - times[0] < 15 else times)
+PYTHON
+rm -f up end
+um --net "pair=l$$,ip=10.9.0.1/24,stack=lwip" -- "$PYTHON" deaf.py &
+server=$!
+until_true 30 test -e up
+gives "what was held back and is lost" 0 um --net "pair=l$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" again.py
+is "what was held back and is lost" "$OUT" "again after seconds"
+touch end
+wait $server || fail "the view that hears nothing ended badly"
+
 # nothing wakes it once its neighbours, and what of a datagram may still come, are given up
 sleeps() {
 	local before

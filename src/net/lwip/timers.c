@@ -192,10 +192,13 @@ void timers_resume(struct stack *st)
 	resume_all(st, st->happened_ns / NSEC_PER_MSEC);
 }
 
+/* Is one due that was stopped, or that goes only while there is something for it to send? */
 static bool one_wakes(const struct stack *st, uint64_t now)
 {
 	for (size_t i = 0; i < STACK_TIMERS; i++) {
-		if (st->ticking[i].stopped && st->ticking[i].due <= now)
+		const struct ticking *k = &st->ticking[i];
+
+		if (k->due && k->due <= now && (k->stopped || !timers[i].idle))
 			return true;
 	}
 	return false;
