@@ -19,6 +19,7 @@
  */
 #include "engine/inject.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -482,24 +483,57 @@ static int close_next(struct seizure *s, struct user_regs_struct *regs)
 	return ptrace(PTRACE_SETREGS, s->pid, 0, regs) < 0 ? -ESRCH : 0;
 }
 
-/* The guest is in the stop of an event that tells of a child. That stops as well before it begins,
- * with the arguments and the mask of the call that was made: it is given those of its parent's. */
-static void begin_child(struct seizure *s)
+/* Has the call a child that we trace from its beginning? */
+static bool makes_child(const struct seizure *s)
+{
+	return s->a->made && s->a->nr == __NR_clone;
+}
+
+/* A child stops before it begins, with the arguments and the mask of the call that was made: it is
+ * given those of its parent's. */
+static void begin_child(struct seizure *s, pid_t pid)
 {
 	struct user_regs_struct regs;
-	unsigned long pid;
 	int code;
 
-	if (ptrace(PTRACE_GETEVENTMSG, s->pid, 0, &pid) < 0 ||
-		look(s, (pid_t)pid, true, &code) != 1)
+	if (look(s, pid, true, &code) != 1)
 		return;
-	if (ptrace(PTRACE_GETREGS, (pid_t)pid, 0, &regs) == 0) {
+	if (ptrace(PTRACE_GETREGS, pid, 0, &regs) == 0) {
 		arch_set_arg0(&regs, arch_arg0(&s->regs));
-		(void)ptrace(PTRACE_SETREGS, (pid_t)pid, 0, &regs);
+		(void)ptrace(PTRACE_SETREGS, pid, 0, &regs);
 	}
-	(void)ptrace(PTRACE_SETSIGMASK, (pid_t)pid, sizeof(s->mask), &s->mask);
-	s->a->made((pid_t)pid, s->a->made_arg);
-	(void)ptrace(PTRACE_DETACH, (pid_t)pid, 0, 0L);
+	(void)ptrace(PTRACE_SETSIGMASK, pid, sizeof(s->mask), &s->mask);
+	s->a->made(pid, s->a->made_arg);
+	(void)ptrace(PTRACE_DETACH, pid, 0, 0L);
+}
+
+/* The guest is in the stop of an event that tells of a child. */
+static void begin_told(struct seizure *s)
+{
+	unsigned long pid;
+
+	if (ptrace(PTRACE_GETEVENTMSG, s->pid, 0, &pid) == 0)
+		begin_child(s, (pid_t)pid);
+}
+
+/* The guest was killed in the call, perhaps after it had a child: the news of that went with it,
+ * and the child, which is traced by this thread, would stand for ever. */
+static void begin_untold(struct seizure *s)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *de;
+
+	while (dir && (de = readdir(dir))) {
+		char status[STATUS_MAX];
+		pid_t pid = atoi(de->d_name);
+
+		if (pid > 0 && pid != s->pid && pid != s->tgid &&
+			status_read(pid, status, sizeof(status)) > 0 &&
+			status_number(status, "\nTracerPid:", 10) == (uint64_t)gettid())
+			begin_child(s, pid);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 static bool is_child_event(int code)
@@ -546,7 +580,7 @@ static int64_t run_call(struct seizure *s)
 			entered = true;
 			s->heeds = s->a->waits && !have;
 		} else if (is_child_event(code)) {
-			begin_child(s);
+			begin_told(s);
 		} else if (code == SIGSTOP) {
 			s->held_stop = true;
 		} else if (code >> 8 == 0) {
@@ -559,9 +593,7 @@ static int64_t run_call(struct seizure *s)
 static int seize(struct seizure *s)
 {
 	const long children =
-		s->a->made && s->a->nr == __NR_clone
-			? PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE
-			: 0;
+		makes_child(s) ? PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE : 0;
 	char path[64], status[STATUS_MAX];
 
 	if (ptrace(PTRACE_SEIZE, s->pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD | children) <
@@ -608,6 +640,8 @@ static enum verdict inject_seized(struct seizure *s)
 		set_call(s, &regs, args);
 		(void)ptrace(PTRACE_SETREGS, s->pid, 0, &regs);
 		r = (int)run_call(s);
+		if (r == -ESRCH && makes_child(s))
+			begin_untold(s);
 	}
 out:
 	unclaim(s);

@@ -133,8 +133,11 @@ enum verdict sys_clone(struct call *c)
 	uint64_t flags = c->args[0];
 
 	if (!(flags & CLONE_NEWUSER) &&
-		wants_user_ns(c, flags & (NEEDS_KERNEL | CLONE_NEWNS | CLONE_NEWNET)))
+		wants_user_ns(c, flags & (NEEDS_KERNEL | CLONE_NEWNS | CLONE_NEWNET))) {
+		/* without a tracer of its own they mean nothing; to us they would hide the child */
+		flags &= ~(uint64_t)(CLONE_PTRACE | CLONE_UNTRACED);
 		return make_in_user_ns(c, __NR_clone, flags);
+	}
 	return note(c, flags);
 }
 
