@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What was written through a low number (a shell's output) is found when its last close is told, though the close before
 # is still being seen to: nothing of it is lost.
+# timeout: 400
 . "$TOP/tests/e2e/lib.sh"
+UM_TIMEOUT=300
 need mke2fs
 
 cat >loop.sh <<'LOOP'
