@@ -100,7 +100,8 @@ void vfile_left_low(struct vfile *vf);
 /* All that are known of a file system (NULL: of all) with a page cache, each referenced, in a
  * malloc'ed array: how many, or -ENOMEM. */
 ssize_t MUST_CHECK files_collect(struct files *f, struct fs *fs, struct vfile ***ret);
-/* Of those the others that show the same number on the same file system. */
+/* Of those the others that show the same number on the same file system; of what the server has no
+ * more (orphans) the number may be another file's by now. */
 ssize_t MUST_CHECK files_collect_twins(struct filecache *c, struct vfile ***ret);
 /* Hands vf to a background thread. */
 void files_job(struct vfile *vf, enum job job);

@@ -313,7 +313,8 @@ ssize_t files_collect_twins(struct filecache *c, struct vfile ***ret)
 	for (node = twins_bucket(c)->next; node && r == 0; node = node->next) {
 		struct vfile *vf = cds_hlist_entry(node, struct vfile, twin);
 
-		if (vf->cache != c && vf->cache->number == c->number && vf->inode->fs == c->ino->fs)
+		if (vf->cache != c && vf->cache->number == c->number &&
+			vf->inode->fs == c->ino->fs && !atomic_load(&vf->inode->orphan))
 			r = collect(&all, vf);
 	}
 	pthread_rwlock_unlock(&f->lock);

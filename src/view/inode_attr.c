@@ -232,13 +232,15 @@ bool inode_drops_privs(struct inode *ino, const struct fs_req *req, mode_t *ret)
 void inode_drop_caps(struct inode *ino, const struct fs_req *req)
 {
 	const struct fs_node_ops *ops = ino->fs->node;
+	/* by another name, which may be another node, they are set unheard */
+	const bool one_name = !atomic_load(&ino->many_names);
 	ssize_t n;
 
 	if (ino->type != S_IFREG || ino->fs->host_fd || !ops->getxattr || !ops->removexattr ||
-		atomic_load(&ino->orphan) || atomic_load(&ino->no_caps))
+		atomic_load(&ino->orphan) || (one_name && atomic_load(&ino->no_caps)))
 		return;
 	/* before it is asked: who sets some meanwhile is heard */
-	if ((ino->fs->flags & FS_SOLE_CLIENT) && !atomic_load(&ino->many_names))
+	if ((ino->fs->flags & FS_SOLE_CLIENT) && one_name)
 		atomic_store(&ino->no_caps, true);
 	n = ops->getxattr(ino->fs, req, ino->nodeid, XATTR_NAME_CAPS, NULL, 0);
 	if (n > 0)

@@ -44,6 +44,13 @@ for i in 'printf x >>prog' 'printf x | dd of=prog bs=1 conv=notrunc status=none'
 	sync prog
 	getfattr -n security.capability prog >/dev/null 2>&1 && echo "kept: $i"
 done
+# of a file that had none when it was made, by a name that came later
+cp /bin/cat made
+ln made later
+setfattr -n security.capability -v $cap later
+printf x >>made
+sync made
+! getfattr -n security.capability later >/dev/null 2>&1 || echo "kept: by a later name"
 TRY
 gives "capabilities" 0 um --root -m "fs.img:$HERE/mnt" -- sh try.sh
 is "what each allows" "$OUT" "writing: may 

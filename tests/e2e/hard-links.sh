@@ -85,6 +85,25 @@ is "at the end" "$OUT" "0 failed, the same"
 gives "two processes" 0 um -m "fs.img:$HERE/mnt" -- sh -c 'rm mnt/n* && head -c 300000 /dev/zero >mnt/a && ln mnt/a mnt/b &&
 	"$PYTHON" "$TOP/tests/lib/coherent.py" mnt/a mnt/b'
 is "what is not seen where a call is" "$(echo "$OUT" | grep call)" ""
+# A file without a name that is open shows what it was, though its number is soon that of another, with two names.
+cat >number.py <<'PYTHON'
+import os
+gone = os.open("mnt/gone", os.O_RDWR | os.O_CREAT)
+os.write(gone, b"A" * 20000)
+number = os.fstat(gone).st_ino
+os.unlink("mnt/gone")
+again = False
+for i in range(20):
+    with open(f"mnt/x{i}", "wb", buffering=0) as f:
+        os.link(f"mnt/x{i}", f"mnt/y{i}")
+        f.write(b"B" * 9000)
+        os.fsync(f)
+        again |= os.fstat(f.fileno()).st_ino == number
+print("the number is given again," if again else "no file has the number,",
+      "the same" if os.pread(gone, 30000, 0) == b"A" * 20000 else "others")
+PYTHON
+gives "a number given again" 0 um -m "fs.img:$HERE/mnt" -- "$PYTHON" number.py
+is "what the file without a name shows" "$OUT" "the number is given again, the same"
 clean_fs fs.img
 gives "bindfs" 0 um bash -c 'bindfs src mnt && "$PYTHON" names.py && umount mnt'
 is "at the end" "$OUT" "0 failed, the same"

@@ -12,6 +12,7 @@ import random
 import sys
 
 RECORD = 512
+FILES_MAX = 1000  # some 26 MiB: the image never becomes full, however fast it is
 
 
 def content(seed, size):
@@ -44,6 +45,8 @@ class Work:
         return fd
 
     def make(self, sync):
+        if len(self.files) >= FILES_MAX:
+            self.remove()
         self.count += 1
         name, size, seed = f"f{self.count}", self.rnd.choice((0, 10, 5000, 100000)), self.rnd.getrandbits(30)
         fd = self.put(name, content(seed, size))
