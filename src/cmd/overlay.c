@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limit.h"
 #include "cmd/overlayops.h"
 #include "fs/overlay/overlay.h"
 #include "view/inode.h"
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
 	int r = -EINVAL;
 
 	umask(0);
+	raise_limit(RLIMIT_NOFILE); /* each file that the view knows is one or two descriptors */
 	if (argc > 1 && fuse_opt_add_arg(&args, argv[0]) == 0) {
 		for (int i = 2; i < argc; i++)
 			r = fuse_opt_add_arg(&args, argv[i]);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
+#include "base/limit.h"
 #include "base/log.h"
 #include "base/rundir.h"
 #include "cmd/rootfs.h"
@@ -34,15 +35,9 @@
  * call under way a stack; modes are the guests' own business. */
 static void prepare_process(void)
 {
-	static const int resources[] = { RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_AS };
-	struct rlimit rl;
-
-	for (size_t i = 0; i < ARRAY_SIZE(resources); i++) {
-		if (getrlimit(resources[i], &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
-			rl.rlim_cur = rl.rlim_max;
-			(void)setrlimit(resources[i], &rl);
-		}
-	}
+	raise_limit(RLIMIT_NOFILE);
+	raise_limit(RLIMIT_FSIZE);
+	raise_limit(RLIMIT_AS);
 	umask(0);
 }
 

@@ -148,6 +148,14 @@ gives "on a tmpfs" 0 um --root -- sh -ec 'mount -t tmpfs t n; cd n; mkdir l u w 
 is "on a tmpfs" "$OUT" "7:8 0,0 regular file
 0:0 1,3 character special file
 7:8"
+# each file that is known costs the server descriptors: as many as its hard limit allows
+few_files() (
+	ulimit -Sn 128
+	um "$@"
+)
+gives "many files" 0 few_files --root --cow=many -- sh -ec 'rm -rf n k; mkdir n; cd n; mkdir l u w m; i=0; while [ $i -lt 300 ]; do : >l/$i; i=$((i + 1)); done
+	mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m; touch m/*; ls m | wc -l'
+is "many files" "$(grep -v '^umview:' <<<"$OUT")" 300
 gives "what is wrong is said" 125 um -m disk.img:mnt -m o:k,type=overlay,lowerdir=mnt,upperdir=mnt/u,workdir=w -- true
 gives "and this" 125 um -m disk.img:mnt -m o:k,type=overlay,lowerdir=mnt,upperdir=k/up,workdir=mnt/w -- true
 has "and this" "$OUT" "upperdir and workdir must be on one file system"

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/fdmsg.h"
+#include "base/limit.h"
 #include "net/daemon/link.h"
 #include "net/lwip/endpoint.h"
 #include "net/lwip/lease.h"
@@ -271,17 +271,6 @@ static void tell_resolv(const struct stack *st, struct net_ready *ready)
 	}
 }
 
-/* Each socket of the guests is a descriptor here. */
-static void raise_limit(void)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
-		rl.rlim_cur = rl.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &rl);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	_cleanup_free_ char *message = NULL;
@@ -301,7 +290,7 @@ int main(int argc, char **argv)
 		return 125;
 	/* ^C is the guests' business */
 	(void)setsid();
-	raise_limit();
+	raise_limit(RLIMIT_NOFILE); /* each socket of the guests is a descriptor */
 	ready.err = set_up(&st, specs, n, &message);
 	control.st = &st;
 	if (ready.err == 0)
