@@ -78,23 +78,37 @@ struct table {
 	FILE *f;
 	const struct endpoint_ops *ops;
 	int domain, type;
+	bool stream;
 	unsigned n;
 };
 
-static void show_addr(FILE *f, const struct endpoint *ep, const ip_addr_t *a, unsigned port)
+/* To how many characters the kernel fills up a line, but for IPv6's and raw sockets'. */
+static int line_width(const struct table *t)
+{
+	return t->domain != AF_INET ? 0 : t->stream ? 149 : t->ops == &udp_endpoint ? 127 : 0;
+}
+
+/* Ends a line of `length` characters. */
+static void end_line(const struct table *t, int length)
+{
+	const int fill = line_width(t) - length;
+
+	fprintf(t->f, "%*s\n", fill > 0 ? fill : 0, "");
+}
+
+/* How many characters it took. */
+static int show_addr(FILE *f, const struct endpoint *ep, const ip_addr_t *a, unsigned port)
 {
 	struct sockaddr_storage name;
 	const struct sockaddr_in6 *sin6 = (const void *)&name;
 
 	(void)address_write(ep, a, (uint16_t)port, &name);
-	if (ep->domain == AF_INET) {
-		fprintf(f, "%08X:%04X ", ((const struct sockaddr_in *)&name)->sin_addr.s_addr,
-			port);
-		return;
-	}
+	if (ep->domain == AF_INET)
+		return fprintf(f, "%08X:%04X ",
+			((const struct sockaddr_in *)&name)->sin_addr.s_addr, port);
 	for (int i = 0; i < 4; i++)
 		fprintf(f, "%08X", sin6->sin6_addr.s6_addr32[i]);
-	fprintf(f, ":%04X ", port);
+	return 32 + fprintf(f, ":%04X ", port);
 }
 
 static unsigned state_of(const struct endpoint *ep)
@@ -111,30 +125,35 @@ static unsigned state_of(const struct endpoint *ep)
 static bool show_socket(struct endpoint *ep, void *arg)
 {
 	struct table *t = arg;
+	int n;
 
 	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type || !ep->local_port)
 		return false;
-	fprintf(t->f, "%4u: ", t->n++);
-	show_addr(t->f, ep, &ep->local, ep->local_port);
-	show_addr(t->f, ep, &ep->peer, ep->peer_port);
-	fprintf(t->f,
+	n = fprintf(t->f, "%*u: ", t->ops == &udp_endpoint ? 5 : 4, t->n++);
+	n += show_addr(t->f, ep, &ep->local, ep->local_port);
+	n += show_addr(t->f, ep, &ep->peer, ep->peer_port);
+	n += fprintf(t->f,
 		"%02X 00000000:00000000 00:00000000 00000000 %5u        0 %llu 1 "
-		"0000000000000000\n",
-		state_of(ep), getuid(), (unsigned long long)ep->ino);
+		"0000000000000000%s",
+		state_of(ep), getuid(), (unsigned long long)ep->ino, t->stream ? "" : " 0");
+	end_line(t, n);
 	return false;
 }
 
 static void show_sockets(
 	struct stack *st, FILE *f, const struct endpoint_ops *ops, int domain, int type)
 {
-	struct table t = { f, ops, domain, type, 0 };
-
-	fprintf(f,
-		"  sl  local_address %sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
-		"inode\n",
+	struct table t = { f, ops, domain, type, ops == &tcp_endpoint, 0 };
+	int n = fprintf(f,
+		"%s  sl  local_address %sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+		"inode%s",
+		domain == AF_INET && ops == &udp_endpoint ? " " : "",
 		domain == AF_INET
 			? "rem_address   "
-			: "                        remote_address                        ");
+			: "                        remote_address                        ",
+		t.stream ? "" : " ref pointer drops");
+
+	end_line(&t, n);
 	(void)endpoints_each(st, show_socket, &t);
 }
 
