@@ -143,8 +143,12 @@ int fs_req_need_umask(struct fs_req *req)
 	char buf[4096];
 	const char *p;
 
-	if (!c || c->cred_.asked)
+	if (!c)
 		return 0;
+	if (c->cred_.asked) { /* perhaps for another request of the same call */
+		req->umask = c->cred_.umask;
+		return 0;
+	}
 	p = call_status(c, buf, sizeof(buf)) > 0 ? status_field(buf, "\nUmask:\t") : NULL;
 	if (!call_alive(c)) /* its number may be another's */
 		return -ESRCH;

@@ -101,4 +101,21 @@ EPERM EPERM EPERM EPERM ENOTTY
 is "blocks: the server" "$(grep "^bmap" blocks)" "bmap of 512
 bmap of 512
 bmap of 512"
+# a file that is made by MKNOD has the modes that one made by CREATE has
+cat >modes.sh <<'SHELL'
+"$TOP/build-check/tests/server-nocreate" -f mnt &
+until grep -q " $PWD/mnt " /proc/self/mounts; do sleep 0.05; done
+umask 077
+: >mnt/a
+umask 002
+: >mnt/b
+umask 0
+: >mnt/c
+stat -c %a mnt/a mnt/b mnt/c
+umount mnt
+wait
+SHELL
+is "modes where the server has no CREATE" "$(um sh modes.sh)" "600
+664
+666"
 nothing_left
