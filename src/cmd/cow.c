@@ -18,7 +18,7 @@
 
 #define NAME_TRIES 100
 
-static int parse(const char *spec, struct cow_layer *ret, char **ret_name)
+int cow_parse(const char *spec, struct cow_layer *ret, char **ret_name)
 {
 	_cleanup_free_ char *copy = strdup(spec), *of = NULL, *name = NULL;
 	char *rest = copy, *opt;
@@ -244,7 +244,7 @@ static int take_spec(struct cow *cow, const char *spec, const char *layers, bool
 {
 	struct cow_layer with = { .layer = LAYER_INIT };
 	_cleanup_free_ char *name = NULL;
-	int r = parse(spec, &with, &name);
+	int r = cow_parse(spec, &with, &name);
 
 	return r < 0 ? r : take_layer(cow, with, name, layers, dry_run);
 }

@@ -27,6 +27,9 @@ struct cow {
 	char *owned; /* --rootfs: a tree whose files say themselves whose they are; or NULL */
 };
 
+/* "[NAME][,of=FOLDER][,ro][,consistent]": *ret_name NULL without a name, ret->of real; both
+ * malloc'ed. -EINVAL after a message, -ENOMEM. */
+int MUST_CHECK cow_parse(const char *spec, struct cow_layer *ret, char **ret_name);
 /* Opens the layers of o->cows and mounts them; then the image (whose layer is taken), which may be
  * NULL, as the root. Of o->mounts the late ones come first: cow_mount(). dry_run: says what would
  * be, to plan. 0, or -errno after a message. */

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cmd/cow.h"
+#include "sys/mount/calls.h"
 #include "sys/mount/mountsrv.h"
 #include "sys/mount/overlay.h"
 #include "sys/task/shadow.h"
@@ -108,7 +109,10 @@ static int attach(const struct cow *cow, const struct cow_layer *c, struct overl
 	l->owned_below = cow->owned && path_below(cow->owned, c->of);
 	l->root = um->ids;
 	l->stand_in = strcmp(c->of, "/") == 0 ? shadow_text : NULL;
-	return um_attach_overlay(um, l, &rq, ret_message, &m);
+	r = um_attach_overlay(um, l, &rq, ret_message, &m);
+	if (r == 0)
+		mount_note_line(&um->view, m->target, strdup("")); /* um->settings tells of it */
+	return r;
 }
 
 /* ---- on mounts ---- */
@@ -178,6 +182,7 @@ static int mount_late(const struct cow_layer *c, const struct overlay_layers *l,
 		.options = options,
 		.layer = l->layer,
 		.fresh = l->fresh,
+		.told = true,
 		.from_host = true };
 
 	return options ? um_mount(um, NULL, &rq, ret_message) : -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/options.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,9 @@ static const char help_text[] =
 	"names\n"
 	"  -F, --fstab FILE   mount what this table says, in the form of fstab(5), as dependence "
 	"asks for;\n"
-	"                     $VAR and ~ are replaced\n"
+	"                     $VAR and ~ are replaced. Types of lines that are no mounts: view "
+	"(root, name= ...),\n"
+	"                     rootfs, cow, net; umctl export writes them\n"
 	"      --bind SOURCE:TARGET[,OPTIONS]\n"
 	"                     show a folder or file at another place too; the same as -m with the "
 	"option\n"
@@ -205,17 +208,22 @@ static int append(char ***list, size_t *n, const char *value)
 	return 0;
 }
 
-/* What is made of other words stands in the list of -m, in the order given; spec is ours. */
-static int append_made(void *arg, char *spec)
+/* A word that is no argument: ours from now on. */
+static int keep_made(struct options *o, char *word)
 {
-	struct options *o = arg;
-	int r = spec ? append(&o->made, &o->nmade, spec) : -ENOMEM;
+	int r = word ? append(&o->made, &o->nmade, word) : -ENOMEM;
 
-	if (r < 0) {
-		free(spec);
-		return r;
-	}
-	return append(&o->mounts, &o->nmounts, spec);
+	if (r < 0)
+		free(word);
+	return r;
+}
+
+/* What is made of other words stands in the list of -m, in the order given; spec is ours. */
+static int append_made(struct options *o, char *spec)
+{
+	int r = keep_made(o, spec);
+
+	return r < 0 ? r : append(&o->mounts, &o->nmounts, spec);
 }
 
 /* TARGET[:OPTIONS] as -m has it. */
@@ -286,7 +294,7 @@ static int add_families(struct options *o, const char *value)
 
 	if (r < 0)
 		log_user("%s", message ? message : strerror(-r));
-	return r;
+	return r < 0 ? r : append(&o->net_families, &o->nnet_families, value);
 }
 
 static int add_net(struct options *o, const char *value)
@@ -342,6 +350,8 @@ static int set_cache_size(struct options *o, const char *value)
 	return 0;
 }
 
+static int take_from_table(void *arg, const char *option, char *value);
+
 static int apply(struct options *o, const struct known *k, const char *value)
 {
 	switch (k->id) {
@@ -371,7 +381,7 @@ static int apply(struct options *o, const struct known *k, const char *value)
 	case OPT_COW:
 		return append(&o->cows, &o->ncows, value ? value : "");
 	case OPT_FSTAB:
-		return fstab_read(value, append_made, o);
+		return fstab_read(value, take_from_table, o);
 	case OPT_OPTION:
 		return set_server(o, value);
 	case OPT_NET:
@@ -451,6 +461,30 @@ static bool asks_json(char **argv)
 	return false;
 }
 
+static int apply_checked(struct options *o, const struct known *k, const char *value)
+{
+	if (k->takes == NOTHING && value) {
+		log_user("--%s=%s: --%s takes no value", k->full, value, k->full);
+		return -EINVAL;
+	}
+	if (k->takes == VALUE && (!value || !*value)) {
+		log_user("--%s needs %s after it", k->full, k->value);
+		return -EINVAL;
+	}
+	return apply(o, k, value);
+}
+
+/* For fstab_read(). */
+static int take_from_table(void *arg, const char *option, char *value)
+{
+	const struct known *k = find_full(option, strlen(option));
+	struct options *o = arg;
+	int r = value ? keep_made(o, value) : 0;
+
+	assert(k);
+	return r < 0 ? r : apply_checked(o, k, value);
+}
+
 /* One option word and its value, perhaps in the next word. */
 static int parse_word(struct options *o, char **argv, int *i)
 {
@@ -464,17 +498,9 @@ static int parse_word(struct options *o, char **argv, int *i)
 			word);
 		return -EINVAL;
 	}
-	if (k->takes == NOTHING && value) {
-		log_user("%s: --%s takes no value", word, k->full);
-		return -EINVAL;
-	}
 	if (k->takes == VALUE && !value)
 		value = argv[*i + 1] ? argv[++*i] : NULL;
-	if (k->takes == VALUE && (!value || !*value)) {
-		log_user("--%s needs %s after it", k->full, k->value);
-		return -EINVAL;
-	}
-	return apply(o, k, value);
+	return apply_checked(o, k, value);
 }
 
 /* As -m has it. */
@@ -547,6 +573,7 @@ int options_parse(struct options *o, char **argv)
 	o->run.servers = o->servers;
 	o->run.nets = o->nets;
 	o->run.families = o->families;
+	o->run.net_families = o->net_families;
 	o->run.cows = o->cows;
 	if (argv[i]) {
 		o->run.argv = argv + i;
@@ -572,6 +599,7 @@ void options_release(struct options *o)
 	free(o->servers);
 	free(o->nets);
 	families_free(o->families);
+	free(o->net_families);
 	free(o->cows);
 	rootfs_release(&o->image);
 }

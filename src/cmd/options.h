@@ -23,6 +23,8 @@ struct options {
 	struct rootfs image; /* run.image, of --rootfs oci: */
 	char **cows;	     /* run.cows */
 	size_t ncows;
+	char **net_families; /* run.net_families */
+	size_t nnet_families;
 	char **servers; /* run.servers */
 	size_t nservers;
 	uint64_t cache_size; /* what run.cache_size points to */

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rundir.h"
+#include "sys/mount/calls.h"
 #include "sys/mount/rule.h"
 
 enum { TEXT_MAX = 16 << 20 };
@@ -176,6 +177,8 @@ int rootfs_basics(struct um *um)
 			continue;
 		if (p.kind == PATH_VIRTUAL && inode_type(p.inode) != S_IFLNK)
 			err = rule_make(um, RULE_HOST, &p);
+		if (err == 0 && p.name)
+			mount_note_line(&um->view, p.name, strdup("")); /* the image brings it */
 	}
 	if (err < 0)
 		log_user("--rootfs oci: the host's /proc and the like: %s", strerror(-err));

@@ -20,6 +20,7 @@
 #include "base/rundir.h"
 #include "cmd/rootfs.h"
 #include "cmd/runint.h"
+#include "cmd/settings.h"
 #include "ctl/ctl.h"
 #include "engine/engine.h"
 #include "engine/front.h"
@@ -164,8 +165,11 @@ static int set_up(struct run *r)
 		err = set_up_plan(r);
 	if (err == 0)
 		err = set_up_trace(r);
+	if (err == 0)
+		err = settings_new(r->o, &r->settings);
 	if (err < 0)
 		return err;
+	r->um.settings = r->settings;
 	r->um.servers = r->o->servers;
 	r->um.families = r->o->families;
 	r->um.cache_size = r->o->cache_size;
@@ -225,6 +229,7 @@ static int make_mount(struct run *r, const char *spec, const char *cwd)
 		.cwd = cwd,
 		.flags = cow_covers(&r->cow, target) ? MS_RDONLY : 0, /* nothing comes to it */
 		.from_host = true,
+		.told = strstr(spec, ",policy=") || (r->o->rootfs && spec == r->o->mounts[0]),
 		.dry_run = r->o->dry_run };
 	err = um_mount(&r->um, NULL, &rq, &message);
 	if (err < 0)
@@ -385,6 +390,7 @@ static void tear_down(struct run *r)
 	json_object_put(r->planned);
 	if (r->um.rundir)
 		rundir_remove(r->um.rundir);
+	settings_free(r->settings);
 	free(r->um.rundir);
 	free(r->um.name);
 }

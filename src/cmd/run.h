@@ -15,7 +15,8 @@ struct run_options {
 	char *const *mounts;  /* each "SOURCE:TARGET[,OPTIONS]", NULL-terminated; or NULL */
 	char *const *cows;    /* each "[NAME][,of=DIR][,ro]" (--cow), NULL-terminated; or NULL */
 	char *const *servers; /* each "TYPE=COMMAND" (-o server=), NULL-terminated; or NULL */
-	const struct families *families; /* --net-family (net/family.h), or NULL */
+	const struct families *families; /* --net-family (net/family.h), or NULL; */
+	char *const *net_families;	 /* and its words, NULL-terminated; or NULL */
 	char *const
 		*nets; /* each a network interface (--net: net/spec.h), NULL-terminated; or NULL */
 	const uint64_t *cache_size; /* --cache-size in bytes, or NULL */

@@ -17,6 +17,7 @@ struct run {
 	FILE *plan;		     /* --dry-run: where it is printed */
 	struct json_object *planned; /* the mounts of it, with --json */
 	enum net_stack stack;	     /* of --net */
+	char **settings;	     /* um.settings (cmd/settings.h) */
 	int trace_fd;
 	bool ran;   /* the command has begun */
 	int status; /* of the command, once it ended */

@@ -39,8 +39,11 @@ void show_ls(struct json_object *answer)
 
 void show_export(struct json_object *answer)
 {
-	struct json_object *list = list_of(answer, "mounts");
+	struct json_object *list = list_of(answer, "settings");
 
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		printf("%s\n", json_object_get_string(json_object_array_get_idx(list, i)));
+	list = list_of(answer, "mounts");
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		struct json_object *m = json_object_array_get_idx(list, i);
 

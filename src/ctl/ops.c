@@ -94,6 +94,17 @@ static struct json_object *op_ls(struct um *um, UNUSED struct json_object *rq)
 	return o;
 }
 
+/* Besides the mounts what makes them what they are. */
+static struct json_object *op_export(struct um *um, struct json_object *rq)
+{
+	struct json_object *o = op_ls(um, rq), *list = json_object_new_array();
+
+	for (size_t i = 0; um->settings && um->settings[i]; i++)
+		json_object_array_add(list, json_text(um->settings[i]));
+	json_object_object_add(o, "settings", list);
+	return o;
+}
+
 struct process {
 	pid_t pid, parent;
 	char state;
@@ -438,7 +449,7 @@ static const struct {
 } ops[] = {
 	{ "cache", op_cache },
 	{ "df", op_df },
-	{ "export", op_ls },
+	{ "export", op_export },
 	{ "hello", op_hello },
 	{ "log-level", op_log_level },
 	{ "ls", op_ls },

@@ -30,6 +30,8 @@ struct um {
 	struct networks *networks;
 	const uint64_t *cache_size;	 /* --cache-size; NULL without */
 	const struct families *families; /* net/family.h; NULL without --net-family */
+	char *const
+		*settings; /* lines of fstab(5) of what was asked for and is no mount; or NULL */
 	struct ctl *ctl;
 	struct trace *trace;
 	struct tablefiles *tablefiles;

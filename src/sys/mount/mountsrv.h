@@ -27,6 +27,7 @@ struct mount_request {
 	const struct image_part *disk; /* of disk.c: which part of the source; else NULL */
 	const char *layer;	       /* of an overlay: as overlay_request has it, */
 	bool fresh;		       /* and this */
+	bool told;		       /* um->settings has it: it has no line of its own */
 	bool dry_run;		       /* say in *ret_message what would be done, do nothing */
 };
 

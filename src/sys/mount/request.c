@@ -264,9 +264,9 @@ static void note_line(struct mount_job *j)
 {
 	const struct mount_request *rq = j->rq;
 
-	if (rq->disk)
+	if (rq->disk || rq->told)
 		mount_note_line(&j->um->view, j->where.name, strdup(""));
-	else if (!j->c)
+	else if (!j->c && !j->o.policy)
 		mount_note_line(&j->um->view, j->where.name,
 			mount_table_line(mount_job_source(j) ? mount_job_source(j) : rq->source,
 				j->where.name, rq->type, rq->options,
@@ -286,7 +286,7 @@ int um_mount(struct um *um, struct call *c, const struct mount_request *rq, char
 	r = run_job(&j);
 	if (r < 0 && !message)
 		mount_job_fail(&j, r, "%s on %s: %s", rq->source, rq->target, strerror(-r));
-	if (r == 0 && !rq->dry_run && !j.o.policy && j.where.name)
+	if (r == 0 && !rq->dry_run && j.where.name)
 		note_line(&j);
 	mount_pending_free(j.p);
 	job_release(&j);

@@ -95,6 +95,8 @@ static int keep_basics(struct um *um)
 		r = path_resolve_abs(&um->view, NULL, basics[i], PATH_FOLLOW | PATH_NO_RULES, &p);
 		if (r == 0)
 			r = rule_make(um, RULE_HOST, &p);
+		if (r == 0)
+			mount_note_line(&um->view, p.name, strdup("")); /* the rule brings it */
 	}
 	return r;
 }
