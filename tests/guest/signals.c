@@ -118,6 +118,33 @@ static void storm(int flags)
 	R(rmdir("storm"));
 }
 
+/* ---- calls that never say EINTR, whoever else has a handler ---- */
+
+#ifdef __x86_64__
+#define MANY_TICKS(expr)                                                                           \
+	({                                                                                         \
+		for (ticks = bad = 0; ticks < 60;)                                                 \
+			NOTE(expr);                                                                \
+		tap_check(&t, bad == 0, "never EINTR: " #expr);                                    \
+	})
+
+/* One by one: in the storm none of them is often enough the one that a signal comes before. */
+static void never_interrupted(void)
+{
+	int fd = open("never", O_RDWR | O_CREAT, 0644);
+
+	handle(SIGALRM, count, 0);
+	every(400);
+	MANY_TICKS(sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
+	MANY_TICKS(readahead(fd, 0, 10));
+	MANY_TICKS((errno = posix_fadvise(fd, 0, 0, POSIX_FADV_NORMAL)) ? -1 : 0);
+	MANY_TICKS((int)getuid());
+	MANY_TICKS(setresgid(-1, -1, -1));
+	every(0);
+	close(fd);
+}
+#endif
+
 /* ---- calls that wait ---- */
 
 static pid_t parent;
@@ -453,6 +480,9 @@ int main(void)
 	R(mkfifo("fifo", 0644));
 	storm(SA_RESTART);
 	storm(0);
+#ifdef __x86_64__
+	never_interrupted();
+#endif
 	waits(SA_RESTART);
 	waits(0);
 	nested();
