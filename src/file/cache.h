@@ -41,6 +41,7 @@ struct filecache {
 	struct vfile *vf;	/* the registry holds the reference */
 	bool disk;	 /* the placeholder is a file on disk: vf->place is open for reading */
 	bool closed;	 /* no guest has it open */
+	bool late;	 /* what the last close has to do at the server is under way */
 	unsigned closes; /* how many last closes there were */
 	bool dead;	 /* its file system is gone */
 	bool readers, writers; /* since it was opened first: some open file can read, write */
@@ -82,6 +83,7 @@ struct filecache {
 	atomic_uint mode; /* of the last open: FS_OPEN_DIRECT_IO, _NONSEEKABLE, _STREAM */
 	struct fs_handle h[HANDLE_KINDS];
 	bool have[HANDLE_KINDS];
+	bool unflushed;	   /* opened for writing, or written to, and no FUSE_FLUSH since */
 	_Atomic uid_t uid; /* of the last writer: for write-back; read without the lock */
 	_Atomic gid_t gid;
 	int error; /* of write-back, not told yet */
@@ -179,6 +181,12 @@ void cache_release_handles(struct filecache *c);
 void cache_release_readers(struct filecache *c); /* those for reading alone */
 /* Waits for the server where handles were given back without doing so. */
 void cache_handles_settle(struct filecache *c);
+/* FUSE_FLUSH, as at each close: the server may send what it has on from there, and tell of an error
+ * that it kept. */
+int MUST_CHECK cache_flush(struct filecache *c, const struct fs_req *req);
+/* The same after closes that no call told of (exit, dup2), where it is still to be sent. What fails
+ * is logged, and told when the mount ends. */
+void cache_flush_late(struct filecache *c);
 uint64_t cache_size(struct filecache *c);
 
 /* Makes [off, off + len) of the placeholder the file's content. */

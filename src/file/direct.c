@@ -111,6 +111,9 @@ ssize_t direct_write(struct filecache *c, const struct fs_req *req, int fd, cons
 	if (r < 0)
 		return r;
 	n = fs->file->write(fs, req, c->ino->nodeid, &h, buf, len, (uint64_t)pos, false);
+	pthread_mutex_lock(&c->lock);
+	c->unflushed = true;
+	pthread_mutex_unlock(&c->lock);
 	cache_handle_put(c);
 	if (n <= 0)
 		return n;

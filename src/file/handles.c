@@ -4,7 +4,9 @@
  * c->hold is not 0, and given back at the last close.
  */
 #include <fcntl.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "file/cache.h"
 
 int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS])
@@ -42,6 +44,48 @@ static void release(struct filecache *c, struct fs_handle h, bool wait)
 	tell(c, &h);
 }
 
+static int flush_by(struct filecache *c, const struct fs_req *req, const struct fs_handle *h)
+{
+	struct fs *fs = c->ino->fs;
+	int r = 0;
+
+	pthread_mutex_lock(&c->lock);
+	c->unflushed = false;
+	pthread_mutex_unlock(&c->lock);
+	if (fs->file && fs->file->flush && !(h->flags & (FS_OPEN_NONE | FS_OPEN_NOFLUSH)))
+		r = fs->file->flush(fs, req, c->ino->nodeid, h);
+	if (r == -EINTR) { /* maybe not done: the last close does it */
+		pthread_mutex_lock(&c->lock);
+		c->unflushed = true;
+		pthread_mutex_unlock(&c->lock);
+	}
+	return r == -ENOSYS ? 0 : r;
+}
+
+/* Closes that no call told of (exit, dup2) are made up for: who closed it cannot be told. */
+static void flush_late(struct filecache *c, const struct fs_handle *h)
+{
+	_cleanup_free_ char *path = NULL;
+	struct fs_req req;
+	int r;
+
+	cache_req(c, &req);
+	r = flush_by(c, &req, h);
+	inode_invalidate_attr(c->ino);
+	if (r >= 0)
+		return;
+	path = inode_path(c->ino);
+	atomic_store(&c->ino->fs->lost, r);
+	log_error("%s: the server could not keep what was written: %s", path ? path : "?",
+		strerror(-r));
+}
+
+/* With the lock. Is there what the server does not know to be whole, and anybody's to read? */
+static bool wants_flush(const struct filecache *c)
+{
+	return c->unflushed && !c->dead && !c->ino->deleted && !atomic_load(&c->ino->orphan);
+}
+
 static void released(struct filecache *c)
 {
 	pthread_mutex_lock(&c->lock);
@@ -52,10 +96,19 @@ static void released(struct filecache *c)
 
 void cache_handles_release(struct filecache *c, const struct fs_handle *h, int n)
 {
+	bool flush;
+
 	if (n == 0)
 		return;
-	while (n > 0)
-		release(c, h[--n], true);
+	pthread_mutex_lock(&c->lock);
+	flush = wants_flush(c);
+	pthread_mutex_unlock(&c->lock);
+	while (n > 0) {
+		n--;
+		if (flush && (h[n].oflags & O_ACCMODE) != O_RDONLY)
+			flush_late(c, &h[n]);
+		release(c, h[n], true);
+	}
 	released(c);
 }
 
@@ -104,6 +157,7 @@ static void handle_keep(struct filecache *c, const struct fs_handle *h, bool ren
 	bool had;
 
 	pthread_mutex_lock(&c->lock);
+	c->unflushed |= kind != HANDLE_RD;
 	had = c->have[kind];
 	if (had) {
 		c->loose = true;
@@ -179,6 +233,40 @@ void cache_handle_put(struct filecache *c)
 	if (--c->hold == 0)
 		pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
+}
+
+int cache_flush(struct filecache *c, const struct fs_req *req)
+{
+	struct fs *fs = c->ino->fs;
+	struct fs_handle h;
+	int r;
+
+	if (!fs->file || !fs->file->flush)
+		return 0;
+	r = cache_handle(c, req, true, &h);
+	if (r < 0)
+		return r;
+	r = flush_by(c, req, &h);
+	cache_handle_put(c);
+	return r;
+}
+
+void cache_flush_late(struct filecache *c)
+{
+	struct fs_handle h;
+	bool wanted;
+
+	pthread_mutex_lock(&c->lock);
+	wanted = wants_flush(c) && (c->have[HANDLE_WR] || c->have[HANDLE_RDWR]);
+	if (wanted) {
+		h = *handle_for(c, true);
+		c->hold++;
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!wanted)
+		return;
+	flush_late(c, &h);
+	cache_handle_put(c);
 }
 
 void cache_release_handles(struct filecache *c)

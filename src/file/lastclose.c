@@ -14,8 +14,9 @@
  * but to give the handles back? */
 static bool is_clean(const struct filecache *c)
 {
-	return !locks_any(c) && !c->low && !cache_is_dirty(c) && ranges_empty(&c->mapped) &&
-	       !c->hold && !c->opening && !c->removing && !c->ino->deleted && !c->dead;
+	return !locks_any(c) && !c->low && !c->unflushed && !cache_is_dirty(c) &&
+	       ranges_empty(&c->mapped) && !c->hold && !c->opening && !c->removing &&
+	       !c->ino->deleted && !c->dead;
 }
 
 /* With the lock: nobody has it open any more, nor is anything unseen to be looked for. */
@@ -46,6 +47,10 @@ bool cache_closed_event(struct vfile *vf)
 	wrote = c->writers || c->low;
 	native = c->low;
 	clean = closed && is_clean(c);
+	if (closed) {
+		c->late = !clean;
+		pthread_cond_broadcast(&c->changed);
+	}
 	if (clean) {
 		settle_closed(c);
 		n = cache_handles_take(c, h);
@@ -113,6 +118,25 @@ static int write_last(struct filecache *c, const struct fs_req *req)
 	return r;
 }
 
+void file_await_close(struct inode *ino, const struct fs_req *req)
+{
+	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
+	bool unseen;
+
+	/* what only we can see is ours to put in order */
+	if (!c || (ino->fs->flags & FS_SOLE_CLIENT))
+		return;
+	pthread_mutex_lock(&c->lock);
+	unseen = !c->closed && c->unflushed;
+	pthread_mutex_unlock(&c->lock);
+	if (unseen)
+		files_drain(c->files);
+	pthread_mutex_lock(&c->lock);
+	while (c->late && !c->dead && cache_wait(c, req) == 0)
+		;
+	pthread_mutex_unlock(&c->lock);
+}
+
 static void job_closed(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
@@ -128,7 +152,13 @@ static void job_closed(struct vfile *vf)
 	gone = c->ino->deleted || c->dead;
 	/* what has no name and no user is nobody's to read */
 	r = gone ? 0 : write_last(c, &req);
+	if (r == 0)
+		cache_flush_late(c);
 	pthread_mutex_lock(&c->lock);
+	if (c->closes == closes) {
+		c->late = false;
+		pthread_cond_broadcast(&c->changed);
+	}
 	if (!c->closed || c->vf != vf) {
 		pthread_mutex_unlock(&c->lock);
 		return;

@@ -244,6 +244,7 @@ static int open_reg(struct opening *o, bool *ret_filled)
 
 	if (r < 0)
 		return r;
+	file_await_close(o->ino, o->req);
 	pthread_mutex_lock(&c->lock);
 	c->opening++;
 	pthread_mutex_unlock(&c->lock);

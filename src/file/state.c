@@ -54,14 +54,16 @@ void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 {
 	struct filecache *c = cache_peek(ino);
 	struct stat st;
+	bool dirty;
 
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	cache_native(c);
-	if (c->vf && (cache_is_dirty(c) || atomic_load(&ino->orphan))) {
+	dirty = c->vf && (cache_is_dirty(c) || atomic_load(&ino->orphan));
+	if (dirty || (c->vf && c->late && !cache_direct(c))) {
 		attr->size = c->size;
-		if (c->mtime.tv_sec)
+		if (dirty && c->mtime.tv_sec)
 			show_mtime(c, attr);
 		if (attr->blocks < (c->size + 511) / 512)
 			attr->blocks = (c->size + 511) / 512;

@@ -37,7 +37,8 @@ bool cache_twins_settle(struct filecache *c, const struct fs_req *req)
 		bool holds;
 
 		pthread_mutex_lock(&t->lock);
-		holds = t->vf && (cache_is_dirty(t) || t->low || !ranges_empty(&t->mapped));
+		holds = t->vf &&
+			(t->late || cache_is_dirty(t) || t->low || !ranges_empty(&t->mapped));
 		in_use |= t->vf && !t->closed;
 		pthread_mutex_unlock(&t->lock);
 		if (holds)

@@ -172,6 +172,9 @@ int MUST_CHECK file_fill_all(struct vfile *vf, const struct fs_req *req);
  * while the name goes is released after that: file_settled() is to be told what this returned. */
 bool MUST_CHECK file_settle(struct inode *ino, const struct fs_req *req);
 void file_settled(struct inode *ino, bool held);
+/* A close that no call told of (exit, dup2: a shell's redirection) has reached the server when this
+ * returns, as with a kernel, where it is done by the time that anybody can ask. */
+void file_await_close(struct inode *ino, const struct fs_req *req);
 /* Before a file gets one more name: that may be another node of the server's, with a content of its
  * own here, which begins with what the server has. */
 int MUST_CHECK file_before_link(struct inode *ino, const struct fs_req *req);

@@ -275,8 +275,10 @@ int file_sync_inode(struct inode *ino, const struct fs_req *req, bool datasync)
 
 int cache_writeback_quietly(struct filecache *c, const struct fs_req *req)
 {
-	int r = cache_writeback(c, req);
+	int r;
 
+	file_await_close(c->ino, req);
+	r = cache_writeback(c, req);
 	pthread_mutex_lock(&c->lock);
 	if (r < 0 && r != -EINTR)
 		c->error = r;

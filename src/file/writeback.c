@@ -232,6 +232,7 @@ static int write_dirty(struct filecache *c, const struct fs_req *req)
 	r = send_all(c, req, &h, &todo);
 	space_failed(c, r);
 	pthread_mutex_lock(&c->lock);
+	c->unflushed = true;
 	again = !ranges_empty(&c->dirty);
 	c->mtime_shown |= shown && again;
 	shown |= c->mtime_shown; /* told in between, of what was on its way */

@@ -12,6 +12,7 @@
 #	extra	a name at the top of the mount that the tree has not
 #	foreground=yes	by_hand is started in the background
 #	slow_start=yes	it is mounted once only
+#	few=yes	of many files few are enough, as each takes it long
 #	view	options of the view that it is mounted in by hand
 # and has the functions
 #	prepare		makes what is served from the folder "tree"; again for each way
@@ -20,7 +21,7 @@
 # and calls run_server. What a native folder looks like after the same commands is the oracle.
 . "$TOP/tests/e2e/lib.sh"
 
-odd=ünï can="" cannot="" source="" options="" sub="" extra="" foreground="" slow_start="" view=""
+odd=ünï can="" cannot="" source="" options="" sub="" extra="" foreground="" slow_start="" few="" view=""
 writes=$(sed -n 's/^# writes: //p' "$0")
 
 # UMVIEW_NATIVE=1, for root by hand: the kernel's FUSE in place of a view, to compare with.
@@ -48,7 +49,7 @@ make_tree() {
 	seq 60000 >tree/big
 	echo "two words" >"tree/dir/a name"
 	printf 'ünï\n' >"tree/dir/below/$odd"
-	seq 40 | while read -r i; do echo "$i" >"tree/dir/below/file-$i"; done
+	seq "$([ "$few" ] && echo 4 || echo 40)" | while read -r i; do echo "$i" >"tree/dir/below/file-$i"; done
 	if has_can symlink || has_can symlink-read; then
 		ln -s small tree/link
 		ln -s dir/below tree/dirlink
@@ -75,7 +76,7 @@ change() (
 	cp small made/over
 	mv made/over small
 	rm -r dir/below
-	seq 150 | while read -r i; do echo "file $i" >"made/moved/f$i"; done
+	seq "$([ "$few" ] && echo 15 || echo 150)" | while read -r i; do echo "file $i" >"made/moved/f$i"; done
 	rm made/moved/f1*
 	if has_can symlink; then
 		ln -s ../small made/link

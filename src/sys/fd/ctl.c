@@ -28,24 +28,6 @@
 
 /* ---- close ---- */
 
-/* FUSE_FLUSH: the server may tell of an error that it kept. */
-static int flush(struct vfd *v)
-{
-	struct fs *fs = v->vf->inode->fs;
-	struct fs_handle h;
-	int r;
-
-	if (!fs->file || !fs->file->flush)
-		return 0;
-	r = cache_handle(v->vf->cache, &v->req, true, &h);
-	if (r < 0)
-		return r;
-	if (!(h.flags & (FS_OPEN_NONE | FS_OPEN_NOFLUSH)))
-		r = fs->file->flush(fs, &v->req, v->vf->inode->nodeid, &h);
-	cache_handle_put(v->vf->cache);
-	return r == -ENOSYS ? 0 : r;
-}
-
 /* What is dirty goes to the server. -errno: what became of it, now or in the background earlier. */
 static int before_close(struct vfd *v)
 {
@@ -58,7 +40,7 @@ static int before_close(struct vfd *v)
 		return 0;
 	r = cache_writeback(v->vf->cache, &v->req);
 	if (r == 0)
-		r = flush(v);
+		r = cache_flush(v->vf->cache, &v->req);
 	if (r == -EINTR)
 		return 0; /* the rest goes in the background */
 	return cache_tell(v->vf->cache, r);

@@ -29,6 +29,8 @@ static int change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	if ((set->set & (FS_SET_ATIME | FS_SET_MTIME)) && inode_type(ino) == S_IFREG) {
 		file_settle_names(req->call->um->files, ino, req);
 		r = file_before_times(ino, req);
+	} else {
+		file_await_close(ino, req);
 	}
 	return r < 0 ? r : attrs_change(m, ino, req, set, how);
 }

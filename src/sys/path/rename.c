@@ -382,6 +382,7 @@ static int rename_virtual(struct side *from, struct side *to, unsigned flags)
 	if ((side_isdir(from) && view_has_mount_below(v, f->name, true)) ||
 		(side_isdir(to) && view_has_mount_below(v, t->name, true)))
 		return -EBUSY;
+	file_await_close(f->inode, &from->a.req);
 	if (t->inode && !(flags & RENAME_EXCHANGE))
 		held = file_settle(t->inode, &to->a.req);
 	r = inode_rename(f->parent, &to->a.req, f->last, t->parent, t->last, flags);
