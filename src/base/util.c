@@ -170,6 +170,23 @@ char **environ_with(const char *variable)
 	return env;
 }
 
+char *path_with_sbin(void)
+{
+	static const char *const dirs[] = { "/usr/local/sbin", "/usr/sbin", "/sbin" };
+	const char *path = getenv("PATH");
+	char *all = path ? str_printf("PATH=%s", path) : NULL;
+
+	for (size_t i = 0; all && i < ARRAY_SIZE(dirs); i++) {
+		_cleanup_free_ char *before = all;
+		_cleanup_free_ char *list = str_printf(":%s:", before + 5),
+				    *dir = str_printf(":%s:", dirs[i]);
+
+		all = list && dir && strstr(list, dir) ? take_ptr(&before)
+						       : str_printf("%s:%s", before, dirs[i]);
+	}
+	return all;
+}
+
 /* /proc/PID/stat (malloc'ed, NULL: the process is gone), and where in it the fields behind the name
  * begin, which may hold anything. */
 static char *stat_read(pid_t pid, const char **ret_third)

@@ -94,6 +94,9 @@ void put_backslashed(FILE *out, const char *before, const char *text, const char
 /* Our environment with one variable ("NAME=VALUE") in place of its own: malloc'ed, the strings are
  * not; NULL: no memory. */
 char **environ_with(const char *variable);
+/* "PATH=..." of ours, at whose end are the folders of administration that Debian's users have not.
+ * malloc'ed; NULL: there is none, or no memory. */
+char *path_with_sbin(void);
 
 /* Where a program of ours is: beside this one, as in a build folder, or where it was installed. It
  * need not be there. */

@@ -291,29 +291,11 @@ static int make_mounts(struct run *r)
 	return err;
 }
 
-/* PATH for the view's root, at whose end are the folders of administration that Debian's users have
- * not. NULL: as it is. */
-static char *root_path(void)
-{
-	static const char *const dirs[] = { "/usr/local/sbin", "/usr/sbin", "/sbin" };
-	const char *path = getenv("PATH");
-	char *all = path ? str_printf("PATH=%s", path) : NULL;
-
-	for (size_t i = 0; all && i < ARRAY_SIZE(dirs); i++) {
-		_cleanup_free_ char *before = all;
-		_cleanup_free_ char *list = str_printf(":%s:", before + 5),
-				    *dir = str_printf(":%s:", dirs[i]);
-
-		all = list && dir && strstr(list, dir) ? take_ptr(&before)
-						       : str_printf("%s:%s", before, dirs[i]);
-	}
-	return all;
-}
-
 static int start_command(struct run *r)
 {
 	struct rootfs *image = r->o->image;
-	_cleanup_free_ char *path = !image && (r->o->root || r->o->rootfs) ? root_path() : NULL;
+	_cleanup_free_ char *path =
+		!image && (r->o->root || r->o->rootfs) ? path_with_sbin() : NULL;
 	_cleanup_free_ char **env = path ? environ_with(path) : NULL;
 	struct spawn_ids ids;
 	struct spawn s = { .argv = r->o->argv,

@@ -108,6 +108,7 @@ struct mount_options {
 	char *partition, *offset; /* as given: where in the image it begins */
 	unsigned long flags;
 	bool backing_files; /* of a disk: what it names may be opened */
+	bool fsck;	    /* repaired first, where it was not unmounted */
 };
 
 /* Flags as for mount(2) are or-ed in; "\\," is a comma of an option's own. -EINVAL, -ENOMEM. */

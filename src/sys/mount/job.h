@@ -79,6 +79,11 @@ int MUST_CHECK mount_check_refs(struct mount_job *j);
 /* Takes down what mount_open_*() put up. */
 void mount_close_disks(struct um *um, char *disks[MOUNT_DISKS]);
 
+/* fsck.c: is there an ext2, ext3 or ext4 that was not unmounted, or has errors? */
+bool mount_is_unclean(struct mount_job *j);
+/* Repairs the source where the option fsck asks for it and it is to be. */
+int MUST_CHECK mount_fsck(struct mount_job *j);
+
 /* start.c: starts the server and waits until it has mounted; j->p is then the mount's. */
 int MUST_CHECK mount_start_server(struct mount_job *j);
 

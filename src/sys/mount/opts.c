@@ -81,6 +81,10 @@ static bool take_option(struct mount_options *o, const char *opt)
 		o->backing_files = true;
 		return true;
 	}
+	if (strcmp(opt, "fsck") == 0) {
+		o->fsck = true;
+		return true;
+	}
 	return strncmp(opt, "x-", 2) == 0 || strncmp(opt, "X-", 2) == 0 ||
 	       strncmp(opt, "loop=", 5) == 0 || strncmp(opt, "comment=", 8) == 0;
 }

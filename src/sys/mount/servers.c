@@ -261,13 +261,12 @@ int server_argv(const char *command, const struct server_places *places, char **
 /* As execvp(3) looks, and /sbin, /usr/sbin for a user whose PATH has them not. */
 bool server_installed(const char *program)
 {
-	_cleanup_free_ char *dirs = NULL;
-	const char *path = getenv("PATH");
+	_cleanup_free_ char *path = path_with_sbin(), *dirs = NULL;
 	char *save = NULL;
 
 	if (strchr(program, '/'))
 		return access(program, X_OK) == 0;
-	dirs = strdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
+	dirs = strdup(path ? path + 5 : "/usr/local/bin:/usr/bin:/bin");
 	for (char *d = dirs ? strtok_r(dirs, ":", &save) : NULL; d;
 		d = strtok_r(NULL, ":", &save)) {
 		_cleanup_free_ char *full = str_printf("%s/%s", d, program);

@@ -19,6 +19,8 @@ int service_start(struct um *um, char *const argv[], const char *cwd, struct ser
 	struct service s = SERVICE_INIT;
 	/* messages that can be read back */
 	_cleanup_free_ char **env = environ_with("LC_ALL=C.UTF-8");
+	/* mount.exfat-fuse, e2fsck */
+	_cleanup_free_ char *path = path_with_sbin();
 	struct spawn sp = {
 		.argv = argv, .envp = env, .fd = { -1, -1, -1 }, .service = true, .cwd = cwd
 	};
@@ -26,6 +28,10 @@ int service_start(struct um *um, char *const argv[], const char *cwd, struct ser
 
 	if (!env)
 		return -ENOMEM;
+	for (char **e = env; path && *e; e++) {
+		if (strncmp(*e, "PATH=", 5) == 0)
+			*e = path;
+	}
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return -errno;
 	/* What it says while nobody listens fills the pipe and is then dropped: it must not block.
@@ -66,6 +72,18 @@ void service_listen(struct service *s)
 		s->said_len += (size_t)n;
 		s->said[s->said_len] = '\0';
 	}
+}
+
+const char *service_last_words(struct service *s)
+{
+	char *line;
+
+	service_listen(s);
+	while (s->said_len && strchr("\n\r \t", s->said[s->said_len - 1]))
+		s->said[--s->said_len] = '\0';
+	for (line = s->said; (line = strchr(line, '\n'));)
+		*line = ';';
+	return s->said_len ? s->said : "it said nothing";
 }
 
 bool service_ended(struct service *s, uint64_t deadline_ns)

@@ -24,6 +24,8 @@ int MUST_CHECK service_start(
 	struct um *um, char *const argv[], const char *cwd, struct service *ret);
 /* Takes in what it has said so far, without waiting. */
 void service_listen(struct service *s);
+/* The same, as one line, or that there was nothing. */
+const char *service_last_words(struct service *s);
 /* Has it ended? Waits at most until deadline_ns. */
 bool service_ended(struct service *s, uint64_t deadline_ns);
 /* Once it has ended: have the processes that it started, too, but for daemons? */

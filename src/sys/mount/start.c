@@ -9,19 +9,6 @@
 #define MOUNT_TIMEOUT_NS (30 * NSEC_PER_SEC)
 #define POLL_NS (20 * 1000 * 1000ull)
 
-/* The last line of what a server said, without its newline. */
-static const char *last_words(struct service *s)
-{
-	char *line;
-
-	service_listen(s);
-	while (s->said_len && strchr("\n\r \t", s->said[s->said_len - 1]))
-		s->said[--s->said_len] = '\0';
-	for (line = s->said; (line = strchr(line, '\n'));)
-		*line = ';';
-	return s->said_len ? s->said : "it said nothing";
-}
-
 /* Waits until the server's mount(2) has come. */
 static int wait_mounted(struct mount_job *j, uint64_t deadline)
 {
@@ -93,10 +80,13 @@ static int start_failed(struct mount_job *j, int r, const char *program)
 	if (r == -ETIMEDOUT)
 		mount_job_fail(j, r, "%s: %s did not mount it within %llu s: %s",
 			mount_job_source(j), program, MOUNT_TIMEOUT_NS / NSEC_PER_SEC,
-			last_words(&p->service));
+			service_last_words(&p->service));
 	else if (r != -EINTR)
-		mount_job_fail(j, r, "%s: %s did not mount it: %s", mount_job_source(j), program,
-			last_words(&p->service));
+		mount_job_fail(j, r, "%s: %s did not mount it: %s%s", mount_job_source(j), program,
+			service_last_words(&p->service),
+			mount_is_unclean(j) ? " (it was not unmounted when it was last in use: the "
+					      "option fsck repairs that first)"
+					    : "");
 	/* a kernel says so of a bad superblock, or of an option that it does not know */
 	if ((r == -EIO || r == -ENOTCONN) && !mount_job_is_fuse(j))
 		r = -EINVAL;
@@ -144,10 +134,11 @@ static int make_mountpoint(struct mount_job *j)
 	return j->p->mountpoint ? 0 : -ENOMEM;
 }
 
-/* Most servers put the source into an option, fsname=, as it is. */
+/* Most servers put the source into an option, fsname=, as it is; e2fsck(8) takes what comes after a
+ * "?" for options. */
 static int make_alias(struct mount_job *j)
 {
-	if (j->image.file < 0 || !strpbrk(j->source, ",\\"))
+	if (j->image.file < 0 || !strpbrk(j->source, j->o.fsck ? ",\\?" : ",\\"))
 		return 0;
 	j->p->alias = str_printf("%s.image", j->p->dir);
 	if (!j->p->alias)
@@ -163,6 +154,8 @@ int mount_start_server(struct mount_job *j)
 
 	if (r == 0)
 		r = make_alias(j);
+	if (r == 0)
+		r = mount_fsck(j);
 	if (r == 0)
 		r = mount_server_argv(j, &argv);
 	if (r < 0)

@@ -255,8 +255,10 @@ int mount_find_server(struct mount_job *j)
 			"%s is %s, for which no server is known: name one with the "
 			"option server=COMMAND or in ~/.config/umview/servers",
 			mount_job_source(j), j->type);
-	/* which cannot be told where to begin */
-	if (r == 0 && j->o.partition && j->part.offset && !strstr(j->server.command, "%f"))
+	/* which cannot be told where to begin; nor can e2fsck, behind whose "?offset=" a journal is
+	 * not replayed */
+	if (r == 0 && j->o.partition && j->part.offset &&
+		(j->o.fsck || !strstr(j->server.command, "%f")))
 		r = mount_open_as(j, "part");
 	return r;
 }
