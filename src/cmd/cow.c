@@ -12,9 +12,9 @@
 
 #include "base/log.h"
 #include "fs/overlay/overlay.h"
+#include "layer/diff.h"
 #include "layer/entry.h"
 #include "layer/tree.h"
-#include "layer/walk.h"
 
 #define NAME_TRIES 100
 
@@ -304,7 +304,11 @@ int cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE 
 
 /* ---- the end ---- */
 
-static size_t count(int dirfd)
+/* So long the end of a view may take to count. */
+#define COUNT_NS 2000000000ull
+
+/* Of a folder on a mount, which is gone: all that is no folder. */
+static size_t count_files(int dirfd)
 {
 	_cleanup_names_ struct names names = { 0 };
 	int err = names_read(dirfd, &names);
@@ -314,7 +318,7 @@ static size_t count(int dirfd)
 		_cleanup_fd_ int sub = openat(
 			dirfd, names.name[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		n += sub < 0 ? 1 : count(sub);
+		n += sub < 0 ? 1 : count_files(sub);
 	}
 	return n;
 }
@@ -324,20 +328,46 @@ static int stop_at_change(UNUSED struct layer_walk *w, const struct change *c)
 	return c->kind == CHANGE_NONE ? 0 : -ECANCELED;
 }
 
-/* Are the folders in it, which has nothing but folders, what they are below? */
-static bool untouched(const struct cow_layer *c, int upper)
+/* What umctl diff would tell of it; untouched: for certain nothing at all, asked of an unnamed
+ * layer alone. 0; -ETIME, with a part of it. */
+static int count_changes(
+	const struct cow_layer *c, int upper, struct diff_count *ret, bool *ret_untouched)
 {
-	struct layer_walk w = { .upper = upper, .visit = stop_at_change };
+	struct layer_walk w = { .upper = upper, .deadline_ns = now_ns() + COUNT_NS };
 	_cleanup_merged_ struct merged *lower = NULL;
+	struct links *links = NULL;
 	const char *missing;
-	bool same;
+	int r = merged_open(&c->layer, &lower, &missing);
 
-	if (merged_open(&c->layer, &lower, &missing) < 0)
-		return false;
+	if (r == 0)
+		r = links_read(c->layer.dirfd, &links);
 	w.lower = lower;
-	same = layer_walk_run(&w) == 0;
+	w.links = links;
+	if (r == 0 && !c->late)
+		r = diff_count(&w, ret);
+	if (c->late || (r < 0 && r != -ETIME))
+		*ret = (struct diff_count){ .all = count_files(upper) };
+	if (r == 0 && ret->all == 0 && c->unnamed) {
+		w.flags = 0;
+		w.visit = stop_at_change;
+		*ret_untouched = layer_walk_run(&w) == 0;
+	}
 	layer_walk_release(&w);
-	return same;
+	links_free(links);
+	return r == -ETIME ? r : 0;
+}
+
+static void say_changes(const struct diff_count *count, bool part, const char *name)
+{
+	_cleanup_free_ char *kinds = diff_count_text(count);
+	const bool told = kinds && *kinds && !part;
+
+	dprintf(STDERR_FILENO,
+		"umview: %s%zu file%s changed%s%s%s; umctl diff %s, umctl commit %s or umctl "
+		"discard "
+		"%s\n",
+		part ? "more than " : "", count->all, count->all == 1 ? "" : "s", told ? " (" : "",
+		told ? kinds : "", told ? ")" : "", name, name, name);
 }
 
 static void end_layer(struct cow_layer *c, bool only, bool ran)
@@ -347,17 +377,15 @@ static void end_layer(struct cow_layer *c, bool only, bool ran)
 			? -1
 			: openat(c->layer.dirfd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const char *name = only && c->last ? "LAST" : c->layer.name;
-	size_t n = upper < 0 ? 0 : count(upper);
+	struct diff_count count = { 0 };
+	bool untouched = false;
+	int r = upper < 0 ? 0 : count_changes(c, upper, &count, &untouched);
 
-	if (upper >= 0 && n && ran)
-		dprintf(STDERR_FILENO,
-			"umview: %zu file%s changed; umctl diff %s, umctl commit %s or umctl "
-			"discard %s\n",
-			n, n == 1 ? "" : "s", name, name, name);
+	if (upper >= 0 && ran && (count.all || r < 0))
+		say_changes(&count, r < 0, name);
 	else if (upper >= 0 && ran && isatty(STDERR_FILENO))
 		dprintf(STDERR_FILENO, "umview: no file changed\n");
-	if (upper >= 0 && n == 0 && c->unnamed && untouched(c, upper) &&
-		layer_remove(&c->layer) < 0)
+	if (untouched && layer_remove(&c->layer) < 0)
 		log_debug("the empty layer %s stays", c->layer.name);
 	layer_release(&c->layer);
 	free(c->of);

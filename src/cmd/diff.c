@@ -39,22 +39,17 @@ static void show_item(const struct diff_item *item, const struct diff_options *d
 
 static void show_sums(const struct diff *d)
 {
-	size_t count[ARRAY_SIZE(looks)] = { 0 };
+	struct diff_count count = { .all = d->n };
+	_cleanup_free_ char *text = NULL;
 	long long more = 0;
-	bool any = false;
 
 	for (size_t i = 0; i < d->n; i++) {
-		count[d->item[i].kind]++;
+		count.kind[d->item[i].kind]++;
 		if (S_ISREG(d->item[i].mode))
 			more += d->item[i].size - d->item[i].lower_size;
 	}
-	for (size_t k = CHANGE_ADDED; k < ARRAY_SIZE(looks); k++) {
-		if (count[k])
-			printf("%s%zu %s", any ? ", " : "", count[k],
-				change_kind_name((enum change_kind)k));
-		any = any || count[k];
-	}
-	printf("%s%+lld bytes\n", any ? "; " : "", more);
+	text = diff_count_text(&count);
+	printf("%s%s%+lld bytes\n", text ? text : "", d->n ? "; " : "", more);
 }
 
 static const char *type_name(mode_t mode)

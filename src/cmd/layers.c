@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "cmd/layermsg.h"
+#include "layer/diff.h"
+
+/* So long it may take to count what one changes; then what it has is counted. */
+#define COUNT_NS 500000000ull
 
 struct amount {
-	uint64_t bytes; /* on disk */
-	uint64_t entries;
+	uint64_t bytes;	  /* on disk */
+	uint64_t entries; /* folders on the way to others included */
 };
 
 /* Of all that can be looked at. */
@@ -30,6 +34,26 @@ static void measure(int dirfd, struct amount *a)
 		if (sub >= 0)
 			measure(sub, a);
 	}
+}
+
+/* What umctl diff would tell of it, or else the entries that it has. */
+static uint64_t count_changes(const struct layer *l, int upper, uint64_t entries)
+{
+	struct layer_walk w = { .upper = upper, .deadline_ns = now_ns() + COUNT_NS };
+	_cleanup_merged_ struct merged *lower = NULL;
+	struct links *links = NULL;
+	struct diff_count count;
+	const char *missing;
+
+	if (merged_open(l, &lower, &missing) == 0 && links_read(l->dirfd, &links) == 0) {
+		w.lower = lower;
+		w.links = links;
+		if (diff_count(&w, &count) == 0)
+			entries = count.all;
+	}
+	layer_walk_release(&w);
+	links_free(links);
+	return entries;
 }
 
 static void put_size(uint64_t bytes)
@@ -89,6 +113,8 @@ static void show_one(struct json_object *list, const char *name)
 		upper = tree_open(l.dirfd, "upper", O_RDONLY | O_DIRECTORY);
 	if (upper >= 0)
 		measure(upper, &a);
+	if (a.entries)
+		a.entries = count_changes(&l, upper, a.entries);
 	if (!list) {
 		printf("%-20s ", name);
 		put_size(a.bytes);
@@ -105,7 +131,7 @@ static void show_one(struct json_object *list, const char *name)
 	put(o, "path", l.path);
 	json_object_object_add(o, "created", json_object_new_int64(l.created));
 	json_object_object_add(o, "bytes", json_object_new_int64((int64_t)a.bytes));
-	json_object_object_add(o, "entries", json_object_new_int64((int64_t)a.entries));
+	json_object_object_add(o, "changes", json_object_new_int64((int64_t)a.entries));
 	put(o, "in_use", in_use);
 	put(o, "trouble", trouble);
 	json_object_array_add(list, o);
@@ -125,7 +151,7 @@ int cmd_layers(const struct options *o, int argc, char **argv UNUSED)
 		return 1;
 	}
 	if (!list && names.n)
-		printf("%-20s %8s %7s %8s %-6s %s\n", "NAME", "SIZE", "AGE", "ENTRIES", "IN USE",
+		printf("%-20s %8s %7s %8s %-6s %s\n", "NAME", "SIZE", "AGE", "CHANGES", "IN USE",
 			"OF");
 	for (size_t i = 0; i < names.n; i++) {
 		if (layer_name_valid(names.name[i]))

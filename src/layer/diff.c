@@ -7,6 +7,7 @@
 #include "layer/diff.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "layer/base.h"
@@ -128,7 +129,8 @@ static void match(struct layer_walk *w, struct diff_item **list, size_t n, size_
 	while (first > 0 && alike(list[first - 1], list[i]))
 		first--;
 	for (size_t j = first; j < n && alike(list[j], list[i]); j++) {
-		if (list[j]->kind != CHANGE_REMOVED || !is_same_file(w, list[j], list[i]))
+		if (list[j]->kind != CHANGE_REMOVED ||
+			!((w->flags & WALK_CHEAP) || is_same_file(w, list[j], list[i])))
 			continue;
 		list[i]->kind = CHANGE_RENAMED;
 		list[i]->from = list[j]->path;
@@ -203,4 +205,38 @@ int diff_make(struct layer_walk *w, const char *path, struct diff *ret)
 	if (n)
 		qsort(ret->item, n, sizeof(*ret->item), by_path);
 	return 0;
+}
+
+int diff_count(struct layer_walk *w, struct diff_count *ret)
+{
+	_cleanup_diff_ struct diff d = { 0 };
+	int err;
+
+	w->flags |= WALK_CHEAP;
+	err = diff_make(w, "", &d);
+	*ret = (struct diff_count){ .all = d.n };
+	for (size_t i = 0; i < d.n; i++)
+		ret->kind[d.item[i].kind]++;
+	return err;
+}
+
+char *diff_count_text(const struct diff_count *count)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	bool any = false;
+
+	if (!out)
+		return NULL;
+	for (size_t k = CHANGE_ADDED; k < ARRAY_SIZE(count->kind); k++) {
+		if (count->kind[k])
+			fprintf(out, "%s%zu %s", any ? ", " : "", count->kind[k],
+				change_kind_name((enum change_kind)k));
+		any = any || count->kind[k];
+	}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
 }

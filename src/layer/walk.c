@@ -53,6 +53,11 @@ int layer_walk_content(struct layer_walk *w, const struct change *c)
 	return err < 0 ? err : fd;
 }
 
+static bool same_time(const struct stat *a, const struct stat *b)
+{
+	return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 static enum change_kind compare(struct layer_walk *w, const struct change *c)
 {
 	_cleanup_fd_ int a = -1, b = -1;
@@ -66,6 +71,8 @@ static enum change_kind compare(struct layer_walk *w, const struct change *c)
 	if (S_ISREG(c->entry->st.st_mode) && !c->entry->metacopy) {
 		if (c->entry->st.st_size != c->lower->st.st_size)
 			return CHANGE_CONTENT;
+		if ((w->flags & WALK_CHEAP) && same_time(&c->entry->st, &c->lower->st))
+			return compare_metadata(c) ? CHANGE_NONE : CHANGE_METADATA;
 		a = layer_walk_content(w, c);
 		b = tree_look_at(c->lower_dirfd, c->lower_name, O_RDONLY | O_NONBLOCK);
 		if (a < 0 || b < 0 || !compare_content(a, b))
@@ -81,7 +88,7 @@ static enum change_kind compare(struct layer_walk *w, const struct change *c)
 
 static int tell(struct layer_walk *w, const struct change *c)
 {
-	int r = w->visit(w, c);
+	int r = w->deadline_ns && now_ns() > w->deadline_ns ? -ETIME : w->visit(w, c);
 
 	if (r < 0 && !w->where)
 		w->where = strdup(c->path);

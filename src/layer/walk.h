@@ -41,6 +41,8 @@ struct change {
 enum {
 	WALK_EXPAND = 1, /* of folders with a redirect: tell all that is in them, as new */
 	WALK_QUICK = 2,	 /* do not compare: what is in the upper is CHANGE_CONTENT */
+	/* content of the same size and time is the same, which who sets times can make untrue */
+	WALK_CHEAP = 8,
 	WALK_WHITEOUTS =
 		4, /* tell whiteouts of what is not below, too: it may be in another layer */
 };
@@ -52,7 +54,8 @@ struct layer_walk {
 	const struct merged *lower; /* NULL: nothing is below */
 	const struct links *links;
 	unsigned flags;
-	const char *except; /* names that begin so are passed over; NULL: none */
+	uint64_t deadline_ns; /* by the monotonic clock: then the walk ends with -ETIME; 0: none */
+	const char *except;   /* names that begin so are passed over; NULL: none */
 	/* 0, WALK_SKIP, or -errno, which ends the walk. leave() comes for folders that were gone
 	 * into. */
 	int (*visit)(struct layer_walk *w, const struct change *c);

@@ -90,8 +90,20 @@ unchanged "a view that was killed"
 layers() { umctl layers | wc -l; }
 n=$(layers)
 gives "nothing changed" 0 um --cow -- sh -c 'touch tree/plain/k; rm tree/plain/k; ls tree'
+gives "opened to be written, and closed" 0 um --cow -- sh -c 'for f in tree/plain/*; do [ ! -f $f ] || : >>$f; done'
+is "opened to be written, and closed: nothing is said" "$OUT" ""
 gives "nothing changed, with a name" 0 um --cow=untouched -- true
 is "layers in which nothing was changed" "$(layers)" $((n + 1))
+mkdir -p counted/on/the/way
+for i in 1 2 3 4 5 6; do echo $i >counted/on/$i; done
+gives "what is changed is counted" 0 um --cow=counted,of=counted -- sh -ec 'cd counted/on
+	for f in [1-6]; do : >>$f; done; echo x >1; rm 2; chmod 600 3; mv 4 the/way/4; echo n >the/way/new'
+is "what is changed is counted" "$OUT" \
+	"umview: 5 files changed (1 added, 1 changed, 1 removed, 1 metadata, 1 renamed); umctl diff LAST, umctl commit LAST or umctl discard LAST"
+is "and in the list" "$(umctl layers --json | "$PYTHON" -c 'import json, sys
+print([l["changes"] for l in json.load(sys.stdin)["layers"] if l["name"] == "counted"])')" "[5]"
+umctl discard counted
+
 gives "a folder made" 0 um --cow -- mkdir tree/plain/made
 gives "a folder made" 0 umctl diff LAST
 has "a folder made" "$OUT" "added    $HERE/tree/plain/made/"

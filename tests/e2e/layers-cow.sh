@@ -111,7 +111,7 @@ is "what is" "$(getfattr --only-values -n user.u labelled/f)" four
 mkdir -p shut/a
 gives "folders that are shut" 0 um --cow=shut,of=shut -- sh -ec 'cd shut; mkdir list none; for d in a list none; do echo $d >$d/f; done
 	chmod 600 a; chmod 400 list; chmod 0 none'
-has "how many" "$OUT" "3 files changed"
+has "how many" "$OUT" "6 files changed (5 added, 1 metadata)"
 shut="metadata /a/
 added    /a/f
 added    /list/

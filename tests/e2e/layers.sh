@@ -53,7 +53,7 @@ has "patch of what is gone" "$(umctl diff t d/g --patch)" "--- a/d/g"
 has "layers" "$(umctl layers)" "no     $HERE/low"
 is "layers as JSON" "$(umctl layers --json | "$PYTHON" -c 'import json, sys
 l = json.load(sys.stdin)["layers"][0]
-print(l["name"], l["of"], l["entries"] > 10, l["bytes"] > 0, l["in_use"])')" "t $HERE/low True True no"
+print(l["name"], l["of"], l["changes"], l["bytes"] > 0, l["in_use"])')" "t $HERE/low 15 True no"
 
 gives "rename" 0 umctl layer rename t u
 gives "the old name" 1 umctl diff t
