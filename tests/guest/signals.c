@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Signals while a call is under way: restarted or EINTR as natively, and never done twice. */
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -144,6 +145,33 @@ static void never_interrupted(void)
 	close(fd);
 }
 #endif
+
+/* ---- calls that wait for just that, and which a view never sees ---- */
+
+static void wait_for_tick(const char *what, long r)
+{
+	tap_check(&t, r < 0 && errno == EINTR && ticks, "%s: EINTR", what);
+	every(0);
+	ticks = 0;
+	every(20000);
+}
+
+static void kernels_own(void)
+{
+	const struct timespec long_time = { .tv_sec = 5 };
+	sigset_t none;
+
+	sigemptyset(&none);
+	handle(SIGALRM, count, 0);
+	ticks = 0;
+	every(20000);
+	wait_for_tick("sigsuspend", sigsuspend(&none));
+	wait_for_tick("pause", pause());
+	wait_for_tick("nanosleep", nanosleep(&long_time, NULL));
+	wait_for_tick("poll", poll(NULL, 0, 5000));
+	wait_for_tick("select", select(0, NULL, NULL, NULL, NULL));
+	every(0);
+}
 
 /* ---- calls that wait ---- */
 
@@ -480,6 +508,7 @@ int main(void)
 	R(mkfifo("fifo", 0644));
 	storm(SA_RESTART);
 	storm(0);
+	kernels_own();
 #ifdef __x86_64__
 	never_interrupted();
 #endif

@@ -150,7 +150,8 @@ static bool may_be_made_again(struct call *c)
 		return guest_read(c, call_addr(c, 2), &flags, sizeof(flags)) == 0 &&
 		       !open_may_wait(c, call_fd(c, 0), call_addr(c, 1), (int)flags);
 	}
-	return !says_eintr(c->nr);
+	/* what is never caught was not forestalled: it waited (sigsuspend, nanosleep, poll) */
+	return c->row->trap != TRAP_NEVER && !says_eintr(c->nr);
 }
 
 enum verdict sys_rt_sigreturn(struct call *c)
