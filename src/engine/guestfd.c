@@ -3,10 +3,14 @@
  * Theory of operation. ADDFD can take the lowest free number, or a number of our choice, which it
  * replaces in silence if it is in use. There is no "lowest from N": so a free one is looked for by
  * pidfd_getfd(2) (EBADF), and a lock per process (a stripe of locks by process id) is held until
- * the descriptor is in, so that two opens of one process cannot choose the same.
+ * the descriptor is in, so that two opens of one process cannot choose the same. Other threads of
+ * the guest open files meanwhile without us. They get the lowest free number: so ours is one below
+ * which more are free than they can open before it is in (SPARE). Where there is none such, near
+ * the limit, the file gets the lowest number, as the kernel gives it.
  */
 #include "engine/guestfd.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/seccomp.h>
@@ -21,6 +25,8 @@
 #define SHORTAGE_TRIES 20
 #define SHORTAGE_US 1000
 #define LOOKED_AT 8 /* numbers of a zone that are looked at always */
+#define SPARE 128   /* numbers that are free below one that we choose */
+#define CHOICES 4   /* looks for a number before we take the lowest */
 
 /* The way where pidfd_getfd(2) is refused (Docker): the file behind /proc, which is the same
  * inode but another open file. Good enough to know which file it is. */
@@ -162,21 +168,48 @@ static struct fd_slot *slot_of(struct call *c)
 	return &c->engine->fds[(unsigned)(tgid > 0 ? tgid : c->tid) % FD_LOCKS];
 }
 
-/* How many descriptors it has; 0 where the kernel (before 6.2) does not say. */
-static off_t count_open(struct call *c)
+/* Where the kernel (before 6.2) does not say it at once. */
+static int count_names(const char *folder)
+{
+	DIR *d = opendir(folder);
+	int n = 0;
+
+	if (!d)
+		return 0;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2; /* "." and ".." */
+}
+
+/* How many descriptors it has; 0 where it is gone. */
+static int count_open(struct call *c)
 {
 	char path[64];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", c->tid);
-	return stat(path, &st) == 0 ? st.st_size : 0;
+	if (stat(path, &st) < 0)
+		return 0;
+	return st.st_size > 0 ? (int)st.st_size : count_names(path);
 }
 
-/* Was no number from VFD_HOT on free when it was last looked for, and has it not fewer open since?
+/*
+ * Is there room enough below the number that no other open of the guest comes to it in a moment?
+ * What nearly all have, the end of the numbers of real files free, is seen by two looks.
+ */
+static bool has_spare(struct call *c, int number)
+{
+	if (guestfd_free(c, VFD_BASE - 1) && guestfd_free(c, VFD_BASE - SPARE))
+		return true;
+	return number - count_open(c) >= SPARE;
+}
+
+/* Was no number from VFD_HOT on to be had when we last looked, and has it not fewer open since?
  * A guess, which saves a look at each of them: where it is wrong a file gets a low number. */
 static bool seems_full(struct call *c, struct fd_slot *s)
 {
-	off_t n;
+	int n;
 
 	if (!s->full || s->tgid != c->tgid_)
 		return false;
@@ -242,9 +275,22 @@ static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 	return -EMFILE;
 }
 
+/* A free number of [from, to) that stays free until our descriptor is in. */
+static int find_safe(struct call *c, struct fd_slot *s, int from, int to)
+{
+	for (int i = 0; i < CHOICES && from < to; i++) {
+		int n = find_free(c, s, from, to);
+
+		if (n < 0 || has_spare(c, n))
+			return n;
+		from = n + 1 > count_open(c) + SPARE ? n + 1 : count_open(c) + SPARE;
+	}
+	return -EMFILE;
+}
+
 static int find_hot(struct call *c, struct fd_slot *s, int limit)
 {
-	int n = find_free(c, s, VFD_HOT, limit);
+	int n = find_safe(c, s, VFD_HOT, limit);
 
 	s->full = 0;
 	if (n == -EMFILE) {
@@ -256,28 +302,24 @@ static int find_hot(struct call *c, struct fd_slot *s, int limit)
 
 static bool room_below(struct call *c, int number)
 {
-	while (number > 0 && !c->unseen) {
-		if (guestfd_free(c, --number))
+	for (; number > 1 && !c->unseen; number -= 2) {
+		if (!in_use(c, number - 1, number - 2))
 			return true;
 	}
-	return false;
+	return number == 1 && guestfd_free(c, 0);
 }
 
 bool guestfd_room(struct call *c)
 {
-	struct fd_slot *s = slot_of(c);
-	int limit = nofile_limit(c), low = limit < VFD_HOT ? limit : VFD_HOT;
-	bool room;
+	int limit = nofile_limit(c), n;
 
 	if (limit < 0)
 		return true; /* it is gone, or going */
-	room = limit > 0 && guestfd_free(c, limit - 1);
-	if (!room && limit > VFD_HOT) {
-		pthread_mutex_lock(&s->lock);
-		room = (seems_full(c, s) && room_below(c, VFD_HOT)) || find_hot(c, s, limit) >= 0;
-		pthread_mutex_unlock(&s->lock);
-	}
-	return room || room_below(c, low);
+	if (limit > 0 && guestfd_free(c, limit - 1))
+		return true;
+	/* (of those that are open some may lie above the limit) */
+	n = count_open(c);
+	return (n > 0 && n < limit) || room_below(c, limit);
 }
 
 /* Puts fd at a free number of the zone; how is 0 or SECCOMP_ADDFD_FLAG_SEND. */
@@ -290,7 +332,7 @@ static int place(struct call *c, int fd, int flags, enum guestfd_zone zone, unsi
 		return -ESRCH;
 	pthread_mutex_lock(&s->lock);
 	if (zone != ZONE_HOT && limit > VFD_BASE)
-		n = find_free(c, s, VFD_BASE, limit < VFD_HOT ? limit : VFD_HOT);
+		n = find_safe(c, s, VFD_BASE, limit < VFD_HOT ? limit : VFD_HOT);
 	if (n == -EMFILE && limit > VFD_HOT)
 		n = find_hot(c, s, limit);
 	if (n >= 0)

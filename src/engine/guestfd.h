@@ -37,6 +37,8 @@ enum guestfd_zone {
 	ZONE_HOT,    /* the first free from VFD_HOT up */
 	ZONE_ANY,    /* as ZONE_FILLED, and once there is none the lowest free number */
 };
+/* (Of a process with hundreds of other descriptors it is a higher one, and there is none where it
+ * has nearly as many as it may: other threads must not come to the number by themselves.) */
 
 /*
  * Answers the call with a new descriptor for the open file `fd` (which stays the caller's).

@@ -21,8 +21,8 @@ struct seccomp_notif_resp;
 struct fd_slot {
 	pthread_mutex_t lock; /* held from choosing a number to its injection */
 	pid_t tgid;
-	int next;   /* where the last free number was found */
-	off_t full; /* how many it had open when none was free from VFD_HOT on; 0: not so */
+	int next; /* where the last free number was found */
+	int full; /* how many it had open when none was to be had from VFD_HOT on; 0: not so */
 };
 
 /* The workers (pool.c). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Many threads change the same few names at once: each call does it all, or fails as it should. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "guest.h"
@@ -139,6 +140,75 @@ static void closed_at_once(void)
 	R(rmdir("short"));
 }
 
+/* Descriptors of the kernel's own, of which a program has more than most: the numbers that follow
+ * are the next ones, for files of the folder as well. */
+#define HELD 800
+#define COPYING 4 /* threads */
+#define COPIES 40
+
+static atomic_bool opened;
+
+static void *opens_files(void *arg)
+{
+	struct thread *me = arg;
+	struct stat st, want;
+
+	me->odd += stat("numbered", &want) < 0;
+	for (int i = 0; i < 20 * ROUNDS; i++) {
+		int fd = open("numbered", i % 2 ? O_RDWR : O_RDONLY);
+
+		me->odd += fstat(fd, &st) < 0 || st.st_ino != want.st_ino;
+		me->odd += close(fd) < 0;
+	}
+	opened = true;
+	return NULL;
+}
+
+static void *copies_others(void *arg)
+{
+	struct thread *me = arg;
+
+	while (!opened) {
+		struct stat st;
+		int fd[COPIES];
+
+		for (size_t i = 0; i < COPIES; i++)
+			fd[i] = dup(HELD / 2);
+		for (size_t i = 0; i < COPIES; i++) {
+			me->odd += fstat(fd[i], &st) < 0 || !S_ISFIFO(st.st_mode);
+			me->odd += close(fd[i]) < 0;
+		}
+	}
+	return NULL;
+}
+
+/* A number is one file's: nobody else's open takes it away. */
+static void numbers(void)
+{
+	int ends[2], n = 0;
+
+	make("numbered", "text");
+	if (pipe(ends) < 0)
+		return;
+	while (n < HELD && n >= 0)
+		n = dup(ends[0]);
+	tap_check(&t, n >= HELD, "many descriptors");
+	for (unsigned i = 0; i < COPYING + 1; i++) {
+		threads[i] = (struct thread){ .seed = i };
+		pthread_create(&threads[i].id, NULL, i ? copies_others : opens_files, &threads[i]);
+	}
+	for (unsigned i = 0; i < COPYING + 1; i++) {
+		pthread_join(threads[i].id, NULL);
+		tap_check(&t, threads[i].odd == 0, "numbers of %s are theirs",
+			i ? "others" : "files");
+	}
+	while (n > ends[1])
+		close(n--);
+	close(ends[0]);
+	close(ends[1]);
+	R(unlink("numbered"));
+}
+
 int main(void)
 {
 	umask(022);
@@ -159,5 +229,6 @@ int main(void)
 	tap_check(&t, access("p", F_OK) == 0 || access("q", F_OK) == 0, "one is left outside");
 	tap_check(&t, access("p", F_OK) == 0 || access("q/p", F_OK) == 0, "p is somewhere");
 	tap_check(&t, access("q", F_OK) == 0 || access("p/q", F_OK) == 0, "q is somewhere");
+	numbers();
 	return tap_done(&t);
 }
