@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One open folder of an overlay, told from its beginning to many at once: a server's client may
- * have given up on an answer that is still being made. */
+ * have given up on an answer that is still being made. And files that are copied up while they are
+ * looked for: each stays the one it was, where numbers are looked at as well (served). */
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,7 +17,7 @@
 #include "view/inode.h"
 #include "view/path.h"
 
-enum { NTHREADS = 4, NROUNDS = 300, NNAMES = 40 };
+enum { NTHREADS = 4, NROUNDS = 300, NNAMES = 40, NRAISED = 400 };
 
 struct worker {
 	struct fs *fs;
@@ -44,6 +47,66 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Files that are looked for, each until it has been copied up. */
+struct looker {
+	struct fs *fs;
+	struct inode *root;
+	atomic_int at; /* which is looked for */
+	int others;    /* answers that said another file */
+};
+
+static int look(struct fs *fs, struct inode *root, int i, struct fs_entry *ret)
+{
+	struct fs_req req;
+	char name[32];
+
+	fs_req_init(&req, NULL);
+	snprintf(name, sizeof(name), "raised-%d", i);
+	return fs->node->lookup(fs, &req, root->nodeid, name, ret);
+}
+
+static void *look_again(void *arg)
+{
+	struct looker *l = arg;
+	struct fs_entry first, now;
+
+	for (int i = 0; i < NRAISED; i++) {
+		l->others += look(l->fs, l->root, i, &first) < 0;
+		atomic_store(&l->at, i + 1);
+		while (atomic_load(&l->at) == i + 1) {
+			if (look(l->fs, l->root, i, &now) < 0) {
+				l->others++;
+				continue;
+			}
+			l->others += now.nodeid != first.nodeid;
+			l->fs->node->forget(l->fs, now.nodeid, 1);
+		}
+		l->fs->node->forget(l->fs, first.nodeid, 1);
+	}
+	return NULL;
+}
+
+/* Returns how many were copied up. */
+static int raise_all(struct looker *l)
+{
+	struct fs_setattr set = { .set = FS_SET_MODE, .mode = 0600 };
+	struct fs_entry e;
+	struct fs_req req;
+	int n = 0;
+
+	fs_req_init(&req, NULL);
+	for (int i = 0; i < NRAISED; i++) {
+		while (atomic_load(&l->at) != i + 1)
+			sched_yield();
+		if (look(l->fs, l->root, i, &e) == 0) {
+			n += l->fs->node->setattr(l->fs, &req, e.nodeid, NULL, &set, &e.attr) == 0;
+			l->fs->node->forget(l->fs, e.nodeid, 1);
+		}
+		atomic_store(&l->at, 0);
+	}
+	return n;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
@@ -66,6 +129,28 @@ static int make(const char *top, const char *name, int nfiles)
 	return 0;
 }
 
+static void looked_for(struct tap *tap, struct overlay_layers *l)
+{
+	struct looker looker = { .at = 0 };
+	char *message = NULL;
+	pthread_t thread;
+	int raised;
+
+	l->served = true;
+	if (overlay_new(l, &looker.fs, &message) < 0 ||
+		inode_root(looker.fs, S_IFDIR, &looker.root) < 0 ||
+		pthread_create(&thread, NULL, look_again, &looker) != 0) {
+		tap_check(tap, 0, "a served overlay: %s", message ? message : "none");
+		return;
+	}
+	raised = raise_all(&looker);
+	pthread_join(thread, NULL);
+	tap_check(tap, raised == NRAISED, "%d of %d are copied up", raised, NRAISED);
+	tap_check(
+		tap, looker.others == 0, "each stays the file it was (%d did not)", looker.others);
+	fs_discard(looker.fs, looker.root);
+}
+
 int main(void)
 {
 	char top[] = "/tmp/umview-overlay-XXXXXX", lower[64], upper[64], work[64], *message = NULL;
@@ -79,7 +164,8 @@ int main(void)
 	int errors = 0;
 
 	if (!mkdtemp(top) || make(top, "lower", NNAMES / 2) < 0 ||
-		make(top, "upper", NNAMES / 2) < 0 || make(top, "work", 0) < 0)
+		make(top, "upper", NNAMES / 2) < 0 || make(top, "work", 0) < 0 ||
+		make(top, "raised", NRAISED) < 0 || make(top, "changed", 0) < 0)
 		return 1;
 	snprintf(lower, sizeof(lower), "%s/lower", top);
 	snprintf(upper, sizeof(upper), "%s/upper", top);
@@ -100,6 +186,9 @@ int main(void)
 	tap_check(&tap, errors == 0, "each is told all names (%d were not)", errors);
 	fs->file->releasedir(fs, root->nodeid, &w[0].h);
 	fs_discard(fs, root);
+	snprintf(lower, sizeof(lower), "%s/raised", top);
+	snprintf(upper, sizeof(upper), "%s/changed", top);
+	looked_for(&tap, &l);
 	nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return tap_done(&tap);
 }

@@ -327,9 +327,13 @@ static int copy_up_to(
 		r = fd < 0 ? -errno : copy_attrs(o, n, fd, &attr);
 	}
 	if (r == 0)
+		r = ovl_raise_begin(o, n, fd);
+	if (r == 0) {
 		r = publish(o, n, dir, name, made);
+		ovl_raise_end(o, n, r == 0 ? take_fd(&fd) : -1);
+	}
 	if (r == 0)
-		return ovl_raise(o, n, fd);
+		return 0;
 	ovl_remove_all(o->work, made);
 	if (fd >= 0)
 		close(fd);

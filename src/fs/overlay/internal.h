@@ -50,10 +50,12 @@ struct ovl_node {
 	atomic_bool impure; /* a directory: its attribute was set */
 	atomic_uint others; /* names that it has below and not in upper: hardlink.c */
 	struct cds_hlist_node hash;
-	/* Once it was copied up it is found by what it was below as well, which is what it is shown
-	 * by: whoever looked before that comes with those. */
+	/* Once it is copied up (while upper is -1 it is about to be) it is found by what it was
+	 * below as well: whoever looked before that comes with those. */
 	struct cds_hlist_node raised;
 	bool is_raised;
+	dev_t below_dev;
+	ino_t below_ino;
 	bool unhashed; /* its file is gone, and the number another's */
 	mode_t type;
 	_Atomic int upper;   /* O_PATH; -1: not copied up */
@@ -254,8 +256,10 @@ void ovl_put(struct ovl *o, struct ovl_node *n);
 void ovl_hold(struct ovl *o, struct ovl_node *n);
 /* A node got another name, or (dir NULL) none. */
 void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);
-/* It is shown by this file of upper from now on; fd is taken. */
-int MUST_CHECK ovl_raise(struct ovl *o, struct ovl_node *n, int fd);
+/* This file is about to get its name in upper: whoever finds it there finds the node. Then the node
+ * is shown by it, or (fd -1) it did not come to that. fd is taken. */
+int MUST_CHECK ovl_raise_begin(struct ovl *o, struct ovl_node *n, int fd);
+void ovl_raise_end(struct ovl *o, struct ovl_node *n, int fd);
 /* The known node of a file; with a reference for ovl_put(), or NULL. */
 struct ovl_node *ovl_known(struct ovl *o, const struct stat *st);
 /* The known node of what was a file below and was copied up; with a reference for ovl_put(), or

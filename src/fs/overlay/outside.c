@@ -22,8 +22,8 @@
 #define WATCHES_MAX 2048 /* the user has 8192 in all on a small machine */
 #define BUCKETS 256
 #define EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR)
-/* Of what an outlook says these bits are the folder's, the others count changes. */
-#define ID_SHIFT 40
+/* Of what an outlook says the upper half is the folder's, the lower one counts changes. */
+#define ID_SHIFT 32
 
 /* A lower folder. */
 struct watch {
@@ -160,9 +160,7 @@ static struct watch *watch_locked(struct outside *t, int fd)
 {
 	char path[FD_PATH_MAX];
 	struct watch *w;
-	int wd = t->n < WATCHES_MAX && is_told_of(fd)
-			 ? inotify_add_watch(t->events, fd_path(path, fd), EVENTS)
-			 : -1;
+	int wd = t->n < WATCHES_MAX ? inotify_add_watch(t->events, fd_path(path, fd), EVENTS) : -1;
 
 	if (wd < 0)
 		return NULL;
@@ -188,6 +186,9 @@ void ovl_outside_watch(struct ovl *o, struct ovl_node *dir)
 
 	if (o->served || dir->nlower == 0 || atomic_load(&dir->watching) != 0)
 		return;
+	/* asked without the lock, which every walk takes: of a server it may wait for ever */
+	for (unsigned i = 0; all && i < dir->nlower; i++)
+		all = is_told_of(dir->lower[i].fd);
 	pthread_mutex_lock(&t->lock);
 	if (!t->tried)
 		begin_locked(t);

@@ -17,7 +17,7 @@ static void hash_locked(struct ovl *o, struct ovl_node *n)
 	cds_hlist_add_head(&n->hash, &o->table[bucket_of(o, n->dev, n->ino)]);
 	if (n->is_raised)
 		cds_hlist_add_head(
-			&n->raised, &o->raised[bucket_of(o, n->shown.dev, n->shown.ino)]);
+			&n->raised, &o->raised[bucket_of(o, n->below_dev, n->below_ino)]);
 }
 
 static void unhash_locked(struct ovl_node *n)
@@ -219,7 +219,7 @@ static struct ovl_node *raised_locked(struct ovl *o, const struct stat *below)
 
 	cds_hlist_for_each_entry_2(
 		n, &o->raised[bucket_of(o, below->st_dev, below->st_ino)], raised)
-		if (n->shown.dev == below->st_dev && n->shown.ino == below->st_ino)
+		if (n->below_dev == below->st_dev && n->below_ino == below->st_ino)
 			return n;
 	return NULL;
 }
@@ -230,6 +230,8 @@ struct ovl_node *ovl_raised(struct ovl *o, const struct stat *below)
 
 	pthread_mutex_lock(&o->lock);
 	n = raised_locked(o, below);
+	if (n && ovl_upper(n) < 0)
+		n = NULL;
 	if (n)
 		n->children++;
 	pthread_mutex_unlock(&o->lock);
@@ -260,56 +262,90 @@ char *ovl_path(struct ovl *o, struct ovl_node *n)
 	return strdup(buf + at + (buf[at] == '/'));
 }
 
-/* Takes a node out of the table whose file was removed: a server may have given its number to the
- * one that was found. True: n, whose reference is given back, is not it. */
-static bool is_stale(struct ovl *o, struct ovl_node *n)
+/* Who looked before a file was copied up comes with what it was below. */
+static struct ovl_node *found_locked(struct ovl *o, const struct found *f)
+{
+	struct ovl_node *n = f->upper < 0 ? raised_locked(o, &f->st) : NULL;
+
+	return n ? n : find_locked(o, f->st.st_dev, f->st.st_ino);
+}
+
+/* Of ovl_top(). */
+static ino_t top_ino_locked(const struct ovl_node *n)
+{
+	return n->is_raised && ovl_upper(n) < 0 ? n->below_ino : n->ino;
+}
+
+/* Is the file, by whose number the node is found, there yet? */
+static bool is_there(int fd, ino_t ino)
 {
 	struct stat st;
 
-	if (!o->served || (fstat(ovl_top(n), &st) == 0 && st.st_nlink && st.st_ino == n->ino))
-		return false;
+	return fstat(fd, &st) == 0 && st.st_nlink && st.st_ino == ino;
+}
+
+/* The known node of what was found, referenced as by a look-up; NULL: none. One whose file was
+ * removed is taken out of the table: a server may have given its number to the one found. */
+static struct ovl_node *known_node(struct ovl *o, const struct found *f)
+{
+	for (;;) {
+		struct ovl_node *n;
+		ino_t ino = 0;
+		int top = -1;
+
+		pthread_mutex_lock(&o->lock);
+		n = found_locked(o, f);
+		if (n) {
+			n->nlookup++;
+			/* (both at once: a copy-up changes them) */
+			top = ovl_top(n);
+			ino = top_ino_locked(n);
+		}
+		pthread_mutex_unlock(&o->lock);
+		if (!n || !o->served || is_there(top, ino))
+			return n;
+		pthread_mutex_lock(&o->lock);
+		if (top_ino_locked(n) == ino) { /* not copied up meanwhile */
+			unhash_locked(n);
+			n->unhashed = true;
+		}
+		pthread_mutex_unlock(&o->lock);
+		node_drop(o, n, 1, 0);
+	}
+}
+
+/* False: one is known meanwhile. NULL in *ret: out of memory. */
+static bool add_node(struct ovl *o, struct found *f, struct shown shown, struct ovl_node **ret)
+{
+	bool is_new;
+
 	pthread_mutex_lock(&o->lock);
-	unhash_locked(n);
-	n->unhashed = true;
+	is_new = !found_locked(o, f);
+	*ret = is_new ? node_new(f, shown) : NULL;
+	if (*ret) {
+		(*ret)->nlookup = 1;
+		hash_locked(o, *ret);
+		o->count++;
+		grow_locked(o);
+	}
 	pthread_mutex_unlock(&o->lock);
-	ovl_put(o, n);
-	return true;
+	return is_new;
 }
 
 /* The node that was looked for, known or new. NULL: out of memory. */
 static struct ovl_node *node_of(
 	struct ovl *o, struct found *f, struct ovl_node *dir, const char *name)
 {
-	struct ovl_node *n = f->upper < 0 ? ovl_raised(o, &f->st) : NULL;
+	struct ovl_node *n = known_node(o, f);
 	struct shown shown;
 
-	if (!n)
-		n = ovl_known(o, &f->st);
-	if (n && !is_stale(o, n)) {
-		pthread_mutex_lock(&o->lock);
-		n->nlookup++;
-		n->children--;
-		pthread_mutex_unlock(&o->lock);
+	if (n)
 		return n;
-	}
 	shown = ovl_number_of(o, f, dir, name);
 	if (f->upper >= 0 || o->layers[f->lower[0].layer].upper)
 		ovl_number_keep(o, &f->st, shown);
-	pthread_mutex_lock(&o->lock);
-	n = find_locked(o, f->st.st_dev, f->st.st_ino);
-	if (!n && f->upper < 0)
-		n = raised_locked(o, &f->st);
-	if (!n) {
-		n = node_new(f, shown);
-		if (n) {
-			hash_locked(o, n);
-			o->count++;
-			grow_locked(o);
-		}
-	}
-	if (n)
-		n->nlookup++;
-	pthread_mutex_unlock(&o->lock);
+	while (!n && !add_node(o, f, shown, &n))
+		n = known_node(o, f);
 	return n;
 }
 
@@ -350,28 +386,43 @@ int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *
 	return r;
 }
 
-int ovl_raise(struct ovl *o, struct ovl_node *n, int fd)
+int ovl_raise_begin(struct ovl *o, struct ovl_node *n, int fd)
 {
-	struct stat st, below;
+	struct stat st;
 
-	if (fstat(fd, &st) < 0 || fstat(n->lower[0].fd, &below) < 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
+	if (fstat(fd, &st) < 0)
+		return -errno;
 	ovl_number_keep(o, &st, n->shown);
 	pthread_mutex_lock(&o->lock);
 	unhash_locked(n);
+	n->below_dev = n->dev;
+	n->below_ino = n->ino;
 	n->dev = st.st_dev;
 	n->ino = st.st_ino;
 	n->is_raised = true;
 	hash_locked(o, n);
-	atomic_store(&n->upper, fd);
 	pthread_mutex_unlock(&o->lock);
-	if (n->type != S_IFDIR && below.st_nlink > 1)
-		ovl_hardlink_keep(o, n, &below);
 	return 0;
+}
+
+void ovl_raise_end(struct ovl *o, struct ovl_node *n, int fd)
+{
+	struct stat below;
+
+	pthread_mutex_lock(&o->lock);
+	if (fd >= 0) {
+		atomic_store(&n->upper, fd);
+	} else {
+		unhash_locked(n);
+		n->is_raised = false;
+		n->dev = n->below_dev;
+		n->ino = n->below_ino;
+		hash_locked(o, n);
+	}
+	pthread_mutex_unlock(&o->lock);
+	if (fd >= 0 && n->type != S_IFDIR && fstat(n->lower[0].fd, &below) == 0 &&
+		below.st_nlink > 1)
+		ovl_hardlink_keep(o, n, &below);
 }
 
 int ovl_table_new(struct ovl *o, struct found *root)
