@@ -536,12 +536,13 @@ int net_stack_fresh(int fd, pid_t *ret_pid, bool *ret_watched)
 	return (int)(tag & 0x7f);
 }
 
-int net_stack_fill(const struct net *n, int fd)
+int net_stack_fill(const struct net *n, int fd, size_t bytes)
 {
+	const off_t end = (off_t)bytes - 1;
 	off_t at = 0;
 
-	while (at < STACK_JUNK - 1) {
-		ssize_t got = sendfile(fd, n->junk, &at, (size_t)(STACK_JUNK - 1 - at));
+	while (at < end) {
+		ssize_t got = sendfile(fd, n->junk, &at, (size_t)(end - at));
 
 		if (got <= 0)
 			return got < 0 ? -errno : -ENOBUFS;
@@ -550,9 +551,16 @@ int net_stack_fill(const struct net *n, int fd)
 	return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-static int adopt(struct net *n, int fd, int domain)
+static int adopt(struct net *n, int fd, int domain, bool fill)
 {
-	struct stack_hello hello = { .domain = domain, .protocol = IPPROTO_TCP };
+	struct {
+		struct stack_hello first;
+		char junk;
+	} __attribute__((packed)) hello = { .first = {
+						    .domain = domain,
+						    .protocol = IPPROTO_TCP,
+						    .junk = 1 + (fill ? STACK_JUNK : 0),
+					    } };
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 ||
@@ -560,18 +568,18 @@ static int adopt(struct net *n, int fd, int domain)
 		return errno == EISCONN				  ? 0
 		       : errno == ECONNREFUSED || errno == ENOENT ? -ENETDOWN
 								  : -errno;
-	hello.socket = st.st_ino;
+	hello.first.socket = st.st_ino;
 	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(hello))
 		return -ENETDOWN;
-	return net_stack_fill(n, fd);
+	return fill ? net_stack_fill(n, fd, STACK_JUNK) : 0;
 }
 
-int net_stack_adopt(struct net *n, int fd, int domain)
+int net_stack_adopt(struct net *n, int fd, int domain, bool fill)
 {
 	int r;
 
 	pthread_mutex_lock(&n->adopting);
-	r = adopt(n, fd, domain);
+	r = adopt(n, fd, domain, fill);
 	pthread_mutex_unlock(&n->adopting);
 	return r;
 }

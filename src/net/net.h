@@ -80,10 +80,11 @@ int net_stack_fresh(int fd, pid_t *ret_pid, bool *ret_watched);
 int MUST_CHECK net_stack_watch(struct net *n, int fd, int domain);
 /* A descriptor that is hung up on (POLLHUP) when the stack's process is gone. */
 int net_stack_lifeline(const struct net *n);
-/* Connects it to the stack's process; of a socket that is already it is no error. 0 or -errno. */
-int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain);
-/* Writes STACK_JUNK bytes to it. */
-int MUST_CHECK net_stack_fill(const struct net *n, int fd);
+/* Connects it to the stack's process, which looks for it when it is next asked; of a socket that is
+ * already it is no error. fill: it is not going to be writable. 0 or -errno. */
+int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain, bool fill);
+/* Writes so many bytes to it, STACK_JUNK and one at most. */
+int MUST_CHECK net_stack_fill(const struct net *n, int fd, size_t bytes);
 
 /* Are abstract AF_UNIX names the view's own: do such sockets come from there as well? */
 bool net_abstract_private(const struct net *n);

@@ -2,7 +2,8 @@
 /*
  * Between the supervisor and umview-lwip, beside net/proto.h: what is asked about a guest's socket.
  * Such a socket is one end of a pair (unix(7)) of which umview-lwip has the other and by whose
- * inode number it is named.
+ * inode number it is named; or, where it was accepted, by the number in the name of the other end
+ * (net/visit.h).
  *
  * A connection is one end of a SOCK_SEQPACKET pair that came with NET_OP_STACK. One request is
  * under way on it at a time, and is answered at once: who has to wait waits on the socket itself.
@@ -21,8 +22,9 @@
 
 enum stack_op {
 	STACK_BIND,    /* name */
-	STACK_CONNECT, /* name; -EINPROGRESS: writable when it is done, then SO_ERROR; a: how many
-			 bytes are to be written first (STACK_JUNK) */
+	STACK_CONNECT, /* name, a: does the guest wait? If so, and it is done already: 0, or why it
+			  failed. -EINPROGRESS: writable when it is done, then SO_ERROR; answer's
+			  a: how many bytes are to be written first: 0, 1, STACK_JUNK */
 	STACK_LISTEN,  /* a: backlog; answer: 0, and a: is the socket itself to listen? */
 	STACK_WATCH,   /* a: domain, b: by which watch its end is told (see below) */
 	STACK_LISTENS, /* the socket itself does; data: its name's path, which is removed */
@@ -64,15 +66,17 @@ static inline size_t stack_msg_size(const struct stack_msg *m)
  * SO_MAX_PACING_RATE, which means nothing there, is STACK_TAG, the number of the stack's process
  * and a family. It stays that when it is bound, or has options: then the tag has STACK_TAG_WATCHED
  * as well, and the stack learns of its last close by inotify(7). The first connect(2)
- * connects it to the stack; then a struct stack_hello is
- * written to it, and STACK_JUNK bytes, with which it is not writable as long as it is not
- * connected. Whose connect(2) has failed, or who was disconnected, has nothing there that the stack
- * has not read; at the next connect(2) those bytes are written again.
+ * connects it to the stack; then a struct
+ * stack_hello is written to it, and the one byte that stays. As long as it is connecting
+ * STACK_JUNK bytes more are there, with which it is not writable. Whose connect(2) has failed, or
+ * who was disconnected, has nothing there that the stack has not read; at the next connect(2) those
+ * bytes are written again.
  *
  * What listens is such a socket, which the kernel has listen at a name of the supervisor's. The
- * stack connects to it for each connection that has come, and writes a struct stack_visit; who
- * accepts it reads that, and writes its number and one byte more, which stays. (Where a socket
- * cannot be watched it is connected to the stack from the start. Then each message of one that
+ * stack connects to it for each connection that has come, from a name that says all of it
+ * (net/visit.h); who accepts it writes a struct stack_accepted, whose last byte stays. (Where a
+ * socket cannot be watched it is connected to the stack from the start, with STACK_JUNK bytes. Then
+ * each message of one that
  * listens is a connection: its descriptor, and a struct stack_head with the address it comes from;
  * one byte is to be read from it before it is the guest's.)
  */
@@ -80,16 +84,20 @@ static inline size_t stack_msg_size(const struct stack_msg *m)
 #define STACK_TAG_MASK 0xffffff0000000000ull
 #define STACK_TAG_PID_SHIFT 8
 #define STACK_TAG_WATCHED 0x80ull
+/* The same option of an accepted one whose addresses are not those any more that it came with. */
+#define STACK_TAG_RENAMED 0x756d780000000000ull
 
 struct stack_hello {
 	uint64_t socket;
 	int32_t domain, protocol;
+	uint32_t junk; /* bytes that follow */
 };
 
-struct stack_visit {
-	uint32_t namelen;
-	struct sockaddr_storage name; /* where it comes from */
-};
+struct stack_accepted {
+	uint64_t ino; /* shown, and believed for no more than that: a listener may have been
+			 passed on, out of the view */
+	char stays;
+} __attribute__((packed));
 
 /* The kernel doubles what is set as SO_SNDBUF. A socket is writable (unix_writable()) with a
  * quarter of that waiting, and less. The longest piece that the kernel queues (64 KiB by

@@ -11,6 +11,16 @@ um --net none,stack=lwip -- "$PYTHON" "$TOP/tests/lib/sockets.py" >lwip || fail 
 diff kernel lwip || fail "sockets differ from the kernel's"
 echo "ok: sockets as the kernel's"
 
+# who got a listener and is no process of the view cannot pass for another socket of it
+"$PYTHON" "$TOP/tests/lib/claimed.py" outside "$HERE/out" &
+outside=$!
+until_true 20 test -e out
+gives "a listener that left the view" 0 um --net none,stack=lwip -- "$PYTHON" "$TOP/tests/lib/claimed.py" view "$HERE/out"
+is "a listener that left the view" "$OUT" "True True
+77
+True"
+wait $outside
+
 # a server of the host on loopback, at a port that is free
 mkdir -p www
 echo hello >www/file

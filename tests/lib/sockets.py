@@ -820,6 +820,50 @@ def never_accepted():
 IPV6_ADDRFORM = 1
 
 
+def reset(s):
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+    s.close()
+
+
+def accepted_names():
+    """What getsockname(2) and getpeername(2) say of who was accepted, as long as it is."""
+    none = ctypes.create_string_buffer(16)
+    for family, host, to in ((socket.AF_INET, LO, LO), (socket.AF_INET, "", "127.1.2.3"), (socket.AF_INET6, LO6, LO6),
+                             (socket.AF_INET6, "::", "::ffff:127.0.0.1")):
+        server = socket.create_server((host, 0), family=family, dualstack_ipv6=host == "::")
+        c = socket.create_connection((to, server.getsockname()[1]))
+        b, addr = server.accept()
+        say(to, b.family == family, addr[0], addr[1:] == b.getpeername()[1:], len(addr))
+        say(b.getsockname()[0], b.getsockname()[1] == server.getsockname()[1], b.getpeername()[1] == c.getsockname()[1])
+        p = select.poll()
+        p.register(b, 0)
+        reset(c)
+        p.poll(10000)
+        tries("peer of a reset one", lambda: b.getpeername() == addr)
+        tries("its own name", lambda: b.getsockname()[0])
+    server = socket.create_server((LO, 0))
+    c = socket.create_connection(server.getsockname())
+    b, addr = server.accept()
+    c.shutdown(socket.SHUT_WR)
+    b.recv(1)
+    tries("half closed", lambda: b.getpeername() == addr)
+    passed = socket.socket(fileno=os.dup(b.fileno()))
+    b.close()
+    tries("a dup's", lambda: (passed.getpeername() == addr, passed.getsockname() == server.getsockname()))
+    c = socket.create_connection(server.getsockname())
+    b, addr = server.accept()
+    call("disconnect", "connect", b.fileno(), none, 16)
+    tries("disconnected", b.getpeername)
+    b.connect(server.getsockname())
+    tries("connected itself", lambda: (b.getpeername() == server.getsockname(), b.getsockname() == addr))
+    server = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    c = socket.create_connection((LO, server.getsockname()[1]))
+    b = server.accept()[0]
+    b.setsockopt(socket.IPPROTO_IPV6, IPV6_ADDRFORM, struct.pack("=i", socket.AF_INET))
+    four = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=b.detach())
+    say("IPv4 now", four.getsockname() == c.getpeername(), four.getpeername() == c.getsockname())
+
+
 def becomes_ipv4():
     """IPV6_ADDRFORM"""
     server = socket.create_server(("", 0))
@@ -847,8 +891,8 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, becomes_ipv4, options, times,
-             processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, becomes_ipv4, options,
+             times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()
 say("# datagrams")

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A hello that is late is not waited for: a request about that socket follows, at which it is
+ * looked for. */
 #include "net/lwip/embryo.h"
 
 #include <sys/socket.h>
@@ -8,8 +10,7 @@
 
 /* One of which the hello has not come yet. */
 struct embryo {
-	struct source source;
-	struct stack *st;
+	int fd; /* -1: it has come */
 	struct embryo *next;
 };
 
@@ -30,37 +31,31 @@ static bool is_supervisor(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.pid == getppid();
 }
 
-/* False: it has to wait. */
-static bool hatch(struct embryo *e)
+/* It has come, or never will. */
+static void hatch(struct stack *st, struct embryo *e)
 {
 	struct stack_hello hello;
-	ssize_t n = recv(e->source.fd, &hello, sizeof(hello), MSG_DONTWAIT);
+	ssize_t n = recv(e->fd, &hello, sizeof(hello), MSG_DONTWAIT);
 	int fd;
 
 	if (n < 0 && errno == EAGAIN)
-		return false;
-	(void)epoll_ctl(e->st->epoll, EPOLL_CTL_DEL, e->source.fd, NULL);
-	fd = take_fd(&e->source.fd);
-	if (n != sizeof(hello) || endpoint_adopt(e->st, &hello, fd) < 0)
+		return;
+	fd = take_fd(&e->fd);
+	if (n != sizeof(hello) || endpoint_adopt(st, &hello, fd) < 0)
 		close(fd);
-	return true;
 }
 
-void embryos_free_hatched(struct stack *st)
+static void hatch_all(struct stack *st)
 {
 	for (struct embryo **p = &st->embryos->waiting, *e; (e = *p);) {
-		if (e->source.fd >= 0) {
+		hatch(st, e);
+		if (e->fd >= 0) {
 			p = &e->next;
 			continue;
 		}
 		*p = e->next;
 		free(e);
 	}
-}
-
-static void embryo_ready(struct source *s, UNUSED uint32_t events)
-{
-	(void)hatch(container_of_(s, struct embryo, source));
 }
 
 void embryos_accept(struct stack *st)
@@ -75,20 +70,11 @@ void embryos_accept(struct stack *st)
 			close(fd);
 			continue;
 		}
-		e->source = (struct source){ .fd = fd, .ready = embryo_ready };
-		e->st = st;
-		if (!hatch(e) && source_add(st, &e->source, EPOLLIN) == 0) {
-			e->next = all->waiting;
-			all->waiting = e;
-			continue;
-		}
-		um_cleanup_fd(&e->source.fd);
-		free(e);
+		e->fd = fd;
+		e->next = all->waiting;
+		all->waiting = e;
 	}
-	for (struct embryo *e = all->waiting; e; e = e->next) {
-		if (e->source.fd >= 0)
-			(void)hatch(e);
-	}
+	hatch_all(st);
 }
 
 static void listener_ready(struct source *s, UNUSED uint32_t events)

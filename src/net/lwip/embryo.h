@@ -10,7 +10,5 @@ int MUST_CHECK embryos_listen(struct stack *st);
 int embryos_address(struct stack *st, struct sockaddr_storage *ret, uint32_t *ret_len);
 /* Takes those that have come. */
 void embryos_accept(struct stack *st);
-/* When no event can name them any more. */
-void embryos_free_hatched(struct stack *st);
 
 #endif

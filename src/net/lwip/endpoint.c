@@ -20,16 +20,16 @@
 #define DGRAM_SNDBUF                                                                               \
 	32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
 
-static struct endpoint **bucket(struct stack *st, uint64_t ino)
+static struct endpoint **bucket(struct stack *st, uint64_t number)
 {
-	return &st->endpoints[ino % STACK_BUCKETS];
+	return &st->endpoints[number % STACK_BUCKETS];
 }
 
-struct endpoint *endpoint_find(struct stack *st, uint64_t ino)
+struct endpoint *endpoint_find(struct stack *st, uint64_t number)
 {
-	struct endpoint *ep = *bucket(st, ino);
+	struct endpoint *ep = *bucket(st, number);
 
-	while (ep && ep->ino != ino)
+	while (ep && ep->number != number)
 		ep = ep->next;
 	return ep;
 }
@@ -76,7 +76,7 @@ static struct endpoint *endpoint_alloc(
 		return NULL;
 	ep->source = (struct source){ .fd = -1, .ready = source_ready };
 	ep->st = st;
-	ep->ino = ino;
+	ep->number = ep->ino = ino;
 	ep->domain = domain;
 	ep->type = type;
 	ep->protocol = protocol;
@@ -144,33 +144,25 @@ static void take_stream_end(struct endpoint *ep, int fd)
 	ep->source.fd = fd;
 }
 
-int endpoint_unnamed(struct stack *st, int domain, int protocol, int fd, struct endpoint **ret)
+int endpoint_visiting(
+	struct stack *st, int domain, int protocol, uint64_t number, int fd, struct endpoint **ret)
 {
-	const uint64_t number = 1ull << 63 | st->arrivals++; /* no inode has it */
-
 	*ret = stream_alloc(st, number, domain, protocol);
 	if (!*ret)
 		return -ENOMEM;
+	(*ret)->ino = 0;
 	take_stream_end(*ret, fd);
 	return 0;
 }
 
 static void forget_number(struct endpoint *ep)
 {
-	struct endpoint **p = bucket(ep->st, ep->ino);
+	struct endpoint **p = bucket(ep->st, ep->number);
 
 	while (*p && *p != ep)
 		p = &(*p)->next;
 	if (*p)
 		*p = ep->next;
-}
-
-void endpoint_name(struct endpoint *ep, uint64_t ino)
-{
-	forget_number(ep);
-	ep->ino = ino;
-	ep->next = *bucket(ep->st, ino);
-	*bucket(ep->st, ino) = ep;
 }
 
 int endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd)
@@ -187,7 +179,7 @@ int endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd)
 	if (!ep)
 		return -ENOMEM;
 	take_stream_end(ep, fd);
-	ep->junk = STACK_JUNK;
+	ep->junk = hello->junk;
 	r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET);
 	if (r < 0)
 		endpoint_close(ep);
@@ -199,7 +191,6 @@ void endpoint_close(struct endpoint *ep)
 	if (ep->closed)
 		return;
 	ep->closed = true;
-	tcp_forget_unaccepted(ep);
 	ep->ops->release(ep);
 	watch_end(ep);
 	groups_leave(ep);
@@ -402,10 +393,6 @@ void endpoint_request(struct stack *st, struct stack_msg *m)
 
 	if (!ep || (ep->watch && m->op == STACK_CONNECT)) { /* has been connected just now */
 		embryos_accept(st);
-		ep = endpoint_find(st, m->socket);
-	}
-	if (!ep) { /* or accepted */
-		tcp_look_accepted(st);
 		ep = endpoint_find(st, m->socket);
 	}
 	if (m->op == STACK_WATCH) {

@@ -61,7 +61,8 @@ struct endpoint {
 	struct endpoint *next;
 	struct stack *st;
 	const struct endpoint_ops *ops;
-	uint64_t ino;
+	uint64_t number; /* by which it is asked for */
+	uint64_t ino;	 /* the same mostly; 0: not accepted yet */
 	int domain, type, protocol;
 	enum endpoint_state state;
 	int error; /* SO_ERROR, as -errno */
@@ -94,10 +95,9 @@ struct endpoint {
 	/* of one that is not connected to the stack, or -1: watch.c */
 	int watch; /* 0: none */
 	struct endpoint *next_watched;
-	int name_fd; /* where it listens itself; -1 */
-	/* a connection that nobody has accepted yet: tcplisten.c */
-	struct endpoint *next_unaccepted;
-	bool unaccepted, reset;
+	int name_fd;	       /* where it listens itself; -1 */
+	bool unaccepted;       /* a connection that nobody has accepted yet: tcplisten.c */
+	bool reset;	       /* and never will be used */
 	bool closed;	       /* freed soon */
 	struct endpoint *mate; /* the next listener at the same port (SO_REUSEPORT), in a ring */
 	unsigned inflight;     /* of struct stack's, this one's */
@@ -124,17 +124,15 @@ int MUST_CHECK endpoint_new(struct stack *st, int domain, int type, int protocol
 int MUST_CHECK endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest);
 /* A stream of which the stack has no end yet. */
 int MUST_CHECK endpoint_watch(struct stack *st, const struct stack_msg *m);
-/* One that waits for accept(2), whose number is not known; fd is taken on success. */
-int MUST_CHECK endpoint_unnamed(
-	struct stack *st, int domain, int protocol, int fd, struct endpoint **ret);
-/* Whose number is known now. */
-void endpoint_name(struct endpoint *ep, uint64_t ino);
+/* One that waits for accept(2), with a number of no inode; fd is taken on success. */
+int MUST_CHECK endpoint_visiting(
+	struct stack *st, int domain, int protocol, uint64_t number, int fd, struct endpoint **ret);
 /* A stream whose end of the pair has come with a hello; fd is taken on success. */
 int MUST_CHECK endpoint_adopt(struct stack *st, const struct stack_hello *hello, int fd);
 /* At its end: taken out at once, freed after the events at hand. */
 void endpoint_close(struct endpoint *ep);
 void endpoints_free_dead(struct stack *st);
-struct endpoint *endpoint_find(struct stack *st, uint64_t ino);
+struct endpoint *endpoint_find(struct stack *st, uint64_t number);
 
 /* Answers m in place. */
 void endpoint_request(struct stack *st, struct stack_msg *m);
@@ -181,9 +179,6 @@ void endpoint_unreachable(struct endpoint *ep, int error);
 
 /* It listens by itself, where m says. */
 int MUST_CHECK tcp_listens(struct endpoint *ep, const struct stack_msg *m);
-/* Of those that nobody had accepted some have been now. */
-void tcp_look_accepted(struct stack *st);
-void tcp_forget_unaccepted(struct endpoint *ep);
 
 /* ---- address.c ---- */
 

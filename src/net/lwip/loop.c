@@ -44,7 +44,6 @@ int stack_init(struct stack *st)
 		.happened_ns = now_ns(),
 		.scratch = malloc(SCRATCH_BYTES) };
 	st->loop.last = &st->loop.first;
-	st->last_unaccepted = &st->unaccepted;
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;
 	srand((unsigned)now_ns() ^ (unsigned)getpid());
@@ -74,7 +73,6 @@ void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t
 			timeout = bounded(timeout, deadline);
 		loop_deliver(st);
 		endpoints_free_dead(st);
-		embryos_free_hatched(st);
 		n = epoll_wait(st->epoll, ev, EVENTS, st->loop.first ? 0 : timeout);
 		if (n > 0)
 			timers_resume(st);

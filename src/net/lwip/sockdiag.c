@@ -69,7 +69,7 @@ static bool put_socket(struct endpoint *ep, void *arg)
 	m->idiag_wqueue = ep->state == EP_LISTENING ? (uint32_t)ep->backlog : 0;
 	m->idiag_uid = getuid();
 	m->idiag_inode = (uint32_t)ep->ino;
-	memcpy(m->id.idiag_cookie, &ep->ino, sizeof(m->id.idiag_cookie));
+	memcpy(m->id.idiag_cookie, &ep->number, sizeof(m->id.idiag_cookie));
 	if (d->req->idiag_ext & 1u << (INET_DIAG_INFO - 1))
 		put_info(d->a, ep);
 	nl_end(d->a);

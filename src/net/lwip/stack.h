@@ -41,9 +41,8 @@ struct stack {
 	int epoll;
 	struct embryos *embryos;
 	struct watches *watches;
-	uint64_t arrivals;
-	struct endpoint *unaccepted, **last_unaccepted; /* tcplisten.c: in the order they came */
-	struct iface *ifaces;				/* the first one is lo */
+	uint64_t arrivals;    /* the last number of a connection that has come */
+	struct iface *ifaces; /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
 	unsigned packet_sockets;

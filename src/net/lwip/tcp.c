@@ -250,14 +250,45 @@ static int disconnect(struct endpoint *ep)
 	return 0;
 }
 
-/* What fills the pair until the connection is there (see stream.c). */
-static void refill(struct endpoint *ep)
+/* What is in the pair when the connection is there (see stream.c): one byte, which the caller is
+ * going to write if it is not. */
+static void expect_kept(struct endpoint *ep)
 {
 	if (!ep->drained)
 		return;
 	stream_drain(ep);
 	ep->drained = false;
-	ep->junk = ep->refill = STACK_JUNK;
+	ep->junk = ep->refill = 1;
+}
+
+/* It is not there yet: the pair is filled. */
+static void expect_full(struct endpoint *ep)
+{
+	if (ep->junk >= STACK_JUNK)
+		return;
+	ep->refill += STACK_JUNK;
+	ep->junk += STACK_JUNK;
+}
+
+/* What this host has sent to itself has come: to a server here the connection is there, or never
+ * will be. wait: the guest wants to know now. */
+static int connect_begun(struct endpoint *ep, bool wait)
+{
+	int r = 0;
+
+	loop_deliver(ep->st);
+	if (ep->state == EP_CONNECTING) {
+		expect_full(ep);
+		return -EINPROGRESS;
+	}
+	if (ep->state != EP_OPEN) {
+		ep->refill = 0;
+		r = ep->error;
+	}
+	if (!wait)
+		return -EINPROGRESS;
+	ep->error = 0;
+	return r;
 }
 
 static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
@@ -287,15 +318,17 @@ static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 		return -EINVAL;
 	ep->error = 0;
 	limit_time_wait();
+	expect_kept(ep);
 	r = start_connect(ep, &ip, port);
 	if (r < 0) {
+		ep->drained = ep->refill > 0;
+		ep->refill = 0;
 		ep->local = before;
 		address_any(ep, &ep->peer);
 		ep->local_port = port_before;
 		return r;
 	}
-	refill(ep);
-	return -EINPROGRESS;
+	return connect_begun(ep, m->a);
 }
 
 static int tcp_bind_(struct endpoint *ep, const struct stack_msg *m)

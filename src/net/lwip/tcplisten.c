@@ -15,6 +15,7 @@
 
 #include "base/fdmsg.h"
 #include "net/lwip/tcp.h"
+#include "net/visit.h"
 
 /* One for which the listener's pair has no room yet. */
 struct waiting {
@@ -118,80 +119,69 @@ int tcp_listens(struct endpoint *ep, const struct stack_msg *m)
 	return r;
 }
 
-/* Connects to the guest's socket. */
-static int begin_visit(struct endpoint *listener, struct endpoint **ret)
+/* Our end of a connection to the guest's socket, whose name says what it is. Somebody else may have
+ * that name, and then has it for nothing. */
+static int name_visit(
+	int fd, struct endpoint *listener, const struct endpoint *of, uint64_t *ret_number)
+{
+	struct visit visit;
+	struct sockaddr_un name;
+	int r = -EADDRINUSE;
+
+	address_write(of, &of->local, of->local_port, &visit.local);
+	address_write(of, &of->peer, of->peer_port, &visit.peer);
+	for (int tries = 0; r == -EADDRINUSE && tries < 16; tries++) {
+		visit.number = 1ull << 63 | ++listener->st->arrivals; /* no inode has it */
+		r = bind(fd, (const struct sockaddr *)&name, visit_name(&visit, &name)) < 0 ? -errno
+											    : 0;
+	}
+	*ret_number = visit.number;
+	return r;
+}
+
+/* Connects to the guest's socket. of: what is known of the connection. */
+static int begin_visit(struct endpoint *listener, const struct endpoint *of, struct endpoint **ret)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	_cleanup_fd_ int fd = -1;
+	uint64_t number;
 	int r;
 
 	if (listener->name_fd < 0) /* listen(2) has not returned */
 		return -ECONNREFUSED;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	r = name_visit(fd, listener, of, &number);
+	if (r < 0)
+		return r;
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", listener->name_fd);
 	/* (EAGAIN: so many wait there as may) */
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
+	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return -errno;
-	r = endpoint_unnamed(listener->st, listener->domain, listener->protocol, fd, ret);
+	r = endpoint_visiting(listener->st, listener->domain, listener->protocol, number, fd, ret);
 	if (r < 0)
 		return r;
 	(void)take_fd(&fd);
 	(*ret)->junk = 1;
+	(*ret)->unaccepted = true;
 	return 0;
-}
-
-static int end_visit(struct endpoint *ep)
-{
-	struct stack *st = ep->st;
-	struct stack_visit visit = { 0 };
-
-	visit.namelen = address_write(ep, &ep->peer, ep->peer_port, &visit.name);
-	if (send(ep->source.fd, &visit, sizeof(visit), MSG_DONTWAIT | MSG_NOSIGNAL) !=
-		sizeof(visit))
-		return -ECONNREFUSED;
-	ep->unaccepted = true;
-	*st->last_unaccepted = ep;
-	st->last_unaccepted = &ep->next_unaccepted;
-	return 0;
-}
-
-void tcp_forget_unaccepted(struct endpoint *ep)
-{
-	struct endpoint **p = &ep->st->unaccepted;
-
-	if (!ep->unaccepted)
-		return;
-	while (*p != ep)
-		p = &(*p)->next_unaccepted;
-	*p = ep->next_unaccepted;
-	if (!*p)
-		ep->st->last_unaccepted = p;
-	ep->next_unaccepted = NULL;
-	ep->unaccepted = false;
 }
 
 bool visit_accepted(struct endpoint *ep)
 {
-	uint64_t ino;
+	uint64_t ino = 0;
 
 	if (!ep->unaccepted)
 		return true;
-	if (recv(ep->source.fd, &ino, sizeof(ino), MSG_DONTWAIT) != sizeof(ino))
+	if (recv(ep->source.fd, &ino, sizeof(ino), MSG_DONTWAIT) <= 0)
 		return false;
-	tcp_forget_unaccepted(ep);
-	endpoint_name(ep, ino);
+	ep->unaccepted = false;
+	ep->ino = ino;
 	if (!ep->reset)
 		return true;
 	endpoint_close(ep);
 	return false;
-}
-
-void tcp_look_accepted(struct stack *st)
-{
-	for (struct endpoint *ep = st->unaccepted, *next; ep; ep = next) {
-		next = ep->next_unaccepted;
-		(void)visit_accepted(ep);
-	}
 }
 
 /* ---- accepted by lwIP ---- */
@@ -200,24 +190,31 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
 	struct endpoint *last = arg, *listener = last->mate ? last->mate : last, *ep;
 	_cleanup_fd_ int guest = -1;
+	struct endpoint known;
 	int r;
 
 	if (err != ERR_OK || !pcb)
 		return ERR_VAL;
+	known = (struct endpoint){ .domain = listener->domain,
+		.local = pcb->local_ip,
+		.peer = pcb->remote_ip,
+		.local_port = pcb->local_port,
+		.peer_port = pcb->remote_port };
 	tcp_arg(listener->tcp, listener); /* the next one is its mate's */
-	r = listener->watch ? begin_visit(listener, &ep) : begin_waiting(listener, &ep, &guest);
+	r = listener->watch ? begin_visit(listener, &known, &ep)
+			    : begin_waiting(listener, &ep, &guest);
 	if (r < 0) {
 		tcp_abort(pcb);
 		return ERR_ABRT;
 	}
 	ep->opt = listener->opt;
 	ep->bound_if = listener->bound_if;
-	ep->local = pcb->local_ip;
-	ep->peer = pcb->remote_ip;
-	ep->local_port = pcb->local_port;
-	ep->peer_port = pcb->remote_port;
+	ep->local = known.local;
+	ep->peer = known.peer;
+	ep->local_port = known.local_port;
+	ep->peer_port = known.peer_port;
 	ep->state = EP_OPEN;
-	r = listener->watch ? end_visit(ep) : end_waiting(listener, ep, &guest);
+	r = listener->watch ? 0 : end_waiting(listener, ep, &guest);
 	if (r < 0 || source_add(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0) {
 		endpoint_close(ep);
 		tcp_abort(pcb);

@@ -23,16 +23,18 @@
 #define PEERS_MAX 256
 #define LEARNED 256
 #define FILE_BYTES 65536
-#define WAIT_MS 20 /* for one that is slow, once */
-#define BURST 16   /* frames of one before the others have their turn */
+#define WAIT_MS 20  /* for one that is slow, once */
+#define PATIENCE 10 /* times what was waited for one it is not waited for again */
+#define BURST 16    /* frames of one before the others have their turn */
 #define LISTENER PEERS_MAX
 
 struct wire_link {
 	int file; /* which keeps the shared file */
 	int listener, epoll;
 	struct peer {
-		int fd; /* -1: nobody */
-		bool slow;
+		int fd;		     /* -1: nobody */
+		bool slow;	     /* it was waited for in vain, and has taken nothing since */
+		uint64_t patient_ns; /* from then on it may be waited for again */
 	} peers[PEERS_MAX];
 	size_t n;			 /* of peers, those at its end that are nobody apart */
 	struct epoll_event ready[BURST]; /* who has frames: from next on */
@@ -184,6 +186,7 @@ static int link_wire_open(struct link *l, char **ret_message)
 static void send_peer(struct peer *to, const void *frame, size_t len)
 {
 	struct pollfd p = { .fd = to->fd, .events = POLLOUT };
+	uint64_t now;
 
 	if (p.fd < 0)
 		return;
@@ -191,9 +194,11 @@ static void send_peer(struct peer *to, const void *frame, size_t len)
 		to->slow = false;
 		return;
 	}
-	if (errno != EAGAIN || to->slow)
+	now = now_ns();
+	if (errno != EAGAIN || to->slow || now < to->patient_ns)
 		return;
 	to->slow = poll(&p, 1, WAIT_MS) <= 0;
+	to->patient_ns = now_ns() + PATIENCE * (now_ns() - now);
 	(void)send(p.fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

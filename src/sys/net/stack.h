@@ -8,6 +8,7 @@
 #define UM_SYS_NET_STACK_H
 
 #include "net/net.h"
+#include "net/visit.h"
 #include "sys/table.h"
 #include "sys/um.h"
 
@@ -15,10 +16,12 @@
 struct stacksock {
 	struct net *net; /* a reference */
 	int fd;		 /* our dup */
-	uint64_t ino;
+	uint64_t number; /* by which the stack knows it */
 	bool stream;
 	int fresh;    /* the domain of one that nothing was done with yet; -1 */
 	bool watched; /* it is not connected to the stack, but known there */
+	bool accepted;
+	struct visit visit; /* of an accepted one */
 };
 
 #define STACKSOCK_INIT                                                                             \

@@ -51,10 +51,17 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 	if (!s->net || net_stack(s->net) != NET_STACK_LWIP)
 		return false;
 	len = sizeof(type);
-	if (getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || fstat(s->fd, &st) < 0)
+	if (getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
 		return false;
-	s->ino = st.st_ino;
 	s->stream = type == SOCK_STREAM;
+	s->accepted = s->stream && s->fresh < 0 && !s->watched && visit_of_socket(s->fd, &s->visit);
+	if (s->accepted) {
+		s->number = s->visit.number;
+		return true;
+	}
+	if (fstat(s->fd, &st) < 0)
+		return false;
+	s->number = st.st_ino;
 	return true;
 }
 
@@ -80,10 +87,11 @@ struct stack_conn *stacksock_begin(const struct stacksock *s, struct call *c, en
 	if (!q)
 		return NULL;
 	q->msg.op = op;
-	q->msg.socket = s->ino;
+	q->msg.socket = s->number;
 	q->msg.ret = q->msg.a = q->msg.b = 0;
 	q->msg.namelen = q->msg.controllen = q->msg.len = 0;
-	q->msg.privileged = net_privileged(c);
+	/* (it costs a look at /proc, and most of what a stream does nobody is kept from) */
+	q->msg.privileged = (!s->stream || op == STACK_BIND) && net_privileged(c);
 	return q;
 }
 
@@ -111,23 +119,25 @@ int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
 
 /* ---- addresses ---- */
 
-/* bind and the first half of connect. */
-static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_op op)
+/* bind and the first half of connect. a: of the latter */
+static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_op op, int a)
 {
 	struct stack_conn *q = stacksock_begin(s, c, op);
-	bool refill = false;
+	size_t refill = 0;
 	int r, filled;
 
 	if (!q)
 		return -ENETDOWN;
 	r = stack_read_name(c, call_addr(c, 1), c->args[2], &q->msg.name);
 	q->msg.namelen = (uint32_t)c->args[2];
+	q->msg.a = a;
 	if (r == 0) {
 		r = net_stack_ask(q);
-		refill = op == STACK_CONNECT && q->msg.a > 0;
+		if (op == STACK_CONNECT && q->msg.a > 0)
+			refill = (size_t)q->msg.a;
 	}
 	net_stack_end(s->net, q);
-	filled = refill ? net_stack_fill(s->net, s->fd) : 0;
+	filled = refill ? net_stack_fill(s->net, s->fd, refill) : 0;
 	return filled < 0 ? filled : r;
 }
 
@@ -175,6 +185,15 @@ static int wait_connected(struct call *c, const struct stacksock *s)
 	return r == -ENOTSOCK ? 0 : r > 0 ? -(int)r : (int)r;
 }
 
+/* What an accepted socket is called is asked of the stack from now on. */
+static void forget_visit(const struct stacksock *s)
+{
+	const uint64_t tag = STACK_TAG_RENAMED;
+
+	if (s->accepted)
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag));
+}
+
 /* What had come and was not read is nobody's. */
 static void forget_unread(const struct stacksock *s)
 {
@@ -196,24 +215,48 @@ bool stack_is_disconnect(struct call *c)
 
 static enum verdict stack_connect(struct call *c, const struct stacksock *s)
 {
-	int r = s->watched && !stack_is_disconnect(c) ? stack_join(s) : 0;
+	const bool disconnect = stack_is_disconnect(c);
+	const bool wait = s->stream && !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK);
+	int r = s->watched && !disconnect ? stack_join(s) : 0;
 
 	if (r == 0)
-		r = ask_with_name(c, s, STACK_CONNECT);
-	if (r == 0 && s->watched)
+		r = ask_with_name(c, s, STACK_CONNECT, wait);
+	if (r == 0 && disconnect && s->watched) {
 		stack_drop_waiting(s);
-	else if (r == 0 && s->stream) /* disconnected */
+	} else if (r == 0 && disconnect && s->stream) {
+		forget_visit(s);
 		forget_unread(s);
-	if (r == -EINPROGRESS && !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK))
+	}
+	if (r == -EINPROGRESS && wait)
 		r = wait_connected(c, s);
 	return call_return(c, r);
 }
 
+/* Of one that was accepted the kernel knows them. A peer it has as long as it is connected. */
+static const struct sockaddr_storage *known_name(const struct stacksock *s, enum stack_op op)
+{
+	struct pollfd p = { .fd = s->fd };
+	uint64_t tag = 0;
+	socklen_t len = sizeof(tag);
+
+	if (!s->accepted || getsockopt(s->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &len) < 0 ||
+		tag == STACK_TAG_RENAMED)
+		return NULL;
+	if (op == STACK_GETSOCKNAME)
+		return &s->visit.local;
+	return poll(&p, 1, 0) == 0 ? &s->visit.peer : NULL;
+}
+
 static enum verdict stack_name(struct call *c, const struct stacksock *s, enum stack_op op)
 {
-	struct stack_conn *q = stacksock_begin(s, c, op);
+	const struct sockaddr_storage *known = known_name(s, op);
+	struct stack_conn *q;
 	int r;
 
+	if (known)
+		return call_return(c, stack_write_name(c, call_addr(c, 1), call_addr(c, 2), known,
+					      visit_address_len(known)));
+	q = stacksock_begin(s, c, op);
 	if (!q)
 		return call_return(c, -ENETDOWN);
 	r = net_stack_ask(q);
@@ -302,6 +345,8 @@ static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 		r = net_stack_ask(q);
 	else if (q->msg.a != SOL_SOCKET && q->msg.a != (s->stream ? IPPROTO_TCP : IPPROTO_UDP))
 		r = unless_unknown(q, r);
+	if (r == 0 && (int)c->args[1] == IPPROTO_IPV6 && (int)c->args[2] == IPV6_ADDRFORM)
+		forget_visit(s);
 	net_stack_end(s->net, q);
 	return call_return(c, r == -ENOTSOCK ? -EINVAL : r);
 }
@@ -403,7 +448,7 @@ static enum verdict dispatch(struct call *c, const struct stacksock *s)
 {
 	switch (c->nr) {
 	case __NR_bind:
-		return call_return(c, ask_with_name(c, s, STACK_BIND));
+		return call_return(c, ask_with_name(c, s, STACK_BIND, 0));
 	case __NR_connect:
 		return stack_connect(c, s);
 	case __NR_listen:

@@ -68,11 +68,11 @@ static int make_known(struct call *c, struct stacksock *s)
 	int r;
 
 	if (c->nr == __NR_connect && !stack_is_disconnect(c))
-		return net_stack_adopt(s->net, s->fd, s->fresh);
+		return net_stack_adopt(s->net, s->fd, s->fresh, false);
 	r = net_stack_watch(s->net, s->fd, s->fresh);
 	s->watched = r == 0;
 	/* the user has no more watches */
-	return r == -ENOSPC || r == -ENOMEM ? net_stack_adopt(s->net, s->fd, s->fresh) : r;
+	return r == -ENOSPC || r == -ENOMEM ? net_stack_adopt(s->net, s->fd, s->fresh, true) : r;
 }
 
 bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret)

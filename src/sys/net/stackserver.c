@@ -63,7 +63,7 @@ static int listen_itself(struct call *c, const struct stacksock *s, int backlog)
 	int r = 0;
 
 	if (!bound) {
-		path = str_printf("%s/listen-%llx", c->um->rundir, (unsigned long long)s->ino);
+		path = str_printf("%s/listen-%llx", c->um->rundir, (unsigned long long)s->number);
 		if (!path)
 			return -ENOMEM;
 		r = bind_in(c->um->rundir, s, strrchr(path, '/') + 1);
@@ -102,51 +102,34 @@ int stack_join(const struct stacksock *s)
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value)
 		return 0;
 	domain = net_stack_fresh(s->fd, &pid, &watched);
-	return domain < 0 ? 0 : net_stack_adopt(s->net, s->fd, domain);
+	return domain < 0 ? 0 : net_stack_adopt(s->net, s->fd, domain, false);
 }
 
 /* ---- accept(2) ---- */
 
-static bool receive_all(int fd, void *buf, size_t len)
-{
-	for (size_t have = 0; have < len;) {
-		ssize_t n = recv(fd, (char *)buf + have, len - have, 0);
-
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return false;
-		have += n < 0 ? 0 : (size_t)n;
-	}
-	return true;
-}
-
 /* Is it the stack that has come, and from where? */
-static int receive_visit(const struct stacksock *s, int fd, struct stack_visit *ret)
+static int read_visit(const struct stacksock *s, int fd, struct visit *ret)
 {
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.pid != net_pid(s->net))
-		return -ECONNABORTED;
-	/* (it is written at once) */
-	return receive_all(fd, ret, sizeof(*ret)) && ret->namelen <= sizeof(ret->name)
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
+			       cred.pid == net_pid(s->net) && visit_of_socket(fd, ret)
 		       ? 0
 		       : -ECONNABORTED;
 }
 
-/* It is the guest's: the stack is told its number, and has one byte more that stays unread. */
+/* It is the guest's. */
 static int introduce(int fd)
 {
-	struct {
-		uint64_t ino;
-		char stays;
-	} __attribute__((packed)) hello = { 0 };
+	struct stack_accepted accepted = { 0 };
 	const int bytes = STACK_SNDBUF;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0)
 		return -errno;
-	hello.ino = st.st_ino;
-	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+	accepted.ino = st.st_ino;
+	if (send(fd, &accepted, sizeof(accepted), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		/* the stack is gone, which the guest will hear */
 	}
 	return 0;
@@ -163,7 +146,7 @@ static int accept_once(const struct stacksock *s, bool wait, struct arrival *ret
 {
 	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN },
 		{ .fd = net_stack_lifeline(s->net) } };
-	struct stack_visit visit;
+	struct visit visit;
 	_cleanup_fd_ int fd = -1;
 	int r = -ECONNABORTED;
 
@@ -176,13 +159,13 @@ static int accept_once(const struct stacksock *s, bool wait, struct arrival *ret
 		fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0)
 			return -errno;
-		r = receive_visit(s, fd, &visit);
+		r = read_visit(s, fd, &visit);
 	}
 	r = introduce(fd);
 	if (r < 0)
 		return r;
-	ret->namelen = visit.namelen;
-	ret->name = visit.name;
+	ret->namelen = visit_address_len(&visit.peer);
+	ret->name = visit.peer;
 	ret->fd = take_fd(&fd);
 	return 0;
 }
@@ -205,6 +188,16 @@ static int take_message(const struct stacksock *s, struct arrival *ret)
 	return 0;
 }
 
+static int listens(struct call *c, const struct stacksock *s)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	if (!s->watched)
+		return stack_ask_option(c, s, SO_ACCEPTCONN);
+	return getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) < 0 ? -errno : value;
+}
+
 /* Takes a connection from our dup of the listener. */
 static int take_connection(struct call *c, const struct stacksock *s, struct arrival *ret)
 {
@@ -215,7 +208,7 @@ static int take_connection(struct call *c, const struct stacksock *s, struct arr
 
 	/* (only who has to wait asks whether it listens at all) */
 	if (poll(&p, 1, 0) == 0) {
-		r = stack_ask_option(c, s, SO_ACCEPTCONN);
+		r = listens(c, s);
 		if (r <= 0)
 			return r < 0 && r != -ENOTSOCK ? r : -EINVAL;
 	}
