@@ -3,6 +3,7 @@
 stack is a process must be that of the kernel's."""
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 import select
@@ -14,7 +15,7 @@ import threading
 import time
 
 LO, LO6 = "127.0.0.1", "::1"
-MSG_ERRQUEUE = 0x2000
+MSG_ERRQUEUE, SIOCATMARK = 0x2000, 0x8905
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -540,7 +541,7 @@ def more():
         tries(f"queue of errors, {what}", fn, 9, MSG_ERRQUEUE)
     for what, s in (("stream", b), ("datagram", u)):
         mark = ctypes.c_int(7)
-        call(f"SIOCATMARK, {what}", "ioctl", s.fileno(), 0x8905, ctypes.byref(mark))
+        call(f"SIOCATMARK, {what}", "ioctl", s.fileno(), SIOCATMARK, ctypes.byref(mark))
         for level, option in ((0, 199), (0, 2), (1, 999), (6, 200), (17, 77), (41, 200)):
             call(f"option {level} {option} at no address", "setsockopt", s.fileno(), level, option, ctypes.c_void_p(8), 4)
 
@@ -820,6 +821,76 @@ def never_accepted():
 IPV6_ADDRFORM = 1
 
 
+def urgent():
+    """MSG_OOB, where it is in the data, and who is told."""
+    def mark(s):
+        return struct.unpack("i", fcntl.ioctl(s, SIOCATMARK, bytes(4)))[0]
+
+    def comes(s, events=select.POLLPRI):
+        p = select.poll()
+        p.register(s, events)
+        return p.poll(10000) != []
+
+    def all_of(s, n):
+        """What each recv(2) gives, until it is so much."""
+        got = []
+        while sum(map(len, got)) < n:
+            comes(s, select.POLLIN)
+            got.append(s.recv(99))
+        return got
+
+    told = []
+    signal.signal(signal.SIGURG, lambda *_: told.append("SIGURG"))
+    for turn in range(2):
+        a, b = pair()[::1 if turn else -1]
+        fcntl.fcntl(b, fcntl.F_SETOWN, os.getpid())
+        tries("none yet", b.recv, 1, socket.MSG_OOB)
+        a.sendall(b"before")
+        a.send(b"and X", socket.MSG_OOB)
+        say("comes", comes(b), select.select([], [], [b], 10)[2] == [b], told[-1:])
+        a.sendall(b"after")
+        say("before it", b"".join(all_of(b, 10)), "mark", mark(b))
+        tries("looked at", b.recv, 9, socket.MSG_OOB | socket.MSG_PEEK)
+        tries("urgent", b.recv, 9, socket.MSG_OOB)
+        tries("once", b.recv, 1, socket.MSG_OOB)
+        say("after it", b"".join(all_of(b, 5)), "mark", mark(b))
+        for word in (b"1", b"2", b"3"):
+            a.send(word, socket.MSG_OOB)
+            say("one by one", comes(b), b.recv(1, socket.MSG_OOB))
+        tries("nothing more", b.recv, 9, socket.MSG_DONTWAIT)
+        b.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        a.sendall(b"before")
+        a.send(b"X", socket.MSG_OOB)
+        comes(b)
+        a.sendall(b"after")
+        say("inline, before it", b"".join(all_of(b, 6)), "mark", mark(b))
+        tries("inline, urgent", b.recv, 1, socket.MSG_OOB)
+        say("inline, the rest", b"".join(all_of(b, 6)), "mark", mark(b))
+        a.send(b"Y", socket.MSG_OOB)
+        a.close()
+        say("at the end", b"".join(all_of(b, 1)), b.recv(9))
+    with socket.create_server((LO, 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        a = socket.create_connection(server.getsockname())
+        b = server.accept()[0]
+        say("inherited", b.getsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE))
+        a.send(b"Z", socket.MSG_OOB)
+        say("inherited", all_of(b, 1))
+    a, b = pair()
+    data = os.urandom(300000)
+    sender = threading.Thread(target=lambda: [a.sendall(data[:200000]), a.send(data[200000:200001], socket.MSG_OOB), a.sendall(data[200001:]), a.close()])
+    sender.start()
+    before = b""
+    while comes(b, select.POLLIN | select.POLLPRI) and not mark(b):
+        before += b.recv(5000)
+    say("in the middle of much", before == data[:200000], b.recv(1, socket.MSG_OOB) == data[200000:200001])
+    after = b""
+    while part := b.recv(5000):
+        after += part
+    say("and after it", after == data[200001:])
+    sender.join()
+
+
 def reset(s):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
     s.close()
@@ -891,7 +962,7 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, becomes_ipv4, options,
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, becomes_ipv4, options,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()

@@ -62,7 +62,7 @@ static int make_pair(int type, int ret[2])
 		    0, ret) < 0)
 		return -errno;
 	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	/* urgent data is data */
+	/* urgent data is data, at whose place reading stops (stream.c) */
 	(void)setsockopt(ret[0], SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	return fcntl(ret[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
@@ -139,7 +139,7 @@ static void take_stream_end(struct endpoint *ep, int fd)
 {
 	int on = 1;
 
-	/* urgent data is data */
+	/* urgent data is data, at whose place reading stops (stream.c) */
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	ep->source.fd = fd;
 }

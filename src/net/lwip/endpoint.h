@@ -84,7 +84,11 @@ struct endpoint {
 	struct pbuf *rx;
 	uint8_t *tx;
 	size_t tx_len, tx_done, junk;
-	size_t refill; /* bytes of junk that the answer is going to ask for */
+	bool tx_urgent;	     /* the last byte of tx is */
+	uint32_t rx_seq;     /* of the first byte of rx, or of the next that comes */
+	bool urgent;	     /* a byte that has come, or will, is urgent: */
+	uint32_t urgent_seq; /* this one */
+	size_t refill;	     /* bytes of junk that the answer is going to ask for */
 	bool kept, fin_in, fin_wanted, fin_out, hung_up, waits_out;
 	bool stopped;	  /* it listened */
 	bool drained;	  /* nothing fills the pair, though it is not connected */

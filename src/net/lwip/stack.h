@@ -152,7 +152,8 @@ void addr_local_source(struct stack *st, const ip_addr_t *to, ip_addr_t *ret);
 /* ---- tcp.c ---- */
 
 /* Looks at an IP packet that lwIP is going to be given. A new connection may have the ports of one
- * that is over: lwIP refuses it for two minutes (TIME_WAIT), where the kernel does not. */
+ * that is over: lwIP refuses it for two minutes (TIME_WAIT), where the kernel does not. And lwIP
+ * knows of no urgent data. */
 void tcp_before_input(const uint8_t *packet, size_t len);
 
 /* ---- udp.c ---- */

@@ -44,6 +44,44 @@ static void end_of_input(struct endpoint *ep)
 		(void)shutdown(ep->source.fd, SHUT_WR);
 }
 
+void urgent_came(struct endpoint *ep, uint32_t seq)
+{
+	/* (one that is older than another is none any more, and what was sent again is no news) */
+	if ((int32_t)(seq - ep->rx_seq) < 0 || (ep->urgent && (int32_t)(seq - ep->urgent_seq) <= 0))
+		return;
+	ep->urgent = true;
+	ep->urgent_seq = seq;
+}
+
+/* How many of the bytes that wait can be sent at once: those before the urgent one, or that. */
+static size_t at_once(const struct endpoint *ep, size_t total, int *ret_flags)
+{
+	const size_t before = ep->urgent_seq - ep->rx_seq;
+
+	*ret_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	if (!ep->urgent || before >= total)
+		return total;
+	if (before > 0)
+		return before;
+	*ret_flags |= MSG_OOB;
+	return 1;
+}
+
+static size_t cut(struct msghdr *msg, size_t len)
+{
+	size_t i = 0, total = 0;
+
+	for (; total < len; i++) {
+		struct iovec *v = &msg->msg_iov[i];
+
+		if (v->iov_len > len - total)
+			v->iov_len = len - total;
+		total += v->iov_len;
+	}
+	msg->msg_iovlen = i;
+	return total;
+}
+
 /* Writes what has come. False: there is no room, which is waited for. */
 bool stream_deliver(struct endpoint *ep)
 {
@@ -52,17 +90,24 @@ bool stream_deliver(struct endpoint *ep)
 		struct msghdr msg = { .msg_iov = iov };
 		size_t total = 0;
 		ssize_t n;
+		int flags;
 
 		for (struct pbuf *p = ep->rx; p && msg.msg_iovlen < DELIVER_IOV; p = p->next) {
 			iov[msg.msg_iovlen++] = (struct iovec){ p->payload, p->len };
 			total += p->len;
 		}
-		n = sendmsg(ep->source.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		total = cut(&msg, at_once(ep, total, &flags));
+		n = sendmsg(ep->source.fd, &msg, flags);
 		if (n < 0 && errno == EAGAIN)
 			return false;
+		if (flags & MSG_OOB)
+			ep->urgent = false;
+		if (n < 0 && errno == EOPNOTSUPP && flags & MSG_OOB)
+			continue; /* data like other data, where AF_UNIX has none that is urgent */
 		if (n < 0)
 			n = (ssize_t)total; /* nobody reads it any more */
 		ep->rx = pbuf_free_header(ep->rx, (u16_t)n);
+		ep->rx_seq += (uint32_t)n;
 		if (ep->tcp)
 			tcp_recved(ep->tcp, (u16_t)n);
 	}
@@ -127,6 +172,27 @@ void stream_drain(struct endpoint *ep)
 	ep->kept = false;
 }
 
+/* The last byte that was written is urgent: so say the segments that have not been sent yet. */
+static void mark_urgent(struct tcp_pcb *pcb)
+{
+	for (struct tcp_seg *seg = pcb->unsent; seg; seg = seg->next) {
+		const uint32_t ahead = pcb->snd_lbb - lwip_ntohl(seg->tcphdr->seqno);
+
+		if (ahead == 0 || ahead > UINT16_MAX)
+			continue;
+		TCPH_SET_FLAG(seg->tcphdr, TCP_URG);
+		seg->tcphdr->urgp = lwip_htons((uint16_t)ahead);
+	}
+}
+
+/* The byte that is kept now was sent with MSG_OOB. */
+static bool is_urgent(const struct endpoint *ep)
+{
+	int at_mark = 0;
+
+	return ioctl(ep->source.fd, SIOCATMARK, &at_mark) == 0 && at_mark;
+}
+
 /* False: lwIP has no room now. */
 static bool write_pending(struct endpoint *ep)
 {
@@ -142,6 +208,8 @@ static bool write_pending(struct endpoint *ep)
 	ep->tx_done += n;
 	if (ep->tx_done < ep->tx_len)
 		return false;
+	if (ep->tx_urgent)
+		mark_urgent(ep->tcp);
 	free(take_ptr(&ep->tx));
 	return true;
 }
@@ -155,6 +223,7 @@ static bool keep_pending(struct endpoint *ep, const uint8_t *data, size_t len)
 	memcpy(ep->tx, data, len);
 	ep->tx_len = len;
 	ep->tx_done = 0;
+	ep->tx_urgent = is_urgent(ep);
 	return true;
 }
 
@@ -239,6 +308,8 @@ static bool send_some(struct endpoint *ep, bool *ret_empty)
 	if (tcp_write(ep->tcp, buf + 1, (u16_t)n,
 		    TCP_WRITE_FLAG_COPY | (have - 1 > n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
 		return keep_pending(ep, buf + 1, n) && false;
+	if (is_urgent(ep))
+		mark_urgent(ep->tcp);
 	return true;
 }
 

@@ -23,36 +23,68 @@ void tcp_forget(struct tcp_pcb *pcb)
 
 /* ---- before lwIP sees it ---- */
 
-static bool is_of(const struct tcp_pcb *p, const ip_addr_t *src, const ip_addr_t *dst,
-	uint16_t sport, uint16_t dport)
+/* A segment that has come. */
+struct segment {
+	ip_addr_t src, dst;
+	uint16_t sport, dport;
+	uint32_t seq;
+	uint8_t flags;
+	uint16_t urgent;
+};
+
+static bool read_segment(const uint8_t *packet, size_t len, struct segment *ret)
 {
-	return p->remote_port == sport && p->local_port == dport &&
-	       ip_addr_cmp_zoneless(&p->remote_ip, src) && ip_addr_cmp_zoneless(&p->local_ip, dst);
+	const bool v6 = len > 0 && packet[0] >> 4 == 6;
+	const size_t hlen = v6 ? IP6_HLEN : len > 0 ? 4 * (packet[0] & 15u) : 0;
+	const uint8_t *tcp = packet + hlen;
+
+	if (hlen < IP_HLEN || len < hlen + TCP_HLEN || packet[v6 ? 6 : 9] != IP_PROTO_TCP)
+		return false;
+	*ret = (struct segment){ .src.type = v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4,
+		.dst.type = v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4,
+		.sport = (uint16_t)(tcp[0] << 8 | tcp[1]),
+		.dport = (uint16_t)(tcp[2] << 8 | tcp[3]),
+		.seq = (uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 |
+		       tcp[7],
+		.flags = tcp[13],
+		.urgent = (uint16_t)(tcp[18] << 8 | tcp[19]) };
+	if (v6) {
+		memcpy(ip_2_ip6(&ret->src)->addr, packet + 8, 16);
+		memcpy(ip_2_ip6(&ret->dst)->addr, packet + 24, 16);
+	} else {
+		memcpy(&ip_2_ip4(&ret->src)->addr, packet + 12, 4);
+		memcpy(&ip_2_ip4(&ret->dst)->addr, packet + 16, 4);
+	}
+	return true;
+}
+
+/* Of these connections the segment's. */
+static struct tcp_pcb *find_connection(struct tcp_pcb *list, const struct segment *s)
+{
+	struct tcp_pcb *p = list;
+
+	while (p && !(p->remote_port == s->sport && p->local_port == s->dport &&
+			    ip_addr_cmp_zoneless(&p->remote_ip, &s->src) &&
+			    ip_addr_cmp_zoneless(&p->local_ip, &s->dst)))
+		p = p->next;
+	return p;
 }
 
 void tcp_before_input(const uint8_t *packet, size_t len)
 {
-	const bool v6 = len > 0 && packet[0] >> 4 == 6;
-	const size_t hlen = v6 ? IP6_HLEN : len > 0 ? 4 * (packet[0] & 15u) : 0;
-	ip_addr_t src = { .type = v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4 }, dst = src;
-	const uint8_t *tcp = packet + hlen;
+	struct segment s;
+	struct tcp_pcb *p;
 
-	if (!tcp_tw_pcbs || hlen < IP_HLEN || len < hlen + TCP_HLEN ||
-		packet[v6 ? 6 : 9] != IP_PROTO_TCP || (tcp[13] & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+	if (!read_segment(packet, len, &s))
 		return;
-	if (v6) {
-		memcpy(ip_2_ip6(&src)->addr, packet + 8, 16);
-		memcpy(ip_2_ip6(&dst)->addr, packet + 24, 16);
-	} else {
-		memcpy(&ip_2_ip4(&src)->addr, packet + 12, 4);
-		memcpy(&ip_2_ip4(&dst)->addr, packet + 16, 4);
-	}
-	for (struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next) {
-		if (is_of(p, &src, &dst, (uint16_t)(tcp[0] << 8 | tcp[1]),
-			    (uint16_t)(tcp[2] << 8 | tcp[3]))) {
+	if ((s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+		p = find_connection(tcp_tw_pcbs, &s);
+		if (p)
 			tcp_abort(p);
-			return;
-		}
+	} else if (s.flags & TCP_URG) {
+		p = find_connection(tcp_active_pcbs, &s);
+		if (p && p->recv == stream_on_recv && p->callback_arg)
+			urgent_came(p->callback_arg, s.seq + s.urgent - 1);
 	}
 }
 
@@ -142,6 +174,8 @@ static void apply_options(struct endpoint *ep)
 void tcp_take(struct endpoint *ep, struct tcp_pcb *pcb)
 {
 	ep->tcp = pcb;
+	ep->rx_seq = pcb->rcv_nxt;
+	ep->urgent = false;
 	tcp_arg(pcb, ep);
 	tcp_recv(pcb, stream_on_recv);
 	tcp_sent(pcb, stream_on_sent);
@@ -149,11 +183,12 @@ void tcp_take(struct endpoint *ep, struct tcp_pcb *pcb)
 	apply_options(ep);
 }
 
-static err_t on_connected(void *arg, UNUSED struct tcp_pcb *pcb, UNUSED err_t err)
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, UNUSED err_t err)
 {
 	struct endpoint *ep = arg;
 
 	set_connecting(ep, EP_OPEN);
+	ep->rx_seq = pcb->rcv_nxt;
 	stream_send_more(ep);
 	return ERR_OK;
 }

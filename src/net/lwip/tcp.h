@@ -35,6 +35,8 @@ int tcp_getopt(struct endpoint *ep, int level, int option, void *ret, size_t *le
 /* What is said of a message that is going to be written: that more will follow (MSG_MORE). */
 int tcp_send_(struct endpoint *ep, const struct stack_msg *m);
 
+/* What comes with this sequence number is urgent. */
+void urgent_came(struct endpoint *ep, uint32_t seq);
 /* Writes what has come. False: there is no room, which is waited for. */
 bool stream_deliver(struct endpoint *ep);
 void stream_set_events(struct endpoint *ep, bool out);

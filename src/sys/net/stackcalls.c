@@ -324,6 +324,14 @@ static int unless_unknown(struct stack_conn *q, int error)
 	return net_stack_ask(q) == -ENOPROTOOPT ? -ENOPROTOOPT : error;
 }
 
+/* One that both have: the pair's end reads what is urgent as other data. */
+static void pair_option(
+	const struct stacksock *s, int level, int option, const void *value, socklen_t len)
+{
+	if (level == SOL_SOCKET && option == SO_OOBINLINE)
+		(void)setsockopt(s->fd, level, option, value, len);
+}
+
 static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 {
 	struct stack_conn *q;
@@ -347,6 +355,8 @@ static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 		r = unless_unknown(q, r);
 	if (r == 0 && (int)c->args[1] == IPPROTO_IPV6 && (int)c->args[2] == IPV6_ADDRFORM)
 		forget_visit(s);
+	if (r == 0 && s->stream)
+		pair_option(s, (int)c->args[1], (int)c->args[2], q->msg.data, (socklen_t)len);
 	net_stack_end(s->net, q);
 	return call_return(c, r == -ENOTSOCK ? -EINVAL : r);
 }

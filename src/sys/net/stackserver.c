@@ -120,13 +120,19 @@ static int read_visit(const struct stacksock *s, int fd, struct visit *ret)
 }
 
 /* It is the guest's. */
-static int introduce(int fd)
+static int introduce(const struct stacksock *listener, int fd)
 {
 	struct stack_accepted accepted = { 0 };
 	const int bytes = STACK_SNDBUF;
+	socklen_t len = sizeof(int);
 	struct stat st;
+	int urgent = 0;
 
 	if (fstat(fd, &st) < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0)
+		return -errno;
+	/* (the kernel's TCP hands it on, its AF_UNIX does not) */
+	if (getsockopt(listener->fd, SOL_SOCKET, SO_OOBINLINE, &urgent, &len) == 0 && urgent &&
+		setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &urgent, len) < 0)
 		return -errno;
 	accepted.ino = st.st_ino;
 	if (send(fd, &accepted, sizeof(accepted), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
@@ -161,7 +167,7 @@ static int accept_once(const struct stacksock *s, bool wait, struct arrival *ret
 			return -errno;
 		r = read_visit(s, fd, &visit);
 	}
-	r = introduce(fd);
+	r = introduce(s, fd);
 	if (r < 0)
 		return r;
 	ret->namelen = visit_address_len(&visit.peer);
