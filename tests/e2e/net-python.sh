@@ -6,7 +6,7 @@
 # passes LINK [TEST...]: these of Python's, and those of every stack
 passes() {
 	UM_TIMEOUT=250 gives "in $1" 0 um --net "$1" -- "$PYTHON" -m test -q --timeout 120 "${@:2}" test_select test_poll \
-		test_selectors test_socketserver test_httpservers test_urllib2_localnet
+		test_selectors test_socketserver test_httpservers test_urllib2_localnet test_asyncore
 }
 if unshare -Urn true 2>/dev/null; then
 	passes none test_epoll # which wants what was sent to have come when send(2) returns
