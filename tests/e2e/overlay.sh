@@ -102,6 +102,9 @@ gives "no lower folder" 125 um -m "o:t/m,type=overlay,upperdir=t/u,workdir=t/w" 
 has "no lower folder" "$OUT" "overlay needs lowerdir="
 gives "an option" 125 um -m "o:t/m,type=overlay,lowerdir=t/l1,nonsense" -- true
 has "an option" "$OUT" "nonsense is not known"
+gives "options of the kernel's that change nothing here" 0 um -m \
+	"o:t/m,type=overlay,lowerdir=t/l1,default_permissions,verity=off,override_creds,index=off" -- ls t/m
+gives "an index" 125 um -m "o:t/m,type=overlay,lowerdir=t/l1,index=on" -- true
 
 # mount(8) as the view's root
 if command -v findmnt >/dev/null; then

@@ -43,7 +43,8 @@ static bool is_indifferent(const char *opt)
 {
 	static const char *const known[] = { "userxattr", "volatile", "index=off", "nfs_export=off",
 		"metacopy=off", "metacopy=on", "xino=off", "xino=auto", "xino=on", "uuid=on",
-		"uuid=off", "uuid=auto", "uuid=null", "fsync=auto", "rw", "ro" };
+		"uuid=off", "uuid=auto", "uuid=null", "fsync=auto", "verity=off", "override_creds",
+		"default_permissions", "rw", "ro" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strcmp(opt, known[i]) == 0)

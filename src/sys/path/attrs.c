@@ -216,10 +216,11 @@ int attrs_change(struct mount *m, struct inode *ino, const struct fs_req *req,
 	if (set->set & FS_SET_MODE)
 		set->mode = (attr.mode & S_IFMT) | (set->mode & 07777);
 	r = change_allowed(ino, req, &attr, set, how);
-	if (r == 0 && chown)
+	if (r == 0 && chown) {
 		r = chown_drops(ino, req, &attr, set);
-	if (r == 0 && chown)
-		inode_drop_caps(ino, req);
+		if (r == 0)
+			inode_drop_caps(ino, req);
+	}
 	if (r < 0 || !set->set)
 		return r;
 	r = inode_setattr(ino, req, NULL, set);
