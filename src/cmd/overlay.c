@@ -14,7 +14,7 @@
 
 struct options {
 	char *lower, *upper, *work, *layer, *redirect;
-	int owners, root, fresh;
+	int owners, root, fresh, is_volatile;
 };
 
 static int parse(struct fuse_args *args, struct options *o)
@@ -26,6 +26,7 @@ static int parse(struct fuse_args *args, struct options *o)
 		{ "layer=%s", offsetof(struct options, layer), 0 },
 		{ "redirect_dir=%s", offsetof(struct options, redirect), 0 },
 		{ "owners", offsetof(struct options, owners), 1 },
+		{ "volatile", offsetof(struct options, is_volatile), 1 },
 		{ "root", offsetof(struct options, root), 1 },
 		{ "fresh", offsetof(struct options, fresh), 1 }, FUSE_OPT_END };
 
@@ -49,6 +50,7 @@ static int open_overlay(struct options *o, struct fs **ret, char **ret_message)
 	l->owners = o->owners;
 	l->root = o->root;
 	l->fresh = o->fresh;
+	l->durable = !o->is_volatile;
 	l->served = true;
 	return l->nlower ? overlay_new(l, ret, ret_message) : -EINVAL;
 }

@@ -54,6 +54,19 @@ for which in lower upper both; do
 done
 chmod -R u+rwX k o
 
+# ---- a copy is on disk before it takes the old file's place, but where that was said not to matter ----
+mkdir -p low/d wet
+seq 100 >low/d/f
+seq 100 >low/g
+mke2fs -q -t ext4 -E "root_owner=$(id -u):$(id -g)" wet.img 8M 2>/dev/null
+mkdir om
+for how in "" ,volatile; do
+	gives "copies${how/,/ }" 0 um -m wet.img:wet -- sh -ec "mkdir wet/u$how wet/w$how
+		umctl mount -o 'type=overlay,lowerdir=low,upperdir=wet/u$how,workdir=wet/w$how$how' o om
+		umctl stat --mount wet | grep -c FSYNC || true; echo >>om/d/f; chmod 600 om/g; umctl stat --mount wet | awk '/FSYNC/ { print \$2 }'"
+	is "copies${how/,/ }" "$OUT" "$([ "$how" ] && echo 0 || printf '0\n2')"
+done
+
 # ---- --cow over a served mount ----
 mkdir -p src/d/e mnt
 echo one >src/a

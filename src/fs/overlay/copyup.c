@@ -173,6 +173,7 @@ static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *nam
 	const mode_t mode = attr->mode & 0200 ? (attr->mode & 0777) | 0600 : 0600;
 	_cleanup_fd_ int from = -1, to = -1;
 	char path[FD_PATH_MAX];
+	int r;
 
 	to = openat(o->work, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (to < 0)
@@ -185,7 +186,8 @@ static int copy_regular(struct ovl *o, const struct ovl_node *n, const char *nam
 		return begin_unread(o, n, to);
 	if (from < 0)
 		return -errno;
-	return copy_data(o, from, to, attr, n->lower_path);
+	r = copy_data(o, from, to, attr, n->lower_path);
+	return r == 0 && o->durable && fsync(to) < 0 ? -errno : r;
 }
 
 static int copy_link(struct ovl *o, const struct ovl_node *n, const char *name)

@@ -104,7 +104,7 @@ struct ovl {
 	/* How many folders have a mode for the moment that is not their own (ovl_open_up()), and
 	 * how many had. */
 	atomic_uint open_now, open_ever;
-	bool redirect, owners, as_root, consistent;
+	bool redirect, owners, as_root, consistent, durable;
 	atomic_bool no_clones; /* FICLONE is not known to upper's file system */
 	bool no_metacopy;      /* upper was empty when it was mounted, and we write none */
 	/* Has a file of upper, that is no folder, its owner by an attribute? Not before we set the

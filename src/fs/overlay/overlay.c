@@ -330,6 +330,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	o->owners = l->owners;
 	o->as_root = l->root;
 	o->consistent = l->consistent;
+	o->durable = l->durable;
 	o->no_metacopy = l->fresh;
 	if (l->owners && !l->fresh)
 		ovl_owners_begin(o);

@@ -26,9 +26,10 @@ struct overlay_layers {
 	 */
 	long magic;
 	fsfilcnt_t own_files;
-	bool served;	  /* it runs in a view, whose mounts the folders may be on */
-	bool consistent;  /* who reads a file sees what is written to it: it is copied up before, if
-			     anybody may write to it */
+	bool served;	 /* it runs in a view, whose mounts the folders may be on */
+	bool consistent; /* who reads a file sees what is written to it: it is copied up before, if
+			    anybody may write to it */
+	bool durable; /* a copy's content is on disk before it takes the place of what is below */
 	bool no_redirect; /* redirect_dir=off: EXDEV for folders with lower content */
 	bool owners;	  /* owners and modes that cannot be set are kept in
 			     user.containers.override_stat */

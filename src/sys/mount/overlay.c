@@ -41,7 +41,7 @@ static void wanted_cleanup(struct wanted **w)
 /* Those options of the kernel's that change nothing of what is seen here. */
 static bool is_indifferent(const char *opt)
 {
-	static const char *const known[] = { "userxattr", "volatile", "index=off", "nfs_export=off",
+	static const char *const known[] = { "userxattr", "index=off", "nfs_export=off",
 		"metacopy=off", "metacopy=on", "xino=off", "xino=auto", "xino=on", "uuid=on",
 		"uuid=off", "uuid=auto", "uuid=null", "fsync=auto", "verity=off", "override_creds",
 		"default_permissions", "rw", "ro" };
@@ -150,6 +150,10 @@ static int take_option(struct um *um, struct call *c, const struct overlay_reque
 		w->l.no_redirect = strcmp(opt + 13, "on") != 0;
 		return 0;
 	}
+	if (strcmp(opt, "volatile") == 0) {
+		w->l.durable = false;
+		return 0;
+	}
 	if (strcmp(opt, "consistent") == 0) {
 		w->l.consistent = true; /* as one that is served is by itself */
 		return 0;
@@ -247,8 +251,9 @@ static char *served_options(const struct wanted *w)
 	}
 	if (w->l.layer)
 		mount_put_option(out, ",layer=", w->l.layer);
-	fprintf(out, "%s%s%s%s", w->l.no_redirect ? ",redirect_dir=off" : "",
-		w->l.owners ? ",owners" : "", w->l.root ? ",root" : "", w->l.fresh ? ",fresh" : "");
+	fprintf(out, "%s%s%s%s%s", w->l.no_redirect ? ",redirect_dir=off" : "",
+		w->l.durable ? "" : ",volatile", w->l.owners ? ",owners" : "",
+		w->l.root ? ",root" : "", w->l.fresh ? ",fresh" : "");
 	if (fclose(out) == 0)
 		return text;
 	free(text);
@@ -260,8 +265,12 @@ int um_mount_overlay(struct um *um, struct call *c, const struct overlay_request
 {
 	_cleanup_(wanted_cleanup) struct wanted *w = calloc(1, sizeof(*w));
 	_cleanup_mount_ struct mount *m = NULL;
-	int r = w ? parse(um, c, rq, w, ret_message) : -ENOMEM;
+	int r;
 
+	if (!w)
+		return -ENOMEM;
+	w->l.durable = !rq->layer; /* what lies below one that we keep is there whatever happens */
+	r = parse(um, c, rq, w, ret_message);
 	if (r < 0)
 		return r;
 	if (!w->l.nlower || !w->l.upper != !w->l.work) {
