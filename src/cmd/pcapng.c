@@ -20,6 +20,7 @@
 #define SNAP_MAX 262144
 #define INTERFACES_MAX 256
 #define RECEIVE_BYTES (8 << 20)
+#define GRACE_NS 100000000 /* lwIP's frames have the time when they are read */
 
 enum { BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_PACKET = 6 };
 enum { OPT_END = 0, OPT_APPLICATION = 4, OPT_IF_NAME = 2, OPT_IF_TSRESOL = 9, OPT_EPB_FLAGS = 2 };
@@ -125,10 +126,13 @@ static int interface_block(struct capture *cap, int index)
 	return (int)cap->nknown++;
 }
 
-static int write_frame(
-	struct capture *cap, const struct sockaddr_ll *from, const struct timespec *at, size_t len)
+static uint64_t as_ns(const struct timespec *t)
 {
-	const uint64_t ns = (uint64_t)at->tv_sec * NSEC_PER_SEC + (uint64_t)at->tv_nsec;
+	return (uint64_t)t->tv_sec * NSEC_PER_SEC + (uint64_t)t->tv_nsec;
+}
+
+static int write_frame(struct capture *cap, const struct sockaddr_ll *from, uint64_t ns, size_t len)
+{
 	const uint32_t flags = from->sll_pkttype == PACKET_OUTGOING ? OUTBOUND : INBOUND;
 	const size_t kept = len < SNAP_MAX ? len : SNAP_MAX;
 	struct block b = { .n = 0 }, options = { .n = 0 };
@@ -148,8 +152,8 @@ static int write_frame(
 	return write_block(cap, BLOCK_PACKET, &b, cap->frame, kept, &options);
 }
 
-/* 1: a frame; 0: none to be written; -EAGAIN: none is there; -errno. */
-static int take_frame(struct capture *cap)
+/* 1: a frame, and when it came; 0: none to be written; -EAGAIN: none is there; -errno. */
+static int take_frame(struct capture *cap, uint64_t *ret_ns)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(struct timespec))];
@@ -177,17 +181,34 @@ static int take_frame(struct capture *cap)
 	cm = CMSG_FIRSTHDR(&msg);
 	if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SO_TIMESTAMPNS)
 		memcpy(&at, CMSG_DATA(cm), sizeof(at));
-	r = write_frame(cap, &from, &at, (size_t)n);
-	return r < 0 ? r : 1;
+	r = write_frame(cap, &from, as_ns(&at), (size_t)n);
+	if (r < 0)
+		return r;
+	*ret_ns = as_ns(&at);
+	return 1;
 }
 
 static void on_signal(UNUSED int sig)
 {
 }
 
+/* Has a signal come? When, roughly. */
+static uint64_t told_to_end(const sigset_t *ends)
+{
+	const struct timespec none = { 0 };
+	struct timespec now;
+
+	if (sigtimedwait(ends, NULL, &none) < 0)
+		return 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return as_ns(&now) + GRACE_NS;
+}
+
+/* Until a signal, and all that came before that is written. */
 static int run(struct capture *cap, unsigned long count)
 {
 	const struct sigaction sa = { .sa_handler = on_signal };
+	uint64_t end = 0, at = 0;
 	struct pollfd p = { .fd = cap->packets, .events = POLLIN };
 	unsigned long got = 0;
 	sigset_t ends, old;
@@ -199,15 +220,19 @@ static int run(struct capture *cap, unsigned long count)
 	sigprocmask(SIG_BLOCK, &ends, &old);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	while (r >= 0 && (!count || got < count)) {
-		r = take_frame(cap);
+	while (r >= 0 && (!count || got < count) && !(end && at > end)) {
+		r = take_frame(cap, &at);
 		if (r > 0)
 			got++;
+		if (r >= 0 && !end)
+			end = told_to_end(&ends);
+		else if (r == -EAGAIN && end)
+			break;
 		if (r == -EAGAIN)
 			r = ppoll(&p, 1, NULL, &old) < 0 ? -errno : 0;
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	return r == -EINTR || r > 0 ? 0 : r;
+	return r == -EINTR || r == -EAGAIN || r > 0 ? 0 : r;
 }
 
 int pcapng_capture(int packets, const char *file, unsigned long count)

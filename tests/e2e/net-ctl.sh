@@ -150,6 +150,32 @@ touch captured
 wait $view || fail "the view on the wire ended badly"
 has "the capture" "$(cat frames)" "eth0 in 90 icmp request"
 has "the capture" "$(cat frames)" "eth0 out 90 icmp reply"
+
+# a signal ends it where more frames come than can be written
+mkfifo slow
+um --net none --name flood$$ -- sh -ec 'ip link set lo up; touch flood; exec "$1" -c "
+import os, socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect((\"127.0.0.1\", 9))
+while not os.path.exists(\"captured2\"):
+    try: s.send(bytes(64))
+    except OSError: pass
+"' sh "$PYTHON" &
+view=$!
+until_true 20 test -e flood
+"$PYTHON" -c 'import os, time
+while os.read(0, 65536): time.sleep(0.02)' <slow &
+umctl -n flood$$ net capture default slow &
+capture=$!
+sleep 0.7
+kill $capture
+ended() {
+	! kill -0 $capture 2>/dev/null
+}
+until_true 20 ended || fail "a capture under traffic does not end"
+wait $capture || fail "a capture under traffic ended badly"
+touch captured2
+wait $view || fail "the view with the traffic ended badly"
 if command -v capinfos >/dev/null; then
 	gives "capinfos reads it" 0 capinfos two.pcapng
 fi
