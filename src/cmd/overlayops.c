@@ -50,12 +50,15 @@ static struct stat stat_of(const struct fs_attr *a)
 		.st_ctim = a->ctime };
 }
 
+/* By another name of a file its node may become another one when this name goes: see ovl_lost(). */
 static struct fuse_entry_param entry_of(const struct fs_entry *e)
 {
+	const bool may_change = !S_ISDIR(e->attr.mode) && e->attr.nlink > 1;
+
 	return (struct fuse_entry_param){ .ino = e->nodeid,
 		.attr = stat_of(&e->attr),
 		.attr_timeout = VALID_S,
-		.entry_timeout = VALID_S };
+		.entry_timeout = may_change ? 0 : VALID_S };
 }
 
 static struct fs_handle handle_of(const struct fuse_file_info *fi)

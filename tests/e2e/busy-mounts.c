@@ -26,6 +26,7 @@ enum { CHANGING, THERE, GONE, END };
 struct task {
 	_Atomic unsigned seen; /* the round it has asked in */
 	_Atomic unsigned long calls;
+	_Atomic int tid;
 };
 
 struct shared {
@@ -73,6 +74,7 @@ static int ask(unsigned long n, const char **ret_name)
 
 static void work(struct task *me)
 {
+	atomic_store(&me->tid, (int)gettid());
 	for (unsigned long n = 0;; n++) {
 		unsigned before = atomic_load(&s->round), after;
 		const char *name;
@@ -176,6 +178,22 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Where a task stands: is it a call that nobody answers, a stop, or a wait for the processor? */
+static void tell(const char *what, int tid)
+{
+	char path[64], text[2000];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, what);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	printf("%s: %s\n", path, text);
+}
+
 /* Until each task has made a call that began and ended in this state. */
 static int all_have_seen(unsigned round, unsigned ntasks)
 {
@@ -192,6 +210,16 @@ static int all_have_seen(unsigned round, unsigned ntasks)
 			printf("task %u of %u makes no call in state %u of round %u (%lu made "
 			       "before)\n",
 				i, ntasks, round & 3, round >> 2, atomic_load(&s->task[i].calls));
+			for (unsigned j = i; j < ntasks; j++) {
+				int tid = atomic_load(&s->task[j].tid);
+
+				if (atomic_load(&s->task[j].seen) == round)
+					continue;
+				tell("status", tid);
+				tell("wchan", tid);
+				tell("syscall", tid);
+				tell("schedstat", tid);
+			}
 			return -1;
 		}
 		nanosleep(&nap, NULL);

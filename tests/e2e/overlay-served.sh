@@ -67,6 +67,40 @@ for how in "" ,volatile; do
 	is "copies${how/,/ }" "$OUT" "$([ "$how" ] && echo 0 || printf '0\n2')"
 done
 
+# ---- fuse2fs works by names, and gives the number of a file that is gone to the next: one is not taken for the other ----
+mkdir -p names/l1 names/l2 names/up/u names/up/w names/m names/mu
+mke2fs -q -t ext4 -I 256 -E "root_owner=$(id -u):$(id -g)" -d names/up names/up.img 8M 2>/dev/null
+cat >names.py <<'NAMES'
+import os
+for i in range(20):
+    a, b = f"{i}", f"{i}.new"
+    os.mkdir(a)
+    os.rename(a, b)
+    os.rmdir(b)
+    os.symlink("x", a)
+    assert os.readlink(a) == "x"
+    os.unlink(a)
+    fd = os.open(a, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    os.write(fd, b"0123456789")
+    assert os.fstat(fd).st_size == 10
+    os.close(fd)
+    os.link(a, b)
+    os.unlink(a)
+    with open(b, "r+b") as f:
+        f.write(b"a")
+    os.chmod(b, 0o600)
+    with open(a, "xb") as f:
+        f.write(b"other")
+    os.rename(a, b)
+    with open(b, "rb") as f:
+        assert f.read() == b"other"
+    os.unlink(b)
+os.setxattr(".", "user.x", b"y")
+with open("acl", "x"):
+    os.removexattr("acl", "system.posix_acl_access")
+NAMES
+gives "names that come and go" 0 our_overlay upper "$HERE/names" "'$PYTHON' ../../names.py"
+
 # ---- --cow over a served mount ----
 mkdir -p src/d/e mnt
 echo one >src/a

@@ -66,6 +66,17 @@ change() (
 	echo new >new
 	[ "$cannot" = append ] || echo more >>new
 	cat new
+	if [ "$cannot" != append ]; then
+		# the one who made it appends, another says where
+		"$PYTHON" -c 'import os
+fd = os.open("appended", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+os.write(fd, b"0123456789")
+other = os.open("appended", os.O_WRONLY)
+os.pwrite(other, b"x", 2)
+os.close(other)
+os.close(fd)'
+		cat appended
+	fi
 	mkdir made made/deep
 	cp big made/copy
 	printf PATCH | dd of=made/copy bs=1 seek=100000 conv=notrunc status=none

@@ -21,10 +21,13 @@ static void take_open(const struct fuse_open_out *o, int flags, struct fs_handle
 	};
 }
 
-/* What the kernel does not pass on, and O_TRUNC, which is done by setattr. */
+/* What the kernel does not pass on; O_TRUNC, which is done by setattr; and O_APPEND: others write
+ * by that handle as well, and all of them say where. */
+#define NOT_SENT (O_NOCTTY | O_TRUNC | O_CLOEXEC | O_APPEND)
+
 static uint32_t wire_flags(int flags)
 {
-	return (uint32_t)(flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC));
+	return (uint32_t)(flags & ~(O_CREAT | O_EXCL | NOT_SENT));
 }
 
 static int call_open(struct fs *fs, const struct fs_req *req, unsigned opcode, uint64_t node,
@@ -89,7 +92,7 @@ static int call_create(struct fs *fs, const struct fs_req *req, unsigned opcode,
 	struct fuse_req r;
 	int err;
 
-	in.flags = (uint32_t)(flags & ~(O_NOCTTY | O_TRUNC | O_CLOEXEC));
+	in.flags = (uint32_t)(flags & ~NOT_SENT);
 	if (!(atomic_load(&fs->flags) & FS_DONT_MASK))
 		in.mode &= ~req->umask;
 	fuse_req_init(&r, opcode, parent, req);

@@ -408,15 +408,11 @@ static int take_file(struct ovl *o, struct ovl_node *dir, const char *name, cons
 /* The node of what was found loses its place. */
 static void lost(struct ovl *o, const struct found *f, struct ovl_node *dir, const char *name)
 {
-	struct ovl_node *n = ovl_known(o, &f->st), *in;
-	char at[NAME_MAX + 1];
+	struct ovl_node *n = ovl_known(o, &f->st);
 
 	if (!n)
 		return;
-	in = ovl_place(o, n, at);
-	if (in == dir && strcmp(at, name) == 0)
-		ovl_place_set(o, n, NULL, NULL);
-	ovl_put(o, in);
+	ovl_lost(o, n, dir, name);
 	ovl_put(o, n);
 }
 

@@ -256,6 +256,9 @@ void ovl_put(struct ovl *o, struct ovl_node *n);
 void ovl_hold(struct ovl *o, struct ovl_node *n);
 /* A node got another name, or (dir NULL) none. */
 void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);
+/* This name of it is gone. Where a server works by names (libfuse does), that may be the name by
+ * which our descriptor leads to the file: by the names that are left it gets a node of its own. */
+void ovl_lost(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);
 /* This file is about to get its name in upper: whoever finds it there finds the node. Then the node
  * is shown by it, or (fd -1) it did not come to that. fd is taken. */
 int MUST_CHECK ovl_raise_begin(struct ovl *o, struct ovl_node *n, int fd);

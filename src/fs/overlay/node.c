@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 
 #include "fs/overlay/internal.h"
+#include "view/acl.h"
 #include "view/inode.h"
 
 #define ACL "system.posix_acl_access"
@@ -345,6 +346,9 @@ static int ovl_removexattr(
 
 	/* what is not there needs no copy to be removed from */
 	there = ovl_getxattr_op(fs, req, node, name, NULL, 0);
+	if (there == -ENODATA && ovl_upper(n) >= 0 && acl_type_of(name) >= 0)
+		return 0; /* as on any file system with ACLs; of lower's the kernel says ENODATA,
+			     too */
 	if (there < 0)
 		return (int)there;
 	r = ovl_copy_up(ovl_of(fs), n, 0);

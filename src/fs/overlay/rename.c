@@ -216,7 +216,7 @@ static int replace(struct ovl *o, struct side *from, struct side *to)
 		r = move(o, from, to);
 	if (r == 0) {
 		if (to->node && to->node != from->node) {
-			ovl_place_set(o, to->node, NULL, NULL);
+			ovl_lost(o, to->node, to->dir, to->name);
 			if (to->node->type == S_IFDIR)
 				ovl_moved_note(o, to->node->lower_path, NULL);
 		}

@@ -187,6 +187,24 @@ void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, cons
 	ovl_put(o, old);
 }
 
+void ovl_lost(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name)
+{
+	char at[NAME_MAX + 1];
+	struct ovl_node *in = ovl_place(o, n, at);
+
+	if (in == dir && strcmp(at, name) == 0)
+		ovl_place_set(o, n, NULL, NULL);
+	ovl_put(o, in);
+	if (!o->served || n->type == S_IFDIR)
+		return;
+	pthread_mutex_lock(&o->lock);
+	if (!n->is_raised && ovl_upper(n) >= 0) {
+		unhash_locked(n);
+		n->unhashed = true;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
 struct ovl_node *ovl_place(struct ovl *o, struct ovl_node *n, char name[NAME_MAX + 1])
 {
 	struct ovl_node *dir;
