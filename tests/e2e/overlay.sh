@@ -93,6 +93,20 @@ more
 content of moved"
 is "what is a whole file" "$(getfattr -R -d -m 'overlay.(metacopy|redirect)' c/u)" "$(getfattr -R -d -m 'overlay.(metacopy|redirect)' c/u/lost)"
 
+# the folder for what is being made: what is in it goes, and nobody gets rights by an ACL that it inherited
+rm -rf acl
+mkdir -p acl/l acl/u acl/w/work/foo/bar acl/state acl/m
+echo low >acl/l/file
+ASK="cd acl/m; echo >>file; mkdir made; getfacl -cs file made ."
+! command -v setfacl >/dev/null || setfacl -d -m u:1:rwx acl/w acl/state
+gives "a work folder that was used" 0 um -m "o:acl/m,type=overlay,lowerdir=acl/l,upperdir=acl/u,workdir=acl/w" -- sh -c "$ASK"
+[ -z "$(ls -A acl/w/work)" ] || fail "the work folder was not emptied"
+if command -v setfacl >/dev/null; then
+	is "no ACL is inherited of it" "$OUT" ""
+	XDG_STATE_HOME=$HERE/acl/state gives "nor of the place of a layer" 0 um --cow=acls,of=acl/l -- sh -c "${ASK/m;/l;}"
+	is "nor of the place of a layer" "$(grep -c ^user <<<"$OUT")" 0
+fi
+
 # what is wrong is said
 mkdir other
 gives "one at a time" 1 um -m "o:t/m,type=overlay,lowerdir=t/l1,upperdir=t/u,workdir=t/w" -- \

@@ -122,7 +122,18 @@ static int open_dir(const char *path, char **ret_message)
 	return fd < 0 ? say(ret_message, -errno, "%s: %s", path, strerror(errno)) : fd;
 }
 
-/* What a killed view left in it goes. */
+/* A folder of ours that was made where others have a default ACL has it too, and what is made in it
+ * would: nobody asked for that here. */
+static void drop_acls(int fd)
+{
+	char path[FD_PATH_MAX];
+
+	(void)removexattr(fd_path(path, fd), "system.posix_acl_default"); /* mostly none */
+	(void)removexattr(path, "system.posix_acl_access");
+}
+
+/* What a killed view, or another overlay, left in it goes, but the mark by which the kernel knows
+ * that upper was in use as a volatile one. */
 static void clean_work(struct ovl *o)
 {
 	int fd = fcntl(o->work, F_DUPFD_CLOEXEC, 3);
@@ -130,7 +141,8 @@ static void clean_work(struct ovl *o)
 	struct dirent *d;
 
 	while (list && (d = readdir(list))) {
-		if (d->d_name[0] == '#')
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
+			strcmp(d->d_name, "incompat") != 0)
 			ovl_remove_all(o->work, d->d_name);
 	}
 	if (list)
@@ -161,6 +173,7 @@ static int open_work(
 	o->work = openat(work, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (o->work < 0)
 		return say(ret_message, -errno, "%s/work: %s", l->work, strerror(errno));
+	drop_acls(o->work);
 	clean_work(o);
 	return 0;
 }
@@ -275,6 +288,7 @@ static int dress_root(struct ovl *o)
 	fs_attr_of_stat(&st, &attr);
 	if (o->layers[o->root->lower[0].layer].owned)
 		(void)ovl_override_get(fd_path(path, o->root->lower[0].fd), &attr); /* or its own */
+	drop_acls(ovl_upper(o->root));
 	r = ovl_owner_set(o, ovl_upper(o->root), &attr);
 	ts[0] = st.st_atim;
 	ts[1] = st.st_mtim;
