@@ -55,6 +55,7 @@ struct filecache {
 	int opening;   /* opens under way: the server's handle, and the placeholder, may be there
 			* before the   guest's file */
 	int releasing; /* handles on their way back to the server */
+	int telling;   /* what went to the server is being told to the other names of the file */
 	int removing;  /* a name of it is going at the server: nothing is given back meanwhile */
 	bool loose;    /* some went back without waiting for the server: cache_handles_settle() */
 	struct cds_list_head fills;
@@ -128,7 +129,13 @@ void cache_lru_remove(struct filecache *c);
 void cache_lru_add(struct filecache *c);
 void cache_writers_add(struct filecache *c);
 void cache_writers_remove(struct filecache *c);
-/* Takes out the handles that nobody uses: how many. To be released without the lock. */
+/* Is there what its server has not: dirty, or maybe written where we do not see it? */
+bool cache_unsent(const struct filecache *c);
+/* Is nothing left to be done but to give the handles back? */
+bool cache_at_rest(const struct filecache *c);
+bool cache_has_handles(const struct filecache *c);
+/* Takes out the handles, if they have no user any more (doc/internals.md, "The last close"): how
+ * many. To be released without the lock. */
 int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS]);
 int MUST_CHECK cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t size);
 /* What it holds is what the server says; anew: from now on. */
@@ -156,6 +163,13 @@ int MUST_CHECK cache_writer(struct filecache *c);
 void cache_writer_put(struct filecache *c, int fd);
 
 /* Without it: */
+
+/* Its vfile, referenced, if nobody has it open or opens it; the last close counts from then on. */
+struct vfile *cache_nobodys(struct filecache *c);
+/* What the last close leaves to be done: all goes to the server, then locks and handles go back.
+ * last: nobody will try again, what cannot be written is lost. Else -errno, and all is kept. Where
+ * it was opened meanwhile the next last close does the rest. */
+int MUST_CHECK cache_settle_closed(struct vfile *vf, const struct fs_req *req, bool last);
 
 /* A request as write-back makes it, for whoever wrote last: no guest waits. */
 void cache_req(struct filecache *c, struct fs_req *req);
@@ -260,6 +274,9 @@ void cache_forget_dirty(struct filecache *c);
 /* twins.c: other nodes of the same file. Before it is read or written: what they hold back goes to
  * the server. True: one of them is open. */
 bool cache_twins_settle(struct filecache *c, const struct fs_req *req);
+/* Before it is opened: what it holds back itself goes to the server too, which knows better how
+ * long the file is than a name that wrote to it while another cut it off. */
+void cache_twins_before_open(struct filecache *c, const struct fs_req *req);
 /* What the server has was changed by this one, in [start, end); its size too, maybe. */
 void cache_twins_stale(struct filecache *c, uint64_t start, uint64_t end);
 /* A shared writable mapping of [off, off + len). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The server's handles of an inode: one an access mode, whoever opened it. They are in use while
- * c->hold is not 0, and given back at the last close.
+ * c->hold is not 0, and given back when their last use ends, by whoever ends it.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -9,11 +9,25 @@
 #include "base/log.h"
 #include "file/cache.h"
 
+/* With the lock. Does anybody use them, or will he to send what is here? Who took them away then
+ * would leave it to an open by name, which may be gone. */
+static bool in_use(const struct filecache *c)
+{
+	if (c->hold || c->opening)
+		return true;
+	return !c->dead && !atomic_load(&c->ino->orphan) && (!c->closed || cache_unsent(c));
+}
+
+bool cache_has_handles(const struct filecache *c)
+{
+	return c->have[HANDLE_RD] || c->have[HANDLE_WR] || c->have[HANDLE_RDWR];
+}
+
 int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS])
 {
 	int n = 0;
 
-	for (int i = 0; i < HANDLE_KINDS && !c->hold && !c->opening; i++) {
+	for (int i = 0; i < HANDLE_KINDS && !in_use(c); i++) {
 		if (c->have[i])
 			h[n++] = c->h[i];
 		c->have[i] = false;
@@ -229,10 +243,16 @@ int cache_handle(struct filecache *c, const struct fs_req *req, bool write, stru
 
 void cache_handle_put(struct filecache *c)
 {
+	struct fs_handle h[HANDLE_KINDS];
+	int n = 0;
+
 	pthread_mutex_lock(&c->lock);
 	if (--c->hold == 0)
 		pthread_cond_broadcast(&c->changed);
+	if (cache_at_rest(c))
+		n = cache_handles_take(c, h);
 	pthread_mutex_unlock(&c->lock);
+	cache_handles_send(c, h, n);
 }
 
 int cache_flush(struct filecache *c, const struct fs_req *req)
@@ -300,7 +320,7 @@ void cache_release_readers(struct filecache *c)
 	bool have;
 
 	pthread_mutex_lock(&c->lock);
-	have = c->have[HANDLE_RD] && !c->hold;
+	have = c->have[HANDLE_RD] && !c->hold && c->opening <= 1;
 	if (have) {
 		h = c->h[HANDLE_RD];
 		c->have[HANDLE_RD] = false;

@@ -10,15 +10,6 @@
 #define SHORTAGE_TRIES 10
 #define SHORTAGE_US 10000
 
-/* With the lock, of a file that is closed. Does the server have all of it, so that nothing is left
- * but to give the handles back? */
-static bool is_clean(const struct filecache *c)
-{
-	return !locks_any(c) && !c->low && !c->unflushed && !cache_is_dirty(c) &&
-	       ranges_empty(&c->mapped) && !c->hold && !c->opening && !c->removing &&
-	       !c->ino->deleted && !c->dead;
-}
-
 /* With the lock: nobody has it open any more, nor is anything unseen to be looked for. */
 static void settle_closed(struct filecache *c)
 {
@@ -46,7 +37,7 @@ bool cache_closed_event(struct vfile *vf)
 	}
 	wrote = c->writers || c->low;
 	native = c->low;
-	clean = closed && is_clean(c);
+	clean = closed && cache_at_rest(c);
 	if (closed) {
 		c->late = !clean;
 		pthread_cond_broadcast(&c->changed);
@@ -72,7 +63,7 @@ bool cache_closed_event(struct vfile *vf)
 }
 
 /* What could not be written when nobody has the file open any more is lost: said in the log. */
-static void give_up(struct filecache *c, int err)
+static void give_up(struct filecache *c, int err, unsigned closes)
 {
 	_cleanup_free_ char *path = inode_path(c->ino);
 	uint64_t lost = 0;
@@ -81,7 +72,8 @@ static void give_up(struct filecache *c, int err)
 	pthread_mutex_lock(&c->lock);
 	/* another write-back may be at it, and succeed */
 	(void)!cache_set_busy(c, NULL);
-	if (c->closed)
+	/* who has it open, or closed it later, has a close to come that tries again */
+	if (c->closed && !c->opening && c->closes == closes)
 		lost = ranges_total(&c->dirty);
 	if (lost) {
 		ranges_release(&c->dirty);
@@ -137,51 +129,96 @@ void file_await_close(struct inode *ino, const struct fs_req *req)
 	pthread_mutex_unlock(&c->lock);
 }
 
+struct vfile *cache_nobodys(struct filecache *c)
+{
+	struct vfile *vf = NULL;
+	bool unused;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->vf && !c->opening)
+		vf = vfile_get(c->vf);
+	pthread_mutex_unlock(&c->lock);
+	if (!vf)
+		return NULL;
+	/* the kernel may not have told of it yet */
+	(void)cache_closed_event(vf);
+	pthread_mutex_lock(&c->lock);
+	unused = c->vf == vf && c->closed && !c->opening;
+	pthread_mutex_unlock(&c->lock);
+	if (unused)
+		return vf;
+	vfile_put(vf);
+	return NULL;
+}
+
+/* The server has all, or is to have no more: the handles are taken if that is still so. */
+static int rest(struct vfile *vf, unsigned closes, bool gone, struct fs_handle h[HANDLE_KINDS])
+{
+	struct filecache *c = vf->cache;
+	int n;
+
+	pthread_mutex_lock(&c->lock);
+	(void)!cache_set_busy(c, NULL); /* who still compares its pages; cannot fail */
+	cache_clear_busy(c);
+	if (c->closes == closes) {
+		bool nobodys = c->closed && c->vf == vf && !c->opening;
+
+		if (nobodys && gone)
+			ranges_release(&c->dirty);
+		if (nobodys && ranges_empty(&c->dirty)) {
+			settle_closed(c);
+			if (!gone)
+				cache_lru_add(c);
+		}
+		c->late = false;
+	}
+	n = cache_handles_take(c, h);
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+int cache_settle_closed(struct vfile *vf, const struct fs_req *req, bool last)
+{
+	struct filecache *c = vf->cache;
+	struct fs_handle h[HANDLE_KINDS];
+	unsigned closes;
+	bool gone, done;
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	closes = c->closes;
+	done = !last && cache_at_rest(c) && !cache_has_handles(c);
+	pthread_mutex_unlock(&c->lock);
+	if (done)
+		return 0;
+	/* what has no name and no user is nobody's to read */
+	gone = c->ino->deleted || c->dead;
+	r = gone ? 0 : last ? write_last(c, req) : cache_writeback(c, req);
+	if (r == 0)
+		cache_flush_late(c);
+	else if (last)
+		give_up(c, r, closes);
+	else
+		return r;
+	/* another thread that wrote back too may not have let go of a handle yet */
+	pthread_mutex_lock(&c->lock);
+	while (!last && c->hold && c->closed && !c->opening && cache_wait(c, req) == 0)
+		;
+	pthread_mutex_unlock(&c->lock);
+	locks_drop(c);
+	cache_handles_release(c, h, rest(vf, closes, gone, h));
+	if (gone)
+		cache_evict(c);
+	return 0;
+}
+
 static void job_closed(struct vfile *vf)
 {
 	struct filecache *c = vf->cache;
 	struct fs_req req;
-	unsigned closes;
-	bool gone;
-	int r;
 
 	cache_req(c, &req);
-	pthread_mutex_lock(&c->lock);
-	closes = c->closes;
-	pthread_mutex_unlock(&c->lock);
-	gone = c->ino->deleted || c->dead;
-	/* what has no name and no user is nobody's to read */
-	r = gone ? 0 : write_last(c, &req);
-	if (r == 0)
-		cache_flush_late(c);
-	pthread_mutex_lock(&c->lock);
-	if (c->closes == closes) {
-		c->late = false;
-		pthread_cond_broadcast(&c->changed);
-	}
-	if (!c->closed || c->vf != vf) {
-		pthread_mutex_unlock(&c->lock);
-		return;
-	}
-	pthread_mutex_unlock(&c->lock);
-	if (r < 0)
-		give_up(c, r);
-	locks_drop(c);
-	cache_release_handles(c);
-	pthread_mutex_lock(&c->lock);
-	(void)!cache_set_busy(c, NULL); /* who still compares its pages; cannot fail */
-	if (gone && c->closed && c->vf == vf)
-		ranges_release(&c->dirty);
-	/* who closed it meanwhile may have written unseen: the job of that close looks */
-	if (c->closed && c->vf == vf && ranges_empty(&c->dirty) && c->closes == closes) {
-		settle_closed(c);
-		if (!gone)
-			cache_lru_add(c);
-	}
-	cache_clear_busy(c);
-	pthread_mutex_unlock(&c->lock);
-	if (gone)
-		cache_evict(c);
+	(void)!cache_settle_closed(vf, &req, true); /* what failed was given up, and told */
 	cache_lru_trim(c->files);
 }
 

@@ -50,6 +50,12 @@ void cache_writers_remove(struct filecache *c)
 	pthread_mutex_unlock(&f->lru_lock);
 }
 
+/* The name of an orphan may stay after all: then what is here is all there is. */
+static bool is_needed(struct inode *ino)
+{
+	return atomic_load(&ino->orphan) && !atomic_load(&ino->deleted);
+}
+
 void cache_evict(struct filecache *c)
 {
 	struct fs_handle h[HANDLE_KINDS];
@@ -58,7 +64,8 @@ void cache_evict(struct filecache *c)
 
 	pthread_mutex_lock(&c->lock);
 	vf = c->vf;
-	if (!vf || !c->closed || c->busy || c->hold || c->opening || !ranges_empty(&c->dirty) ||
+	if (!vf || !c->closed || c->hold || c->opening || c->telling ||
+		(c->dead ? c->busy : cache_unsent(c) || is_needed(c->ino)) ||
 		!cds_list_empty(&c->fills)) {
 		pthread_mutex_unlock(&c->lock);
 		return;

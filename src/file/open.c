@@ -124,7 +124,10 @@ static int make_ready(struct filecache *c, const struct fs_req *req, struct moun
 		return r;
 	pthread_mutex_lock(&c->lock);
 	had = c->vf != NULL;
-	r = cache_place(c, m, name, attr.size);
+	/* of an orphan that everybody has closed nothing is left */
+	r = !had && atomic_load(&c->ino->orphan) ? -ENOENT : 0;
+	if (r == 0)
+		r = cache_place(c, m, name, attr.size);
 	if (r == 0 && !had)
 		cache_of_server(c, &attr, true);
 	pthread_mutex_unlock(&c->lock);
@@ -235,6 +238,18 @@ static int open_reg_counted(struct opening *o, struct filecache *c, bool *ret_fi
 	return fd;
 }
 
+/* No close may come that gives back what it left. */
+static void open_failed(struct filecache *c)
+{
+	cache_release_handles(c);
+	cache_evict(c);
+	/* what an earlier close left, whose job stood back for this open */
+	pthread_mutex_lock(&c->lock);
+	if (c->vf && c->closed)
+		files_job(c->vf, JOB_CLOSED);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* While it is counted nobody takes the handle away that is for it: whoever removes the name
  * of a file meanwhile leaves it as in use at the server. */
 static int open_reg(struct opening *o, bool *ret_filled)
@@ -245,6 +260,7 @@ static int open_reg(struct opening *o, bool *ret_filled)
 	if (r < 0)
 		return r;
 	file_await_close(o->ino, o->req);
+	cache_twins_before_open(c, o->req);
 	pthread_mutex_lock(&c->lock);
 	c->opening++;
 	pthread_mutex_unlock(&c->lock);
@@ -252,10 +268,8 @@ static int open_reg(struct opening *o, bool *ret_filled)
 	pthread_mutex_lock(&c->lock);
 	c->opening--;
 	pthread_mutex_unlock(&c->lock);
-	if (fd < 0) {
-		file_settled(o->ino, file_settle(o->ino, o->req));
-		cache_evict(c); /* no close will come */
-	}
+	if (fd < 0)
+		open_failed(c);
 	return fd;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a cache holds against what the server says: size, times, what is stale. */
-#include "file/cache.h"
+#include "file/locks.h"
 
 #include <fcntl.h>
 
@@ -18,6 +18,17 @@ uint64_t cache_size(struct filecache *c)
 bool cache_is_dirty(const struct filecache *c)
 {
 	return c->busy || !ranges_empty(&c->dirty);
+}
+
+bool cache_unsent(const struct filecache *c)
+{
+	return cache_is_dirty(c) || c->low || !ranges_empty(&c->mapped);
+}
+
+bool cache_at_rest(const struct filecache *c)
+{
+	return c->closed && !c->opening && !c->hold && !cache_unsent(c) && !c->unflushed &&
+	       !c->removing && !c->ino->deleted && !c->dead && !locks_any(c);
 }
 
 void cache_native(struct filecache *c)
@@ -158,8 +169,7 @@ int cache_forget_content(struct filecache *c, uint64_t start, uint64_t end)
 		pthread_mutex_unlock(&c->lock);
 		return r;
 	}
-	/* after a last close its job finds what was written unseen */
-	r = c->vf && !c->closed ? cache_find_unseen(c) : -ENOENT;
+	r = c->vf ? cache_find_unseen(c) : -ENOENT;
 	if (r == 0)
 		forget(c, start, end, true);
 	c->srv_known = false;

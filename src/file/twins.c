@@ -37,8 +37,7 @@ bool cache_twins_settle(struct filecache *c, const struct fs_req *req)
 		bool holds;
 
 		pthread_mutex_lock(&t->lock);
-		holds = t->vf &&
-			(t->late || cache_is_dirty(t) || t->low || !ranges_empty(&t->mapped));
+		holds = t->vf && (t->late || t->telling || cache_unsent(t));
 		in_use |= t->vf && !t->closed;
 		pthread_mutex_unlock(&t->lock);
 		if (holds)
@@ -47,6 +46,27 @@ bool cache_twins_settle(struct filecache *c, const struct fs_req *req)
 	}
 	free(all);
 	return in_use;
+}
+
+void cache_twins_before_open(struct filecache *c, const struct fs_req *req)
+{
+	struct vfile *vf;
+	bool holds;
+
+	if (!may_have(c))
+		return;
+	pthread_mutex_lock(&c->lock);
+	holds = c->vf && cache_unsent(c);
+	pthread_mutex_unlock(&c->lock);
+	if (!holds)
+		return;
+	vf = cache_nobodys(c);
+	if (!vf)
+		(void)!cache_writeback_quietly(c, req); /* the rest of it stays dirty */
+	else if (cache_settle_closed(vf, req, false) < 0)
+		log_debug("write-back before a file is opened again failed");
+	if (vf)
+		vfile_put(vf);
 }
 
 void file_settle_names(struct files *f, struct inode *ino, const struct fs_req *req)
@@ -60,7 +80,7 @@ void file_settle_names(struct files *f, struct inode *ino, const struct fs_req *
 
 /* It is open: what it shows is to be what the server has now, in reads that are not trapped and
  * mappings too. */
-static void renew(struct filecache *t, uint64_t start, uint64_t end)
+static int renew(struct filecache *t, uint64_t start, uint64_t end)
 {
 	bool unseen, grows = false;
 	struct fs_attr attr;
@@ -69,15 +89,17 @@ static void renew(struct filecache *t, uint64_t start, uint64_t end)
 
 	cache_req(t, &req);
 	r = cache_forget_content(t, start, end);
-	if (r == 0)
-		r = inode_getattr(t->ino, &req, true, &attr);
-	if (r < 0)
-		return;
 	pthread_mutex_lock(&t->lock);
 	unseen = t->untrapped || t->low || !ranges_empty(&t->mapped);
 	/* What was written unseen. Not here: it is renewed by what the others write unseen. */
 	if (t->vf && !ranges_empty(&t->dirty))
 		files_job(t->vf, t->closed ? JOB_CLOSED : JOB_WRITEBACK);
+	pthread_mutex_unlock(&t->lock);
+	if (r == 0)
+		r = inode_getattr(t->ino, &req, true, &attr);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&t->lock);
 	if (t->vf && !cache_is_dirty(t)) {
 		grows = attr.size > t->size;
 		if (attr.size < t->size)
@@ -91,6 +113,13 @@ static void renew(struct filecache *t, uint64_t start, uint64_t end)
 		r = cache_fill(t, &req, start, end - start);
 	if (r < 0)
 		log_debug("a name of a file that another changed: %s", strerror(-r));
+	return r;
+}
+
+/* Its name went meanwhile. */
+static bool is_unknown(int err)
+{
+	return err == -ENOENT || err == -ESTALE;
 }
 
 /* Its server, which works by names, may not find it any more: what it shows comes from another. */
@@ -139,14 +168,15 @@ void cache_twins_stale(struct filecache *c, uint64_t start, uint64_t end)
 
 		inode_invalidate_attr(t->ino);
 		pthread_mutex_lock(&t->lock);
-		in_use = t->vf && !t->closed;
+		/* what was written unseen is not taken for what the server has */
+		in_use = t->vf && (!t->closed || t->opening || cache_unsent(t));
 		if (named)
 			cache_invalidate(t, start, end);
 		t->srv_known = false;
 		pthread_mutex_unlock(&t->lock);
 		if (in_use && named)
-			renew(t, start, end);
-		else if (in_use)
+			named = !is_unknown(renew(t, start, end));
+		if (in_use && !named)
 			copy_content(c, t, start, end);
 		vfile_put(all[i]);
 	}

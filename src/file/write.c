@@ -223,7 +223,6 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	if (r == 0)
 		inode_invalidate_attr(ino);
 	pthread_mutex_lock(&c->lock);
-	c->hold--;
 	if (r == 0 && c->vf) {
 		old = c->size;
 		cache_native(c);
@@ -234,6 +233,7 @@ static int do_truncate(struct inode *ino, const struct fs_req *req, uint64_t siz
 	}
 	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
+	cache_handle_put(c);
 	cache_twins_stale(c, size < old ? size : old, UINT64_MAX);
 	return r;
 }
@@ -309,40 +309,27 @@ int file_before_times(struct inode *ino, const struct fs_req *req)
 bool file_settle(struct inode *ino, const struct fs_req *req)
 {
 	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
-	bool have = false, unused = false;
+	struct vfile *vf;
 
 	if (!c)
 		return false;
-	pthread_mutex_lock(&c->lock);
-	for (int i = 0; i < HANDLE_KINDS; i++)
-		have |= c->have[i];
-	have |= locks_any(c);
-	if (c->vf && have)
-		unused = !c->opening && (c->closed || cache_unused(c));
-	pthread_mutex_unlock(&c->lock);
-	if (unused) {
-		/* what fails is kept, and tried again at the last close if the name stays */
-		if (cache_writeback(c, req) < 0)
+	vf = cache_nobodys(c);
+	if (vf) {
+		/* What fails is kept, with its handle: the server hides the file, and the close's
+		 * job tries again. */
+		if (cache_settle_closed(vf, req, false) < 0)
 			log_debug("write-back before a name goes failed");
-		/* a background thread that wrote back too may not have let go of a handle yet */
-		pthread_mutex_lock(&c->lock);
-		while (c->hold && !c->opening && cache_wait(c, req) == 0)
-			;
-		pthread_mutex_unlock(&c->lock);
-		locks_drop(c);
-		cache_release_handles(c);
+		vfile_put(vf);
 	}
 	/* by a background thread too */
 	pthread_mutex_lock(&c->lock);
 	while (c->releasing && cache_wait(c, req) == 0)
 		;
-	unused = c->vf && c->closed;
 	pthread_mutex_unlock(&c->lock);
 	/* It is likely to be nobody's next, or by another name only, which may be another node.
 	 * Before c->removing says so: a handle that it gives back (of an open and close just now)
 	 * would wait for us. */
-	if (unused)
-		cache_evict(c);
+	cache_evict(c);
 	cache_detach(c, req);
 	pthread_mutex_lock(&c->lock);
 	while (c->releasing && cache_wait(c, req) == 0)
@@ -356,6 +343,8 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 void file_settled(struct inode *ino, bool held)
 {
 	struct filecache *c = held ? cache_peek(ino) : NULL;
+	struct fs_handle h[HANDLE_KINDS];
+	int n = 0;
 
 	if (!c)
 		return;
@@ -363,7 +352,10 @@ void file_settled(struct inode *ino, bool held)
 	pthread_mutex_lock(&c->lock);
 	c->removing--;
 	pthread_cond_broadcast(&c->changed);
+	if (cache_at_rest(c))
+		n = cache_handles_take(c, h);
 	pthread_mutex_unlock(&c->lock);
+	cache_handles_send(c, h, n);
 }
 
 int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)

@@ -270,11 +270,27 @@ static void take_back(struct filecache *c, struct wrote *w)
 	w->end = left.start;
 }
 
+/* sent (NULL: nothing) is known to the other names when it returns, and so is what another thread
+ * sent. Not while busy: two names would wait for each other. */
+static void tell_names(struct filecache *c, const struct fs_req *req, const struct range *sent)
+{
+	if (sent)
+		cache_twins_stale(c, sent->start, sent->end);
+	pthread_mutex_lock(&c->lock);
+	if (sent) {
+		c->telling--;
+		pthread_cond_broadcast(&c->changed);
+	}
+	while (c->telling && cache_wait(c, req) == 0)
+		;
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* w: only what calls wrote is sent. */
 static int writeback(struct filecache *c, const struct fs_req *req, struct wrote *w)
 {
 	struct range sent = {};
-	bool sends;
+	bool sends, tells;
 	int r;
 
 	pthread_mutex_lock(&c->lock);
@@ -298,12 +314,14 @@ static int writeback(struct filecache *c, const struct fs_req *req, struct wrote
 		r = c->dead ? -ENOTCONN : write_dirty(c, req);
 	if (r < 0 && r != -EINTR && w)
 		take_back(c, w);
+	tells = sends && atomic_load(&c->ino->many_names);
+	c->telling += tells;
 	cache_clear_busy(c);
 	pthread_mutex_unlock(&c->lock);
 	if (r < 0 && w)
 		inode_invalidate_attr(c->ino);
-	if (sends)
-		cache_twins_stale(c, sent.start, sent.end);
+	if (atomic_load(&c->ino->many_names))
+		tell_names(c, req, tells ? &sent : NULL);
 	return r;
 }
 
