@@ -87,10 +87,10 @@ static void inode_make_bad(struct inode *ino)
 }
 
 /* A server that works by names knows nothing of what was removed; an open file or a working
- * directory has its attributes still. */
+ * directory has its attributes still. So has one whose name is just going. */
 static bool attr_of_unnamed(struct inode *ino, struct fs_attr *ret)
 {
-	if (!atomic_load(&ino->unnamed))
+	if (!atomic_load(&ino->unnamed) && !atomic_load(&ino->orphan))
 		return false;
 	pthread_mutex_lock(&ino->lock);
 	*ret = ino->attr;

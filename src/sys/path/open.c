@@ -157,6 +157,25 @@ static int open_large(const struct at *a, const struct want *w)
 	return attr.size > INT32_MAX ? -EOVERFLOW : 0;
 }
 
+/* An open said v. Where its file was removed since it was found, or made, it is to be made again,
+ * once who removes it is ready. */
+static enum verdict removed_since(struct at *a, const struct want *w, enum verdict v, bool *again)
+{
+	struct call *c = a->c;
+	int r;
+
+	if (v != DONE || !(w->flags & O_CREAT) || !a->p.parent || !a->p.last[0] ||
+		(c->ret != -ENOENT && c->ret != -ESTALE))
+		return v;
+	r = at_lock(a, false);
+	if (r < 0)
+		return call_return(c, r);
+	itable_invalidate_entry(a->p.mnt->fs, a->p.parent->nodeid, a->p.last, strlen(a->p.last));
+	names_unlock(&a->lock);
+	*again = true;
+	return v;
+}
+
 static enum verdict open_virtual(struct at *a, const struct want *w, bool *again)
 {
 	struct fs_handle handle = { 0 };
@@ -178,9 +197,11 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 		}
 		if (r < 0)
 			return call_return(c, r);
-		if (r == 1)
-			return file_open(c, c->um->files, &a->p,
+		if (r == 1) {
+			v = file_open(c, c->um->files, &a->p,
 				w->flags & ~(O_CREAT | O_EXCL | O_TRUNC), &handle);
+			return removed_since(a, w, v, again);
+		}
 	}
 	r = open_existing(a, w);
 	if (r < 0)
@@ -195,18 +216,7 @@ static enum verdict open_virtual(struct at *a, const struct want *w, bool *again
 	if (r < 0)
 		return call_return(c, r);
 	v = file_open(c, c->um->files, &a->p, w->flags & ~(O_CREAT | O_EXCL), NULL);
-	/* removed since it was found: then it is to be made, once who removes it is ready */
-	if (v == DONE && (w->flags & O_CREAT) && a->p.parent && a->p.last[0] &&
-		(c->ret == -ENOENT || c->ret == -ESTALE)) {
-		r = at_lock(a, false);
-		if (r < 0)
-			return call_return(c, r);
-		itable_invalidate_entry(
-			a->p.mnt->fs, a->p.parent->nodeid, a->p.last, strlen(a->p.last));
-		names_unlock(&a->lock);
-		*again = true;
-	}
-	return v;
+	return removed_since(a, w, v, again);
 }
 
 static enum verdict open_real(struct at *a, const struct want *w, bool *again)
