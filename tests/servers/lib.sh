@@ -5,7 +5,7 @@
 #	odd	the name of a file that is not ASCII, if the server has no such ones
 #	can	what the server keeps besides files and folders: symlink hardlink chmod; symlink-read
 #		if none can be made
-#	cannot	append
+#	cannot	append; reopen: a file that was made and is not closed yet, by its name
 #	source	for -m; none: it is not mounted that way
 #	options	for -m
 #	sub	where in the mount the tree is, if not at its top
@@ -64,9 +64,9 @@ make_tree() {
 change() (
 	cd "$1" || exit 1
 	echo new >new
-	[ "$cannot" = append ] || echo more >>new
+	[[ "$cannot" == *append* ]] || echo more >>new
 	cat new
-	if [ "$cannot" != append ]; then
+	if [ ! "$cannot" ]; then
 		# the one who made it appends, another says where
 		"$PYTHON" -c 'import os
 fd = os.open("appended", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

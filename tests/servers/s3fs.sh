@@ -2,12 +2,12 @@
 # server: s3fs
 # packages: s3fs python3-swift
 # writes: yes
-# caveat: no hard links; a file goes to S3 at close(2); tried with the S3 of OpenStack Swift
+# caveat: no hard links; a file goes to S3 at close(2), and is not found by another before; tried with the S3 of OpenStack Swift
 # timeout: 240
 . "$TOP/tests/servers/lib.sh"
 need s3fs
 "$PYTHON" -c 'import swift' 2>/dev/null || skip "no python3-swift here"
-can="symlink chmod" few=yes
+can="symlink chmod" cannot=reopen few=yes
 export AWSACCESSKEYID=test:tester AWSSECRETACCESSKEY=testing
 
 prepare() {
