@@ -227,6 +227,32 @@ while ends < 1500:
 print("all")'
 is "answers that nobody reads yet" "$OUT" all
 
+# what a socket of echoes may be bound to
+gives "echoes" 0 um --net none,stack=lwip -- "$PYTHON" -c '
+import ctypes, errno, socket
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(fn, *args):
+    try: return fn(*args) or "ok"
+    except OSError as e: return errno.errorcode[e.errno]
+for addr in ("", "127.0.0.1", "127.255.255.255", "255.255.255.255", "224.0.0.1", "192.0.2.9"):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 1)
+    print(addr, tried(s.bind, (addr, 0)))
+for addr in ("::", "::1", "ff02::1", "2001:db8::9"):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, 58)
+    print(addr, tried(s.bind, (addr, 0)))
+print(libc.bind(s.fileno(), b"\2\0" + bytes(14), 16), errno.errorcode[ctypes.get_errno()])'
+is "echoes" "$OUT" " ok
+127.0.0.1 ok
+127.255.255.255 EADDRNOTAVAIL
+255.255.255.255 EADDRNOTAVAIL
+224.0.0.1 EADDRNOTAVAIL
+192.0.2.9 EADDRNOTAVAIL
+:: ok
+::1 ok
+ff02::1 EINVAL
+2001:db8::9 EADDRNOTAVAIL
+-1 EINVAL"
+
 # no frame of a neighbour's comes from this host, or reaches what is bound to loopback
 rm -f up
 um --net "pair=s$$,stack=lwip,mac=02:00:00:00:00:01,ip=10.9.7.1/24" -- "$PYTHON" "$TOP/tests/lib/spoof.py" serve >spoofed &
