@@ -891,6 +891,28 @@ def urgent():
     sender.join()
 
 
+def anywhere():
+    """No address is this host's, no port is no peer."""
+    for family, none, here in ((socket.AF_INET, "0.0.0.0", LO), (socket.AF_INET6, "::", LO6)):
+        with socket.create_server((here, 0), family=family) as server, socket.socket(family) as c:
+            tries("connect", c.connect, (none, server.getsockname()[1]))
+            tries("is here", lambda: c.getpeername()[0])
+        with socket.socket(family, socket.SOCK_DGRAM) as a, socket.socket(family, socket.SOCK_DGRAM) as b:
+            a.bind((here, 0))
+            a.settimeout(10)
+            b.bind((here, 0))
+            tries("sendto", b.sendto, b"word", (none, a.getsockname()[1]))
+            tries("came", a.recv, 9)
+            tries("connect", b.connect, (none, a.getsockname()[1]))
+            tries("is here", lambda: b.getpeername()[:2] == a.getsockname()[:2])
+            tries("send", b.send, b"words")
+            tries("came", a.recv, 9)
+            tries("no port", b.connect, (here, 0))
+            tries("no peer", b.getpeername)
+            tries("no port", b.connect, (none, 0))
+            tries("no peer", b.getpeername)
+
+
 def reset(s):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
     s.close()
@@ -962,7 +984,7 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, becomes_ipv4, options,
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
     say("#", test.__name__)
     test()

@@ -79,6 +79,12 @@ int address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 	return read_v6(ep, sin6, ret);
 }
 
+void address_any_is_here(ip_addr_t *ip)
+{
+	if (ip_addr_isany(ip))
+		ip_addr_set_loopback(IP_IS_V6(ip), ip);
+}
+
 uint32_t address_write(
 	const struct endpoint *ep, const ip_addr_t *ip, uint16_t port, struct sockaddr_storage *ret)
 {

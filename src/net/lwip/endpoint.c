@@ -330,7 +330,8 @@ static int getname(struct endpoint *ep, struct stack_msg *m)
 			m->namelen = (uint32_t)r;
 		return r < 0 ? r : 0;
 	}
-	if (peer && ep->state != EP_OPEN)
+	/* (the kernel asks for the port alone) */
+	if (peer && (ep->state != EP_OPEN || !ep->peer_port))
 		return -ENOTCONN;
 	m->namelen = address_write(
 		ep, peer ? &ep->peer : &ep->local, peer ? ep->peer_port : ep->local_port, &m->name);

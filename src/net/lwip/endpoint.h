@@ -189,6 +189,8 @@ int MUST_CHECK tcp_listens(struct endpoint *ep, const struct stack_msg *m);
 /* A name of the endpoint's family: 0, -EINVAL, -EAFNOSUPPORT. */
 int MUST_CHECK address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 	size_t len, ip_addr_t *ret, uint16_t *ret_port);
+/* Who sends to any address sends to this host's loopback. */
+void address_any_is_here(ip_addr_t *ip);
 /* Its length. */
 uint32_t address_write(const struct endpoint *ep, const ip_addr_t *ip, uint16_t port,
 	struct sockaddr_storage *ret);

@@ -145,6 +145,7 @@ static int raw_connect_(struct endpoint *ep, const struct stack_msg *m)
 	if (r < 0)
 		return r;
 	ep->peer = ip;
+	ep->peer_port = port;
 	ep->state = EP_OPEN;
 	return 0;
 }

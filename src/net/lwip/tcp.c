@@ -339,12 +339,7 @@ static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 		return r;
 	if (ep->state != EP_CLOSED)
 		return ep->state == EP_CONNECTING ? -EALREADY : -EISCONN;
-	if (ip_addr_isany(&ip)) {
-		if (IP_IS_V6(&ip))
-			IP_ADDR6_HOST(&ip, 0, 0, 0, PP_HTONL(1));
-		else
-			ip_addr_set_loopback(false, &ip);
-	}
+	address_any_is_here(&ip);
 	if (ip_addr_ismulticast(&ip))
 		return -ENETUNREACH;
 	if (ep->stopped)

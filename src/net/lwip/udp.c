@@ -224,16 +224,6 @@ static int may_send_to(const struct endpoint *ep, const ip_addr_t *ip, const str
 	return 0;
 }
 
-static void any_is_here(ip_addr_t *ip)
-{
-	if (!ip_addr_isany(ip))
-		return;
-	if (IP_IS_V6(ip))
-		IP_ADDR6_HOST(ip, 0, 0, 0, PP_HTONL(1));
-	else
-		ip_addr_set_loopback(false, ip);
-}
-
 static int udp_connect_(struct endpoint *ep, const struct stack_msg *m)
 {
 	ip_addr_t ip, source;
@@ -246,7 +236,7 @@ static int udp_connect_(struct endpoint *ep, const struct stack_msg *m)
 	r = address_read(ep, &m->name, m->namelen, &ip, &port);
 	if (r < 0)
 		return r;
-	any_is_here(&ip);
+	address_any_is_here(&ip);
 	r = route_source(ep->st, &ip, ep->bound_if, &i, &source);
 	if (r == 0)
 		r = may_send_to(ep, &ip, i);
@@ -299,7 +289,7 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 		r = begin(ep);
 	if (r < 0)
 		return r;
-	any_is_here(&t.ip);
+	address_any_is_here(&t.ip);
 	r = route_source(ep->st, &t.ip, chosen_iface(ep, &control, &t.ip), &t.iface, &t.source);
 	if (r == 0)
 		r = may_send_to(ep, &t.ip, t.iface);
