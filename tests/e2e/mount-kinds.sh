@@ -55,6 +55,12 @@ gives "vfat by other spellings" 0 um -m f8:mnt -- sh spelled.sh # fusefat refuse
 is "what is found" "$OUT" "$(printf 'one\nin\none')"
 gives "exfat by other spellings" 0 um -m f9:mnt -- sh spelled.sh two
 is "what is found" "$OUT" "$(printf 'one\nin\ntwo')"
+if command -v lowntfs-3g >/dev/null; then
+	truncate -s 16M f10
+	mkntfs -F -q f10 >/dev/null 2>&1
+	gives "ntfs by other spellings" 0 um -m f10:mnt,server=lowntfs-3g,ignore_case -- sh spelled.sh two
+	is "what is found" "$OUT" "$(printf 'one\nin\ntwo')"
+fi
 gives "fsck.vfat" 0 fsck.vfat -n f8
 gives "fsck.exfat" 0 fsck.exfat -n f9
 gives "its owner is asked for" 0 um -m "f9:mnt,uid=1234,umask=027" -- stat -c '%u %a' mnt/small

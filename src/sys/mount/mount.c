@@ -122,10 +122,12 @@ struct fuse_mount {
 
 /* Is a file found by the names that it was given, and by no other spelling of them? Of what is not
  * known here it is not said. */
-static bool names_exact(const char *type)
+static bool names_exact(const char *type, const char *options)
 {
 	static const char *const exact[] = { "ext2", "ext3", "ext4", "ntfs", "ntfs3", "zip" };
 
+	if (mount_options_have(options, "ignore_case")) /* lowntfs-3g */
+		return false;
 	for (size_t i = 0; type && i < ARRAY_SIZE(exact); i++)
 		if (strcmp(type, exact[i]) == 0)
 			return true;
@@ -153,8 +155,9 @@ static int fuse_attach(
 		atomic_fetch_or(&fs->flags, FS_READ_ONLY);
 	if (p && p->lock_fd >= 0)
 		atomic_fetch_or(&fs->flags,
-			FS_SOLE_CLIENT |
-				((flags & MS_RDONLY) || names_exact(p->type) ? FS_SOLE_NAMES : 0));
+			FS_SOLE_CLIENT | ((flags & MS_RDONLY) || names_exact(p->type, p->options)
+							 ? FS_SOLE_NAMES
+							 : 0));
 	if (!mount_type_is_fuse(p && p->type ? p->type : fm->type))
 		atomic_fetch_or(&fs->flags, FS_GROUP_FROM_DIR);
 	if (p && p->type && !strncmp(p->type, "ext", 3)) /* the server keeps ACLs, and no more */
