@@ -578,6 +578,80 @@ def groups():
             tries(what, u.setsockopt, socket.IPPROTO_IPV6, option, six)
 
 
+def senders():
+    """Groups of which some senders are heard (RFC 3678)."""
+    group, lo = socket.inet_aton("239.1.1.3"), socket.inet_aton(LO)
+    add, drop, block, unblock = 39, 40, 38, 37
+    me, other = group + lo + lo, group + lo + socket.inet_aton("127.0.0.2")
+    w, u, plain = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3))
+    w.setsockopt(0, socket.IP_MULTICAST_IF, lo)
+    w.bind((LO, 0))
+    u.bind(("", 0))
+    u.settimeout(0.3)
+
+    def heard(what):
+        w.sendto(what.encode(), ("239.1.1.3", u.getsockname()[1]))
+        try:
+            say(f"{what}: heard", u.recv(99) == what.encode())
+        except TimeoutError:
+            say(f"{what}: not heard")
+
+    tries("block without a join", u.setsockopt, 0, block, me)
+    tries("join for another", u.setsockopt, 0, add, other)
+    heard("another's")
+    tries("for me", u.setsockopt, 0, add, me)
+    tries("twice", u.setsockopt, 0, add, me)
+    heard("mine")
+    tries("block is another mode", u.setsockopt, 0, block, me)
+    tries("leave", u.setsockopt, 0, drop, me)
+    heard("another's again")
+    tries("leave again", u.setsockopt, 0, drop, me)
+    tries("the last one", u.setsockopt, 0, drop, other)
+    tries("is the whole", u.setsockopt, 0, drop, other)
+    tries("join", u.setsockopt, 0, socket.IP_ADD_MEMBERSHIP, group + lo)
+    heard("anybody's")
+    tries("block", u.setsockopt, 0, block, me)
+    heard("blocked")
+    tries("unblock", u.setsockopt, 0, unblock, me)
+    tries("unblock again", u.setsockopt, 0, unblock, me)
+    heard("unblocked")
+    for n in range(1, 13):
+        tries(f"block {n}", u.setsockopt, 0, block, group + lo + socket.inet_aton(f"127.0.1.{n}"))
+    tries("short", u.setsockopt, 0, add, group)
+    tries("leave all", u.setsockopt, 0, socket.IP_DROP_MEMBERSHIP, group + lo)
+    tries("another joins", plain.setsockopt, 0, socket.IP_ADD_MEMBERSHIP, group + lo)
+    heard("another socket's group")
+    say("IP_MULTICAST_ALL", u.getsockopt(0, 49))
+    u.setsockopt(0, 49, 0)
+    heard("only what I joined")
+    req = struct.pack("=I4xHH4s120xHH4s120x", 1, socket.AF_INET, 0, group, socket.AF_INET, 0, lo)
+    for what, option in (("MCAST_JOIN_SOURCE_GROUP", 46), ("twice", 46), ("MCAST_LEAVE_SOURCE_GROUP", 47), ("MCAST_BLOCK_SOURCE", 43)):
+        tries(what, u.setsockopt, 0, option, req)
+
+
+def same_port():
+    """SO_REUSEPORT: a sender is always heard by the same one, and each has some."""
+    us = []
+    for _ in range(3):
+        us.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        us[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        us[-1].bind((LO, us[0].getsockname()[1]))
+        us[-1].settimeout(0.2)
+    for _ in range(64):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as w:
+            for _ in range(2):
+                w.sendto(b"x", us[0].getsockname())
+    got = []
+    for u in us:
+        got.append([])
+        try:
+            while True:
+                got[-1].append(u.recvfrom(9)[1])
+        except TimeoutError:
+            pass
+    say("all came", sum(map(len, got)), "each has some", all(got), "in pairs", all(a.count(p) % 2 == 0 for a in got for p in a))
+
+
 def not_connected():
     """Reading from and writing to a socket that is bound, or listens."""
     s = socket.socket()
@@ -985,7 +1059,7 @@ def becomes_ipv4():
 
 
 for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options,
-             times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups):
+             times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups, senders, same_port):
     say("#", test.__name__)
     test()
 say("# datagrams")

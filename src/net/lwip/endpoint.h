@@ -40,8 +40,8 @@ struct endpoint_options {
 	struct linger linger;
 	int timestamp;
 	/* IPPROTO_IP and IPPROTO_IPV6 */
-	int ttl, tos, mcast_ttl, mcast_loop, mcast_if, pktinfo, recvttl, recvtos, recvopts, retopts,
-		recverr, mtu_discover, freebind, hdrincl;
+	int ttl, tos, mcast_ttl, mcast_loop, mcast_all, mcast_if, pktinfo, recvttl, recvtos,
+		recvopts, retopts, recverr, mtu_discover, freebind, hdrincl;
 	int hops, mcast_hops, v6only, recvpktinfo, recvhoplimit, tclass, recvtclass, checksum;
 	/* IPPROTO_TCP */
 	int nodelay, cork, keepidle, keepintvl, keepcnt, syncnt, user_timeout, quickack,
@@ -219,6 +219,8 @@ int MUST_CHECK group_option(
 	struct endpoint *ep, int level, int option, const void *value, size_t len);
 /* Leaves all. */
 void groups_leave(struct endpoint *ep);
+/* Does it want what has come just now (ip_current_dest_addr()) from this sender? */
+bool group_hears(const struct endpoint *ep, const ip_addr_t *sender);
 int MUST_CHECK group_set_iface(struct endpoint *ep, int level, const void *value, size_t len);
 
 /* ---- inflight.c ---- */

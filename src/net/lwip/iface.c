@@ -51,14 +51,20 @@ err_t netif_loop_output(struct netif *netif, struct pbuf *p)
 	return ERR_OK;
 }
 
+/* (of what is for a group lwIP has given it a copy already) */
+static err_t loop_output(struct netif *n, struct pbuf *p)
+{
+	return p->flags & PBUF_FLAG_MCASTLOOP ? ERR_OK : netif_loop_output(n, p);
+}
+
 static err_t loop_ip4(struct netif *n, struct pbuf *p, UNUSED const ip4_addr_t *dst)
 {
-	return netif_loop_output(n, p);
+	return loop_output(n, p);
 }
 
 static err_t loop_ip6(struct netif *n, struct pbuf *p, UNUSED const ip6_addr_t *dst)
 {
-	return netif_loop_output(n, p);
+	return loop_output(n, p);
 }
 
 /* All of 127/8 is this host: lwIP asks whether the interface has the address. */
@@ -104,6 +110,7 @@ static err_t init_loopback(struct netif *n)
 	n->output = loop_ip4;
 	n->output_ip6 = loop_ip6;
 	n->mtu = 65535;
+	n->flags = NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
 	return ERR_OK;
 }
 

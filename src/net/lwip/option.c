@@ -35,6 +35,7 @@ static const struct number {
 	OPT(IPPROTO_IP, IP_TOS, tos, 0, 255, 0, 0),
 	OPT(IPPROTO_IP, IP_MULTICAST_TTL, mcast_ttl, -1, 255, 0, 0),
 	OPT(IPPROTO_IP, IP_MULTICAST_LOOP, mcast_loop, 0, 1, 0, 0),
+	OPT(IPPROTO_IP, IP_MULTICAST_ALL, mcast_all, 0, 1, 0, 0),
 	OPT(IPPROTO_IP, IP_PKTINFO, pktinfo, 0, 1, 0, 0),
 	OPT(IPPROTO_IP, IP_RECVTTL, recvttl, 0, 1, 0, 0),
 	OPT(IPPROTO_IP, IP_RECVTOS, recvtos, 0, 1, 0, 0),
@@ -47,6 +48,7 @@ static const struct number {
 	OPT(IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops, -1, 255, AF_INET6, 0),
 	OPT(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, mcast_hops, -1, 255, AF_INET6, 0),
 	OPT(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, mcast_loop, 0, 1, AF_INET6, 0),
+	OPT(IPPROTO_IPV6, IPV6_MULTICAST_ALL, mcast_all, 0, 1, AF_INET6, 0),
 	OPT(IPPROTO_IPV6, IPV6_RECVPKTINFO, recvpktinfo, 0, 1, AF_INET6, 0),
 	OPT(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, recvhoplimit, 0, 1, AF_INET6, 0),
 	OPT(IPPROTO_IPV6, IPV6_TCLASS, tclass, -1, 255, AF_INET6, 0),
@@ -72,6 +74,7 @@ void options_init(struct endpoint *ep)
 	ep->opt = (struct endpoint_options){ .ttl = 64,
 		.mcast_ttl = 1,
 		.mcast_loop = 1,
+		.mcast_all = 1,
 		.hops = -1,
 		.mcast_hops = 1,
 		.keepidle = 7200,
@@ -226,7 +229,6 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 		case IP_MULTICAST_IF:
 			return group_set_iface(ep, level, value, len);
 		case IP_OPTIONS:
-		case IP_MULTICAST_ALL:
 		case IP_BIND_ADDRESS_NO_PORT:
 			return 0;
 		}
@@ -239,7 +241,6 @@ static int set_protocol(struct endpoint *ep, int level, int option, const void *
 			return set_family(ep, value, len);
 		case IPV6_MULTICAST_IF:
 			return group_set_iface(ep, level, value, len);
-		case IPV6_MULTICAST_ALL:
 		case IPV6_CHECKSUM:
 			return 0;
 		}

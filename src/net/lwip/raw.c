@@ -42,7 +42,7 @@ static u8_t on_recv(void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, const
 	uint8_t *buf = ep->st->scratch;
 
 	if (IP_IS_V6(addr) != is_v6(ep) || len < skip ||
-		(ep->state == EP_OPEN && !ip_addr_cmp(addr, &ep->peer)))
+		(ep->state == EP_OPEN && !ip_addr_cmp(addr, &ep->peer)) || !group_hears(ep, addr))
 		return 0;
 	pbuf_copy_partial(p, buf, p->tot_len, 0);
 	if (!wanted(ep, buf + skip, len - skip))

@@ -29,13 +29,58 @@ static int error_of(err_t e)
 	}
 }
 
+/* ---- several at one port (SO_REUSEPORT): lwIP gives all to the first ---- */
+
+struct choice {
+	const struct endpoint *first;
+	uint32_t from; /* who sends: always to the same */
+	struct endpoint *best;
+	uint32_t weight;
+};
+
+static bool weigh(struct endpoint *ep, void *arg)
+{
+	const struct endpoint *first = ((struct choice *)arg)->first;
+	struct choice *c = arg;
+	uint32_t weight;
+
+	if (ep->ops != first->ops || ep->state != EP_CLOSED || !ep->udp || !ep->opt.reuseport ||
+		ep->local_port != first->local_port || ep->protocol != first->protocol ||
+		!ip_addr_cmp(&ep->local, &first->local) || ep->bound_if != first->bound_if)
+		return false;
+	weight = (uint32_t)((c->from ^ (uintptr_t)ep >> 4) * 0x9e3779b97f4a7c15ull >> 32);
+	if (!c->best || weight > c->weight) {
+		c->best = ep;
+		c->weight = weight;
+	}
+	return false;
+}
+
+static struct endpoint *choose(struct endpoint *first, const ip_addr_t *addr, u16_t port)
+{
+	const u32_t *words = IP_IS_V6(addr) ? ip_2_ip6(addr)->addr : &ip_2_ip4(addr)->addr;
+	struct choice c = { .first = first, .from = port };
+
+	if (!first->opt.reuseport || first->state != EP_CLOSED ||
+		ip_addr_ismulticast(ip_current_dest_addr()))
+		return first;
+	for (int i = IP_IS_V6(addr) ? 3 : 0; i >= 0; i--)
+		c.from = c.from * 31 + words[i];
+	(void)endpoints_each(first->st, weigh, &c);
+	return c.best ? c.best : first;
+}
+
 static void on_recv(
 	void *arg, UNUSED struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port)
 {
-	struct endpoint *ep = arg;
+	struct endpoint *ep = choose(arg, addr, port);
 	struct stack_head head = { 0 };
 	const uint8_t *data = p->payload;
 
+	if (!group_hears(ep, addr)) {
+		pbuf_free(p);
+		return;
+	}
 	if (p->next) {
 		pbuf_copy_partial(p, ep->st->scratch, p->tot_len, 0);
 		data = ep->st->scratch;
