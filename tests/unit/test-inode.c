@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <string.h>
 
+#include "fs/fuse/fuse.h"
 #include "tap.h"
 #include "unit/memfs.h"
 #include "view/itable.h"
@@ -304,6 +305,13 @@ static void test_whole(void)
 	asked = lookups(&f);
 	ok(inode_lookup(d, &f.req, "a", &x) == -ENOENT && lookups(&f) == asked + 1,
 		"what the server says of a name is believed");
+	inode_put(d);
+	ok(inode_mkdir(f.root, &f.req, "h", 0700, &d) == 0, "and another");
+	memfs_make(f.m, "h/theirs", S_IFREG | 0644, NULL);
+	ok(fuse_notify_view.inval_inode(f.fs, d->nodeid, 0, 0) == 0 &&
+			inode_lookup(d, &f.req, "theirs", &x) == 0,
+		"and of the directory as a whole");
+	inode_put(x);
 	inode_put(d);
 	teardown(&f);
 }

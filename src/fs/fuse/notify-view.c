@@ -10,6 +10,7 @@ static int view_inval_inode(struct fs *fs, uint64_t node, int64_t off, int64_t l
 	if (!ino)
 		return -ENOENT;
 	inode_invalidate_attr(ino);
+	atomic_store(&ino->whole, false); /* of a directory: others may have changed names in it */
 	if (off >= 0)
 		file_invalidate(ino, off, len > 0 ? len : -1);
 	return 0;
