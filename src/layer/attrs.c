@@ -43,6 +43,42 @@ int attrs_add(struct attrs *a, const char *key, const void *value, size_t len)
 	return 0;
 }
 
+const struct attr *attrs_find(const struct attrs *a, const char *key)
+{
+	for (size_t i = 0; a && i < a->n; i++) {
+		if (strcmp(a->attr[i].key, key) == 0)
+			return &a->attr[i];
+	}
+	return NULL;
+}
+
+void attrs_drop(struct attrs *a, const char *key)
+{
+	const struct attr *found = attrs_find(a, key);
+	const size_t i = found ? (size_t)(found - a->attr) : 0;
+
+	if (!found)
+		return;
+	free(a->attr[i].key);
+	free(a->attr[i].value);
+	memmove(&a->attr[i], &a->attr[i + 1], (a->n - i - 1) * sizeof(*a->attr));
+	a->n--;
+}
+
+int attrs_put(struct attrs *a, const char *key, const void *value, size_t len)
+{
+	const struct attr *old = attrs_find(a, key);
+	const size_t i = old ? (size_t)(old - a->attr) : 0;
+	int err = attrs_add(a, key, value, len);
+
+	if (err < 0 || !old)
+		return err;
+	free(a->attr[i].key);
+	free(a->attr[i].value);
+	a->attr[i] = a->attr[--a->n];
+	return 0;
+}
+
 static int by_key(const void *a, const void *b)
 {
 	return strcmp(((const struct attr *)a)->key, ((const struct attr *)b)->key);
@@ -102,6 +138,50 @@ int attrs_read(int dirfd, const char *name, bool ours, struct attrs *ret)
 	return fd < 0 ? fd : read_open(fd, ret);
 }
 
+/* Of what cannot be opened: by its name. */
+static int read_special(int dirfd, const char *name, struct attrs *ret)
+{
+	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name), *list = NULL;
+	_cleanup_free_ char *value = NULL;
+	ssize_t n = path ? llistxattr(path, NULL, 0) : -1, len;
+	int err = 0;
+
+	if (n <= 0)
+		return path ? 0 : -ENOMEM;
+	list = malloc((size_t)n);
+	value = malloc(XATTR_SIZE_MAX);
+	if (!list || !value)
+		return -ENOMEM;
+	n = llistxattr(path, list, (size_t)n);
+	for (char *key = list; err == 0 && n > 0 && key < list + n; key += strlen(key) + 1) {
+		len = attrs_wanted(key) ? lgetxattr(path, key, value, XATTR_SIZE_MAX) : -1;
+		if (len >= 0)
+			err = attrs_add(ret, key, value, (size_t)len);
+	}
+	return err;
+}
+
+int attrs_of_entry(int dirfd, const char *name, bool ours, const struct entry *e, struct attrs *ret)
+{
+	int err;
+
+	if (S_ISREG(e->real.st_mode) || S_ISDIR(e->real.st_mode))
+		return attrs_read(dirfd, name, ours, ret);
+	*ret = (struct attrs){ 0 };
+	err = read_special(dirfd, name, ret);
+	for (size_t i = 0; err == 0 && e->beside && i < e->beside->n; i++) {
+		const struct attr *x = &e->beside->attr[i];
+
+		attrs_drop(ret, x->key);
+		err = attrs_add(ret, x->key, x->value, x->len);
+		if (err == 0)
+			ret->attr[ret->n - 1].kept = true;
+	}
+	if (ret->n)
+		qsort(ret->attr, ret->n, sizeof(*ret->attr), by_key);
+	return err;
+}
+
 bool attrs_equal(const struct attrs *a, const struct attrs *b)
 {
 	if (a->n != b->n)
@@ -113,15 +193,6 @@ bool attrs_equal(const struct attrs *a, const struct attrs *b)
 			return false;
 	}
 	return true;
-}
-
-static bool has_key(const struct attrs *a, const char *key)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		if (strcmp(a->attr[i].key, key) == 0)
-			return true;
-	}
-	return false;
 }
 
 static const char *kept_key(const char *key, char buf[XATTR_NAME_MAX + 1])
@@ -160,7 +231,7 @@ int attrs_write(int fd, const struct attrs *a, bool kept)
 	for (size_t i = 0; err == 0 && i < now.n; i++) {
 		const struct attr *x = &now.attr[i];
 
-		if (!has_key(a, x->key) &&
+		if (!attrs_find(a, x->key) &&
 			fremovexattr(fd, x->kept ? kept_key(x->key, buf) : x->key) < 0 &&
 			errno != EPERM && errno != ENODATA)
 			err = -errno;

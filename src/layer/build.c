@@ -193,20 +193,27 @@ static int clone_link(struct clone *k, int from, const struct stat *st, int to, 
 		return (int)n;
 	if (symlinkat(word, to, name) < 0)
 		return -errno;
-	return copy_metadata_at(&k->how, st, to, name);
+	return copy_metadata_at(&k->how, st, NULL, to, name);
 }
 
 /* The owner that is kept beside it, by the number of the copy. Of a file with attributes a record
  * says nothing: it was of another that had its number before. */
 static int clone_record(struct clone *k, const struct stat *st, int to, const char *name)
 {
+	const struct attrs *attrs = links_attrs(k->links, st->st_ino);
 	struct stat shown = *st, now;
+	bool owned = links_apply(k->links, &shown);
+	int err;
 
-	if (!links_apply(k->links, &shown))
+	if (!owned && !attrs)
 		return 0;
 	if (fstatat(to, name, &now, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	return links_append(k->into->dirfd, now.st_ino, &shown);
+	err = owned ? links_append(k->into->dirfd, now.st_ino, &shown) : 0;
+	for (size_t i = 0; err == 0 && attrs && i < attrs->n; i++)
+		err = links_append_attr(k->into->dirfd, now.st_ino, attrs->attr[i].key,
+			attrs->attr[i].value, attrs->attr[i].len);
+	return err;
 }
 
 static int clone_name(struct clone *k, int from, int to, const char *path, const char *name)
@@ -223,7 +230,7 @@ static int clone_name(struct clone *k, int from, int to, const char *path, const
 	else if (S_ISLNK(st.st_mode))
 		err = clone_link(k, from, &st, to, name);
 	else
-		err = copy_special(&k->how, &st, to, name);
+		err = copy_special(&k->how, &st, NULL, to, name);
 	return err < 0 ? err : clone_record(k, &st, to, name);
 }
 

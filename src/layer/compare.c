@@ -62,11 +62,9 @@ bool compare_metadata(const struct change *c)
 		return false;
 	if (!S_ISDIR(a->st_mode) && base_compare_time(a->st_mtim, b->st_mtim) != 0)
 		return false;
-	if (!S_ISREG(c->entry->real.st_mode) && !S_ISDIR(c->entry->real.st_mode))
-		return true;
 	/* what cannot be read is taken for the same: it can neither be shown nor carried over */
-	if (attrs_read(c->dirfd, c->name, c->ours, &x) < 0 ||
-		attrs_read(c->lower_dirfd, c->lower_name, false, &y) < 0)
+	if (attrs_of_entry(c->dirfd, c->name, c->ours, c->entry, &x) < 0 ||
+		attrs_of_entry(c->lower_dirfd, c->lower_name, false, c->lower, &y) < 0)
 		return true;
 	return attrs_equal(&x, &y);
 }

@@ -157,7 +157,41 @@ static int copy_file(const struct copy *how, struct layer_walk *w, const struct 
 	return err < 0 ? err : copy_metadata(how, &c->entry->st, &attrs, out);
 }
 
-int copy_metadata_at(const struct copy *how, const struct stat *st, int dirfd, const char *name)
+/* Of what cannot be opened, in a real tree: as attrs_write() has it. */
+static int write_attr_at(const struct attr *x, int dirfd, const char *name)
+{
+	_cleanup_free_ char *path = str_printf("/proc/self/fd/%d/%s", dirfd, name);
+
+	if (!path)
+		return -ENOMEM;
+	if (lsetxattr(path, x->key, x->value, x->len, 0) == 0)
+		return 0;
+	return errno == EPERM || errno == EOPNOTSUPP ? -EPERM : -errno;
+}
+
+/* In a layer what cannot be set stands beside it; elsewhere it is left out. */
+static int write_attrs_at(
+	const struct copy *how, const struct attrs *attrs, ino_t ino, int dirfd, const char *name)
+{
+	int err = 0;
+
+	for (size_t i = 0; attrs && i < attrs->n && err == 0; i++) {
+		const struct attr *x = &attrs->attr[i];
+		const bool layer = how->layerfd >= 0;
+
+		if (layer && x->kept)
+			err = -EPERM;
+		else
+			err = attrs_wanted(x->key) ? write_attr_at(x, dirfd, name) : 0;
+		if (err == -EPERM)
+			err = layer ? links_append_attr(how->layerfd, ino, x->key, x->value, x->len)
+				    : 0;
+	}
+	return err;
+}
+
+int copy_metadata_at(const struct copy *how, const struct stat *st, const struct attrs *attrs,
+	int dirfd, const char *name)
 {
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
 	/* in a layer we can open what we made, whatever it says; a link has no mode of its own */
@@ -172,6 +206,10 @@ int copy_metadata_at(const struct copy *how, const struct stat *st, int dirfd, c
 	       fchownat(dirfd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!same && how->layerfd < 0 && (!owner_refused(errno) || !how->any_owner))
 		return -errno;
+	/* an ACL sets a mode as well */
+	err = write_attrs_at(how, attrs, now.st_ino, dirfd, name);
+	if (err < 0)
+		return err;
 	if (!S_ISLNK(now.st_mode)) {
 		if (fchmodat(dirfd, name, mode | need, 0) < 0)
 			return -errno;
@@ -184,7 +222,8 @@ int copy_metadata_at(const struct copy *how, const struct stat *st, int dirfd, c
 	return err;
 }
 
-static int copy_symlink(const struct copy *how, const struct change *c, int dirfd, const char *name)
+static int copy_symlink(const struct copy *how, const struct change *c, const struct attrs *attrs,
+	int dirfd, const char *name)
 {
 	char to[PATH_MAX];
 	ssize_t n = read_link(c->dirfd, c->name, to, sizeof(to));
@@ -193,14 +232,15 @@ static int copy_symlink(const struct copy *how, const struct change *c, int dirf
 		return (int)n;
 	if (symlinkat(to, dirfd, name) < 0)
 		return -errno;
-	return copy_metadata_at(how, &c->entry->st, dirfd, name);
+	return copy_metadata_at(how, &c->entry->st, attrs, dirfd, name);
 }
 
-int copy_special(const struct copy *how, const struct stat *st, int dirfd, const char *name)
+int copy_special(const struct copy *how, const struct stat *st, const struct attrs *attrs,
+	int dirfd, const char *name)
 {
 	if (mknodat(dirfd, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0)
 		return owner_refused(errno) && how->any_owner ? 0 : -errno;
-	return copy_metadata_at(how, st, dirfd, name);
+	return copy_metadata_at(how, st, attrs, dirfd, name);
 }
 
 /* In a layer, what can be real is: it was in the layer that it comes from. */
@@ -217,17 +257,24 @@ int copy_entry(const struct copy *how, struct layer_walk *w, const struct change
 	const char *name)
 {
 	const struct copy way = way_of(how, c->entry);
+	_cleanup_attrs_ struct attrs attrs = { 0 };
 	mode_t mode = c->entry->st.st_mode;
+	int err;
 
 	if (S_ISDIR(mode))
 		return mkdirat(dirfd, name, 0700) < 0 ? -errno : 0;
+	err = S_ISREG(c->entry->real.st_mode)
+		      ? 0
+		      : attrs_of_entry(c->dirfd, c->name, c->ours, c->entry, &attrs);
+	if (err < 0)
+		return err;
 	if (S_ISLNK(c->entry->real.st_mode))
-		return copy_symlink(how, c, dirfd, name);
+		return copy_symlink(how, c, &attrs, dirfd, name);
 	/* a virtual symbolic link is a file with its text, a layer's device an empty one */
 	if (S_ISREG(mode) || S_ISLNK(mode) ||
 		(way.layerfd >= 0 && (S_ISCHR(mode) || S_ISBLK(mode))))
 		return copy_file(&way, w, c, dirfd, name);
-	return copy_special(&way, &c->entry->st, dirfd, name);
+	return copy_special(&way, &c->entry->st, &attrs, dirfd, name);
 }
 
 int copy_folder_end(const struct copy *how, const struct change *c, int fd)

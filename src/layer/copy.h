@@ -29,10 +29,10 @@ int MUST_CHECK copy_folder_end(const struct copy *how, const struct change *c, i
 int MUST_CHECK copy_metadata(
 	const struct copy *how, const struct stat *st, const struct attrs *attrs, int fd);
 /* Makes a fifo, socket or device. */
-int MUST_CHECK copy_special(
-	const struct copy *how, const struct stat *st, int dirfd, const char *name);
-/* The same of what cannot be opened, nor carry an attribute: owner, mode and times. */
-int MUST_CHECK copy_metadata_at(
-	const struct copy *how, const struct stat *st, int dirfd, const char *name);
+int MUST_CHECK copy_special(const struct copy *how, const struct stat *st,
+	const struct attrs *attrs, int dirfd, const char *name);
+/* The same of what cannot be opened: in a layer its owner and attributes stand beside it. */
+int MUST_CHECK copy_metadata_at(const struct copy *how, const struct stat *st,
+	const struct attrs *attrs, int dirfd, const char *name);
 
 #endif

@@ -290,6 +290,8 @@ int entry_read(int dirfd, const char *name, bool ours, const struct entry *paren
 	if ((!S_ISREG(e.real.st_mode) && !S_ISDIR(e.real.st_mode) && !e.whiteout) ||
 		(links && no_attributes(dirfd)))
 		(void)links_apply(links, &e.st); /* most have none */
+	if (!S_ISREG(e.real.st_mode) && !S_ISDIR(e.real.st_mode) && !e.whiteout)
+		e.beside = links_attrs(links, e.real.st_ino);
 	*ret = e;
 	e.redirect = NULL;
 	return 0;

@@ -7,7 +7,9 @@
  * "UID:GID:MODE[:TYPE]", TYPE being file, dir, symlink, pipe, socket, block-MAJOR-MINOR or
  * char-MAJOR-MINOR. Symbolic links, fifos and sockets cannot carry one; their owner stands in the
  * layer's file `links`, made as `base` is: "umview-links 1", then "INO UID:GID:MODE", INO being
- * theirs in the upper.
+ * theirs in the upper. So do their attributes that only root may set, and ACLs: "INO x NAME VALUE",
+ * both in hexadecimal digits, "INO x NAME" where it was removed, and "INO -" where a new file has
+ * that number. Later records hold.
  */
 #ifndef UM_LAYER_ENTRY_H
 #define UM_LAYER_ENTRY_H
@@ -22,18 +24,21 @@
 /* Before the names of those that only root may set, where a virtual root did. */
 #define XATTR_KEPT "user.containers."
 
+struct attrs; /* layer/attrs.h */
+
 struct entry {
 	struct stat st; /* as it is to be seen: with the virtual owner, mode and type */
 	struct stat real;
 	struct timespec btime; /* {0} where the file system has none */
 	bool whiteout;
-	bool hidden;	 /* a mark of fuse-overlayfs or aufs: no entry */
-	bool opaque;	 /* of a folder: nothing below shows through */
-	bool xwhiteouts; /* of a folder: it may hold whiteouts in the xattr form */
-	bool metacopy;	 /* a file whose content is below */
-	bool private;	 /* it carries attributes of the layer that mean something */
-	bool origin;	 /* it carries the one by which a copy keeps its inode number */
-	char *redirect;	 /* where its content below is: a name, or "/" and a path from the top */
+	bool hidden;		    /* a mark of fuse-overlayfs or aufs: no entry */
+	bool opaque;		    /* of a folder: nothing below shows through */
+	bool xwhiteouts;	    /* of a folder: it may hold whiteouts in the xattr form */
+	bool metacopy;		    /* a file whose content is below */
+	bool private;		    /* it carries attributes of the layer that mean something */
+	bool origin;		    /* it carries the one by which a copy keeps its inode number */
+	const struct attrs *beside; /* those that it could not carry, of `links`; NULL: none */
+	char *redirect; /* where its content below is: a name, or "/" and a path from the top */
 };
 
 #define ENTRY_INIT                                                                                 \

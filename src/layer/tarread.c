@@ -179,14 +179,14 @@ static int read_hardlink(struct untar *u, const char *to, int dirfd, const char 
 	return linkat(from, last, dirfd, name, 0) < 0 ? -errno : 0;
 }
 
-static int read_symlink(
-	struct untar *u, const char *to, const struct stat *st, int dirfd, const char *name)
+static int read_symlink(struct untar *u, const char *to, const struct stat *st,
+	const struct attrs *attrs, int dirfd, const char *name)
 {
 	if (!to || !*to)
 		return -EBADMSG;
 	if (symlinkat(to, dirfd, name) < 0)
 		return -errno;
-	return copy_metadata_at(&u->how, st, dirfd, name);
+	return copy_metadata_at(&u->how, st, attrs, dirfd, name);
 }
 
 /* An opaque folder hides what the layers before this one put there, too. mark is the mark's path.
@@ -268,9 +268,9 @@ static int read_entry(struct untar *u, struct archive_entry *e, const char *path
 	if (archive_entry_hardlink(e))
 		return read_hardlink(u, archive_entry_hardlink(e), dirfd, name);
 	if (S_ISLNK(st.st_mode))
-		return read_symlink(u, archive_entry_symlink(e), &st, dirfd, name);
+		return read_symlink(u, archive_entry_symlink(e), &st, &attrs, dirfd, name);
 	if (S_ISFIFO(st.st_mode))
-		return copy_special(&u->how, &st, dirfd, name);
+		return copy_special(&u->how, &st, &attrs, dirfd, name);
 	return read_file_entry(u, &st, &attrs, dirfd, name);
 }
 

@@ -96,9 +96,7 @@ static int add_attrs(struct archive_entry *e, const struct change *c)
 	_cleanup_attrs_ struct attrs attrs = { 0 };
 	int err;
 
-	if (!S_ISREG(c->entry->real.st_mode) && !S_ISDIR(c->entry->real.st_mode))
-		return 0;
-	err = attrs_read(c->dirfd, c->name, c->ours, &attrs);
+	err = attrs_of_entry(c->dirfd, c->name, c->ours, c->entry, &attrs);
 	for (size_t i = 0; i < attrs.n; i++) {
 		const struct attr *x = &attrs.attr[i];
 

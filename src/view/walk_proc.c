@@ -75,19 +75,29 @@ bool walk_seen_through_file(struct walk *w, const char *link)
 {
 	_cleanup_mount_ struct mount *m = NULL;
 	_cleanup_free_ char *name = NULL;
+	struct inode *ino;
+	struct mount *mnt;
 	char real[PATH_MAX];
+	const char *at;
 	struct stat st;
 	bool free_way;
 
 	if (!atomic_load_explicit(&w->v->nseen_through, memory_order_relaxed) || w->root_fd >= 0 ||
-		stat(link, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) ||
-		!st.st_nlink || read_link(AT_FDCWD, link, real, sizeof(real)) < 0 || real[0] != '/')
+		stat(link, &st) < 0 || !st.st_nlink ||
+		read_link(AT_FDCWD, link, real, sizeof(real)) < 0 || real[0] != '/')
 		return false;
 	name = view_opened_name_of(w->v, st.st_dev, st.st_ino, real);
-	m = view_seen_through(w->v, name ? name : real, &free_way);
+	at = name ? name : real;
+	m = view_seen_through(w->v, at, &free_way);
 	if (!m)
 		return false;
-	place_set_real(&w->at, name ? name : real, strlen(name ? name : real), -1);
+	/* of a link that is open itself (O_PATH) the name would be followed */
+	if (S_ISLNK(st.st_mode) && place_over(w->v, walk_req(w), at, false, &mnt, &ino) > 0) {
+		place_set_virtual(&w->at, mnt, ino);
+		w->touched = true;
+		return true;
+	}
+	place_set_real(&w->at, at, strlen(at), -1);
 	return true;
 }
 

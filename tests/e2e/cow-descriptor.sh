@@ -5,7 +5,7 @@
 export XDG_STATE_HOME=$HERE/state
 
 cat >by-fd.py <<'EOF'
-import errno, os, stat, sys
+import ctypes, errno, os, stat, sys
 
 def does(what, fn, *args):
     try:
@@ -57,6 +57,27 @@ print("folder", does("", os.fchmod, folder, 0o710), does("", os.utime, folder, (
 by_path = os.open("other", os.O_PATH)
 print("O_PATH", does("", os.fchmod, by_path, 0o600), does("", os.fchown, by_path, -1, -1), does("", os.utime, by_path, (1, 1)))
 print("closed", does("", os.fchmod, 99, 0o600), does("", os.fchown, 99, -1, -1), does("", os.utime, 99, (1, 1)))
+# what is no file and no folder
+libc = ctypes.CDLL(None, use_errno=True)
+
+def call(fn, *args):
+    return "ok" if fn(*args) == 0 else errno.errorcode[ctypes.get_errno()]
+
+NOW, EMPTY = -100, 0x1000
+for name in "fifo", "socket", "symlink":
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW)
+    proc = b"/proc/self/fd/%d" % fd
+    for s in 7, 8:
+        times = (ctypes.c_long * 4)(s, 0, s, 0)
+        said = call(libc.utimensat, fd, b"", times, EMPTY) if s == 7 else call(libc.utimensat, NOW, proc, times, 0)
+        print(name, "O_PATH utimensat", said, os.lstat(name).st_mtime == s)
+    print(name, "O_PATH chown", call(libc.fchownat, fd, b"", os.getuid(), os.getgid(), EMPTY), call(libc.chown, proc, os.getuid(), os.getgid()))
+    print(name, "O_PATH chmod", call(libc.chmod, proc, 0o740), oct(os.lstat(name).st_mode))
+    os.close(fd)
+fd = os.open("fifo", os.O_RDWR)
+print("open fifo", does("", os.fchmod, fd, 0o751), does("", os.utime, fd, (9, 9)), does("", os.fchown, fd, os.getuid(), os.getgid()))
+print("open fifo", oct(os.fstat(fd).st_mode), os.fstat(fd) == os.stat("fifo"), call(libc.chmod, b"/proc/self/fd/%d" % fd, 0o701), oct(os.stat("fifo").st_mode))
+
 r, w = os.pipe()
 print("a pipe", does("", os.fchmod, w, 0o600), does("", os.utime, w, (1, 1)))
 EOF
@@ -64,7 +85,10 @@ fresh() {
 	rm -rf "$1"
 	mkdir "$1"
 	for name in there there2 read; do echo $name >"$1/$name"; done
-	touch -d @1000 "$1"/*
+	mkfifo -m 644 "$1/fifo"
+	ln -s to "$1/symlink"
+	"$PYTHON" -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$1/socket"
+	touch -h -d @1000 "$1"/*
 }
 fresh native
 fresh tree

@@ -80,7 +80,9 @@ static int make_whole(struct ovl *o, int dir, const char *name, struct making *m
 			    : openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (m->source < 0)
+	if (m->source < 0 && !S_ISREG(m->mode) && !S_ISDIR(m->mode))
+		r = ovl_beside_forget(o, fd);
+	if (r == 0 && m->source < 0)
 		r = ovl_owner_set(o, fd, &attr);
 	if (r < 0) {
 		close(fd);

@@ -223,7 +223,7 @@ static int make_copy(struct ovl *o, const struct ovl_node *n, const char *name, 
 /* Those that say what we are do not go along; those that only root may set cannot. */
 static int copy_xattrs(struct ovl *o, int from, int to)
 {
-	char from_path[FD_PATH_MAX], to_path[FD_PATH_MAX];
+	char from_path[FD_PATH_MAX];
 	_cleanup_free_ char *names = NULL, *value = NULL;
 	ssize_t len = listxattr(fd_path(from_path, from), NULL, 0), n;
 	int r;
@@ -234,13 +234,12 @@ static int copy_xattrs(struct ovl *o, int from, int to)
 	value = malloc(XATTR_SIZE_MAX);
 	if (!names || !value)
 		return -ENOMEM;
-	fd_path(to_path, to);
 	len = listxattr(from_path, names, (size_t)len);
 	for (char *p = names; p < names + (len < 0 ? 0 : len); p += strlen(p) + 1) {
 		if (entry_xattr_own(p))
 			continue;
 		n = getxattr(from_path, p, value, XATTR_SIZE_MAX);
-		r = n < 0 ? 0 : ovl_xattr_set(o, to_path, p, value, (size_t)n, 0);
+		r = n < 0 ? 0 : ovl_xattr_set(o, to, p, value, (size_t)n, 0);
 		if (r < 0 && strncmp(p, "user.", 5) == 0 && r != -EOPNOTSUPP)
 			return r;
 	}
@@ -250,8 +249,13 @@ static int copy_xattrs(struct ovl *o, int from, int to)
 static int copy_attrs(struct ovl *o, struct ovl_node *n, int to, const struct fs_attr *attr)
 {
 	const struct timespec ts[2] = { attr->atime, attr->mtime };
-	int r = copy_xattrs(o, n->lower[0].fd, to);
+	const bool special = n->type != S_IFREG && n->type != S_IFDIR;
+	int r = special ? ovl_beside_forget(o, to) : 0;
 
+	if (r == 0)
+		r = copy_xattrs(o, n->lower[0].fd, to);
+	if (r == 0 && special)
+		r = ovl_beside_copy(o, n, to);
 	if (r < 0)
 		return r;
 	/* of one with several names only this one is a copy: the others keep the number. Before the

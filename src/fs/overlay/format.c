@@ -300,6 +300,11 @@ static mode_t real_mode(const struct fs_attr *attr)
 	return (mode & ~(mode_t)(S_ISUID | S_ISGID)) | 0600;
 }
 
+int ovl_touch(int fd)
+{
+	return fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
 /* What cannot carry an attribute; its own owner was set, as far as that can be. */
 static int special_set(struct ovl *o, int fd, struct stat *st, const struct fs_attr *attr)
 {

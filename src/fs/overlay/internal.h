@@ -199,9 +199,11 @@ bool ovl_override_get(const char *path, struct fs_attr *attr);
 /* Sets them on a file of upper, truly as far as that can be. */
 int MUST_CHECK ovl_owner_set(struct ovl *o, int fd, const struct fs_attr *attr);
 
-/* An attribute of a file of upper, by the name of its descriptor. */
-int MUST_CHECK ovl_xattr_set(struct ovl *o, const char *path, const char *name, const void *value,
-	size_t size, int flags);
+/* An attribute of a file of upper (O_PATH will do). */
+int MUST_CHECK ovl_xattr_set(
+	struct ovl *o, int fd, const char *name, const void *value, size_t size, int flags);
+/* The file's ctime becomes the present. */
+int MUST_CHECK ovl_touch(int fd);
 
 /* ---- find.c ---- */
 struct found {
@@ -274,6 +276,9 @@ char *ovl_path(struct ovl *o, struct ovl_node *n);
 bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr);
 bool ovl_plain(struct fs *fs, int fd);
 int MUST_CHECK ovl_getattr_fd(struct ovl *o, struct ovl_node *n, struct fs_attr *ret);
+/* Who may search a folder is another: what is in it is not left to the kernel, which asks the
+ * folder below. */
+int MUST_CHECK ovl_search_changes(struct ovl *o, struct ovl_node *n);
 /* The same from what was just seen of the topmost file; nothing is to be kept for longer. */
 void ovl_attr_of_stat(
 	struct ovl *o, const struct ovl_node *n, const struct stat *st, struct fs_attr *ret);
@@ -325,8 +330,24 @@ int MUST_CHECK ovl_record_base(struct ovl *o, int fd, const struct stat *st, con
 int MUST_CHECK ovl_record_lower(struct ovl *o, const struct ovl_node *n);
 /* The owner of a symbolic link, fifo or socket: st is its own, of which the owner is changed. */
 void ovl_links_get(struct ovl *o, const struct ovl_node *n, struct stat *st);
+/* The same of an open one of upper, by its own number there. */
+void ovl_links_shown(struct ovl *o, ino_t ino, struct fs_attr *attr);
 /* st: its own, in upper. */
 int MUST_CHECK ovl_links_set(struct ovl *o, const struct stat *st, const struct fs_attr *attr);
+/* An attribute that the topmost file of a node, whose stat st is, cannot carry: as getxattr(2) has
+ * it, but -errno. */
+ssize_t MUST_CHECK ovl_beside_get(struct ovl *o, const struct ovl_node *n, const struct stat *st,
+	const char *name, void *buf, size_t size);
+/* As setxattr(2), of a file of upper whose stat st is; value NULL: as removexattr(2). */
+int MUST_CHECK ovl_beside_set(struct ovl *o, const struct stat *st, const char *name,
+	const void *value, size_t size, int flags);
+/* The names of all of them as listxattr(2) has them: how many bytes went to buf. */
+ssize_t ovl_beside_list(struct ovl *o, const struct ovl_node *n, char *buf, size_t size);
+/* Those of the lower file of a node, to its copy. */
+int MUST_CHECK ovl_beside_copy(struct ovl *o, const struct ovl_node *n, int to);
+/* What is neither file nor folder was just made in upper, with a number that perhaps another had.
+ */
+int MUST_CHECK ovl_beside_forget(struct ovl *o, int fd);
 
 /* ---- changed.c: which names have something in a layer above the lowest ---- */
 int MUST_CHECK ovl_changed_new(struct ovl *o);
@@ -345,6 +366,13 @@ void ovl_moved_note(struct ovl *o, const char *lower_path, struct ovl_node *n);
 int ovl_whereabouts(struct fs *fs, const char *path, char **ret);
 
 /* ---- change.c, rename.c, dir.c: operations of view/fs.h ---- */
+ssize_t ovl_getxattr_op(struct fs *fs, const struct fs_req *req, uint64_t node, const char *name,
+	void *buf, size_t size);
+ssize_t ovl_listxattr_op(
+	struct fs *fs, const struct fs_req *req, uint64_t node, void *buf, size_t size);
+int ovl_setxattr_op(struct fs *fs, const struct fs_req *req, uint64_t node, const char *name,
+	const void *value, size_t size, int flags);
+int ovl_removexattr_op(struct fs *fs, const struct fs_req *req, uint64_t node, const char *name);
 int ovl_mknod(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,
 	mode_t mode, dev_t rdev, struct fs_entry *ret);
 int ovl_mkdir(struct fs *fs, const struct fs_req *req, uint64_t parent, const char *name,

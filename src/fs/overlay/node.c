@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Attributes, and extended attributes by the name of the descriptor, which leads to symbolic links
- * too. */
+/* Attributes. */
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <stdio.h>
@@ -8,10 +7,7 @@
 #include <sys/xattr.h>
 
 #include "fs/overlay/internal.h"
-#include "view/acl.h"
 #include "view/inode.h"
-
-#define ACL "system.posix_acl_access"
 
 /* st: of the topmost file. */
 static void attr_of_stat(
@@ -67,6 +63,8 @@ bool ovl_shown(struct fs *fs, const char *link, struct fs_attr *attr)
 		return o->layers[o->nlayers - 1].owned && ovl_override_get(link, attr);
 	attr->dev = shown.dev;
 	attr->ino = shown.ino;
+	if (o->owners && !S_ISREG(attr->mode) && !S_ISDIR(attr->mode))
+		ovl_links_shown(o, own.st_ino, attr);
 	if (ovl_says_owner(o, attr->mode) && (S_ISREG(attr->mode) || S_ISDIR(attr->mode)))
 		(void)ovl_override_get(link, attr); /* else it has its own */
 	return true;
@@ -97,9 +95,7 @@ static struct timespec time_of(
 	return set->set & given ? *t : (struct timespec){ .tv_nsec = UTIME_OMIT };
 }
 
-/* Who may search a folder is another: what is in it is not left to the kernel, which asks the
- * folder below. */
-static int search_changes(struct ovl *o, struct ovl_node *n)
+int ovl_search_changes(struct ovl *o, struct ovl_node *n)
 {
 	return n->type == S_IFDIR ? ovl_changed_note(o, n, "", true) : 0;
 }
@@ -133,7 +129,7 @@ static int set_owner(struct ovl *o, struct ovl_node *n, const struct fs_setattr 
 		attr.mode = (attr.mode & S_IFMT) | (set->mode & 07777);
 	same = attr.uid == old.uid && attr.gid == old.gid && attr.mode == old.mode;
 	if (!same)
-		r = search_changes(o, n);
+		r = ovl_search_changes(o, n);
 	if (r == 0)
 		r = ovl_owner_set(o, ovl_upper(n), &attr);
 	return r == 0 && same ? set_again(n) : r;
@@ -228,138 +224,6 @@ static int ovl_syncfs(struct fs *fs, UNUSED const struct fs_req *req)
 	return o->work >= 0 && syncfs(o->work) < 0 ? -errno : 0;
 }
 
-/* ---- extended attributes ---- */
-
-/* What only root may set, or says who may use the file, is kept by another name where the guest may
- * be root. NULL: it needs none. */
-static const char *kept_as(const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1])
-{
-	static const char *const kept[] = { "trusted.", "security.", "system.posix_acl_" };
-	bool is_kept = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		is_kept |= strncmp(name, kept[i], strlen(kept[i])) == 0;
-	if (!o->as_root || !is_kept ||
-		snprintf(buf, XATTR_NAME_MAX + 1, XATTR_KEPT "%s", name) > XATTR_NAME_MAX)
-		return NULL;
-	return buf;
-}
-
-/* The name of an attribute in the layers; *ret_own: nothing but that, for others of this name are
- * the format's. */
-static const char *key_of(
-	const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1], bool *ret_own)
-{
-	const char *kept;
-
-	*ret_own = entry_xattr_escape(name, buf);
-	kept = *ret_own ? buf : kept_as(o, name, buf);
-	return kept ? kept : name;
-}
-
-/* The name that an attribute of the layers is shown by; NULL: it says what we are. */
-static const char *shown_as(const struct ovl *o, const char *name, char buf[XATTR_NAME_MAX + 1])
-{
-	if (entry_xattr_unescape(name, buf))
-		return buf;
-	if (entry_xattr_own(name))
-		return NULL;
-	return o->as_root ? entry_xattr_shown(name) : name;
-}
-
-int ovl_xattr_set(struct ovl *o, const char *path, const char *name, const void *value, size_t size,
-	int flags)
-{
-	char buf[XATTR_NAME_MAX + 1];
-	const char *kept = kept_as(o, name, buf);
-
-	return setxattr(path, kept ? kept : name, value, size, flags) < 0 ? -errno : 0;
-}
-
-static ssize_t ovl_getxattr_op(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
-	const char *name, void *buf, size_t size)
-{
-	char path[FD_PATH_MAX], other[XATTR_NAME_MAX + 1];
-	bool own;
-	const char *key = key_of(ovl_of(fs), name, other, &own);
-	ssize_t n;
-
-	fd_path(path, ovl_top(ovl_node_of(node)));
-	n = getxattr(path, key, buf, size);
-	if (n < 0 && key != name && !own &&
-		(errno == ENODATA || ovl_closed_to_us(ovl_of(fs), errno)))
-		n = getxattr(path, name, buf, size);
-	return n < 0 ? -errno : n;
-}
-
-/* Without those that say what we are. */
-static ssize_t ovl_listxattr(
-	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, void *buf, size_t size)
-{
-	_cleanup_free_ char *all = malloc(XATTR_LIST_MAX);
-	char path[FD_PATH_MAX], other[XATTR_NAME_MAX + 1];
-	size_t used = 0;
-	ssize_t n;
-
-	if (!all)
-		return -ENOMEM;
-	n = listxattr(fd_path(path, ovl_top(ovl_node_of(node))), all, XATTR_LIST_MAX);
-	if (n < 0)
-		return -errno;
-	for (char *p = all; p < all + n; p += strlen(p) + 1) {
-		const char *shown = shown_as(ovl_of(fs), p, other);
-		size_t len = shown ? strlen(shown) + 1 : 0;
-
-		if (size && used + len > size)
-			return -ERANGE;
-		if (size && shown)
-			memcpy((char *)buf + used, shown, len);
-		used += len;
-	}
-	return (ssize_t)used;
-}
-
-static int ovl_setxattr_op(struct fs *fs, UNUSED const struct fs_req *req, uint64_t node,
-	const char *name, const void *value, size_t size, int flags)
-{
-	struct ovl_node *n = ovl_node_of(node);
-	char path[FD_PATH_MAX], buf[XATTR_NAME_MAX + 1];
-	int r = ovl_copy_up(ovl_of(fs), n, 0);
-	bool own;
-
-	if (r == 0 && strcmp(name, ACL) == 0)
-		r = search_changes(ovl_of(fs), n);
-	if (r < 0)
-		return r;
-	name = key_of(ovl_of(fs), name, buf, &own);
-	return setxattr(fd_path(path, ovl_upper(n)), name, value, size, flags) < 0 ? -errno : 0;
-}
-
-static int ovl_removexattr(
-	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, const char *name)
-{
-	struct ovl_node *n = ovl_node_of(node);
-	char path[FD_PATH_MAX], buf[XATTR_NAME_MAX + 1];
-	ssize_t there;
-	bool own;
-	int r;
-
-	/* what is not there needs no copy to be removed from */
-	there = ovl_getxattr_op(fs, req, node, name, NULL, 0);
-	if (there == -ENODATA && ovl_upper(n) >= 0 && acl_type_of(name) >= 0)
-		return 0; /* as on any file system with ACLs; of lower's the kernel says ENODATA,
-			     too */
-	if (there < 0)
-		return (int)there;
-	r = ovl_copy_up(ovl_of(fs), n, 0);
-	if (r == 0 && strcmp(name, ACL) == 0)
-		r = search_changes(ovl_of(fs), n);
-	if (r < 0)
-		return r;
-	name = key_of(ovl_of(fs), name, buf, &own);
-	return removexattr(fd_path(path, ovl_upper(n)), name) < 0 ? -errno : 0;
-}
-
 static int ovl_lookup(struct fs *fs, UNUSED const struct fs_req *req, uint64_t parent,
 	const char *name, struct fs_entry *ret)
 {
@@ -385,9 +249,9 @@ const struct fs_node_ops ovl_node_ops = {
 	.rmdir = ovl_rmdir,
 	.rename = ovl_rename,
 	.getxattr = ovl_getxattr_op,
-	.listxattr = ovl_listxattr,
+	.listxattr = ovl_listxattr_op,
 	.setxattr = ovl_setxattr_op,
-	.removexattr = ovl_removexattr,
+	.removexattr = ovl_removexattr_op,
 	.statfs = ovl_statfs,
 	.syncfs = ovl_syncfs,
 };

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a layer of `--cow` keeps beside its upper folder: what the tree below was when something
- * first was put over it (layer/base.h), and the owners of what cannot carry an attribute
+ * first was put over it (layer/base.h), and owners and attributes of what cannot carry them
  * (layer/links.h).
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #include "fs/overlay/internal.h"
+#include "layer/attrs.h"
 #include "layer/base.h"
 #include "layer/links.h"
 
@@ -126,6 +128,118 @@ void ovl_links_get(struct ovl *o, const struct ovl_node *n, struct stat *st)
 	pthread_mutex_lock(&o->records);
 	(void)links_apply(o->links, st); /* most have none */
 	pthread_mutex_unlock(&o->records);
+}
+
+void ovl_links_shown(struct ovl *o, ino_t ino, struct fs_attr *attr)
+{
+	struct stat st = {
+		.st_ino = ino, .st_mode = attr->mode, .st_uid = attr->uid, .st_gid = attr->gid
+	};
+
+	pthread_mutex_lock(&o->records);
+	(void)links_apply(o->links, &st); /* most have none */
+	pthread_mutex_unlock(&o->records);
+	attr->mode = st.st_mode;
+	attr->uid = st.st_uid;
+	attr->gid = st.st_gid;
+}
+
+/* Those of the topmost file of a node; under the lock. */
+static const struct attrs *beside(
+	const struct ovl *o, const struct ovl_node *n, const struct stat *st)
+{
+	return links_attrs(
+		ovl_upper(n) >= 0 ? o->links : o->layers[n->lower[0].layer].links, st->st_ino);
+}
+
+ssize_t ovl_beside_get(struct ovl *o, const struct ovl_node *n, const struct stat *st,
+	const char *name, void *buf, size_t size)
+{
+	const struct attr *x;
+	ssize_t r = -ENODATA;
+
+	pthread_mutex_lock(&o->records);
+	x = attrs_find(beside(o, n, st), name);
+	if (x)
+		r = size && x->len > size ? -ERANGE : (ssize_t)x->len;
+	if (r > 0 && size)
+		memcpy(buf, x->value, x->len);
+	pthread_mutex_unlock(&o->records);
+	return r;
+}
+
+ssize_t ovl_beside_list(struct ovl *o, const struct ovl_node *n, char *buf, size_t size)
+{
+	const struct attrs *a;
+	struct stat st;
+	size_t used = 0;
+
+	if (fstat(ovl_top(n), &st) < 0)
+		return 0;
+	pthread_mutex_lock(&o->records);
+	a = beside(o, n, &st);
+	for (size_t i = 0; a && i < a->n; i++) {
+		const size_t len = strlen(a->attr[i].key) + 1;
+
+		if (used + len > size)
+			break;
+		memcpy(buf + used, a->attr[i].key, len);
+		used += len;
+	}
+	pthread_mutex_unlock(&o->records);
+	return (ssize_t)used;
+}
+
+int ovl_beside_set(struct ovl *o, const struct stat *st, const char *name, const void *value,
+	size_t size, int flags)
+{
+	bool there;
+	int r = 0;
+
+	pthread_mutex_lock(&o->records);
+	there = attrs_find(links_attrs(o->links, st->st_ino), name);
+	if ((flags & XATTR_CREATE) && there)
+		r = -EEXIST;
+	else if ((flags & XATTR_REPLACE) && !there)
+		r = -ENODATA;
+	/* in memory first: there it is found out whether it is too much */
+	if (r == 0)
+		r = links_put_attr(&o->links, st->st_ino, name, value, size);
+	if (r == 0 && o->record_dir >= 0)
+		r = links_append_attr(o->record_dir, st->st_ino, name, value, size);
+	if (r < 0 && !there && value && links_put_attr(&o->links, st->st_ino, name, NULL, 0) < 0)
+		r = -ENOMEM;
+	pthread_mutex_unlock(&o->records);
+	return r;
+}
+
+int ovl_beside_copy(struct ovl *o, const struct ovl_node *n, int to)
+{
+	const struct attrs *a; /* of a layer below, which nobody changes */
+	struct stat from, st;
+	int r = 0;
+
+	if (!o->as_root || fstat(n->lower[0].fd, &from) < 0 || fstat(to, &st) < 0)
+		return 0;
+	a = links_attrs(o->layers[n->lower[0].layer].links, from.st_ino);
+	for (size_t i = 0; r == 0 && a && i < a->n; i++)
+		r = ovl_beside_set(o, &st, a->attr[i].key, a->attr[i].value, a->attr[i].len, 0);
+	return r;
+}
+
+int ovl_beside_forget(struct ovl *o, int fd)
+{
+	struct stat st;
+	int r;
+
+	if (!o->as_root)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	pthread_mutex_lock(&o->records);
+	r = links_forget_attrs(o->links, o->record_dir, st.st_ino);
+	pthread_mutex_unlock(&o->records);
+	return r;
 }
 
 int ovl_links_set(struct ovl *o, const struct stat *st, const struct fs_attr *attr)
