@@ -36,6 +36,7 @@ struct build {
 	} * folder; /* from the top to where we are */
 	size_t depth;
 	struct twins twins;
+	struct links *beside;
 };
 
 static int push(struct build *b, int fd, const char *path)
@@ -106,8 +107,10 @@ static int build_leave(struct layer_walk *w, const struct change *c)
 
 int build_from_walk(struct layer *into, int upper, struct layer_walk *w)
 {
-	struct build b = { .how = { .layerfd = into->dirfd } };
-	int err = push(&b, fcntl(upper, F_DUPFD_CLOEXEC, 3), "");
+	struct build b = { .how = { .layerfd = into->dirfd, .beside = &b.beside } };
+	int err = links_read(into->dirfd, &b.beside);
+
+	err = err < 0 ? err : push(&b, fcntl(upper, F_DUPFD_CLOEXEC, 3), "");
 
 	w->flags = WALK_EXPAND | WALK_QUICK | WALK_WHITEOUTS;
 	w->visit = build_change;
@@ -117,6 +120,7 @@ int build_from_walk(struct layer *into, int upper, struct layer_walk *w)
 	while (b.depth)
 		close(b.folder[--b.depth].fd);
 	twins_release(&b.twins);
+	links_free(b.beside);
 	free(b.folder);
 	return err;
 }

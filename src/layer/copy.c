@@ -157,6 +157,23 @@ static int copy_file(const struct copy *how, struct layer_walk *w, const struct 
 	return err < 0 ? err : copy_metadata(how, &c->entry->st, &attrs, out);
 }
 
+/* ---- what stands beside a layer's files ---- */
+
+static int note_owner(const struct copy *how, ino_t ino, const struct stat *st)
+{
+	int err = links_append(how->layerfd, ino, st);
+
+	return err == 0 && how->beside ? links_put(how->beside, ino, st) : err;
+}
+
+static int note_attr(const struct copy *how, ino_t ino, const struct attr *x)
+{
+	int err = links_append_attr(how->layerfd, ino, x->key, x->value, x->len);
+
+	return err == 0 && how->beside ? links_put_attr(how->beside, ino, x->key, x->value, x->len)
+				       : err;
+}
+
 /* Of what cannot be opened, in a real tree: as attrs_write() has it. */
 static int write_attr_at(const struct attr *x, int dirfd, const char *name)
 {
@@ -184,8 +201,7 @@ static int write_attrs_at(
 		else
 			err = attrs_wanted(x->key) ? write_attr_at(x, dirfd, name) : 0;
 		if (err == -EPERM)
-			err = layer ? links_append_attr(how->layerfd, ino, x->key, x->value, x->len)
-				    : 0;
+			err = layer ? note_attr(how, ino, x) : 0;
 	}
 	return err;
 }
@@ -202,6 +218,10 @@ int copy_metadata_at(const struct copy *how, const struct stat *st, const struct
 
 	if (fstatat(dirfd, name, &now, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
+	if (how->beside)
+		err = links_forget(*how->beside, how->layerfd, now.st_ino);
+	if (err < 0)
+		return err;
 	same = (now.st_uid == st->st_uid && now.st_gid == st->st_gid) ||
 	       fchownat(dirfd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!same && how->layerfd < 0 && (!owner_refused(errno) || !how->any_owner))
@@ -216,7 +236,7 @@ int copy_metadata_at(const struct copy *how, const struct stat *st, const struct
 		same = same && (mode & need) == need;
 	}
 	if (!same && how->layerfd >= 0)
-		err = links_append(how->layerfd, now.st_ino, st);
+		err = note_owner(how, now.st_ino, st);
 	if (err == 0 && utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		err = -errno;
 	return err;

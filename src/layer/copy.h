@@ -4,6 +4,7 @@
 #define UM_LAYER_COPY_H
 
 #include "layer/attrs.h"
+#include "layer/links.h"
 #include "layer/walk.h"
 
 struct copy {
@@ -12,6 +13,9 @@ struct copy {
 	int layerfd;	/* -1: real owners and devices; else the folder of the layer that it is made
 			 * in: what cannot be real becomes virtual (layer/entry.h) */
 	bool real;	/* in a layer: but this can */
+	/* in a layer from which things are removed as well: what stands beside its files by now, of
+	 * which a new file may have the number. NULL: nothing is removed */
+	struct links **beside;
 };
 
 /* Copies all that is in an open file to a new one: by reflink, else with its holes. */

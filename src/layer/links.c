@@ -168,6 +168,7 @@ static void forget(struct links *l, uintmax_t ino)
 		return;
 	l->bytes -= bytes_of(&slot->attrs);
 	attrs_release(&slot->attrs);
+	slot->owned = false;
 }
 
 /* ---- the file ---- */
@@ -328,12 +329,13 @@ int links_append_attr(int layerfd, ino_t ino, const char *key, const void *value
 	return fclose(out) == 0 ? append(layerfd, text, size + 1) : -ENOMEM;
 }
 
-int links_forget_attrs(struct links *links, int layerfd, ino_t ino)
+int links_forget(struct links *links, int layerfd, ino_t ino)
 {
+	const struct link *slot = links && links->room ? slot_of(links, ino) : NULL;
 	char line[32];
 	int n, err = 0;
 
-	if (!links_attrs(links, ino))
+	if (!slot || !slot->ino || (!slot->owned && !slot->attrs.n))
 		return 0;
 	n = snprintf(line, sizeof(line), "%ju -", (uintmax_t)ino);
 	if (layerfd >= 0)

@@ -27,8 +27,9 @@ int MUST_CHECK links_append_attr(
 /* The same in memory; *links may be NULL. -ENOSPC: the file has, or all have, too much. */
 int MUST_CHECK links_put_attr(
 	struct links **links, ino_t ino, const char *key, const void *value, size_t len);
-/* A new file has the number: in memory, and where layerfd is none of -1 in the file. */
-int MUST_CHECK links_forget_attrs(struct links *links, int layerfd, ino_t ino);
+/* A new file has the number, of which nothing holds that was said before: in memory, and in the
+ * file too where layerfd is not -1. */
+int MUST_CHECK links_forget(struct links *links, int layerfd, ino_t ino);
 /* Appends a record. st is the virtual one, ino the link's. */
 int MUST_CHECK links_append(int layerfd, ino_t ino, const struct stat *st);
 /* The same in memory; *links may be NULL. */

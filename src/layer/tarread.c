@@ -30,6 +30,7 @@ struct untar {
 		struct attrs attrs;
 	} * folder; /* those whose metadata is to come */
 	size_t nfolders, room;
+	struct links *beside;
 };
 
 /* "./a//b/" is "a/b"; "" the top. NULL: it leads out. */
@@ -321,8 +322,10 @@ int layertar_read(struct archive *a, struct layer *into, int upper, char **ret_w
 		.into = into,
 		.upper = upper,
 		.why = ret_why,
-		.how = { .any_owner = true, .layerfd = into->dirfd } };
-	int err = read_all(&u);
+		.how = { .any_owner = true, .layerfd = into->dirfd, .beside = &u.beside } };
+	int err = links_read(into->dirfd, &u.beside);
+
+	err = err < 0 ? err : read_all(&u);
 
 	err = err < 0 ? err : finish_folders(&u);
 	for (size_t i = 0; i < u.nfolders; i++) {
@@ -330,6 +333,7 @@ int layertar_read(struct archive *a, struct layer *into, int upper, char **ret_w
 		attrs_release(&u.folder[i].attrs);
 	}
 	free(u.folder);
+	links_free(u.beside);
 	pathset_release(&u.made);
 	return err;
 }

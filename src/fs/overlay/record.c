@@ -237,7 +237,7 @@ int ovl_beside_forget(struct ovl *o, int fd)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	pthread_mutex_lock(&o->records);
-	r = links_forget_attrs(o->links, o->record_dir, st.st_ino);
+	r = links_forget(o->links, o->record_dir, st.st_ino);
 	pthread_mutex_unlock(&o->records);
 	return r;
 }
