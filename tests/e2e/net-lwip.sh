@@ -253,6 +253,22 @@ ff02::1 EINVAL
 2001:db8::9 EADDRNOTAVAIL
 -1 EINVAL"
 
+# raw sockets: one that is not bound hears all, and what raw(7) says of a header that is given
+gives "raw sockets" 0 um --net none,stack=lwip -- "$PYTHON" -c '
+import socket, struct
+hears = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+hears.settimeout(10)
+says = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+says.sendto(struct.pack("!BBHHHBBHII", 0x45, 0, 0, 0, 0, 9, 17, 0, 0, 0x7f000001) + struct.pack("!HHHH", 7, 7, 12, 0) + b"word", ("127.0.0.1", 0))
+packet, (source, port) = hears.recvfrom(99)
+print(source, len(packet), packet[2:4], packet[4:6] != bytes(2), packet[8], packet[28:])
+try:
+    says.sendto(bytes(19), ("127.0.0.1", 0))
+except OSError as e:
+    print(e.errno)'
+is "raw sockets" "$OUT" "127.0.0.1 32 b'\\x00 ' True 9 b'word'
+22"
+
 # no frame of a neighbour's comes from this host, or reaches what is bound to loopback
 rm -f up
 um --net "pair=s$$,stack=lwip,mac=02:00:00:00:00:01,ip=10.9.7.1/24" -- "$PYTHON" "$TOP/tests/lib/spoof.py" serve >spoofed &

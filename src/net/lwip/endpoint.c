@@ -274,6 +274,8 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 		r = -errno;
 	if (r == 0)
 		r = source_add(st, &ep->source, EPOLLIN | EPOLLRDHUP);
+	if (r == 0 && ops->open)
+		r = ops->open(ep);
 	if (r < 0) {
 		endpoint_close(ep);
 		return r;

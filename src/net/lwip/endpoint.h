@@ -14,6 +14,8 @@ struct endpoint;
 /* What a family or protocol does. All return 0 or more, or -errno; a member may be NULL:
  * EOPNOTSUPP. */
 struct endpoint_ops {
+	/* A new one. */
+	int (*open)(struct endpoint *ep);
 	int (*bind)(struct endpoint *ep, const struct stack_msg *m);
 	int (*connect)(struct endpoint *ep, const struct stack_msg *m);
 	int (*listen)(struct endpoint *ep, int backlog);

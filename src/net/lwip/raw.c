@@ -168,6 +168,32 @@ static int complete_echo(const struct endpoint *ep, uint8_t *icmp, size_t len)
 	return 0;
 }
 
+/* IP_HDRINCL: what raw(7) says is filled in. */
+static int complete_header(struct pbuf *p, const ip_addr_t *source)
+{
+	struct ip_hdr h;
+	size_t hlen;
+
+	if (p->len < (IP_IS_V6(source) ? IP6_HLEN : IP_HLEN))
+		return -EINVAL;
+	if (IP_IS_V6(source))
+		return 0;
+	memcpy(&h, p->payload, sizeof(h));
+	hlen = IPH_HL_BYTES(&h);
+	if (hlen < sizeof(h) || hlen > p->len)
+		return -EINVAL;
+	IPH_LEN_SET(&h, lwip_htons(p->tot_len));
+	if (!h.src.addr)
+		h.src.addr = ip_2_ip4(source)->addr;
+	if (!IPH_ID(&h))
+		IPH_ID_SET(&h, (u16_t)rand());
+	IPH_CHKSUM_SET(&h, 0);
+	memcpy(p->payload, &h, sizeof(h));
+	IPH_CHKSUM_SET(&h, inet_chksum(p->payload, (u16_t)hlen));
+	memcpy(p->payload, &h, sizeof(h));
+	return 0;
+}
+
 static int send_to(struct endpoint *ep, const ip_addr_t *ip, const struct control *control,
 	const uint8_t *data, size_t len)
 {
@@ -195,6 +221,8 @@ static int send_to(struct endpoint *ep, const ip_addr_t *ip, const struct contro
 		source = ep->local;
 	if (!ip_addr_isany(&control->source))
 		source = control->source;
+	if (r == 0 && ep->opt.hdrincl)
+		r = complete_header(p, &source);
 	if (control->ttl >= 0)
 		ep->raw->ttl = (u8_t)control->ttl;
 	e = r < 0 ? ERR_OK : raw_sendto_if_src(ep->raw, p, ip, &i->netif, &source);
@@ -247,7 +275,17 @@ static void raw_release(struct endpoint *ep)
 		raw_remove(take_ptr(&ep->raw));
 }
 
+/* One that is not bound hears all of its protocol; of echoes those with its port, which comes
+ * later.
+ */
+static int raw_open(struct endpoint *ep)
+{
+	ep->opt.hdrincl = ep->protocol == IPPROTO_RAW;
+	return is_ping(ep) ? 0 : begin(ep);
+}
+
 const struct endpoint_ops raw_endpoint = {
+	.open = raw_open,
 	.bind = raw_bind_,
 	.connect = raw_connect_,
 	.shutdown = raw_shutdown,
