@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """guest.py NAME[-32]: runs a program of tests/guest natively (the oracle), in a view on a real file
-system (also in a view with rules), on a bind mount of one, on a tmpfs, in --cow, in another root, and on a served ext4
-image. The outputs must be equal, but for the lines that tests/guest/NAME.diff (of the image), NAME.rules.diff, NAME.bind.diff
-(of the bind, the tmpfs and the root) NAME.tmpfs.diff (of the tmpfs), NAME.cow.diff (of --cow) and NAME.rootfs.diff explain:
+system (also in a view with rules), on a bind mount of one, on a tmpfs, in --cow, in another root, on a served ext4
+image, and on an overlay of folders of one. The outputs must be equal, but for the lines that tests/guest/NAME.diff (of the
+image), NAME.rules.diff, NAME.bind.diff (of the bind, the tmpfs and the root) NAME.tmpfs.diff (of the tmpfs), NAME.cow.diff
+(of --cow), NAME.rootfs.diff (of the root) and NAME.overlay.diff (of the overlay, besides those of the image and --cow) explain:
 
     # the reason
     - a line of the oracle         (a shell pattern; the number of the check is left out)
@@ -127,7 +128,15 @@ def main():
     os.environ["GUEST_PROGRAM"] = PROGRAM
 
     good = check("view, ext4 image", ["umview", "-m", f"{HERE}/fs.img:{HERE}/mnt", "--", "sh", "-c",
-                                      f"mkdir {HERE}/mnt/w && cd {HERE}/mnt/w && exec {PROGRAM}"], explained()) and good
+                                      f"cd {HERE}/mnt && mkdir w u k && cd w && exec {PROGRAM}"], explained()) and good
+
+    # below and above are folders of the image
+    if os.path.exists(f"{os.environ['BUILD']}/umview-overlay"):
+        folders = f"lowerdir={HERE}/mnt/w,upperdir={HERE}/mnt/u,workdir={HERE}/mnt/k"
+        good = check("view, overlay", ["umview", "-m", f"{HERE}/fs.img:{HERE}/mnt",
+                                       "-m", f"o:{HERE}/other,type=overlay,{folders}", "--", "sh", "-c",
+                                       f"mkdir {HERE}/other/here && cd {HERE}/other/here && exec {PROGRAM}"],
+                     explained(".overlay") + ["?" + p.lstrip("?") for p in explained() + explained(".cow")]) and good
 
     fsck = subprocess.run(["e2fsck", "-fn", "fs.img"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)

@@ -395,6 +395,10 @@ int ovl_enter(struct ovl *o, struct found *f, struct ovl_node *dir, const char *
 	if (dir && n->type == S_IFDIR && looked >= 0)
 		ret->entry_valid_ns = UINT64_MAX; /* ovl_still() is asked */
 	r = joins ? ovl_hardlink_join(o, n, dir, name) : 0;
+	/* by another name of it a server may not know yet what was written by our descriptor */
+	if (r == 0 && o->served && f->st.st_nlink > 1 && n->type != S_IFDIR &&
+		ovl_getattr_fd(o, n, &ret->attr) == 0)
+		return 0;
 	if (r == 0 && in_upper == (ovl_upper(n) >= 0))
 		ovl_attr_of_stat(o, n, &f->st, &ret->attr);
 	else if (r == 0)
