@@ -164,6 +164,13 @@ static bool is_better(const struct fs_handle *h, const struct fs_handle *than)
 	return (than->oflags & O_DIRECT) && !(h->oflags & O_DIRECT);
 }
 
+/* With the lock. What stood for one while the file had no name is none when it has. */
+static bool has(const struct filecache *c, int kind)
+{
+	return c->have[kind] &&
+	       (!(c->h[kind].flags & FS_OPEN_NAMELESS) || atomic_load(&c->ino->orphan));
+}
+
 static void handle_keep(struct filecache *c, const struct fs_handle *h, bool renew)
 {
 	int kind = handle_kind(h->oflags);
@@ -172,7 +179,7 @@ static void handle_keep(struct filecache *c, const struct fs_handle *h, bool ren
 
 	pthread_mutex_lock(&c->lock);
 	c->unflushed |= kind != HANDLE_RD;
-	had = c->have[kind];
+	had = has(c, kind);
 	if (had) {
 		c->loose = true;
 		c->releasing++;
@@ -203,9 +210,9 @@ static const struct fs_handle *handle_for(const struct filecache *c, bool write)
 {
 	int one = write ? HANDLE_WR : HANDLE_RD;
 
-	if (!c->have[one] || (c->have[HANDLE_RDWR] && is_better(&c->h[HANDLE_RDWR], &c->h[one])))
+	if (!has(c, one) || (has(c, HANDLE_RDWR) && is_better(&c->h[HANDLE_RDWR], &c->h[one])))
 		one = HANDLE_RDWR;
-	return c->have[one] ? &c->h[one] : NULL;
+	return has(c, one) ? &c->h[one] : NULL;
 }
 
 int cache_handle(struct filecache *c, const struct fs_req *req, bool write, struct fs_handle *ret)
@@ -231,7 +238,9 @@ int cache_handle(struct filecache *c, const struct fs_req *req, bool write, stru
 		pthread_mutex_unlock(&c->lock);
 		if (r == 0 && i > 8)
 			r = -EIO;
-		if (r == 0 && fs->file && fs->file->open && !atomic_load(&c->ino->orphan))
+		if (atomic_load(&c->ino->orphan))
+			h.flags |= FS_OPEN_NAMELESS;
+		else if (r == 0 && fs->file && fs->file->open)
 			r = fs->file->open(fs, req, c->ino->nodeid, h.oflags, &h);
 		if (r == -ENOSYS)
 			r = 0;
@@ -273,17 +282,17 @@ int cache_flush(struct filecache *c, const struct fs_req *req)
 
 void cache_flush_late(struct filecache *c)
 {
+	const struct fs_handle *have;
 	struct fs_handle h;
-	bool wanted;
 
 	pthread_mutex_lock(&c->lock);
-	wanted = wants_flush(c) && (c->have[HANDLE_WR] || c->have[HANDLE_RDWR]);
-	if (wanted) {
-		h = *handle_for(c, true);
+	have = wants_flush(c) ? handle_for(c, true) : NULL;
+	if (have) {
+		h = *have;
 		c->hold++;
 	}
 	pthread_mutex_unlock(&c->lock);
-	if (!wanted)
+	if (!have)
 		return;
 	flush_late(c, &h);
 	cache_handle_put(c);

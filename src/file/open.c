@@ -94,7 +94,9 @@ static int server_open(struct inode *ino, const struct fs_req *req, int flags, s
 	/* a server that does not care for opens does not drop what is cached either */
 	*h = (struct fs_handle){ .flags = FS_OPEN_NONE | FS_OPEN_KEEP_CACHE,
 		.oflags = flags & ~SERVER_STRIPS };
-	if (fs->file && fs->file->open && !atomic_load(&ino->orphan))
+	if (atomic_load(&ino->orphan))
+		h->flags |= FS_OPEN_NAMELESS;
+	else if (fs->file && fs->file->open)
 		r = fs->file->open(fs, req, ino->nodeid, flags & ~SERVER_STRIPS, h);
 	return r == -ENOSYS ? 0 : r;
 }

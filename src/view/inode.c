@@ -374,8 +374,10 @@ int inode_enter_locked(struct itable *t, const struct fs_entry *e, struct inode 
 		if (!stale || !ino->parent)
 			err = inode_place(ino, parent, name, &drop[1]);
 		if (err == 0 && !stale) {
-			atomic_store(&ino->deleted, false);
-			atomic_store(&ino->orphan, false);
+			/* (whether a name that is going is gone is told by who removes it, and what
+			 * was written meanwhile is known to him: file_settled()) */
+			if (atomic_exchange(&ino->deleted, false))
+				atomic_store(&ino->orphan, false);
 			name_set(t, parent, name, ino,
 				valid_until(t->fs, e->entry_valid_ns, SOLE_NAMES_NS));
 		}
