@@ -9,6 +9,7 @@
 
 #define SHORTAGE_TRIES 10
 #define SHORTAGE_US 10000
+#define SPELLINGS_WAIT_NS NSEC_PER_SEC
 
 /* With the lock: nobody has it open any more, nor is anything unseen to be looked for. */
 static void settle_closed(struct filecache *c)
@@ -17,6 +18,16 @@ static void settle_closed(struct filecache *c)
 	ranges_release(&c->mapped);
 	cache_hash_free(c);
 	cache_writers_remove(c);
+}
+
+/* With the lock. */
+static void set_late(struct filecache *c, bool late)
+{
+	if (late && !c->late)
+		atomic_fetch_add(&c->ino->fs->late_closes, 1);
+	else if (!late && c->late)
+		atomic_fetch_sub(&c->ino->fs->late_closes, 1);
+	c->late = late;
 }
 
 bool cache_closed_event(struct vfile *vf)
@@ -39,7 +50,7 @@ bool cache_closed_event(struct vfile *vf)
 	native = c->low;
 	clean = closed && cache_at_rest(c);
 	if (closed) {
-		c->late = !clean;
+		set_late(c, !clean);
 		pthread_cond_broadcast(&c->changed);
 	}
 	if (clean) {
@@ -110,11 +121,24 @@ static int write_last(struct filecache *c, const struct fs_req *req)
 	return r;
 }
 
+/* Where a file is found by other spellings of its name, they may be other nodes of the server's. */
+static void await_spellings(struct inode *ino)
+{
+	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
+
+	if (!c || (ino->fs->flags & (FS_SOLE_CLIENT | FS_SOLE_NAMES)) != FS_SOLE_CLIENT)
+		return;
+	files_drain(c->files);
+	if (atomic_load(&ino->fs->late_closes))
+		files_settle_closed(c->files, now_ns() + SPELLINGS_WAIT_NS);
+}
+
 void file_await_close(struct inode *ino, const struct fs_req *req)
 {
 	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
 	bool unseen;
 
+	await_spellings(ino);
 	/* what only we can see is ours to put in order */
 	if (!c || (ino->fs->flags & FS_SOLE_CLIENT))
 		return;
@@ -170,7 +194,7 @@ static int rest(struct vfile *vf, unsigned closes, bool gone, struct fs_handle h
 			if (!gone)
 				cache_lru_add(c);
 		}
-		c->late = false;
+		set_late(c, false);
 	}
 	n = cache_handles_take(c, h);
 	pthread_mutex_unlock(&c->lock);

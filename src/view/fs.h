@@ -349,6 +349,7 @@ struct fs {
 	} hits;
 	_Atomic(struct files *) polled; /* the file layer's, if it has files open that are polled */
 	atomic_int lost; /* -errno: data was lost in write-back, and files_sync() has not told it */
+	atomic_uint late_closes; /* last closes that the server is still to hear of */
 };
 
 #endif
