@@ -75,7 +75,9 @@ static enum change_kind compare(struct layer_walk *w, const struct change *c)
 			return compare_metadata(c) ? CHANGE_NONE : CHANGE_METADATA;
 		a = layer_walk_content(w, c);
 		b = tree_look_at(c->lower_dirfd, c->lower_name, O_RDONLY | O_NONBLOCK);
-		if (a < 0 || b < 0 || !compare_content(a, b))
+		/* (of what may not be read below its time is all there is to tell by) */
+		if (a < 0 ||
+			(b < 0 ? !same_time(&c->entry->st, &c->lower->st) : !compare_content(a, b)))
 			return CHANGE_CONTENT;
 	} else if (S_ISLNK(c->entry->st.st_mode)) {
 		if (!compare_links(c->dirfd, c->name, c->lower_dirfd, c->lower_name))

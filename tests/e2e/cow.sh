@@ -103,6 +103,12 @@ is "what is changed is counted" "$OUT" \
 is "and in the list" "$(umctl layers --json | "$PYTHON" -c 'import json, sys
 print([l["changes"] for l in json.load(sys.stdin)["layers"] if l["name"] == "counted"])')" "[5]"
 umctl discard counted
+: >counted/locked
+chmod 000 counted/locked
+gives "what may not be read below is opened only" 0 um --root --cow=counted,of=counted -- sh -c ': >>counted/locked; echo >counted/new'
+gives "what may not be read below" 0 umctl diff counted
+is "what may not be read below" "$OUT" "added    /new"
+umctl discard counted
 
 gives "a folder made" 0 um --cow -- mkdir tree/plain/made
 gives "a folder made" 0 umctl diff LAST
