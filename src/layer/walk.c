@@ -73,11 +73,12 @@ static enum change_kind compare(struct layer_walk *w, const struct change *c)
 			return CHANGE_CONTENT;
 		if ((w->flags & WALK_CHEAP) && same_time(&c->entry->st, &c->lower->st))
 			return compare_metadata(c) ? CHANGE_NONE : CHANGE_METADATA;
+		/* nothing is what it was, whether it may be read or not */
+		if (c->entry->st.st_size == 0)
+			return compare_metadata(c) ? CHANGE_NONE : CHANGE_METADATA;
 		a = layer_walk_content(w, c);
 		b = tree_look_at(c->lower_dirfd, c->lower_name, O_RDONLY | O_NONBLOCK);
-		/* (of what may not be read below its time is all there is to tell by) */
-		if (a < 0 ||
-			(b < 0 ? !same_time(&c->entry->st, &c->lower->st) : !compare_content(a, b)))
+		if (a < 0 || b < 0 || !compare_content(a, b))
 			return CHANGE_CONTENT;
 	} else if (S_ISLNK(c->entry->st.st_mode)) {
 		if (!compare_links(c->dirfd, c->name, c->lower_dirfd, c->lower_name))

@@ -109,6 +109,18 @@ gives "what may not be read below is opened only" 0 um --root --cow=counted,of=c
 gives "what may not be read below" 0 umctl diff counted
 is "what may not be read below" "$OUT" "added    /new"
 umctl discard counted
+# its size and time tell nothing of what is in it
+chmod 600 counted/locked
+echo old >counted/locked
+touch -d @1000 counted/locked
+chmod 000 counted/locked
+gives "in its place one of its size and time" 0 um --cow=counted,of=counted -- sh -c 'cd counted; rm locked; echo new >locked; touch -d @1000 locked; chmod 000 locked'
+gives "in its place one of its size and time" 0 umctl diff counted
+is "in its place one of its size and time" "$OUT" "changed  /locked"
+gives "in its place one of its size and time: committed" 0 umctl commit counted --ours
+chmod 600 counted/locked
+is "in its place one of its size and time: committed" "$(cat counted/locked)" new
+umctl discard counted
 
 gives "a folder made" 0 um --cow -- mkdir tree/plain/made
 gives "a folder made" 0 umctl diff LAST

@@ -101,6 +101,19 @@ gives "a layer on it: what is changed there" 0 um --root --cow=one,of=tree,ro --
 	touch -h tree/d/*; sh look.sh tree/d >got.copy'
 diff -u wanted got.copy || fail "a copy has not what was below"
 
+# who is not root sees none of them, and neither loses them by a copy nor hands on those of an old number
+gives "of a user" 0 um --root --cow=below,of=tree -- sh -ec "mkfifo tree/his; setfattr -n trusted.t -v his tree/his; chown $(id -u) tree/his"
+gives "copied up by who is not root" 0 um --cow=below,of=tree,ro --cow=above,of=tree -- touch tree/his
+gives "copied up by who is not root: they are there" 0 um --root --cow=below,of=tree,ro --cow=above,of=tree -- getfattr -n trusted.t --only-values tree/his
+has "copied up by who is not root: they are there" "$OUT" his
+umctl discard above
+umctl discard below
+gives "old ones" 0 um --root --cow=reuse,of=tree -- sh -ec 'for i in 1 2 3 4 5 6 7 8 9; do mkfifo tree/o$i; setfattr -n trusted.t -v old tree/o$i; done'
+gives "new ones of who is not root" 0 um --cow=reuse,of=tree -- sh -ec 'cd tree; rm o*; for i in 1 2 3 4 5 6 7 8 9; do mkfifo n$i; done'
+gives "new ones have nothing of old ones" 0 um --root --cow=reuse,of=tree -- sh -ec 'getfattr -d -m - tree/n*'
+is "new ones have nothing of old ones" "$(grep -v ^umview <<<"$OUT" || true)" ""
+umctl discard reuse
+
 umctl copy one copied
 umctl squash squashed one two
 umctl layer export one --oci one.tar
