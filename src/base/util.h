@@ -91,6 +91,12 @@ char *str_printf(const char *fmt, ...) PRINTF(1, 2);
 /* The text behind what comes before it, with a backslash before each of these characters. */
 void put_backslashed(FILE *out, const char *before, const char *text, const char *special);
 
+/* The value of "0" to "9" and "a" to "f"; -1: it is none of those. */
+static inline int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Our environment with one variable ("NAME=VALUE") in place of its own: malloc'ed, the strings are
  * not; NULL: no memory. */
 char **environ_with(const char *variable);

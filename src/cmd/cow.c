@@ -305,7 +305,7 @@ int cow_begin(struct cow *cow, struct um *um, const struct run_options *o, FILE 
 /* ---- the end ---- */
 
 /* So long the end of a view may take to count. */
-#define COUNT_NS 2000000000ull
+#define COUNT_NS (2 * NSEC_PER_SEC)
 
 /* Of a folder on a mount, which is gone: all that is no folder. */
 static size_t count_files(int dirfd)

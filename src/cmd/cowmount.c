@@ -111,7 +111,7 @@ static int attach(const struct cow *cow, const struct cow_layer *c, struct overl
 	l->stand_in = strcmp(c->of, "/") == 0 ? shadow_text : NULL;
 	r = um_attach_overlay(um, l, &rq, ret_message, &m);
 	if (r == 0)
-		mount_note_line(&um->view, m->target, strdup("")); /* um->settings tells of it */
+		mount_note_brought(&um->view, m->target); /* um->settings tells of it */
 	return r;
 }
 

@@ -7,7 +7,7 @@
 #include "layer/diff.h"
 
 /* So long it may take to count what one changes; then what it has is counted. */
-#define COUNT_NS 500000000ull
+#define COUNT_NS (NSEC_PER_SEC / 2)
 
 struct amount {
 	uint64_t bytes;	  /* on disk */

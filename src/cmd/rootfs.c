@@ -178,7 +178,7 @@ int rootfs_basics(struct um *um)
 		if (p.kind == PATH_VIRTUAL && inode_type(p.inode) != S_IFLNK)
 			err = rule_make(um, RULE_HOST, &p);
 		if (err == 0 && p.name)
-			mount_note_line(&um->view, p.name, strdup("")); /* the image brings it */
+			mount_note_brought(&um->view, p.name);
 	}
 	if (err < 0)
 		log_user("--rootfs oci: the host's /proc and the like: %s", strerror(-err));

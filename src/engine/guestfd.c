@@ -279,11 +279,12 @@ static int find_free(struct call *c, struct fd_slot *s, int from, int to)
 static int find_safe(struct call *c, struct fd_slot *s, int from, int to)
 {
 	for (int i = 0; i < CHOICES && from < to; i++) {
-		int n = find_free(c, s, from, to);
+		int n = find_free(c, s, from, to), spared;
 
 		if (n < 0 || has_spare(c, n))
 			return n;
-		from = n + 1 > count_open(c) + SPARE ? n + 1 : count_open(c) + SPARE;
+		spared = count_open(c) + SPARE;
+		from = n + 1 > spared ? n + 1 : spared;
 	}
 	return -EMFILE;
 }

@@ -137,6 +137,8 @@ bool cache_has_handles(const struct filecache *c);
 /* Takes out the handles, if they have no user any more (doc/internals.md, "The last close"): how
  * many. To be released without the lock. */
 int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS]);
+/* Drops the lock: a use of them has ended. Was it the last, they are given back. */
+void cache_use_ended(struct filecache *c);
 int MUST_CHECK cache_place(struct filecache *c, struct mount *m, const char *name, uint64_t size);
 /* What it holds is what the server says; anew: from now on. */
 void cache_of_server(struct filecache *c, const struct fs_attr *attr, bool anew);

@@ -27,7 +27,9 @@ int cache_handles_take(struct filecache *c, struct fs_handle h[HANDLE_KINDS])
 {
 	int n = 0;
 
-	for (int i = 0; i < HANDLE_KINDS && !in_use(c); i++) {
+	if (in_use(c))
+		return 0;
+	for (int i = 0; i < HANDLE_KINDS; i++) {
 		if (c->have[i])
 			h[n++] = c->h[i];
 		c->have[i] = false;
@@ -250,18 +252,21 @@ int cache_handle(struct filecache *c, const struct fs_req *req, bool write, stru
 	}
 }
 
-void cache_handle_put(struct filecache *c)
+void cache_use_ended(struct filecache *c)
 {
 	struct fs_handle h[HANDLE_KINDS];
-	int n = 0;
+	int n = cache_at_rest(c) ? cache_handles_take(c, h) : 0;
 
+	pthread_mutex_unlock(&c->lock);
+	cache_handles_send(c, h, n);
+}
+
+void cache_handle_put(struct filecache *c)
+{
 	pthread_mutex_lock(&c->lock);
 	if (--c->hold == 0)
 		pthread_cond_broadcast(&c->changed);
-	if (cache_at_rest(c))
-		n = cache_handles_take(c, h);
-	pthread_mutex_unlock(&c->lock);
-	cache_handles_send(c, h, n);
+	cache_use_ended(c);
 }
 
 int cache_flush(struct filecache *c, const struct fs_req *req)

@@ -122,14 +122,10 @@ static int write_last(struct filecache *c, const struct fs_req *req)
 }
 
 /* Where a file is found by other spellings of its name, they may be other nodes of the server's. */
-static void await_spellings(struct inode *ino)
+static void await_spellings(struct filecache *c)
 {
-	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
-
-	if (!c || (ino->fs->flags & (FS_SOLE_CLIENT | FS_SOLE_NAMES)) != FS_SOLE_CLIENT)
-		return;
 	files_drain(c->files);
-	if (atomic_load(&ino->fs->late_closes))
+	if (atomic_load(&c->ino->fs->late_closes))
 		files_settle_closed(c->files, now_ns() + SPELLINGS_WAIT_NS);
 }
 
@@ -138,10 +134,14 @@ void file_await_close(struct inode *ino, const struct fs_req *req)
 	struct filecache *c = inode_type(ino) == S_IFREG ? cache_peek(ino) : NULL;
 	bool unseen;
 
-	await_spellings(ino);
-	/* what only we can see is ours to put in order */
-	if (!c || (ino->fs->flags & FS_SOLE_CLIENT))
+	if (!c)
 		return;
+	/* what only we can see is ours to put in order */
+	if (ino->fs->flags & FS_SOLE_CLIENT) {
+		if (!(ino->fs->flags & FS_SOLE_NAMES))
+			await_spellings(c);
+		return;
+	}
 	pthread_mutex_lock(&c->lock);
 	unseen = !c->closed && c->unflushed;
 	pthread_mutex_unlock(&c->lock);

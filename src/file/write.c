@@ -343,8 +343,6 @@ bool file_settle(struct inode *ino, const struct fs_req *req)
 void file_settled(struct inode *ino, bool held)
 {
 	struct filecache *c = held ? cache_peek(ino) : NULL;
-	struct fs_handle h[HANDLE_KINDS];
-	int n = 0;
 
 	if (!c)
 		return;
@@ -352,10 +350,7 @@ void file_settled(struct inode *ino, bool held)
 	pthread_mutex_lock(&c->lock);
 	c->removing--;
 	pthread_cond_broadcast(&c->changed);
-	if (cache_at_rest(c))
-		n = cache_handles_take(c, h);
-	pthread_mutex_unlock(&c->lock);
-	cache_handles_send(c, h, n);
+	cache_use_ended(c);
 }
 
 int files_sync(struct files *f, struct fs *fs, const struct fs_req *req)

@@ -173,19 +173,14 @@ static void forget(struct links *l, uintmax_t ino)
 
 /* ---- the file ---- */
 
-static int digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Digits up to what is none; malloc'ed, with a NUL behind it. NULL: out of memory. */
 static char *from_hex(const char **s, size_t *ret_len)
 {
 	char *out = malloc(strlen(*s) / 2 + 1);
 	size_t n = 0;
 
-	for (; out && digit((*s)[0]) >= 0 && digit((*s)[1]) >= 0; *s += 2)
-		out[n++] = (char)(digit((*s)[0]) << 4 | digit((*s)[1]));
+	for (; out && hex_digit((*s)[0]) >= 0 && hex_digit((*s)[1]) >= 0; *s += 2)
+		out[n++] = (char)(hex_digit((*s)[0]) << 4 | hex_digit((*s)[1]));
 	if (out)
 		out[n] = '\0';
 	*ret_len = n;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "layer/base.h"
 #include "layer/compare.h"
 
 enum mode { MERGED, OPAQUE, FRESH };
@@ -53,9 +54,13 @@ int layer_walk_content(struct layer_walk *w, const struct change *c)
 	return err < 0 ? err : fd;
 }
 
-static bool same_time(const struct stat *a, const struct stat *b)
+/* Is the content the same without a look, of files of one size? */
+static bool same_unread(const struct layer_walk *w, const struct change *c)
 {
-	return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+	/* nothing is what it was, whether it may be read or not */
+	return c->entry->st.st_size == 0 ||
+	       ((w->flags & WALK_CHEAP) &&
+		       base_compare_time(c->entry->st.st_mtim, c->lower->st.st_mtim) == 0);
 }
 
 static enum change_kind compare(struct layer_walk *w, const struct change *c)
@@ -71,10 +76,7 @@ static enum change_kind compare(struct layer_walk *w, const struct change *c)
 	if (S_ISREG(c->entry->st.st_mode) && !c->entry->metacopy) {
 		if (c->entry->st.st_size != c->lower->st.st_size)
 			return CHANGE_CONTENT;
-		if ((w->flags & WALK_CHEAP) && same_time(&c->entry->st, &c->lower->st))
-			return compare_metadata(c) ? CHANGE_NONE : CHANGE_METADATA;
-		/* nothing is what it was, whether it may be read or not */
-		if (c->entry->st.st_size == 0)
+		if (same_unread(w, c))
 			return compare_metadata(c) ? CHANGE_NONE : CHANGE_METADATA;
 		a = layer_walk_content(w, c);
 		b = tree_look_at(c->lower_dirfd, c->lower_name, O_RDONLY | O_NONBLOCK);

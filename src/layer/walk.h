@@ -41,10 +41,10 @@ struct change {
 enum {
 	WALK_EXPAND = 1, /* of folders with a redirect: tell all that is in them, as new */
 	WALK_QUICK = 2,	 /* do not compare: what is in the upper is CHANGE_CONTENT */
-	/* content of the same size and time is the same, which who sets times can make untrue */
-	WALK_CHEAP = 8,
 	WALK_WHITEOUTS =
 		4, /* tell whiteouts of what is not below, too: it may be in another layer */
+	/* content of the same size and time is the same, which who sets times can make untrue */
+	WALK_CHEAP = 8,
 };
 
 enum { WALK_SKIP = 1 }; /* visit: not what is in this folder */

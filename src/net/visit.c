@@ -80,10 +80,7 @@ bool visit_of_name(const struct sockaddr_un *name, socklen_t len, struct visit *
 	if (len != NAME_LEN || name->sun_family != AF_UNIX || name->sun_path[0])
 		return false;
 	for (size_t i = 0; i < DIGITS; i++) {
-		const char c = name->sun_path[1 + i];
-		const int value = c >= '0' && c <= '9'	 ? c - '0'
-				  : c >= 'a' && c <= 'f' ? c - 'a' + 10
-							 : -1;
+		const int value = hex_digit(name->sun_path[1 + i]);
 
 		if (value < 0)
 			return false;

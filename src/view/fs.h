@@ -122,9 +122,9 @@ enum fs_open_flag {
 	 * was given back before without this flag. */
 	FS_RELEASE_WAIT = 1 << 7,
 	FS_RELEASE_FLOCK = 1 << 8, /* at release: a lock of flock(2) goes with it */
+	FS_READDIR_NAMES = 1 << 9, /* at readdir: attributes are not likely to be asked for */
 	/* (of the caches, beside FS_OPEN_NONE) no OPEN was sent, for the file has no name */
 	FS_OPEN_NAMELESS = 1 << 10,
-	FS_READDIR_NAMES = 1 << 9, /* at readdir: attributes are not likely to be asked for */
 };
 
 /* One entry of a directory. type is DT_*; off is the cookie after this entry. entry is set with

@@ -178,15 +178,20 @@ int walk_over(struct walk *w, int fd, const struct stat *st)
 
 int walk_over_opened(struct walk *w, int fd, const struct stat *st)
 {
+	const bool usual = S_ISREG(st->st_mode) || S_ISDIR(st->st_mode);
+	const bool opened = atomic_load(&w->v->opened);
 	_cleanup_free_ char *name = NULL;
 	char link[FD_PATH_MAX], real[PATH_MAX];
 
-	if (read_link(AT_FDCWD, fd_path(link, fd), real, sizeof(real)) <= 0)
-		real[0] = '\0'; /* it is too long */
-	/* a pipe, and the like of it, has no path */
-	if (!st->st_nlink || (real[0] != '/' && !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode)))
+	if (!st->st_nlink)
 		return 0;
-	if (atomic_load(&w->v->opened) && same_file(real, st))
+	if (usual && !opened)
+		return walk_over(w, fd, st);
+	if (read_link(AT_FDCWD, fd_path(link, fd), real, sizeof(real)) <= 0)
+		real[0] = '\0';	      /* it is too long */
+	if (!usual && real[0] != '/') /* a pipe, and the like of it, has no path */
+		return 0;
+	if (opened && same_file(real, st))
 		name = view_opened_name_of(w->v, st->st_dev, st->st_ino, real);
 	return name ? cross_over(w, fd, 0, name) : walk_over(w, fd, st);
 }

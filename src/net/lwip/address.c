@@ -121,6 +121,12 @@ static bool overlap(const ip_addr_t *a, const ip_addr_t *b)
 	return ip_addr_cmp(a, b);
 }
 
+bool address_shares_port(const struct endpoint *ep, const struct endpoint *with)
+{
+	return ep->ops == with->ops && ep->opt.reuseport && ep->local_port == with->local_port &&
+	       ip_addr_cmp(&ep->local, &with->local) && ep->bound_if == with->bound_if;
+}
+
 struct claim {
 	const struct endpoint *ep;
 	uint16_t port;

@@ -64,6 +64,16 @@ static struct group *find(const struct endpoint *ep, int index, const ip_addr_t 
 	return g;
 }
 
+/* g->n: it is none of those named. */
+static unsigned find_sender(const struct group *g, const ip_addr_t *sender)
+{
+	unsigned at = 0;
+
+	while (at < g->n && !ip_addr_cmp_zoneless(&g->senders[at], sender))
+		at++;
+	return at;
+}
+
 static int join(struct endpoint *ep, struct iface *i, const ip_addr_t *ip)
 {
 	struct group *g;
@@ -194,7 +204,7 @@ static int change_sender(struct endpoint *ep, enum sender_change how, struct ifa
 {
 	const bool these_only = how == JOIN || how == LEAVE, add = how == JOIN || how == BLOCK;
 	struct group *g;
-	unsigned at = 0;
+	unsigned at;
 	int r;
 
 	if (!ip_addr_ismulticast(ip))
@@ -212,8 +222,7 @@ static int change_sender(struct endpoint *ep, enum sender_change how, struct ifa
 	if (!g || (g->these_only != these_only && (g->n || g->these_only)))
 		return -EINVAL;
 	g->these_only = these_only;
-	while (at < g->n && !ip_addr_cmp_zoneless(&g->senders[at], sender))
-		at++;
+	at = find_sender(g, sender);
 	if (!add)
 		return drop_sender(ep, i, g, at);
 	if (at < g->n)
@@ -262,16 +271,13 @@ bool group_hears(const struct endpoint *ep, const ip_addr_t *sender)
 {
 	const ip_addr_t *ip = ip_current_dest_addr();
 	const struct group *g;
-	unsigned at = 0;
 
 	if (!ip_addr_ismulticast(ip))
 		return true;
 	g = find(ep, netif_get_index(ip_current_input_netif()), ip);
 	if (!g)
 		return ep->opt.mcast_all;
-	while (at < g->n && !ip_addr_cmp_zoneless(&g->senders[at], sender))
-		at++;
-	return (at < g->n) == g->these_only;
+	return (find_sender(g, sender) < g->n) == g->these_only;
 }
 
 /* ---- setsockopt(2) ---- */
@@ -331,13 +337,11 @@ static int v6_option(struct endpoint *ep, int option, const void *value, size_t 
 
 int group_option(struct endpoint *ep, int level, int option, const void *value, size_t len)
 {
-	int r = -ENOPROTOOPT;
-
 	if (level == IPPROTO_IP)
-		r = v4_option(ep, option, value, len);
-	else if (level == IPPROTO_IPV6 && ep->domain == AF_INET6)
-		r = v6_option(ep, option, value, len);
-	return r;
+		return v4_option(ep, option, value, len);
+	if (level == IPPROTO_IPV6 && ep->domain == AF_INET6)
+		return v6_option(ep, option, value, len);
+	return -ENOPROTOOPT;
 }
 
 int group_set_iface(struct endpoint *ep, int level, const void *value, size_t len)

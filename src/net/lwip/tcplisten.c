@@ -122,14 +122,14 @@ int tcp_listens(struct endpoint *ep, const struct stack_msg *m)
 /* Our end of a connection to the guest's socket, whose name says what it is. Somebody else may have
  * that name, and then has it for nothing. */
 static int name_visit(
-	int fd, struct endpoint *listener, const struct endpoint *of, uint64_t *ret_number)
+	int fd, struct endpoint *listener, const struct tcp_pcb *pcb, uint64_t *ret_number)
 {
 	struct visit visit;
 	struct sockaddr_un name;
 	int r = -EADDRINUSE;
 
-	address_write(of, &of->local, of->local_port, &visit.local);
-	address_write(of, &of->peer, of->peer_port, &visit.peer);
+	address_write(listener, &pcb->local_ip, pcb->local_port, &visit.local);
+	address_write(listener, &pcb->remote_ip, pcb->remote_port, &visit.peer);
 	for (int tries = 0; r == -EADDRINUSE && tries < 16; tries++) {
 		visit.number = 1ull << 63 | ++listener->st->arrivals; /* no inode has it */
 		r = bind(fd, (const struct sockaddr *)&name, visit_name(&visit, &name)) < 0 ? -errno
@@ -139,8 +139,8 @@ static int name_visit(
 	return r;
 }
 
-/* Connects to the guest's socket. of: what is known of the connection. */
-static int begin_visit(struct endpoint *listener, const struct endpoint *of, struct endpoint **ret)
+/* Connects to the guest's socket. */
+static int begin_visit(struct endpoint *listener, const struct tcp_pcb *pcb, struct endpoint **ret)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	_cleanup_fd_ int fd = -1;
@@ -152,7 +152,7 @@ static int begin_visit(struct endpoint *listener, const struct endpoint *of, str
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	r = name_visit(fd, listener, of, &number);
+	r = name_visit(fd, listener, pcb, &number);
 	if (r < 0)
 		return r;
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", listener->name_fd);
@@ -190,18 +190,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
 	struct endpoint *last = arg, *listener = last->mate ? last->mate : last, *ep;
 	_cleanup_fd_ int guest = -1;
-	struct endpoint known;
 	int r;
 
 	if (err != ERR_OK || !pcb)
 		return ERR_VAL;
-	known = (struct endpoint){ .domain = listener->domain,
-		.local = pcb->local_ip,
-		.peer = pcb->remote_ip,
-		.local_port = pcb->local_port,
-		.peer_port = pcb->remote_port };
 	tcp_arg(listener->tcp, listener); /* the next one is its mate's */
-	r = listener->watch ? begin_visit(listener, &known, &ep)
+	r = listener->watch ? begin_visit(listener, pcb, &ep)
 			    : begin_waiting(listener, &ep, &guest);
 	if (r < 0) {
 		tcp_abort(pcb);
@@ -209,10 +203,10 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	}
 	ep->opt = listener->opt;
 	ep->bound_if = listener->bound_if;
-	ep->local = known.local;
-	ep->peer = known.peer;
-	ep->local_port = known.local_port;
-	ep->peer_port = known.peer_port;
+	ep->local = pcb->local_ip;
+	ep->peer = pcb->remote_ip;
+	ep->local_port = pcb->local_port;
+	ep->peer_port = pcb->remote_port;
 	ep->state = EP_OPEN;
 	r = listener->watch ? 0 : end_waiting(listener, ep, &guest);
 	if (r < 0 || source_add(ep->st, &ep->source, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0) {
@@ -231,9 +225,7 @@ static bool shares_port(struct endpoint *other, void *arg)
 {
 	struct endpoint *ep = arg;
 
-	if (other == ep || other->ops != &tcp_endpoint || other->state != EP_LISTENING ||
-		other->local_port != ep->local_port || !other->opt.reuseport ||
-		!ip_addr_cmp(&other->local, &ep->local) || other->bound_if != ep->bound_if)
+	if (other == ep || !address_shares_port(other, ep) || other->state != EP_LISTENING)
 		return false;
 	ep->mate = other->mate ? other->mate : other;
 	other->mate = ep;

@@ -40,13 +40,11 @@ struct choice {
 
 static bool weigh(struct endpoint *ep, void *arg)
 {
-	const struct endpoint *first = ((struct choice *)arg)->first;
 	struct choice *c = arg;
 	uint32_t weight;
 
-	if (ep->ops != first->ops || ep->state != EP_CLOSED || !ep->udp || !ep->opt.reuseport ||
-		ep->local_port != first->local_port || ep->protocol != first->protocol ||
-		!ip_addr_cmp(&ep->local, &first->local) || ep->bound_if != first->bound_if)
+	if (!address_shares_port(ep, c->first) || ep->state != EP_CLOSED || !ep->udp ||
+		ep->protocol != c->first->protocol)
 		return false;
 	weight = (uint32_t)((c->from ^ (uintptr_t)ep >> 4) * 0x9e3779b97f4a7c15ull >> 32);
 	if (!c->best || weight > c->weight) {

@@ -61,5 +61,7 @@ char *mount_table_line(const char *source, const char *target, const char *type,
 	const char *options, unsigned long flags);
 /* The mount at this place that has no line yet gets it (taken, may be NULL). */
 void mount_note_line(struct view *v, const char *target, char *line);
+/* It has no line of its own: another line, or what the view was asked for, brings it. */
+void mount_note_brought(struct view *v, const char *target);
 
 #endif

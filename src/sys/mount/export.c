@@ -68,3 +68,8 @@ void mount_note_line(struct view *v, const char *target, char *line)
 		view_each_mount(v, note, &n);
 	free(n.line);
 }
+
+void mount_note_brought(struct view *v, const char *target)
+{
+	mount_note_line(v, target, strdup(""));
+}

@@ -265,7 +265,7 @@ static void note_line(struct mount_job *j)
 	const struct mount_request *rq = j->rq;
 
 	if (rq->disk || rq->told)
-		mount_note_line(&j->um->view, j->where.name, strdup(""));
+		mount_note_brought(&j->um->view, j->where.name);
 	else if (!j->c && !j->o.policy)
 		mount_note_line(&j->um->view, j->where.name,
 			mount_table_line(mount_job_source(j) ? mount_job_source(j) : rq->source,

@@ -96,7 +96,7 @@ static int keep_basics(struct um *um)
 		if (r == 0)
 			r = rule_make(um, RULE_HOST, &p);
 		if (r == 0)
-			mount_note_line(&um->view, p.name, strdup("")); /* the rule brings it */
+			mount_note_brought(&um->view, p.name);
 	}
 	return r;
 }
