@@ -259,8 +259,10 @@ int ovl_create(struct fs *fs, const struct fs_req *req, uint64_t parent, const c
 	};
 	int r = make(ovl_of(fs), ovl_node_of(parent), name, &m, ret);
 
-	if (r == 0)
+	if (r == 0) {
+		atomic_store(&ovl_node_of(ret->nodeid)->opened, true);
 		*ret_h = (struct fs_handle){ .fh = (uint64_t)m.fd, .oflags = flags };
+	}
 	return r;
 }
 
@@ -400,10 +402,32 @@ static int take_folder(struct fs *fs, struct ovl_node *dir, const char *name, co
 	return r < 0 ? r : take_away(o, dir, name, f);
 }
 
+void ovl_keep_open(struct ovl *o, struct ovl_node *n)
+{
+	const int upper = ovl_upper(n);
+	char path[FD_PATH_MAX];
+	int fd;
+
+	if (!o->served || upper < 0 || !atomic_load(&n->opened))
+		return;
+	fd_path(path, upper);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dup3(fd, upper, O_CLOEXEC); /* at once, for whoever uses that number now */
+	close(fd);
+}
+
 static int take_file(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
 {
+	struct ovl_node *n = ovl_known(o, &f->st);
 	int r = ovl_changed_note(o, dir, name, true);
 
+	if (r == 0 && n)
+		ovl_keep_open(o, n);
+	ovl_put(o, n);
 	return r < 0 ? r : take_away(o, dir, name, f);
 }
 

@@ -78,6 +78,7 @@ struct ovl_node {
 	/* metacopy: a file whose content is in another one, `data` (O_PATH), until it is copied */
 	atomic_bool is_meta;
 	int data;
+	atomic_bool opened;	 /* somebody opened the file since the node is known */
 	pthread_mutex_t copying; /* one copy-up at a time; that of a parent is never taken in it */
 	pthread_mutex_t names;	 /* of a directory: who changes names in upper. Two: by address */
 };
@@ -258,6 +259,10 @@ void ovl_put(struct ovl *o, struct ovl_node *n);
 void ovl_hold(struct ovl *o, struct ovl_node *n);
 /* A node got another name, or (dir NULL) none. */
 void ovl_place_set(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);
+/* A name of it is about to go, and it was opened: where upper is a mount of a view, or the kernel's
+ * FUSE, an O_PATH descriptor alone does not keep the file for whoever has it open. Where it may be
+ * neither read nor written it stays as it is. */
+void ovl_keep_open(struct ovl *o, struct ovl_node *n);
 /* This name of it is gone. Where a server works by names (libfuse does), that may be the name by
  * which our descriptor leads to the file: by the names that are left it gets a node of its own. */
 void ovl_lost(struct ovl *o, struct ovl_node *n, struct ovl_node *dir, const char *name);

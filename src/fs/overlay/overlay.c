@@ -65,6 +65,7 @@ static int ovl_host_prepare(struct fs *fs, const struct fs_req *req, uint64_t no
 	}
 	if (n->type != S_IFREG || (flags & O_PATH))
 		return 0;
+	atomic_store(&n->opened, true);
 	if ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC))
 		return o->consistent && o->work >= 0 && ovl_upper(n) < 0 && may_be_written(o, n)
 			       ? ovl_copy_up(o, n, 0)

@@ -212,6 +212,8 @@ static int replace(struct ovl *o, struct side *from, struct side *to)
 		r = note_both(o, from, to);
 	if (r == 0 && to->there && ovl_upper(to->node) < 0)
 		r = ovl_record_lower(o, to->node);
+	if (r == 0 && to->node)
+		ovl_keep_open(o, to->node);
 	if (r == 0)
 		r = move(o, from, to);
 	if (r == 0) {

@@ -101,6 +101,7 @@ static struct ovl_node *node_new(struct found *f, struct shown shown)
 	n->nlower = f->nlower;
 	n->data = f->has_data ? f->lower[f->nlower].fd : -1;
 	atomic_init(&n->is_meta, f->has_data);
+	atomic_init(&n->opened, false);
 	atomic_init(&n->upper, f->upper);
 	n->xwhiteouts = f->xwhiteouts;
 	n->lower_path = f->lower_path;
