@@ -17,6 +17,7 @@
 #include <linux/fsverity.h>
 #include <linux/loop.h>
 #include <linux/net.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -85,13 +86,14 @@ static int notify_clone(scmp_filter_ctx ctx, int nr, bool identity)
 	return r;
 }
 
-/* The calls that give the kernel's own loop device a file, which may be virtual, and those that
- * change a file by any descriptor (which may be one of the host's that a layer lies over). */
+/* The calls that give the kernel's own loop device a file, which may be virtual, those that change
+ * a file by any descriptor (which may be one of the host's that a layer lies over), and those that
+ * ask what namespace a file is, which may be a stack of ours. */
 static int notify_commands(scmp_filter_ctx ctx, int nr)
 {
 	const unsigned cmds[] = { LOOP_SET_FD, LOOP_CHANGE_FD, LOOP_CONFIGURE, FS_IOC_SETFLAGS,
 		FS_IOC32_SETFLAGS, FS_IOC_SETVERSION, FS_IOC32_SETVERSION, FS_IOC_FSSETXATTR,
-		FS_IOC_ENABLE_VERITY };
+		FS_IOC_ENABLE_VERITY, NS_GET_NSTYPE, NS_GET_USERNS };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cmds) && r == 0; i++)

@@ -35,7 +35,8 @@ struct net {
 	atomic_int refs;
 	struct netd *netd;
 	uint32_t number; /* there */
-	ino_t ino;	 /* of the namespace; 0: not known, or none */
+	dev_t dev;	 /* of its file, which a namespace has */
+	ino_t ino;
 	enum net_stack stack;
 	bool abstract_private;
 	int resolv;	      /* its resolv.conf, in memory; -1: it has none */
@@ -107,13 +108,14 @@ static int keep_text(struct net *n, char *const specs[])
 /* Whoever is asked "which network is this?" has a file of it: by its number. */
 static int find_number(struct net *n)
 {
-	_cleanup_fd_ int fd = net_open(n, "/proc/self/ns/net", O_RDONLY);
+	_cleanup_fd_ int fd = net_open(n, NET_FILE, O_RDONLY);
 	struct stat st;
 
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	n->dev = st.st_dev;
 	n->ino = st.st_ino;
 	return 0;
 }
@@ -150,7 +152,9 @@ int net_start(char *const specs[], enum net_stack stack, struct net **ret, char 
 	if (r == 0)
 		r = add_resolv(n, netd_resolv(n->netd));
 	if (r == 0)
-		r = stack == NET_STACK_KERNEL ? find_number(n) : find_stack(n);
+		r = find_number(n);
+	if (r == 0 && stack == NET_STACK_LWIP)
+		r = find_stack(n);
 	if (r < 0) {
 		net_put(n);
 		return r;
@@ -233,6 +237,11 @@ pid_t net_pid(const struct net *n)
 ino_t net_ino(const struct net *n)
 {
 	return n->ino;
+}
+
+bool net_has_file(const struct net *n, const struct stat *st)
+{
+	return n->ino == st->st_ino && n->dev == st->st_dev;
 }
 
 /* Only what has no state of whoever made it. */

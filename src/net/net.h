@@ -7,6 +7,7 @@
 #ifndef UM_NET_NET_H
 #define UM_NET_NET_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/util.h"
@@ -43,8 +44,11 @@ static inline void net_cleanup(struct net **n)
 #define _cleanup_net_ _cleanup_(net_cleanup)
 /* Its process, a child of the caller; several may share it. */
 pid_t net_pid(const struct net *n);
-/* The number of its namespace, as stat(2) of /proc/PID/ns/net has it. */
+/* The number of its namespace, or of the file that stands for one, as stat(2) of /proc/PID/ns/net
+ * has it. */
 ino_t net_ino(const struct net *n);
+/* Is this that file? */
+bool net_has_file(const struct net *n, const struct stat *st);
 
 /* socket(2) there: a descriptor, or -errno; -ENETDOWN when the process is gone. */
 int MUST_CHECK net_socket(struct net *n, int domain, int type, int protocol);

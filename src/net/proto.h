@@ -13,6 +13,10 @@
 
 #define NET_FD 3
 
+/* The file of a network, by whose number it is known. Of umview-lwip's it is a memfd, called so. */
+#define NET_FILE "/proc/self/ns/net"
+#define NET_FILE_NAME "net"
+
 enum net_op {
 	NET_OP_SOCKET,	   /* socket(a, b, c): `count` descriptors, or fewer */
 	NET_OP_SOCKETPAIR, /* socketpair(a, b, c): two */

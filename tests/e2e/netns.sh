@@ -73,6 +73,43 @@ if command -v bwrap >/dev/null && bwrap --dev-bind / / --unshare-user --disable-
 not reached
 port 80
 back"
+	# names for them: what stands for a namespace is known again by its number, wherever it is opened
+	cat >names <<-'EOF'
+		here=$(readlink /proc/self/ns/net); exec 7</proc/self/ns/net
+		[ "$(readlink /proc/self/fd/7)" = "$here" ]
+		# (where the caller's network is the host's, that says that it knows no number of them)
+		exec 8>&2 2>/dev/null; ip netns add x; ip netns add y; ip netns add x && echo twice
+		ip netns list | sort; exec 2>&8
+		x="net:[$(stat -c %i /run/netns/x)]"; [ "$x" != "$here" ]; [ "$x" != "net:[$(stat -c %i /run/netns/y)]" ]
+		ip netns exec x sh -ec 'ip -br link | cut -d" " -f1; ip netns identify
+			[ "$1" = "$(readlink /proc/self/ns/net)" ]; [ "$1" = "net:[$(stat -Lc %i /proc/$$/task/$$/ns/net)]" ]
+			nsenter --net=/proc/self/fd/7 readlink /proc/self/ns/net | grep -cxF "$2"' sh "$x" "$here"
+		ip netns exec x "$PYTHON" -c 'import os, socket
+		s = socket.create_server(("", 7)); open("up", "w").close(); s.accept()[0].sendall(os.readlink("/proc/self/ns/net").encode())' &
+		until [ -e up ]; do sleep 0.05; done
+		[ "$(ip netns pids x)" = $! ]; [ "$(ip netns identify $!)" = x ]; [ "$(lsns -nt net -o NS -p $!)" -eq "$(stat -c %i /run/netns/x)" ]
+		ask='import socket; print(socket.create_connection(("127.0.0.1", 7), 9).recv(99).decode())'
+		"$PYTHON" -c "$ask" 2>/dev/null || ip netns exec y "$PYTHON" -c "$ask" 2>/dev/null || echo another
+		i=0; while [ $i -lt 40 ]; do unshare -n true; i=$((i + 1)); done # what ended ones leave goes, and x stays
+		[ "$(nsenter -t $! -n "$PYTHON" -c "$ask")" = "$x" ]
+		"$PYTHON" -c 'import fcntl, os, sys
+		fd = os.open("/run/netns/y", os.O_RDONLY)
+		print(hex(fcntl.ioctl(fd, 0xb703)), os.stat(fcntl.ioctl(fd, 0xb701)).st_ino == os.stat("/proc/self/ns/user").st_ino)'
+		stat -fc %T /run/netns/y; ip netns del x; ip netns del y; ip netns list 2>&8
+	EOF
+	for net in "" "--net none,stack=lwip"; do
+		# shellcheck disable=SC2086
+		gives "names where the kernel has none ($net)" 0 confined --root $net -- env PYTHON="$PYTHON" sh -e names
+		is "names where the kernel has none ($net)" "$OUT" "x
+y
+lo
+x
+1
+another
+0x40000000 True
+nsfs"
+		rm up
+	done
 fi
 
 gives "ip netns" 0 um --root -- sh -ec '

@@ -42,6 +42,7 @@ int stack_init(struct stack *st)
 {
 	*st = (struct stack){ .epoll = epoll_create1(EPOLL_CLOEXEC),
 		.happened_ns = now_ns(),
+		.namespace = -1,
 		.scratch = malloc(SCRATCH_BYTES) };
 	st->loop.last = &st->loop.first;
 	if (st->epoll < 0 || !st->scratch)

@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "net/lwip/endpoint.h"
+#include "net/proto.h"
 
 static void show_dev(struct stack *st, FILE *f)
 {
@@ -269,6 +271,27 @@ static const struct {
 	{ "icmp", NULL, &raw_endpoint, AF_INET, SOCK_DGRAM },
 };
 
+/* A network is known by this file's number, as a namespace is: setns(2) asks for no more. Nobody
+ * can write there. */
+static int open_namespace(struct stack *st, int flags)
+{
+	char name[FD_PATH_MAX];
+	int fd;
+
+	if (st->namespace < 0) {
+		st->namespace = memfd_create(NET_FILE_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (st->namespace < 0 || fchmod(st->namespace, 0444) < 0 ||
+			fcntl(st->namespace, F_ADD_SEALS,
+				F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+			um_cleanup_fd(&st->namespace);
+			return -ENOMEM;
+		}
+	}
+	/* (the link itself is there for each process) */
+	fd = open(flags & O_NOFOLLOW ? NET_FILE : fd_path(name, st->namespace), flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 int procnet_open(struct stack *st, const char *path, int flags)
 {
 	static const char folder[] = "/proc/self/net/";
@@ -276,6 +299,8 @@ int procnet_open(struct stack *st, const char *path, int flags)
 	char name[FD_PATH_MAX];
 	FILE *f;
 
+	if (strcmp(path, NET_FILE) == 0)
+		return open_namespace(st, flags);
 	if (strncmp(path, folder, strlen(folder)) != 0)
 		return -ENOENT;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {

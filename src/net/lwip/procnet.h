@@ -5,7 +5,8 @@
 
 #include "net/lwip/stack.h"
 
-/* A descriptor of a file with what "/proc/self/net/..." says now, or -ENOENT, -EACCES. */
+/* A descriptor of a file with what "/proc/self/net/..." says now, or of the one that stands for the
+ * network (NET_FILE); -ENOENT, -EACCES. */
 int MUST_CHECK procnet_open(struct stack *st, const char *path, int flags);
 
 #endif

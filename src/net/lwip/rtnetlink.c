@@ -3,6 +3,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <lwip/etharp.h>
 #include <lwip/priv/nd6_priv.h>
 #include <net/if_arp.h>
@@ -332,6 +333,26 @@ static int delete_link(struct rtnl *q)
 	return rtnl_refuse(q, -EOPNOTSUPP, "the interfaces of this stack are those of --net");
 }
 
+/* What number another network has here: none has one. */
+static int get_nsid(struct rtnl *q)
+{
+	const int32_t none = NETNSA_NSID_NOT_ASSIGNED;
+	struct rtgenmsg *m;
+	struct nl_attrs at;
+
+	if (q->flags)
+		return 0;
+	if (!nl_parse(q->h, sizeof(*m), &at))
+		return -EINVAL;
+	if (!at.v[NETNSA_PID] && !at.v[NETNSA_FD] && !at.v[NETNSA_NSID])
+		return rtnl_refuse(q, -EINVAL, "Peer netns reference is missing");
+	m = nl_begin(q->a, RTM_NEWNSID, 0, sizeof(*m));
+	m->rtgen_family = AF_UNSPEC;
+	nl_put(q->a, NETNSA_NSID, &none, sizeof(none));
+	nl_end(q->a);
+	return 0;
+}
+
 static int nothing(UNUSED struct rtnl *q)
 {
 	return 0;
@@ -357,6 +378,7 @@ static const struct {
 	{ RTM_DELNEIGH, true, change_neighbour },
 	{ RTM_GETRULE, false, rtnl_get_rules },
 	{ RTM_GETQDISC, false, nothing },
+	{ RTM_GETNSID, false, get_nsid },
 };
 
 int rtnl_request(struct stack *st, const struct nlmsghdr *h, bool privileged, struct nl_answer *a)

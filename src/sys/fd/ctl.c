@@ -10,6 +10,8 @@
 #include <linux/fs.h>
 #include <linux/fsverity.h>
 #include <linux/loop.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -18,6 +20,7 @@
 #include "engine/inject.h"
 #include "engine/nr.h"
 #include "file/dir.h"
+#include "sys/net/calls.h"
 #include "sys/net/stack.h"
 #include "sys/mount/carry.h"
 #include "file/locks.h"
@@ -403,6 +406,14 @@ static enum verdict loop_backing(struct call *c, unsigned cmd)
 	return r < 0 ? call_return(c, r) : CONTINUE;
 }
 
+/* The user who has started the view owns it. */
+static enum verdict owner_of_network(struct call *c)
+{
+	_cleanup_fd_ int fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? call_return(c, -errno) : guestfd_answer(c, fd, O_CLOEXEC, ZONE_LOWEST);
+}
+
 /* On a descriptor of the kernel's: those that the filter asks for by the command. */
 static enum verdict real_ioctl(struct call *c, unsigned cmd)
 {
@@ -416,6 +427,10 @@ static enum verdict real_ioctl(struct call *c, unsigned cmd)
 	case FS_IOC_FSSETXATTR:
 	case FS_IOC_ENABLE_VERITY:
 		return at_is_hosts(c, call_fd(c, 0)) ? call_return(c, -EOPNOTSUPP) : CONTINUE;
+	case NS_GET_NSTYPE:
+		return netfile_is(c, call_fd(c, 0)) ? call_return(c, CLONE_NEWNET) : CONTINUE;
+	case NS_GET_USERNS:
+		return netfile_is(c, call_fd(c, 0)) ? owner_of_network(c) : CONTINUE;
 	default:
 		return CONTINUE;
 	}

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "net/family.h"
 #include "net/net.h"
+#include "net/proto.h"
 #include "sys/task/ids.h"
 #include "sys/net/networks.h"
 #include "sys/proc/name.h"
@@ -172,8 +173,6 @@ enum verdict sys_socketpair(struct call *c)
 
 /* ---- files ---- */
 
-#define NAMESPACE "/proc/self/ns/net"
-
 /* The part of a path of /proc that is below its process; *pid: which. NULL: it is of none that is
  * here. */
 static const char *below_process(struct call *c, const char *path, pid_t *pid)
@@ -212,7 +211,7 @@ bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, s
 	net = path_below(path, "/proc/net");
 	rest = name || net ? NULL : below_process(c, path, &pid);
 	if (rest && strcmp(rest, "/ns/net") == 0)
-		name = NAMESPACE;
+		name = NET_FILE;
 	else if (rest)
 		net = path_below(rest, "/net");
 	if ((!name && !net) || !in_our_namespace(c, pid) || network_of(c->um, pid, &n) < 0 || !n)
@@ -258,7 +257,15 @@ int netfile_open(struct call *c, pid_t pid, const char *path, int flags)
 
 bool netfile_is_namespace(const char *path)
 {
-	return strcmp(path, NAMESPACE) == 0;
+	return strcmp(path, NET_FILE) == 0;
+}
+
+bool netfile_is(struct call *c, int guest_fd)
+{
+	_cleanup_fd_ int fd = networks_any_stack(c->um) ? guestfd_get(c, guest_fd) : -1;
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && network_knows(c->um, &st);
 }
 
 ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size)

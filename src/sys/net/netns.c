@@ -47,7 +47,8 @@ bool netns_mkdir(struct call *c, int arg, int *ret)
 	return true;
 }
 
-static int bind_network(struct call *c, int fd, const char *target)
+/* fd: its file, which is closed. */
+static int bind_network(struct call *c, pid_t pid, int fd, const char *target)
 {
 	_cleanup_path_ struct path where = PATH_INIT;
 	_cleanup_inode_ struct inode *root = NULL;
@@ -57,8 +58,12 @@ static int bind_network(struct call *c, int fd, const char *target)
 	mode_t type;
 	int r = mount_where(c, AT_FDCWD, target, PATH_FOLLOW, &where);
 
-	if (r == 0 && read_link(AT_FDCWD, fd_path(name, fd), name, sizeof(name)) < 0)
-		r = -ESRCH;
+	if (r == 0) {
+		ssize_t n = netfile_namespace(c, pid, name, sizeof(name) - 1);
+
+		r = n < 0 ? (int)n : 0;
+		name[n < 0 ? 0 : n] = '\0';
+	}
 	if (r == 0)
 		r = hostfs_new(fd, name, &fs, &type);
 	if (r < 0) {
@@ -91,6 +96,6 @@ bool netns_mount(struct call *c, const char *source, const char *target, const c
 		s.kind != SPECIAL_NET || !netfile_is_namespace(s.rest))
 		return false;
 	fd = netfile_open(c, s.pid, s.rest, O_RDONLY);
-	*ret = fd < 0 ? fd : bind_network(c, fd, target);
+	*ret = fd < 0 ? fd : bind_network(c, s.pid, fd, target);
 	return true;
 }

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "net/proto.h"
 
 #define SWEEP_LEAST 16 /* networks, before it is worth to look */
 
@@ -100,10 +101,10 @@ int network_of(struct um *um, pid_t pid, struct net **ret)
 /* ---- which are in use ---- */
 
 /* The lock is held. */
-static struct network *find_ino(struct networks *ns, ino_t ino)
+static struct network *find_file(struct networks *ns, const struct stat *st)
 {
 	for (unsigned i = 1; i < ARRAY_SIZE(ns->v); i++) {
-		if (ns->v[i].net && net_ino(ns->v[i].net) == ino)
+		if (ns->v[i].net && net_has_file(ns->v[i].net, st))
 			return &ns->v[i];
 	}
 	return NULL;
@@ -112,18 +113,20 @@ static struct network *find_ino(struct networks *ns, ino_t ino)
 static void note_files(struct networks *ns, pid_t pid)
 {
 	char path[64], link[64];
-	unsigned long long ino;
 	struct dirent *de;
 	struct network *w;
+	struct stat st;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
 	while (dir && (de = readdir(dir))) {
 		if (read_link(dirfd(dir), de->d_name, link, sizeof(link)) <= 0 ||
-			sscanf(link, "net:[%llu]", &ino) != 1)
+			(strncmp(link, "net:[", 5) != 0 &&
+				strncmp(link, "/memfd:" NET_FILE_NAME " ", 11) != 0) ||
+			fstatat(dirfd(dir), de->d_name, &st, 0) < 0)
 			continue;
-		w = find_ino(ns, (ino_t)ino);
+		w = find_file(ns, &st);
 		if (w)
 			w->used = true;
 	}
@@ -294,24 +297,38 @@ int network_unshare(struct call *c)
 	return r;
 }
 
-int network_enter(struct call *c, ino_t ino)
+int network_enter(struct call *c, const struct stat *st)
 {
 	struct networks *ns = c->um->networks;
 	struct network *w;
 	struct stat host;
 	int r = -ENOENT;
 
-	if (c->um->net && net_ino(c->um->net) == ino)
+	if (c->um->net && net_has_file(c->um->net, st))
 		return set_network(c->tid, 0);
 	/* no sweep between the look and the mark */
 	pthread_mutex_lock(&ns->lock);
-	w = find_ino(ns, ino);
+	w = find_file(ns, st);
 	if (w)
 		r = set_network(c->tid, (unsigned)(w - ns->v));
 	pthread_mutex_unlock(&ns->lock);
-	if (w || stat("/proc/self/ns/net", &host) < 0 || host.st_ino != ino)
+	if (w || stat(NET_FILE, &host) < 0 || host.st_ino != st->st_ino ||
+		host.st_dev != st->st_dev)
 		return r;
 	return c->um->net ? -EPERM : set_network(c->tid, 0);
+}
+
+bool network_knows(struct um *um, const struct stat *st)
+{
+	struct networks *ns = um->networks;
+	bool known = um->net && net_has_file(um->net, st);
+
+	if (known || !atomic_load_explicit(&ns->any, memory_order_acquire))
+		return known;
+	pthread_mutex_lock(&ns->lock);
+	known = find_file(ns, st) != NULL;
+	pthread_mutex_unlock(&ns->lock);
+	return known;
 }
 
 int network_follow(struct call *c, pid_t pid)

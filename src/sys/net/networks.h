@@ -27,9 +27,11 @@ int MUST_CHECK network_of(struct um *um, pid_t pid, struct net **ret);
 
 /* The caller goes into a new one, of loopback alone: 0 or -errno. */
 int MUST_CHECK network_unshare(struct call *c);
-/* The caller goes into the one whose namespace has this number: 0; -EPERM for the host's where the
- * view has one of its own; -ENOENT: it is none of ours. */
-int MUST_CHECK network_enter(struct call *c, ino_t ino);
+/* Is this the file of one of them? */
+bool network_knows(struct um *um, const struct stat *st);
+/* The caller goes into the one whose file this is: 0; -EPERM for the host's where the view has one
+ * of its own; -ENOENT: it is none of ours. */
+int MUST_CHECK network_enter(struct call *c, const struct stat *st);
 /* The caller goes where that process is: 0 or -errno. */
 int MUST_CHECK network_follow(struct call *c, pid_t pid);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* access, readlink and statfs: the other calls that only look. */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -198,6 +199,8 @@ static enum verdict answer_statfs(struct call *c, gaddr_t buf, const struct fs_r
 		st.f_bsize = 4096;
 	if (!st.f_frsize)
 		st.f_frsize = st.f_bsize;
+	if (strcmp(m->type, "nsfs") == 0) /* also where a memfd stands for a namespace */
+		st.f_type = NSFS_MAGIC;
 	st.f_flags = attrs_statfs_flags(m) | (readonly ? ST_RDONLY : 0);
 	return call_return(c, abi_write_statfs(c, buf, &st));
 }

@@ -20,6 +20,7 @@
 #include "sys/task/binfmt.h"
 #include "sys/task/ids.h"
 #include "sys/net/calls.h"
+#include "sys/net/networks.h"
 #include "sys/proc/idmapfile.h"
 #include "sys/proc/name.h"
 #include "sys/proc/tablefile.h"
@@ -328,6 +329,10 @@ static int link_target(struct call *c, const struct special *s, char **ret)
 
 		if (!vf && s->link == LINK_EXE)
 			return exe_copy(path, ret);
+		if (!vf && networks_any_stack(c->um) && network_knows(c->um, &st)) {
+			*ret = str_printf("net:[%llu]", (unsigned long long)st.st_ino);
+			return *ret ? 1 : -ENOMEM;
+		}
 		if (!vf || !vf->ops || !vf->ops->path)
 			return 0;
 		*ret = strdup(vf->ops->path);

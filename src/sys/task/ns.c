@@ -161,14 +161,14 @@ static int enter_network(struct call *c, int fd)
 	struct stat st;
 	int r;
 
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!network_knows(c->um, &st) && ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		pid_t pid = c->args[1] == CLONE_NEWNET ? pid_of_pidfd(fd) : 0;
 
 		return pid > 0 && net_capable(c, CAP_SYS_ADMIN) ? network_follow(c, pid) : 1;
 	}
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	r = net_capable(c, CAP_SYS_ADMIN) ? network_enter(c, st.st_ino) : -EPERM;
+	r = net_capable(c, CAP_SYS_ADMIN) ? network_enter(c, &st) : -EPERM;
 	return r == -ENOENT ? 1 : r;
 }
 
