@@ -69,9 +69,28 @@ static int add_resolv(struct net *n, const char *text)
 	return r;
 }
 
+/* Has an interface before this one its name? */
+static int check_name(
+	const struct net_spec *s, int index, char names[][IFNAMSIZ], char **ret_message)
+{
+	if (s->link == NET_NONE)
+		return 0;
+	for (int i = 0; i < index; i++) {
+		if (strcmp(names[i], s->name) != 0)
+			continue;
+		*ret_message = str_printf(
+			"--net: two interfaces would be called %s: give one another name=",
+			s->name);
+		return -EINVAL;
+	}
+	strcpy(names[index], s->name);
+	return 0;
+}
+
 /* What the specs say to us. */
 static int read_specs(struct net *n, char *const specs[], char **ret_message)
 {
+	char names[NET_MAX_LINKS][IFNAMSIZ] = { 0 };
 	struct net_spec s;
 
 	for (int i = 0; specs[i]; i++) {
@@ -80,6 +99,8 @@ static int read_specs(struct net *n, char *const specs[], char **ret_message)
 
 		if (r == -E2BIG)
 			*ret_message = str_printf("--net: %d interfaces at most", NET_MAX_LINKS);
+		if (r == 0)
+			r = check_name(&s, i, names, ret_message);
 		if (r < 0)
 			return r;
 		n->abstract_private |= s.abstract_private;

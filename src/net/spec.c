@@ -7,6 +7,8 @@
 
 #define MTU_MIN 68
 #define MTU_MAX 65521
+#define MTU_IPV6 1280 /* RFC 8200 */
+#define SLIRP_PREFIX_MAX 28
 #define DELAY_MAX_NS 10e9
 
 static const struct {
@@ -58,6 +60,15 @@ static int add_addr(const char *text, bool with_prefix, struct net_addr list[], 
 	if (r == 0)
 		(*n)++;
 	return r;
+}
+
+/* May a host have it? */
+static bool is_a_hosts(const struct net_addr *a)
+{
+	if (a->family == AF_INET)
+		return a->v4.s_addr != INADDR_ANY && a->v4.s_addr != INADDR_BROADCAST &&
+		       !IN_MULTICAST(ntohl(a->v4.s_addr));
+	return !IN6_IS_ADDR_UNSPECIFIED(&a->v6) && !IN6_IS_ADDR_MULTICAST(&a->v6);
 }
 
 static int parse_port(const char *text, uint16_t *ret)
@@ -206,8 +217,9 @@ static int parse_option(const char *key, const char *value, struct net_spec *s, 
 	int r;
 
 	if (strcmp(key, "ip") == 0) {
-		*hint = "an address and its prefix, as ip=10.0.0.7/24 or ip=fd00::7/64";
-		return add_addr(value, true, s->ip, &s->nip) < 0 || s->ip[s->nip - 1].prefix < 0
+		*hint = "an address of a host and its prefix, as ip=10.0.0.7/24 or ip=fd00::7/64";
+		return add_addr(value, true, s->ip, &s->nip) < 0 || s->ip[s->nip - 1].prefix < 0 ||
+				       !is_a_hosts(&s->ip[s->nip - 1])
 			       ? -EINVAL
 			       : 0;
 	}
@@ -239,15 +251,16 @@ static int parse_option(const char *key, const char *value, struct net_spec *s, 
 		strcpy(s->name, value);
 		return 0;
 	}
-	if (strcmp(key, "restrict") == 0 && !*value) {
-		*hint = "an option of slirp";
+	if (strcmp(key, "restrict") == 0) {
+		*hint = "an option of slirp, without a value";
 		s->restricted = true;
-		return s->link == NET_SLIRP ? 0 : -EINVAL;
+		return s->link == NET_SLIRP && !*value ? 0 : -EINVAL;
 	}
-	if (strcmp(key, "dhcp") == 0 && !*value) {
-		*hint = "of a link, slirp's being what its own server says anyway";
+	if (strcmp(key, "dhcp") == 0) {
+		*hint = "of a link, slirp's being what its own server says anyway, and has no "
+			"value";
 		s->dhcp = s->link != NET_SLIRP;
-		return s->link != NET_NONE ? 0 : -EINVAL;
+		return s->link != NET_NONE && !*value ? 0 : -EINVAL;
 	}
 	if (strcmp(key, "abstract") == 0) {
 		*hint = "private or shared";
@@ -281,8 +294,9 @@ static int parse_link(char *word, struct net_spec *s, char **ret_message)
 			return 0;
 		}
 		*ret_message =
-			str_printf(links[i].needs_where ? "--net %s: say which, as %s=NAME"
-							: "--net %s: it is %s alone, without \"=\"",
+			str_printf(!links[i].needs_where ? "--net %s: it is %s alone, without \"=\""
+				   : where && *where	 ? "--net %s: what follows %s= is too long"
+							 : "--net %s: say which, as %s=NAME",
 				word, word);
 		return -EINVAL;
 	}
@@ -297,6 +311,33 @@ static bool needs_interface(const char *option)
 {
 	return strcmp(option, "abstract") != 0 && strcmp(option, "stack") != 0 &&
 	       strcmp(option, "dns") != 0;
+}
+
+/* What may be said word by word, and not together. */
+static int check_whole(const char *text, const struct net_spec *s, char **ret_message)
+{
+	const struct net_addr *v4 = net_spec_ip(s, AF_INET);
+	struct net_slirp slirp;
+
+	if (s->mtu && s->mtu < MTU_IPV6 && net_spec_ip(s, AF_INET6)) {
+		*ret_message = str_printf("--net %s: mtu=%u: with an address of IPv6 it is a "
+					  "number from %d on",
+			text, s->mtu, MTU_IPV6);
+		return -EINVAL;
+	}
+	if (s->link != NET_SLIRP || !v4)
+		return 0;
+	net_spec_slirp(s, &slirp);
+	if (v4->prefix < 1 || v4->prefix > SLIRP_PREFIX_MAX ||
+		slirp.guest.s_addr == slirp.host.s_addr || slirp.guest.s_addr == slirp.dns.s_addr) {
+		*ret_message =
+			str_printf("--net %s: ip=: in slirp's network, of a prefix from 1 to "
+				   "%d, the second address is the host and the third its "
+				   "name server; the view has another, as ip=10.0.2.15/24",
+				text, SLIRP_PREFIX_MAX);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret_message)
@@ -331,18 +372,29 @@ int net_spec_parse(const char *text, int index, struct net_spec *ret, char **ret
 		}
 		if (r < 0)
 			*ret_message =
-				hint ? str_printf("--net %s: %s=%s: it is %s", text, word,
-					       value ? value : "", hint)
+				hint ? str_printf("--net %s: %s%s%s: it is %s", text, word,
+					       value ? "=" : "", value ? value : "", hint)
 				     : str_printf("--net %s: no option %s; there are ip, "
 						  "gw, dns, mac, mtu, "
 						  "name, dhcp, publish, restrict, loss, "
 						  "delay, reorder, dup, seed, abstract and stack",
 					       text, word);
 	}
+	if (r == 0)
+		r = check_whole(text, &s, ret_message);
 	if (r < 0)
 		return r == -ENOMEM ? r : -EINVAL;
 	*ret = s;
 	return 0;
+}
+
+const struct net_addr *net_spec_ip(const struct net_spec *s, int family)
+{
+	for (size_t i = 0; i < s->nip; i++) {
+		if (s->ip[i].family == family)
+			return &s->ip[i];
+	}
+	return NULL;
 }
 
 static struct in_addr host_number(struct in_addr net, uint32_t n)
@@ -353,6 +405,7 @@ static struct in_addr host_number(struct in_addr net, uint32_t n)
 void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret)
 {
 	static const char site[] = "fec0::";
+	const struct net_addr *v4 = net_spec_ip(s, AF_INET);
 
 	*ret = (struct net_slirp){ .prefix = 24 };
 	inet_pton(AF_INET, "10.0.2.15", &ret->guest);
@@ -361,12 +414,9 @@ void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret)
 	ret->host6.s6_addr[15] = 2;
 	ret->dns6.s6_addr[15] = 3;
 	ret->guest6.s6_addr[15] = 15;
-	for (size_t i = 0; i < s->nip; i++) {
-		if (s->ip[i].family == AF_INET && s->ip[i].prefix > 0 && s->ip[i].prefix <= 28) {
-			ret->guest = s->ip[i].v4;
-			ret->prefix = s->ip[i].prefix;
-			break;
-		}
+	if (v4) {
+		ret->guest = v4->v4;
+		ret->prefix = v4->prefix;
 	}
 	ret->mask.s_addr = htonl(~0u << (32 - ret->prefix));
 	ret->net.s_addr = ret->guest.s_addr & ret->mask.s_addr;

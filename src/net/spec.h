@@ -76,6 +76,9 @@ struct net_spec {
 int MUST_CHECK net_spec_parse(
 	const char *text, int index, struct net_spec *ret, char **ret_message);
 
+/* The first address of that family that ip= said, or NULL. */
+const struct net_addr *net_spec_ip(const struct net_spec *s, int family);
+
 /* Is the wire to be a bad one? */
 static inline bool net_spec_impaired(const struct net_spec *s)
 {

@@ -3,10 +3,9 @@
 # that are garbage do no harm.
 # sanitize: asan
 . "$TOP/tests/e2e/lib.sh"
-unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 
 cat >give.py <<'S'
-import hashlib, socket, sys
+import hashlib, os, socket, sys, time
 s = socket.create_server(("", 7))
 open("up", "w").close()
 s.settimeout(60)
@@ -22,6 +21,8 @@ while n:
     n -= len(data)
 c.sendall(got.digest())
 c.sendall(bytes(range(256)) * (int(sys.argv[1]) // 256))
+while not os.path.exists("taken"):
+    time.sleep(0.02)
 S
 cat >take.py <<'S'
 import hashlib, random, socket, sys
@@ -30,18 +31,26 @@ s = socket.create_connection(("10.6.0.1", 7), 60)
 s.settimeout(90)
 s.sendall(data)
 f = s.makefile("rb")
-print(f.read(32) == hashlib.sha256(data).digest(), f.read() == bytes(range(256)) * (len(data) // 256))
+print(f.read(32) == hashlib.sha256(data).digest(), f.read(len(data)) == bytes(range(256)) * (len(data) // 256))
+open("taken", "w").close()
 S
 # both OPTIONS BYTES: a transfer each way over a wire of which one end is bad
 both() {
-	rm -f up
-	um --net "pair=b$$,ip=10.6.0.1/24" -- "$PYTHON" give.py "$2" &
+	rm -f up taken
+	um --net "pair=b$$,ip=10.6.0.1/24,stack=$STACK" -- "$PYTHON" give.py "$2" &
 	local server=$!
 	until_true 20 test -e up
-	gives "$1" 0 um --net "pair=b$$,ip=10.6.0.2/24,$1" -- "$PYTHON" take.py "$2"
+	gives "$1" 0 um --net "pair=b$$,ip=10.6.0.2/24,stack=$STACK,$1" -- "$PYTHON" take.py "$2"
 	is "$1" "$OUT" "True True"
 	wait $server || fail "$1: the server's end"
 }
+if built umview-lwip; then
+	STACK=lwip
+	both loss=5%,seed=1 100096
+	both reorder=20%,dup=10%,delay=2ms 100096
+fi
+unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
+STACK=kernel
 both loss=5%,seed=1 2000128
 both reorder=20%,dup=10% 2000128
 both delay=5ms,loss=1%,reorder=5%,dup=1%,seed=7 500224
@@ -86,7 +95,7 @@ is "the good wire again" "$OUT" True
 wait $server || fail "the server's end"
 
 for mtu in 576 9000; do
-	rm -f up
+	rm -f up taken
 	um --net "pair=m$$,ip=10.6.0.1/24,mtu=$mtu" -- "$PYTHON" give.py 4000256 &
 	server=$!
 	until_true 20 test -e up
@@ -96,7 +105,7 @@ for mtu in 576 9000; do
 done
 
 # a datagram that fills a long frame
-rm -f up
+rm -f up taken
 um --net "pair=d$$,ip=10.6.3.1/24,mtu=9000" -- "$PYTHON" -c '
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -170,6 +170,7 @@ is "a published port" "$OUT" "from the view"
 wait $view || fail "the view with a published port ended badly"
 gives "a port that is taken" 125 um --net "slirp,publish=$port:80" -- true
 has "a port that is taken" "$OUT" "port $port of the host cannot be published"
+has "a port that is taken" "$OUT" "choose another"
 
 # two views on one wire, and a third that begins when the first is gone
 um --net "pair=w$$,ip=10.9.0.1/24,ip=fd09::1/64" -- "$PYTHON" -c '
@@ -261,6 +262,28 @@ for bad in "" nothing slirp=1 pair slirp,ip=10.0.0.1 slirp,ip=10.0.0.1/33 vde=x,
 	slirp,mtu=5 none,mtu=1500 none,ip=10.0.0.1/8 slirp,name=a/b none,name=a none,bad=1 slirp,publish=80 slirp,publish=1:99999 none,stack=x none,abstract=x; do
 	gives "--net '$bad'" 125 um --net "$bad" -- true
 	has "--net '$bad'" "$OUT" "umview: --net"
+done
+# says SPEC TEXT: it is refused so
+says() {
+	gives "--net $1" 125 um --net "$1" -- true
+	has "--net $1" "$OUT" "$2"
+}
+says none,restrict=1 "restrict=1: it is an option of slirp, without a value"
+says pair=x,dhcp=1 "and has no value"
+says "pair=$(printf %300d 1)" "what follows pair= is too long"
+says pair=x,ip=0.0.0.0/0 "an address of a host"
+says pair=x,ip=ff02::1/64 "an address of a host"
+says pair=x,mtu=1279,ip=fd00::1/64 "from 1280 on"
+says slirp,ip=10.0.2.15/29 "a prefix from 1 to 28"
+says slirp,ip=10.0.2.2/24 "the second address is the host"
+says slirp,publish=1:80 "choose a higher one"
+says slirp,publish=192.0.2.1:8080:80 "none of the host's"
+for stack in kernel $(built umview-lwip && echo lwip); do
+	gives "two of one name, $stack" 125 um --net "pair=g$$,stack=$stack" --net slirp,name=eth0 -- true
+	has "two of one name, $stack" "$OUT" "two interfaces would be called eth0"
+	gives "slirp with one more address of IPv6, $stack" 0 um --net "slirp,ip=fd00::5/64,stack=$stack" -- sh -c '
+		ip -o addr show eth0 | tr -s " " | cut -d" " -f4 | grep -v ^fe80 | sort'
+	is "slirp with one more address of IPv6, $stack" "${OUT//$'\n'/ }" "10.0.2.15/24 fd00::5/64 fec0::f/64"
 done
 gives "a gateway elsewhere" 125 um --net "pair=g$$,ip=10.9.0.1/24,gw=10.1.1.1" -- true
 has "a gateway elsewhere" "$OUT" "--net: eth0: gw=10.1.1.1: Invalid argument; it is a neighbour"

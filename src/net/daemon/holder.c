@@ -137,7 +137,7 @@ static int configure_slirp(const struct net_spec *s)
 	int r = 0;
 
 	net_spec_slirp(s, &net);
-	if (s->nip == 0) {
+	if (!net_spec_ip(s, AF_INET)) {
 		a.v4 = net.guest;
 		a.prefix = net.prefix;
 		r = iface_add_addr(s->name, &a);

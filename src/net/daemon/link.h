@@ -37,7 +37,9 @@ struct link_ops {
 };
 
 extern const struct link_ops slirp_link, vde_link, tap_link, far_link;
-extern const struct link_ops wire_link; /* umview-lwip's alone: net/pair/ is the kernel's */
+/* umview-lwip's alone: net/pair/ is the kernel's; the second one where frames are lost and delayed
+ */
+extern const struct link_ops wire_link, bad_wire_link;
 
 /* What a stack that is a process is told of the carrier: a frame of this one byte. */
 #define FRAME_CARRIER_OFF 0

@@ -178,6 +178,8 @@ static int start_link(struct stack *st, const struct net_spec *s, char **ret_mes
 		if (link_table[i]->kind == s->link)
 			l->ops = link_table[i];
 	}
+	if (s->link == NET_PAIR && net_spec_impaired(s))
+		l->ops = &bad_wire_link;
 	if (!l->ops)
 		return -EINVAL;
 	if (!l->ops->recv) {
@@ -199,7 +201,7 @@ static int configure_slirp(struct iface *i, const struct net_spec *s)
 	a.v4 = net.guest;
 	a.prefix = net.prefix;
 	gw.v4 = net.host;
-	if (s->nip == 0)
+	if (!net_spec_ip(s, AF_INET))
 		r = iface_add_ip(i, &a);
 	if (r == 0 && s->ngateway == 0)
 		r = route_add_default(i, &gw);

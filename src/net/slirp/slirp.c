@@ -105,6 +105,21 @@ static const SlirpCb callbacks = {
 	.notify = no_notify,
 };
 
+/* What to do about an error of bind(2). */
+static const char *publish_hint(int err)
+{
+	switch (err) {
+	case EADDRINUSE:
+		return "; choose another: somebody has it already (ss -tunlp)";
+	case EACCES:
+		return "; choose a higher one: those below 1024 are root's";
+	case EADDRNOTAVAIL:
+		return "; the address is none of the host's (ip addr)";
+	default:
+		return "";
+	}
+}
+
 static int publish(
 	struct slirp *s, const struct net_port *p, const struct net_slirp *net, char **ret_message)
 {
@@ -129,8 +144,8 @@ static int publish(
 		    (p->udp ? SLIRP_HOSTFWD_UDP : 0) | (v6 ? SLIRP_HOSTFWD_V6ONLY : 0)) == 0)
 		return 0;
 	err = errno ? errno : EADDRINUSE;
-	*ret_message = str_printf("--net slirp: port %u of the host cannot be published: %s",
-		p->host_port, strerror(err));
+	*ret_message = str_printf("--net slirp: port %u of the host cannot be published: %s%s",
+		p->host_port, strerror(err), publish_hint(err));
 	return -err;
 }
 

@@ -6,7 +6,8 @@
  * a frame. Who comes finds those who are there in a shared file (base/rundir.h), which is locked
  * meanwhile; a name of one that has ended is refused. Each is a switch of its own: it learns which
  * address is where from what it hears, and what it does not know goes to all. All this is done in
- * the stack's own thread: one beside it would be two more switches for each frame.
+ * the stack's own thread: one beside it would be two more switches for each frame; a wire that is
+ * to be a bad one has that.
  */
 #include <fcntl.h>
 #include <net/ethernet.h>
@@ -20,6 +21,7 @@
 #include "base/rundir.h"
 #include "net/daemon/link.h"
 
+#define WIRE_MTU 1500
 #define PEERS_MAX 256
 #define LEARNED 256
 #define FILE_BYTES 65536
@@ -144,7 +146,7 @@ static int listen_at(struct wire_link *w, const char *name)
 	return watch(w, fd, LISTENER);
 }
 
-static int link_wire_open(struct link *l, char **ret_message)
+static int wire_open(struct link *l, char **ret_message)
 {
 	const char *name = l->spec->where;
 	_cleanup_free_ char *file = str_printf("lwire-%s", name);
@@ -156,13 +158,6 @@ static int link_wire_open(struct link *l, char **ret_message)
 		*ret_message = str_printf(
 			"--net pair=%s: a wire's name is made of letters, digits and \"_.-\"",
 			name);
-	if (r == 0 && net_spec_impaired(l->spec)) {
-		*ret_message = str_printf("--net pair=%s: loss=, delay=, reorder= and dup= are of "
-					  "the kernel's stack alone: "
-					  "stack=kernel",
-			name);
-		r = -EINVAL;
-	}
 	if (r < 0) {
 		free(w);
 		return r;
@@ -170,7 +165,6 @@ static int link_wire_open(struct link *l, char **ret_message)
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll < 0)
 		return -errno;
-	l->frames = w->epoll;
 	l->priv = w;
 	/* held for a moment by each view that begins */
 	if (fcntl(w->file, F_OFD_SETLKW, &lock) < 0)
@@ -202,9 +196,8 @@ static void send_peer(struct peer *to, const void *frame, size_t len)
 	(void)send(p.fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void link_wire_send(struct link *l, const void *data, size_t len)
+static void wire_send(struct wire_link *w, const void *data, size_t len)
 {
-	struct wire_link *w = l->priv;
 	const uint8_t *frame = data;
 	unsigned slot;
 
@@ -262,9 +255,8 @@ static int who_is_ready(struct wire_link *w)
 	return w->next < w->nready ? (int)w->ready[w->next].data.u32 : -1;
 }
 
-static ssize_t link_wire_recv(struct link *l, void *buf)
+static ssize_t wire_recv(struct wire_link *w, void *buf)
 {
-	struct wire_link *w = l->priv;
 	int i;
 
 	while ((i = who_is_ready(w)) >= 0) {
@@ -289,8 +281,51 @@ static ssize_t link_wire_recv(struct link *l, void *buf)
 	return -1;
 }
 
+static int link_wire_open(struct link *l, char **ret_message)
+{
+	int r = wire_open(l, ret_message);
+
+	if (r == 0)
+		l->frames = ((struct wire_link *)l->priv)->epoll;
+	return r;
+}
+
+static ssize_t link_wire_recv(struct link *l, void *buf)
+{
+	return wire_recv(l->priv, buf);
+}
+
+static void link_wire_send(struct link *l, const void *frame, size_t len)
+{
+	wire_send(l->priv, frame, len);
+}
+
 const struct link_ops wire_link = { .kind = NET_PAIR,
-	.mtu = 1500,
+	.mtu = WIRE_MTU,
 	.open = link_wire_open,
 	.recv = link_wire_recv,
 	.send = link_wire_send };
+
+/* ---- a bad one: speed does not matter, and a thread has the time that frames wait ---- */
+
+static ssize_t pump_recv(void *wire, void *buf, UNUSED size_t len)
+{
+	return wire_recv(wire, buf);
+}
+
+static ssize_t pump_send(void *wire, const void *buf, size_t len)
+{
+	wire_send(wire, buf, len);
+	return (ssize_t)len;
+}
+
+static void link_wire_run(struct link *l)
+{
+	struct wire_link *w = l->priv;
+
+	link_pump(l, &(struct pump){ w->epoll, -1, pump_recv, pump_send });
+}
+
+const struct link_ops bad_wire_link = {
+	.kind = NET_PAIR, .mtu = WIRE_MTU, .open = wire_open, .run = link_wire_run
+};
