@@ -27,6 +27,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "engine/guestfd.h"
@@ -101,10 +102,12 @@ static int notify_commands(scmp_filter_ctx ctx, int nr)
 	return r;
 }
 
-/* SIOC*: of interfaces. */
-static int notify_interfaces(scmp_filter_ctx ctx, int nr)
+/* SIOC*: of interfaces; and how much the next datagram is. */
+static int notify_sockets(scmp_filter_ctx ctx, int nr)
 {
-	return notify_if(ctx, nr, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffff00, SIOC_FIRST));
+	int r = notify_if(ctx, nr, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffff00, SIOC_FIRST));
+
+	return r < 0 ? r : notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, FIONREAD));
 }
 
 /* i386's one call for all of sockets, by which of them it is. */
@@ -158,7 +161,7 @@ static int add_low(scmp_filter_ctx ctx, const struct rule *t, const struct filte
 	if (r == 0 && t->base == __NR_ioctl)
 		r = notify_commands(ctx, t->nr);
 	if (r == 0 && t->base == __NR_ioctl && o->stack)
-		r = notify_interfaces(ctx, t->nr);
+		r = notify_sockets(ctx, t->nr);
 	return r < 0 ? r : notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
 }
 
@@ -224,6 +227,7 @@ static int add_stack_message(
 		SCMP_A4(SCMP_CMP_NE, 0),
 		SCMP_A3_32(SCMP_CMP_MASKED_EQ, MSG_ERRQUEUE, MSG_ERRQUEUE),
 		SCMP_A3_32(SCMP_CMP_MASKED_EQ, MSG_MORE, MSG_MORE),
+		SCMP_A3_32(SCMP_CMP_MASKED_EQ, MSG_TRUNC, MSG_TRUNC),
 	};
 	int r = 0;
 

@@ -32,7 +32,8 @@ enum stack_op {
 	STACK_GETPEERNAME,
 	STACK_SETSOCKOPT, /* a: level, b: option, data */
 	STACK_GETSOCKOPT, /* a: level, b: option, len: room; answer: data */
-	STACK_SHUTDOWN,	  /* a: how; 0: the pair is to be shut down as well */
+	STACK_SHUTDOWN,	  /* a: how; 0: the pair is to be shut down as well, or
+			     STACK_SHUT_ALREADY */
 	STACK_SEND,	  /* a: flags; name, control and data of a datagram */
 	STACK_ADDRESS,	  /* of no socket: name is where a new stream socket is connected to (struct
 			     stack_hello) */
@@ -42,6 +43,7 @@ enum stack_op {
 	STACK_IOCTL,	  /* a: command, data: its argument, also in the answer */
 };
 
+#define STACK_SHUT_ALREADY 1
 #define STACK_CONTROL_MAX 1024
 #define STACK_DATA_MAX 65536
 

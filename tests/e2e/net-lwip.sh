@@ -269,6 +269,58 @@ except OSError as e:
 is "raw sockets" "$OUT" "127.0.0.1 32 b'\\x00 ' True 9 b'word'
 22"
 
+# what is too short for its checksum has ended the stack; a header that leads elsewhere is heard here
+gives "raw sockets of IPv6" 0 um --net none,stack=lwip -- "$PYTHON" -c '
+import errno, socket, struct
+def tries(what, fn, *args):
+    try:
+        print(what, fn(*args))
+    except OSError as e:
+        print(what, errno.errorcode[e.errno])
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.settimeout(10)
+for n in range(5):
+    tries(n, s.sendto, bytes(n), ("::1", 0))
+filter = [0xffffffff] * 8
+filter[129 >> 5] &= ~(1 << (129 & 31))
+s.setsockopt(socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *filter))
+print(s.getsockopt(socket.IPPROTO_ICMPV6, 1, 32) == struct.pack("=8I", *filter), s.getsockopt(socket.IPPROTO_IPV6, 7))
+s.sendto(struct.pack("!BBHHH", 128, 0, 0xabcd, 5, 7), ("::1", 0))
+print(s.recv(99), s.recv(99))
+tries("moved", s.setsockopt, socket.IPPROTO_IPV6, 7, 4)
+tries("of another", socket.socket(socket.AF_INET, socket.SOCK_RAW, 17).setsockopt, socket.IPPROTO_ICMPV6, 1, 0)
+u = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 253)
+u.settimeout(10)
+v = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 253)
+tries("odd", u.setsockopt, socket.IPPROTO_IPV6, 7, 3)
+u.setsockopt(socket.IPPROTO_IPV6, 7, 2)
+tries("short", u.sendto, b"abc", ("::1", 0))
+v.sendto(b"1234", ("::1", 0))
+u.sendto(b"ab\0\0", ("::1", 0))
+print(u.recv(99)[:2], v.recv(99), v.recv(99)[:2])
+u.connect(("::1", 0))
+print(u.getsockname()[1], u.shutdown(socket.SHUT_WR), u.send(b"xy\0\0"))
+hears = socket.socket(socket.AF_INET, socket.SOCK_RAW, 17)
+hears.settimeout(10)
+says = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+says.sendto(struct.pack("!BBHHHBBHII", 0x45, 0, 0, 0, 0, 9, 17, 0, 0, 0x2a000001) + bytes(8), ("127.0.0.1", 0))
+packet, source = hears.recvfrom(99)
+print(source, packet[16:20])'
+is "raw sockets of IPv6" "$OUT" "0 EFAULT
+1 EFAULT
+2 EINVAL
+3 EINVAL
+4 4
+True 2
+b'\\x00\\x00\\xff\\xbf' b'\\x81\\x00~\\xaf\\x00\\x05\\x00\\x07'
+moved EINVAL
+of another ENOPROTOOPT
+odd EINVAL
+short EINVAL
+b'ab' b'1234' b'ab'
+253 None 4
+('127.0.0.1', 0) b'*\\x00\\x00\\x01'"
+
 # no frame of a neighbour's comes from this host, or reaches what is bound to loopback
 rm -f up
 um --net "pair=s$$,stack=lwip,mac=02:00:00:00:00:01,ip=10.9.7.1/24" -- "$PYTHON" "$TOP/tests/lib/spoof.py" serve >spoofed &

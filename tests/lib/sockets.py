@@ -251,6 +251,151 @@ def options():
     tries("IPv4 to v6only", socket.create_connection, (LO, six.getsockname()[1]))
 
 
+def get(s, level, option, room=4):
+    """What getsockopt(2) says where there is so much room, and how much that is."""
+    value, length = ctypes.create_string_buffer(b"\xee" * 20, 20), ctypes.c_uint(room)
+    if LIBC.getsockopt(s.fileno(), level, option, value, ctypes.byref(length)) < 0:
+        return errno.errorcode[ctypes.get_errno()]
+    return length.value, value.raw[:room]
+
+
+def set_and_get(s, name, level, option, *values):
+    for v in values:
+        call(f"{name} {v}", "setsockopt", s.fileno(), level, option, v if isinstance(v, bytes) else struct.pack("=i", v),
+             len(v) if isinstance(v, bytes) else 4)
+        say("is", get(s, level, option, 16 if level == socket.IPPROTO_TCP and option == socket.TCP_CONGESTION else 4))
+
+
+def values():
+    """Options whose values are not just kept."""
+    tcp, ip = socket.IPPROTO_TCP, socket.IPPROTO_IP
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(type=kind) as s, socket.socket(socket.AF_INET6, kind) as six:
+            set_and_get(s, "tos", ip, socket.IP_TOS, 256, 0x10, -1, -2, b"", b"\xc0", b"\xc0\0\0")
+            say("with less room", get(s, ip, socket.IP_TOS, 0), get(s, ip, socket.IP_TOS, 1), get(s, ip, socket.IP_TOS, 3))
+            set_and_get(s, "ttl", ip, socket.IP_TTL, 0, 256, 9, -1, b"\x09", b"")
+            set_and_get(six, "class", socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 256, 0x13, -1, -2, b"\xc0\0\0")
+            set_and_get(s, "receive", socket.SOL_SOCKET, socket.SO_RCVBUF, 0, 2000)
+            set_and_get(s, "send", socket.SOL_SOCKET, socket.SO_SNDBUF, 0, 9000)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):  # which is the most that may be
+                s.setsockopt(socket.SOL_SOCKET, option, -1)
+                say("most", s.getsockopt(socket.SOL_SOCKET, option) >= 425984)
+            set_and_get(s, "forced", socket.SOL_SOCKET, 33, 9000)  # SO_RCVBUFFORCE
+            set_and_get(s, "no check", socket.SOL_SOCKET, 11, 1, 0)  # SO_NO_CHECK
+            call("no filter", "setsockopt", s.fileno(), socket.SOL_SOCKET, 27, struct.pack("=i", 0), 4)  # SO_DETACH_FILTER
+    with socket.socket(type=socket.SOCK_DGRAM) as u:
+        u.setsockopt(ip, socket.IP_MULTICAST_IF, socket.inet_aton(LO))
+        say("interface", get(u, ip, socket.IP_MULTICAST_IF, 12))
+        set_and_get(u, "where it went", ip, 20, 1, 0)  # IP_RECVORIGDSTADDR
+    with socket.socket() as s:
+        set_and_get(s, "congestion", tcp, socket.TCP_CONGESTION, b"reno", b"no_such_one", b"")
+        set_and_get(s, "linger2", tcp, socket.TCP_LINGER2, 59, 0, -5, 1000)
+        set_and_get(s, "clamp", tcp, socket.TCP_WINDOW_CLAMP, 1, 1200, 0)
+        set_and_get(s, "segment", tcp, socket.TCP_MAXSEG, 10, 75000, 1024)
+        set_and_get(s, "deferred", tcp, socket.TCP_DEFER_ACCEPT, -1, 1, 2, 3, 5, 100)
+        say("with less room", [get(s, tcp, o, 1) for o in (socket.TCP_NODELAY, socket.TCP_LINGER2, socket.TCP_WINDOW_CLAMP)])
+
+
+def truncated():
+    """MSG_TRUNC of a stream drops what it reads; FIONREAD of datagrams is about the first."""
+    a, b = pair()
+    a.sendall(b"twelve bytes")
+    for flags in (socket.MSG_PEEK, 0):
+        buf = bytearray(6)
+        tries("dropped", b.recv_into, buf, 6, flags | socket.MSG_TRUNC)
+        say(bytes(buf))
+    tries("the rest", b.recvmsg, 99)
+    a.sendall(b"again")
+    select.select([b], [], [], 10)
+    tries("without room", lambda: b.recvmsg_into([], 0, socket.MSG_TRUNC)[0])
+    buf = bytearray(2)
+    tries("by recvmsg", lambda: b.recvmsg_into([buf], 0, socket.MSG_TRUNC)[0])
+    say(bytes(buf))
+    tries("the rest", b.recv, 99)
+    with socket.socket(type=socket.SOCK_DGRAM) as u, socket.socket(type=socket.SOCK_DGRAM) as v:
+        u.bind((LO, 0))
+        v.connect(u.getsockname())
+        waits = lambda: struct.unpack("=i", fcntl.ioctl(u, 0x541b, b"....")) # FIONREAD
+        tries("nothing", waits)
+        for text in (b"one", b"", b"three"):
+            v.send(text)
+        for _ in range(3):
+            select.select([u], [], [], 10)
+            tries("waits", waits)
+            u.recv(99)
+
+
+def to_itself():
+    for family, host in ((socket.AF_INET, LO), (socket.AF_INET6, LO6)):
+        with socket.socket(family) as s:
+            s.settimeout(20)
+            s.bind((host, 0))
+            tries("connect to itself", s.connect, s.getsockname())
+            tries("is its peer", lambda: s.getsockname() == s.getpeername())
+            tries("hears itself", lambda: (s.sendall(b"hello"), s.recv(9))[1])
+            s.sendall(b"x" * 100000)
+            n = 0
+            while n < 100000:
+                n += len(s.recv(100000))
+            say("much", n)
+            tries("its end", lambda: (s.shutdown(socket.SHUT_WR), s.recv(9))[1])
+
+
+def buffers():
+    """A sender goes on when its buffer has become larger; what a small one has no room for is lost."""
+    a, b = pair()
+    a.setblocking(False)
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, -1)
+    most = a.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, most // 4)
+    sent = 0
+    while True:
+        try:
+            sent += a.send(b"x" * most)
+        except BlockingIOError:
+            if not select.select([], [a], [], 0.3)[1]:
+                break
+    a.setblocking(True)
+    got = []
+    t = threading.Thread(target=lambda: got.append(a.send(b"y")))
+    t.start()
+    t.join(0.3)
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, most // 2)
+    t.join(20)
+    say("goes on", got)
+    all_of_it, last = 0, b""
+    while all_of_it < sent + 1:
+        last = b.recv(1 << 20)
+        all_of_it += len(last)
+        if last.strip(b"xy"):
+            break
+    say("all came", all_of_it == sent + 1, last[-1:])
+    with socket.socket(type=socket.SOCK_DGRAM) as u, socket.socket(type=socket.SOCK_DGRAM) as v:
+        u.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+        u.bind((LO, 0))
+        v.connect(u.getsockname())
+        for _ in range(20):
+            v.send(b"x" * 1000)
+        n = 0
+        while select.select([u], [], [], 0.2)[0]:
+            n += len(u.recv(2000)) == 1000
+        say("some are lost", 0 < n < 20)
+
+
+def lingering():
+    """A reset is no end of the data first."""
+    for _ in range(20):
+        a, b = pair()
+        b.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+        b.close()
+        p = select.poll()
+        p.register(a, select.POLLIN)
+        if p.poll(20000)[0][1] & select.POLLHUP == 0:
+            say("an end")
+        tries("reset", a.recv, 9)
+        a.close()
+
+
 def times():
     """Calls that wait for as long as the socket says."""
     a, b = pair()
@@ -1058,7 +1203,8 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options,
+for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options, values,
+             truncated, to_itself, buffers, lingering,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups, senders, same_port):
     say("#", test.__name__)
     test()

@@ -65,8 +65,9 @@ int address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 		*ret_port = ntohs(sin->sin_port);
 		return 0;
 	}
-	if (name->ss_family == AF_INET && len >= sizeof(*sin) && !ep->opt.v6only &&
-		ep->type != SOCK_STREAM) {
+	if (name->ss_family == AF_INET && len >= sizeof(*sin) && ep->ops == &udp_endpoint) {
+		if (ep->opt.v6only)
+			return -ENETUNREACH;
 		ip_addr_set_ip4_u32_val(*ret, sin->sin_addr.s_addr);
 		*ret_port = ntohs(sin->sin_port);
 		return 0;
@@ -240,10 +241,14 @@ int address_bind(
 {
 	ip_addr_t ip, before = ep->local;
 	uint16_t port;
-	int r = address_read(ep, name, len, &ip, &port);
+	int r;
 
-	if (r == 0 && name->ss_family == AF_INET && ep->domain == AF_INET6)
-		r = -EAFNOSUPPORT;
+	if (ep->domain == AF_INET6 && len >= offsetof(struct sockaddr_in6, sin6_scope_id) &&
+		name->ss_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (ep->domain == AF_INET6 && name->ss_family != AF_INET6)
+		return -EINVAL;
+	r = address_read(ep, name, len, &ip, &port);
 	if (r < 0)
 		return r == -ENETUNREACH ? -EINVAL : r;
 	if (ep->local_port)
@@ -261,7 +266,7 @@ int address_bind(
 	} else {
 		return -EADDRNOTAVAIL;
 	}
-	r = address_take_port(ep, port);
+	r = ep->type == SOCK_RAW ? 0 : address_take_port(ep, port);
 	if (r < 0) {
 		ep->local = before;
 		return r;

@@ -18,6 +18,27 @@ void control_add(struct stack_head *head, int level, int type, const void *data,
 	head->controllen += (uint32_t)CMSG_SPACE(len);
 }
 
+/* Where the datagram at hand was sent to. */
+static void add_destination(const struct endpoint *ep, struct stack_head *head)
+{
+	const bool v6 = ip_current_is_v6();
+	struct sockaddr_storage name = { 0 };
+	struct sockaddr_in *sin = (void *)&name;
+	struct sockaddr_in6 *sin6 = (void *)&name;
+
+	if (v6) {
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_port = htons(ep->local_port);
+		memcpy(&sin6->sin6_addr, ip6_current_dest_addr()->addr, sizeof(sin6->sin6_addr));
+		control_add(head, IPPROTO_IPV6, IPV6_ORIGDSTADDR, &name, sizeof(*sin6));
+	} else {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons(ep->local_port);
+		sin->sin_addr.s_addr = ip4_current_dest_addr()->addr;
+		control_add(head, IPPROTO_IP, IP_ORIGDSTADDR, &name, sizeof(*sin));
+	}
+}
+
 static void fill_v4(const struct endpoint *ep, struct stack_head *head)
 {
 	const struct ip_hdr *h = ip4_current_header();
@@ -32,6 +53,8 @@ static void fill_v4(const struct endpoint *ep, struct stack_head *head)
 		control_add(head, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
 	if (ep->opt.recvtos)
 		control_add(head, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	if (ep->opt.recvorigdst && ep->ops == &udp_endpoint)
+		add_destination(ep, head);
 }
 
 static void fill_v6(const struct endpoint *ep, struct stack_head *head)
@@ -47,6 +70,8 @@ static void fill_v6(const struct endpoint *ep, struct stack_head *head)
 		control_add(head, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
 	if (ep->opt.recvtclass)
 		control_add(head, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
+	if (ep->opt.recvorigdst && ep->ops == &udp_endpoint)
+		add_destination(ep, head);
 }
 
 void control_fill(const struct endpoint *ep, struct stack_head *head)

@@ -2,11 +2,13 @@
 #include "net/lwip/endpoint.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -306,17 +308,26 @@ static int head_file(struct endpoint *ep, const struct stack_head *head)
 	return fd;
 }
 
+/* A receive buffer that was made smaller: as the kernel, one more than what is there may be. */
+static bool is_full(const struct endpoint *ep)
+{
+	int bytes = 0;
+
+	return ep->opt.rcvbuf < ENDPOINT_RCVBUF && ep->domain != AF_NETLINK &&
+	       ioctl(ep->source.fd, SIOCOUTQ, &bytes) == 0 && bytes > ep->opt.rcvbuf;
+}
+
 int endpoint_deliver(
 	struct endpoint *ep, const struct stack_head *head, const void *data, size_t len)
 {
-	int fd = inflight_room(ep) ? head_file(ep, head) : -ENOBUFS;
+	int fd = !is_full(ep) && inflight_room(ep) ? head_file(ep, head) : -ENOBUFS;
 
 	return fd < 0 ? fd : fdmsg_send(ep->source.fd, data, len, &fd, 1);
 }
 
 int endpoint_deliver_plain(struct endpoint *ep, const void *data, size_t len)
 {
-	return fdmsg_send(ep->source.fd, data, len, NULL, 0);
+	return is_full(ep) ? -ENOBUFS : fdmsg_send(ep->source.fd, data, len, NULL, 0);
 }
 
 /* ---- requests ---- */

@@ -11,6 +11,8 @@
 
 struct endpoint;
 
+#define ENDPOINT_RCVBUF 212992 /* of datagrams, at first: as much as a pair's end has */
+
 /* What a family or protocol does. All return 0 or more, or -errno; a member may be NULL:
  * EOPNOTSUPP. */
 struct endpoint_ops {
@@ -38,16 +40,19 @@ extern const struct endpoint_ops tcp_endpoint, udp_endpoint, raw_endpoint;
 /* Options as they were set; what they do is ops->options()'s. */
 struct endpoint_options {
 	int reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute, priority, mark,
-		sndbuf, rcvbuf, rcvlowat;
+		sndbuf, rcvbuf, rcvlowat, no_check;
+	bool sndbuf_set;
 	struct linger linger;
 	int timestamp;
 	/* IPPROTO_IP and IPPROTO_IPV6 */
 	int ttl, tos, mcast_ttl, mcast_loop, mcast_all, mcast_if, pktinfo, recvttl, recvtos,
-		recvopts, retopts, recverr, mtu_discover, freebind, hdrincl;
+		recvopts, retopts, recverr, mtu_discover, freebind, hdrincl, recvorigdst;
+	uint32_t mcast_addr; /* as IP_MULTICAST_IF has named it */
 	int hops, mcast_hops, v6only, recvpktinfo, recvhoplimit, tclass, recvtclass, checksum;
 	/* IPPROTO_TCP */
 	int nodelay, cork, keepidle, keepintvl, keepcnt, syncnt, user_timeout, quickack,
-		defer_accept, maxseg, fastopen;
+		defer_accept, maxseg, fastopen, linger2, window_clamp;
+	char congestion[16];
 };
 
 /* A stream's states; of the others CLOSED and OPEN (connected) alone. */
@@ -85,7 +90,7 @@ struct endpoint {
 	/* streams: see stream.c */
 	struct pbuf *rx;
 	uint8_t *tx;
-	size_t tx_len, tx_done, junk;
+	size_t tx_len, tx_done, tx_room, junk;
 	bool tx_urgent;	     /* the last byte of tx is */
 	uint32_t rx_seq;     /* of the first byte of rx, or of the next that comes */
 	bool urgent;	     /* a byte that has come, or will, is urgent: */
@@ -115,7 +120,7 @@ struct endpoint {
 	struct waiting *waiting; /* connections that it has no room for */
 	int nwaiting;
 	uint16_t filter_port; /* raw and ping: the echo's identifier */
-	uint32_t icmp_filter;
+	uint32_t icmp_filter, icmp6_filter[8];
 	bool auxdata; /* packet sockets: PACKET_AUXDATA */
 	/* netlink */
 	uint32_t nl_port, nl_groups;

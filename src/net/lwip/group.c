@@ -29,11 +29,7 @@ static struct iface *find_iface(struct endpoint *ep, int index, in_addr_t by)
 		return iface_by_index(ep->st, index);
 	if (!by)
 		return ep->st->ifaces->next ? ep->st->ifaces->next : ep->st->ifaces;
-	for (struct iface *i = ep->st->ifaces; i; i = i->next) {
-		if (iface_find_ip4(i, by))
-			return i;
-	}
-	return NULL;
+	return iface_with_ip4(ep->st, by);
 }
 
 /* lwIP's side, which counts. */
@@ -369,6 +365,7 @@ int group_set_iface(struct endpoint *ep, int level, const void *value, size_t le
 	if (!i && (m.imr_ifindex || m.imr_address.s_addr))
 		return -EADDRNOTAVAIL;
 	ep->opt.mcast_if = i ? iface_index(i) : 0;
+	ep->opt.mcast_addr = m.imr_address.s_addr;
 	if (ep->ops->options)
 		ep->ops->options(ep);
 	return 0;

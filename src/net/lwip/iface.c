@@ -96,7 +96,7 @@ void loop_deliver(struct stack *st)
 		lo->tx.packets++;
 		lo->rx.bytes += q->p->tot_len;
 		lo->tx.bytes += q->p->tot_len;
-		tcp_before_input(q->p->payload, q->p->len);
+		tcp_before_loop(q->p->payload, q->p->len);
 		if (!lo->admin_up || loop_input(lo, q->p, q->netif) != ERR_OK)
 			pbuf_free(q->p);
 		free(q);

@@ -53,6 +53,15 @@ struct netif *iface_find_ip4(struct iface *i, uint32_t ip)
 	return ip || n != &i->netif ? n : NULL; /* 0: the interface itself has none */
 }
 
+struct iface *iface_with_ip4(struct stack *st, uint32_t ip)
+{
+	struct iface *i = st->ifaces;
+
+	while (i && !iface_find_ip4(i, ip))
+		i = i->next;
+	return i;
+}
+
 bool iface_is_broadcast(const struct iface *i, const ip_addr_t *a)
 {
 	const struct netif *n;

@@ -142,6 +142,8 @@ int MUST_CHECK iface_add_neighbour(struct iface *i, uint32_t ip, const uint8_t m
 /* Who has this one; the interface itself where nobody has, or NULL. */
 struct netif *iface_by_ip4(struct iface *i, uint32_t ip);
 struct netif *iface_find_ip4(struct iface *i, uint32_t ip);
+/* Which interface has it; or NULL. */
+struct iface *iface_with_ip4(struct stack *st, uint32_t ip);
 bool iface_is_broadcast(const struct iface *i, const ip_addr_t *a);
 /* State, station address or MTU has: lwIP's side, and the aliases, follow. */
 void iface_changed(struct iface *i);
@@ -156,6 +158,9 @@ void addr_local_source(struct stack *st, const ip_addr_t *to, ip_addr_t *ret);
  * that is over: lwIP refuses it for two minutes (TIME_WAIT), where the kernel does not. And lwIP
  * knows of no urgent data. */
 void tcp_before_input(const uint8_t *packet, size_t len);
+/* The same of one that this host sends to itself. A socket may connect to itself, where its SYN is
+ * the answer to its SYN: lwIP, which knows of no simultaneous open, is given it as one. */
+void tcp_before_loop(uint8_t *packet, size_t len);
 
 /* ---- udp.c ---- */
 

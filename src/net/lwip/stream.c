@@ -26,6 +26,7 @@
 
 #define QUEUE_ROOM 24 /* segments that lwIP's queue has room for before more is written */
 #define DELIVER_IOV 64
+#define AHEAD_MAX (8u << 20)
 
 void stream_set_events(struct endpoint *ep, bool out)
 {
@@ -221,7 +222,7 @@ static bool keep_pending(struct endpoint *ep, const uint8_t *data, size_t len)
 	if (!ep->tx)
 		return false;
 	memcpy(ep->tx, data, len);
-	ep->tx_len = len;
+	ep->tx_len = ep->tx_room = len;
 	ep->tx_done = 0;
 	ep->tx_urgent = is_urgent(ep);
 	return true;
@@ -278,6 +279,65 @@ void streams_flush(void)
 {
 	the_stack->holding = false;
 	(void)endpoints_each(the_stack, flush_one, NULL);
+}
+
+/* SO_SNDBUF was set to more than half of what a pair has: so much of what waits is taken while lwIP
+ * has no room, that its writer goes on (a socket is writable when three quarters are gone). */
+static size_t ahead_most(const struct endpoint *ep)
+{
+	const size_t more = ep->opt.sndbuf_set && ep->opt.sndbuf > STACK_SNDBUF
+				    ? (size_t)ep->opt.sndbuf - STACK_SNDBUF
+				    : 0;
+
+	return more < AHEAD_MAX ? 2 * more : 2 * AHEAD_MAX;
+}
+
+/* Room behind what is pending, whose first byte is not used. */
+static bool make_room(struct endpoint *ep, size_t most)
+{
+	uint8_t *tx;
+
+	if (ep->tx && ep->tx_room >= most) {
+		if (ep->tx_done > ep->tx_room / 2) {
+			memmove(ep->tx + 1, ep->tx + ep->tx_done, ep->tx_len - ep->tx_done);
+			ep->tx_len -= ep->tx_done - 1;
+			ep->tx_done = 1;
+		}
+		return ep->tx_len < ep->tx_room;
+	}
+	tx = malloc(most);
+	if (!tx)
+		return false;
+	if (ep->tx)
+		memcpy(tx + 1, ep->tx + ep->tx_done, ep->tx_len - ep->tx_done);
+	ep->tx_len = 1 + (ep->tx ? ep->tx_len - ep->tx_done : 0);
+	ep->tx_done = 1;
+	free(ep->tx);
+	ep->tx = tx;
+	ep->tx_room = most;
+	return ep->tx_len < most;
+}
+
+static void read_ahead(struct endpoint *ep)
+{
+	const size_t most = ahead_most(ep), have = waiting(ep);
+	uint8_t *last, before;
+	ssize_t got;
+	size_t n;
+
+	if (most == 0 || have <= 1 || ep->held || ep->opt.cork || (ep->tx && ep->tx_urgent) ||
+		!make_room(ep, most))
+		return;
+	n = ep->tx_room - ep->tx_len;
+	last = ep->tx + ep->tx_len - 1;
+	before = *last;
+	got = recv(ep->source.fd, last, n < have - 1 ? n : have - 1, MSG_DONTWAIT);
+	*last = before; /* where the byte came that was kept */
+	if (got > 0 && recv(ep->source.fd, last + got, 1, MSG_DONTWAIT | MSG_PEEK) == 1)
+		ep->tx_len += (size_t)got;
+	ep->tx_urgent = is_urgent(ep);
+	if (ep->tx_done == ep->tx_len)
+		free(take_ptr(&ep->tx));
 }
 
 /* One portion. False: nothing is left, or there is no room. *ret_empty: the former. */
@@ -345,6 +405,8 @@ void stream_send_more(struct endpoint *ep)
 		return;
 	while (write_pending(ep) && send_some(ep, &empty))
 		;
+	if (!empty)
+		read_ahead(ep);
 	if (!ep->tx && empty && ep->hung_up) {
 		stream_close(ep);
 		return;
@@ -376,8 +438,10 @@ static void hung_up(struct endpoint *ep, bool unread)
 {
 	const bool now = ep->opt.linger.l_onoff && ep->opt.linger.l_linger == 0;
 
-	/* what was written before a reset goes before it */
+	/* what was written before a reset goes before it, but no end of it */
 	ep->flush = unread || now;
+	if (now && !ep->fin_out)
+		ep->fin_wanted = false;
 	if (ep->flush)
 		stream_send_more(ep);
 	ep->hung_up = true;

@@ -88,6 +88,38 @@ void tcp_before_input(const uint8_t *packet, size_t len)
 	}
 }
 
+/* RFC 1624 */
+static void change_word(uint8_t *at, uint16_t value, uint8_t *checksum)
+{
+	uint32_t sum = (uint16_t) ~(checksum[0] << 8 | checksum[1]);
+
+	sum += (uint16_t) ~(at[0] << 8 | at[1]) + (uint32_t)value;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+	checksum[0] = (uint8_t)(sum >> 8);
+	checksum[1] = (uint8_t)sum;
+}
+
+void tcp_before_loop(uint8_t *packet, size_t len)
+{
+	uint8_t *tcp = packet + (packet[0] >> 4 == 6 ? IP6_HLEN : 4 * (packet[0] & 15u));
+	struct segment s;
+	struct tcp_pcb *p;
+
+	tcp_before_input(packet, len);
+	if (!read_segment(packet, len, &s) || (s.flags & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
+		s.sport != s.dport || !ip_addr_cmp_zoneless(&s.src, &s.dst))
+		return;
+	p = find_connection(tcp_active_pcbs, &s);
+	if (!p || p->state != SYN_SENT)
+		return;
+	change_word(tcp + 8, (uint16_t)((s.seq + 1) >> 16), tcp + 16);
+	change_word(tcp + 10, (uint16_t)(s.seq + 1), tcp + 16);
+	change_word(tcp + 12, (uint16_t)(tcp[12] << 8 | tcp[13] | TCP_ACK), tcp + 16);
+}
+
 /* ---- the connection as a whole ---- */
 
 static void set_connecting(struct endpoint *ep, enum endpoint_state state)
@@ -171,9 +203,17 @@ static void apply_options(struct endpoint *ep)
 		tcp_output(pcb);
 }
 
+/* TCP_MAXSEG, as far as what is sent goes. */
+static void limit_segments(const struct endpoint *ep, struct tcp_pcb *pcb)
+{
+	if (ep->opt.maxseg && pcb->mss > ep->opt.maxseg)
+		pcb->mss = (u16_t)ep->opt.maxseg;
+}
+
 void tcp_take(struct endpoint *ep, struct tcp_pcb *pcb)
 {
 	ep->tcp = pcb;
+	limit_segments(ep, pcb);
 	ep->rx_seq = pcb->rcv_nxt;
 	ep->urgent = false;
 	tcp_arg(pcb, ep);
@@ -189,6 +229,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, UNUSED err_t err)
 
 	set_connecting(ep, EP_OPEN);
 	ep->rx_seq = pcb->rcv_nxt;
+	limit_segments(ep, pcb);
 	stream_send_more(ep);
 	return ERR_OK;
 }
@@ -400,6 +441,7 @@ const struct endpoint_ops tcp_endpoint = {
 	.send = tcp_send_,
 	.options = apply_options,
 	.getopt = tcp_getopt,
+	.setopt = tcp_setopt,
 	.ready = stream_ready,
 	.release = tcp_release,
 };

@@ -29,6 +29,7 @@ void tcp_hand_over(struct endpoint *listener);
 /* ---- tcpinfo.c ---- */
 
 int tcp_getopt(struct endpoint *ep, int level, int option, void *ret, size_t *len);
+int tcp_setopt(struct endpoint *ep, int level, int option, const void *value, size_t len);
 
 /* ---- stream.c: what flows ---- */
 

@@ -99,15 +99,19 @@ struct target {
 	struct iface *iface;
 };
 
-/* Is it too long for the interface, and to go in one piece (IP_MTU_DISCOVER)? */
+/* Is it longer than any may be, or too long for the interface and to go in one piece
+ * (IP_MTU_DISCOVER)? */
 static bool may_not_split(struct endpoint *ep, const struct target *t, size_t len)
 {
+	const bool v6 = IP_IS_V6_VAL(t->ip);
 	const int how = ep->opt.mtu_discover;
-	const size_t mtu = t->iface->netif.mtu,
-		     headers = UDP_HLEN + (IP_IS_V6_VAL(t->ip) ? IP6_HLEN : IP_HLEN);
+	const size_t mtu = t->iface->netif.mtu, headers = UDP_HLEN + (v6 ? IP6_HLEN : IP_HLEN);
 
-	if (how < IP_PMTUDISC_DO || how == IP_PMTUDISC_OMIT || len + headers <= mtu)
+	if (len <= DATAGRAM_MAX &&
+		(how < IP_PMTUDISC_DO || how == IP_PMTUDISC_OMIT || len + headers <= mtu))
 		return false;
+	if (!v6 && len > UINT16_MAX) /* is no datagram at all */
+		return true;
 	socket_error_tell(ep, &(struct socket_error){ .error = EMSGSIZE,
 				      .is_local = true,
 				      .info = (uint32_t)mtu,
@@ -120,10 +124,11 @@ static int send_to(struct endpoint *ep, const struct target *t, const struct con
 	const uint8_t *data, size_t len)
 {
 	const u8_t ttl = ep->udp->ttl, tos = ep->udp->tos, mcast_ttl = ep->udp->mcast_ttl;
+	const ip_addr_t local = ep->udp->local_ip;
 	struct pbuf *p;
 	int r;
 
-	if (len > DATAGRAM_MAX || may_not_split(ep, t, len))
+	if (may_not_split(ep, t, len))
 		return -EMSGSIZE;
 	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
 	if (!p)
@@ -134,7 +139,11 @@ static int send_to(struct endpoint *ep, const struct target *t, const struct con
 		ep->udp->ttl = ep->udp->mcast_ttl = (u8_t)control->ttl;
 	if (control->tos >= 0)
 		ep->udp->tos = (u8_t)control->tos;
+	/* (lwIP sends to addresses of its own family alone) */
+	if (IP_GET_TYPE(&local) != IP_GET_TYPE(&t->ip))
+		ep->udp->local_ip = *IP_ANY_TYPE;
 	r = error_of(udp_sendto_if_src(ep->udp, p, &t->ip, t->port, &t->iface->netif, &t->source));
+	ep->udp->local_ip = local;
 	ep->udp->ttl = ttl;
 	ep->udp->tos = tos;
 	ep->udp->mcast_ttl = mcast_ttl;
@@ -211,6 +220,9 @@ static void apply_options(struct endpoint *ep)
 	pcb->so_options = SOF_REUSEADDR | SOF_BROADCAST;
 	pcb->flags = (u8_t)(o->mcast_loop ? pcb->flags | UDP_FLAGS_MULTICAST_LOOP
 					  : pcb->flags & ~UDP_FLAGS_MULTICAST_LOOP);
+	if (ep->protocol == IPPROTO_UDP)
+		pcb->flags = (u8_t)(o->no_check ? pcb->flags | UDP_FLAGS_NOCHKSUM
+						: pcb->flags & ~UDP_FLAGS_NOCHKSUM);
 	pcb->netif_idx = ep->bound_if ? netif_get_index(&ep->bound_if->netif) : NETIF_NO_INDEX;
 	if (ep->pieces && !o->cork)
 		(void)send_pieces(ep);
@@ -267,8 +279,29 @@ static int may_send_to(const struct endpoint *ep, const ip_addr_t *ip, const str
 	return 0;
 }
 
+static bool is_to_several(const ip_addr_t *ip)
+{
+	return ip_addr_ismulticast(ip) || (IP_IS_V4(ip) && ip_2_ip4(ip)->addr == IPADDR_BROADCAST);
+}
+
+static struct iface *chosen_iface(
+	const struct endpoint *ep, const struct control *control, const ip_addr_t *ip)
+{
+	if (control->iface)
+		return control->iface;
+	if (ep->bound_if || !is_to_several(ip))
+		return ep->bound_if;
+	if (ip_addr_ismulticast(ip) && ep->opt.mcast_if)
+		return iface_by_index(ep->st, ep->opt.mcast_if);
+	/* by the address that it comes from, as the kernel's routing has it */
+	return IP_IS_V4(ip) && IP_IS_V4_VAL(ep->local) && !ip_addr_isany(&ep->local)
+		       ? iface_with_ip4(ep->st, ip_2_ip4(&ep->local)->addr)
+		       : NULL;
+}
+
 static int udp_connect_(struct endpoint *ep, const struct stack_msg *m)
 {
+	const struct control none = { .ttl = -1, .tos = -1 };
 	ip_addr_t ip, source;
 	struct iface *i;
 	uint16_t port;
@@ -278,9 +311,9 @@ static int udp_connect_(struct endpoint *ep, const struct stack_msg *m)
 		return disconnect(ep);
 	r = address_read(ep, &m->name, m->namelen, &ip, &port);
 	if (r < 0)
-		return r;
+		return r == -ENETUNREACH && m->name.ss_family == AF_INET ? -EAFNOSUPPORT : r;
 	address_any_is_here(&ip);
-	r = route_source(ep->st, &ip, ep->bound_if, &i, &source);
+	r = route_source(ep->st, &ip, chosen_iface(ep, &none, &ip), &i, &source);
 	if (r == 0)
 		r = may_send_to(ep, &ip, i);
 	if (r == 0)
@@ -299,14 +332,28 @@ static int udp_connect_(struct endpoint *ep, const struct stack_msg *m)
 	return r;
 }
 
-static struct iface *chosen_iface(
-	const struct endpoint *ep, const struct control *control, const ip_addr_t *ip)
+/* A socket of IPv6 that has an address of the one, and sends to the other. */
+static int other_family(const struct endpoint *ep, const ip_addr_t *to)
 {
-	if (control->iface)
-		return control->iface;
-	if (ip_addr_ismulticast(ip) && ep->opt.mcast_if)
-		return iface_by_index(ep->st, ep->opt.mcast_if);
-	return ep->bound_if;
+	if (ip_addr_isany(&ep->local) || IP_GET_TYPE(&ep->local) == IP_GET_TYPE(to))
+		return 0;
+	if (IP_IS_V6(to))
+		return -EAFNOSUPPORT;
+	return ep->bound_ip ? -ENETUNREACH : 0;
+}
+
+/* (udp(7) of IPv6 takes AF_UNSPEC for none) */
+static bool is_named(const struct endpoint *ep, const struct stack_msg *m)
+{
+	return m->namelen && !(ep->domain == AF_INET6 && m->namelen >= sizeof(sa_family_t) &&
+				     m->name.ss_family == AF_UNSPEC);
+}
+
+static int read_target(const struct endpoint *ep, const struct stack_msg *m, struct target *t)
+{
+	int r = address_read(ep, &m->name, m->namelen, &t->ip, &t->port);
+
+	return r == -EAFNOSUPPORT && ep->domain == AF_INET6 ? -EINVAL : r;
 }
 
 static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
@@ -322,8 +369,8 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 	if (r == 0 && ep->pieces)
 		return submit(ep, &ep->pieces->to, &control, m->data + m->controllen, m->len,
 			m->a & MSG_MORE);
-	if (r == 0 && m->namelen)
-		r = address_read(ep, &m->name, m->namelen, &t.ip, &t.port);
+	if (r == 0 && is_named(ep, m))
+		r = read_target(ep, m, &t);
 	else if (r == 0 && ep->state != EP_OPEN)
 		r = -EDESTADDRREQ;
 	if (r == 0 && t.port == 0)
@@ -333,12 +380,16 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 	if (r < 0)
 		return r;
 	address_any_is_here(&t.ip);
+	r = other_family(ep, &t.ip);
+	if (r < 0)
+		return r;
 	r = route_source(ep->st, &t.ip, chosen_iface(ep, &control, &t.ip), &t.iface, &t.source);
 	if (r == 0)
 		r = may_send_to(ep, &t.ip, t.iface);
 	if (r < 0)
 		return r;
-	if (!ip_addr_isany(&ep->local) && !ip_addr_ismulticast(&ep->local))
+	if (!ip_addr_isany(&ep->local) && !ip_addr_ismulticast(&ep->local) &&
+		IP_GET_TYPE(&ep->local) == IP_GET_TYPE(&t.ip))
 		t.source = ep->local;
 	if (!ip_addr_isany(&control.source))
 		t.source = control.source;
@@ -364,7 +415,8 @@ static void udp_ready(struct endpoint *ep, uint32_t events)
 		if (n == 0 && is_end(ep, events))
 			break;
 		if (ep->state != EP_OPEN || !ep->udp ||
-			route_source(ep->st, &t.ip, ep->bound_if, &t.iface, &t.source) < 0)
+			route_source(ep->st, &t.ip, chosen_iface(ep, &none, &t.ip), &t.iface,
+				&t.source) < 0)
 			continue;
 		t.source = ep->local;
 		(void)submit(ep, &t, &none, ep->st->scratch, (size_t)n, false);

@@ -90,5 +90,7 @@ enum verdict stack_sendmmsg(struct call *c, const struct stacksock *s);
 enum verdict stack_recvfrom(struct call *c, const struct stacksock *s);
 enum verdict stack_recvmsg(struct call *c, const struct stacksock *s);
 enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s);
+/* FIONREAD of datagrams: the length of the first. */
+enum verdict stack_unread(struct call *c, const struct stacksock *s);
 
 #endif

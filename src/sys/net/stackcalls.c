@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -288,6 +289,8 @@ static enum verdict stack_shutdown(struct call *c, const struct stacksock *s)
 
 	if (r == 0 && s->watched && (int)c->args[1] != SHUT_WR)
 		stack_drop_waiting(s);
+	if (r == STACK_SHUT_ALREADY)
+		return call_return(c, 0);
 	return r == 0 || r == -ENOTSOCK ? CONTINUE : call_return(c, r);
 }
 
@@ -308,13 +311,20 @@ static bool is_pairs(int level, int option)
 	}
 }
 
-/* A filter of a packet socket: the kernel runs it over the frames in the pair. */
+/* A filter of a packet or raw socket, or of one of echoes: the kernel runs it over what is in the
+ * pair. (UDP's and TCP's are shown their headers, which are not in there.) */
 static bool is_filter(struct call *c, const struct stacksock *s, int level, int option)
 {
-	return level == SOL_SOCKET && !s->stream &&
-	       (option == SO_ATTACH_FILTER || option == SO_DETACH_FILTER ||
-		       option == SO_LOCK_FILTER) &&
-	       stack_ask_option(c, s, SO_DOMAIN) == AF_PACKET;
+	int protocol;
+
+	if (level != SOL_SOCKET)
+		return false;
+	if (option == SO_DETACH_FILTER || option == SO_LOCK_FILTER)
+		return true;
+	if (option != SO_ATTACH_FILTER || s->stream)
+		return false;
+	protocol = stack_ask_option(c, s, SO_PROTOCOL);
+	return protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE;
 }
 
 /* That an option is unknown is found before its value is looked at, but for the protocol's own. */
@@ -330,6 +340,12 @@ static void pair_option(
 {
 	if (level == SOL_SOCKET && option == SO_OOBINLINE)
 		(void)setsockopt(s->fd, level, option, value, len);
+}
+
+/* What the kernel asks its own root for, of whatever network. */
+static bool is_forced(int level, int option)
+{
+	return level == SOL_SOCKET && (option == SO_SNDBUFFORCE || option == SO_RCVBUFFORCE);
 }
 
 static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
@@ -348,6 +364,8 @@ static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 	q->msg.a = (int)c->args[1];
 	q->msg.b = (int)c->args[2];
 	q->msg.len = (uint32_t)len;
+	if (is_forced(q->msg.a, q->msg.b))
+		q->msg.privileged = (c->um->ids || geteuid() == 0) && net_privileged(c);
 	r = len ? guest_read(c, call_addr(c, 3), q->msg.data, (size_t)len) : 0;
 	if (r == 0)
 		r = net_stack_ask(q);
@@ -515,6 +533,12 @@ bool stack_call(struct call *c, enum verdict *ret)
 		if (!stacksock_get(&s, c, call_fd(c, 0)) || s.stream)
 			return false;
 		*ret = call_return(c, -ENOTTY); /* where the pair says EOPNOTSUPP */
+		return true;
+	}
+	if (c->nr == __NR_ioctl && (unsigned)c->args[1] == FIONREAD) {
+		if (!stacksock_get(&s, c, call_fd(c, 0)) || s.stream)
+			return false;
+		*ret = stack_unread(c, &s);
 		return true;
 	}
 	if (c->nr == __NR_ioctl) {

@@ -302,6 +302,16 @@ static void drop_errors(const struct stacksock *s)
 		(void)recv(s->fd, NULL, 0, MSG_DONTWAIT);
 }
 
+enum verdict stack_unread(struct call *c, const struct stacksock *s)
+{
+	struct received got;
+	char byte;
+	long n = receive_once(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, &got);
+	int bytes = n < 0 || got.head.error ? 0 : (int)n;
+
+	return call_return(c, guest_write(c, call_addr(c, 2), &bytes, sizeof(bytes)));
+}
+
 /* The first of the error queue (MSG_ERRQUEUE). */
 static long receive_error(
 	struct call *c, const struct stacksock *s, const struct message *m, struct received *ret)
@@ -352,6 +362,8 @@ static long receive_to(struct call *c, const struct stacksock *s, const struct m
 		return n;
 	if ((size_t)n < room)
 		room = (size_t)n;
+	if (s->stream && flags & MSG_TRUNC) /* tcp(7): it is dropped */
+		return n;
 	r = room ? guest_scatter(c, m->iov, m->msg.msg_iovlen, 0, buf, room) : 0;
 	if (r < 0 || (size_t)r < room)
 		return r < 0 ? r : -EFAULT;
@@ -393,7 +405,7 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 
 	if (r < 0)
 		return call_return(c, r);
-	if (s->stream && !c->args[4] && !((int)c->args[3] & MSG_ERRQUEUE))
+	if (s->stream && !c->args[4] && !((int)c->args[3] & (MSG_ERRQUEUE | MSG_TRUNC)))
 		return CONTINUE;
 	m.iov = malloc(sizeof(*m.iov));
 	if (!m.iov)
@@ -460,7 +472,7 @@ enum verdict stack_recvmsg(struct call *c, const struct stacksock *s)
 
 	if (r < 0)
 		return call_return(c, r);
-	if (!((int)c->args[2] & MSG_ERRQUEUE) && is_kernels(c, s, call_addr(c, 1)))
+	if (!((int)c->args[2] & (MSG_ERRQUEUE | MSG_TRUNC)) && is_kernels(c, s, call_addr(c, 1)))
 		return CONTINUE;
 	return call_return(c, receive_msghdr(c, s, call_addr(c, 1), (int)c->args[2]));
 }
@@ -496,7 +508,7 @@ enum verdict stack_recvmmsg(struct call *c, const struct stacksock *s)
 
 	if (r < 0)
 		return call_return(c, r);
-	if (s->stream && !(flags & MSG_ERRQUEUE))
+	if (s->stream && !(flags & (MSG_ERRQUEUE | MSG_TRUNC)))
 		return CONTINUE;
 	r = read_deadline(c, &deadline);
 	if (r < 0)
