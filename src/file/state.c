@@ -60,29 +60,38 @@ static void show_mtime(struct filecache *c, struct fs_attr *attr)
 	c->mtime_shown = true;
 }
 
+/* With the lock: did a descriptor at a low number write what was not looked at yet? The time of it
+ * is the file's then, also while another thread is busy with what it holds, or closes it. */
+static bool written_unseen(struct filecache *c)
+{
+	struct stat st;
+
+	if (!c->vf || !c->low || c->low_append || fstat(c->vf->place, &st) < 0 ||
+		cache_time_eq(&st.st_mtim, &c->low_mtime))
+		return false;
+	c->mtime = st.st_mtim;
+	return true;
+}
+
 /* May be called with the inode's lock held. */
 void cache_attr_hook(struct inode *ino, struct fs_attr *attr)
 {
 	struct filecache *c = cache_peek(ino);
-	struct stat st;
-	bool dirty;
+	bool dirty, unseen;
 
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	cache_native(c);
 	dirty = c->vf && (cache_is_dirty(c) || atomic_load(&ino->orphan));
+	unseen = written_unseen(c);
 	if (dirty || (c->vf && c->late && !cache_direct(c))) {
 		attr->size = c->size;
-		if (dirty && c->mtime.tv_sec)
-			show_mtime(c, attr);
 		if (attr->blocks < (c->size + 511) / 512)
 			attr->blocks = (c->size + 511) / 512;
-	} else if (c->vf && c->low && !c->low_append && fstat(c->vf->place, &st) == 0 &&
-		   !cache_time_eq(&st.st_mtim, &c->low_mtime)) {
-		c->mtime = st.st_mtim;
-		show_mtime(c, attr);
 	}
+	if (unseen || (dirty && c->mtime.tv_sec))
+		show_mtime(c, attr);
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -11,6 +11,8 @@
 #include "view/path.h"
 #include "view/watch.h"
 
+#define GETATTR_TRIES 4
+
 /* Set once, before anything is mounted. */
 static void (*_Atomic attr_hook)(struct inode *ino, struct fs_attr *attr);
 
@@ -136,46 +138,75 @@ static bool is_known(const struct inode *ino, const struct fs_req *req)
 	return ino->attr_call && req && req->call && req->call->id == ino->attr_call;
 }
 
-int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret)
+/* What is known, or what the server says. */
+static int attr_of_server(
+	struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *attr)
 {
-	void (*fn)(struct inode *, struct fs_attr *) = atomic_load(&attr_hook);
 	struct fs *fs = ino->fs;
 	bool valid = false;
-	struct fs_attr attr = { 0 };
+	uint64_t version;
+	int err;
 
-	if (atomic_load(&ino->bad))
-		return -EIO;
 	if (atomic_load(&ino->orphan)) {
-		valid = attr_of_unnamed(ino, &attr);
+		valid = attr_of_unnamed(ino, attr);
 	} else if (!force) {
 		pthread_mutex_lock(&ino->lock);
 		valid = is_known(ino, req);
 		if (valid)
-			attr = ino->attr;
+			*attr = ino->attr;
 		pthread_mutex_unlock(&ino->lock);
 	}
-	if (!valid) {
-		uint64_t version = itable_version(fs);
-		int err = fs->node->getattr ? fs->node->getattr(fs, req, ino->nodeid, NULL, &attr)
-					    : -ENOSYS;
-
-		if ((err == -ENOENT || err == -ESTALE) && attr_of_unnamed(ino, &attr)) {
-			atomic_store(&ino->unknown, true);
-			err = 0;
-		}
-		if (err < 0)
-			return err;
-		if ((attr.mode & S_IFMT) != ino->type) {
-			if (ino->nodeid != fs->root_node)
-				inode_make_bad(ino);
-			return -EIO;
-		}
-		inode_attr_install(ino, &attr, version);
+	if (valid)
+		return 0;
+	version = itable_version(fs);
+	err = fs->node->getattr ? fs->node->getattr(fs, req, ino->nodeid, NULL, attr) : -ENOSYS;
+	if ((err == -ENOENT || err == -ESTALE) && attr_of_unnamed(ino, attr)) {
+		atomic_store(&ino->unknown, true);
+		err = 0;
 	}
-	if (fn)
-		fn(ino, &attr);
-	*ret = attr;
+	if (err < 0)
+		return err;
+	if ((attr->mode & S_IFMT) != ino->type) {
+		if (ino->nodeid != fs->root_node)
+			inode_make_bad(ino);
+		return -EIO;
+	}
+	inode_attr_install(ino, attr, version);
 	return 0;
+}
+
+static uint64_t last_change(struct inode *ino)
+{
+	uint64_t seq;
+
+	pthread_mutex_lock(&ino->lock);
+	seq = ino->attr_seq;
+	pthread_mutex_unlock(&ino->lock);
+	return seq;
+}
+
+int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret)
+{
+	void (*fn)(struct inode *, struct fs_attr *) = atomic_load(&attr_hook);
+	int err = 0;
+
+	if (atomic_load(&ino->bad))
+		return -EIO;
+	/* What was written before the call may reach the server while it is asked, too late for the
+	 * reply and too early for the hook: then once more, but not for ever where others write. */
+	for (int tries = 0; err == 0 && tries < GETATTR_TRIES; tries++) {
+		const uint64_t seq = last_change(ino);
+		struct fs_attr attr = { 0 };
+
+		err = attr_of_server(ino, req, force, &attr);
+		if (err == 0 && fn)
+			fn(ino, &attr);
+		if (err == 0)
+			*ret = attr;
+		if (last_change(ino) == seq)
+			break;
+	}
+	return err;
 }
 
 bool inode_perm_kept(struct inode *ino)
