@@ -4,7 +4,7 @@
 # Disks in a format of their own: of virtual machines, and compressed ones, with partitions and without.
 # They are opened by another server first, which ends with the mount.
 . "$TOP/tests/e2e/lib.sh"
-need nbdfuse nbdkit qemu-nbd qemu-img sfdisk mkntfs
+need nbdfuse nbdkit qemu-nbd qemu-img sfdisk mkntfs zstd bzip2
 
 mkdir mnt mnt2 tree tree/dir
 echo small >tree/small
@@ -17,8 +17,8 @@ truncate -s 24M part2
 mkntfs -F -q part2 >/dev/null 2>&1
 dd if=part2 of=disk bs=1M seek=25 conv=notrunc status=none
 
-for format in qcow2 vmdk vdi; do
-	qemu-img convert -O "$format" plain "d.$format"
+for format in qcow2 vmdk vdi vhd; do
+	qemu-img convert -O "$(echo "$format" | sed s/vhd/vpc/)" plain "d.$format"
 	gives "a file system in $format" 0 um -m "d.$format:mnt" -- \
 		sh -c 'diff -rx lost+found tree mnt && cp -r tree mnt/new && rm mnt/small'
 	is "no word of it" "$OUT" ""
@@ -91,6 +91,10 @@ has "data of vmdk elsewhere" "$OUT" "its data in other files"
 qemu-img create -q -f vmdk -F vmdk -b "$HERE/d.vmdk" parent.vmdk
 gives "a parent" 125 um -m parent.vmdk:mnt -- true
 has "a parent" "$OUT" "parent.vmdk has a parent"
+dd if=d.vhd of=differences.vhd bs=1k count=8 status=none
+printf '\4' | dd of=differences.vhd bs=1 seek=63 conv=notrunc status=none
+gives "a vhd of differences" 125 um -m differences.vhd:mnt -- true
+has "a vhd of differences" "$OUT" "differences.vhd holds the differences to another disk alone"
 nothing_left
 
 # Compressed ones; an archive stays one.
@@ -99,6 +103,14 @@ for program in gzip xz; do
 	gives "a disk by $program" 0 um -m "z.$program:mnt" -- diff -rx lost+found tree mnt
 	$program -c disk >z.$program
 	gives "and its second partition" 0 um -m "z.$program:mnt,partition=2" -- ls -A mnt
+	tar -cf - tree | $program >t.$program
+	gives "an archive by $program" 0 um -m "t.$program:mnt" -- diff -r tree mnt/tree
+done
+for program in zstd bzip2; do
+	$program -c plain >z.$program
+	gives "a disk by $program" 125 um -m "z.$program:mnt" -- true
+	has "a disk by $program" "$OUT" "z.$program holds a disk"
+	has "what to do" "$OUT" "unpack it first ($program -dk)"
 	tar -cf - tree | $program >t.$program
 	gives "an archive by $program" 0 um -m "t.$program:mnt" -- diff -r tree mnt/tree
 done

@@ -104,31 +104,36 @@ static bool holds_disk(const struct mount_job *j, const char *program)
 	return is;
 }
 
-/* The type in the table of what opens the disk; NULL: it is open, or none. */
-static const char *disk_type(const struct mount_job *j)
+struct disk_kind {
+	const char *magic;    /* image_magic() */
+	const char *server;   /* the type in the table of what opens it; NULL: nothing does */
+	const char *unpacker; /* of what may be something else */
+};
+
+/* NULL: it is open, or none. */
+static const struct disk_kind *disk_kind(const struct mount_job *j)
 {
-	static const struct {
-		const char *found, *server;
-		const char *unpacker; /* of what may be something else */
-	} types[] = {
+	static const struct disk_kind kinds[] = {
 		{ "qcow2", "qcow2" },
 		{ "vmdk", "vmdk" },
 		{ "vdi", "vdi" },
+		{ "vhd", "vhd" },
 		{ "vhdx", "vhdx" },
 		{ "gzip", "gzip-disk", "gzip" },
 		{ "xz", "xz-disk", "xz" },
+		{ "zstd", NULL, "zstd" },
+		{ "bzip2", NULL, "bzip2" },
 	};
 	_cleanup_free_ char *type = NULL, *why = NULL;
 	const char *magic = image_magic(&j->image);
 
-	for (size_t i = 0; magic && i < ARRAY_SIZE(types); i++) {
-		if (strcmp(magic, types[i].found) != 0)
+	for (size_t i = 0; magic && i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(magic, kinds[i].magic) != 0)
 			continue;
 		/* libblkid has the first word */
 		if (image_type(&j->image, "", NULL, &type, &why) < 0 || strcmp(type, magic) != 0)
 			return NULL;
-		return !types[i].unpacker || holds_disk(j, types[i].unpacker) ? types[i].server
-									      : NULL;
+		return !kinds[i].unpacker || holds_disk(j, kinds[i].unpacker) ? &kinds[i] : NULL;
 	}
 	return NULL;
 }
@@ -190,13 +195,20 @@ int mount_open_as(struct mount_job *j, const char *type)
 
 int mount_open_disk(struct mount_job *j)
 {
-	const char *type;
+	const struct disk_kind *kind;
 
 	if (j->image.file < 0 || j->o.server ||
 		(j->type && (mount_job_is_fuse(j) || image_type_is_packed(j->type))))
 		return 0;
-	type = disk_type(j);
-	return type ? mount_open_as(j, type) : 0;
+	kind = disk_kind(j);
+	if (!kind)
+		return 0;
+	return kind->server ? mount_open_as(j, kind->server)
+			    : mount_job_fail(j, -EOPNOTSUPP,
+				      "%s holds a disk, which can be opened where it is "
+				      "compressed by gzip or xz, not by %s: unpack it first "
+				      "(%s -dk)",
+				      j->source, kind->magic, kind->unpacker);
 }
 
 /* What was written to it is in the image when it is down: a last close may be under way still. */

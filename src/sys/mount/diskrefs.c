@@ -16,6 +16,10 @@
 #define VMDK_DESCRIPTOR 0x200 /* where qemu reads it, and how much of it */
 #define VMDK_DESCRIPTOR_BYTES 10240
 #define SECTOR 512
+/* Virtual Hard Disk Image Format Specification, "Hard Disk Footer Format": a copy begins the file
+ */
+#define VHD_KIND 60
+#define VHD_DIFFERENCES 4
 
 struct qcow2_head {
 	uint32_t magic, version;
@@ -78,10 +82,25 @@ static char *vmdk_refers(int fd)
 	return NULL;
 }
 
+/* A disk of differences has the names of its parent; QEMU opens none, and would show other bytes.
+ */
+static bool vhd_has_parent(int fd)
+{
+	uint32_t kind = 0;
+
+	return pread(fd, &kind, sizeof(kind), VHD_KIND) == (ssize_t)sizeof(kind) &&
+	       be32toh(kind) == VHD_DIFFERENCES;
+}
+
 int mount_check_refs(struct mount_job *j)
 {
 	_cleanup_free_ char *what = NULL;
 
+	if (strcmp(j->type, "vhd") == 0 && j->image.fd >= 0 && vhd_has_parent(j->image.fd))
+		return mount_job_fail(j, -EOPNOTSUPP,
+			"%s holds the differences to another disk alone, which nothing here opens: "
+			"convert it to a whole one first",
+			mount_job_source(j));
 	if (j->o.backing_files || j->o.server || j->image.fd < 0)
 		return 0;
 	if (strcmp(j->type, "qcow2") == 0)

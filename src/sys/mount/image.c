@@ -131,6 +131,7 @@ static const struct magic {
 	{ "qcow2", 0, 4, "QFI\xfb" },
 	{ "vmdk", 0, 4, "KDMV" },
 	{ "vdi", 64, 4, "\x7f\x10\xda\xbe" },
+	{ "vhd", 0, 8, { 'c', 'o', 'n', 'e', 'c', 't', 'i', 'x' } }, /* not one of fixed size */
 	{ "vhdx", 0, 8, { 'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e' } },
 };
 
