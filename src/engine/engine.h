@@ -73,7 +73,8 @@ int MUST_CHECK engine_launcher_settle(struct engine *e);
 #define TASK_MARK_SPACE_MAX 0xfff
 struct task_mark {
 	bool service;
-	bool undumpable; /* PR_SET_DUMPABLE 0 was asked for: sys/task/dumpable.h */
+	bool network_server; /* which ends by itself, when all that the view has sent is out */
+	bool undumpable;     /* PR_SET_DUMPABLE 0 was asked for: sys/task/dumpable.h */
 	uint16_t identity;
 	uint16_t network; /* an index of sys/net/networks.c, */
 	uint16_t space;	  /* one of view/space.h: both at most TASK_MARK_SPACE_MAX */

@@ -147,11 +147,19 @@ static bool is_server(pid_t pid)
 	return task_mark_get(pid, &m) == 0 && m.service;
 }
 
+/* It notices that the supervisor, or its interest, is gone. */
+static bool ends_by_itself(pid_t pid)
+{
+	struct task_mark m;
+
+	return task_mark_get(pid, &m) == 0 && m.network_server;
+}
+
 static void kill_one(pid_t pid, void *arg)
 {
 	struct kill_ctx *k = arg;
 
-	if (pid == k->spare)
+	if (pid == k->spare || ends_by_itself(pid))
 		return;
 	if (k->servers && is_server(pid))
 		process_continue(pid);

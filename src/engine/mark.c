@@ -7,6 +7,7 @@
 
 #define MARK_SERVICE (1ull << 40)
 #define MARK_UNDUMPABLE (1ull << 41)
+#define MARK_NETWORK_SERVER (1ull << 42)
 #define MARK_NETWORK_SHIFT 16
 #define MARK_SPACE_SHIFT 28
 #define RLIMIT_LOCKS_ ((enum __rlimit_resource)10) /* some libc headers hide the name */
@@ -23,6 +24,7 @@ int task_mark_get(pid_t pid, struct task_mark *ret)
 	*ret = (struct task_mark){ 0 };
 	if ((rl.rlim_cur & TASK_MARK_MASK) == TASK_MARK_MAGIC) {
 		ret->service = rl.rlim_cur & MARK_SERVICE;
+		ret->network_server = rl.rlim_cur & MARK_NETWORK_SERVER;
 		ret->undumpable = rl.rlim_cur & MARK_UNDUMPABLE;
 		ret->identity = (uint16_t)rl.rlim_cur;
 		ret->network = (rl.rlim_cur >> MARK_NETWORK_SHIFT) & TASK_MARK_SPACE_MAX;
@@ -38,6 +40,7 @@ int task_mark_set(pid_t pid, const struct task_mark *m)
 	if (prlimit(pid, RLIMIT_LOCKS_, NULL, &rl) < 0)
 		return -errno;
 	rl.rlim_cur = TASK_MARK_MAGIC | (m->service ? MARK_SERVICE : 0) |
+		      (m->network_server ? MARK_NETWORK_SERVER : 0) |
 		      (m->undumpable ? MARK_UNDUMPABLE : 0) |
 		      (uint64_t)m->network << MARK_NETWORK_SHIFT |
 		      (uint64_t)m->space << MARK_SPACE_SHIFT | m->identity;

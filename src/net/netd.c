@@ -23,13 +23,14 @@ struct netd {
 	const char *program;
 	int ctl;
 	pid_t pid;
+	bool ready;
 	char resolv[sizeof(((struct net_ready *)0)->resolv)];
 };
 
 /* In the child, which has one thread of a program with several: system calls alone. */
 static void run_child(int ctl, const char *path, char *const argv[])
 {
-	const struct task_mark service = { .service = true };
+	const struct task_mark service = { .service = true, .network_server = true };
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -80,6 +81,7 @@ static int wait_ready(struct netd *d, char **ret_message)
 	strcpy(d->resolv, ready.resolv);
 	if (ready.err < 0)
 		*ret_message = str_printf("%s", ready.text);
+	d->ready = ready.err == 0;
 	return ready.err;
 }
 
@@ -123,8 +125,11 @@ void netd_put(struct netd *d)
 		return;
 	if (d->ctl >= 0)
 		close(d->ctl);
-	/* the end of the socket is what ends it */
+	/* The end of the socket is what ends it, once it has sent what the view did (net/linger.h):
+	 * where that takes longer it goes on alone. */
 	for (int ms = 0; d->pid > 0 && waitpid(d->pid, NULL, WNOHANG) == 0; ms++) {
+		if (ms == END_MS && d->ready)
+			break;
 		if (ms == END_MS)
 			kill(d->pid, SIGKILL);
 		usleep(1000);

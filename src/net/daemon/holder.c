@@ -19,6 +19,7 @@
 #include "net/daemon/lease.h"
 #include "net/daemon/space.h"
 #include "net/daemon/userns.h"
+#include "net/linger.h"
 #include "net/pair/pair.h"
 #include "net/proto.h"
 
@@ -328,6 +329,65 @@ static int take_leases(
 	return r;
 }
 
+/* ---- the end ---- */
+
+#define TCP_ADDRESSES "%*d: %*64[0-9A-F]:%*x %*64[0-9A-F]:%*x "
+#define FIN_WAIT1 4
+#define FIN_WAIT2 5
+#define LAST_ACK 9
+#define CLOSING 11
+
+/* What connections of the network that one is in, whose sockets have been closed, have to send:
+ * bytes and ends of such. */
+static uint64_t unsent_of(const char *table, bool fin_wait2)
+{
+	FILE *f = fopen(table, "re");
+	unsigned state, bytes;
+	uint64_t left = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, TCP_ADDRESSES "%x %x", &state, &bytes) == 2 &&
+			(state == FIN_WAIT1 || (fin_wait2 && state == FIN_WAIT2) ||
+				state == LAST_ACK || state == CLOSING))
+			left += (uint64_t)bytes + 1;
+	}
+	if (f)
+		fclose(f);
+	return left;
+}
+
+static uint64_t unsent(struct spaces *s, bool fin_wait2)
+{
+	uint64_t left = 0;
+
+	for (uint32_t i = 0; i < SPACES_MAX; i++) {
+		if (space_fd(s, i) >= 0 && space_enter(s, i) == 0)
+			left += unsent_of("/proc/self/net/tcp", fin_wait2) +
+				unsent_of("/proc/self/net/tcp6", fin_wait2);
+	}
+	return left;
+}
+
+/* The kernel sends what is left by itself, and our links carry it meanwhile. */
+static void wait_for_links(const struct net_spec specs[], size_t n, struct spaces *s, int links)
+{
+	struct lingering linger = { 0 };
+	unsigned wait_us = 500;
+	bool wire = false;
+
+	for (size_t i = 0; i < n; i++)
+		wire |= specs[i].link != NET_NONE;
+	if (!wire)
+		return;
+	linger_begin();
+	(void)send(links, "", 1, MSG_NOSIGNAL);
+	while (linger_on(&linger, unsent(s, linger_for_fin(&linger)))) {
+		usleep(wait_us);
+		wait_us = wait_us < 50000 ? wait_us * 2 : wait_us;
+	}
+}
+
 int holder_run(const struct net_spec specs[], size_t n, int links)
 {
 	_cleanup_free_ char *message = NULL;
@@ -348,8 +408,10 @@ int holder_run(const struct net_spec specs[], size_t n, int links)
 	for (;;) {
 		int to, len = fdmsg_recv(NET_FD, &rq, sizeof(rq), &to, 1);
 
-		if (len == 0 || (len < 0 && len != -EMSGSIZE))
+		if (len == 0 || (len < 0 && len != -EMSGSIZE)) {
+			wait_for_links(specs, n, p.spaces, links);
 			return 0;
+		}
 		if (to < 0)
 			continue;
 		rq.path[sizeof(rq.path) - 1] = '\0';

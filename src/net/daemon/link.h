@@ -20,6 +20,8 @@ struct link {
 	int control; /* any socket of the view's namespace, for ioctls on peer; -1: the stack is a
 			process */
 	char peer[IFNAMSIZ];
+	int end;    /* of a pipe, readable once the view has ended; at its end, all that it sends is
+		       in `frames` */
 	void *priv; /* the driver's */
 };
 
@@ -28,7 +30,7 @@ struct link_ops {
 	unsigned mtu; /* of the interface where the spec says none */
 	/* Opens the other side: 0; or -errno and *ret_message for the user. */
 	int (*open)(struct link *l, char **ret_message);
-	/* Carries frames until the process ends. */
+	/* Carries frames until the view has ended, and what it has sent is on its way. */
 	void (*run)(struct link *l);
 	/* Of one that needs no thread, instead: the next frame when l->frames, which open() has
 	 * set, is readable, as read(2) of what does not block; and one for it. */
@@ -48,6 +50,9 @@ extern const struct link_ops wire_link, bad_wire_link;
 /* The carrier of the view's interface: what its peer being up or down makes of it. */
 void link_carrier(struct link *l, bool on);
 
+/* Is the pipe at its end? Waits so long for it. */
+bool link_has_ended(const struct link *l, int wait_ms);
+
 /* The next frame of the view's, at most FRAME_MAX bytes, as read(2) of what does not block. */
 ssize_t link_from_view(struct link *l, void *buf);
 
@@ -57,8 +62,8 @@ void link_to_view(struct link *l, const void *frame, size_t len);
 
 /*
  * Carries frames, with what the spec says of a bad wire, between the view and a descriptor of which
- * each read is a frame, until that is at its end. recv and send as read(2) and write(2), of
- * l->priv.
+ * each read is a frame, until that is at its end, or the view has ended. recv and send as read(2)
+ * and write(2), of l->priv.
  */
 struct pump {
 	int fd;	   /* readable when recv has a frame */

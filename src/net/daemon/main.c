@@ -5,8 +5,9 @@
  *
  * Two processes: the holder is in the view's namespaces (holder.c); this one stays in the host's,
  * where each link has a thread that carries frames between a packet socket of the holder's and the
- * world. Both end when the supervisor does.
+ * world. Both end when the supervisor does, and what was sent before has been acknowledged.
  */
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,11 +19,18 @@
 #include "base/fdmsg.h"
 #include "net/daemon/holder.h"
 #include "net/daemon/link.h"
+#include "net/linger.h"
 #include "net/proto.h"
 
 #define MAP_BYTES (128 << 10) /* an allocation from here on is a mapping */
 
 static const struct link_ops *const link_table[] = { &slirp_link, &vde_link, &tap_link, &far_link };
+
+struct links {
+	pthread_t thread[NET_MAX_LINKS];
+	size_t n;
+	int end[2]; /* a pipe: its end is the view's */
+};
 
 static void *run_link(void *arg)
 {
@@ -41,26 +49,32 @@ static const struct link_ops *find_ops(enum net_link_kind kind)
 	return NULL;
 }
 
-static int start_link(const struct net_spec *s, int32_t index, const int fds[3], char **ret_message)
+static int start_link(struct links *links, const struct net_spec *s, int32_t index,
+	const int fds[3], char **ret_message)
 {
 	struct link *l = calloc(1, sizeof(*l));
-	pthread_t thread;
 	int r;
 
-	if (!l)
+	if (!l || links->n == NET_MAX_LINKS)
 		return -ENOMEM;
 	*l = (struct link){ .spec = s,
 		.ops = find_ops(s->link),
 		.frames = fds[0],
 		.control = fds[1],
+		.end = links->end[0],
 		.far = fds[2] };
 	holder_peer_name(index, l->peer);
 	r = l->ops ? l->ops->open(l, ret_message) : -EINVAL;
-	return r < 0 ? r : -pthread_create(&thread, NULL, run_link, l);
+	if (r == 0)
+		r = -pthread_create(&links->thread[links->n], NULL, run_link, l);
+	if (r == 0)
+		links->n++;
+	return r;
 }
 
 /* Takes what the holder sends, until it has sent all. */
-static int start_links(const struct net_spec specs[], size_t n, int holder, char **ret_message)
+static int start_links(struct links *links, const struct net_spec specs[], size_t n, int holder,
+	char **ret_message)
 {
 	for (;;) {
 		int32_t index;
@@ -72,7 +86,7 @@ static int start_links(const struct net_spec specs[], size_t n, int holder, char
 			return 0;
 		if ((size_t)index >= n || fds[1] < 0)
 			return -EINVAL;
-		r = start_link(&specs[index], index, fds, ret_message);
+		r = start_link(links, &specs[index], index, fds, ret_message);
 		if (r < 0)
 			return r;
 	}
@@ -81,17 +95,30 @@ static int start_links(const struct net_spec specs[], size_t n, int holder, char
 static int run_links(const struct net_spec specs[], size_t n, int holder)
 {
 	_cleanup_free_ char *message = NULL;
-	struct net_ready ready = { .err = start_links(specs, n, holder, &message) };
+	struct links links = { .end = { -1, -1 } };
+	struct net_ready ready = { .err = pipe2(links.end, O_CLOEXEC) < 0 ? -errno : 0 };
+	ssize_t got;
 	char byte;
 
+	if (ready.err == 0)
+		ready.err = start_links(&links, specs, n, holder, &message);
 	if (ready.err < 0)
 		snprintf(ready.text, sizeof(ready.text), "%s",
 			message ? message : strerror(-ready.err));
 	if (fdmsg_send(holder, &ready, sizeof(ready), NULL, 0) < 0)
 		return 1;
-	while (recv(holder, &byte, 1, 0) < 0 && errno == EINTR)
-		;
-	return ready.err < 0;
+	/* its first word is that the view has ended */
+	while ((got = recv(holder, &byte, 1, 0)) > 0 || (got < 0 && errno == EINTR)) {
+		if (got > 0 && write(links.end[1], &byte, 1) < 0)
+			break;
+	}
+	if (ready.err < 0)
+		return 1;
+	linger_begin();
+	close(links.end[1]);
+	for (size_t i = 0; i < links.n; i++)
+		(void)pthread_join(links.thread[i], NULL);
+	return 0;
 }
 
 int main(int argc, char **argv)

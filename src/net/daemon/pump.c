@@ -30,6 +30,13 @@ void link_carrier(struct link *l, bool on)
 	(void)ioctl(l->control, SIOCSIFFLAGS, &ifr);
 }
 
+bool link_has_ended(const struct link *l, int wait_ms)
+{
+	struct pollfd p = { .fd = l->end };
+
+	return poll(&p, 1, wait_ms) > 0;
+}
+
 ssize_t link_from_view(struct link *l, void *buf)
 {
 	/* one of a pair blocks, so that a frame to the view can wait */
@@ -120,6 +127,25 @@ static const struct timespec *wait_time(const struct flow *f, struct timespec *t
 	return ts;
 }
 
+/* What the view had sent when it ended. */
+static void carry_last(struct flow *f)
+{
+	struct timespec ts;
+	ssize_t n;
+
+	while ((n = link_from_view(f->l, f->buf)) > 0) {
+		if (f->out)
+			impair_push(f->out, f->buf, (size_t)n, now_ns());
+		else if (!send_out(f, f->buf, (size_t)n))
+			return;
+	}
+	while (f->out && impair_due(f->out) != UINT64_MAX) {
+		(void)ppoll(NULL, 0, wait_time(f, &ts), NULL);
+		if (!send_due(f))
+			return;
+	}
+}
+
 static void carry(struct flow *f)
 {
 	bool on = true;
@@ -129,11 +155,16 @@ static void carry(struct flow *f)
 			{ .fd = f->l->frames, .events = POLLIN },
 			{ .fd = f->p->fd, .events = POLLIN },
 			{ .fd = f->p->watch, .events = POLLIN },
+			{ .fd = f->l->end },
 		};
 		struct timespec ts;
 
-		if (ppoll(fds, 3, wait_time(f, &ts), NULL) < 0)
+		if (ppoll(fds, ARRAY_SIZE(fds), wait_time(f, &ts), NULL) < 0)
 			continue;
+		if (fds[3].revents) {
+			carry_last(f);
+			return;
+		}
 		if (fds[0].revents)
 			on = from_view(f);
 		if (on && fds[1].revents)

@@ -223,6 +223,20 @@ static bool is_for_us(struct iface *i, const uint8_t *frame, size_t len)
 	return true;
 }
 
+/* Does it ask for the host that has our address, or for a connection that we do not have? */
+static bool is_for_the_next(const uint8_t *frame, size_t len)
+{
+	const uint8_t *packet = frame + SIZEOF_ETH_HDR;
+	struct etharp_hdr arp;
+
+	if (len < SIZEOF_ETH_HDR + sizeof(arp))
+		return true;
+	memcpy(&arp, packet, sizeof(arp));
+	if (((const struct eth_hdr *)(const void *)frame)->type == PP_HTONS(ETHTYPE_ARP))
+		return arp.opcode == PP_HTONS(ARP_REQUEST);
+	return tcp_is_stray(packet, len - SIZEOF_ETH_HDR);
+}
+
 /* The alias that ARP speaks of. */
 static struct netif *addressed(struct iface *i, const uint8_t *frame, size_t len)
 {
@@ -247,6 +261,9 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 		rtnl_notify_link(i);
 		return;
 	}
+	/* whoever has our address next is not answered for */
+	if (i->stack->ending && is_for_the_next(frame, len))
+		return;
 	if (i->admin_up) {
 		packet_deliver(i, frame, len, false);
 		lease_frame(i, frame, len);

@@ -13,6 +13,7 @@
 #include "net/lwip/watch.h"
 
 #define EVENTS 64
+#define END_STEP_MS 100
 
 struct stack *the_stack;
 
@@ -63,15 +64,32 @@ static int bounded(int timeout, uint64_t deadline)
 	return timeout < 0 || (uint64_t)timeout > left ? (int)left : timeout;
 }
 
+/* What has not gone out yet; a number that changes as it does. */
+static uint64_t unsent(struct stack *st)
+{
+	uint64_t left = tcp_unsent(linger_for_fin(&st->linger));
+
+	for (const struct iface *i = st->ifaces; i; i = i->next)
+		left += i->out_count;
+	return left;
+}
+
 void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t deadline)
 {
 	struct epoll_event ev[EVENTS];
+	int n = 1;
 
-	while (st->epoll >= 0 && !(until && (until(st) || now_ns() >= deadline))) {
-		int n, timeout = timers_run(st);
+	/* (what is over when the guests have gone is seen by events) */
+	while ((!st->ending || n > 0 || linger_on(&st->linger, unsent(st))) &&
+		!(until && (until(st) || now_ns() >= deadline))) {
+		int timeout = timers_run(st);
 
 		if (until)
 			timeout = bounded(timeout, deadline);
+		if (st->ending)
+			timeout = unsent(st) == 0			 ? 0
+				  : timeout < 0 || timeout > END_STEP_MS ? END_STEP_MS
+									 : timeout;
 		loop_deliver(st);
 		endpoints_free_dead(st);
 		n = epoll_wait(st->epoll, ev, EVENTS, st->loop.first ? 0 : timeout);

@@ -72,6 +72,7 @@ static int add_connection(struct stack *st, int fd)
 struct control_source {
 	struct source source;
 	struct stack *st;
+	int end; /* of the pipe to the threads */
 };
 
 /* Descriptors made, or -errno. */
@@ -128,7 +129,10 @@ static void control_ready(struct source *s, UNUSED uint32_t events)
 	int answer, len = fdmsg_recv(s->fd, &rq, sizeof(rq), &answer, 1);
 
 	if (len == 0 || (len < 0 && len != -EMSGSIZE && len != -EAGAIN)) {
-		close(take_fd(&st->epoll)); /* which ends stack_run() */
+		source_close(st, s);
+		st->ending = true;
+		linger_begin();
+		(void)!write(container_of_(s, struct control_source, source)->end, "", 1);
 		return;
 	}
 	if (answer < 0)
@@ -148,32 +152,41 @@ static void *run_link(void *arg)
 	return NULL;
 }
 
+struct threads {
+	pthread_t thread[NET_MAX_LINKS];
+	size_t n;
+	int end[2]; /* a pipe: its end is the view's */
+};
+
 /* A thread beside the stack, at the other end of a pair that is *ret. */
-static int start_thread(struct link *l, char **ret_message, int *ret)
+static int start_thread(struct threads *t, struct link *l, char **ret_message, int *ret)
 {
 	int pair[2], bytes = LINK_BUFFER, r;
-	pthread_t thread;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	for (int k = 0; k < 2; k++)
 		(void)setsockopt(pair[k], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	l->frames = pair[1];
+	l->end = t->end[0];
 	r = l->ops->open(l, ret_message);
 	if (r == 0)
-		r = -pthread_create(&thread, NULL, run_link, l);
+		r = -pthread_create(&t->thread[t->n], NULL, run_link, l);
+	if (r == 0)
+		t->n++;
 	*ret = pair[0]; /* (an error ends the process) */
 	return r;
 }
 
-static int start_link(struct stack *st, const struct net_spec *s, char **ret_message)
+static int start_link(
+	struct stack *st, struct threads *t, const struct net_spec *s, char **ret_message)
 {
 	struct link *l = calloc(1, sizeof(*l));
 	int r, frames = -1;
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct link){ .spec = s, .frames = -1, .far = -1, .control = -1 };
+	*l = (struct link){ .spec = s, .frames = -1, .far = -1, .control = -1, .end = -1 };
 	for (size_t i = 0; i < ARRAY_SIZE(link_table); i++) {
 		if (link_table[i]->kind == s->link)
 			l->ops = link_table[i];
@@ -183,7 +196,7 @@ static int start_link(struct stack *st, const struct net_spec *s, char **ret_mes
 	if (!l->ops)
 		return -EINVAL;
 	if (!l->ops->recv) {
-		r = start_thread(l, ret_message, &frames);
+		r = start_thread(t, l, ret_message, &frames);
 		return r < 0 ? r : iface_add(st, s, frames, l->ops->mtu, NULL);
 	}
 	r = l->ops->open(l, ret_message);
@@ -231,26 +244,28 @@ static int add_addresses(struct iface *i, const struct net_spec *s, char **ret_m
 	return r;
 }
 
-static int add_interface(struct stack *st, const struct net_spec *s, char **ret_message)
+static int add_interface(
+	struct stack *st, struct threads *t, const struct net_spec *s, char **ret_message)
 {
 	struct iface *i;
 	int r;
 
 	if (s->link == NET_NONE)
 		return 0;
-	r = start_link(st, s, ret_message);
+	r = start_link(st, t, s, ret_message);
 	i = iface_by_name(st, s->name);
 	if (r == 0)
 		r = add_addresses(i, s, ret_message);
 	return r == 0 && s->dhcp ? lease_start(i) : r;
 }
 
-static int set_up(struct stack *st, const struct net_spec specs[], size_t n, char **ret_message)
+static int set_up(struct stack *st, struct threads *t, const struct net_spec specs[], size_t n,
+	char **ret_message)
 {
-	int r = stack_init(st);
+	int r = pipe2(t->end, O_CLOEXEC) < 0 ? -errno : stack_init(st);
 
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = add_interface(st, &specs[i], ret_message);
+		r = add_interface(st, t, &specs[i], ret_message);
 		if (r < 0 && !*ret_message)
 			*ret_message = str_printf("--net: %s: %s", specs[i].name, strerror(-r));
 	}
@@ -279,6 +294,7 @@ int main(int argc, char **argv)
 	struct control_source control = { .source = { .fd = NET_FD, .ready = control_ready } };
 	struct net_spec specs[NET_MAX_LINKS];
 	struct net_ready ready = { 0 };
+	struct threads threads = { 0 };
 	struct stack st;
 	size_t n = 0;
 
@@ -293,8 +309,9 @@ int main(int argc, char **argv)
 	/* ^C is the guests' business */
 	(void)setsid();
 	raise_limit(RLIMIT_NOFILE); /* each socket of the guests is a descriptor */
-	ready.err = set_up(&st, specs, n, &message);
+	ready.err = set_up(&st, &threads, specs, n, &message);
 	control.st = &st;
+	control.end = threads.end[1];
 	if (ready.err == 0)
 		ready.err = source_add(&st, &control.source, EPOLLIN);
 	if (ready.err == 0)
@@ -305,5 +322,8 @@ int main(int argc, char **argv)
 	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
 		return 1;
 	stack_run(&st, NULL, 0);
+	close(threads.end[1]);
+	for (size_t i = 0; i < threads.n; i++)
+		(void)pthread_join(threads.thread[i], NULL);
 	return 0;
 }

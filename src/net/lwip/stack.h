@@ -8,6 +8,7 @@
 
 #include <sys/epoll.h>
 
+#include "net/linger.h"
 #include "net/spec.h"
 
 #include <lwip/ip.h>
@@ -61,7 +62,9 @@ struct stack {
 		uint64_t due;	  /* milliseconds on the clock of now_ns(); 0: when it begins */
 		uint64_t stopped; /* since then ticks have been left out; 0: none */
 	} ticking[STACK_TIMERS];
-	int namespace;	  /* procnet.c's, which stands for one; -1: nobody has asked */
+	int namespace; /* procnet.c's, which stands for one; -1: nobody has asked */
+	bool ending;   /* the supervisor is gone */
+	struct lingering linger;
 	uint8_t *scratch; /* FRAME_MAX and more, for what is used at once */
 };
 
@@ -74,7 +77,8 @@ extern struct stack *the_stack;
 /* ---- loop.c ---- */
 
 int MUST_CHECK stack_init(struct stack *st);
-/* Serves until the supervisor is gone; or until is true, or it is that late. NULL: neither. */
+/* Serves until the supervisor is gone, and what its guests have sent as well; or until is true, or
+ * it is that late. NULL: neither. */
 void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t deadline);
 
 /* ---- timers.c ---- */
@@ -161,6 +165,10 @@ void tcp_before_input(const uint8_t *packet, size_t len);
 /* The same of one that this host sends to itself. A socket may connect to itself, where its SYN is
  * the answer to its SYN: lwIP, which knows of no simultaneous open, is given it as one. */
 void tcp_before_loop(uint8_t *packet, size_t len);
+/* What connections that the guests have closed have to send; a number that changes as it does. */
+uint64_t tcp_unsent(bool fin_wait2);
+/* Is the packet TCP's, of no connection that is there? */
+bool tcp_is_stray(const uint8_t *packet, size_t len);
 
 /* ---- udp.c ---- */
 

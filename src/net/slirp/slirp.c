@@ -3,18 +3,22 @@
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/ethernet.h>
 #include <netinet/ip.h>
 #include <poll.h>
 #include <slirp/libslirp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "net/daemon/link.h"
+#include "net/linger.h"
 #include "net/slirp/finished.h"
 
 #define BATCH 64
 #define POLL_STEP 256
+#define END_STEP_MS 2
 
 struct timer {
 	SlirpTimerCb fn;
@@ -28,8 +32,11 @@ struct slirp {
 	struct link *link;
 	struct timer *timers;
 	struct finished *finished;
-	struct pollfd *fds; /* the view's frames, then libslirp's */
+	struct pollfd *fds; /* the view's frames, its end, then libslirp's */
 	int nfds, room;
+	bool unpublished; /* the view has ended, */
+	bool last;	  /* and sends nothing more */
+	struct lingering linger;
 };
 
 static ssize_t send_packet(const void *buf, size_t len, void *opaque)
@@ -147,6 +154,20 @@ static int publish(
 	*ret_message = str_printf("--net slirp: port %u of the host cannot be published: %s%s",
 		p->host_port, strerror(err), publish_hint(err));
 	return -err;
+}
+
+static void publish_end(struct slirp *s, const struct net_port *p)
+{
+	struct sockaddr_in h4 = {
+		.sin_family = AF_INET, .sin_port = htons(p->host_port), .sin_addr = p->host.v4
+	};
+	struct sockaddr_in6 h6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(p->host_port), .sin6_addr = p->host.v6
+	};
+	const bool v6 = p->host.family == AF_INET6;
+
+	(void)slirp_remove_hostxfwd(s->slirp, v6 ? (void *)&h6 : (void *)&h4,
+		v6 ? sizeof(h6) : sizeof(h4), p->udp ? SLIRP_HOSTFWD_UDP : 0);
 }
 
 static int link_slirp_open(struct link *l, char **ret_message)
@@ -304,10 +325,15 @@ static int wait_events(struct slirp *s)
 
 	s->nfds = 0;
 	(void)grow(s);
+	(void)grow(s);
 	s->fds[0] = (struct pollfd){ .fd = s->link->frames, .events = POLLIN };
+	s->fds[1] = (struct pollfd){ .fd = s->last ? -1 : s->link->end,
+		.events = s->unpublished ? 0 : POLLIN };
 	slirp_pollfds_fill(s->slirp, &timeout, add_poll, s);
 	while ((len = finished_next(s->finished, is_polled, s, frame)) > 0)
 		slirp_input(s->slirp, frame, (int)len);
+	if (s->last && timeout > END_STEP_MS)
+		timeout = END_STEP_MS;
 	return poll(s->fds, (nfds_t)s->nfds, timeout > INT32_MAX ? -1 : (int)timeout);
 }
 
@@ -326,6 +352,34 @@ static void from_view(struct slirp *s, uint8_t *buf)
 	}
 }
 
+/* The published ports are the host's again. */
+static void unpublish(struct slirp *s)
+{
+	s->unpublished = true;
+	for (size_t i = 0; i < s->link->spec->nports; i++)
+		publish_end(s, &s->link->spec->port[i]);
+}
+
+/* How much libslirp has taken from the view, and the host not yet: what it is going to write to
+ * connected sockets, which it polls for that. As a number that changes with it. */
+static uint64_t owed(const struct slirp *s)
+{
+	uint64_t sum = 0;
+
+	for (int i = 2; i < s->nfds; i++) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		int bytes = 0;
+
+		if (!(s->fds[i].events & POLLOUT) ||
+			getpeername(s->fds[i].fd, (struct sockaddr *)&peer, &len) < 0)
+			continue;
+		(void)ioctl(s->fds[i].fd, SIOCOUTQ, &bytes);
+		sum = sum * 31 + (uint64_t)bytes + 1;
+	}
+	return sum;
+}
+
 static void link_slirp_run(struct link *l)
 {
 	_cleanup_free_ uint8_t *buf = malloc(FRAME_MAX);
@@ -334,14 +388,20 @@ static void link_slirp_run(struct link *l)
 	whole_datagrams(l);
 	while (buf) {
 		int ready = wait_events(s);
-		bool view;
+		bool view, end;
 
 		if (ready < 0 && errno == EINTR)
 			continue;
 		view = s->fds[0].revents;
+		end = s->fds[1].revents;
+		if (s->last && !view && !linger_on(&s->linger, owed(s)))
+			return;
+		if (end && !s->unpublished)
+			unpublish(s);
+		s->last |= (s->fds[1].revents & POLLHUP) != 0;
 		/* where nothing has come for a socket it need not look through them all: "an error"
 		 */
-		slirp_pollfds_poll(s->slirp, ready <= view, get_revents, s);
+		slirp_pollfds_poll(s->slirp, ready <= view + end, get_revents, s);
 		if (view)
 			from_view(s, buf);
 	}

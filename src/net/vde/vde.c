@@ -52,8 +52,13 @@ static void link_vde_run(struct link *l)
 				     .send = link_vde_send });
 		vde_close(l->priv);
 		link_carrier(l, false);
-		while (!(l->priv = connect_switch(l)))
-			sleep(1);
+		do {
+			if (link_has_ended(l, 0))
+				return;
+			l->priv = connect_switch(l);
+		} while (!l->priv && !link_has_ended(l, 1000));
+		if (!l->priv)
+			return;
 		link_carrier(l, true);
 	}
 }
