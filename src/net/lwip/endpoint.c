@@ -420,8 +420,10 @@ void endpoint_request(struct stack *st, struct stack_msg *m)
 		return;
 	}
 
-	if (m->op == STACK_IOCTL) { /* of whatever socket */
-		m->ret = interface_ioctl(st, (unsigned)m->a, m->data, &m->len, m->privileged);
+	if (m->op == STACK_IOCTL) {				    /* of whatever socket */
+		m->ret = ep && ep->domain == AF_INET6 ? -EOPNOTSUPP /* routes of IPv6: ip(8) */
+						      : interface_ioctl(st, (unsigned)m->a, m->data,
+								&m->len, m->privileged);
 		m->namelen = m->controllen = 0;
 		return;
 	}

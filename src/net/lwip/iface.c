@@ -323,24 +323,43 @@ static void frames_ready(struct source *s, uint32_t events)
 
 /* ---- Ethernet ---- */
 
+static err_t send_to(struct iface *i, struct pbuf *p, const uint8_t station[6], uint16_t type)
+{
+	struct eth_addr from, to;
+
+	memcpy(&from, i->netif.hwaddr, sizeof(from));
+	memcpy(&to, station, sizeof(to));
+	return ethernet_output(&i->netif, p, &from, &to, type);
+}
+
 static err_t out_ip4(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
 {
 	struct iface *i = iface_of(n);
+	const ip_addr_t *hop;
+	const uint8_t *station;
 	ip_addr_t to;
 
 	ip_addr_copy_from_ip4(to, *dst);
+	hop = route_next_hop(i->stack, i, &to);
+	station = neighbour_station(i, hop);
+	if (station)
+		return send_to(i, p, station, ETHTYPE_IP);
 	/* who is asked by ARP is told the address that the packet has */
-	return etharp_output(iface_by_ip4(i, ((const struct ip_hdr *)p->payload)->src.addr), p,
-		ip_2_ip4(route_next_hop(i->stack, i, &to)));
+	return etharp_output(
+		iface_by_ip4(i, ((const struct ip_hdr *)p->payload)->src.addr), p, ip_2_ip4(hop));
 }
 
 static err_t out_ip6(struct netif *n, struct pbuf *p, const ip6_addr_t *dst)
 {
 	struct iface *i = iface_of(n);
+	const ip_addr_t *hop;
+	const uint8_t *station;
 	ip_addr_t to;
 
 	ip_addr_copy_from_ip6(to, *dst);
-	return ethip6_output(n, p, ip_2_ip6(route_next_hop(i->stack, i, &to)));
+	hop = route_next_hop(i->stack, i, &to);
+	station = neighbour_station(i, hop);
+	return station ? send_to(i, p, station, ETHTYPE_IPV6) : ethip6_output(n, p, ip_2_ip6(hop));
 }
 
 static err_t init_ethernet(struct netif *n)
@@ -370,6 +389,7 @@ static struct iface *iface_new(struct stack *st, const char *name)
 	if (!i)
 		return NULL;
 	i->stack = st;
+	i->txqlen = 1000;
 	i->frames = (struct source){ .fd = -1, .ready = frames_ready };
 	i->out_last = &i->out;
 	snprintf(i->name, sizeof(i->name), "%s", name);
@@ -413,8 +433,6 @@ int iface_add(
 	i->netif.mtu = i->netif.mtu6 = (u16_t)(s->mtu ? s->mtu : mtu);
 	netif_set_ip6_autoconfig_enabled(&i->netif, 1);
 	iface_set_up(i, true);
-	netif_create_ip6_linklocal_address(&i->netif, 1);
-	netif_ip6_addr_set_state(&i->netif, 0, IP6_ADDR_PREFERRED);
 	return source_add(st, &i->frames, EPOLLIN);
 }
 
@@ -438,7 +456,8 @@ struct iface *iface_by_name(struct stack *st, const char *name)
 
 unsigned iface_flags(const struct iface *i)
 {
-	unsigned flags = i->spec ? IFF_BROADCAST | IFF_MULTICAST : IFF_LOOPBACK;
+	unsigned flags =
+		i->spec ? (IFF_BROADCAST | IFF_MULTICAST) ^ i->flags : IFF_LOOPBACK | i->flags;
 
 	if (i->admin_up)
 		flags |= IFF_UP;
@@ -447,8 +466,33 @@ unsigned iface_flags(const struct iface *i)
 	return flags;
 }
 
+/* With the interface its addresses of IPv6 go, and the routes through it, as the kernel's. */
+static void drop_network(struct iface *i)
+{
+	struct net_addr a = { .family = AF_INET6 };
+
+	for (int k = 0; k < LWIP_IPV6_NUM_ADDRESSES; k++) {
+		if (!ip6_addr_isvalid(netif_ip6_addr_state(&i->netif, k)))
+			continue;
+		memcpy(&a.v6, netif_ip6_addr(&i->netif, k)->addr, sizeof(a.v6));
+		if (iface_del_ip(i, &a) < 0)
+			break; /* it is there */
+	}
+	route_drop_iface(i->stack, i, NULL);
+	neighbours_drop(i);
+}
+
 void iface_set_up(struct iface *i, bool up)
 {
+	const bool was = i->admin_up;
+
+	if (was && !up && i->spec)
+		drop_network(i);
 	i->admin_up = up;
 	iface_changed(i);
+	if (was || !up || !i->spec)
+		return;
+	netif_create_ip6_linklocal_address(&i->netif, 1);
+	netif_ip6_addr_set_state(&i->netif, 0, IP6_ADDR_PREFERRED);
+	route_iface_up(i);
 }

@@ -7,15 +7,13 @@
 #include "net/lwip/stack.h"
 
 #include <lwip/etharp.h>
-#include <lwip/prot/iana.h>
 #include <string.h>
 
 #include "net/lwip/netlink.h"
 
-#define ALIASES_MAX 32
-
 struct alias {
 	struct netif netif;
+	struct ip4_label label;
 	struct alias *next;
 };
 
@@ -33,6 +31,15 @@ const struct netif *iface_ip4(const struct iface *i, size_t k)
 	while (a && k-- > 0)
 		a = a->next;
 	return a ? &a->netif : NULL;
+}
+
+struct ip4_label *iface_label(struct iface *i, const struct netif *of)
+{
+	for (struct alias *a = i->aliases; a; a = a->next) {
+		if (&a->netif == of)
+			return &a->label;
+	}
+	return &i->label;
 }
 
 struct netif *iface_by_ip4(struct iface *i, uint32_t ip)
@@ -196,8 +203,10 @@ static void remove_ip4(struct iface *i, const struct netif *n)
 	ip_addr_t source;
 
 	ip_addr_copy_from_ip4(source, *netif_ip4_addr(n));
-	if (n == &i->netif)
+	if (n == &i->netif) {
 		netif_set_addr(&i->netif, NULL, NULL, NULL);
+		memset(&i->label, 0, sizeof(i->label));
+	}
 	for (struct alias **p = &i->aliases, *a; (a = *p); p = &a->next) {
 		if (&a->netif != n)
 			continue;
@@ -236,30 +245,6 @@ static int drop_ip4(struct iface *i, const struct net_addr *a)
 	return 0;
 }
 
-/* There is no other way in than by an answer of its own. */
-int iface_add_neighbour(struct iface *i, uint32_t ip, const uint8_t mac[6])
-{
-	const struct netif *n = iface_ip4(i, 0);
-	struct pbuf *p = pbuf_alloc(PBUF_RAW, sizeof(struct etharp_hdr), PBUF_RAM);
-	struct etharp_hdr arp = { .hwtype = PP_HTONS(LWIP_IANA_HWTYPE_ETHERNET),
-		.proto = PP_HTONS(ETHTYPE_IP),
-		.hwlen = ETH_HWADDR_LEN,
-		.protolen = sizeof(ip4_addr_t),
-		.opcode = PP_HTONS(ARP_REPLY) };
-
-	if (!n || !p) {
-		if (p)
-			pbuf_free(p);
-		return n ? -ENOBUFS : -ENETUNREACH;
-	}
-	memcpy(&arp.shwaddr, mac, ETH_HWADDR_LEN);
-	memcpy(&arp.sipaddr, &ip, sizeof(ip));
-	memcpy(&arp.dipaddr, &netif_ip4_addr(n)->addr, sizeof(ip));
-	memcpy(p->payload, &arp, sizeof(arp));
-	etharp_input(p, iface_by_ip4(i, netif_ip4_addr(n)->addr));
-	return 0;
-}
-
 /* ---- IPv6 ---- */
 
 static int set_ip6(struct iface *i, const struct net_addr *a)
@@ -279,10 +264,12 @@ static int set_ip6(struct iface *i, const struct net_addr *a)
 	return route_add_connected(i, a);
 }
 
-int iface_add_ip(struct iface *i, const struct net_addr *a)
+int iface_add_ip(struct iface *i, const struct net_addr *a, const struct ip4_label *label)
 {
 	int r = a->family == AF_INET ? set_ip4(i, a) : set_ip6(i, a);
 
+	if (r == 0 && label)
+		*iface_label(i, iface_find_ip4(i, a->v4.s_addr)) = *label;
 	if (r == 0)
 		rtnl_notify_addr(i, a, false);
 	return r;

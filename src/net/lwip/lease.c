@@ -33,7 +33,7 @@ static void set_lease(struct lease *l)
 	if (dhcp_same(&l->set, new))
 		return;
 	unset_lease(l);
-	if (iface_add_ip(l->iface, &a) < 0)
+	if (iface_add_ip(l->iface, &a, NULL) < 0)
 		return;
 	l->set = *new;
 	if (gw.v4.s_addr && l->iface->spec->ngateway == 0 && route_add_default(l->iface, &gw) < 0) {

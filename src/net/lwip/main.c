@@ -215,13 +215,13 @@ static int configure_slirp(struct iface *i, const struct net_spec *s)
 	a.prefix = net.prefix;
 	gw.v4 = net.host;
 	if (!net_spec_ip(s, AF_INET))
-		r = iface_add_ip(i, &a);
+		r = iface_add_ip(i, &a, NULL);
 	if (r == 0 && s->ngateway == 0)
 		r = route_add_default(i, &gw);
 	a = (struct net_addr){ .family = AF_INET6, .prefix = 64, .v6 = net.guest6 };
 	gw = (struct net_addr){ .family = AF_INET6, .v6 = net.host6 };
 	if (r == 0)
-		r = iface_add_ip(i, &a);
+		r = iface_add_ip(i, &a, NULL);
 	return r == 0 && s->ngateway == 0 ? route_add_default(i, &gw) : r;
 }
 
@@ -230,7 +230,7 @@ static int add_addresses(struct iface *i, const struct net_spec *s, char **ret_m
 	int r = 0;
 
 	for (size_t k = 0; k < s->nip; k++) {
-		r = iface_add_ip(i, &s->ip[k]);
+		r = iface_add_ip(i, &s->ip[k], NULL);
 		if (r < 0)
 			return net_spec_refused(s, "ip", &s->ip[k], r, ret_message);
 	}

@@ -210,6 +210,18 @@ static void put_error(struct nl_answer *a, int error)
 	nl_end(a);
 }
 
+/* The end of a dump, or why there is none. */
+static void put_done(struct nl_answer *a, int error)
+{
+	const bool text = a->why && a->ep->nl_ext_ack;
+
+	*(int *)nl_begin(a, NLMSG_DONE, NLM_F_MULTI | (text ? NLM_F_ACK_TLVS : 0), sizeof(int)) =
+		error;
+	if (text)
+		nl_put(a, NLMSGERR_ATTR_MSG, a->why, strlen(a->why) + 1);
+	nl_end(a);
+}
+
 static void serve(struct endpoint *ep, const struct nlmsghdr *h, bool privileged)
 {
 	struct nl_answer a = { .ep = ep, .request = h };
@@ -222,12 +234,10 @@ static void serve(struct endpoint *ep, const struct nlmsghdr *h, bool privileged
 	if (h->nlmsg_type >= NLMSG_MIN_TYPE)
 		r = diag ? sockdiag_request(ep->st, h, &a)
 			 : rtnl_request(ep->st, h, privileged, &a);
-	if (r < 0 || (h->nlmsg_flags & NLM_F_ACK && !dump)) {
+	if (dump && h->nlmsg_type >= NLMSG_MIN_TYPE && (r == 0 || a.why))
+		put_done(&a, r);
+	else if (r < 0 || (h->nlmsg_flags & NLM_F_ACK && !dump))
 		put_error(&a, r);
-	} else if (dump && h->nlmsg_type >= NLMSG_MIN_TYPE) {
-		*(int *)nl_begin(&a, NLMSG_DONE, NLM_F_MULTI, sizeof(int)) = 0;
-		nl_end(&a);
-	}
 	nl_flush(ep->st, &a);
 }
 

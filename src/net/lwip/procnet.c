@@ -4,6 +4,9 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <lwip/priv/tcp_priv.h>
+#include <linux/neighbour.h>
+#include <net/if_arp.h>
+#include <net/route.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,13 +39,18 @@ static void show_route(struct stack *st, FILE *f)
 	for (size_t k = 0; k < st->nroutes; k++) {
 		const struct route *r = &st->routes[k];
 		const uint32_t gateway = ip_2_ip4(&r->gateway)->addr;
+		unsigned flags = RTF_UP | (gateway ? RTF_GATEWAY : 0);
 		char line[128];
 
 		if (r->family != AF_INET)
 			continue;
+		if (r->prefix == 32)
+			flags |= RTF_HOST;
+		if (r->type == RTN_UNREACHABLE || r->type == RTN_PROHIBIT)
+			flags |= RTF_REJECT;
 		snprintf(line, sizeof(line), "%s\t%08X\t%08X\t%04X\t0\t0\t%u\t%08X\t0\t0\t0",
-			r->iface->name, ip_2_ip4(&r->dst)->addr, gateway, gateway ? 3u : 1u,
-			r->metric, r->prefix ? htonl(~0u << (32 - r->prefix)) : 0);
+			route_refuses(r) ? "*" : r->iface->name, ip_2_ip4(&r->dst)->addr, gateway,
+			flags, r->metric, r->prefix ? htonl(~0u << (32 - r->prefix)) : 0);
 		fprintf(f, "%-127s\n", line);
 	}
 }
@@ -68,10 +76,23 @@ static void show_inet6(struct stack *st, FILE *f)
 	}
 }
 
-static void show_arp(UNUSED struct stack *st, FILE *f)
+static void show_neighbour(const struct neighbour *n, void *arg)
+{
+	const uint8_t *mac = n->mac;
+	char ip[IP4ADDR_STRLEN_MAX];
+
+	if (!IP_IS_V4(&n->ip) || !ip4addr_ntoa_r(ip_2_ip4(&n->ip), ip, sizeof(ip)))
+		return;
+	fprintf(arg, "%-16s 0x%-10x0x%-10x%02x:%02x:%02x:%02x:%02x:%02x     *        %s\n", ip,
+		ARPHRD_ETHER, ATF_COM | (n->state & NUD_PERMANENT ? ATF_PERM : 0), mac[0], mac[1],
+		mac[2], mac[3], mac[4], mac[5], n->iface->name);
+}
+
+static void show_arp(struct stack *st, FILE *f)
 {
 	fputs("IP address       HW type     Flags       HW address            Mask     Device\n",
 		f);
+	neighbours_each(st, show_neighbour, f);
 }
 
 /* ---- sockets ---- */

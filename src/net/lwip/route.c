@@ -32,28 +32,68 @@ static bool usable(const struct iface *i)
 	return i->admin_up;
 }
 
-static bool same_route(const struct route *a, const struct route *b)
+/* As the kernel's: IPv4 by prefix, the longer one first; IPv6 each before what it is in. */
+int route_compare(const struct route *a, const struct route *b)
 {
-	return a->family == b->family && a->prefix == b->prefix && a->metric == b->metric &&
-	       a->table == b->table && prefix_matches(&a->dst, &b->dst, a->prefix);
+	const size_t len = a->family == AF_INET ? 4 : 16;
+	const unsigned bits = a->prefix < b->prefix ? a->prefix : b->prefix;
+	int r;
+
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	if (a->family == AF_INET6 && a->prefix != b->prefix &&
+		prefix_matches(&a->dst, &b->dst, bits))
+		return a->prefix > b->prefix ? -1 : 1;
+	r = memcmp(addr_bytes(&a->dst), addr_bytes(&b->dst), len);
+	if (r == 0 && a->prefix != b->prefix)
+		return a->prefix > b->prefix ? -1 : 1;
+	if (r == 0 && a->metric != b->metric)
+		return a->metric < b->metric ? -1 : 1;
+	return r;
 }
 
-int route_add(struct stack *st, const struct route *r)
+static bool same_way(const struct route *a, const struct route *b)
+{
+	return a->iface == b->iface && a->type == b->type && ip_addr_cmp(&a->gateway, &b->gateway);
+}
+
+static int insert_at(struct stack *st, size_t at, const struct route *r)
 {
 	struct route *grown;
 
-	for (size_t i = 0; i < st->nroutes; i++) {
-		if (same_route(&st->routes[i], r) && st->routes[i].iface == r->iface)
-			return -EEXIST;
-	}
 	if (st->nroutes >= ROUTES_MAX)
 		return -ENOBUFS;
 	grown = realloc(st->routes, (st->nroutes + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	st->routes = grown;
-	st->routes[st->nroutes++] = *r;
+	memmove(&grown[at + 1], &grown[at], (st->nroutes++ - at) * sizeof(*grown));
+	grown[at] = *r;
 	return 0;
+}
+
+int route_add(struct stack *st, const struct route *r, unsigned how)
+{
+	size_t first = 0, end;
+	bool there = false;
+
+	while (first < st->nroutes && route_compare(&st->routes[first], r) < 0)
+		first++;
+	for (end = first; end < st->nroutes && route_compare(&st->routes[end], r) == 0; end++)
+		there |= same_way(&st->routes[end], r);
+	if (end == first)
+		return how & NLM_F_CREATE ? insert_at(st, first, r) : -ENOENT;
+	if (how & NLM_F_EXCL)
+		return -EEXIST;
+	if (how & NLM_F_REPLACE) {
+		if (there && !same_way(&st->routes[first], r))
+			return -EEXIST;
+		st->routes[first] = *r;
+		return 0;
+	}
+	if (there)
+		return -EEXIST;
+	return how & NLM_F_CREATE ? insert_at(st, how & NLM_F_APPEND ? end : first, r) : -ENOENT;
 }
 
 static void remove_at(struct stack *st, size_t i)
@@ -61,17 +101,21 @@ static void remove_at(struct stack *st, size_t i)
 	memmove(&st->routes[i], &st->routes[i + 1], (--st->nroutes - i) * sizeof(*st->routes));
 }
 
-int route_del(struct stack *st, const struct route *r)
+int route_del(struct stack *st, const struct route *r, struct route *ret)
 {
 	for (size_t i = 0; i < st->nroutes; i++) {
 		const struct route *have = &st->routes[i];
 
 		if (have->family != r->family || have->prefix != r->prefix ||
 			!prefix_matches(&have->dst, &r->dst, r->prefix) ||
+			(r->type && have->type != r->type) ||
+			(r->protocol && have->protocol != r->protocol) ||
 			(r->iface && have->iface != r->iface) ||
 			(r->metric && have->metric != r->metric) ||
-			(!ip_addr_isany(&r->gateway) && !ip_addr_cmp(&have->gateway, &r->gateway)))
+			(!ip_addr_isany(&r->gateway) &&
+				!ip_addr_cmp_zoneless(&have->gateway, &r->gateway)))
 			continue;
+		*ret = *have;
 		remove_at(st, i);
 		return 0;
 	}
@@ -87,21 +131,46 @@ void route_drop_iface(struct stack *st, const struct iface *i, const ip_addr_t *
 	}
 }
 
-const struct route *route_find(struct stack *st, const ip_addr_t *dst, const struct iface *bound)
+/* Also one that refuses, which is for all interfaces. */
+static const struct route *look_up(
+	struct stack *st, const ip_addr_t *dst, const struct iface *bound)
 {
 	const struct route *best = NULL;
 
 	for (size_t i = 0; i < st->nroutes; i++) {
 		const struct route *r = &st->routes[i];
 
-		if (!usable(r->iface) || (bound && r->iface != bound) ||
-			!prefix_matches(&r->dst, dst, r->prefix))
+		if (!prefix_matches(&r->dst, dst, r->prefix) ||
+			(!route_refuses(r) && (!usable(r->iface) || (bound && r->iface != bound))))
 			continue;
 		if (!best || r->prefix > best->prefix ||
 			(r->prefix == best->prefix && r->metric < best->metric))
 			best = r;
 	}
 	return best;
+}
+
+const struct route *route_find(struct stack *st, const ip_addr_t *dst, const struct iface *bound)
+{
+	const struct route *r = look_up(st, dst, bound);
+
+	return r && route_refuses(r) ? NULL : r;
+}
+
+static int refusal(struct stack *st, const ip_addr_t *dst)
+{
+	const struct route *r = look_up(st, dst, NULL);
+
+	switch (r ? r->type : RTN_THROW) {
+	case RTN_BLACKHOLE:
+		return -EINVAL;
+	case RTN_UNREACHABLE:
+		return -EHOSTUNREACH;
+	case RTN_PROHIBIT:
+		return -EACCES;
+	default:
+		return -ENETUNREACH;
+	}
 }
 
 /* Where no route says: what never leaves the wire goes to the first one. */
@@ -135,7 +204,9 @@ static struct iface *out_iface(struct stack *st, const ip_addr_t *dst, struct if
 		r = route_find(st, dst, NULL);
 		return r ? r->iface : first_wire(st);
 	}
-	r = route_find(st, dst, bound);
+	r = look_up(st, dst, bound);
+	if (r && route_refuses(r))
+		return NULL;
 	return r ? r->iface : bound;
 }
 
@@ -146,7 +217,7 @@ int route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bou
 	const ip_addr_t *source;
 
 	if (!i)
-		return -ENETUNREACH;
+		return refusal(st, dst);
 	*ret = i;
 	if (i == st->ifaces && !ip_addr_ismulticast(dst)) {
 		if (IP_IS_V4(dst) && ip4_addr_isloopback(ip_2_ip4(dst)))
@@ -184,8 +255,7 @@ const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const i
 	return r && !ip_addr_isany(&r->gateway) ? &r->gateway : dst;
 }
 
-/* What is behind the prefix is zero. */
-static void mask(ip_addr_t *a, unsigned bits)
+void route_mask(ip_addr_t *a, unsigned bits)
 {
 	uint8_t *b = (uint8_t *)(uintptr_t)addr_bytes(a);
 
@@ -195,7 +265,11 @@ static void mask(ip_addr_t *a, unsigned bits)
 
 int route_add_connected(struct iface *i, const struct net_addr *a)
 {
-	struct route r = { .family = a->family, .prefix = (uint8_t)a->prefix, .iface = i };
+	struct route r = { .family = a->family,
+		.prefix = (uint8_t)a->prefix,
+		.metric = a->family == AF_INET6 ? METRIC_CONNECTED6 : 0,
+		.protocol = RTPROT_KERNEL,
+		.iface = i };
 	int err;
 
 	if (a->family == AF_INET) {
@@ -207,9 +281,24 @@ int route_add_connected(struct iface *i, const struct net_addr *a)
 		memcpy(ip_2_ip6(&r.dst)->addr, &a->v6, 16);
 	}
 	r.source = r.dst;
-	mask(&r.dst, r.prefix);
-	err = route_add(i->stack, &r);
+	route_mask(&r.dst, r.prefix);
+	if (!i->admin_up) /* when it comes up */
+		return 0;
+	err = route_add(i->stack, &r, NLM_F_CREATE | NLM_F_APPEND);
 	return err == -EEXIST ? 0 : err; /* another address of the same network */
+}
+
+void route_iface_up(struct iface *i)
+{
+	struct net_addr a = { .family = AF_INET };
+	const struct netif *n;
+
+	for (size_t k = 0; i->spec && (n = iface_ip4(i, k)); k++) {
+		a.v4.s_addr = netif_ip4_addr(n)->addr;
+		a.prefix = __builtin_popcount(netif_ip4_netmask(n)->addr);
+		if (iface_primary(i, n) == n && a.prefix < 32 && route_add_connected(i, &a) < 0)
+			return; /* there are too many */
+	}
 }
 
 /* Is it in the network of an address of the interface? */
@@ -221,9 +310,19 @@ static bool is_neighbour(const struct iface *i, const ip_addr_t *gw)
 	       (via && ip_addr_isany(&via->gateway));
 }
 
+struct iface *route_gateway_iface(struct stack *st, const ip_addr_t *gateway)
+{
+	const struct route *via = ip_addr_isany(gateway) ? NULL : route_find(st, gateway, NULL);
+
+	return via && ip_addr_isany(&via->gateway) ? via->iface : NULL;
+}
+
 int route_add_default(struct iface *i, const struct net_addr *gw)
 {
-	struct route r = { .family = gw->family, .iface = i };
+	struct route r = { .family = gw->family,
+		.metric = gw->family == AF_INET6 ? METRIC_USER6 : 0,
+		.protocol = RTPROT_BOOT,
+		.iface = i };
 
 	if (gw->family == AF_INET) {
 		ip_addr_set_ip4_u32_val(r.gateway, gw->v4.s_addr);
@@ -236,7 +335,8 @@ int route_add_default(struct iface *i, const struct net_addr *gw)
 		memcpy(ip_2_ip6(&r.gateway)->addr, &gw->v6, 16);
 		ip6_addr_assign_zone(ip_2_ip6(&r.gateway), IP6_UNICAST, &i->netif);
 	}
-	return is_neighbour(i, &r.gateway) ? route_add(i->stack, &r) : -EINVAL;
+	return is_neighbour(i, &r.gateway) ? route_add(i->stack, &r, NLM_F_CREATE | NLM_F_APPEND)
+					   : -EINVAL;
 }
 
 /* ---- what liblwip asks ---- */

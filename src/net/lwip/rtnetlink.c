@@ -2,10 +2,6 @@
 /* rtnetlink(7): what iproute2, getifaddrs(3) and if_nameindex(3) ask, and what they change. */
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
-#include <linux/neighbour.h>
-#include <linux/net_namespace.h>
-#include <lwip/etharp.h>
-#include <lwip/priv/nd6_priv.h>
 #include <net/if_arp.h>
 #include <string.h>
 
@@ -45,14 +41,15 @@ static void put_link(struct nl_answer *a, const struct iface *i, uint16_t type, 
 	m->ifi_index = iface_index(i);
 	m->ifi_flags = iface_flags(i) | (on ? LOWER_UP : 0);
 	nl_put(a, IFLA_IFNAME, i->name, strlen(i->name) + 1);
-	nl_put_u32(a, IFLA_TXQLEN, 1000);
+	nl_put_u32(a, IFLA_TXQLEN, i->txqlen);
 	nl_put(a, IFLA_OPERSTATE, &operstate, 1);
 	nl_put(a, IFLA_LINKMODE, &mode, 1);
 	nl_put_u32(a, IFLA_MTU, i->spec ? i->netif.mtu : 65536);
 	nl_put_u32(a, IFLA_MIN_MTU, i->spec ? MTU_LEAST : 0);
 	nl_put_u32(a, IFLA_MAX_MTU, i->spec ? MTU_MOST : 0);
 	nl_put_u32(a, IFLA_GROUP, 0);
-	nl_put_u32(a, IFLA_PROMISCUITY, 0);
+	nl_put_u32(a, IFLA_PROMISCUITY, i->flags & IFF_PROMISC ? 1 : 0);
+	nl_put_u32(a, IFLA_ALLMULTI, i->flags & IFF_ALLMULTI ? 1 : 0);
 	nl_put_u32(a, IFLA_NUM_TX_QUEUES, 1);
 	nl_put_u32(a, IFLA_NUM_RX_QUEUES, 1);
 	nl_put(a, IFLA_CARRIER, &carrier, 1);
@@ -60,6 +57,8 @@ static void put_link(struct nl_answer *a, const struct iface *i, uint16_t type, 
 	nl_put(a, IFLA_ADDRESS, i->spec ? i->netif.hwaddr : zero, 6);
 	nl_put(a, IFLA_BROADCAST, i->spec ? all_ones : zero, 6);
 	nl_put(a, IFLA_STATS64, &stats, sizeof(stats));
+	if (i->ifalias[0])
+		nl_put(a, IFLA_IFALIAS, i->ifalias, strlen(i->ifalias) + 1);
 	nl_end(a);
 }
 
@@ -117,6 +116,22 @@ static int rename_link(struct rtnl *q, struct iface *i, const struct rtattr *nam
 	return 0;
 }
 
+/* What means nothing here, and is told as it was said. */
+static void set_told(struct iface *i, const struct ifinfomsg *m, const struct nl_attrs *at)
+{
+	const unsigned change = m->ifi_change & IFF_TOLD, begin = iface_flags(i) ^ i->flags;
+	const uint32_t *queue = nl_data(at, IFLA_TXQLEN, sizeof(*queue));
+	const struct rtattr *alias = at->v[IFLA_IFALIAS];
+
+	i->flags = (i->flags & ~change) | ((m->ifi_flags ^ begin) & change);
+	if (queue)
+		i->txqlen = *queue;
+	if (alias && RTA_PAYLOAD(alias) < sizeof(i->ifalias)) {
+		memset(i->ifalias, 0, sizeof(i->ifalias));
+		memcpy(i->ifalias, RTA_DATA(alias), RTA_PAYLOAD(alias));
+	}
+}
+
 static int set_link(struct rtnl *q)
 {
 	const struct ifinfomsg *m = NLMSG_DATA(q->h);
@@ -146,6 +161,7 @@ static int set_link(struct rtnl *q)
 		return -EADDRNOTAVAIL;
 	if (mac)
 		memcpy(i->netif.hwaddr, mac, 6);
+	set_told(i, m, &at);
 	iface_changed(i);
 	if (at.v[IFLA_IFNAME] && m->ifi_index)
 		r = rename_link(q, i, at.v[IFLA_IFNAME]);
@@ -157,6 +173,19 @@ static int set_link(struct rtnl *q)
 }
 
 /* ---- addresses ---- */
+
+/* (what an address had that is gone is not known any more) */
+static void put_label(struct nl_answer *a, const struct iface *of, uint32_t ip)
+{
+	struct iface *i = iface_by_index(of->stack, iface_index(of));
+	const struct netif *n = iface_find_ip4(i, ip);
+	const struct ip4_label *l = n ? iface_label(i, n) : NULL;
+	const char *label = l && l->label[0] ? l->label : i->name;
+
+	if (l && l->broadcast)
+		nl_put_u32(a, IFA_BROADCAST, l->broadcast);
+	nl_put(a, IFA_LABEL, label, strlen(label) + 1);
+}
 
 static void put_addr(struct nl_answer *a, const struct iface *i, const struct net_addr *addr,
 	uint32_t ifa_flags, uint16_t type, uint16_t flags)
@@ -177,11 +206,7 @@ static void put_addr(struct nl_answer *a, const struct iface *i, const struct ne
 	nl_put(a, IFA_ADDRESS, &addr->v6, len);
 	if (addr->family == AF_INET) {
 		nl_put(a, IFA_LOCAL, &addr->v4, len);
-		if (i->spec && addr->prefix < 31)
-			nl_put_u32(a, IFA_BROADCAST,
-				addr->v4.s_addr |
-					(addr->prefix ? ~htonl(~0u << (32 - addr->prefix)) : ~0u));
-		nl_put(a, IFA_LABEL, i->name, strlen(i->name) + 1);
+		put_label(a, i, addr->v4.s_addr);
 	}
 	nl_put_u32(a, IFA_FLAGS, ifa_flags);
 	nl_put(a, IFA_CACHEINFO, &forever, sizeof(forever));
@@ -234,13 +259,26 @@ static int get_addr(struct rtnl *q)
 	return 0;
 }
 
+static void read_label(const struct nl_attrs *at, struct ip4_label *ret)
+{
+	const uint32_t *broadcast = nl_data(at, IFA_BROADCAST, sizeof(*broadcast));
+	const struct rtattr *label = at->v[IFA_LABEL];
+
+	*ret = (struct ip4_label){ .broadcast = broadcast ? *broadcast : 0 };
+	if (label && RTA_PAYLOAD(label) <= sizeof(ret->label)) {
+		memcpy(ret->label, RTA_DATA(label), RTA_PAYLOAD(label));
+		ret->label[sizeof(ret->label) - 1] = '\0';
+	}
+}
+
 static int change_addr(struct rtnl *q)
 {
 	const struct ifaddrmsg *m = NLMSG_DATA(q->h);
 	struct net_addr addr = { 0 };
 	struct nl_attrs at;
 	struct iface *i;
-	const void *ip;
+	struct ip4_label label;
+	const void *ip, *peer;
 	size_t len;
 	int r;
 
@@ -249,8 +287,9 @@ static int change_addr(struct rtnl *q)
 		return -EINVAL;
 	len = m->ifa_family == AF_INET ? 4 : 16;
 	ip = nl_data(&at, IFA_LOCAL, len);
+	peer = nl_data(&at, IFA_ADDRESS, len);
 	if (!ip)
-		ip = nl_data(&at, IFA_ADDRESS, len);
+		ip = peer;
 	i = iface_by_index(q->st, (int)m->ifa_index);
 	if (!i)
 		return rtnl_refuse(q, -ENODEV, "no such interface");
@@ -267,7 +306,10 @@ static int change_addr(struct rtnl *q)
 								: "ipv6: address not found")
 			       : r;
 	}
-	r = iface_add_ip(i, &addr);
+	if (peer && memcmp(peer, ip, len) != 0)
+		return rtnl_refuse(q, -EOPNOTSUPP, "this stack has no addresses with a peer");
+	read_label(&at, &label);
+	r = iface_add_ip(i, &addr, addr.family == AF_INET ? &label : NULL);
 	if (r == -EEXIST && q->h->nlmsg_flags & NLM_F_REPLACE)
 		return 0;
 	if (r == -EEXIST)
@@ -279,83 +321,11 @@ static int change_addr(struct rtnl *q)
 	return r;
 }
 
-/* ---- neighbours ---- */
-
-static void put_neighbour(
-	struct rtnl *q, const struct iface *i, int family, const void *ip, const uint8_t *mac)
-{
-	struct ndmsg *m = nl_begin(q->a, RTM_NEWNEIGH, q->flags, sizeof(*m));
-
-	m->ndm_family = (uint8_t)family;
-	m->ndm_ifindex = iface_index(i);
-	m->ndm_state = NUD_REACHABLE;
-	m->ndm_type = RTN_UNICAST;
-	nl_put(q->a, NDA_DST, ip, family == AF_INET ? 4 : 16);
-	nl_put(q->a, NDA_LLADDR, mac, 6);
-	nl_end(q->a);
-}
-
-static int get_neighbours(struct rtnl *q)
-{
-	const struct ndmsg *m = NLMSG_DATA(q->h);
-	const int family = q->h->nlmsg_len > NLMSG_LENGTH(0) ? m->ndm_family : AF_UNSPEC;
-
-	if (!q->flags)
-		return -EOPNOTSUPP;
-	for (size_t k = 0; family != AF_INET6 && k < ARP_TABLE_SIZE; k++) {
-		struct eth_addr *mac;
-		struct netif *n;
-		ip4_addr_t *ip;
-
-		if (etharp_get_entry(k, &ip, &n, &mac))
-			put_neighbour(q, iface_by_index(q->st, netif_get_index(n)), AF_INET,
-				&ip->addr, mac->addr);
-	}
-	for (size_t k = 0; family != AF_INET && k < LWIP_ND6_NUM_NEIGHBORS; k++) {
-		const struct nd6_neighbor_cache_entry *e = &neighbor_cache[k];
-
-		if (e->netif && e->state != ND6_NO_ENTRY && e->state != ND6_INCOMPLETE)
-			put_neighbour(q, iface_by_index(q->st, netif_get_index(e->netif)), AF_INET6,
-				e->next_hop_address.addr, e->lladdr);
-	}
-	return 0;
-}
-
 /* ---- all of them ---- */
-
-static int change_neighbour(struct rtnl *q)
-{
-	return rtnl_refuse(q, -EOPNOTSUPP, "this stack finds its neighbours by itself");
-}
 
 static int delete_link(struct rtnl *q)
 {
 	return rtnl_refuse(q, -EOPNOTSUPP, "the interfaces of this stack are those of --net");
-}
-
-/* What number another network has here: none has one. */
-static int get_nsid(struct rtnl *q)
-{
-	const int32_t none = NETNSA_NSID_NOT_ASSIGNED;
-	struct rtgenmsg *m;
-	struct nl_attrs at;
-
-	if (q->flags)
-		return 0;
-	if (!nl_parse(q->h, sizeof(*m), &at))
-		return -EINVAL;
-	if (!at.v[NETNSA_PID] && !at.v[NETNSA_FD] && !at.v[NETNSA_NSID])
-		return rtnl_refuse(q, -EINVAL, "Peer netns reference is missing");
-	m = nl_begin(q->a, RTM_NEWNSID, 0, sizeof(*m));
-	m->rtgen_family = AF_UNSPEC;
-	nl_put(q->a, NETNSA_NSID, &none, sizeof(none));
-	nl_end(q->a);
-	return 0;
-}
-
-static int nothing(UNUSED struct rtnl *q)
-{
-	return 0;
 }
 
 static const struct {
@@ -373,12 +343,17 @@ static const struct {
 	{ RTM_GETROUTE, false, rtnl_get_route },
 	{ RTM_NEWROUTE, true, rtnl_change_route },
 	{ RTM_DELROUTE, true, rtnl_change_route },
-	{ RTM_GETNEIGH, false, get_neighbours },
-	{ RTM_NEWNEIGH, true, change_neighbour },
-	{ RTM_DELNEIGH, true, change_neighbour },
+	{ RTM_GETNEIGH, false, rtnl_get_neighbours },
+	{ RTM_NEWNEIGH, true, rtnl_change_neighbour },
+	{ RTM_DELNEIGH, true, rtnl_change_neighbour },
 	{ RTM_GETRULE, false, rtnl_get_rules },
-	{ RTM_GETQDISC, false, nothing },
-	{ RTM_GETNSID, false, get_nsid },
+	{ RTM_GETNETCONF, false, rtnl_get_netconf },
+	{ RTM_GETNSID, false, rtnl_get_nsid },
+	{ RTM_GETQDISC, false, rtnl_none },
+	{ RTM_GETTCLASS, false, rtnl_none },
+	{ RTM_GETTFILTER, false, rtnl_none },
+	{ RTM_GETNEXTHOP, false, rtnl_none },
+	{ RTM_GETMDB, false, rtnl_none },
 };
 
 int rtnl_request(struct stack *st, const struct nlmsghdr *h, bool privileged, struct nl_answer *a)

@@ -16,11 +16,26 @@ struct rtnl {
 /* error, and what is said to the user. */
 int rtnl_refuse(struct rtnl *q, int error, const char *why);
 
+/* ---- rtnlneigh.c ---- */
+
+int rtnl_get_neighbours(struct rtnl *q);
+int rtnl_change_neighbour(struct rtnl *q);
+
+/* ---- rtnlconf.c ---- */
+
+int rtnl_get_netconf(struct rtnl *q);
+int rtnl_get_nsid(struct rtnl *q);
+int rtnl_get_rules(struct rtnl *q);
+/* Of what there is none: a dump has no end but its end. */
+int rtnl_none(struct rtnl *q);
+
 /* ---- rtnlroute.c ---- */
 
+/* An address as it is in a message; as one of lwIP's, any where data is NULL. */
+const void *rtnl_bytes(const ip_addr_t *a);
+void rtnl_read_ip(int family, const void *data, ip_addr_t *ret);
 void rtnl_put_route(struct nl_answer *a, const struct route *r, uint16_t type, uint16_t flags);
 int rtnl_get_route(struct rtnl *q);
 int rtnl_change_route(struct rtnl *q);
-int rtnl_get_rules(struct rtnl *q);
 
 #endif

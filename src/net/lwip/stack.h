@@ -6,6 +6,7 @@
 #ifndef UM_NET_LWIP_STACK_H
 #define UM_NET_LWIP_STACK_H
 
+#include <linux/rtnetlink.h>
 #include <sys/epoll.h>
 
 #include "net/linger.h"
@@ -35,7 +36,9 @@ struct endpoint;
 struct route;
 
 #define STACK_BUCKETS 1024
-#define ROUTES_MAX 64
+#define ALIASES_MAX 32 /* further addresses of an interface */
+#define ROUTES_MAX 256
+#define NEIGHBOURS_MAX 256
 #define STACK_TIMERS 9
 
 struct stack {
@@ -47,12 +50,14 @@ struct stack {
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
 	unsigned packet_sockets;
-	unsigned connecting; /* connect(2) under way */
-	bool holding;	     /* a stream holds something back */
-	unsigned inflight;   /* messages with a descriptor that nobody has read yet, at most */
-	uint64_t counted_ns; /* when those were counted */
-	struct route *routes;
+	unsigned connecting;  /* connect(2) under way */
+	bool holding;	      /* a stream holds something back */
+	unsigned inflight;    /* messages with a descriptor that nobody has read yet, at most */
+	uint64_t counted_ns;  /* when those were counted */
+	struct route *routes; /* in the order of route_compare() */
 	size_t nroutes;
+	struct neighbour *neighbours; /* permanent ones, neighbour.c's */
+	size_t nneighbours;
 	struct pbuf_list {
 		struct queued *first, **last;
 		size_t count;
@@ -94,6 +99,15 @@ struct iface_counters {
 	uint64_t packets, bytes, dropped;
 };
 
+#define IFF_TOLD                                                                                   \
+	(IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP | IFF_MULTICAST | IFF_DEBUG | IFF_NOTRAILERS)
+
+/* What is told of an address of IPv4, and kept. */
+struct ip4_label {
+	uint32_t broadcast;   /* 0: none was given */
+	char label[IFNAMSIZ]; /* "": the interface's name */
+};
+
 struct iface {
 	struct netif netif; /* lwIP's */
 	struct iface *next;
@@ -105,6 +119,10 @@ struct iface {
 	size_t out_count;
 	char name[IFNAMSIZ];
 	bool admin_up, carrier;
+	unsigned txqlen;   /* told, and kept; frames wait for the link alone */
+	unsigned flags;	   /* of IFF_TOLD, those that are not as they begin: the same */
+	char ifalias[256]; /* IFALIASZ */
+	struct ip4_label label;
 	struct iface_counters rx, tx;
 	struct alias *aliases; /* further addresses of IPv4 */
 	struct lease *lease;   /* lease.c's; NULL: no DHCP */
@@ -134,15 +152,17 @@ void loop_deliver(struct stack *st);
 
 /* ---- ifaddr.c ---- */
 
-/* Both tell who listens to netlink, of each that goes with an address as well. */
-int MUST_CHECK iface_add_ip(struct iface *i, const struct net_addr *a);
+/* Both tell who listens to netlink, of each that goes with an address as well. label: NULL: none.
+ */
+int MUST_CHECK iface_add_ip(
+	struct iface *i, const struct net_addr *a, const struct ip4_label *label);
 int MUST_CHECK iface_del_ip(struct iface *i, const struct net_addr *a);
+/* Of who has it. */
+struct ip4_label *iface_label(struct iface *i, const struct netif *of);
 /* Who has its addresses of IPv4, one by one; NULL: there are no more. */
 const struct netif *iface_ip4(const struct iface *i, size_t k);
 /* The first one of the same network; of others than that (itself) it is a secondary. */
 const struct netif *iface_primary(const struct iface *i, const struct netif *of);
-/* Tells ARP of a neighbour. */
-int MUST_CHECK iface_add_neighbour(struct iface *i, uint32_t ip, const uint8_t mac[6]);
 /* Who has this one; the interface itself where nobody has, or NULL. */
 struct netif *iface_by_ip4(struct iface *i, uint32_t ip);
 struct netif *iface_find_ip4(struct iface *i, uint32_t ip);
@@ -155,6 +175,27 @@ void iface_changed(struct iface *i);
 bool addr_is_local(struct stack *st, const ip_addr_t *a);
 /* What is sent to it comes from there. */
 void addr_local_source(struct stack *st, const ip_addr_t *to, ip_addr_t *ret);
+
+/* ---- neighbour.c ---- */
+
+struct neighbour {
+	struct iface *iface;
+	ip_addr_t ip;
+	uint8_t mac[6];
+	uint16_t state; /* NUD_* */
+};
+
+/* Tells of one: NUD_PERMANENT, or for ARP also what it would have found out by itself. -EOPNOTSUPP,
+ * -ENOBUFS, -ENETUNREACH. */
+int MUST_CHECK neighbour_set(const struct neighbour *n);
+/* -ENOENT */
+int MUST_CHECK neighbour_remove(const struct neighbour *n);
+/* *ret is that one: 0 or -ENOENT. */
+int MUST_CHECK neighbour_find(const struct iface *i, const ip_addr_t *ip, struct neighbour *ret);
+void neighbours_each(struct stack *st, void (*fn)(const struct neighbour *n, void *arg), void *arg);
+void neighbours_drop(struct iface *i);
+/* The station of a permanent one; NULL: it has to be asked for. */
+const uint8_t *neighbour_station(const struct iface *i, const ip_addr_t *ip);
 
 /* ---- tcp.c ---- */
 
@@ -183,25 +224,45 @@ void streams_flush(void);
 
 /* ---- route.c ---- */
 
+#define METRIC_CONNECTED6 256
+#define METRIC_USER6 1024
+
 struct route {
 	int family;
 	uint8_t prefix;
-	uint8_t protocol, scope, type, table;
+	uint8_t protocol;
+	uint8_t type; /* RTN_*; 0: RTN_UNICAST. What refuses (RTN_BLACKHOLE ...) is lo's */
 	uint32_t metric;
 	struct iface *iface;
 	ip_addr_t dst, gateway; /* a gateway of any: directly reachable */
 	ip_addr_t source;	/* preferred; any: the interface's */
 };
 
-int MUST_CHECK route_add(struct stack *st, const struct route *r);
-int MUST_CHECK route_del(struct stack *st, const struct route *r);
+/* how: NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_APPEND as of RTM_NEWROUTE. -EEXIST, -ENOENT,
+ * -ENOBUFS. */
+int MUST_CHECK route_add(struct stack *st, const struct route *r, unsigned how);
+/* The first one that is like this as far as that says: it is *ret. -ESRCH. */
+int MUST_CHECK route_del(struct stack *st, const struct route *r, struct route *ret);
+/* Their order where they are shown, as memcmp(3). */
+int route_compare(const struct route *a, const struct route *b);
+/* What is behind the prefix becomes zero. */
+void route_mask(ip_addr_t *a, unsigned bits);
+static inline bool route_refuses(const struct route *r)
+{
+	return r->type > RTN_MULTICAST;
+}
 /* NULL: unreachable. */
 const struct route *route_find(struct stack *st, const ip_addr_t *dst, const struct iface *bound);
-/* The interface and the address to send from; 0 or -ENETUNREACH, -EADDRNOTAVAIL. */
+/* The interface and the address to send from; 0 or -ENETUNREACH, -EADDRNOTAVAIL, or what a route
+ * that refuses says. */
 int MUST_CHECK route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bound,
 	struct iface **ret, ip_addr_t *ret_source);
 /* Where a packet for dst goes on the wire of this interface. */
 const ip_addr_t *route_next_hop(struct stack *st, const struct iface *i, const ip_addr_t *dst);
+/* The interface that a gateway is a neighbour at; or NULL. */
+struct iface *route_gateway_iface(struct stack *st, const ip_addr_t *gateway);
+/* What an interface has when it comes up, and loses when it goes down. */
+void route_iface_up(struct iface *i);
 /* -EINVAL: it is no neighbour. */
 int MUST_CHECK route_add_default(struct iface *i, const struct net_addr *gw);
 /* A way to each address of the interface's own networks. */

@@ -11,6 +11,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <net/route.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -438,13 +439,34 @@ static int interface_list(struct call *c, struct stack_conn *q)
 	return r < 0 ? r : guest_write(c, call_addr(c, 2), &len, sizeof(len));
 }
 
+/* A route, and the name of its interface. */
+static int change_route(struct call *c, struct stack_conn *q, const struct stacksock *s)
+{
+	struct rtentry rt;
+	int r = call_is32(c) ? -ENOTTY : guest_read(c, call_addr(c, 2), &rt, sizeof(rt));
+
+	if (r < 0)
+		return r;
+	q->msg.socket = s->number;
+	q->msg.len = sizeof(rt) + IFNAMSIZ;
+	memset(q->msg.data, 0, q->msg.len);
+	memcpy(q->msg.data, &rt, sizeof(rt));
+	if (rt.rt_dev) {
+		ssize_t n = guest_read_str(c, (gaddr_t){ (uint64_t)(uintptr_t)rt.rt_dev },
+			(char *)q->msg.data + sizeof(rt), IFNAMSIZ);
+
+		if (n < 0)
+			return n == -ENAMETOOLONG ? -ENODEV : (int)n;
+	}
+	return net_stack_ask(q);
+}
+
 /* Of any socket: interfaces are the view's. */
 static enum verdict stack_ioctl(struct call *c, const struct stacksock *s)
 {
 	const unsigned cmd = (unsigned)c->args[1];
-	const size_t size = cmd == SIOCSARP ? sizeof(struct arpreq)
-			    : call_is32(c)  ? 32
-					    : sizeof(struct ifreq);
+	const bool arp = cmd == SIOCSARP || cmd == SIOCDARP || cmd == SIOCGARP;
+	const size_t size = arp ? sizeof(struct arpreq) : call_is32(c) ? 32 : sizeof(struct ifreq);
 	struct stack_conn *q;
 	int r;
 
@@ -457,6 +479,8 @@ static enum verdict stack_ioctl(struct call *c, const struct stacksock *s)
 	q->msg.socket = 0;
 	if (cmd == SIOCGIFCONF) {
 		r = interface_list(c, q);
+	} else if (cmd == SIOCADDRT || cmd == SIOCDELRT) {
+		r = change_route(c, q, s);
 	} else {
 		q->msg.len = (uint32_t)(size > sizeof(struct ifreq) ? size : sizeof(struct ifreq));
 		memset(q->msg.data, 0, q->msg.len);
