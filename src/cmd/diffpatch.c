@@ -15,9 +15,12 @@
 #include "layer/copy.h"
 
 struct patch {
+	const struct options *o;
+	const struct opened *t;
 	const struct diff *d;
 	bool color;
-	int dirfd; /* a and b are in it */
+	bool left_out; /* something may not be read, which was said */
+	int dirfd;     /* a and b are in it */
 };
 
 /* One file that is to be shown. */
@@ -167,20 +170,29 @@ static int patch_change(struct layer_walk *w, const struct change *c)
 		.dirfd = c->dirfd,
 		.name = c->name,
 		.entry = c->entry };
+	_cleanup_free_ char *shown = NULL;
+	int err;
 
 	if (!item || item->kind == CHANGE_METADATA || !has_content(c->entry ? c->entry : c->lower))
 		return 0;
 	if (old.path && !has_content(c->lower))
 		old.path = NULL; /* a folder, say, was there */
-	return item->from && !S_ISDIR(item->mode) ? show_renamed(p, w, c, item, &new)
-						  : show_pair(p, w, c, &old, &new);
+	err = item->from && !S_ISDIR(item->mode) ? show_renamed(p, w, c, item, &new)
+						 : show_pair(p, w, c, &old, &new);
+	if (err != -EACCES && err != -EPERM)
+		return err;
+	shown = shown_name(c->path);
+	(void)complain(p->o, err, "patch of layer %s: /%s: %s, it is left out", p->t->layer.name,
+		shown ? shown : "", strerror(-err));
+	p->left_out = true;
+	return 0;
 }
 
 int diff_patch(const struct options *o, struct opened *t, const struct diff *d, bool color)
 {
 	const char *tmp = getenv("TMPDIR");
 	_cleanup_free_ char *dir = str_printf("%s/umctl-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	struct patch p = { .d = d, .color = color, .dirfd = -1 };
+	struct patch p = { .o = o, .t = t, .d = d, .color = color, .dirfd = -1 };
 	int err;
 
 	if (!dir || !mkdtemp(dir))
@@ -195,5 +207,5 @@ int diff_patch(const struct options *o, struct opened *t, const struct diff *d, 
 	(void)rmdir(dir); /* what is left lies in a folder for such */
 	if (err == -ENOEXEC)
 		return complain(o, -ENOENT, "--patch needs git, which is not here (Debian: git)");
-	return err < 0 ? walk_complain(o, t, err, "patch") : 0;
+	return err < 0 ? walk_complain(o, t, err, "patch") : p.left_out;
 }

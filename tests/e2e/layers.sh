@@ -50,6 +50,12 @@ is "no colours in a pipe" "$(umctl diff t | tr -dc '\033')" ""
 has "colours when asked for" "$(umctl diff t --color)" "$(printf '\033[31m')"
 has "patch" "$(umctl diff t a --patch)" "+more"
 has "patch of what is gone" "$(umctl diff t d/g --patch)" "--- a/d/g"
+# what may not be read below is said, and the rest is shown
+chmod 0 low/a
+gives "a patch of what may not be read" 1 umctl diff t --patch
+has "what may not be read" "$OUT" "umctl: patch of layer t: /a: Permission denied, it is left out"
+has "the rest" "$OUT" "--- a/d/g"
+chmod 644 low/a
 has "layers" "$(umctl layers)" "no     $HERE/low"
 is "layers as JSON" "$(umctl layers --json | "$PYTHON" -c 'import json, sys
 l = json.load(sys.stdin)["layers"][0]
