@@ -102,12 +102,12 @@ static int notify_commands(scmp_filter_ctx ctx, int nr)
 	return r;
 }
 
-/* SIOC*: of interfaces; and how much the next datagram is. */
-static int notify_sockets(scmp_filter_ctx ctx, int nr)
+/* SIOC*: of interfaces, which the view may have its own of; and how much the next datagram is. */
+static int notify_sockets(scmp_filter_ctx ctx, int nr, bool stack)
 {
 	int r = notify_if(ctx, nr, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffff00, SIOC_FIRST));
 
-	return r < 0 ? r : notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, FIONREAD));
+	return r < 0 || !stack ? r : notify_if(ctx, nr, SCMP_A1_32(SCMP_CMP_EQ, FIONREAD));
 }
 
 /* i386's one call for all of sockets, by which of them it is. */
@@ -160,8 +160,8 @@ static int add_low(scmp_filter_ctx ctx, const struct rule *t, const struct filte
 	r = notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_LE, 2));
 	if (r == 0 && t->base == __NR_ioctl)
 		r = notify_commands(ctx, t->nr);
-	if (r == 0 && t->base == __NR_ioctl && o->stack)
-		r = notify_sockets(ctx, t->nr);
+	if (r == 0 && t->base == __NR_ioctl)
+		r = notify_sockets(ctx, t->nr, o->stack);
 	return r < 0 ? r : notify_if(ctx, t->nr, SCMP_A0_32(SCMP_CMP_GE, VFD_BASE));
 }
 

@@ -226,6 +226,21 @@ c.sendall(c.recv(99).upper())"' &
 	has "no switch" "$OUT" "is a switch there?"
 fi
 
+# what if_nametoindex(3) says, which asks a socket of AF_UNIX, is of the view's interfaces; and others' stay theirs
+gives "numbers of interfaces" 0 um --net slirp,name=lan7 -- sh -ec '
+	cat >numbers.py <<-S
+	import socket
+	for i, name in socket.if_nameindex():
+	    print(name, i == socket.if_nametoindex(name) and name == socket.if_indextoname(i), end=" ")
+	S
+	"$PYTHON" numbers.py; unshare -n "$PYTHON" numbers.py; umctl net add x none,abstract=shared; umctl net use x "$PYTHON" numbers.py'
+is "numbers of interfaces" "$OUT" "lo True lan7 True lo True lo True "
+if command -v busybox >/dev/null; then
+	gives "busybox ip" 0 um --net "pair=i$$,ip=10.9.0.1/24" -- sh -ec '
+		busybox ip route add default via 10.9.0.2 dev eth0; ip route show default'
+	has "busybox ip" "$OUT" "via 10.9.0.2 dev eth0"
+fi
+
 # as root of the view, or without: interfaces are one's own to change
 gives "ip(8)" 0 um --net none -- sh -ec '
 	ip link add va type veth peer name vb; ip addr add 10.1.1.1/24 dev va; ip link set va up; ip link set vb up

@@ -432,7 +432,7 @@ static enum verdict real_ioctl(struct call *c, unsigned cmd)
 	case NS_GET_USERNS:
 		return netfile_is(c, call_fd(c, 0)) ? owner_of_network(c) : CONTINUE;
 	default:
-		return CONTINUE;
+		return net_ioctl(c);
 	}
 }
 

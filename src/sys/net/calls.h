@@ -26,6 +26,10 @@ bool net_capable(struct call *c, int cap);
 /* May the guest change the view's network, and use raw sockets there? */
 bool net_privileged(struct call *c);
 
+/* ioctl(2) of interfaces, by a socket of the kernel's. One of AF_UNIX is the host's mostly, and
+ * if_nametoindex(3) asks such a one. */
+enum verdict net_ioctl(struct call *c);
+
 /* Is this the socket of a resolver of the host, which would look names up by the host's network? */
 bool net_hides_socket(struct call *c, const char *word);
 

@@ -79,8 +79,7 @@ static int node_addr(struct um *um, struct inode *ino, struct sockaddr_un *sun, 
 	return path ? addr_fill(sun, len, path) : -ENOMEM;
 }
 
-/* Our dup of a socket that can have such a name. -1: the kernel says what is wrong. */
-static int unix_get(struct call *c, int guest_fd)
+int sock_get_unix(struct call *c, int guest_fd)
 {
 	int fd = guestfd_get(c, guest_fd), domain = 0;
 	socklen_t len = sizeof(domain);
@@ -217,7 +216,7 @@ static bool bind_abstract(struct call *c, enum verdict *ret)
 	int r = abstract_read(c, call_addr(c, 1), c->args[2], true, &sun, &len);
 
 	if (r != 0)
-		fd = unix_get(c, call_fd(c, 0));
+		fd = sock_get_unix(c, call_fd(c, 0));
 	if (r == 0 || fd < 0)
 		return false;
 	if (r == 1)
@@ -243,7 +242,7 @@ enum verdict sys_bind(struct call *c)
 	n = sock_path(c, call_addr(c, 1), c->args[2], word);
 	if (n <= 0)
 		return n < 0 ? call_return(c, n) : CONTINUE;
-	fd = unix_get(c, call_fd(c, 0));
+	fd = sock_get_unix(c, call_fd(c, 0));
 	if (fd < 0)
 		return CONTINUE;
 	if (!at_resolve_word(&a, c, AT_FDCWD, word, PATH_PARENT | PATH_CREATE))
@@ -423,13 +422,13 @@ enum verdict sys_connect(struct call *c)
 	if (stack_call(c, &v))
 		return v;
 	if (names_own(c)) {
-		fd = unix_get(c, call_fd(c, 0));
+		fd = sock_get_unix(c, call_fd(c, 0));
 		return fd < 0 ? CONTINUE : connect_own(c, &a, fd);
 	}
 	err = abstract_read(c, call_addr(c, 1), c->args[2], false, &sun, &len);
 	if (err != 0) {
 		a.c = c;
-		fd = unix_get(c, call_fd(c, 0));
+		fd = sock_get_unix(c, call_fd(c, 0));
 		return fd < 0	 ? CONTINUE
 		       : err < 0 ? call_return(c, err)
 				 : connect_blocking(c, &a, fd, &sun, len);
@@ -441,7 +440,7 @@ enum verdict sys_connect(struct call *c)
 		return n < 0 ? call_return(c, n) : CONTINUE;
 	if (net_hides_socket(c, word))
 		return call_return(c, -ENOENT);
-	fd = unix_get(c, call_fd(c, 0));
+	fd = sock_get_unix(c, call_fd(c, 0));
 	if (fd < 0 || !sock_peer(&a, c, word, &peer))
 		return CONTINUE;
 	return connect_peer(c, &a, fd, peer);

@@ -14,6 +14,8 @@ ssize_t sock_path(struct call *c, gaddr_t addr, uint64_t len, char word[PATH_MAX
 /* The socket of that name: false with CONTINUE in a->verdict when the kernel finds it; else true
  * and an O_PATH descriptor of it, which the caller closes, or -errno in *ret. */
 bool sock_peer(struct at *a, struct call *c, const char *word, int *ret);
+/* Our dup of the guest's socket that can have such a name. -1: the kernel says what is wrong. */
+int sock_get_unix(struct call *c, int guest_fd);
 /* The address by which we reach it. */
 void sock_peer_addr(int peer, struct sockaddr_un *sun, socklen_t *len);
 /* The guest's own call, with the address of it in argument `at` and its length in the next.
