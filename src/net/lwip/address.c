@@ -7,6 +7,7 @@
 #include <lwip/priv/tcp_priv.h>
 
 #include "net/lwip/endpoint.h"
+#include "net/lwip/timewait.h"
 #include "net/lwip/watch.h"
 
 #define PORT_FIRST 32768 /* as ip_local_port_range has them */
@@ -170,6 +171,8 @@ static bool left_behind(const struct endpoint *ep, uint16_t port)
 {
 	if (ep->ops != &tcp_endpoint || ep->opt.reuseaddr)
 		return false;
+	if (timewait_has_port(port, overlap, &ep->local))
+		return true;
 	for (const struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next) {
 		if (p->local_port == port && overlap(&p->local_ip, &ep->local))
 			return true;

@@ -12,6 +12,7 @@
 #include "net/lwip/stack.h"
 #include "net/lwip/watch.h"
 
+#include "net/lwip/timewait.h"
 #define EVENTS 64
 #define END_STEP_MS 100
 
@@ -103,3 +104,4 @@ void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t
 		}
 	}
 }
+		timewait_collect();

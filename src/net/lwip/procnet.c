@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "net/lwip/endpoint.h"
+#include "net/lwip/timewait.h"
 #include "net/proto.h"
 
 static void show_dev(struct stack *st, FILE *f)
@@ -231,7 +232,7 @@ static void show_sockstat(struct stack *st, FILE *f)
 {
 	const struct numbers t = count_sockets(st, &tcp_endpoint, AF_INET, SOCK_STREAM, 0),
 			     all = count_sockets(st, &tcp_endpoint, 0, SOCK_STREAM, 0);
-	const unsigned tw = count_orphans(tcp_tw_pcbs, true);
+	const unsigned tw = count_orphans(tcp_tw_pcbs, true) + timewait_count();
 
 	fprintf(f, "sockets: used %u\n", all_sockets(st));
 	fprintf(f, "TCP: inuse %u orphan %u tw %u alloc %u mem 0\n", t.in_use,

@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "net/lwip/tcp.h"
-
-#define TIME_WAIT_MAX 1024
+#include "net/lwip/timewait.h"
 
 int tcp_error(err_t e)
 {
@@ -74,10 +73,13 @@ void tcp_before_input(const uint8_t *packet, size_t len)
 {
 	struct segment s;
 	struct tcp_pcb *p;
+	bool is_new;
 
 	if (!read_segment(packet, len, &s))
 		return;
-	if ((s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+	is_new = (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	timewait_segment(&s.dst, s.dport, &s.src, s.sport, is_new);
+	if (is_new) { /* (a socket may have it still) */
 		p = find_connection(tcp_tw_pcbs, &s);
 		if (p)
 			tcp_abort(p);
@@ -279,18 +281,6 @@ int tcp_begin(struct endpoint *ep, const ip_addr_t *local)
 	return 0;
 }
 
-/* The oldest of what nobody has any more. */
-static void limit_time_wait(void)
-{
-	struct tcp_pcb *p = tcp_tw_pcbs;
-	size_t n = 1;
-
-	for (; p && p->next; p = p->next)
-		n++;
-	if (p && n > TIME_WAIT_MAX)
-		tcp_abort(p);
-}
-
 static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port)
 {
 	ip_addr_t source;
@@ -416,7 +406,6 @@ static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 	if (ep->source.fd < 0)
 		return -EINVAL;
 	ep->error = 0;
-	limit_time_wait();
 	expect_kept(ep);
 	r = start_connect(ep, &ip, port);
 	if (r < 0) {

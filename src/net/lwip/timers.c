@@ -19,6 +19,7 @@
 
 #include "net/lwip/endpoint.h"
 #include "net/lwip/stack.h"
+#include "net/lwip/timewait.h"
 
 #define HOLD_MS 200 /* as the kernel: the most that MSG_MORE and TCP_CORK hold something back */
 #define FOR_EVER UINT_MAX
@@ -34,7 +35,13 @@
 
 static bool tcp_is_used(UNUSED const struct stack *st)
 {
-	return tcp_active_pcbs || tcp_tw_pcbs;
+	return tcp_active_pcbs || tcp_tw_pcbs || timewait_count();
+}
+
+static void tcp_tick(void)
+{
+	tcp_tmr();
+	timewait_tick();
 }
 
 /* Of a connection, in steps of TCP_SLOW_INTERVAL. */
@@ -74,7 +81,7 @@ static void tcp_make_up(uint64_t ticks)
 
 	tcp_ticks += (u32_t)((ticks - made) / slow);
 	for (uint64_t i = 0; i < made; i++)
-		tcp_tmr();
+		tcp_tick();
 }
 
 /* ---- the others ---- */
@@ -145,7 +152,7 @@ static const struct timer {
 	unsigned (*idle)(const struct stack *st);
 	void (*make_up)(uint64_t ticks); /* NULL: by that many runs */
 } timers[] = {
-	[TCP_TIMER] = { TCP_TMR_INTERVAL, tcp_tmr, tcp_is_used, tcp_idle, tcp_make_up },
+	[TCP_TIMER] = { TCP_TMR_INTERVAL, tcp_tick, tcp_is_used, tcp_idle, tcp_make_up },
 	{ ARP_TMR_INTERVAL, etharp_tmr, has_wire, wire_idle, NULL },
 	{ ND6_TMR_INTERVAL, nd6_tmr, has_wire, wire_idle, NULL },
 	{ IP_TMR_INTERVAL, ip_reass_tmr, has_wire, wire_idle, NULL },
