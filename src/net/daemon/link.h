@@ -32,10 +32,12 @@ struct link_ops {
 	int (*open)(struct link *l, char **ret_message);
 	/* Carries frames until the view has ended, and what it has sent is on its way. */
 	void (*run)(struct link *l);
-	/* Of one that needs no thread, instead: the next frame when l->frames, which open() has
-	 * set, is readable, as read(2) of what does not block; and one for it. */
-	ssize_t (*recv)(struct link *l, void *buf);
+	/* Of one that needs no thread, instead: the next frame, which is there until the next call,
+	 * when l->frames, which open() has set, is readable, its length as read(2) of what does not
+	 * block; one for it, which may be kept back until the flush. */
+	ssize_t (*recv)(struct link *l, const uint8_t **ret);
 	void (*send)(struct link *l, const void *frame, size_t len);
+	void (*flush)(struct link *l);
 };
 
 extern const struct link_ops slirp_link, vde_link, tap_link, far_link;

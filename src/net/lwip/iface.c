@@ -160,6 +160,14 @@ static err_t send_frame(struct netif *n, struct pbuf *p)
 	return ERR_OK;
 }
 
+void ifaces_flush(struct stack *st)
+{
+	for (struct iface *i = st->ifaces; i; i = i->next) {
+		if (i->link)
+			i->link->ops->flush(i->link);
+	}
+}
+
 static void send_queued(struct iface *i)
 {
 	struct queued *q;
@@ -293,10 +301,12 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 	i->rx.bytes += len;
 }
 
-static ssize_t next_frame(struct iface *i)
+static ssize_t next_frame(struct iface *i, const uint8_t **ret)
 {
-	return i->link ? i->link->ops->recv(i->link, i->stack->scratch)
-		       : recv(i->frames.fd, i->stack->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
+	if (i->link)
+		return i->link->ops->recv(i->link, ret);
+	*ret = i->stack->scratch;
+	return recv(i->frames.fd, i->stack->scratch, SCRATCH_BYTES, MSG_DONTWAIT);
 }
 
 static void frames_ready(struct source *s, uint32_t events)
@@ -306,10 +316,11 @@ static void frames_ready(struct source *s, uint32_t events)
 	if (events & EPOLLOUT)
 		send_queued(i);
 	for (int k = 0; k < BATCH; k++) {
-		ssize_t n = next_frame(i);
+		const uint8_t *frame;
+		ssize_t n = next_frame(i, &frame);
 
 		if (n > 0)
-			take_frame(i, i->stack->scratch, (size_t)n);
+			take_frame(i, frame, (size_t)n);
 		else if (n == 0) {
 			source_close(i->stack, s);
 			i->carrier = false;

@@ -105,3 +105,5 @@ void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t
 	}
 }
 		timewait_collect();
+		timewait_collect();
+		ifaces_flush(st);

@@ -150,6 +150,8 @@ void iface_set_up(struct iface *i, bool up);
 /* Gives this host the packets that it sent to itself. */
 void loop_deliver(struct stack *st);
 
+/* Sends what links keep back. */
+void ifaces_flush(struct stack *st);
 /* ---- ifaddr.c ---- */
 
 /* Both tell who listens to netlink, of each that goes with an address as well. label: NULL: none.

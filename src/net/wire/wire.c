@@ -7,7 +7,8 @@
  * meanwhile; a name of one that has ended is refused. Each is a switch of its own: it learns which
  * address is where from what it hears, and what it does not know goes to all. All this is done in
  * the stack's own thread: one beside it would be two more switches for each frame; a wire that is
- * to be a bad one has that.
+ * to be a bad one has that. Frames for one go together at the end of a turn of the stack's loop, and
+ * are read together: who is woken finds them all.
  */
 #include <fcntl.h>
 #include <net/ethernet.h>
@@ -28,6 +29,8 @@
 #define WAIT_MS 20  /* for one that is slow, once */
 #define PATIENCE 10 /* times what was waited for one it is not waited for again */
 #define BURST 16    /* frames of one before the others have their turn */
+#define OUT_MOST 32 /* frames that go together */
+#define OUT_BYTES (2 * FRAME_MAX)
 #define LISTENER PEERS_MAX
 
 struct wire_link {
@@ -40,7 +43,24 @@ struct wire_link {
 	} peers[PEERS_MAX];
 	size_t n;			 /* of peers, those at its end that are nobody apart */
 	struct epoll_event ready[BURST]; /* who has frames: from next on */
-	int next, nready, burst;
+	int next, nready;
+	bool asked; /* in this turn */
+	/* frames of one that have been read: from next on */
+	struct {
+		struct mmsghdr msgs[BURST];
+		struct iovec iov[BURST];
+		uint8_t (*frames)[FRAME_MAX];
+		int next, n;
+		size_t peer;
+	} in;
+	/* and for one that are to be sent */
+	struct {
+		struct mmsghdr msgs[OUT_MOST];
+		struct iovec iov[OUT_MOST];
+		uint8_t *bytes;
+		size_t used;
+		unsigned n, peer;
+	} out;
 	struct {
 		uint8_t mac[6];
 		bool known;
@@ -146,22 +166,42 @@ static int listen_at(struct wire_link *w, const char *name)
 	return watch(w, fd, LISTENER);
 }
 
+static struct wire_link *wire_new(void)
+{
+	struct wire_link *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	/* (of most only the first pages are ever touched) */
+	w->in.frames = malloc(BURST * sizeof(*w->in.frames));
+	w->out.bytes = malloc(OUT_BYTES);
+	if (!w->in.frames || !w->out.bytes)
+		return NULL;
+	for (size_t i = 0; i < BURST; i++) {
+		w->in.iov[i] = (struct iovec){ w->in.frames[i], FRAME_MAX };
+		w->in.msgs[i].msg_hdr =
+			(struct msghdr){ .msg_iov = &w->in.iov[i], .msg_iovlen = 1 };
+	}
+	for (size_t i = 0; i < OUT_MOST; i++)
+		w->out.msgs[i].msg_hdr =
+			(struct msghdr){ .msg_iov = &w->out.iov[i], .msg_iovlen = 1 };
+	return w;
+}
+
 static int wire_open(struct link *l, char **ret_message)
 {
 	const char *name = l->spec->where;
 	_cleanup_free_ char *file = str_printf("lwire-%s", name);
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	struct wire_link *w = calloc(1, sizeof(*w));
+	struct wire_link *w = wire_new();
 	int r = w && file ? rundir_shared_file(file, &w->file) : -ENOMEM;
 
 	if (r == -EINVAL)
 		*ret_message = str_printf(
 			"--net pair=%s: a wire's name is made of letters, digits and \"_.-\"",
 			name);
-	if (r < 0) {
-		free(w);
+	if (r < 0) /* (which ends the process) */
 		return r;
-	}
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll < 0)
 		return -errno;
@@ -196,19 +236,47 @@ static void send_peer(struct peer *to, const void *frame, size_t len)
 	(void)send(p.fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* What one has no room for is sent, or not, one by one. */
+static void wire_flush(struct wire_link *w)
+{
+	struct peer *to = &w->peers[w->out.peer];
+	int sent = 0;
+
+	if (w->out.n && to->fd >= 0)
+		sent = sendmmsg(to->fd, w->out.msgs, w->out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent > 0)
+		to->slow = false;
+	for (unsigned i = sent > 0 ? (unsigned)sent : 0; i < w->out.n; i++)
+		send_peer(to, w->out.iov[i].iov_base, w->out.iov[i].iov_len);
+	w->out.n = 0;
+	w->out.used = 0;
+}
+
+static void send_later(struct wire_link *w, unsigned peer, const uint8_t *frame, size_t len)
+{
+	if (w->out.peer != peer || w->out.n == OUT_MOST || w->out.used + len > OUT_BYTES)
+		wire_flush(w);
+	w->out.peer = peer;
+	memcpy(w->out.bytes + w->out.used, frame, len);
+	w->out.iov[w->out.n] = (struct iovec){ w->out.bytes + w->out.used, len };
+	w->out.used += len;
+	w->out.n++;
+}
+
 static void wire_send(struct wire_link *w, const void *data, size_t len)
 {
 	const uint8_t *frame = data;
 	unsigned slot;
 
-	if (len < ETH_HLEN)
+	if (len < ETH_HLEN || len > FRAME_MAX)
 		return;
 	slot = slot_of(frame);
 	if (!(frame[0] & 1) && w->learned[slot].known &&
 		memcmp(w->learned[slot].mac, frame, ETH_ALEN) == 0) {
-		send_peer(&w->peers[w->learned[slot].peer], frame, len);
+		send_later(w, w->learned[slot].peer, frame, len);
 		return;
 	}
+	wire_flush(w);
 	for (size_t i = 0; i < w->n; i++)
 		send_peer(&w->peers[i], frame, len);
 }
@@ -222,61 +290,78 @@ static void remove_peer(struct wire_link *w, size_t i)
 	}
 }
 
-/* A frame; 0: none that is whole; -1: none now. */
-static ssize_t from_peer(struct wire_link *w, size_t i, uint8_t *buf)
+/* Reads what one has. */
+static void read_peer(struct wire_link *w, size_t i)
 {
-	ssize_t n = recv(w->peers[i].fd, buf, FRAME_MAX, MSG_DONTWAIT);
-	unsigned slot;
-
-	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			remove_peer(w, i);
-		return -1;
-	}
-	if (n < ETH_HLEN)
-		return 0;
-	if (!(buf[ETH_ALEN] & 1)) {
-		slot = slot_of(buf + ETH_ALEN);
-		memcpy(w->learned[slot].mac, buf + ETH_ALEN, ETH_ALEN);
-		w->learned[slot].peer = (uint16_t)i;
-		w->learned[slot].known = true;
-	}
-	return n;
+	w->in.next = 0;
+	w->in.peer = i;
+	w->in.n = recvmmsg(w->peers[i].fd, w->in.msgs, BURST, MSG_DONTWAIT, NULL);
+	if (w->in.n < 0 && errno != EAGAIN && errno != EINTR)
+		remove_peer(w, i);
 }
 
-/* Somebody who has something: his index; -1: nobody. */
+/* The next frame of those that were read; 0: none that is whole; -1: none now. */
+static ssize_t take_read(struct wire_link *w, const uint8_t **ret)
+{
+	const uint8_t *frame;
+	unsigned slot, len;
+
+	if (w->in.next >= w->in.n)
+		return -1;
+	frame = w->in.frames[w->in.next];
+	len = w->in.msgs[w->in.next++].msg_len;
+	if (len == 0) {
+		remove_peer(w, w->in.peer);
+		w->in.n = 0;
+		return -1;
+	}
+	if (len < ETH_HLEN)
+		return 0;
+	if (!(frame[ETH_ALEN] & 1)) {
+		slot = slot_of(frame + ETH_ALEN);
+		memcpy(w->learned[slot].mac, frame + ETH_ALEN, ETH_ALEN);
+		w->learned[slot].peer = (uint16_t)w->in.peer;
+		w->learned[slot].known = true;
+	}
+	*ret = frame;
+	return len;
+}
+
+/* Somebody who has something, once in a turn: his index; -1: nobody any more. */
 static int who_is_ready(struct wire_link *w)
 {
-	if (w->next == w->nready) {
+	if (w->next == w->nready && !w->asked) {
 		w->next = 0;
 		w->nready = epoll_wait(w->epoll, w->ready, BURST, 0);
 		w->nready = w->nready > 0 ? w->nready : 0;
+		w->asked = true;
 	}
-	return w->next < w->nready ? (int)w->ready[w->next].data.u32 : -1;
+	if (w->next < w->nready)
+		return (int)w->ready[w->next++].data.u32;
+	w->asked = false;
+	return -1;
 }
 
-static ssize_t wire_recv(struct wire_link *w, void *buf)
+static ssize_t wire_recv(struct wire_link *w, const uint8_t **ret)
 {
+	ssize_t n = take_read(w, ret);
 	int i;
 
-	while ((i = who_is_ready(w)) >= 0) {
-		ssize_t n = -1;
-
-		if (i == LISTENER) {
+	while (n <= 0 && (w->in.next < w->in.n || (i = who_is_ready(w)) >= 0)) {
+		if (w->in.next < w->in.n) {
+			/* one that was not whole */
+		} else if (i == LISTENER) {
 			int fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
 
 			if (fd >= 0)
 				add_peer(w, fd);
 		} else if (w->peers[i].fd >= 0) {
-			n = from_peer(w, (size_t)i, buf);
+			read_peer(w, (size_t)i);
 		}
-		if (n < 0 || ++w->burst == BURST) {
-			w->burst = 0;
-			w->next++;
-		}
-		if (n > 0)
-			return n;
+		n = take_read(w, ret);
 	}
+	if (n > 0)
+		return n;
 	errno = EAGAIN;
 	return -1;
 }
@@ -290,9 +375,9 @@ static int link_wire_open(struct link *l, char **ret_message)
 	return r;
 }
 
-static ssize_t link_wire_recv(struct link *l, void *buf)
+static ssize_t link_wire_recv(struct link *l, const uint8_t **ret)
 {
-	return wire_recv(l->priv, buf);
+	return wire_recv(l->priv, ret);
 }
 
 static void link_wire_send(struct link *l, const void *frame, size_t len)
@@ -300,22 +385,34 @@ static void link_wire_send(struct link *l, const void *frame, size_t len)
 	wire_send(l->priv, frame, len);
 }
 
+static void link_wire_flush(struct link *l)
+{
+	wire_flush(l->priv);
+}
+
 const struct link_ops wire_link = { .kind = NET_PAIR,
 	.mtu = WIRE_MTU,
 	.open = link_wire_open,
 	.recv = link_wire_recv,
-	.send = link_wire_send };
+	.send = link_wire_send,
+	.flush = link_wire_flush };
 
 /* ---- a bad one: speed does not matter, and a thread has the time that frames wait ---- */
 
-static ssize_t pump_recv(void *wire, void *buf, UNUSED size_t len)
+static ssize_t pump_recv(void *wire, void *buf, size_t len)
 {
-	return wire_recv(wire, buf);
+	const uint8_t *frame;
+	ssize_t n = wire_recv(wire, &frame);
+
+	if (n > 0)
+		memcpy(buf, frame, (size_t)n < len ? (size_t)n : len);
+	return n;
 }
 
 static ssize_t pump_send(void *wire, const void *buf, size_t len)
 {
 	wire_send(wire, buf, len);
+	wire_flush(wire);
 	return (ssize_t)len;
 }
 
