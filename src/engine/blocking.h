@@ -8,9 +8,14 @@
 #ifndef UM_ENGINE_BLOCKING_H
 #define UM_ENGINE_BLOCKING_H
 
+#include <poll.h>
 #include <time.h>
 
 #include "engine/call.h"
+
+/* Waits for a moment until one of these (two at most) is ready. Nobody else need receive calls
+ * meanwhile, since it ends as soon as there is one. False: none is, and it is to be waited for. */
+bool MUST_CHECK blocking_moment(const struct call *c, const struct pollfd of[], size_t n);
 
 struct blocking {
 	timer_t timer;
@@ -19,6 +24,8 @@ struct blocking {
 int MUST_CHECK blocking_begin(struct blocking *b);
 /* The same of a call on a socket, which waits for no longer than this option of it says. */
 int MUST_CHECK blocking_begin_socket(struct blocking *b, int fd, int option);
+/* The same where it is not likely to wait. */
+int MUST_CHECK blocking_begin_ready(struct blocking *b, int fd, int option);
 /* Should a call that failed with this (negative) error be made again? */
 bool blocking_again(const struct blocking *b, struct call *c, long err);
 /* What the call answers: err, or -EAGAIN where its time is over. */

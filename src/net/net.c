@@ -43,9 +43,10 @@ struct net {
 	char *text;	      /* its specs */
 	pthread_mutex_t lock; /* guards what follows; a leaf */
 	struct ready ready[KINDS];
-	struct stack_conn *idle;  /* connections that nobody uses */
-	int junk;		  /* a file that fills sockets */
-	int watches;		  /* the stack's inotify(7), or -1 */
+	struct stack_conn *idle; /* connections that nobody uses */
+	int junk;		 /* a file that fills sockets */
+	int watches;		 /* the stack's inotify(7), or -1 */
+	const struct stack_shared *shared;
 	pthread_mutex_t adopting; /* no socket is seen between its connect(2) and its hello; the
 				     stack's process waits for nobody */
 	struct sockaddr_storage address; /* of the stack's process */
@@ -245,6 +246,8 @@ void net_put(struct net *n)
 	netd_put(n->netd);
 	um_cleanup_fd(&n->junk);
 	um_cleanup_fd(&n->watches);
+	if (n->shared)
+		munmap((void *)(uintptr_t)n->shared, sizeof(*n->shared));
 	um_cleanup_fd(&n->resolv);
 	free(n->text);
 	free(n);
@@ -508,22 +511,39 @@ int net_stack_ask(struct stack_conn *s)
 	return -ENETDOWN;
 }
 
+static int map_shared(struct net *n, int fd)
+{
+	void *p = mmap(NULL, sizeof(*n->shared), PROT_READ, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	n->shared = p;
+	return 0;
+}
+
+uint32_t net_stack_failed(const struct net *n)
+{
+	return n->shared->failed;
+}
+
 /* What sockets are connected to it by. */
 static int find_stack(struct net *n)
 {
 	const struct net_request watch = { .op = NET_OP_WATCH };
 	struct stack_conn *s = net_stack_begin(n);
-	int r;
+	int fds[2] = { -1, -1 }, r;
 
+	r = netd_ask(n->netd, &watch, offsetof(struct net_request, path) + 1, fds, 2, NULL);
 	/* (without it sockets are connected to the stack from the start) */
-	if (netd_ask(n->netd, &watch, offsetof(struct net_request, path) + 1, &n->watches, 1,
-		    NULL) < 0)
-		n->watches = -1;
+	n->watches = take_fd(&fds[1]);
+	if (r == 0)
+		r = map_shared(n, fds[0]);
+	um_cleanup_fd(&fds[0]);
 	n->junk = memfd_create("junk", MFD_CLOEXEC);
 	if (n->junk < 0 || ftruncate(n->junk, STACK_JUNK) < 0)
 		r = -errno;
-	else
-		r = s ? 0 : -ENETDOWN;
+	if (!s)
+		r = -ENETDOWN;
 	if (r == 0) {
 		s->msg.op = STACK_ADDRESS;
 		r = net_stack_ask(s);

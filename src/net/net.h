@@ -82,6 +82,9 @@ int MUST_CHECK net_stack_socket(struct net *n, int domain, int type, int protoco
 int net_stack_fresh(int fd, pid_t *ret_pid, bool *ret_watched);
 /* Tells the stack of it, which then learns of its last close: 0 or -errno. */
 int MUST_CHECK net_stack_watch(struct net *n, int fd, int domain);
+/* How many connect(2)s of that stack have failed: the same, as long as none has whose socket is
+ * writable by then. */
+uint32_t net_stack_failed(const struct net *n);
 /* A descriptor that is hung up on (POLLHUP) when the stack's process is gone. */
 int net_stack_lifeline(const struct net *n);
 /* Connects it to the stack's process, which looks for it when it is next asked; of a socket that is

@@ -25,7 +25,8 @@ enum net_op {
 	NET_OP_DROP,	   /* nobody will ask for network `net` any more */
 	NET_OP_STACK, /* umview-lwip: the socket that came along is a connection (net/stackproto.h)
 		       */
-	NET_OP_WATCH, /* umview-lwip: its inotify(7) descriptor (net/stackproto.h) */
+	NET_OP_WATCH, /* umview-lwip: a file that is a struct stack_shared, and its inotify(7)
+			 descriptor where it has one (net/stackproto.h) */
 };
 
 struct net_request {

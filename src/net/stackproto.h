@@ -22,9 +22,10 @@
 
 enum stack_op {
 	STACK_BIND,    /* name */
-	STACK_CONNECT, /* name, a: does the guest wait? If so, and it is done already: 0, or why it
-			  failed. -EINPROGRESS: writable when it is done, then SO_ERROR; answer's
-			  a: how many bytes are to be written first: 0, 1, STACK_JUNK */
+	STACK_CONNECT, /* name, a: a stack_wait. Does the guest wait, and it is done already: 0, or
+			  why it failed. -EINPROGRESS: writable when it is done, then SO_ERROR;
+			  answer's a: how many bytes are to be written first: 0, 1, STACK_JUNK or
+			  STACK_LESS_JUNK and one */
 	STACK_LISTEN,  /* a: backlog; answer: 0, and a: is the socket itself to listen? */
 	STACK_WATCH,   /* a: domain, b: by which watch its end is told (see below) */
 	STACK_LISTENS, /* the socket itself does; data: its name's path, which is removed */
@@ -44,6 +45,12 @@ enum stack_op {
 };
 
 #define STACK_SHUT_ALREADY 1
+enum stack_wait {
+	STACK_NO_WAIT,
+	STACK_WAIT,
+	STACK_WAIT_SMALL, /* and the buffer is STACK_SNDBUF_SMALL meanwhile */
+};
+
 #define STACK_CONTROL_MAX 1024
 #define STACK_DATA_MAX 65536
 
@@ -107,6 +114,15 @@ struct stack_accepted {
  * STACK_JUNK is more. */
 #define STACK_SNDBUF 212992
 #define STACK_JUNK 120000
+/* While who connects waits for it the buffer is the least that the kernel has, of which little is
+ * more than a quarter. */
+#define STACK_SNDBUF_SMALL 1
+#define STACK_LESS_JUNK 1000
+
+/* In memory that the stack and the supervisor share. */
+struct stack_shared {
+	_Atomic uint32_t failed; /* connect(2)s: counted before the socket is writable */
+};
 
 /* What recvmsg(2) tells beside the data. */
 struct stack_head {

@@ -6,13 +6,15 @@
  * (iface.c), which takes the place of its own.
  */
 #include <lwip/init.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "net/lwip/embryo.h"
 #include "net/lwip/endpoint.h"
 #include "net/lwip/stack.h"
+#include "net/lwip/timewait.h"
 #include "net/lwip/watch.h"
 
-#include "net/lwip/timewait.h"
 #define EVENTS 64
 #define END_STEP_MS 100
 
@@ -40,6 +42,20 @@ void source_close(struct stack *st, struct source *s)
 	close(take_fd(&s->fd));
 }
 
+static int share_memory(struct stack *st)
+{
+	void *p;
+
+	st->shared_fd = memfd_create("shared", MFD_CLOEXEC);
+	if (st->shared_fd < 0 || ftruncate(st->shared_fd, sizeof(*st->shared)) < 0)
+		return -errno;
+	p = mmap(NULL, sizeof(*st->shared), PROT_READ | PROT_WRITE, MAP_SHARED, st->shared_fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	st->shared = p;
+	return 0;
+}
+
 int stack_init(struct stack *st)
 {
 	*st = (struct stack){ .epoll = epoll_create1(EPOLL_CLOEXEC),
@@ -49,6 +65,8 @@ int stack_init(struct stack *st)
 	st->loop.last = &st->loop.first;
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;
+	if (share_memory(st) < 0)
+		return -ENOMEM;
 	srand((unsigned)now_ns() ^ (unsigned)getpid());
 	lwip_init();
 	the_stack = st;
@@ -93,6 +111,8 @@ void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t
 									 : timeout;
 		loop_deliver(st);
 		endpoints_free_dead(st);
+		timewait_collect();
+		ifaces_flush(st);
 		n = epoll_wait(st->epoll, ev, EVENTS, st->loop.first ? 0 : timeout);
 		if (n > 0)
 			timers_resume(st);
@@ -104,6 +124,3 @@ void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t
 		}
 	}
 }
-		timewait_collect();
-		timewait_collect();
-		ifaces_flush(st);

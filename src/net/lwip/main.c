@@ -104,8 +104,9 @@ static bool serve(struct stack *st, const struct net_request *rq, int answer)
 		n = fds[0] < 0 ? fds[0] : 1;
 		break;
 	case NET_OP_WATCH:
-		fds[0] = fcntl(watches_fd(st), F_DUPFD_CLOEXEC, 0);
-		n = fds[0] < 0 ? -errno : 1;
+		fds[0] = fcntl(st->shared_fd, F_DUPFD_CLOEXEC, 0);
+		fds[1] = fcntl(watches_fd(st), F_DUPFD_CLOEXEC, 0);
+		n = fds[0] < 0 ? -errno : fds[1] < 0 ? 1 : 2;
 		break;
 	case NET_OP_STACK:
 		return add_connection(st, answer) == 0;

@@ -17,6 +17,7 @@
 #include <lwip/pbuf.h>
 
 struct stack;
+struct stack_shared;
 
 /* A descriptor that is waited for. */
 struct source {
@@ -45,6 +46,8 @@ struct stack {
 	int epoll;
 	struct embryos *embryos;
 	struct watches *watches;
+	int shared_fd; /* the file of: */
+	struct stack_shared *shared;
 	uint64_t arrivals;    /* the last number of a connection that has come */
 	struct iface *ifaces; /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
@@ -147,11 +150,11 @@ static inline int iface_index(const struct iface *i)
 /* IFF_UP and the like. */
 unsigned iface_flags(const struct iface *i);
 void iface_set_up(struct iface *i, bool up);
+/* Sends what links keep back. */
+void ifaces_flush(struct stack *st);
 /* Gives this host the packets that it sent to itself. */
 void loop_deliver(struct stack *st);
 
-/* Sends what links keep back. */
-void ifaces_flush(struct stack *st);
 /* ---- ifaddr.c ---- */
 
 /* Both tell who listens to netlink, of each that goes with an address as well. label: NULL: none.

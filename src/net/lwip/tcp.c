@@ -164,6 +164,7 @@ static void set_connecting(struct endpoint *ep, enum endpoint_state state)
 static void connect_failed(struct endpoint *ep, int error)
 {
 	ep->error = error;
+	ep->st->shared->failed++;
 	ep->unanswered = 0;
 	set_connecting(ep, EP_CLOSED);
 	address_any(ep, &ep->peer);
@@ -356,23 +357,23 @@ static void expect_kept(struct endpoint *ep)
 }
 
 /* It is not there yet: the pair is filled. */
-static void expect_full(struct endpoint *ep)
+static void expect_full(struct endpoint *ep, size_t bytes)
 {
-	if (ep->junk >= STACK_JUNK)
+	if (ep->junk >= STACK_LESS_JUNK)
 		return;
-	ep->refill += STACK_JUNK;
-	ep->junk += STACK_JUNK;
+	ep->refill += bytes;
+	ep->junk += bytes;
 }
 
 /* What this host has sent to itself has come: to a server here the connection is there, or never
  * will be. wait: the guest wants to know now. */
-static int connect_begun(struct endpoint *ep, bool wait)
+static int connect_begun(struct endpoint *ep, enum stack_wait wait)
 {
 	int r = 0;
 
 	loop_deliver(ep->st);
 	if (ep->state == EP_CONNECTING) {
-		expect_full(ep);
+		expect_full(ep, wait == STACK_WAIT_SMALL ? STACK_LESS_JUNK : STACK_JUNK);
 		return -EINPROGRESS;
 	}
 	if (ep->state != EP_OPEN) {
@@ -416,7 +417,7 @@ static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 		ep->local_port = port_before;
 		return r;
 	}
-	return connect_begun(ep, m->a);
+	return connect_begun(ep, (enum stack_wait)m->a);
 }
 
 static int tcp_bind_(struct endpoint *ep, const struct stack_msg *m)

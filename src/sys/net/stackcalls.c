@@ -165,13 +165,21 @@ int stack_take_error(struct call *c, const struct stacksock *s)
 	return stack_ask_option(c, s, SO_ERROR);
 }
 
-/* Until the connection is there, or will not be. */
-static int wait_connected(struct call *c, const struct stacksock *s)
+static void set_sndbuf(const struct stacksock *s, int bytes)
+{
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+/* What it was filled with is gone, but for what stays, or all of it. */
+static int wait_writable(struct call *c, const struct stacksock *s)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	struct blocking b;
-	long r = blocking_begin_socket(&b, s->fd, SO_SNDTIMEO);
+	long r;
 
+	if (blocking_moment(c, &p, 1))
+		return 0;
+	r = blocking_begin_socket(&b, s->fd, SO_SNDTIMEO);
 	if (r < 0)
 		return (int)r;
 	do {
@@ -179,12 +187,34 @@ static int wait_connected(struct call *c, const struct stacksock *s)
 		if (r < 0)
 			r = -errno;
 	} while (blocking_again(&b, c, r));
-	r = blocking_end(&b, r);
+	return (int)blocking_end(&b, r);
+}
+
+/* Until the connection is there, or will not be. failed: how many had before. */
+static int wait_connected(struct call *c, const struct stacksock *s, uint32_t failed)
+{
+	int r = wait_writable(c, s), unread = 0;
+
 	if (r < 0)
-		return r == -EAGAIN ? -EINPROGRESS : (int)r;
+		return r == -EAGAIN ? -EINPROGRESS : r;
+	if (ioctl(s->fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
+		net_stack_failed(s->net) == failed)
+		return 0;
 	r = stack_ask_option(c, s, SO_ERROR);
 	/* reset at once: our end says it */
-	return r == -ENOTSOCK ? 0 : r > 0 ? -(int)r : (int)r;
+	return r == -ENOTSOCK ? 0 : r > 0 ? -r : r;
+}
+
+/* A connect(2) that was interrupted has left it small. */
+static void end_small(const struct stacksock *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+	int bytes = 0;
+	socklen_t len = sizeof(bytes);
+
+	if (s->stream && getsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &bytes, &len) == 0 &&
+		bytes < STACK_SNDBUF && poll(&p, 1, 0) == 1 && p.revents & POLLOUT)
+		set_sndbuf(s, STACK_SNDBUF);
 }
 
 /* What an accepted socket is called is asked of the stack from now on. */
@@ -219,10 +249,13 @@ static enum verdict stack_connect(struct call *c, const struct stacksock *s)
 {
 	const bool disconnect = stack_is_disconnect(c);
 	const bool wait = s->stream && !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK);
+	const uint32_t failed = net_stack_failed(s->net);
 	int r = s->watched && !disconnect ? stack_join(s) : 0;
 
+	if (wait)
+		set_sndbuf(s, STACK_SNDBUF_SMALL);
 	if (r == 0)
-		r = ask_with_name(c, s, STACK_CONNECT, wait);
+		r = ask_with_name(c, s, STACK_CONNECT, wait ? STACK_WAIT_SMALL : STACK_NO_WAIT);
 	if (r == 0 && disconnect && s->watched) {
 		stack_drop_waiting(s);
 	} else if (r == 0 && disconnect && s->stream) {
@@ -230,7 +263,8 @@ static enum verdict stack_connect(struct call *c, const struct stacksock *s)
 		forget_unread(s);
 	}
 	if (r == -EINPROGRESS && wait)
-		r = wait_connected(c, s);
+		r = wait_connected(c, s, failed);
+	end_small(s);
 	return call_return(c, r);
 }
 
@@ -403,6 +437,8 @@ static enum verdict stack_getsockopt(struct call *c, const struct stacksock *s)
 	if (r == 0)
 		r = guest_write(c, call_addr(c, 4), &q->msg.len, sizeof(q->msg.len));
 	net_stack_end(s->net, q);
+	if ((int)c->args[1] == SOL_SOCKET && (int)c->args[2] == SO_ERROR)
+		end_small(s);
 	/* its connection was reset, which the pair tells */
 	return r == -ENOTSOCK ? CONTINUE : call_return(c, r);
 }

@@ -208,17 +208,23 @@ static int listens(struct call *c, const struct stacksock *s)
 static int take_connection(struct call *c, const struct stacksock *s, struct arrival *ret)
 {
 	const bool wait = !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK);
-	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN },
+		{ .fd = net_stack_lifeline(s->net) } };
+	const bool ready = poll(p, 1, 0) != 0;
 	struct blocking b;
 	int r;
 
 	/* (only who has to wait asks whether it listens at all) */
-	if (poll(&p, 1, 0) == 0) {
+	if (!ready) {
 		r = listens(c, s);
 		if (r <= 0)
 			return r < 0 && r != -ENOTSOCK ? r : -EINVAL;
 	}
-	r = blocking_begin_socket(&b, s->fd, SO_RCVTIMEO);
+	/* (another may be quicker to take what is ready) */
+	if (ready || !wait || blocking_moment(c, p, 2))
+		r = blocking_begin_ready(&b, s->fd, SO_RCVTIMEO);
+	else
+		r = blocking_begin_socket(&b, s->fd, SO_RCVTIMEO);
 	if (r < 0)
 		return r;
 	do {
