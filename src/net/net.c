@@ -495,11 +495,19 @@ void net_stack_end(struct net *n, struct stack_conn *s)
 	pthread_mutex_unlock(&n->lock);
 }
 
+int net_stack_tell(struct stack_conn *s)
+{
+	if (send(s->fd, &s->msg, stack_msg_size(&s->msg), MSG_NOSIGNAL) >= 0)
+		return 0;
+	s->broken = true;
+	return -ENETDOWN;
+}
+
 int net_stack_ask(struct stack_conn *s)
 {
 	ssize_t n;
 
-	if (send(s->fd, &s->msg, stack_msg_size(&s->msg), MSG_NOSIGNAL) >= 0) {
+	if (net_stack_tell(s) == 0) {
 		do {
 			n = recv(s->fd, &s->msg, sizeof(s->msg), 0);
 		} while (n < 0 && errno == EINTR);
@@ -601,7 +609,7 @@ int net_stack_fill(const struct net *n, int fd, size_t bytes)
 	return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-static int adopt(struct net *n, int fd, int domain, bool fill)
+static int adopt(struct net *n, int fd, int domain, size_t junk)
 {
 	struct {
 		struct stack_hello first;
@@ -609,7 +617,7 @@ static int adopt(struct net *n, int fd, int domain, bool fill)
 	} __attribute__((packed)) hello = { .first = {
 						    .domain = domain,
 						    .protocol = IPPROTO_TCP,
-						    .junk = 1 + (fill ? STACK_JUNK : 0),
+						    .junk = 1 + (uint32_t)junk,
 					    } };
 	struct stat st;
 
@@ -621,15 +629,15 @@ static int adopt(struct net *n, int fd, int domain, bool fill)
 	hello.first.socket = st.st_ino;
 	if (send(fd, &hello, sizeof(hello), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(hello))
 		return -ENETDOWN;
-	return fill ? net_stack_fill(n, fd, STACK_JUNK) : 0;
+	return junk ? net_stack_fill(n, fd, junk) : 0;
 }
 
-int net_stack_adopt(struct net *n, int fd, int domain, bool fill)
+int net_stack_adopt(struct net *n, int fd, int domain, size_t junk)
 {
 	int r;
 
 	pthread_mutex_lock(&n->adopting);
-	r = adopt(n, fd, domain, fill);
+	r = adopt(n, fd, domain, junk);
 	pthread_mutex_unlock(&n->adopting);
 	return r;
 }

@@ -74,6 +74,8 @@ struct stack_conn *net_stack_begin(struct net *n);
 void net_stack_end(struct net *n, struct stack_conn *s);
 /* Sends s->msg and takes the answer, which is there at once: s->msg.ret, or -ENETDOWN. */
 int net_stack_ask(struct stack_conn *s);
+/* Sends what is not answered: 0 or -ENETDOWN. */
+int net_stack_tell(struct stack_conn *s);
 
 /* A stream socket of that stack that nothing was done with yet (net/stackproto.h): a descriptor or
  * -errno. */
@@ -88,8 +90,8 @@ uint32_t net_stack_failed(const struct net *n);
 /* A descriptor that is hung up on (POLLHUP) when the stack's process is gone. */
 int net_stack_lifeline(const struct net *n);
 /* Connects it to the stack's process, which looks for it when it is next asked; of a socket that is
- * already it is no error. fill: it is not going to be writable. 0 or -errno. */
-int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain, bool fill);
+ * already it is no error. junk: bytes that fill it, or 0. 0 or -errno. */
+int MUST_CHECK net_stack_adopt(struct net *n, int fd, int domain, size_t junk);
 /* Writes so many bytes to it, STACK_JUNK and one at most. */
 int MUST_CHECK net_stack_fill(const struct net *n, int fd, size_t bytes);
 

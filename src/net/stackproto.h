@@ -45,10 +45,12 @@ enum stack_op {
 };
 
 #define STACK_SHUT_ALREADY 1
+
 enum stack_wait {
 	STACK_NO_WAIT,
-	STACK_WAIT,
 	STACK_WAIT_SMALL, /* and the buffer is STACK_SNDBUF_SMALL meanwhile */
+	STACK_WAIT_FULL,  /* and it is full already. This request is not answered: the socket is
+			     writable when it is done, or has failed at once */
 };
 
 #define STACK_CONTROL_MAX 1024

@@ -39,6 +39,7 @@ static void connection_ready(struct source *s, UNUSED uint32_t events)
 {
 	struct connection *c = container_of_(s, struct connection, source);
 	ssize_t n = recv(s->fd, &c->msg, sizeof(c->msg), MSG_DONTWAIT);
+	bool answer;
 
 	if (n < 0 && errno == EAGAIN)
 		return;
@@ -48,8 +49,9 @@ static void connection_ready(struct source *s, UNUSED uint32_t events)
 		free(c); /* it is the only event of a descriptor that nobody else has */
 		return;
 	}
+	answer = c->msg.op != STACK_CONNECT || c->msg.a != STACK_WAIT_FULL;
 	endpoint_request(c->st, &c->msg);
-	if (send(s->fd, &c->msg, stack_msg_size(&c->msg), MSG_NOSIGNAL) < 0) {
+	if (answer && send(s->fd, &c->msg, stack_msg_size(&c->msg), MSG_NOSIGNAL) < 0) {
 		/* who asked has been killed: the end of the socket follows */
 	}
 }

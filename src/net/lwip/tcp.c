@@ -386,7 +386,7 @@ static int connect_begun(struct endpoint *ep, enum stack_wait wait)
 	return r;
 }
 
-static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
+static int begin_connect(struct endpoint *ep, const struct stack_msg *m)
 {
 	ip_addr_t ip, before = ep->local;
 	uint16_t port, port_before = ep->local_port;
@@ -418,6 +418,18 @@ static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
 		return r;
 	}
 	return connect_begun(ep, (enum stack_wait)m->a);
+}
+
+static int tcp_connect_(struct endpoint *ep, const struct stack_msg *m)
+{
+	int r = begin_connect(ep, m);
+
+	if (m->a == STACK_WAIT_FULL && r < 0 && ep->state == EP_CLOSED) {
+		ep->error = r; /* which the guest learns when its socket is writable */
+		ep->st->shared->failed++;
+		stream_drain(ep);
+	}
+	return r;
 }
 
 static int tcp_bind_(struct endpoint *ep, const struct stack_msg *m)

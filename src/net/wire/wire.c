@@ -7,8 +7,8 @@
  * meanwhile; a name of one that has ended is refused. Each is a switch of its own: it learns which
  * address is where from what it hears, and what it does not know goes to all. All this is done in
  * the stack's own thread: one beside it would be two more switches for each frame; a wire that is
- * to be a bad one has that. Frames for one go together at the end of a turn of the stack's loop, and
- * are read together: who is woken finds them all.
+ * to be a bad one has that. Frames for one go together at the end of a turn of the stack's loop,
+ * and are read together: who is woken finds them all.
  */
 #include <fcntl.h>
 #include <net/ethernet.h>

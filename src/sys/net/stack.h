@@ -20,6 +20,7 @@ struct stacksock {
 	bool stream;
 	int fresh;    /* the domain of one that nothing was done with yet; -1 */
 	bool watched; /* it is not connected to the stack, but known there */
+	bool filled;  /* connected to it just now, with STACK_LESS_JUNK in it */
 	bool accepted;
 	struct visit visit; /* of an accepted one */
 };
@@ -58,6 +59,10 @@ int MUST_CHECK stack_read_name(
 int MUST_CHECK stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
 	const struct sockaddr_storage *name, socklen_t len);
 
+/* Does the guest wait in a call on it? */
+bool stack_waits(struct call *c, const struct stacksock *s);
+/* SO_SNDBUF of the pair's end. */
+void stack_set_sndbuf(const struct stacksock *s, int bytes);
 /* Is it a connect(2) to AF_UNSPEC? */
 bool stack_is_disconnect(struct call *c);
 /* SO_ERROR, which is none afterwards: 0, a positive errno; -errno. */

@@ -121,6 +121,23 @@ int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
 
 /* ---- addresses ---- */
 
+/* Of a socket that says by itself how it ends: mostly well. */
+static int tell_connect(struct call *c, const struct stacksock *s)
+{
+	struct stack_conn *q = stacksock_begin(s, c, STACK_CONNECT);
+	int r;
+
+	if (!q)
+		return -ENETDOWN;
+	r = stack_read_name(c, call_addr(c, 1), c->args[2], &q->msg.name);
+	q->msg.namelen = r < 0 ? 0 : (uint32_t)c->args[2];
+	q->msg.a = STACK_WAIT_FULL;
+	if (r == 0)
+		r = net_stack_tell(q);
+	net_stack_end(s->net, q);
+	return r < 0 ? r : -EINPROGRESS;
+}
+
 /* bind and the first half of connect. a: of the latter */
 static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_op op, int a)
 {
@@ -165,7 +182,12 @@ int stack_take_error(struct call *c, const struct stacksock *s)
 	return stack_ask_option(c, s, SO_ERROR);
 }
 
-static void set_sndbuf(const struct stacksock *s, int bytes)
+bool stack_waits(struct call *c, const struct stacksock *s)
+{
+	return !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK);
+}
+
+void stack_set_sndbuf(const struct stacksock *s, int bytes)
 {
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
@@ -214,7 +236,7 @@ static void end_small(const struct stacksock *s)
 
 	if (s->stream && getsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &bytes, &len) == 0 &&
 		bytes < STACK_SNDBUF && poll(&p, 1, 0) == 1 && p.revents & POLLOUT)
-		set_sndbuf(s, STACK_SNDBUF);
+		stack_set_sndbuf(s, STACK_SNDBUF);
 }
 
 /* What an accepted socket is called is asked of the stack from now on. */
@@ -248,13 +270,15 @@ bool stack_is_disconnect(struct call *c)
 static enum verdict stack_connect(struct call *c, const struct stacksock *s)
 {
 	const bool disconnect = stack_is_disconnect(c);
-	const bool wait = s->stream && !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK);
+	const bool wait = s->filled || (s->stream && stack_waits(c, s));
 	const uint32_t failed = net_stack_failed(s->net);
 	int r = s->watched && !disconnect ? stack_join(s) : 0;
 
-	if (wait)
-		set_sndbuf(s, STACK_SNDBUF_SMALL);
-	if (r == 0)
+	if (wait && !s->filled)
+		stack_set_sndbuf(s, STACK_SNDBUF_SMALL);
+	if (s->filled)
+		r = tell_connect(c, s);
+	else if (r == 0)
 		r = ask_with_name(c, s, STACK_CONNECT, wait ? STACK_WAIT_SMALL : STACK_NO_WAIT);
 	if (r == 0 && disconnect && s->watched) {
 		stack_drop_waiting(s);

@@ -62,17 +62,23 @@ static int own_name(struct call *c, const struct stacksock *s)
 		s->fresh == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 }
 
-/* The stack learns of it: it is watched until it is connected. */
+/* The stack learns of it: it is watched until it is connected, for which it is full where the guest
+ * waits. */
 static int make_known(struct call *c, struct stacksock *s)
 {
 	int r;
 
-	if (c->nr == __NR_connect && !stack_is_disconnect(c))
-		return net_stack_adopt(s->net, s->fd, s->fresh, false);
+	if (c->nr == __NR_connect && !stack_is_disconnect(c)) {
+		s->filled = stack_waits(c, s);
+		if (s->filled)
+			stack_set_sndbuf(s, STACK_SNDBUF_SMALL);
+		return net_stack_adopt(s->net, s->fd, s->fresh, s->filled ? STACK_LESS_JUNK : 0);
+	}
 	r = net_stack_watch(s->net, s->fd, s->fresh);
 	s->watched = r == 0;
 	/* the user has no more watches */
-	return r == -ENOSPC || r == -ENOMEM ? net_stack_adopt(s->net, s->fd, s->fresh, true) : r;
+	return r == -ENOSPC || r == -ENOMEM ? net_stack_adopt(s->net, s->fd, s->fresh, STACK_JUNK)
+					    : r;
 }
 
 bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret)

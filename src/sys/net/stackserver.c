@@ -102,7 +102,7 @@ int stack_join(const struct stacksock *s)
 	if (getsockopt(s->fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value)
 		return 0;
 	domain = net_stack_fresh(s->fd, &pid, &watched);
-	return domain < 0 ? 0 : net_stack_adopt(s->net, s->fd, domain, false);
+	return domain < 0 ? 0 : net_stack_adopt(s->net, s->fd, domain, 0);
 }
 
 /* ---- accept(2) ---- */
