@@ -81,7 +81,7 @@ struct task_mark {
 };
 int MUST_CHECK task_mark_get(pid_t pid, struct task_mark *ret);
 int MUST_CHECK task_mark_set(pid_t pid, const struct task_mark *m);
-/* Calls fn for each process that has one. */
+/* Calls fn for each process of the view. (Others may have numbers that are the same.) */
 void task_mark_each(void (*fn)(pid_t pid, const struct task_mark *m, void *arg), void *arg);
 /* Is this task one of the view's: a descendant of ours? */
 bool task_is_ours(pid_t pid);

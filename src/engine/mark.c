@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -13,6 +14,7 @@
 #define RLIMIT_LOCKS_ ((enum __rlimit_resource)10) /* some libc headers hide the name */
 #define MAX_TREE 4096
 #define MAX_DEPTH 128
+#define ANCESTRY_TRIES 8
 
 int task_mark_get(pid_t pid, struct task_mark *ret)
 {
@@ -61,6 +63,25 @@ bool task_is_ours(pid_t pid)
 	return false;
 }
 
+/* As task_is_ours(), while ancestors end. Where it cannot be told it is ours. */
+static bool may_be_ours(pid_t pid)
+{
+	const pid_t self = getpid();
+
+	for (int tries = 0; tries < ANCESTRY_TRIES; tries++) {
+		pid_t at = pid, parent;
+
+		while (at != self && at > 1 && (parent = process_parent(at)) > 0)
+			at = parent;
+		if (at == self)
+			return true;
+		/* it is nobody's child, or is gone itself */
+		if (at == 1 || at == pid || kill(at, 0) == 0 || errno == EPERM)
+			return false;
+	}
+	return true;
+}
+
 void task_mark_each(void (*fn)(pid_t pid, const struct task_mark *m, void *arg), void *arg)
 {
 	DIR *dir = opendir("/proc");
@@ -70,7 +91,7 @@ void task_mark_each(void (*fn)(pid_t pid, const struct task_mark *m, void *arg),
 	while (dir && (de = readdir(dir))) {
 		pid_t pid = atoi(de->d_name);
 
-		if (pid > 0 && task_mark_get(pid, &m) == 0)
+		if (pid > 0 && may_be_ours(pid) && task_mark_get(pid, &m) == 0)
 			fn(pid, &m, arg);
 	}
 	if (dir)

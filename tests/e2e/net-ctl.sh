@@ -60,6 +60,15 @@ gone() {
 }
 until_true 20 gone
 
+# what another view calls by the same number is not its
+um --name other$$ -- sh -c 'umctl net add theirs none; umctl net use theirs sh -c "touch others; until [ -e ours ]; do sleep 0.05; done"' &
+other=$!
+until_true 20 test -e others
+gives "beside another view's network" 0 um -- sh -ec 'umctl net add mine none; umctl net ls --json >mine; umctl net rm mine'
+is "beside another view's network" "$("$PYTHON" -c 'import json; print([n["processes"] for n in json.load(open("mine"))["networks"]])')" "[0]"
+touch ours
+wait $other || fail "the other view ended badly"
+
 # by protocol family
 families="$PYTHON -c '
 import errno, socket
