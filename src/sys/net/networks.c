@@ -443,7 +443,7 @@ static void note_inside(pid_t pid, const struct task_mark *m, void *arg)
 {
 	struct inside *in = arg;
 
-	if (m->network == in->number)
+	if (m->network == in->number && task_is_ours(pid))
 		in->pid = pid;
 }
 
@@ -501,9 +501,10 @@ int network_use(struct um *um, const char *name, pid_t pid)
 	return r;
 }
 
-static void count_inside(UNUSED pid_t pid, const struct task_mark *m, void *arg)
+static void count_inside(pid_t pid, const struct task_mark *m, void *arg)
 {
-	((unsigned *)arg)[m->network]++;
+	if (m->network && task_is_ours(pid))
+		((unsigned *)arg)[m->network]++;
 }
 
 int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *arg), void *arg)
