@@ -16,6 +16,7 @@
 #ifndef UM_NET_STACKPROTO_H
 #define UM_NET_STACKPROTO_H
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -31,7 +32,7 @@ enum stack_op {
 	STACK_LISTENS, /* the socket itself does; data: its name's path, which is removed */
 	STACK_GETSOCKNAME, /* answer: name */
 	STACK_GETPEERNAME,
-	STACK_SETSOCKOPT, /* a: level, b: option, data */
+	STACK_SETSOCKOPT, /* a: level, b: option, data; answer: a: see STACK_TAG_WANTED */
 	STACK_GETSOCKOPT, /* a: level, b: option, len: room; answer: data */
 	STACK_SHUTDOWN,	  /* a: how; 0: the pair is to be shut down as well, or
 			     STACK_SHUT_ALREADY */
@@ -133,5 +134,24 @@ struct stack_head {
 	struct sockaddr_storage name;
 	uint8_t control[256]; /* as recvmsg(2) has it */
 };
+
+/* The control messages of IP that it may have in there all come with a datagram. Which of them the
+ * guest wants is a question of when it reads: these bits, with that option of its end. */
+#define STACK_TAG_WANTED 0x756d790000000000ull
+
+/* 0: none of those. */
+static inline uint32_t stack_control_bit(int level, int type)
+{
+	const int v4[] = { IP_PKTINFO, IP_TTL, IP_TOS, IP_ORIGDSTADDR },
+		  v6[] = { IPV6_PKTINFO, IPV6_HOPLIMIT, IPV6_TCLASS, IPV6_ORIGDSTADDR };
+
+	for (unsigned i = 0; i < 4; i++) {
+		if (level == IPPROTO_IP && type == v4[i])
+			return 1u << i;
+		if (level == IPPROTO_IPV6 && type == v6[i])
+			return 16u << i;
+	}
+	return 0;
+}
 
 #endif

@@ -325,6 +325,72 @@ def truncated():
             u.recv(99)
 
 
+def told_later():
+    """Control messages are those that are wanted when a datagram is read."""
+    for family, host, options in ((socket.AF_INET, LO, ((socket.IPPROTO_IP, socket.IP_RECVTOS), (socket.IPPROTO_IP, 12), (socket.IPPROTO_IP, 8))),
+                                  (socket.AF_INET6, LO6, [(socket.IPPROTO_IPV6, o) for o in (
+                                      socket.IPV6_RECVTCLASS, socket.IPV6_RECVHOPLIMIT, socket.IPV6_RECVPKTINFO)]),
+                                  (socket.AF_INET6, "::ffff:127.0.0.1", ((socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO), (socket.IPPROTO_IP, socket.IP_RECVTOS)))):
+        with socket.socket(family, socket.SOCK_DGRAM) as u, socket.socket(family, socket.SOCK_DGRAM) as v:
+            u.bind((host, 0))
+            v.connect(u.getsockname())
+            for _ in range(len(options) + 1):
+                v.sendto(b"x", u.getsockname())
+            for level, option in options:
+                u.setsockopt(level, option, 1)
+                data, told, flags, _ = u.recvmsg(9, 200)
+                say(data, [(l, t, d if len(d) < 8 else d[-16:]) for l, t, d in told], flags)
+            for level, option in options:
+                u.setsockopt(level, option, 0)
+            say(u.recvmsg(9, 200)[:3])
+            u.setsockopt(*options[0], 1)
+            v.sendto(b"x", u.getsockname())
+            say([len(x) for x in u.recvmsg(9, 5)[1:2]])
+
+
+def several():
+    """What goes to several is heard by each; of those with one address the last one that was bound has what is for one."""
+    group, lo = socket.inet_aton("239.1.2.3"), socket.inet_aton(LO)
+    for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):
+        with socket.socket(type=socket.SOCK_DGRAM) as s:
+            hear, port = [], 0
+            for _ in range(3):
+                u = socket.socket(type=socket.SOCK_DGRAM)
+                u.setsockopt(socket.SOL_SOCKET, option, 1)
+                u.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + lo)
+                u.bind(("", port))
+                u.settimeout(20)
+                port = u.getsockname()[1]
+                hear.append(u)
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, lo)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            s.sendto(b"group", ("239.1.2.3", port))
+            say([u.recv(9) for u in hear])
+            s.sendto(b"all", ("127.255.255.255", port))
+            say([u.recv(9) for u in hear])
+            s.sendto(b"one", (LO, port))
+            ready = select.select(hear, [], [], 20)[0]
+            say(len(ready), option == socket.SO_REUSEPORT or ready[0] is hear[2])
+            for u in hear:
+                u.close()
+    for host in ("255.255.255.255", "127.255.255.255"):
+        with socket.socket(type=socket.SOCK_DGRAM) as u:
+            tries("bind", u.bind, (host, 0))
+
+
+def small_ones():
+    """A second small write does not wait for a timer of the other side's."""
+    a, b = pair()
+    begin = time.monotonic()
+    for _ in range(20):
+        a.send(b"head")
+        a.send(b"body")
+        got = b""
+        while len(got) < 8:
+            got += b.recv(8)
+    say("in time", time.monotonic() - begin < 3)
+
+
 def to_itself():
     for family, host in ((socket.AF_INET, LO), (socket.AF_INET6, LO6)):
         with socket.socket(family) as s:
@@ -392,6 +458,8 @@ def lingering():
         p.register(a, select.POLLIN)
         if p.poll(20000)[0][1] & select.POLLHUP == 0:
             say("an end")
+        tries("an option", a.setsockopt, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tries("another", a.setsockopt, socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         tries("reset", a.recv, 9)
         a.close()
 
@@ -1204,7 +1272,7 @@ def becomes_ipv4():
 
 
 for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options, values,
-             truncated, to_itself, buffers, lingering,
+             truncated, told_later, several, small_ones, to_itself, buffers, lingering,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups, senders, same_port):
     say("#", test.__name__)
     test()

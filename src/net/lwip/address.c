@@ -81,6 +81,17 @@ int address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 	return read_v6(ep, sin6, ret);
 }
 
+bool address_is_broadcast(struct stack *st, const ip_addr_t *ip)
+{
+	if (!IP_IS_V4(ip) || ip_addr_isany(ip)) /* lwIP calls that one, too */
+		return false;
+	for (const struct iface *i = st->ifaces; i; i = i->next) {
+		if (iface_is_broadcast(i, ip))
+			return true;
+	}
+	return ip_2_ip4(ip)->addr == PP_HTONL(0x7fffffff);
+}
+
 void address_any_is_here(ip_addr_t *ip)
 {
 	if (ip_addr_isany(ip))
@@ -263,7 +274,8 @@ int address_bind(
 		if (v4)
 			IP_SET_TYPE_VAL(ep->local, IPADDR_TYPE_V4);
 	} else if (addr_is_local(ep->st, &ip) ||
-		   (ep->type != SOCK_STREAM && ip_addr_ismulticast(&ip)) ||
+		   (ep->type != SOCK_STREAM &&
+			   (ip_addr_ismulticast(&ip) || address_is_broadcast(ep->st, &ip))) ||
 		   (ep->opt.freebind && privileged)) {
 		ep->local = ip;
 	} else {

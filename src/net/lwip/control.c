@@ -42,36 +42,42 @@ static void add_destination(const struct endpoint *ep, struct stack_head *head)
 static void fill_v4(const struct endpoint *ep, struct stack_head *head)
 {
 	const struct ip_hdr *h = ip4_current_header();
-	struct in_pktinfo info = { .ipi_ifindex = netif_get_index(ip_current_input_netif()) };
+	/* (the kernel notes this one when a datagram comes, if somebody wants it then; an echo's
+	 * always) */
+	const bool noted = ep->opt.pktinfo || ep->opt.recvpktinfo ||
+			   (ep->type == SOCK_DGRAM && ep->ops == &raw_endpoint);
+	const int index = noted ? netif_get_index(ip_current_input_netif()) : 0;
+	struct in_pktinfo info = { .ipi_ifindex = index };
+	struct in6_pktinfo mapped = { .ipi6_ifindex = (unsigned)index };
 	const uint8_t tos = IPH_TOS(h);
 	int ttl = IPH_TTL(h);
 
-	info.ipi_addr.s_addr = info.ipi_spec_dst.s_addr = ip4_current_dest_addr()->addr;
-	if (ep->opt.pktinfo)
-		control_add(head, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-	if (ep->opt.recvttl)
-		control_add(head, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
-	if (ep->opt.recvtos)
-		control_add(head, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-	if (ep->opt.recvorigdst && ep->ops == &udp_endpoint)
-		add_destination(ep, head);
+	info.ipi_addr.s_addr = ip4_current_dest_addr()->addr;
+	if (noted) /* from where one would answer */
+		info.ipi_spec_dst.s_addr =
+			ip_addr_ismulticast(ip_current_dest_addr()) ||
+					address_is_broadcast(ep->st, ip_current_dest_addr())
+				? netif_ip4_addr(ip_current_input_netif())->addr
+				: info.ipi_addr.s_addr;
+	mapped.ipi6_addr.s6_addr[10] = mapped.ipi6_addr.s6_addr[11] = 0xff;
+	memcpy(&mapped.ipi6_addr.s6_addr[12], &info.ipi_addr, sizeof(info.ipi_addr));
+	if (ep->domain == AF_INET6)
+		control_add(head, IPPROTO_IPV6, IPV6_PKTINFO, &mapped, sizeof(mapped));
+	control_add(head, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	control_add(head, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	control_add(head, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 }
 
-static void fill_v6(const struct endpoint *ep, struct stack_head *head)
+static void fill_v6(struct stack_head *head)
 {
 	const struct ip6_hdr *h = ip6_current_header();
 	struct in6_pktinfo info = { .ipi6_ifindex = netif_get_index(ip_current_input_netif()) };
 	int hops = IP6H_HOPLIM(h), tclass = (int)IP6H_TC(h);
 
 	memcpy(&info.ipi6_addr, ip6_current_dest_addr()->addr, sizeof(info.ipi6_addr));
-	if (ep->opt.recvpktinfo)
-		control_add(head, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-	if (ep->opt.recvhoplimit)
-		control_add(head, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
-	if (ep->opt.recvtclass)
-		control_add(head, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
-	if (ep->opt.recvorigdst && ep->ops == &udp_endpoint)
-		add_destination(ep, head);
+	control_add(head, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	control_add(head, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof(hops));
+	control_add(head, IPPROTO_IPV6, IPV6_TCLASS, &tclass, sizeof(tclass));
 }
 
 void control_fill(const struct endpoint *ep, struct stack_head *head)
@@ -83,9 +89,33 @@ void control_fill(const struct endpoint *ep, struct stack_head *head)
 		control_add(head, SOL_SOCKET, SO_TIMESTAMP, &now, sizeof(now));
 	}
 	if (ip_current_is_v6())
-		fill_v6(ep, head);
+		fill_v6(head);
 	else
 		fill_v4(ep, head);
+	if (ep->ops == &udp_endpoint)
+		add_destination(ep, head);
+}
+
+uint32_t control_wanted(const struct endpoint *ep)
+{
+	const struct endpoint_options *o = &ep->opt;
+	const struct {
+		int set, level, type;
+	} all[] = {
+		{ o->pktinfo, IPPROTO_IP, IP_PKTINFO },
+		{ o->recvttl, IPPROTO_IP, IP_TTL },
+		{ o->recvtos, IPPROTO_IP, IP_TOS },
+		{ o->recvorigdst, IPPROTO_IP, IP_ORIGDSTADDR },
+		{ o->recvpktinfo, IPPROTO_IPV6, IPV6_PKTINFO },
+		{ o->recvhoplimit, IPPROTO_IPV6, IPV6_HOPLIMIT },
+		{ o->recvtclass, IPPROTO_IPV6, IPV6_TCLASS },
+		{ o->recvorigdst, IPPROTO_IPV6, IPV6_ORIGDSTADDR },
+	};
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		bits |= all[i].set ? stack_control_bit(all[i].level, all[i].type) : 0;
+	return bits;
 }
 
 static int parse_one(const struct endpoint *ep, const struct cmsghdr *cm, const void *data,

@@ -395,7 +395,9 @@ static int dispatch(struct endpoint *ep, struct stack_msg *m)
 	case STACK_SEND:
 		return ep->ops->send ? ep->ops->send(ep, m) : -EOPNOTSUPP;
 	case STACK_SETSOCKOPT:
-		return option_set(ep, m->a, m->b, m->data, m->len, m->privileged);
+		r = option_set(ep, m->a, m->b, m->data, m->len, m->privileged);
+		m->a = (int32_t)control_wanted(ep);
+		return r;
 	default:
 		return -EINVAL;
 	}

@@ -76,6 +76,7 @@ struct endpoint {
 	struct iface *bound_if;
 	ip_addr_t local, peer;
 	uint16_t local_port, peer_port;
+	uint64_t began;		   /* when it was bound, by struct stack's count */
 	bool bound_ip, bound_port; /* bind(2) named one, which stays */
 	struct endpoint_options opt;
 	/* of datagrams: the file that goes with each, while it is the same (it is mostly) */
@@ -92,6 +93,7 @@ struct endpoint {
 	uint8_t *tx;
 	size_t tx_len, tx_done, tx_room, junk;
 	bool tx_urgent;	     /* the last byte of tx is */
+	bool spoke;	     /* something was sent since the last that came */
 	uint32_t rx_seq;     /* of the first byte of rx, or of the next that comes */
 	bool urgent;	     /* a byte that has come, or will, is urgent: */
 	uint32_t urgent_seq; /* this one */
@@ -196,6 +198,8 @@ int MUST_CHECK tcp_listens(struct endpoint *ep, const struct stack_msg *m);
 /* A name of the endpoint's family: 0, -EINVAL, -EAFNOSUPPORT. */
 int MUST_CHECK address_read(const struct endpoint *ep, const struct sockaddr_storage *name,
 	size_t len, ip_addr_t *ret, uint16_t *ret_port);
+/* Of IPv4: of all, or of a network here (127.255.255.255 is one). */
+bool address_is_broadcast(struct stack *st, const ip_addr_t *ip);
 /* Who sends to any address sends to this host's loopback. */
 void address_any_is_here(ip_addr_t *ip);
 /* Its length. */
@@ -240,8 +244,10 @@ void inflight_drop(struct endpoint *ep);
 
 /* ---- control.c ---- */
 
-/* Of the packet at hand. */
+/* Of the packet at hand: all that there is, wanted or not yet. */
 void control_fill(const struct endpoint *ep, struct stack_head *head);
+/* Bits of stack_control_bit(). */
+uint32_t control_wanted(const struct endpoint *ep);
 void control_add(struct stack_head *head, int level, int type, const void *data, size_t len);
 
 /* What sendmsg(2) was given: IP_PKTINFO, IP_TTL ... 0 or -EINVAL. */

@@ -106,19 +106,6 @@ static int begin(struct endpoint *ep)
 	return 0;
 }
 
-/* 127.255.255.255 is of this host, and all of its network. */
-static bool is_for_many(const struct endpoint *ep, const ip_addr_t *ip)
-{
-	if (ip_addr_isany(ip)) /* lwIP calls it a broadcast */
-		return false;
-	for (const struct iface *i = ep->st->ifaces; i && IP_IS_V4(ip); i = i->next) {
-		if (iface_is_broadcast(i, ip))
-			return true;
-	}
-	return ip_addr_ismulticast(ip) ||
-	       (IP_IS_V4(ip) && ip_2_ip4(ip)->addr == PP_HTONL(0x7fffffff));
-}
-
 /* What a socket of echoes is refused before others are. */
 static int ping_may_bind(const struct endpoint *ep, const struct stack_msg *m)
 {
@@ -128,7 +115,8 @@ static int ping_may_bind(const struct endpoint *ep, const struct stack_msg *m)
 	if (is_v6(ep) && m->namelen < sizeof(struct sockaddr_in6))
 		return -EINVAL;
 	/* (a wrong name is for address_bind() to refuse) */
-	if (address_read(ep, &m->name, m->namelen, &ip, &port) < 0 || !is_for_many(ep, &ip))
+	if (address_read(ep, &m->name, m->namelen, &ip, &port) < 0 ||
+		(!ip_addr_ismulticast(&ip) && !address_is_broadcast(ep->st, &ip)))
 		return 0;
 	return is_v6(ep) ? -EINVAL : -EADDRNOTAVAIL;
 }

@@ -48,6 +48,7 @@ struct stack {
 	struct watches *watches;
 	int shared_fd; /* the file of: */
 	struct stack_shared *shared;
+	uint64_t bound;	      /* datagram sockets that have got a port */
 	uint64_t arrivals;    /* the last number of a connection that has come */
 	struct iface *ifaces; /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];

@@ -116,7 +116,16 @@ bool stream_deliver(struct endpoint *ep)
 	return true;
 }
 
-err_t stream_on_recv(void *arg, UNUSED struct tcp_pcb *pcb, struct pbuf *p, UNUSED err_t err)
+/* A small segment is answered at once where no data goes the other way, which would bring the ACK
+ * along: its sender may hold the next one back until then (Nagle), and lwIP's timer has 250 ms. */
+static void ack_small(struct endpoint *ep, struct tcp_pcb *pcb, size_t len)
+{
+	if (!ep->spoke && len < tcp_mss(pcb))
+		tcp_ack_now(pcb);
+	ep->spoke = false;
+}
+
+err_t stream_on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, UNUSED err_t err)
 {
 	struct endpoint *ep = arg;
 
@@ -125,6 +134,7 @@ err_t stream_on_recv(void *arg, UNUSED struct tcp_pcb *pcb, struct pbuf *p, UNUS
 		end_of_input(ep);
 		return ERR_OK;
 	}
+	ack_small(ep, pcb, p->tot_len);
 	if (ep->rx)
 		pbuf_cat(ep->rx, p);
 	else
@@ -368,6 +378,7 @@ static bool send_some(struct endpoint *ep, bool *ret_empty)
 	if (tcp_write(ep->tcp, buf + 1, (u16_t)n,
 		    TCP_WRITE_FLAG_COPY | (have - 1 > n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
 		return keep_pending(ep, buf + 1, n) && false;
+	ep->spoke = true;
 	if (is_urgent(ep))
 		mark_urgent(ep->tcp);
 	return true;

