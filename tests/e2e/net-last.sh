@@ -81,6 +81,33 @@ for stack in $stacks; do
 done
 [ -z "$SWITCH" ] || kill "$(cat switch.pid)"
 
+# whose view is killed with its supervisor has ended, too
+for stack in $stacks; do
+	rm -f port
+	um --net "pair=l$$,ip=10.6.0.1/24,stack=$stack" -- "$PYTHON" -c '
+import os, socket
+s = socket.create_server(("", 7))
+open("port", "w").close()
+c = s.accept()[0]
+open("accepted", "w").close()
+c.settimeout(20)
+try:
+    print(c.recv(9))
+except ConnectionResetError:
+    print(b"")' >taken &
+	taker=$!
+	until_true 20 test -e port
+	um --name "last$$" --net "pair=l$$,ip=10.6.0.2/24,stack=$stack" -- "$PYTHON" -c '
+import socket, time
+s = socket.create_connection(("10.6.0.1", 7), 20)
+time.sleep(60)' 2>/dev/null &
+	until_true 20 test -e accepted
+	kill -9 "$(supervisor_of "last$$")"
+	wait $taker || fail "a supervisor killed, $stack: the other side was not told"
+	is "a supervisor killed, $stack" "$(cat taken)" "b''"
+	rm accepted
+done
+
 # a host that takes nothing any more, or is gone, holds nobody up for long; and a published port is the host's again
 for stack in $stacks; do
 	free=$(free_port)

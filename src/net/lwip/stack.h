@@ -213,7 +213,7 @@ void tcp_before_input(const uint8_t *packet, size_t len);
  * the answer to its SYN: lwIP, which knows of no simultaneous open, is given it as one. */
 void tcp_before_loop(uint8_t *packet, size_t len);
 /* What connections that the guests have closed have to send; a number that changes as it does. */
-uint64_t tcp_unsent(bool fin_wait2);
+uint64_t tcp_unsent(bool grace);
 /* Is the packet TCP's, of no connection that is there? */
 bool tcp_is_stray(const uint8_t *packet, size_t len);
 

@@ -122,21 +122,22 @@ void tcp_before_loop(uint8_t *packet, size_t len)
 	change_word(tcp + 12, (uint16_t)(tcp[12] << 8 | tcp[13] | TCP_ACK), tcp + 16);
 }
 
-/* Has the guest closed it, and not all that it wrote been acknowledged? */
-static bool is_unsent(const struct tcp_pcb *p, bool fin_wait2)
+/* Has the guest closed it, and not all that it wrote been acknowledged? With grace: or is it still
+ * the guest's, who ends just now, or an end of the other side's waited for? */
+static bool is_unsent(const struct tcp_pcb *p, bool grace)
 {
 	const struct endpoint *ep = p->recv == stream_on_recv ? p->callback_arg : NULL;
 
-	return p->state == FIN_WAIT_1 || (fin_wait2 && p->state == FIN_WAIT_2) ||
+	return p->state == FIN_WAIT_1 || (grace && (ep || p->state == FIN_WAIT_2)) ||
 	       p->state == CLOSING || p->state == LAST_ACK || (ep && ep->hung_up);
 }
 
-uint64_t tcp_unsent(bool fin_wait2)
+uint64_t tcp_unsent(bool grace)
 {
 	uint64_t sum = 0;
 
 	for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
-		if (is_unsent(p, fin_wait2))
+		if (is_unsent(p, grace))
 			sum += (uint64_t)p->lastack + 1;
 	}
 	return sum;
