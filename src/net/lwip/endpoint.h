@@ -108,10 +108,11 @@ struct endpoint {
 	/* of one that is not connected to the stack, or -1: watch.c */
 	int watch; /* 0: none */
 	struct endpoint *next_watched;
-	int name_fd;	       /* where it listens itself; -1 */
-	bool unaccepted;       /* a connection that nobody has accepted yet: tcplisten.c */
-	bool reset;	       /* and never will be used */
-	bool closed;	       /* freed soon */
+	struct endpoint *next_opened; /* of struct stack's */
+	int name_fd;		      /* where it listens itself; -1 */
+	bool unaccepted;	      /* a connection that nobody has accepted yet: tcplisten.c */
+	bool reset;		      /* and never will be used */
+	bool closed;		      /* freed soon */
 	struct endpoint *mate; /* the next listener at the same port (SO_REUSEPORT), in a ring */
 	unsigned inflight;     /* of struct stack's, this one's */
 	struct group *groups;  /* that it has joined */

@@ -48,9 +48,10 @@ struct stack {
 	struct watches *watches;
 	int shared_fd; /* the file of: */
 	struct stack_shared *shared;
-	uint64_t bound;	      /* datagram sockets that have got a port */
-	uint64_t arrivals;    /* the last number of a connection that has come */
-	struct iface *ifaces; /* the first one is lo */
+	struct endpoint *opened; /* connected on loopback, and not told yet */
+	uint64_t bound;		 /* datagram sockets that have got a port */
+	uint64_t arrivals;	 /* the last number of a connection that has come */
+	struct iface *ifaces;	 /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
 	unsigned packet_sockets;
@@ -212,6 +213,8 @@ void tcp_before_input(const uint8_t *packet, size_t len);
 /* The same of one that this host sends to itself. A socket may connect to itself, where its SYN is
  * the answer to its SYN: lwIP, which knows of no simultaneous open, is given it as one. */
 void tcp_before_loop(uint8_t *packet, size_t len);
+/* Whoever was connected on loopback hears of it: now the server has it, too. */
+void tcp_tell_opened(struct stack *st);
 /* What connections that the guests have closed have to send; a number that changes as it does. */
 uint64_t tcp_unsent(bool grace);
 /* Is the packet TCP's, of no connection that is there? */

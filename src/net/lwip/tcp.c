@@ -262,8 +262,25 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, UNUSED err_t err)
 	set_connecting(ep, EP_OPEN);
 	ep->rx_seq = pcb->rcv_nxt;
 	limit_segments(ep, pcb);
-	stream_send_more(ep);
+	if (!addr_is_local(ep->st, &ep->peer)) {
+		stream_send_more(ep);
+		return ERR_OK;
+	}
+	/* who connects to a server here, and then polls it, finds the connection there */
+	ep->next_opened = ep->st->opened;
+	ep->st->opened = ep;
 	return ERR_OK;
+}
+
+void tcp_tell_opened(struct stack *st)
+{
+	struct endpoint *ep;
+
+	while ((ep = st->opened)) {
+		st->opened = ep->next_opened;
+		if (!ep->closed)
+			stream_send_more(ep);
+	}
 }
 
 int tcp_begin(struct endpoint *ep, const ip_addr_t *local)
