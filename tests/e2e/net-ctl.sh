@@ -47,8 +47,6 @@ until_true 30 test -e ready
 is "what runs stays in its network" "$(cat stays)" "['lo']"
 gives "in use" 1 umctl -n ctl$$ net rm lab
 has "in use" "$OUT" "is in use, by process $(cat inside)"
-gives "a process of another view, in a network with that number" 0 um -- sh -ec "umctl net add lab none; umctl net ls --json >other; umctl net rm lab"
-has "a process of another view, in a network with that number" "$(cat other)" '"processes":0'
 gives "use is for the view" 125 umctl -n ctl$$ net use lab true
 has "use is for the view" "$OUT" "run it there"
 gives "default and lab" 0 umctl -n ctl$$ net ls

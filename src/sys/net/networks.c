@@ -443,7 +443,7 @@ static void note_inside(pid_t pid, const struct task_mark *m, void *arg)
 {
 	struct inside *in = arg;
 
-	if (m->network == in->number && task_is_ours(pid))
+	if (m->network == in->number)
 		in->pid = pid;
 }
 
@@ -501,10 +501,9 @@ int network_use(struct um *um, const char *name, pid_t pid)
 	return r;
 }
 
-static void count_inside(pid_t pid, const struct task_mark *m, void *arg)
+static void count_inside(UNUSED pid_t pid, const struct task_mark *m, void *arg)
 {
-	if (m->network && task_is_ours(pid))
-		((unsigned *)arg)[m->network]++;
+	((unsigned *)arg)[m->network]++;
 }
 
 int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *arg), void *arg)
