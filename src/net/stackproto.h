@@ -22,7 +22,8 @@
 #include <sys/socket.h>
 
 enum stack_op {
-	STACK_BIND,    /* name */
+	STACK_BIND,    /* name; of netlink(7) b: the process, whose number it gets where it is free;
+			  of STACK_CONNECT as well */
 	STACK_CONNECT, /* name, a: a stack_wait. Does the guest wait, and it is done already: 0, or
 			  why it failed. -EINPROGRESS: writable when it is done, then SO_ERROR;
 			  answer's a: how many bytes are to be written first: 0, 1, STACK_JUNK or

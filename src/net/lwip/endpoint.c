@@ -252,8 +252,10 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	int r;
 
 	if (domain == AF_NETLINK) {
-		ops = protocol == NETLINK_ROUTE || protocol == NETLINK_SOCK_DIAG ? &netlink_endpoint
-										 : NULL;
+		ops = protocol == NETLINK_ROUTE || protocol == NETLINK_SOCK_DIAG ||
+				      protocol == NETLINK_KOBJECT_UEVENT
+			      ? &netlink_endpoint
+			      : NULL;
 		r = -EPROTONOSUPPORT;
 	} else if (domain == AF_PACKET) {
 		ops = (type & 0xf) == SOCK_RAW || (type & 0xf) == SOCK_DGRAM ? &packet_endpoint

@@ -13,6 +13,11 @@
 
 /* ---- making messages ---- */
 
+static bool nl_option(const struct endpoint *ep, int option)
+{
+	return ep->nl_options >> option & 1;
+}
+
 static uint32_t port_of(const struct endpoint *ep)
 {
 	return ep->nl_port ? ep->nl_port : (uint32_t)ep->ino;
@@ -121,7 +126,7 @@ static void keep(struct endpoint *ep, const struct nl_answer *a)
 	/* what nobody asked for is lost, as with the kernel, when it is not read */
 	w = a->ep && q->bytes + a->len <= QUEUE_MAX ? malloc(sizeof(*w) + a->len) : NULL;
 	if (!w) {
-		q->lost = true;
+		q->lost = !nl_option(ep, NETLINK_NO_ENOBUFS);
 		return;
 	}
 	w->next = NULL;
@@ -193,7 +198,8 @@ bool nl_parse(const struct nlmsghdr *h, size_t fixed, struct nl_attrs *ret)
 static void put_error(struct nl_answer *a, int error)
 {
 	const struct nlmsghdr *h = a->request;
-	const bool whole = error && !a->ep->nl_cap_ack, text = a->why && a->ep->nl_ext_ack;
+	const bool whole = error && !nl_option(a->ep, NETLINK_CAP_ACK),
+		   text = a->why && nl_option(a->ep, NETLINK_EXT_ACK);
 	size_t size =
 		sizeof(struct nlmsgerr) + (whole ? NLMSG_ALIGN(h->nlmsg_len) - sizeof(*h) : 0);
 	struct nlmsgerr *e;
@@ -213,8 +219,10 @@ static void put_error(struct nl_answer *a, int error)
 /* The end of a dump, or why there is none. */
 static void put_done(struct nl_answer *a, int error)
 {
-	const bool text = a->why && a->ep->nl_ext_ack;
+	const bool text = a->why && nl_option(a->ep, NETLINK_EXT_ACK);
 
+	if (a->len) /* in a datagram of its own, as readers of one message at a time have it */
+		nl_flush(a->ep->st, a);
 	*(int *)nl_begin(a, NLMSG_DONE, NLM_F_MULTI | (text ? NLM_F_ACK_TLVS : 0), sizeof(int)) =
 		error;
 	if (text)
@@ -227,10 +235,12 @@ static void serve(struct endpoint *ep, const struct nlmsghdr *h, bool privileged
 	struct nl_answer a = { .ep = ep, .request = h };
 	const bool diag = ep->protocol == NETLINK_SOCK_DIAG;
 	/* RTM_GET...: of the others these bits mean something else */
-	const bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP &&
-			  (diag || (h->nlmsg_type - RTM_BASE) % 4 == 2);
+	const bool dump =
+		h->nlmsg_flags & NLM_F_DUMP && (diag || (h->nlmsg_type - RTM_BASE) % 4 == 2);
 	int r = 0;
 
+	if (ep->protocol == NETLINK_KOBJECT_UEVENT) /* the devices are the host's: no news */
+		return;
 	if (h->nlmsg_type >= NLMSG_MIN_TYPE)
 		r = diag ? sockdiag_request(ep->st, h, &a)
 			 : rtnl_request(ep->st, h, privileged, &a);
@@ -264,6 +274,33 @@ static void serve_all(struct endpoint *ep, const uint8_t *data, size_t len, bool
 
 /* ---- the socket ---- */
 
+struct port {
+	const struct endpoint *of;
+	uint32_t number;
+};
+
+static bool has_port(struct endpoint *ep, void *arg)
+{
+	const struct port *p = arg;
+
+	return ep != p->of && ep->ops == &netlink_endpoint && ep->protocol == p->of->protocol &&
+	       ep->nl_port == p->number;
+}
+
+static bool is_taken(const struct endpoint *ep, uint32_t number)
+{
+	struct port p = { ep, number };
+
+	return endpoints_each(ep->st, has_port, &p);
+}
+
+/* The first of a process has its number. */
+static void get_port(struct endpoint *ep, const struct stack_msg *m)
+{
+	if (!ep->nl_port)
+		ep->nl_port = !is_taken(ep, (uint32_t)m->b) ? (uint32_t)m->b : (uint32_t)ep->ino;
+}
+
 static int netlink_bind(struct endpoint *ep, const struct stack_msg *m)
 {
 	struct sockaddr_nl name;
@@ -274,8 +311,12 @@ static int netlink_bind(struct endpoint *ep, const struct stack_msg *m)
 	if (name.nl_family != AF_NETLINK ||
 		(ep->nl_port && name.nl_pid && name.nl_pid != ep->nl_port))
 		return -EINVAL;
-	if (name.nl_pid)
+	if (name.nl_pid && name.nl_pid != ep->nl_port) {
+		if (is_taken(ep, name.nl_pid))
+			return -EADDRINUSE;
 		ep->nl_port = name.nl_pid;
+	}
+	get_port(ep, m);
 	ep->nl_groups = name.nl_groups;
 	ep->nl_privileged = m->privileged;
 	return 0;
@@ -284,7 +325,10 @@ static int netlink_bind(struct endpoint *ep, const struct stack_msg *m)
 static int netlink_connect(struct endpoint *ep, const struct stack_msg *m)
 {
 	ep->nl_privileged = m->privileged;
-	return m->namelen >= sizeof(sa_family_t) && m->name.ss_family == AF_NETLINK ? 0 : -EINVAL;
+	if (m->namelen < sizeof(sa_family_t) || m->name.ss_family != AF_NETLINK)
+		return -EINVAL;
+	get_port(ep, m);
+	return 0;
 }
 
 static int netlink_getname(struct endpoint *ep, bool peer, struct sockaddr_storage *ret)
@@ -325,15 +369,41 @@ static int netlink_setopt(struct endpoint *ep, int level, int option, const void
 			ep->nl_groups &= ~(1u << (v - 1));
 		return 0;
 	case NETLINK_CAP_ACK:
-		ep->nl_cap_ack = v;
-		return 0;
 	case NETLINK_EXT_ACK:
-		ep->nl_ext_ack = v;
-		return 0;
 	case NETLINK_GET_STRICT_CHK:
 	case NETLINK_PKTINFO:
 	case NETLINK_BROADCAST_ERROR:
 	case NETLINK_NO_ENOBUFS:
+		ep->nl_options = (ep->nl_options & ~(1u << option)) | (v ? 1u << option : 0);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* (its length is told whatever room there is) */
+static int netlink_getopt(struct endpoint *ep, int level, int option, void *ret, size_t *len)
+{
+	const uint32_t groups[(RTNLGRP_MAX + 31) / 32] = { ep->nl_groups };
+	const uint32_t on = ep->nl_options >> option & 1;
+
+	if (level != SOL_NETLINK)
+		return -ENOPROTOOPT;
+	switch (option) {
+	case NETLINK_LIST_MEMBERSHIPS:
+		memcpy(ret, groups, sizeof(groups));
+		*len = sizeof(groups);
+		return 0;
+	case NETLINK_CAP_ACK:
+	case NETLINK_EXT_ACK:
+	case NETLINK_GET_STRICT_CHK:
+	case NETLINK_PKTINFO:
+	case NETLINK_BROADCAST_ERROR:
+	case NETLINK_NO_ENOBUFS:
+		if (*len < sizeof(on))
+			return -EINVAL;
+		memcpy(ret, &on, sizeof(on));
+		*len = sizeof(on);
 		return 0;
 	default:
 		return -ENOPROTOOPT;
@@ -370,6 +440,7 @@ const struct endpoint_ops netlink_endpoint = {
 	.shutdown = netlink_shutdown,
 	.send = netlink_send,
 	.setopt = netlink_setopt,
+	.getopt = netlink_getopt,
 	.getname = netlink_getname,
 	.ready = netlink_ready,
 	.release = netlink_release,

@@ -284,6 +284,10 @@ static const struct {
 	{ "sockstat", show_sockstat },
 	{ "sockstat6", show_sockstat6 },
 	{ "snmp", show_snmp },
+	{ "igmp", procnet_igmp },
+	{ "igmp6", procnet_igmp6 },
+	{ "dev_mcast", procnet_dev_mcast },
+	{ "ipv6_route", procnet_route6 },
 	{ "tcp", NULL, &tcp_endpoint, AF_INET, SOCK_STREAM },
 	{ "tcp6", NULL, &tcp_endpoint, AF_INET6, SOCK_STREAM },
 	{ "udp", NULL, &udp_endpoint, AF_INET, SOCK_DGRAM },
@@ -291,6 +295,7 @@ static const struct {
 	{ "raw", NULL, &raw_endpoint, AF_INET, SOCK_RAW },
 	{ "raw6", NULL, &raw_endpoint, AF_INET6, SOCK_RAW },
 	{ "icmp", NULL, &raw_endpoint, AF_INET, SOCK_DGRAM },
+	{ "icmp6", NULL, &raw_endpoint, AF_INET6, SOCK_DGRAM },
 };
 
 /* A network is known by this file's number, as a namespace is: setns(2) asks for no more. Nobody
@@ -314,33 +319,58 @@ static int open_namespace(struct stack *st, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int procnet_open(struct stack *st, const char *path, int flags)
+static bool show_procnet(struct stack *st, const char *name, FILE *f)
 {
-	static const char folder[] = "/proc/self/net/";
-	_cleanup_fd_ int fd = -1;
-	char name[FD_PATH_MAX];
-	FILE *f;
-
-	if (strcmp(path, NET_FILE) == 0)
-		return open_namespace(st, flags);
-	if (strncmp(path, folder, strlen(folder)) != 0)
-		return -ENOENT;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (strcmp(files[i].name, path + strlen(folder)) != 0)
+		if (strcmp(files[i].name, name) != 0)
 			continue;
-		if ((flags & O_ACCMODE) != O_RDONLY)
-			return -EACCES;
-		fd = memfd_create(files[i].name, MFD_CLOEXEC);
-		f = fd < 0 ? NULL : fdopen(dup(fd), "w");
-		if (!f)
-			return -ENOMEM;
 		if (files[i].show)
 			files[i].show(st, f);
 		else
 			show_sockets(st, f, files[i].ops, files[i].domain, files[i].type);
-		if (fclose(f) != 0)
-			return -ENOMEM;
-		return open(fd_path(name, fd), O_RDONLY | O_CLOEXEC);
+		return true;
 	}
-	return -ENOENT;
+	return false;
+}
+
+static bool show(struct stack *st, const char *path, FILE *f)
+{
+	static const char proc[] = "/proc/self/net/", sys[] = "/sys/class/net/",
+			  device[] = "/sys/devices/virtual/net/", ctl[] = "/proc/sys/net/";
+
+	if (strncmp(path, proc, strlen(proc)) == 0)
+		return show_procnet(st, path + strlen(proc), f);
+	if (strncmp(path, sys, strlen(sys)) == 0)
+		return sysnet_show(st, path + strlen(sys), f);
+	if (strncmp(path, device, strlen(device)) == 0)
+		return sysnet_show(st, path + strlen(device), f);
+	return strncmp(path, ctl, strlen(ctl)) == 0 && sysctl_show(path + strlen(ctl), f);
+}
+
+int procnet_open(struct stack *st, const char *path, int flags)
+{
+	const char *last = strrchr(path, '/');
+	_cleanup_fd_ int fd = -1;
+	char name[FD_PATH_MAX];
+	bool there;
+	FILE *f;
+	int ro;
+
+	if (strcmp(path, NET_FILE) == 0)
+		return open_namespace(st, flags);
+	fd = memfd_create(last ? last + 1 : path, MFD_CLOEXEC);
+	f = fd < 0 ? NULL : fdopen(dup(fd), "w");
+	if (!f)
+		return -ENOMEM;
+	there = show(st, path, f);
+	if (fclose(f) != 0)
+		return -ENOMEM;
+	if (!there)
+		return -ENOENT;
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		return -EACCES;
+	if (fchmod(fd, 0444) < 0)
+		return -errno;
+	ro = open(fd_path(name, fd), O_RDONLY | O_CLOEXEC);
+	return ro < 0 ? -errno : ro;
 }

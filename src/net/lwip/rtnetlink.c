@@ -358,10 +358,9 @@ static const struct {
 
 int rtnl_request(struct stack *st, const struct nlmsghdr *h, bool privileged, struct nl_answer *a)
 {
-	struct rtnl q = { .st = st,
-		.h = h,
-		.a = a,
-		.flags = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP ? NLM_F_MULTI : 0 };
+	struct rtnl q = {
+		.st = st, .h = h, .a = a, .flags = h->nlmsg_flags & NLM_F_DUMP ? NLM_F_MULTI : 0
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		if (requests[i].type != h->nlmsg_type)

@@ -82,7 +82,7 @@ int sockdiag_request(struct stack *st, const struct nlmsghdr *h, struct nl_answe
 	const uint32_t *protocol;
 	struct nl_attrs at;
 
-	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || (h->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || !(h->nlmsg_flags & NLM_F_DUMP))
 		return -EOPNOTSUPP;
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(struct sock_diag_req)))
 		return -EINVAL;

@@ -223,6 +223,9 @@ bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, s
 		return false;
 	if (name == path && netfile_is_resolv(path) && net_resolv(n) < 0)
 		return false;
+	/* its sockets of AF_UNIX are the host's kernel's */
+	if (net && strcmp(net, "/unix") == 0 && net_stack(n) == NET_STACK_LWIP)
+		return false;
 	*ret_pid = pid;
 	if (name)
 		return snprintf(ret, size, "%s", name) < (int)size;

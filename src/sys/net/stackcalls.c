@@ -150,6 +150,8 @@ static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_o
 	r = stack_read_name(c, call_addr(c, 1), c->args[2], &q->msg.name);
 	q->msg.namelen = (uint32_t)c->args[2];
 	q->msg.a = a;
+	if (r == 0 && q->msg.name.ss_family == AF_NETLINK)
+		q->msg.b = call_tgid(c);
 	if (r == 0) {
 		r = net_stack_ask(q);
 		if (op == STACK_CONNECT && q->msg.a > 0)
@@ -469,7 +471,8 @@ static enum verdict stack_getsockopt(struct call *c, const struct stacksock *s)
 	memset(q->msg.data, 0, q->msg.len);
 	r = net_stack_ask(q);
 	if (r == 0)
-		r = guest_write(c, call_addr(c, 3), q->msg.data, q->msg.len);
+		r = guest_write(c, call_addr(c, 3), q->msg.data,
+			q->msg.len < (uint32_t)len ? q->msg.len : (uint32_t)len);
 	if (r == 0)
 		r = guest_write(c, call_addr(c, 4), &q->msg.len, sizeof(q->msg.len));
 	net_stack_end(s->net, q);
