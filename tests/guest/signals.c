@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Signals while a call is under way: restarted or EINTR as natively, and never done twice. */
 #include <dirent.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -128,6 +129,51 @@ static void storm(int flags)
 			NOTE(expr);                                                                \
 		tap_check(&t, bad == 0, "never EINTR: " #expr);                                    \
 	})
+
+/* To a listener of this process: 0 or -1. What a signal ends goes on (connect(2)). */
+static int connect_to(int listener, const struct sockaddr_in *to)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0), r = connect(s, (const void *)to, sizeof(*to));
+	struct pollfd p = { .fd = s, .events = POLLOUT };
+	struct sockaddr_in peer;
+	socklen_t len = sizeof(peer);
+	int err;
+
+	if (r < 0 && errno == EINTR) {
+		while (poll(&p, 1, 10000) < 0 && errno == EINTR)
+			;
+		r = getpeername(s, (void *)&peer, &len);
+	}
+	err = errno;
+	while (r == 0 && (p.fd = accept(listener, NULL, NULL)) < 0 && errno == EINTR)
+		;
+	close(r == 0 ? p.fd : -1);
+	close(s);
+	errno = err;
+	return r;
+}
+
+static void never_interrupted_sockets(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	socklen_t len = sizeof(to);
+
+	NOTE(bind(listener, (void *)&to, sizeof(to)));
+	NOTE(listen(listener, 16));
+	NOTE(getsockname(listener, (void *)&to, &len));
+	handle(SIGALRM, count, 0);
+	every(400);
+	MANY_TICKS(connect_to(listener, &to));
+	MANY_TICKS(connect(datagrams, (void *)&to, sizeof(to)));
+	MANY_TICKS(sendto(datagrams, "x", 1, 0, (void *)&to, sizeof(to)) < 0 && errno == EINTR ? -1
+											       : 0);
+	every(0);
+	close(datagrams);
+	close(listener);
+}
 
 /* One by one: in the storm none of them is often enough the one that a signal comes before. */
 static void never_interrupted(void)
@@ -511,6 +557,7 @@ int main(void)
 	kernels_own();
 #ifdef __x86_64__
 	never_interrupted();
+	never_interrupted_sockets();
 #endif
 	waits(SA_RESTART);
 	waits(0);

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -174,6 +175,31 @@ enum verdict sys_socketpair(struct call *c)
 	close(ours[0]);
 	close(ours[1]);
 	return call_return(c, r < 0 ? r : guest_write(c, call_addr(c, 3), theirs, sizeof(theirs)));
+}
+
+bool socket_may_wait(struct call *c, int guest_fd, int flags)
+{
+	_cleanup_fd_ int fd = guestfd_get(c, guest_fd);
+
+	return fd >= 0 && !(flags & MSG_DONTWAIT) && !(guestfd_flags(c, guest_fd, fd) & O_NONBLOCK);
+}
+
+bool connect_may_have_begun(struct call *c, int guest_fd)
+{
+	_cleanup_stacksock_ struct stacksock stack = STACKSOCK_INIT;
+	_cleanup_fd_ int fd = guestfd_get(c, guest_fd);
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	int type = 0;
+
+	if (fd < 0 || !socket_may_wait(c, guest_fd, 0))
+		return false;
+	if (stacksock_get(&stack, c, guest_fd))
+		return stack.stream && stack.fresh < 0 && !stack.watched;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+		return info.tcpi_state != TCP_CLOSE;
+	len = sizeof(type);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_DGRAM;
 }
 
 /* ---- files ---- */

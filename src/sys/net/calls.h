@@ -33,4 +33,10 @@ enum verdict net_ioctl(struct call *c);
 /* Is this the socket of a resolver of the host, which would look names up by the host's network? */
 bool net_hides_socket(struct call *c, const char *word);
 
+/* May a call on it wait for somebody? flags: MSG_DONTWAIT counts. */
+bool socket_may_wait(struct call *c, int guest_fd, int flags);
+/* May a connect(2) on it that says EINTR have begun? False: a signal came before it, or it waits
+ * for nobody. */
+bool connect_may_have_begun(struct call *c, int guest_fd);
+
 #endif

@@ -25,6 +25,7 @@
 #include "engine/engine.h"
 #include "engine/nr.h"
 #include "file/locks.h"
+#include "sys/net/calls.h"
 #include "sys/table.h"
 #include "sys/task/sigframe.h"
 #include "sys/um.h"
@@ -41,15 +42,6 @@ static bool says_eintr(long nr)
 	case __NR_ioctl:
 	case __NR_fallocate:
 	case __NR_io_submit:
-	case __NR_accept:
-	case __NR_accept4:
-	case __NR_connect:
-	case __NR_sendto:
-	case __NR_sendmsg:
-	case __NR_sendmmsg:
-	case __NR_recvfrom:
-	case __NR_recvmsg:
-	case __NR_recvmmsg:
 	case __NR_splice:
 	case __NR_tee:
 	case __NR_vmsplice:
@@ -144,6 +136,19 @@ static bool may_be_made_again(struct call *c)
 		return !transfer_may_wait(c, call_fd(c, 0)) && !transfer_may_wait(c, call_fd(c, 1));
 	case __NR_copy_file_range:
 		return !transfer_may_wait(c, call_fd(c, 0)) && !transfer_may_wait(c, call_fd(c, 2));
+	case __NR_accept:
+	case __NR_accept4:
+		return !socket_may_wait(c, call_fd(c, 0), 0);
+	case __NR_sendmsg:
+	case __NR_recvmsg:
+		return !socket_may_wait(c, call_fd(c, 0), (int)c->args[2]);
+	case __NR_sendto:
+	case __NR_sendmmsg:
+	case __NR_recvfrom:
+	case __NR_recvmmsg:
+		return !socket_may_wait(c, call_fd(c, 0), (int)c->args[3]);
+	case __NR_connect:
+		return !connect_may_have_begun(c, call_fd(c, 0));
 	case __NR_fcntl:
 		return !waits_for_lock(c, (int)c->args[1]);
 	case __NR_openat2: /* the first of struct open_how are the flags */
