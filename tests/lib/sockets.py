@@ -391,6 +391,23 @@ def small_ones():
     say("in time", time.monotonic() - begin < 3)
 
 
+def segments():
+    """Much in segments that are short."""
+    for size in (88, 300):
+        with socket.create_server((LO, 0)) as server, socket.socket() as a:
+            a.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, size)
+            a.settimeout(20)
+            a.connect(server.getsockname())
+            b, _ = server.accept()
+            data = os.urandom(200000)
+            got = []
+            t = threading.Thread(target=lambda: got.append(b.makefile("rb").read()))
+            t.start()
+            tries("all of it", a.sendall, data)
+        t.join(20)
+        say(size, got == [data])
+
+
 def to_itself():
     for family, host in ((socket.AF_INET, LO), (socket.AF_INET6, LO6)):
         with socket.socket(family) as s:
@@ -1277,7 +1294,7 @@ def becomes_ipv4():
 
 
 for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options, values,
-             truncated, told_later, several, small_ones, to_itself, buffers, lingering,
+             truncated, segments, told_later, several, small_ones, to_itself, buffers, lingering,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups, senders, same_port):
     say("#", test.__name__)
     test()

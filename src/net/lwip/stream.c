@@ -204,6 +204,19 @@ static bool is_urgent(const struct endpoint *ep)
 	return ioctl(ep->source.fd, SIOCATMARK, &at_mark) == 0 && at_mark;
 }
 
+/* How much tcp_write() takes, which takes all or nothing: its queue holds so many segments, of
+ * which the first and the last may be short ones. */
+static size_t room(const struct tcp_pcb *pcb)
+{
+	const size_t half = pcb->snd_wnd_max / 2, mss = tcp_mss(pcb),
+		     segment = half && half < mss ? half : mss, used = tcp_sndqueuelen(pcb) + 2u;
+	size_t n = used < TCP_SND_QUEUELEN ? (TCP_SND_QUEUELEN - used) * segment : 0;
+
+	if (n > tcp_sndbuf(pcb))
+		n = tcp_sndbuf(pcb);
+	return n < UINT16_MAX ? n : UINT16_MAX;
+}
+
 /* False: lwIP has no room now. */
 static bool write_pending(struct endpoint *ep)
 {
@@ -211,8 +224,8 @@ static bool write_pending(struct endpoint *ep)
 
 	if (!ep->tx)
 		return true;
-	if (n > tcp_sndbuf(ep->tcp))
-		n = tcp_sndbuf(ep->tcp);
+	if (n > room(ep->tcp))
+		n = room(ep->tcp);
 	if (n == 0 ||
 		tcp_write(ep->tcp, ep->tx + ep->tx_done, (u16_t)n, TCP_WRITE_FLAG_COPY) != ERR_OK)
 		return false;
@@ -361,10 +374,8 @@ static bool send_some(struct endpoint *ep, bool *ret_empty)
 	if (have <= 1)
 		return false;
 	n = due_now(ep, have - 1);
-	if (n > tcp_sndbuf(ep->tcp))
-		n = tcp_sndbuf(ep->tcp);
-	if (n > UINT16_MAX)
-		n = UINT16_MAX;
+	if (n > room(ep->tcp))
+		n = room(ep->tcp);
 	if (n == 0 || tcp_sndqueuelen(ep->tcp) + QUEUE_ROOM > TCP_SND_QUEUELEN)
 		return false;
 	/* the kept byte and all but the last of these, which is kept from now on; fewer, where
