@@ -2,6 +2,7 @@
 # A server that neither answers nor works when its view ends: the user may give it up once the end takes more than a
 # second, and after a minute it is given up by itself. What other servers have is written back.
 # timeout: 300
+# waits: yes
 . "$TOP/tests/e2e/lib.sh"
 SERVER=$BUILD/tests/server-slow
 [ -x "$SERVER" ] || skip "no libfuse3-dev here"

@@ -2,6 +2,7 @@
 # The stack of stack=lwip leaves ticks out while nothing happens: its clock goes right all the same, whatever wakes it, and when it
 # was stopped for a while a connection is not taken for dead that nobody has asked for.
 # timeout: 240
+# waits: yes
 . "$TOP/tests/e2e/lib.sh"
 built umview-lwip || skip "built without liblwip"
 UM_TIMEOUT=200

@@ -15,13 +15,14 @@ class Test:
     hangs, not to judge speed."""
 
     def __init__(self, name, cmd, timeout=120, build="build-check", root=False, alone=False,
-                 env=None, grace=10, tap=False, soak=0):
+                 env=None, grace=10, tap=False, soak=0, waits=False):
         self.name = name
         self.cmd = cmd
         self.timeout = timeout
         self.build = build
         self.root = root
         self.alone = alone
+        self.waits = waits  # it sleeps nearly all of its time
         self.env = env or {}
         self.grace = grace
         self.soak = soak  # the time-out of its long form; 0: it has none
@@ -111,7 +112,8 @@ def scripts(top, folder, kind="check"):
         timeout, soak = int(head.get("timeout", "120")), int(head.get("soak", "0"))
         if kind == "check":
             yield Test(f"{folder}/{name}", ["/bin/bash", path], timeout=timeout,
-                       root=head.get("user") == "root", alone=head.get("alone") == "yes", soak=soak)
+                       root=head.get("user") == "root", alone=head.get("alone") == "yes", soak=soak,
+                       waits=head.get("waits") == "yes")
         elif kind in head.get("sanitize", "").split():
             yield Test(f"sanitize/{kind}-{folder}-{name}", build.wrap + ["/bin/bash", path],
                        timeout=timeout * 4, build=build.name, alone=head.get("alone") == "yes",
