@@ -385,7 +385,7 @@ static int netlink_setopt(struct endpoint *ep, int level, int option, const void
 static int netlink_getopt(struct endpoint *ep, int level, int option, void *ret, size_t *len)
 {
 	const uint32_t groups[(RTNLGRP_MAX + 31) / 32] = { ep->nl_groups };
-	const uint32_t on = ep->nl_options >> option & 1;
+	uint32_t on;
 
 	if (level != SOL_NETLINK)
 		return -ENOPROTOOPT;
@@ -402,6 +402,7 @@ static int netlink_getopt(struct endpoint *ep, int level, int option, void *ret,
 	case NETLINK_NO_ENOBUFS:
 		if (*len < sizeof(on))
 			return -EINVAL;
+		on = ep->nl_options >> option & 1;
 		memcpy(ret, &on, sizeof(on));
 		*len = sizeof(on);
 		return 0;
