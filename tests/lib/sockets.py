@@ -459,6 +459,11 @@ def buffers():
         v.connect(u.getsockname())
         for _ in range(20):
             v.send(b"x" * 1000)
+        with socket.socket(type=socket.SOCK_DGRAM) as w: # it has one when those before it have come, or are lost
+            w.bind((LO, 0))
+            v.connect(w.getsockname())
+            v.send(b"y")
+            select.select([w], [], [], 10)
         n = 0
         while select.select([u], [], [], 0.2)[0]:
             n += len(u.recv(2000)) == 1000
