@@ -91,7 +91,7 @@ void task_mark_each(void (*fn)(pid_t pid, const struct task_mark *m, void *arg),
 	while (dir && (de = readdir(dir))) {
 		pid_t pid = atoi(de->d_name);
 
-		if (pid > 0 && may_be_ours(pid) && task_mark_get(pid, &m) == 0)
+		if (pid > 0 && task_mark_get(pid, &m) == 0 && may_be_ours(pid))
 			fn(pid, &m, arg);
 	}
 	if (dir)

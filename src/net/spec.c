@@ -418,7 +418,7 @@ void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret)
 		ret->guest = v4->v4;
 		ret->prefix = v4->prefix;
 	}
-	ret->mask.s_addr = htonl(~0u << (32 - ret->prefix));
+	ret->mask.s_addr = net_prefix_mask(ret->prefix);
 	ret->net.s_addr = ret->guest.s_addr & ret->mask.s_addr;
 	ret->host = host_number(ret->net, 2);
 	ret->dns = host_number(ret->net, 3);

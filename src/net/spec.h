@@ -79,6 +79,12 @@ int MUST_CHECK net_spec_parse(
 /* The first address of that family that ip= said, or NULL. */
 const struct net_addr *net_spec_ip(const struct net_spec *s, int family);
 
+/* Of a prefix of IPv4, in network order. */
+static inline uint32_t net_prefix_mask(int prefix)
+{
+	return prefix > 0 ? htonl(~0u << (32 - prefix)) : 0;
+}
+
 /* Is the wire to be a bad one? */
 static inline bool net_spec_impaired(const struct net_spec *s)
 {

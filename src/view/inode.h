@@ -25,11 +25,11 @@ struct inode {
 	/* attr, attr_until, attr_seq, acl, body, cache pointer; innermost but for caches */
 	pthread_mutex_t lock;
 	struct fs_attr attr;
-	uint64_t attr_until; /* now_ns() until which attr may be used; 0: not valid */
-	uint64_t attr_call;  /* the call (its id) that has just asked for it; 0: none */
-	uint64_t perm_until; /* the same for attr's mode, uid and gid */
-	uint64_t attr_seq;   /* itable_version() when attr last became stale: older replies are not
-				kept */
+	uint64_t attr_until;	   /* now_ns() until which attr may be used; 0: not valid */
+	uint64_t attr_call;	   /* the call (its id) that has just asked for it; 0: none */
+	uint64_t perm_until;	   /* the same for attr's mode, uid and gid */
+	_Atomic uint64_t attr_seq; /* itable_version() when attr last became stale: older replies
+				are not kept */
 	/* by enum acl_type, while perm_until (view/inode_acl.c) */
 	struct kept_acl {
 		struct acl *acl; /* NULL: it has none */

@@ -175,16 +175,6 @@ static int attr_of_server(
 	return 0;
 }
 
-static uint64_t last_change(struct inode *ino)
-{
-	uint64_t seq;
-
-	pthread_mutex_lock(&ino->lock);
-	seq = ino->attr_seq;
-	pthread_mutex_unlock(&ino->lock);
-	return seq;
-}
-
 int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struct fs_attr *ret)
 {
 	void (*fn)(struct inode *, struct fs_attr *) = atomic_load(&attr_hook);
@@ -195,7 +185,7 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 	/* What was written before the call may reach the server while it is asked, too late for the
 	 * reply and too early for the hook: then once more, but not for ever where others write. */
 	for (int tries = 0; err == 0 && tries < GETATTR_TRIES; tries++) {
-		const uint64_t seq = last_change(ino);
+		const uint64_t seq = atomic_load(&ino->attr_seq);
 		struct fs_attr attr = { 0 };
 
 		err = attr_of_server(ino, req, force, &attr);
@@ -203,7 +193,7 @@ int inode_getattr(struct inode *ino, const struct fs_req *req, bool force, struc
 			fn(ino, &attr);
 		if (err == 0)
 			*ret = attr;
-		if (last_change(ino) == seq)
+		if (atomic_load(&ino->attr_seq) == seq)
 			break;
 	}
 	return err;
@@ -316,9 +306,7 @@ int inode_setattr(struct inode *ino, const struct fs_req *req, const struct fs_h
 		return err;
 	/* what was asked before may show the old state, what is asked until the reply too */
 	inode_invalidate_attr(ino);
-	pthread_mutex_lock(&ino->lock);
-	seq = ino->attr_seq;
-	pthread_mutex_unlock(&ino->lock);
+	seq = atomic_load(&ino->attr_seq);
 	err = fs->node->setattr(fs, req, ino->nodeid, h, set, &attr);
 	if (err == 0 && (attr.mode & S_IFMT) != ino->type) {
 		inode_make_bad(ino);

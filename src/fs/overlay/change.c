@@ -422,7 +422,7 @@ void ovl_keep_open(struct ovl *o, struct ovl_node *n)
 
 static int take_file(struct ovl *o, struct ovl_node *dir, const char *name, const struct found *f)
 {
-	struct ovl_node *n = ovl_known(o, &f->st);
+	struct ovl_node *n = o->served ? ovl_known(o, &f->st) : NULL;
 	int r = ovl_changed_note(o, dir, name, true);
 
 	if (r == 0 && n)

@@ -8,6 +8,7 @@
 #include "net/daemon/holder.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -332,10 +333,6 @@ static int take_leases(
 /* ---- the end ---- */
 
 #define TCP_ADDRESSES "%*d: %*64[0-9A-F]:%*x %*64[0-9A-F]:%*x "
-#define FIN_WAIT1 4
-#define FIN_WAIT2 5
-#define LAST_ACK 9
-#define CLOSING 11
 
 /* What connections of the network that one is in, whose sockets have been closed, have to send:
  * bytes and ends of such. */
@@ -348,8 +345,8 @@ static uint64_t unsent_of(const char *table, bool fin_wait2)
 
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, TCP_ADDRESSES "%x %x", &state, &bytes) == 2 &&
-			(state == FIN_WAIT1 || (fin_wait2 && state == FIN_WAIT2) ||
-				state == LAST_ACK || state == CLOSING))
+			(state == TCP_FIN_WAIT1 || (fin_wait2 && state == TCP_FIN_WAIT2) ||
+				state == TCP_LAST_ACK || state == TCP_CLOSING))
 			left += (uint64_t)bytes + 1;
 	}
 	if (f)

@@ -10,9 +10,6 @@
 #include "net/lwip/timewait.h"
 #include "net/lwip/watch.h"
 
-#define PORT_FIRST 32768 /* as ip_local_port_range has them */
-#define PORT_LAST 60999
-
 void address_any(const struct endpoint *ep, ip_addr_t *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -134,10 +131,10 @@ static bool overlap(const ip_addr_t *a, const ip_addr_t *b)
 	return ip_addr_cmp(a, b);
 }
 
-bool address_shares_port(const struct endpoint *ep, const struct endpoint *with)
+bool address_is_bound_as(const struct endpoint *ep, const struct endpoint *other)
 {
-	return ep->ops == with->ops && ep->opt.reuseport && ep->local_port == with->local_port &&
-	       ip_addr_cmp(&ep->local, &with->local) && ep->bound_if == with->bound_if;
+	return ep->ops == other->ops && ep->local_port == other->local_port &&
+	       ip_addr_cmp(&ep->local, &other->local) && ep->bound_if == other->bound_if;
 }
 
 struct claim {

@@ -213,8 +213,8 @@ void address_any(const struct endpoint *ep, ip_addr_t *ret);
 int MUST_CHECK address_bind(
 	struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged);
 int MUST_CHECK address_take_port(struct endpoint *ep, uint16_t port);
-/* Is it one of several at the port of another, which has SO_REUSEPORT as well? */
-bool address_shares_port(const struct endpoint *ep, const struct endpoint *with);
+/* Is it at the same port, address and interface? */
+bool address_is_bound_as(const struct endpoint *ep, const struct endpoint *other);
 void address_drop_port(struct endpoint *ep);
 /* Its addresses are those from before a connect(2). */
 void address_disconnected(struct endpoint *ep);

@@ -185,8 +185,7 @@ const struct netif *iface_primary(const struct iface *i, const struct netif *of)
 
 static int set_ip4(struct iface *i, const struct net_addr *a)
 {
-	ip4_addr_t ip = { a->v4.s_addr },
-		   mask = { a->prefix > 0 ? htonl(~0u << (32 - a->prefix)) : 0 };
+	ip4_addr_t ip = { a->v4.s_addr }, mask = { net_prefix_mask(a->prefix) };
 	int r = 0;
 
 	if (iface_find_ip4(i, ip.addr))

@@ -60,7 +60,7 @@ static int set_address(struct iface *i, uint32_t addr, int prefix)
 	if (old.v4.s_addr && iface_del_ip(i, &old) < 0)
 		return -EADDRNOTAVAIL;
 	if (i->spec && prefix < 31)
-		label.broadcast = addr | (prefix ? ~htonl(~0u << (32 - prefix)) : ~0u);
+		label.broadcast = addr | ~net_prefix_mask(prefix);
 	return addr ? iface_add_ip(i, &new, &label) : 0;
 }
 
@@ -213,7 +213,7 @@ static int read_rtentry(struct stack *st, const void *data, struct route *ret)
 		if (mask.sin_family != AF_INET && (mask.sin_addr.s_addr || mask.sin_family))
 			return -EAFNOSUPPORT;
 		ret->prefix = (uint8_t)prefix_of(mask.sin_addr.s_addr);
-		if (mask.sin_addr.s_addr != (ret->prefix ? htonl(~0u << (32 - ret->prefix)) : 0))
+		if (mask.sin_addr.s_addr != net_prefix_mask(ret->prefix))
 			return -EINVAL;
 	}
 	ip_addr_set_ip4_u32_val(ret->dst, dst.sin_addr.s_addr);

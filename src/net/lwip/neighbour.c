@@ -14,16 +14,19 @@
 
 #include "net/lwip/stack.h"
 
+static bool is_that(const struct neighbour *n, const struct iface *i, const ip_addr_t *ip)
+{
+	return n->iface == i && IP_GET_TYPE(&n->ip) == IP_GET_TYPE(ip) &&
+	       ip_addr_cmp_zoneless(&n->ip, ip);
+}
+
 static struct neighbour *find(const struct iface *i, const ip_addr_t *ip)
 {
 	struct stack *st = i->stack;
 
 	for (size_t k = 0; k < st->nneighbours; k++) {
-		struct neighbour *n = &st->neighbours[k];
-
-		if (n->iface == i && IP_GET_TYPE(&n->ip) == IP_GET_TYPE(ip) &&
-			ip_addr_cmp_zoneless(&n->ip, ip))
-			return n;
+		if (is_that(&st->neighbours[k], i, ip))
+			return &st->neighbours[k];
 	}
 	return NULL;
 }
@@ -168,9 +171,7 @@ int neighbour_set(const struct neighbour *n)
 	}
 	if (IP_IS_V6(&n->ip))
 		return -EOPNOTSUPP;
-	if (drop(n->iface->stack, n) < 0) {
-		/* it was none */
-	}
+	(void)drop(n->iface->stack, n);
 	return tell_arp(n->iface, ip_2_ip4(&n->ip)->addr, n->mac);
 }
 
@@ -227,8 +228,7 @@ static void look_at(const struct neighbour *n, void *arg)
 {
 	struct wanted *w = arg;
 
-	if (w->there || n->iface != w->iface || IP_GET_TYPE(&n->ip) != IP_GET_TYPE(w->ip) ||
-		!ip_addr_cmp_zoneless(&n->ip, w->ip))
+	if (w->there || !is_that(n, w->iface, w->ip))
 		return;
 	w->found = *n;
 	w->there = true;

@@ -402,7 +402,7 @@ static int netlink_getopt(struct endpoint *ep, int level, int option, void *ret,
 	case NETLINK_NO_ENOBUFS:
 		if (*len < sizeof(on))
 			return -EINVAL;
-		on = ep->nl_options >> option & 1;
+		on = nl_option(ep, option);
 		memcpy(ret, &on, sizeof(on));
 		*len = sizeof(on);
 		return 0;

@@ -51,7 +51,7 @@ static void show_route(struct stack *st, FILE *f)
 			flags |= RTF_REJECT;
 		snprintf(line, sizeof(line), "%s\t%08X\t%08X\t%04X\t0\t0\t%u\t%08X\t0\t0\t0",
 			route_refuses(r) ? "*" : r->iface->name, ip_2_ip4(&r->dst)->addr, gateway,
-			flags, r->metric, r->prefix ? htonl(~0u << (32 - r->prefix)) : 0);
+			flags, r->metric, net_prefix_mask(r->prefix));
 		fprintf(f, "%-127s\n", line);
 	}
 }

@@ -12,11 +12,6 @@
 #include <lwip/prot/icmp6.h>
 #include <string.h>
 
-static const uint8_t *addr_bytes(const ip_addr_t *a)
-{
-	return IP_IS_V4(a) ? (const void *)&ip_2_ip4(a)->addr : (const void *)ip_2_ip6(a)->addr;
-}
-
 static bool prefix_matches(const ip_addr_t *net, const ip_addr_t *a, unsigned bits)
 {
 	const uint8_t *x = addr_bytes(net), *y = addr_bytes(a);

@@ -31,8 +31,7 @@ int rtnl_none(struct rtnl *q);
 
 /* ---- rtnlroute.c ---- */
 
-/* An address as it is in a message; as one of lwIP's, any where data is NULL. */
-const void *rtnl_bytes(const ip_addr_t *a);
+/* An address of a message as one of lwIP's, any where data is NULL. */
 void rtnl_read_ip(int family, const void *data, ip_addr_t *ret);
 void rtnl_put_route(struct nl_answer *a, const struct route *r, uint16_t type, uint16_t flags);
 int rtnl_get_route(struct rtnl *q);

@@ -17,7 +17,6 @@ static void put_neighbour(const struct neighbour *n, void *arg)
 	static const struct nda_cacheinfo unknown;
 	const struct listing *l = arg;
 	const int family = IP_IS_V4(&n->ip) ? AF_INET : AF_INET6;
-	const uint32_t probes = 0;
 	struct ndmsg *m;
 
 	if ((l->family && l->family != family) || (l->index && l->index != iface_index(n->iface)))
@@ -27,10 +26,10 @@ static void put_neighbour(const struct neighbour *n, void *arg)
 	m->ndm_ifindex = iface_index(n->iface);
 	m->ndm_state = n->state;
 	m->ndm_type = RTN_UNICAST;
-	nl_put(l->q->a, NDA_DST, rtnl_bytes(&n->ip), family == AF_INET ? 4 : 16);
+	nl_put(l->q->a, NDA_DST, addr_bytes(&n->ip), family == AF_INET ? 4 : 16);
 	if (n->state != NUD_FAILED)
 		nl_put(l->q->a, NDA_LLADDR, n->mac, 6);
-	nl_put(l->q->a, NDA_PROBES, &probes, sizeof(probes));
+	nl_put_u32(l->q->a, NDA_PROBES, 0);
 	nl_put(l->q->a, NDA_CACHEINFO, &unknown, sizeof(unknown));
 	nl_end(l->q->a);
 }

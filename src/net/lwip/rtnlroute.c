@@ -9,11 +9,6 @@
 
 /* ---- routes ---- */
 
-const void *rtnl_bytes(const ip_addr_t *a)
-{
-	return IP_IS_V4(a) ? (const void *)&ip_2_ip4(a)->addr : (const void *)ip_2_ip6(a)->addr;
-}
-
 static const uint8_t medium = ICMPV6_ROUTER_PREF_MEDIUM;
 
 static void put_route(
@@ -33,11 +28,11 @@ static void put_route(
 							 : RT_SCOPE_LINK;
 	nl_put_u32(a, RTA_TABLE, table);
 	if (r->prefix)
-		nl_put(a, RTA_DST, rtnl_bytes(&r->dst), len);
+		nl_put(a, RTA_DST, addr_bytes(&r->dst), len);
 	if (!direct)
-		nl_put(a, RTA_GATEWAY, rtnl_bytes(&r->gateway), len);
+		nl_put(a, RTA_GATEWAY, addr_bytes(&r->gateway), len);
 	if (!ip_addr_isany(&r->source) && !v6)
-		nl_put(a, RTA_PREFSRC, rtnl_bytes(&r->source), len);
+		nl_put(a, RTA_PREFSRC, addr_bytes(&r->source), len);
 	if (r->metric || v6)
 		nl_put_u32(a, RTA_PRIORITY, r->metric);
 	if (v6 || !route_refuses(r))
@@ -69,7 +64,7 @@ static void put_way(struct nl_answer *a, struct stack *st, const struct route *r
 	if (r->type == RTN_BROADCAST)
 		m->rtm_flags |= RTCF_LOCAL | RTCF_BROADCAST;
 	nl_put_u32(a, RTA_TABLE, m->rtm_table);
-	nl_put(a, RTA_DST, rtnl_bytes(&r->dst), len);
+	nl_put(a, RTA_DST, addr_bytes(&r->dst), len);
 	if (v6) {
 		static const uint8_t any[16];
 
@@ -81,13 +76,13 @@ static void put_way(struct nl_answer *a, struct stack *st, const struct route *r
 		nl_put_u32(a, RTA_UID, getuid());
 	}
 	if (!ip_addr_isany(&r->gateway))
-		nl_put(a, RTA_GATEWAY, rtnl_bytes(&r->gateway), len);
+		nl_put(a, RTA_GATEWAY, addr_bytes(&r->gateway), len);
 	if (from && !v6) {
 		m->rtm_src_len = 32;
 		nl_put(a, RTA_SRC, from, len);
 	}
-	if (v6 || !from || memcmp(from, rtnl_bytes(&r->source), len) != 0)
-		nl_put(a, RTA_PREFSRC, rtnl_bytes(&r->source), len);
+	if (v6 || !from || memcmp(from, addr_bytes(&r->source), len) != 0)
+		nl_put(a, RTA_PREFSRC, addr_bytes(&r->source), len);
 	nl_put_u32(a, RTA_OIF, (uint32_t)iface_index(r->iface));
 	nl_end(a);
 }
@@ -97,7 +92,7 @@ void rtnl_read_ip(int family, const void *data, ip_addr_t *ret)
 	memset(ret, 0, sizeof(*ret));
 	IP_SET_TYPE_VAL(*ret, family == AF_INET ? IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
 	if (data)
-		memcpy((void *)(uintptr_t)rtnl_bytes(ret), data, family == AF_INET ? 4 : 16);
+		memcpy((void *)(uintptr_t)addr_bytes(ret), data, family == AF_INET ? 4 : 16);
 }
 
 /* ip route get: where one address leads. */

@@ -37,6 +37,8 @@ struct endpoint;
 struct route;
 
 #define STACK_BUCKETS 1024
+#define PORT_FIRST 32768 /* what a socket that names none gets: as ip_local_port_range has them */
+#define PORT_LAST 60999
 #define ALIASES_MAX 32 /* further addresses of an interface */
 #define ROUTES_MAX 256
 #define NEIGHBOURS_MAX 256
@@ -232,6 +234,12 @@ bool udp_from_nobody(struct iface *i, const uint8_t *packet, size_t len);
 void streams_flush(void);
 
 /* ---- route.c ---- */
+
+/* In network order: 4 or 16, as in a packet or message. */
+static inline const uint8_t *addr_bytes(const ip_addr_t *a)
+{
+	return IP_IS_V4(a) ? (const void *)&ip_2_ip4(a)->addr : (const void *)ip_2_ip6(a)->addr;
+}
 
 #define METRIC_CONNECTED6 256
 #define METRIC_USER6 1024

@@ -6,6 +6,9 @@
 
 #include "net/lwip/procnet.h"
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+
 static void put_mac(FILE *f, const uint8_t mac[6])
 {
 	fprintf(f, "%02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1], mac[2], mac[3], mac[4],
@@ -117,7 +120,7 @@ bool sysctl_show(const char *path, FILE *f)
 		{ "ipv4/conf/all/forwarding", "0\n" },
 		{ "ipv4/ip_default_ttl", "64\n" },
 		{ "ipv4/ip_forward", "0\n" },
-		{ "ipv4/ip_local_port_range", "49152\t65535\n" },
+		{ "ipv4/ip_local_port_range", TEXT(PORT_FIRST) "\t" TEXT(PORT_LAST) "\n" },
 		{ "ipv4/ip_nonlocal_bind", "0\n" },
 		{ "ipv4/ip_unprivileged_port_start", "0\n" },
 		{ "ipv4/ping_group_range", "0\t2147483647\n" },

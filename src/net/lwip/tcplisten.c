@@ -225,7 +225,8 @@ static bool shares_port(struct endpoint *other, void *arg)
 {
 	struct endpoint *ep = arg;
 
-	if (other == ep || !address_shares_port(other, ep) || other->state != EP_LISTENING)
+	if (other == ep || !other->opt.reuseport || !address_is_bound_as(other, ep) ||
+		other->state != EP_LISTENING)
 		return false;
 	ep->mate = other->mate ? other->mate : other;
 	other->mate = ep;

@@ -3,6 +3,8 @@
 
 #include <lwip/priv/tcp_priv.h>
 #include <stdlib.h>
+#include <urcu/hlist.h>
+#include <urcu/list.h>
 
 #include "base/util.h"
 
@@ -10,32 +12,29 @@
 #define MOST 8192
 #define TICKS (2 * TCP_MSL / TCP_SLOW_INTERVAL)
 
-/* In a chain of those with like ports; and all of them, the oldest first, by lwIP's own link. */
+struct over {
+	struct tcp_pcb *pcb;
+	struct cds_hlist_node hash; /* by its ports */
+	struct cds_list_head age;
+};
+
 static struct {
-	struct over {
-		struct tcp_pcb *pcb;
-		struct over *next;	      /* in its chain */
-		struct over *younger, *older; /* of all */
-	} * of[BUCKETS], *oldest, *youngest;
+	struct cds_hlist_head of[BUCKETS];
+	struct cds_list_head by_age; /* the oldest first */
 	unsigned n;
 	uint16_t ports[UINT16_MAX + 1]; /* how many have this one */
-} all;
+} all = { .by_age = CDS_LIST_HEAD_INIT(all.by_age) };
 
-static struct over **bucket(uint16_t local_port, uint16_t remote_port)
+static struct cds_hlist_head *bucket(uint16_t local_port, uint16_t remote_port)
 {
 	return &all.of[(remote_port * 31u + local_port) % BUCKETS];
 }
 
-/* To the end of lwIP's own list. */
+/* To the front of lwIP's own list. */
 static void give_back(struct over *o)
 {
-	struct over **p = bucket(o->pcb->local_port, o->pcb->remote_port);
-
-	while (*p != o)
-		p = &(*p)->next;
-	*p = o->next;
-	*(o->older ? &o->older->younger : &all.oldest) = o->younger;
-	*(o->younger ? &o->younger->older : &all.youngest) = o->older;
+	cds_hlist_del(&o->hash);
+	cds_list_del(&o->age);
 	all.ports[o->pcb->local_port]--;
 	all.n--;
 	o->pcb->next = tcp_tw_pcbs;
@@ -51,14 +50,16 @@ static void end(struct over *o)
 	tcp_abort(pcb); /* of such a one says nothing */
 }
 
+static struct over *oldest(void)
+{
+	return all.n ? cds_list_first_entry(&all.by_age, struct over, age) : NULL;
+}
+
 static void take(struct over *o, struct tcp_pcb *pcb)
 {
-	struct over **b = bucket(pcb->local_port, pcb->remote_port);
-
-	*o = (struct over){ .pcb = pcb, .next = *b, .older = all.youngest };
-	*b = o;
-	*(all.youngest ? &all.youngest->younger : &all.oldest) = o;
-	all.youngest = o;
+	o->pcb = pcb;
+	cds_hlist_add_head(&o->hash, bucket(pcb->local_port, pcb->remote_port));
+	cds_list_add_tail(&o->age, &all.by_age);
 	all.ports[pcb->local_port]++;
 	all.n++;
 }
@@ -79,18 +80,28 @@ void timewait_collect(void)
 		take(o, pcb);
 	}
 	while (all.n > MOST)
-		end(all.oldest);
+		end(oldest());
+}
+
+static struct over *find(
+	const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote, uint16_t remote_port)
+{
+	struct over *o;
+
+	cds_hlist_for_each_entry_2(o, bucket(local_port, remote_port), hash) {
+		if (o->pcb->local_port == local_port && o->pcb->remote_port == remote_port &&
+			ip_addr_cmp_zoneless(&o->pcb->local_ip, local) &&
+			ip_addr_cmp_zoneless(&o->pcb->remote_ip, remote))
+			return o;
+	}
+	return NULL;
 }
 
 void timewait_segment(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote,
 	uint16_t remote_port, bool over)
 {
-	struct over *o = *bucket(local_port, remote_port);
+	struct over *o = find(local, local_port, remote, remote_port);
 
-	while (o && !(o->pcb->local_port == local_port && o->pcb->remote_port == remote_port &&
-			    ip_addr_cmp_zoneless(&o->pcb->local_ip, local) &&
-			    ip_addr_cmp_zoneless(&o->pcb->remote_ip, remote)))
-		o = o->next;
 	if (o && over)
 		end(o);
 	else if (o)
@@ -99,8 +110,10 @@ void timewait_segment(const ip_addr_t *local, uint16_t local_port, const ip_addr
 
 void timewait_tick(void)
 {
-	while (all.oldest && tcp_ticks - all.oldest->pcb->tmr > TICKS)
-		end(all.oldest);
+	struct over *o;
+
+	while ((o = oldest()) && tcp_ticks - o->pcb->tmr > TICKS)
+		end(o);
 }
 
 unsigned timewait_count(void)
@@ -111,9 +124,11 @@ unsigned timewait_count(void)
 bool timewait_has_port(uint16_t port, bool (*overlap)(const ip_addr_t *, const ip_addr_t *),
 	const ip_addr_t *local)
 {
+	const struct over *o;
+
 	if (!all.ports[port])
 		return false;
-	for (const struct over *o = all.oldest; o; o = o->younger) {
+	cds_list_for_each_entry(o, &all.by_age, age) {
 		if (o->pcb->local_port == port && overlap(&o->pcb->local_ip, local))
 			return true;
 	}

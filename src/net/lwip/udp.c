@@ -44,9 +44,8 @@ static bool weigh(struct endpoint *ep, void *arg)
 	struct choice *c = arg;
 	uint64_t weight = ep->began;
 
-	if (ep->ops != &udp_endpoint || !ep->udp || ep->local_port != c->first->local_port ||
-		ep->state != EP_CLOSED || ep->protocol != c->first->protocol ||
-		ep->bound_if != c->first->bound_if || !ip_addr_cmp(&ep->local, &c->first->local))
+	if (!address_is_bound_as(ep, c->first) || !ep->udp || ep->state != EP_CLOSED ||
+		ep->protocol != c->first->protocol)
 		return false;
 	if (c->first->opt.reuseport && !ep->opt.reuseport)
 		return false;

@@ -127,27 +127,47 @@ static const char *publish_hint(int err)
 	}
 }
 
+struct name {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at;
+	socklen_t len;
+};
+
+static struct name name_of(int family, struct in_addr v4, const struct in6_addr *v6, uint16_t port)
+{
+	struct name n = { .len = sizeof(n.at.v4) };
+
+	if (family == AF_INET) {
+		n.at.v4 = (struct sockaddr_in){
+			.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = v4
+		};
+		return n;
+	}
+	n.at.v6 = (struct sockaddr_in6){
+		.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = *v6
+	};
+	n.len = sizeof(n.at.v6);
+	return n;
+}
+
+/* Where the host listens. */
+static struct name host_name(const struct net_port *p)
+{
+	return name_of(p->host.family, p->host.v4, &p->host.v6, p->host_port);
+}
+
 static int publish(
 	struct slirp *s, const struct net_port *p, const struct net_slirp *net, char **ret_message)
 {
-	struct sockaddr_in h4 = {
-		.sin_family = AF_INET, .sin_port = htons(p->host_port), .sin_addr = p->host.v4
-	};
-	struct sockaddr_in6 h6 = {
-		.sin6_family = AF_INET6, .sin6_port = htons(p->host_port), .sin6_addr = p->host.v6
-	};
-	struct sockaddr_in g4 = {
-		.sin_family = AF_INET, .sin_port = htons(p->port), .sin_addr = net->guest
-	};
-	struct sockaddr_in6 g6 = {
-		.sin6_family = AF_INET6, .sin6_port = htons(p->port), .sin6_addr = net->guest6
-	};
+	const struct name host = host_name(p),
+			  guest = name_of(p->host.family, net->guest, &net->guest6, p->port);
 	const bool v6 = p->host.family == AF_INET6;
 	int err;
 
-	if (slirp_add_hostxfwd(s->slirp, v6 ? (void *)&h6 : (void *)&h4,
-		    v6 ? sizeof(h6) : sizeof(h4), v6 ? (void *)&g6 : (void *)&g4,
-		    v6 ? sizeof(g6) : sizeof(g4),
+	if (slirp_add_hostxfwd(s->slirp, &host.at.any, host.len, &guest.at.any, guest.len,
 		    (p->udp ? SLIRP_HOSTFWD_UDP : 0) | (v6 ? SLIRP_HOSTFWD_V6ONLY : 0)) == 0)
 		return 0;
 	err = errno ? errno : EADDRINUSE;
@@ -158,16 +178,10 @@ static int publish(
 
 static void publish_end(struct slirp *s, const struct net_port *p)
 {
-	struct sockaddr_in h4 = {
-		.sin_family = AF_INET, .sin_port = htons(p->host_port), .sin_addr = p->host.v4
-	};
-	struct sockaddr_in6 h6 = {
-		.sin6_family = AF_INET6, .sin6_port = htons(p->host_port), .sin6_addr = p->host.v6
-	};
-	const bool v6 = p->host.family == AF_INET6;
+	const struct name host = host_name(p);
 
-	(void)slirp_remove_hostxfwd(s->slirp, v6 ? (void *)&h6 : (void *)&h4,
-		v6 ? sizeof(h6) : sizeof(h4), p->udp ? SLIRP_HOSTFWD_UDP : 0);
+	(void)slirp_remove_hostxfwd(
+		s->slirp, &host.at.any, host.len, p->udp ? SLIRP_HOSTFWD_UDP : 0);
 }
 
 static int link_slirp_open(struct link *l, char **ret_message)

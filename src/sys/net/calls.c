@@ -177,11 +177,17 @@ enum verdict sys_socketpair(struct call *c)
 	return call_return(c, r < 0 ? r : guest_write(c, call_addr(c, 3), theirs, sizeof(theirs)));
 }
 
+/* fd: our dup of it, or -1. */
+static bool blocks(struct call *c, int guest_fd, int fd)
+{
+	return fd >= 0 && !(guestfd_flags(c, guest_fd, fd) & O_NONBLOCK);
+}
+
 bool socket_may_wait(struct call *c, int guest_fd, int flags)
 {
-	_cleanup_fd_ int fd = guestfd_get(c, guest_fd);
+	_cleanup_fd_ int fd = flags & MSG_DONTWAIT ? -1 : guestfd_get(c, guest_fd);
 
-	return fd >= 0 && !(flags & MSG_DONTWAIT) && !(guestfd_flags(c, guest_fd, fd) & O_NONBLOCK);
+	return blocks(c, guest_fd, fd);
 }
 
 bool connect_may_have_begun(struct call *c, int guest_fd)
@@ -192,7 +198,7 @@ bool connect_may_have_begun(struct call *c, int guest_fd)
 	socklen_t len = sizeof(info);
 	int type = 0;
 
-	if (fd < 0 || !socket_may_wait(c, guest_fd, 0))
+	if (!blocks(c, guest_fd, fd))
 		return false;
 	if (stacksock_get(&stack, c, guest_fd))
 		return stack.stream && stack.fresh < 0 && !stack.watched;

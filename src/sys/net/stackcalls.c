@@ -121,35 +121,42 @@ int stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
 
 /* ---- addresses ---- */
 
-/* Of a socket that says by itself how it ends: mostly well. */
-static int tell_connect(struct call *c, const struct stacksock *s)
+/* A request with the name that the call has: 0 or -errno. *ret is to be ended where it is not NULL.
+ */
+static int begin_with_name(
+	struct call *c, const struct stacksock *s, enum stack_op op, int a, struct stack_conn **ret)
 {
-	struct stack_conn *q = stacksock_begin(s, c, STACK_CONNECT);
+	struct stack_conn *q = *ret = stacksock_begin(s, c, op);
 	int r;
 
 	if (!q)
 		return -ENETDOWN;
 	r = stack_read_name(c, call_addr(c, 1), c->args[2], &q->msg.name);
 	q->msg.namelen = r < 0 ? 0 : (uint32_t)c->args[2];
-	q->msg.a = STACK_WAIT_FULL;
+	q->msg.a = a;
+	return r;
+}
+
+/* Of a socket that says by itself how it ends: mostly well. */
+static int tell_connect(struct call *c, const struct stacksock *s)
+{
+	struct stack_conn *q;
+	int r = begin_with_name(c, s, STACK_CONNECT, STACK_WAIT_FULL, &q);
+
 	if (r == 0)
 		r = net_stack_tell(q);
-	net_stack_end(s->net, q);
+	if (q)
+		net_stack_end(s->net, q);
 	return r < 0 ? r : -EINPROGRESS;
 }
 
 /* bind and the first half of connect. a: of the latter */
 static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_op op, int a)
 {
-	struct stack_conn *q = stacksock_begin(s, c, op);
+	struct stack_conn *q;
 	size_t refill = 0;
-	int r, filled;
+	int r = begin_with_name(c, s, op, a, &q), filled;
 
-	if (!q)
-		return -ENETDOWN;
-	r = stack_read_name(c, call_addr(c, 1), c->args[2], &q->msg.name);
-	q->msg.namelen = (uint32_t)c->args[2];
-	q->msg.a = a;
 	if (r == 0 && q->msg.name.ss_family == AF_NETLINK)
 		q->msg.b = call_tgid(c);
 	if (r == 0) {
@@ -157,7 +164,8 @@ static int ask_with_name(struct call *c, const struct stacksock *s, enum stack_o
 		if (op == STACK_CONNECT && q->msg.a > 0)
 			refill = (size_t)q->msg.a;
 	}
-	net_stack_end(s->net, q);
+	if (q)
+		net_stack_end(s->net, q);
 	filled = refill ? net_stack_fill(s->net, s->fd, refill) : 0;
 	return filled < 0 ? filled : r;
 }

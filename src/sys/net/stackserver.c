@@ -207,7 +207,7 @@ static int listens(struct call *c, const struct stacksock *s)
 /* Takes a connection from our dup of the listener. */
 static int take_connection(struct call *c, const struct stacksock *s, struct arrival *ret)
 {
-	const bool wait = !(guestfd_flags(c, call_fd(c, 0), s->fd) & O_NONBLOCK);
+	const bool wait = stack_waits(c, s);
 	struct pollfd p[2] = { { .fd = s->fd, .events = POLLIN },
 		{ .fd = net_stack_lifeline(s->net) } };
 	const bool ready = poll(p, 1, 0) != 0;
