@@ -232,7 +232,8 @@ static int take_layer(
 	*c = with;
 	r = open_layer(c, name, dry_run);
 	/* a full disk is no reason not to look at what the layer has */
-	c->last = r == 0 && !c->ro && !dry_run && layer_set_last(&c->layer) == 0;
+	if (r == 0 && !c->ro && !dry_run && layer_set_last(&c->layer) < 0)
+		log_debug("LAST does not lead to the layer %s", c->layer.name);
 	if (r == 0 && !dry_run)
 		say_no_xattrs(c);
 	if (r == 0 && layers)
@@ -370,19 +371,24 @@ static void say_changes(const struct diff_count *count, bool part, const char *n
 		told ? kinds : "", told ? ")" : "", name, name, name);
 }
 
+/* Who named a layer is told its name: LAST may lead elsewhere when he comes to type it. */
+static const char *name_to_say(const struct cow_layer *c)
+{
+	return c->unnamed && layer_is_last(&c->layer) ? "LAST" : c->layer.name;
+}
+
 static void end_layer(struct cow_layer *c, bool only, bool ran)
 {
 	_cleanup_fd_ int upper =
 		c->layer.dirfd < 0 || c->ro
 			? -1
 			: openat(c->layer.dirfd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *name = only && c->last ? "LAST" : c->layer.name;
 	struct diff_count count = { 0 };
 	bool untouched = false;
 	int r = upper < 0 ? 0 : count_changes(c, upper, &count, &untouched);
 
 	if (upper >= 0 && ran && (count.all || r < 0))
-		say_changes(&count, r < 0, name);
+		say_changes(&count, r < 0, only ? name_to_say(c) : c->layer.name);
 	else if (upper >= 0 && ran && isatty(STDERR_FILENO))
 		dprintf(STDERR_FILENO, "umview: no file changed\n");
 	if (untouched && layer_remove(&c->layer) < 0)

@@ -18,7 +18,6 @@ struct cow {
 		bool consistent; /* who reads a file sees what is written to it */
 		bool fresh;	 /* made for this view */
 		bool unnamed;	 /* by nobody's word */
-		bool last;	 /* LAST leads to it */
 		bool image;	 /* it is, or lies on, the image that is the root */
 		bool late;	 /* its folder is on a mount that is to be made */
 	} * layers;

@@ -424,10 +424,16 @@ int layer_set_last(const struct layer *l)
 	return 0;
 }
 
-int layer_rename(struct layer *l, const char *name)
+bool layer_is_last(const struct layer *l)
 {
 	_cleanup_fd_ int base = layers_open(false, NULL);
-	bool last = base >= 0 && is_last(base, l->name);
+
+	return base >= 0 && is_last(base, l->name);
+}
+
+int layer_rename(struct layer *l, const char *name)
+{
+	bool last = layer_is_last(l);
 	int err = layer_publish(l, name);
 
 	return err == 0 && last ? layer_set_last(l) : err;

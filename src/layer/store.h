@@ -66,6 +66,8 @@ int MUST_CHECK layer_rename(struct layer *l, const char *name);
 int layer_remove(struct layer *l);
 /* Makes it the one that LAST leads to. */
 int MUST_CHECK layer_set_last(const struct layer *l);
+/* Does LAST lead to it still? Another view may have begun meanwhile. */
+bool layer_is_last(const struct layer *l);
 
 /* Is it used by a view: 0 no, 1 for reading, 2 for writing; -errno. */
 int MUST_CHECK layer_in_use(const struct layer *l);

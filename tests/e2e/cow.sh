@@ -37,7 +37,7 @@ $HERE/tree
 a
 more
 kept"
-has "what is said" "$OUT" "umctl diff LAST, umctl commit LAST or umctl discard LAST"
+has "what is said" "$OUT" "umctl diff first, umctl commit first or umctl discard first"
 unchanged "a shell"
 gives "the same layer again" 0 um --cow=first -- sh -ec 'cat tree/moved/a; test ! -e tree/plain'
 gives "the exit status is the command's" 7 um --cow=first -- sh -c 'exit 7'
@@ -94,12 +94,30 @@ gives "opened to be written, and closed" 0 um --cow -- sh -c 'for f in tree/plai
 is "opened to be written, and closed: nothing is said" "$OUT" ""
 gives "nothing changed, with a name" 0 um --cow=untouched -- true
 is "layers in which nothing was changed" "$(layers)" $((n + 1))
+# LAST is said where it leads to that layer, and not when another view has begun meanwhile
+gives "one alone" 0 um --cow -- sh -c 'echo x >alone'
+has "one alone" "$OUT" "umctl commit LAST or"
+gives "discard" 0 umctl discard LAST
+mkfifo go
+um --cow -- sh -c 'echo x >alone; echo begun; read -r line' <go >begun 2>told &
+exec 3>go
+until grep -q begun begun; do sleep 0.1; done
+gives "a second" 0 um --cow -- sh -c 'echo x >second'
+has "a second" "$OUT" "umctl commit LAST or"
+exec 3>&-
+wait $! || true
+first=$(sed -n 's/.*umctl commit \([^ ]*\) or.*/\1/p' told)
+[ "$first" != LAST ] || fail "the first is told to commit the second's"
+is "the first" "$(umctl diff "$first" "$HERE/alone")" "added    $HERE/alone"
+gives "discard" 0 umctl discard "$first"
+gives "discard the last" 0 umctl discard LAST
+
 mkdir -p counted/on/the/way
 for i in 1 2 3 4 5 6; do echo $i >counted/on/$i; done
 gives "what is changed is counted" 0 um --cow=counted,of=counted -- sh -ec 'cd counted/on
 	for f in [1-6]; do : >>$f; done; echo x >1; rm 2; chmod 600 3; mv 4 the/way/4; echo n >the/way/new'
 is "what is changed is counted" "$OUT" \
-	"umview: 5 files changed (1 added, 1 changed, 1 removed, 1 metadata, 1 renamed); umctl diff LAST, umctl commit LAST or umctl discard LAST"
+	"umview: 5 files changed (1 added, 1 changed, 1 removed, 1 metadata, 1 renamed); umctl diff counted, umctl commit counted or umctl discard counted"
 is "and in the list" "$(umctl layers --json | "$PYTHON" -c 'import json, sys
 print([l["changes"] for l in json.load(sys.stdin)["layers"] if l["name"] == "counted"])')" "[5]"
 umctl discard counted

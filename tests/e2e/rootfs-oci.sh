@@ -94,7 +94,7 @@ is "one layer for both" "$(names | grep -c ^oci-)" 2
 
 # ---- what is changed ----
 gives "changes" 0 um --rootfs oci:plain,1.tar,cow=mine -- sh -ec 'rm -r /dir; echo new >/two; chown 5:6 /two; mknod /null c 1 3; echo x >/null; mkdir /opt'
-has "changes" "$OUT" "umctl diff LAST"
+has "changes" "$OUT" "umctl diff mine"
 gives "again" 0 um --rootfs oci:plain,1.tar,cow=mine -- sh -ec 'cat /two; stat -c %u:%g /two; stat -c %t,%T /null; ls -d /dir 2>/dev/null || echo removed'
 is "again" "$(printf '%s\n' "$OUT" | grep -v ^umview:)" "new
 5:6
