@@ -51,7 +51,7 @@ bench-cow:
 	$(MAKE) all
 	bench/cow $(BUILD)
 
-# Networks of views beside veth pairs, slirp4netns and pasta (as root, where /dev/net/tun is closed to users).
+# Networks of views beside veth pairs, slirp4netns, pasta, vdestack and LWIPv6 (as root, where /dev/net/tun is closed to users).
 bench-net:
 	tools/install-packages build run
 	tools/install-packages bench

@@ -1,25 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The stack of stack=lwip leaves ticks out while nothing happens: its clock goes right all the same, whatever wakes it, and when it
-# was stopped for a while a connection is not taken for dead that nobody has asked for.
+# was stopped for a while a connection is not taken for dead that nobody has asked for. And what a connection takes of memory.
 # timeout: 240
 # waits: yes
 . "$TOP/tests/e2e/lib.sh"
 built umview-lwip || skip "built without liblwip"
 UM_TIMEOUT=200
 
-# one that does nothing, on a wire and with open connections (see the end)
-um --net "pair=i$$,ip=10.9.0.1/24,stack=lwip" -- "$PYTHON" -c '
-import os, socket, time
-s = socket.create_server(("", 7))
+# What 1,000 connections, both ends being there, add to the view's own processes; then it does nothing (see the end).
+cat >idle.py <<'PYTHON'
+import os, resource, socket, sys, time
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+front = int(open(f"/proc/{os.getppid()}/stat").read().rsplit(")", 1)[1].split()[1])
+def kib():
+    """Of front, supervisor, and the processes of the network."""
+    ours = [front]
+    for p in ours:
+        for t in os.listdir(f"/proc/{p}/task"):
+            for child in open(f"/proc/{p}/task/{t}/children").read().split():
+                if open(f"/proc/{child}/comm").read().startswith("umview"):
+                    ours.append(int(child))
+    return sum(int(line.split()[1]) for p in ours for line in open(f"/proc/{p}/smaps_rollup") if line.startswith("Pss:"))
+s = socket.create_server((sys.argv[1], 7), backlog=64)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-clients = [socket.create_connection(("10.9.0.1", 7)) for i in range(100)]
-served = [s.accept()[0] for i in clients]
+def connect(n):
+    both = [(socket.create_connection((sys.argv[1], 7)), s.accept()[0]) for i in range(n)]
+    for a, b in both:
+        a.sendall(b"a" * 1000)
+        b.sendall(b.recv(1000, socket.MSG_WAITALL))
+        a.recv(1000, socket.MSG_WAITALL)
+    return both
+connect(20)
+before = kib()
+kept = connect(1000)
+print("KiB a connection:", (kib() - before) / 1000, flush=True)
 open("idle", "w").close()
-while not os.path.exists("awake"):
+while len(sys.argv) > 2 and not os.path.exists("awake"):
     time.sleep(0.5)
-served[0].sendall(b"as awake as ever")
-print(clients[0].recv(99).decode())' >idle.out &
+kept[0][1].sendall(b"as awake as ever")
+print(kept[0][0].recv(99).decode())
+PYTHON
+memory() { # WHAT, what idle.py printed
+	local kib
+	kib=$(sed -n 's/^KiB a connection: //p' <<<"$2")
+	awk "BEGIN { exit !($kib <= 40) }" || fail "$1: $kib KiB a connection"
+	echo "ok: $1: $kib KiB a connection"
+}
+um --net "pair=i$$,ip=10.9.0.1/24,stack=lwip" -- "$PYTHON" idle.py 10.9.0.1 wait >idle.out &
 idle=$!
+if unshare -Urn true 2>/dev/null; then
+	gives "the kernel's stack" 0 um --net none,stack=kernel -- "$PYTHON" idle.py 127.0.0.1
+	memory "the kernel's stack" "$OUT"
+fi
 
 cat >server.py <<'PYTHON'
 import os, socket, time
@@ -130,5 +163,6 @@ stack=$(pgrep -f "^umview-lwip.*pair=i$$,")
 until_true 100 sleeps
 touch awake
 wait $idle || fail "the view that did nothing ended badly"
-is "a view that did nothing" "$(cat idle.out)" "as awake as ever"
+is "a view that did nothing" "$(tail -n 1 idle.out)" "as awake as ever"
+memory "lwIP" "$(cat idle.out)"
 nothing_left

@@ -305,7 +305,11 @@ has "a gateway elsewhere" "$OUT" "--net: eth0: gw=10.1.1.1: Invalid argument; it
 gives "an address twice" 125 um --net "pair=g$$,ip=10.9.0.1/24,ip=10.9.0.1/24" -- true
 has "an address twice" "$OUT" "--net: eth0: ip=10.9.0.1: File exists"
 gives "no tap" 125 um --net "tap=nosuch7" -- true
-has "no tap" "$OUT" "--net tap=nosuch7"
+has "no tap" "$OUT" "--net tap=nosuch7: No such device; root makes one that you may use by: ip tuntap add nosuch7 mode tap user $(id -u)"
+if [ -w /dev/net/tun ]; then
+	gives "what is no tap" 125 um --net "tap=lo" -- true
+	has "what is no tap" "$OUT" "--net tap=lo: Invalid argument; it is no tap interface"
+fi
 gives "two wires" 125 um --net pair=a --net pair=b -- true
 has "two wires" "$OUT" "one wire at most"
 gives "a dry run" 0 um --net slirp --dry-run -- true

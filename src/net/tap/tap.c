@@ -8,10 +8,22 @@
 
 #include "net/daemon/link.h"
 
+/* What to do about `err` of a tap called `name`. */
+static char *tap_advice(const char *name, int err)
+{
+	if (err == EBUSY)
+		return str_printf("another program has it open");
+	if (err == EINVAL)
+		return str_printf("it is no tap interface");
+	return str_printf("root makes one that you may use by: ip tuntap add %s mode tap user %u",
+		name, getuid());
+}
+
 static int tap_open(struct link *l, char **ret_message)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
 	const char *name = l->spec->where;
+	_cleanup_free_ char *advice = NULL;
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), err;
 
 	if (fd < 0) {
@@ -25,10 +37,9 @@ static int tap_open(struct link *l, char **ret_message)
 	if (if_nametoindex(name) == 0 || ioctl(fd, TUNSETIFF, &ifr) < 0) {
 		err = if_nametoindex(name) == 0 ? ENODEV : errno;
 		close(fd);
+		advice = tap_advice(name, err);
 		*ret_message = str_printf(
-			"--net tap=%s: %s; root makes one that you may use by: ip tuntap add %s "
-			"mode tap user $USER",
-			name, strerror(err), name);
+			"--net tap=%s: %s; %s", name, strerror(err), advice ? advice : "");
 		return -err;
 	}
 	l->priv = (void *)(intptr_t)fd;
