@@ -391,6 +391,20 @@ def small_ones():
     say("in time", time.monotonic() - begin < 3)
 
 
+def one_piece():
+    """What one write sent is there for one read."""
+    a, b = pair()
+    for size in (3000, 20000):
+        short = 0
+        for _ in range(30):
+            a.send(b"x" * size)
+            got = len(b.recv(size))
+            short += got < size
+            while got < size:
+                got += len(b.recv(size))
+        say("in one piece", size, short)
+
+
 def segments():
     """Much in segments that are short."""
     for size in (88, 300):
@@ -1299,7 +1313,7 @@ def becomes_ipv4():
 
 
 for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options, values,
-             truncated, segments, told_later, several, small_ones, to_itself, buffers, lingering,
+             truncated, segments, one_piece, told_later, several, small_ones, to_itself, buffers, lingering,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups, senders, same_port):
     say("#", test.__name__)
     test()

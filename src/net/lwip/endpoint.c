@@ -83,6 +83,8 @@ static struct endpoint *endpoint_alloc(
 	ep->type = type;
 	ep->protocol = protocol;
 	ep->head_fd = ep->name_fd = -1;
+	CDS_INIT_LIST_HEAD(&ep->news);
+	CDS_INIT_LIST_HEAD(&ep->owing);
 	options_init(ep);
 	address_any(ep, &ep->local);
 	address_any(ep, &ep->peer);
@@ -195,6 +197,8 @@ void endpoint_close(struct endpoint *ep)
 	ep->closed = true;
 	ep->ops->release(ep);
 	watch_end(ep);
+	cds_list_del_init(&ep->news);
+	cds_list_del_init(&ep->owing);
 	groups_leave(ep);
 	socket_errors_free(ep);
 	inflight_drop(ep);

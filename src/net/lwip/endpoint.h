@@ -93,7 +93,8 @@ struct endpoint {
 	uint8_t *tx;
 	size_t tx_len, tx_done, tx_room, junk;
 	bool tx_urgent;	     /* the last byte of tx is */
-	bool spoke;	     /* something was sent since the last that came */
+	unsigned quick;	     /* so many small segments are acknowledged at once */
+	uint32_t short_end;  /* where the last short segment that was sent ends */
 	uint32_t rx_seq;     /* of the first byte of rx, or of the next that comes */
 	bool urgent;	     /* a byte that has come, or will, is urgent: */
 	uint32_t urgent_seq; /* this one */
@@ -108,11 +109,11 @@ struct endpoint {
 	/* of one that is not connected to the stack, or -1: watch.c */
 	int watch; /* 0: none */
 	struct endpoint *next_watched;
-	struct endpoint *next_opened; /* of struct stack's */
-	int name_fd;		      /* where it listens itself; -1 */
-	bool unaccepted;	      /* a connection that nobody has accepted yet: tcplisten.c */
-	bool reset;		      /* and never will be used */
-	bool closed;		      /* freed soon */
+	struct cds_list_head news, owing; /* in struct stack's; alone where it is in none */
+	int name_fd;			  /* where it listens itself; -1 */
+	bool unaccepted;       /* a connection that nobody has accepted yet: tcplisten.c */
+	bool reset;	       /* and never will be used */
+	bool closed;	       /* freed soon */
 	struct endpoint *mate; /* the next listener at the same port (SO_REUSEPORT), in a ring */
 	unsigned inflight;     /* of struct stack's, this one's */
 	struct group *groups;  /* that it has joined */

@@ -101,7 +101,7 @@ void loop_deliver(struct stack *st)
 			pbuf_free(q->p);
 		free(q);
 	}
-	tcp_tell_opened(st);
+	streams_tell(st);
 }
 
 static err_t init_loopback(struct netif *n)

@@ -63,6 +63,8 @@ int stack_init(struct stack *st)
 		.namespace = -1,
 		.scratch = malloc(SCRATCH_BYTES) };
 	st->loop.last = &st->loop.first;
+	CDS_INIT_LIST_HEAD(&st->news);
+	CDS_INIT_LIST_HEAD(&st->owing);
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;
 	if (share_memory(st) < 0)
@@ -101,15 +103,16 @@ void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t
 	/* (what is over when the guests have gone is seen by events) */
 	while ((!st->ending || n > 0 || linger_on(&st->linger, unsent(st))) &&
 		!(until && (until(st) || now_ns() >= deadline))) {
-		int timeout = timers_run(st);
+		int timeout;
 
+		loop_deliver(st);
+		timeout = timers_run(st);
 		if (until)
 			timeout = bounded(timeout, deadline);
 		if (st->ending)
 			timeout = unsent(st) == 0			 ? 0
 				  : timeout < 0 || timeout > END_STEP_MS ? END_STEP_MS
 									 : timeout;
-		loop_deliver(st);
 		endpoints_free_dead(st);
 		timewait_collect();
 		ifaces_flush(st);

@@ -8,6 +8,7 @@
 
 #include <linux/rtnetlink.h>
 #include <sys/epoll.h>
+#include <urcu/list.h>
 
 #include "net/linger.h"
 #include "net/spec.h"
@@ -42,7 +43,7 @@ struct route;
 #define ALIASES_MAX 32 /* further addresses of an interface */
 #define ROUTES_MAX 256
 #define NEIGHBOURS_MAX 256
-#define STACK_TIMERS 9
+#define STACK_TIMERS 10
 
 struct stack {
 	int epoll;
@@ -50,10 +51,11 @@ struct stack {
 	struct watches *watches;
 	int shared_fd; /* the file of: */
 	struct stack_shared *shared;
-	struct endpoint *opened; /* connected on loopback, and not told yet */
-	uint64_t bound;		 /* datagram sockets that have got a port */
-	uint64_t arrivals;	 /* the last number of a connection that has come */
-	struct iface *ifaces;	 /* the first one is lo */
+	struct cds_list_head news;  /* streams whose guests are told at the end of this turn */
+	struct cds_list_head owing; /* streams that may have an ACK to send */
+	uint64_t bound;		    /* datagram sockets that have got a port */
+	uint64_t arrivals;	    /* the last number of a connection that has come */
+	struct iface *ifaces;	    /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
 	unsigned packet_sockets;
@@ -156,7 +158,7 @@ unsigned iface_flags(const struct iface *i);
 void iface_set_up(struct iface *i, bool up);
 /* Sends what links keep back. */
 void ifaces_flush(struct stack *st);
-/* Gives this host the packets that it sent to itself. */
+/* Gives this host the packets that it sent to itself, and guests what has come for them. */
 void loop_deliver(struct stack *st);
 
 /* ---- ifaddr.c ---- */
@@ -215,8 +217,6 @@ void tcp_before_input(const uint8_t *packet, size_t len);
 /* The same of one that this host sends to itself. A socket may connect to itself, where its SYN is
  * the answer to its SYN: lwIP, which knows of no simultaneous open, is given it as one. */
 void tcp_before_loop(uint8_t *packet, size_t len);
-/* Whoever was connected on loopback hears of it: now the server has it, too. */
-void tcp_tell_opened(struct stack *st);
 /* What connections that the guests have closed have to send; a number that changes as it does. */
 uint64_t tcp_unsent(bool grace);
 /* Is the packet TCP's, of no connection that is there? */
@@ -232,6 +232,12 @@ bool udp_from_nobody(struct iface *i, const uint8_t *packet, size_t len);
 
 /* Sends what was held back for a while. */
 void streams_flush(void);
+/* Tells the guests what has come for them in this turn. */
+void streams_tell(struct stack *st);
+/* Is there an ACK that nothing has taken along yet? */
+bool streams_owe(const struct stack *st);
+/* Sends those. */
+void streams_ack(void);
 
 /* ---- route.c ---- */
 

@@ -26,6 +26,7 @@
 
 #define QUEUE_ROOM 24 /* segments that lwIP's queue has room for before more is written */
 #define DELIVER_IOV 64
+#define QUICK 16 /* as the kernel's TCP_MAX_QUICKACKS */
 #define AHEAD_MAX (8u << 20)
 
 void stream_set_events(struct endpoint *ep, bool out)
@@ -116,30 +117,82 @@ bool stream_deliver(struct endpoint *ep)
 	return true;
 }
 
-/* A small segment is answered at once where no data goes the other way, which would bring the ACK
- * along: its sender may hold the next one back until then (Nagle), and lwIP's timer has 250 ms. */
-static void ack_small(struct endpoint *ep, struct tcp_pcb *pcb, size_t len)
+void stream_has_news(struct endpoint *ep)
 {
-	if (!ep->spoke && len < tcp_mss(pcb))
+	if (cds_list_empty(&ep->news))
+		cds_list_add_tail(&ep->news, &ep->st->news);
+}
+
+void streams_tell(struct stack *st)
+{
+	while (!cds_list_empty(&st->news)) {
+		struct endpoint *ep = cds_list_first_entry(&st->news, struct endpoint, news);
+
+		cds_list_del_init(&ep->news);
+		stream_set_events(ep, !stream_deliver(ep));
+		if (!ep->kept) /* its connect(2) is over */
+			stream_send_more(ep);
+	}
+}
+
+/*
+ * The guest's answer, or its close, is mostly there in a moment, and takes the ACK along: one frame
+ * less, and above all its receiver is not woken for it. It cannot wait for lwIP's timer of 250 ms:
+ * the sender may hold its next small segment back until then (Nagle). Where it has waited in vain
+ * it does not for a while.
+ */
+static void owe_ack(struct endpoint *ep, struct tcp_pcb *pcb)
+{
+	if (pcb->state == CLOSE_WAIT &&
+		pcb->flags & TF_ACK_NOW) { /* of the end lwIP's is at once */
+		tcp_clear_flags(pcb, TF_ACK_NOW);
+		tcp_set_flags(pcb, TF_ACK_DELAY);
+	} else if (pcb->flags & TF_ACK_DELAY && ep->quick) {
+		ep->quick--;
 		tcp_ack_now(pcb);
-	ep->spoke = false;
+		return;
+	}
+	if (pcb->flags & TF_ACK_DELAY && cds_list_empty(&ep->owing))
+		cds_list_add_tail(&ep->owing, &ep->st->owing);
+}
+
+bool streams_owe(UNUSED const struct stack *st)
+{
+	struct endpoint *ep, *next;
+
+	cds_list_for_each_entry_safe(ep, next, &the_stack->owing, owing) {
+		if (ep->tcp && ep->tcp->flags & TF_ACK_DELAY)
+			return true;
+		cds_list_del_init(&ep->owing); /* it has been taken along */
+	}
+	return false;
+}
+
+void streams_ack(void)
+{
+	while (streams_owe(the_stack)) {
+		struct endpoint *ep =
+			cds_list_first_entry(&the_stack->owing, struct endpoint, owing);
+
+		ep->quick = QUICK;
+		tcp_ack_now(ep->tcp);
+		tcp_output(ep->tcp);
+		cds_list_del_init(&ep->owing);
+	}
 }
 
 err_t stream_on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, UNUSED err_t err)
 {
 	struct endpoint *ep = arg;
 
-	if (!p) {
+	owe_ack(ep, pcb);
+	stream_has_news(ep);
+	if (!p)
 		ep->fin_in = true;
-		end_of_input(ep);
-		return ERR_OK;
-	}
-	ack_small(ep, pcb, p->tot_len);
-	if (ep->rx)
+	else if (ep->rx)
 		pbuf_cat(ep->rx, p);
 	else
 		ep->rx = p;
-	stream_set_events(ep, !stream_deliver(ep));
 	return ERR_OK;
 }
 
@@ -389,7 +442,6 @@ static bool send_some(struct endpoint *ep, bool *ret_empty)
 	if (tcp_write(ep->tcp, buf + 1, (u16_t)n,
 		    TCP_WRITE_FLAG_COPY | (have - 1 > n ? TCP_WRITE_FLAG_MORE : 0)) != ERR_OK)
 		return keep_pending(ep, buf + 1, n) && false;
-	ep->spoke = true;
 	if (is_urgent(ep))
 		mark_urgent(ep->tcp);
 	return true;
@@ -419,6 +471,34 @@ static void end_of_output(struct endpoint *ep)
 		ep->fin_out = true;
 }
 
+/* Is the last of what is to be sent a segment that is not full? */
+static bool ends_short(const struct tcp_pcb *pcb)
+{
+	const struct tcp_seg *last = pcb->unsent;
+
+	while (last && last->next)
+		last = last->next;
+	return last && last->len < tcp_mss(pcb);
+}
+
+/* Nagle's rule as the kernel has it (Minshall's): a short segment waits for another short one. lwIP
+ * lets it wait for any: what one write sent would come in two pieces. */
+static void output(struct endpoint *ep)
+{
+	struct tcp_pcb *pcb = ep->tcp;
+	const bool waits =
+		TCP_SEQ_LT(pcb->lastack, ep->short_end) && TCP_SEQ_LEQ(ep->short_end, pcb->snd_nxt);
+
+	if (!ep->opt.nodelay && waits) {
+		tcp_nagle_enable(pcb);
+	} else if (!ep->opt.nodelay) { /* (and in the output at the end of lwIP's input) */
+		tcp_nagle_disable(pcb);
+		if (ends_short(pcb))
+			ep->short_end = pcb->snd_lbb;
+	}
+	tcp_output(pcb);
+}
+
 void stream_send_more(struct endpoint *ep)
 {
 	bool empty = false;
@@ -435,7 +515,7 @@ void stream_send_more(struct endpoint *ep)
 	}
 	if (!ep->tx && empty)
 		end_of_output(ep);
-	tcp_output(ep->tcp);
+	output(ep);
 }
 
 err_t stream_on_sent(void *arg, UNUSED struct tcp_pcb *pcb, UNUSED u16_t len)

@@ -167,6 +167,8 @@ static void connect_failed(struct endpoint *ep, int error)
 	ep->error = error;
 	ep->st->shared->failed++;
 	ep->unanswered = 0;
+	cds_list_del_init(&ep->news);
+	cds_list_del_init(&ep->owing);
 	set_connecting(ep, EP_CLOSED);
 	address_any(ep, &ep->peer);
 	if (!ep->bound_port)
@@ -247,6 +249,7 @@ void tcp_take(struct endpoint *ep, struct tcp_pcb *pcb)
 	ep->tcp = pcb;
 	limit_segments(ep, pcb);
 	ep->rx_seq = pcb->rcv_nxt;
+	ep->short_end = pcb->lastack;
 	ep->urgent = false;
 	tcp_arg(pcb, ep);
 	tcp_recv(pcb, stream_on_recv);
@@ -261,26 +264,12 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, UNUSED err_t err)
 
 	set_connecting(ep, EP_OPEN);
 	ep->rx_seq = pcb->rcv_nxt;
+	ep->short_end = pcb->lastack;
 	limit_segments(ep, pcb);
-	if (!addr_is_local(ep->st, &ep->peer)) {
-		stream_send_more(ep);
-		return ERR_OK;
-	}
-	/* who connects to a server here, and then polls it, finds the connection there */
-	ep->next_opened = ep->st->opened;
-	ep->st->opened = ep;
+	/* told at the end of the turn: who connects to a server here, and then polls it, finds the
+	 * connection there */
+	stream_has_news(ep);
 	return ERR_OK;
-}
-
-void tcp_tell_opened(struct stack *st)
-{
-	struct endpoint *ep;
-
-	while ((ep = st->opened)) {
-		st->opened = ep->next_opened;
-		if (!ep->closed)
-			stream_send_more(ep);
-	}
 }
 
 int tcp_begin(struct endpoint *ep, const ip_addr_t *local)

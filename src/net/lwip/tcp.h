@@ -41,6 +41,8 @@ void urgent_came(struct endpoint *ep, uint32_t seq);
 /* Writes what has come. False: there is no room, which is waited for. */
 bool stream_deliver(struct endpoint *ep);
 void stream_set_events(struct endpoint *ep, bool out);
+/* Its guest is told at the end of this turn what has come. */
+void stream_has_news(struct endpoint *ep);
 /* Takes away what was there before the connection was, but for the last byte. */
 bool stream_drain_junk(struct endpoint *ep);
 /* Takes away all that is there, and what comes until it is connected again: what fills the pair is

@@ -22,6 +22,7 @@
 #include "net/lwip/timewait.h"
 
 #define HOLD_MS 200 /* as the kernel: the most that MSG_MORE and TCP_CORK hold something back */
+#define ACK_MS 2    /* an ACK waits for an answer that takes it along, half as long at least */
 #define FOR_EVER UINT_MAX
 #define TCP_TIMER 0
 /* After what happened last nothing is sent or given up any more: a neighbour that does not answer,
@@ -161,6 +162,7 @@ static const struct timer {
 	{ MLD6_TMR_INTERVAL, mld6_tmr, mld_waits, NULL, NULL },
 	{ 1000, neighbours_tick, connecting, NULL, NULL },
 	{ HOLD_MS, streams_flush, holding, NULL, NULL },
+	{ ACK_MS, streams_ack, streams_owe, NULL, NULL },
 };
 static_assert(ARRAY_SIZE(timers) == STACK_TIMERS, "struct stack has one each");
 
