@@ -254,6 +254,7 @@ static void warn_of_file_size(void)
 static int make_net(struct run *r)
 {
 	_cleanup_free_ char *message = NULL;
+	struct net *n;
 	int err;
 
 	if (!r->o->nets)
@@ -263,7 +264,9 @@ static int make_net(struct run *r)
 			fprintf(r->plan, "a network interface: %s\n", r->o->nets[i]);
 		return 0;
 	}
-	err = net_start(r->o->nets, r->stack, &r->um.net, &message);
+	err = net_start(r->o->nets, r->stack, &n, &message);
+	if (err == 0)
+		err = networks_set_own(&r->um, n);
 	if (err < 0)
 		log_user("%s", message ? message : strerror(-err));
 	return err;

@@ -237,6 +237,10 @@ static bool follow(struct filecache *c, const struct fs_attr *attr, uint64_t seq
 	if (!c->vf || c->wseq != seq || cache_is_dirty(c) || c->low ||
 		atomic_load(&c->ino->orphan) || atomic_load(&c->ino->unknown))
 		return false;
+	/* one that its server says to be shorter than it is (as files of /proc): what was read of
+	 * it all is what these readers have */
+	if (cache_direct(c) && read_unseen(c) && attr->size < c->size)
+		return false;
 	same = opens ? !to_be_dropped(c, attr) : unchanged(c, attr);
 	if (!same) {
 		/* readers that we do not see would read zeros: cache_extend() */

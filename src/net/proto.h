@@ -20,7 +20,8 @@
 enum net_op {
 	NET_OP_SOCKET,	   /* socket(a, b, c): `count` descriptors, or fewer */
 	NET_OP_SOCKETPAIR, /* socketpair(a, b, c): two */
-	NET_OP_OPEN,	   /* open(path, a): one */
+	NET_OP_OPEN,	   /* open(path, a): one. Of umview-lwip's a folder (O_DIRECTORY) is a file
+			      with a line for each name in it: "f NAME", "d NAME", "l NAME TARGET" */
 	NET_OP_NEW,	   /* a network with loopback alone: its number is the answer's value */
 	NET_OP_DROP,	   /* nobody will ask for network `net` any more */
 	NET_OP_STACK, /* umview-lwip: the socket that came along is a connection (net/stackproto.h)

@@ -280,6 +280,7 @@ enum fs_flag {
 	 * not by other spellings (vfat), each of which is a file of its own to libfuse. So what the
 	 * server says stays true for longer than it promises, until the view changes it. */
 	FS_SOLE_NAMES = 1 << 20,
+	FS_KEEPS_NONE = 1 << 21, /* what nobody uses is forgotten at once */
 };
 
 /* What a driver fills; the view owns it from fs_register on. */

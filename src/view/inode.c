@@ -165,6 +165,7 @@ static struct inode *inode_unused_locked(struct itable *t, struct inode *ino)
 	/* The host's files cost a descriptor each: of those folders are kept, some. What has lost a
 	 * name is not looked for again: libfuse has a node for each name of a file. */
 	if (!ino->hashed || atomic_load(&ino->deleted) || atomic_load(&ino->unnamed) ||
+		(ino->fs->flags & FS_KEEPS_NONE) ||
 		(ino->fs->host_fd && (ino->type != S_IFDIR || !ino->fs->keep_max)))
 		return ino;
 	cds_list_add_tail(&ino->lru, &t->unused);

@@ -258,6 +258,36 @@ int view_mount_as(struct view *v, struct fs *fs, struct inode *root, const struc
 	return 0;
 }
 
+struct mount *view_mount_made_up(struct view *v, struct fs *fs, struct inode *root,
+	const char *target, const struct mount_like *like)
+{
+	struct mount *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->target = strdup(target);
+	m->source = strdup(like->type);
+	m->type = strdup(like->type);
+	m->options = strdup("");
+	if (!m->target || !m->source || !m->type || !m->options) {
+		mount_free(m);
+		return NULL;
+	}
+	m->target_len = strlen(target);
+	m->view = v;
+	m->fs = fs;
+	m->root = inode_get(root);
+	m->flags = like->flags;
+	m->id = like->id;
+	m->unique_id = like->unique_id;
+	m->made_up = true;
+	atomic_init(&m->refs, 1);
+	atomic_fetch_add(&fs->mounted, 1);
+	atomic_fetch_add(&fs->nmounts, 1);
+	atomic_fetch_add(&v->nmounts, 1);
+	return m;
+}
+
 static bool mount_attached(const struct mount *m)
 {
 	return !atomic_load_explicit(&m->detached, memory_order_relaxed);
@@ -470,10 +500,11 @@ struct mount *view_mount_over(struct view *v, ino_t ns, dev_t dev, ino_t ino)
 }
 
 /* A rule holds on every bind of what it covers; and a mount that covers something is seen where a
- * rule shows that (but what the rule itself covers, which it is the newest on). */
+ * rule shows that (but what the rule itself covers, which it is the newest on). What is made up is
+ * so for each walk. */
 static bool lies_on(const struct mount *m, const struct mount *on)
 {
-	if (m->parent == on)
+	if (m->parent == on || (on->made_up && m->parent->made_up && m->parent->fs == on->fs))
 		return true;
 	return (m->rule || on->rule) && m->parent->fs == on->fs && m->covers != on->root;
 }

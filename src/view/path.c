@@ -346,7 +346,8 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	struct walk w;
 	int r;
 
-	if (!view_has_mounts(v) && !(flags & PATH_REALIZE)) {
+	if (!view_has_mounts(v) && !(flags & PATH_REALIZE) &&
+		!(view_has_paths(v) && strstr(word, "net"))) {
 		*ret = (struct path)PATH_INIT;
 		return 0;
 	}

@@ -72,6 +72,7 @@ struct mount {
 			 * the folder that it was last seen in (view->lock) */
 	bool locked_ro; /* no remount makes it writable */
 	bool guests;	/* a rule that can be unmounted */
+	bool made_up;	/* view_mount_made_up() */
 	_Atomic pid_t server;	   /* the service task that serves it, 0 when not known */
 	struct cds_list_head node; /* view->mounts, newest last */
 };
@@ -125,6 +126,12 @@ struct view {
 	void (*changed)(void *arg);
 	void *changed_arg;
 	struct opened *_Atomic opened; /* view/opened.h; NULL: none */
+	/* Does this canonical path of the host's tree lead, with more than its first `above` bytes,
+	 * into a folder that is made up for who asks, whatever the host has there? As
+	 * view_mount_made_up(), or NULL. Asked for paths with "net" in them. NULL: there are none.
+	 */
+	struct mount *(*_Atomic leads)(void *arg, struct call *c, const char *path, size_t above);
+	void *leads_arg;
 };
 
 int MUST_CHECK view_init(struct view *v);
@@ -134,6 +141,12 @@ static inline bool view_has_mounts(const struct view *v)
 {
 	return atomic_load_explicit(&v->nmounts, memory_order_acquire) != 0 ||
 	       atomic_load_explicit(&v->roots, memory_order_acquire);
+}
+
+/* Can a path lead to anything but what the kernel comes to? */
+static inline bool view_has_paths(const struct view *v)
+{
+	return view_has_mounts(v) || atomic_load_explicit(&v->leads, memory_order_acquire);
 }
 
 /* What is mounted, or how, is another: tells whom view->changed is set for. */
@@ -193,6 +206,23 @@ struct mount_as {
 int MUST_CHECK view_mount_as(struct view *v, struct fs *fs, struct inode *root,
 	const struct path *where, const char *source, const char *type, const char *options,
 	unsigned long flags, const struct mount_as *as, struct mount **ret);
+
+/* A folder of the host's tree that is made up (view->leads), for as long as somebody is there: it
+ * is in no list, and the kernel's mount there is what it shows itself to be on. Referenced or NULL.
+ */
+struct mount_like {
+	const char *type;
+	int id;
+	uint64_t unique_id;
+	unsigned long flags; /* MS_* */
+};
+struct mount *view_mount_made_up(struct view *v, struct fs *fs, struct inode *root,
+	const char *target, const struct mount_like *like);
+/* Is it the root of a mount, as the guest is told? */
+static inline bool mount_root_is(const struct mount *m, const struct inode *ino)
+{
+	return m->root == ino && !m->made_up;
+}
 
 /* Takes a mount out of the tree: no path leads to it from now on. -EBUSY when other mounts lie on
  * it (and not MNT_DETACH). The caller checks users of its files (file/), then ends fs. */

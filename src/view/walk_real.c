@@ -322,6 +322,32 @@ static int run_cross(struct walk *w, const struct run *r, bool *crossed)
 	return walk_cross(w, m);
 }
 
+/* The stretch comes into a folder that is made up. The kernel's mount is one there, as no other is
+ * crossed onto. */
+static int run_made_up(struct walk *w, const struct run *r, bool *crossed)
+{
+	struct mount *m = NULL;
+
+	*crossed = false;
+	if (r->n == 0 || !w->c || !atomic_load_explicit(&w->v->leads, memory_order_acquire) ||
+		!strstr(w->full + r->base, "net"))
+		return 0;
+	m = atomic_load(&w->v->leads)(w->v->leads_arg, w->c, w->full, r->base);
+	if (!m)
+		return 0;
+	if (m->target_len == r->len && r->stop == RUN_END && (w->flags & PATH_MOUNTPOINT)) {
+		mount_put(m);
+		return 0;
+	}
+	w->rest = rest_after(w->rest, m->target_len - r->base);
+	w->slash = *w->rest == '/' && walk_rest_empty(w->rest);
+	w->touched = *crossed = true;
+	w->led = false;
+	w->start_link[0] = '\0';
+	walk_no_last(w, false);
+	return walk_cross_on(w, m, inode_get(m->root));
+}
+
 /* A mount that is seen through lies on the stretch, and what is there is not left to the kernel:
  * onto it, with all of the path from its root on. m is taken. */
 static int run_enter(struct walk *w, const struct run *r, struct mount *m)
@@ -596,6 +622,8 @@ int walk_real(struct walk *w)
 
 	run_build(w, &r);
 	err = run_cross(w, &r, &crossed);
+	if (err == 0 && !crossed)
+		err = run_made_up(w, &r, &crossed);
 	if (err == 0 && !crossed)
 		err = run_seen_through(w, &r, &crossed);
 	if (err < 0 || crossed)

@@ -266,6 +266,11 @@ if unshare -Urn true 2>/dev/null; then
 	diff tools-kernel tools-lwip || fail "the tools of networks see another stack"
 	echo "ok: tools of networks"
 fi
+# its folders, looked at in all ways, as those of the network where nothing is loaded; and each process has its own
+"$PYTHON" "$TOP/tests/lib/netdirs.py" >folders || fail "netdirs.py: $(tail -n 5 folders)"
+um --net none,stack=lwip -- "$PYTHON" "$TOP/tests/lib/netdirs.py" >folders-lwip || fail "netdirs.py: $(tail -n 5 folders-lwip)"
+diff folders folders-lwip || fail "folders of /proc/net and /sys/class/net differ from the kernel's"
+echo "ok: folders"
 # a neighbour that is told of is not asked for
 um --net "pair=n$$,ip=10.9.0.1/24,ip=fd09::1/64,mac=02:00:00:00:00:01,stack=lwip" -- sh -c 'touch there; until [ -e told ]; do sleep 0.05; done' &
 first=$!
@@ -399,9 +404,21 @@ import socket
 s = socket.create_server((\"10.0.2.15\", 80))
 c = socket.create_connection((\"10.0.2.15\", 80))
 print(s.accept()[1][0])"
-	ip -br -4 addr | cut -d" " -f1'
+	ip -br -4 addr | cut -d" " -f1
+	umctl net use home -- sh -c "cd /sys/class/net; ls; cat /proc/net/dev | wc -l; touch $PWD/stands; exec sleep 60" & there=$!
+	until [ -e stands ]; do sleep 0.05; done
+	ls /sys/class/net; cat /proc/$there/net/dev /proc/net/dev | wc -l; ls /proc/$there/cwd/
+	cd /proc/$there/net; kill $there; wait $there 2>/dev/null || umctl net rm home; cat dev || ls'
 is "umctl net" "$OUT" "10.0.2.15
-lo"
+lo
+eth0
+lo
+4
+lo
+7
+eth0
+lo
+cat: dev: No such file or directory"
 
 # what the kernel's stack refuses
 gives "a gateway elsewhere" 125 um --net "pair=g$$,ip=10.9.0.1/24,gw=10.1.1.1,stack=lwip" -- true

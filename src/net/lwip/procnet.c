@@ -333,18 +333,52 @@ static bool show_procnet(struct stack *st, const char *name, FILE *f)
 	return false;
 }
 
+static const char proc_folder[] = "/proc/self/net", class_folder[] = "/sys/class/net",
+		  device_folder[] = "/sys/devices/virtual/net", ctl_folder[] = "/proc/sys/net";
+
+/* What of the path is below a folder, without a slash before it; NULL: it is not. */
+static const char *below(const char *path, const char *folder)
+{
+	const size_t n = strlen(folder);
+
+	if (strncmp(path, folder, n) != 0 || (path[n] && path[n] != '/'))
+		return NULL;
+	return path[n] ? path + n + 1 : path + n;
+}
+
 static bool show(struct stack *st, const char *path, FILE *f)
 {
-	static const char proc[] = "/proc/self/net/", sys[] = "/sys/class/net/",
-			  device[] = "/sys/devices/virtual/net/", ctl[] = "/proc/sys/net/";
+	const char *rest;
 
-	if (strncmp(path, proc, strlen(proc)) == 0)
-		return show_procnet(st, path + strlen(proc), f);
-	if (strncmp(path, sys, strlen(sys)) == 0)
-		return sysnet_show(st, path + strlen(sys), f);
-	if (strncmp(path, device, strlen(device)) == 0)
-		return sysnet_show(st, path + strlen(device), f);
-	return strncmp(path, ctl, strlen(ctl)) == 0 && sysctl_show(path + strlen(ctl), f);
+	if ((rest = below(path, proc_folder)))
+		return show_procnet(st, rest, f);
+	if ((rest = below(path, class_folder)) || (rest = below(path, device_folder)))
+		return sysnet_show(st, rest, f);
+	return (rest = below(path, ctl_folder)) && sysctl_show(rest, f);
+}
+
+static bool list(struct stack *st, const char *path, FILE *f)
+{
+	const char *rest;
+
+	if (strcmp(path, proc_folder) == 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+			fprintf(f, "f %s\n", files[i].name);
+		return fputs("f unix\n", f) >= 0; /* the host's kernel's, whose its sockets are */
+	}
+	if (strcmp(path, class_folder) == 0)
+		return sysnet_list_class(st, f);
+	if ((rest = below(path, device_folder)))
+		return sysnet_list(st, rest, f);
+	return (rest = below(path, ctl_folder)) && sysctl_list(rest, f);
+}
+
+/* 0; -ENOENT, -EISDIR, -ENOTDIR. */
+static int write_text(struct stack *st, const char *path, int flags, FILE *f)
+{
+	if (flags & O_DIRECTORY)
+		return list(st, path, f) ? 0 : show(st, path, f) ? -ENOTDIR : -ENOENT;
+	return show(st, path, f) ? 0 : list(st, path, f) ? -EISDIR : -ENOENT;
 }
 
 int procnet_open(struct stack *st, const char *path, int flags)
@@ -352,9 +386,8 @@ int procnet_open(struct stack *st, const char *path, int flags)
 	const char *last = strrchr(path, '/');
 	_cleanup_fd_ int fd = -1;
 	char name[FD_PATH_MAX];
-	bool there;
 	FILE *f;
-	int ro;
+	int ro, r;
 
 	if (strcmp(path, NET_FILE) == 0)
 		return open_namespace(st, flags);
@@ -362,11 +395,11 @@ int procnet_open(struct stack *st, const char *path, int flags)
 	f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 	if (!f)
 		return -ENOMEM;
-	there = show(st, path, f);
+	r = write_text(st, path, flags, f);
 	if (fclose(f) != 0)
 		return -ENOMEM;
-	if (!there)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;
 	if (fchmod(fd, 0444) < 0)

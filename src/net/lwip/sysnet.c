@@ -15,7 +15,15 @@ static void put_mac(FILE *f, const uint8_t mac[6])
 		mac[5]);
 }
 
-/* Those that an interface has a number of. */
+/* ---- what a folder has in it, a line each (net/proto.h) ---- */
+
+static bool list(FILE *f, char type, const char *name)
+{
+	return fprintf(f, "%c %s\n", type, name) > 0;
+}
+
+/* Those that an interface has a number of. (In this and those that follow: of all when no name is
+ * asked for, they are listed.) */
 static bool show_number(const struct iface *i, const char *name, FILE *f)
 {
 	const bool on = i->admin_up && i->carrier;
@@ -44,10 +52,12 @@ static bool show_number(const struct iface *i, const char *name, FILE *f)
 	};
 
 	for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
-		if (strcmp(numbers[k].name, name) == 0)
+		if (!name)
+			list(f, 'f', numbers[k].name);
+		else if (strcmp(numbers[k].name, name) == 0)
 			return fprintf(f, numbers[k].format, numbers[k].value) > 0;
 	}
-	return false;
+	return !name;
 }
 
 static bool show_counter(const struct iface *i, const char *name, FILE *f)
@@ -70,29 +80,71 @@ static bool show_counter(const struct iface *i, const char *name, FILE *f)
 	};
 
 	for (size_t k = 0; k < ARRAY_SIZE(counters); k++) {
-		if (strcmp(counters[k].name, name) == 0)
+		if (!name)
+			list(f, 'f', counters[k].name);
+		else if (strcmp(counters[k].name, name) == 0)
 			return fprintf(f, "%llu\n", (unsigned long long)counters[k].value) > 0;
 	}
 	for (size_t k = 0; k < ARRAY_SIZE(never); k++) {
-		if (strcmp(never[k], name) == 0)
+		if (!name)
+			list(f, 'f', never[k]);
+		else if (strcmp(never[k], name) == 0)
 			return fputs("0\n", f) >= 0;
 	}
-	return false;
+	return !name;
+}
+
+/* That of "eth0" or "eth0/..."; *ret_rest: what follows the slash, or NULL. */
+static const struct iface *find_iface(struct stack *st, const char *path, const char **ret_rest)
+{
+	const size_t n = strcspn(path, "/");
+	char word[IFNAMSIZ];
+
+	if (n >= sizeof(word))
+		return NULL;
+	memcpy(word, path, n);
+	word[n] = '\0';
+	*ret_rest = path[n] ? path + n + 1 : NULL;
+	return iface_by_name(st, word);
+}
+
+bool sysnet_list_class(struct stack *st, FILE *f)
+{
+	for (const struct iface *i = st->ifaces; i; i = i->next)
+		fprintf(f, "l %s ../../devices/virtual/net/%s\n", i->name, i->name);
+	return true;
+}
+
+bool sysnet_list(struct stack *st, const char *path, FILE *f)
+{
+	static const char *const others[] = { "address", "broadcast", "ifalias", "operstate",
+		"uevent" };
+	const struct iface *i;
+	const char *rest;
+
+	if (!*path) {
+		for (i = st->ifaces; i; i = i->next)
+			list(f, 'd', i->name);
+		return true;
+	}
+	i = find_iface(st, path, &rest);
+	if (!i)
+		return false;
+	if (rest)
+		return strcmp(rest, "statistics") == 0 && show_counter(i, NULL, f);
+	for (size_t k = 0; k < ARRAY_SIZE(others); k++)
+		list(f, 'f', others[k]);
+	fputs("d statistics\nl subsystem ../../../../class/net\n", f);
+	return show_number(i, NULL, f);
 }
 
 bool sysnet_show(struct stack *st, const char *path, FILE *f)
 {
 	static const uint8_t all_ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	const char *name = strchr(path, '/');
-	char word[IFNAMSIZ];
-	const struct iface *i;
+	const char *name;
+	const struct iface *i = find_iface(st, path, &name);
 
-	if (!name || (size_t)(name - path) >= sizeof(word))
-		return false;
-	memcpy(word, path, (size_t)(name - path));
-	word[name++ - path] = '\0';
-	i = iface_by_name(st, word);
-	if (!i)
+	if (!i || !name)
 		return false;
 	if (strncmp(name, "statistics/", 11) == 0)
 		return show_counter(i, name + 11, f);
@@ -111,26 +163,49 @@ bool sysnet_show(struct stack *st, const char *path, FILE *f)
 	return true;
 }
 
+/* As this stack is; nothing of it can be changed. What is in one folder stands together. */
+static const struct {
+	const char *name, *text;
+} settings[] = {
+	{ "ipv4/conf/all/forwarding", "0\n" },
+	{ "ipv4/ip_default_ttl", "64\n" },
+	{ "ipv4/ip_forward", "0\n" },
+	{ "ipv4/ip_local_port_range", TEXT(PORT_FIRST) "\t" TEXT(PORT_LAST) "\n" },
+	{ "ipv4/ip_nonlocal_bind", "0\n" },
+	{ "ipv4/ip_unprivileged_port_start", "0\n" },
+	{ "ipv4/ping_group_range", "0\t2147483647\n" },
+	{ "ipv6/conf/all/disable_ipv6", "0\n" },
+	{ "ipv6/conf/all/forwarding", "0\n" },
+};
+
 bool sysctl_show(const char *path, FILE *f)
 {
-	/* as this stack is; nothing of it can be changed */
-	static const struct {
-		const char *name, *text;
-	} settings[] = {
-		{ "ipv4/conf/all/forwarding", "0\n" },
-		{ "ipv4/ip_default_ttl", "64\n" },
-		{ "ipv4/ip_forward", "0\n" },
-		{ "ipv4/ip_local_port_range", TEXT(PORT_FIRST) "\t" TEXT(PORT_LAST) "\n" },
-		{ "ipv4/ip_nonlocal_bind", "0\n" },
-		{ "ipv4/ip_unprivileged_port_start", "0\n" },
-		{ "ipv4/ping_group_range", "0\t2147483647\n" },
-		{ "ipv6/conf/all/disable_ipv6", "0\n" },
-		{ "ipv6/conf/all/forwarding", "0\n" },
-	};
-
 	for (size_t k = 0; k < ARRAY_SIZE(settings); k++) {
 		if (strcmp(settings[k].name, path) == 0)
 			return fputs(settings[k].text, f) >= 0;
 	}
 	return false;
+}
+
+bool sysctl_list(const char *path, FILE *f)
+{
+	const size_t len = strlen(path);
+	const char *before = NULL;
+	size_t before_len = 0;
+
+	for (size_t k = 0; k < ARRAY_SIZE(settings); k++) {
+		const char *name = settings[k].name;
+		size_t n;
+
+		if (strncmp(name, path, len) != 0 || (len && name[len] != '/'))
+			continue;
+		name += len ? len + 1 : 0;
+		n = strcspn(name, "/");
+		if (before && n == before_len && memcmp(name, before, n) == 0)
+			continue;
+		fprintf(f, "%c %.*s\n", name[n] ? 'd' : 'f', (int)n, name);
+		before = name;
+		before_len = n;
+	}
+	return before;
 }

@@ -266,7 +266,7 @@ enum verdict sys_mount_setattr(struct call *c)
 		c, &c->um->view, call_fd(c, 0), call_addr(c, 1), to_path((unsigned)c->args[2]), &p);
 	if (r == 0 && p.kind != PATH_VIRTUAL)
 		return CONTINUE;
-	if (r == 0 && p.inode != p.mnt->root)
+	if (r == 0 && !mount_root_is(p.mnt, p.inode))
 		r = -EINVAL;
 	if (r == 0 && mount_is_foreign(c, p.mnt))
 		r = -EPERM;

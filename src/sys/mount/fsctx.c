@@ -418,7 +418,7 @@ enum verdict sys_fspick(struct call *c)
 		return call_return(c, r);
 	if (p.kind != PATH_VIRTUAL)
 		return CONTINUE;
-	if (p.inode != p.mnt->root)
+	if (!mount_root_is(p.mnt, p.inode))
 		return call_return(c, -EINVAL);
 	x = fsctx_new(p.mnt->type);
 	if (!x)

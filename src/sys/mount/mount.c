@@ -66,7 +66,7 @@ bool mount_is_foreign(struct call *c, const struct mount *m)
 
 bool path_is_mount_root(const struct path *p)
 {
-	return p->kind == PATH_VIRTUAL && p->mnt && p->inode == p->mnt->root && p->name &&
+	return p->kind == PATH_VIRTUAL && p->mnt && mount_root_is(p->mnt, p->inode) && p->name &&
 	       strcmp(p->name, p->mnt->target) == 0;
 }
 

@@ -29,6 +29,7 @@
 #include "sys/proc/name.h"
 #include "sys/net/stack.h"
 #include "sys/table.h"
+#include "view/elsewhere.h"
 #include "view/mountinfo.h"
 #include "view/path.h"
 
@@ -49,9 +50,7 @@ bool net_privileged(struct call *c)
 	return net_capable(c, CAP_NET_ADMIN);
 }
 
-/* Is a process of the view in our network namespace, as far as the kernel knows: the one to be
- * replaced? */
-static bool in_our_namespace(struct call *c, pid_t pid)
+bool net_in_our_namespace(struct call *c, pid_t pid)
 {
 	struct stat ours, its;
 	char path[64];
@@ -88,7 +87,7 @@ static int socket_source(struct call *c, int domain, int type, struct net **ret)
 
 	if (!c->um->families && !networks_any(c->um))
 		return 0;
-	if (!in_our_namespace(c, c->tid))
+	if (!net_in_our_namespace(c, c->tid))
 		return 0;
 	r = chosen_network(c, domain, ret);
 	if (r < 0 || !*ret)
@@ -251,12 +250,15 @@ bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, s
 		name = NET_FILE;
 	else if (rest)
 		net = path_below(rest, "/net");
-	if ((!name && !net) || !in_our_namespace(c, pid) || network_of(c->um, pid, &n) < 0 || !n)
+	if ((!name && !net) || !net_in_our_namespace(c, pid) || network_of(c->um, pid, &n) < 0 ||
+		!n)
 		return false;
 	if (name == path && netfile_is_resolv(path) && net_resolv(n) < 0)
 		return false;
-	/* its sockets of AF_UNIX are the host's kernel's */
-	if (net && strcmp(net, "/unix") == 0 && net_stack(n) == NET_STACK_LWIP)
+	/* where words alone do not tell, of a tree of the guest's own, its folders are not made up;
+	 * and its sockets of AF_UNIX are the host's kernel's */
+	if (net_stack(n) == NET_STACK_LWIP && (net || (name == path && !netfile_is_resolv(path))) &&
+		(!is_elsewhere(&c->um->view, c->tid) || (net && strcmp(net, "/unix") == 0)))
 		return false;
 	*ret_pid = pid;
 	if (name)

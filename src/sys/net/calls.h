@@ -30,6 +30,10 @@ bool net_privileged(struct call *c);
  * if_nametoindex(3) asks such a one. */
 enum verdict net_ioctl(struct call *c);
 
+/* Is a process of the view in our network namespace, as far as the kernel knows: the one to be
+ * replaced? */
+bool net_in_our_namespace(struct call *c, pid_t pid);
+
 /* Is this the socket of a resolver of the host, which would look names up by the host's network? */
 bool net_hides_socket(struct call *c, const char *word);
 

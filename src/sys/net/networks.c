@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "net/proto.h"
+#include "sys/net/netdir.h"
 
 #define SWEEP_LEAST 16 /* networks, before it is worth to look */
 
@@ -33,6 +34,7 @@ struct networks {
 	struct net *_Atomic base; /* without --net: in whose process new ones are made; set once */
 	unsigned n, sweep_at;
 	atomic_bool any, any_stack;
+	struct netdir *dir; /* NULL until one is lwIP's */
 };
 
 int networks_new(struct networks **ret)
@@ -56,8 +58,28 @@ void networks_free(struct networks *ns)
 		free(ns->v[i].name);
 	}
 	net_put(atomic_load(&ns->base));
+	netdir_free(ns->dir);
 	pthread_mutex_destroy(&ns->lock);
 	free(ns);
+}
+
+/* The lock is held. Has n what its folders need? */
+static int lead_to(struct um *um, const struct net *n)
+{
+	struct networks *ns = um->networks;
+
+	return net_stack(n) != NET_STACK_LWIP || ns->dir ? 0 : netdir_new(um, &ns->dir);
+}
+
+int networks_set_own(struct um *um, struct net *n)
+{
+	int r;
+
+	pthread_mutex_lock(&um->networks->lock);
+	um->net = n;
+	r = lead_to(um, n);
+	pthread_mutex_unlock(&um->networks->lock);
+	return r;
 }
 
 bool networks_any(const struct um *um)
@@ -207,12 +229,12 @@ static int set_network(pid_t pid, unsigned number)
 }
 
 /* Takes n (and, where it succeeds, name) over: its number, which is to be told by network_made();
- * or -ENOSPC. */
+ * or -ENOSPC, -ENOMEM. */
 static int add_network(struct um *um, struct net *n, char *name)
 {
 	struct networks *ns = um->networks;
 	_cleanup_free_ struct net **gone = NULL;
-	int number = -ENOSPC;
+	int number = -ENOSPC, r;
 
 	pthread_mutex_lock(&ns->lock);
 	gone = sweep(um);
@@ -220,6 +242,9 @@ static int add_network(struct um *um, struct net *n, char *name)
 		if (!ns->v[i].net)
 			number = (int)i;
 	}
+	r = number > 0 ? lead_to(um, n) : 0;
+	if (r < 0)
+		number = r;
 	if (number > 0) {
 		ns->v[number] = (struct network){ .net = n, .name = name, .making = true };
 		ns->n++;
@@ -343,6 +368,22 @@ int network_follow(struct call *c, pid_t pid)
 		r = set_network(c->tid, m.network);
 	pthread_mutex_unlock(&ns->lock);
 	return r;
+}
+
+struct net *network_by_number(struct um *um, ino_t number)
+{
+	struct networks *ns = um->networks;
+	struct net *found = NULL;
+
+	if (um->net && net_ino(um->net) == number)
+		return net_get(um->net);
+	pthread_mutex_lock(&ns->lock);
+	for (unsigned i = 1; i < ARRAY_SIZE(ns->v) && !found; i++) {
+		if (ns->v[i].net && net_ino(ns->v[i].net) == number)
+			found = net_get(ns->v[i].net);
+	}
+	pthread_mutex_unlock(&ns->lock);
+	return found;
 }
 
 struct net *network_by_process(struct um *um, pid_t pid)

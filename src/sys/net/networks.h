@@ -14,6 +14,9 @@ int MUST_CHECK networks_new(struct networks **ret);
 /* Ends them all. NULL is fine. */
 void networks_free(struct networks *ns);
 
+/* n is the view's own, of --net, from now on (and um's). 0 or -errno. */
+int MUST_CHECK networks_set_own(struct um *um, struct net *n);
+
 /* Is there any but the host's? Cheap. */
 bool networks_any(const struct um *um);
 /* Is any of them lwIP's? Cheap. */
@@ -35,6 +38,8 @@ int MUST_CHECK network_enter(struct call *c, const struct stat *st);
 /* The caller goes where that process is: 0 or -errno. */
 int MUST_CHECK network_follow(struct call *c, pid_t pid);
 
+/* That of this number, as net_ino(): a reference, or NULL. */
+struct net *network_by_number(struct um *um, ino_t number);
 /* That whose process it is: a reference, or NULL. */
 struct net *network_by_process(struct um *um, pid_t pid);
 /* Is it the process of one of them, which is no guest? */

@@ -69,7 +69,7 @@ static enum verdict do_access(struct call *c, int dirfd, int mode, int flags)
 		return call_return(c, n);
 	if (procfile_stat(c, dirfd, word, pflags & PATH_FOLLOW, &st))
 		return call_return(c, st.st_mode ? 0 : -ENOENT);
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_paths(&c->um->view))
 		return CONTINUE;
 	if (!at_resolve_word(&a, c, dirfd, word, pflags))
 		return at_seen(&a, 0);
@@ -152,7 +152,7 @@ static enum verdict do_readlink(struct call *c, int dirfd, int arg)
 		return call_return(c, n);
 	n = procfile_readlink(c, dirfd, word, link, sizeof(link));
 	if (n == 0) {
-		if (!view_has_mounts(&c->um->view))
+		if (!view_has_paths(&c->um->view))
 			return CONTINUE;
 		if (!at_resolve_word(&a, c, dirfd, word, flags | PATH_LOOK))
 			return at_seen(&a, -EINVAL);
@@ -191,7 +191,7 @@ static enum verdict answer_statfs(struct call *c, gaddr_t buf, const struct fs_r
 
 	if (r < 0 && r != -ENOSYS)
 		return call_return(c, r);
-	if (!fs->host_fd)
+	if (!fs->host_fd && !m->made_up)
 		st.f_type = FUSE_SUPER_MAGIC;
 	if (!st.f_namelen)
 		st.f_namelen = NAME_MAX;

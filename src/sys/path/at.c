@@ -171,7 +171,7 @@ bool at_resolve_word(struct at *a, struct call *c, int dirfd, const char *word, 
 	a->c = c;
 	if ((flags & AT_CHANGES) && procfile_change(c, dirfd, word, &r))
 		return at_answer(a, r);
-	if (!view_has_mounts(&c->um->view)) {
+	if (!view_has_paths(&c->um->view)) {
 		a->verdict = CONTINUE;
 		return false;
 	}

@@ -52,7 +52,7 @@ void at_release(struct at *a);
 /* Could a path mean anything else than to the kernel? Asked before any of the guest is read. */
 static inline bool at_maybe(const struct call *c, unsigned flags)
 {
-	return view_has_mounts(&c->um->view) || ((flags & AT_CHANGES) && c->um->ids);
+	return view_has_paths(&c->um->view) || ((flags & AT_CHANGES) && c->um->ids);
 }
 
 /* False: return a->verdict (CONTINUE, or DONE with an error). With nothing mounted it reads

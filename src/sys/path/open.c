@@ -271,7 +271,7 @@ static enum verdict do_open(struct call *c, struct want *w)
 		return call_return(c, n < 0 ? n : -ENOENT);
 	if (!w->resolve && procfile_open(c, w->dirfd, word, w->flags, &v))
 		return v;
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_paths(&c->um->view))
 		return CONTINUE;
 	/* between lookup and create another may have made the name */
 	for (int i = 0; i < OPEN_TRIES; i++) {
@@ -350,7 +350,7 @@ enum verdict sys_openat2(struct call *c)
 	struct want w;
 	int r;
 
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_paths(&c->um->view))
 		return CONTINUE;
 	r = at_read_struct(c, call_addr(c, 2), c->args[3], &how, sizeof(how));
 	if (r == 0)

@@ -81,7 +81,7 @@ static enum verdict stat_fd(struct call *c, int fd, const struct want *w)
 		return r == -ENOSYS ? CONTINUE : call_return(c, r);
 	f.dev = f.attr.dev ? f.attr.dev : vf->inode ? vf->inode->fs->dev : vf->dev;
 	f.mnt = vf->mnt;
-	f.is_root = vf->mnt && vf->mnt->root == vf->inode;
+	f.is_root = vf->mnt && mount_root_is(vf->mnt, vf->inode);
 	return answer(c, w, &f);
 }
 
@@ -146,7 +146,7 @@ static enum verdict stat_word(struct call *c, int dirfd, const char *word, const
 
 	if (procfile_stat(c, dirfd, word, !(w->flags & AT_SYMLINK_NOFOLLOW), &st))
 		return st.st_mode ? stat_made_up(c, w, &st) : call_return(c, -ENOENT);
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_paths(&c->um->view))
 		return CONTINUE;
 	if (!at_resolve_word(&a, c, dirfd, word, flags))
 		return at_seen(&a, 0);
@@ -158,7 +158,7 @@ static enum verdict stat_word(struct call *c, int dirfd, const char *word, const
 		return call_return(c, r);
 	f.dev = f.attr.dev ? f.attr.dev : a.p.mnt->fs->dev;
 	f.mnt = a.p.mnt;
-	f.is_root = a.p.mnt->root == a.p.inode;
+	f.is_root = mount_root_is(a.p.mnt, a.p.inode);
 	return answer(c, w, &f);
 }
 

@@ -391,7 +391,7 @@ static enum verdict xattr_path(
 	unsigned pflags = (nofollow ? 0 : PATH_FOLLOW) | (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
 	int r;
 
-	if (!view_has_mounts(&c->um->view))
+	if (!view_has_paths(&c->um->view))
 		return CONTINUE;
 	r = xcall_read(x, c, name);
 	if (r < 0)
@@ -566,7 +566,7 @@ static enum verdict xattr_at(struct call *c, enum xop op)
 	int flags = (int)c->args[2];
 	int r;
 
-	if (!view_has_mounts(&c->um->view) || (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+	if (!view_has_paths(&c->um->view) || (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return CONTINUE;
 	if (op == XGET || op == XSET) {
 		r = xargs_read(c, &x);
