@@ -47,8 +47,7 @@ echo mine >made/mine && stat -c %a made/mine
 setfacl -m u::rwx made/mine && getfacl -cn made/mine | grep -c me:
 setfacl -m "u:$1:rw" denied || echo refused
 USE
-gives "the user uses them" 0 um -m "fs.img:$HERE/mnt" -- sh use.sh "$ME"
-is "what is allowed" "$(echo "$OUT" | sed 's/^setfacl: .*/setfacl: error/')" "\
+allowed="\
 named: read
 copy: read
 mask: read
@@ -61,6 +60,10 @@ made/below/file:
 0
 setfacl: error
 refused"
+for cow in "--cow=acl,of=$HERE/mnt" ""; do # the image last: it is changed
+	gives "the user uses them ${cow%%=*}" 0 um -m "fs.img:$HERE/mnt" $cow -- sh use.sh "$ME"
+	is "what is allowed" "$(echo "$OUT" | sed '/^umview: /d; s/^setfacl: .*/setfacl: error/')" "$allowed"
+done
 clean_fs fs.img
 nothing_left
 

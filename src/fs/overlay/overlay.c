@@ -368,7 +368,7 @@ int overlay_new(const struct overlay_layers *l, struct fs **ret, char **ret_mess
 	atomic_init(&o->fs.flags,
 		FS_DEFAULT_PERMISSIONS | FS_GROUP_FROM_DIR | (l->upper ? 0 : FS_READ_ONLY) |
 			(l->owners ? FS_KEEPS_OWNERS : 0) | (l->consistent ? FS_OPENS_ALL : 0) |
-			(l->root ? FS_ACL | FS_ACL_OURS : 0));
+			FS_ACL | FS_ACL_OURS);
 	r = open_layers(o, l, root, ret_message);
 	o->host_root = strdup("/");
 	o->fs.host_root = o->host_root;

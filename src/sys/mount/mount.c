@@ -160,7 +160,8 @@ static int fuse_attach(
 							 : 0));
 	if (!mount_type_is_fuse(p && p->type ? p->type : fm->type))
 		atomic_fetch_or(&fs->flags, FS_GROUP_FROM_DIR);
-	if (p && p->type && !strncmp(p->type, "ext", 3)) /* the server keeps ACLs, and no more */
+	/* the server keeps ACLs, and no more */
+	if (p && p->type && (!strncmp(p->type, "ext", 3) || !strcmp(p->type, "overlay")))
 		atomic_fetch_or(&fs->flags, FS_ACL | FS_ACL_OURS);
 	fuse_conn_set_server(fs, fm->server);
 	r = view_mount(&c->um->view, fs, root, fm->where, p && p->source ? p->source : fm->source,
