@@ -48,13 +48,18 @@ err_t netif_loop_output(struct netif *netif, struct pbuf *p)
 	*st->loop.last = q;
 	st->loop.last = &q->next;
 	st->loop.count++;
+	if (!(p->flags & PBUF_FLAG_MCASTLOOP)) /* a copy of what is sent */
+		count_packet(st, p->payload, p->len, true);
 	return ERR_OK;
 }
 
 /* (of what is for a group lwIP has given it a copy already) */
 static err_t loop_output(struct netif *n, struct pbuf *p)
 {
-	return p->flags & PBUF_FLAG_MCASTLOOP ? ERR_OK : netif_loop_output(n, p);
+	if (!(p->flags & PBUF_FLAG_MCASTLOOP))
+		return netif_loop_output(n, p);
+	count_packet(the_stack, p->payload, p->len, true);
+	return ERR_OK;
 }
 
 static err_t loop_ip4(struct netif *n, struct pbuf *p, UNUSED const ip4_addr_t *dst)
@@ -96,6 +101,7 @@ void loop_deliver(struct stack *st)
 		lo->tx.packets++;
 		lo->rx.bytes += q->p->tot_len;
 		lo->tx.bytes += q->p->tot_len;
+		count_packet(st, q->p->payload, q->p->len, false);
 		tcp_before_loop(q->p->payload, q->p->len);
 		if (!lo->admin_up || loop_input(lo, q->p, q->netif) != ERR_OK)
 			pbuf_free(q->p);
@@ -281,6 +287,8 @@ static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 		i->rx.dropped++;
 		return;
 	}
+	if (((const struct eth_hdr *)(const void *)frame)->type != PP_HTONS(ETHTYPE_ARP))
+		count_packet(i->stack, frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR, false);
 	if (((const struct eth_hdr *)(const void *)frame)->type == PP_HTONS(ETHTYPE_IP) &&
 		udp_from_nobody(i, frame + SIZEOF_ETH_HDR, len - SIZEOF_ETH_HDR)) {
 		i->rx.packets++;
@@ -351,6 +359,7 @@ static err_t out_ip4(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
 	const uint8_t *station;
 	ip_addr_t to;
 
+	count_packet(i->stack, p->payload, p->len, true);
 	ip_addr_copy_from_ip4(to, *dst);
 	hop = route_next_hop(i->stack, i, &to);
 	station = neighbour_station(i, hop);
@@ -368,6 +377,7 @@ static err_t out_ip6(struct netif *n, struct pbuf *p, const ip6_addr_t *dst)
 	const uint8_t *station;
 	ip_addr_t to;
 
+	count_packet(i->stack, p->payload, p->len, true);
 	ip_addr_copy_from_ip6(to, *dst);
 	hop = route_next_hop(i->stack, i, &to);
 	station = neighbour_station(i, hop);

@@ -262,13 +262,12 @@ static bool count_established(struct endpoint *ep, void *arg)
 	return false;
 }
 
-/* (what is not counted here is left out) */
-static void show_snmp(struct stack *st, FILE *f)
+unsigned procnet_established(struct stack *st)
 {
 	unsigned n = 0;
 
 	(void)endpoints_each(st, count_established, &n);
-	fprintf(f, "Ip: Forwarding DefaultTTL\nIp: 2 64\nTcp: MaxConn CurrEstab\nTcp: -1 %u\n", n);
+	return n;
 }
 
 static const struct {
@@ -283,7 +282,9 @@ static const struct {
 	{ "arp", show_arp },
 	{ "sockstat", show_sockstat },
 	{ "sockstat6", show_sockstat6 },
-	{ "snmp", show_snmp },
+	{ "snmp", procnet_snmp },
+	{ "netstat", procnet_netstat },
+	{ "snmp6", procnet_snmp6 },
 	{ "igmp", procnet_igmp },
 	{ "igmp6", procnet_igmp6 },
 	{ "dev_mcast", procnet_dev_mcast },

@@ -22,5 +22,10 @@ void procnet_igmp(struct stack *st, FILE *f);
 void procnet_igmp6(struct stack *st, FILE *f);
 void procnet_dev_mcast(struct stack *st, FILE *f);
 void procnet_route6(struct stack *st, FILE *f);
+void procnet_snmp(struct stack *st, FILE *f);
+void procnet_netstat(struct stack *st, FILE *f);
+void procnet_snmp6(struct stack *st, FILE *f);
+/* How many connections are established. */
+unsigned procnet_established(struct stack *st);
 
 #endif

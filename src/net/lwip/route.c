@@ -211,8 +211,10 @@ int route_source(struct stack *st, const ip_addr_t *dst, const struct iface *bou
 	struct iface *i = out_iface(st, dst, (struct iface *)(uintptr_t)bound);
 	const ip_addr_t *source;
 
-	if (!i)
+	if (!i) {
+		st->counts.ip[IP_IS_V6(dst)].out_no_routes++;
 		return refusal(st, dst);
+	}
 	*ret = i;
 	if (i == st->ifaces && !ip_addr_ismulticast(dst)) {
 		if (IP_IS_V4(dst) && ip4_addr_isloopback(ip_2_ip4(dst)))

@@ -11,6 +11,7 @@
 #include <urcu/list.h>
 
 #include "net/linger.h"
+#include "net/lwip/count.h"
 #include "net/spec.h"
 
 #include <lwip/ip.h>
@@ -40,6 +41,7 @@ struct route;
 #define STACK_BUCKETS 1024
 #define PORT_FIRST 32768 /* what a socket that names none gets: as ip_local_port_range has them */
 #define PORT_LAST 60999
+#define BACKLOG_MAX 4096
 #define ALIASES_MAX 32 /* further addresses of an interface */
 #define ROUTES_MAX 256
 #define NEIGHBOURS_MAX 256
@@ -78,6 +80,7 @@ struct stack {
 	} ticking[STACK_TIMERS];
 	int namespace; /* procnet.c's, which stands for one; -1: nobody has asked */
 	bool ending;   /* the supervisor is gone */
+	struct counts counts;
 	struct lingering linger;
 	uint8_t *scratch; /* FRAME_MAX and more, for what is used at once */
 };

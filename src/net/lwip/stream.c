@@ -528,10 +528,8 @@ static void reset_connection(struct endpoint *ep)
 {
 	struct tcp_pcb *pcb = take_ptr(&ep->tcp);
 
-	if (pcb) {
-		tcp_forget(pcb);
-		tcp_abort(pcb);
-	}
+	if (pcb)
+		tcp_abort_connection(ep, pcb);
 	endpoint_close(ep);
 }
 

@@ -167,15 +167,22 @@ bool sysnet_show(struct stack *st, const char *path, FILE *f)
 static const struct {
 	const char *name, *text;
 } settings[] = {
+	{ "core/somaxconn", TEXT(BACKLOG_MAX) "\n" },
 	{ "ipv4/conf/all/forwarding", "0\n" },
+	{ "ipv4/icmp_echo_ignore_all", "0\n" },
 	{ "ipv4/ip_default_ttl", "64\n" },
 	{ "ipv4/ip_forward", "0\n" },
 	{ "ipv4/ip_local_port_range", TEXT(PORT_FIRST) "\t" TEXT(PORT_LAST) "\n" },
 	{ "ipv4/ip_nonlocal_bind", "0\n" },
 	{ "ipv4/ip_unprivileged_port_start", "0\n" },
 	{ "ipv4/ping_group_range", "0\t2147483647\n" },
+	{ "ipv4/tcp_recovery", "0\n" },
+	{ "ipv4/tcp_sack", "0\n" },
+	{ "ipv6/auto_flowlabels", "0\n" },
+	{ "ipv6/bindv6only", "0\n" },
 	{ "ipv6/conf/all/disable_ipv6", "0\n" },
 	{ "ipv6/conf/all/forwarding", "0\n" },
+	{ "ipv6/ip_nonlocal_bind", "0\n" },
 };
 
 bool sysctl_show(const char *path, FILE *f)

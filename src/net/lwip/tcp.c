@@ -162,8 +162,16 @@ static void set_connecting(struct endpoint *ep, enum endpoint_state state)
 	ep->state = state;
 }
 
+void tcp_abort_connection(struct endpoint *ep, struct tcp_pcb *pcb)
+{
+	ep->st->counts.tcp.estab_resets += pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT;
+	tcp_forget(pcb);
+	tcp_abort(pcb);
+}
+
 static void connect_failed(struct endpoint *ep, int error)
 {
+	ep->st->counts.tcp.attempt_fails += ep->state == EP_CONNECTING;
 	ep->error = error;
 	ep->st->shared->failed++;
 	ep->unanswered = 0;
@@ -180,10 +188,8 @@ void endpoint_unreachable(struct endpoint *ep, int error)
 {
 	struct tcp_pcb *pcb = take_ptr(&ep->tcp);
 
-	if (pcb) {
-		tcp_forget(pcb);
-		tcp_abort(pcb);
-	}
+	if (pcb)
+		tcp_abort_connection(ep, pcb);
 	connect_failed(ep, error);
 }
 
@@ -197,6 +203,8 @@ static void on_err(void *arg, err_t err)
 		connect_failed(ep, err == ERR_RST ? -ECONNREFUSED : -ETIMEDOUT);
 		return;
 	}
+	/* (what we close is not this one's to tell of any more) */
+	ep->st->counts.tcp.estab_resets += err != ERR_CLSD && !ep->fin_wanted;
 	stream_set_events(ep, !stream_deliver(ep));
 	if (ep->unaccepted) {
 		ep->reset = err != ERR_CLSD;
@@ -319,6 +327,7 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 		tcp_abort(pcb);
 		set_connecting(ep, EP_CLOSED);
 	}
+	ep->st->counts.tcp.active_opens += r == 0;
 	return r;
 }
 
@@ -466,8 +475,7 @@ static void tcp_release(struct endpoint *ep)
 		tcp_stop_listening(ep, pcb);
 		return;
 	}
-	tcp_forget(pcb);
-	tcp_abort(pcb);
+	tcp_abort_connection(ep, pcb);
 }
 
 const struct endpoint_ops tcp_endpoint = {

@@ -16,6 +16,8 @@ int MUST_CHECK tcp_begin(struct endpoint *ep, const ip_addr_t *local);
 /* A connection is the endpoint's from now on, and nobody's. */
 void tcp_take(struct endpoint *ep, struct tcp_pcb *pcb);
 void tcp_forget(struct tcp_pcb *pcb);
+/* Ends one of a socket at once, which is not its own any more. */
+void tcp_abort_connection(struct endpoint *ep, struct tcp_pcb *pcb);
 
 /* ---- tcplisten.c ---- */
 

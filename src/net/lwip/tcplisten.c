@@ -198,9 +198,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	r = listener->watch ? begin_visit(listener, pcb, &ep)
 			    : begin_waiting(listener, &ep, &guest);
 	if (r < 0) {
+		listener->st->counts.tcp.listen_overflows += r == -EAGAIN;
+		listener->st->counts.tcp.listen_drops++;
 		tcp_abort(pcb);
 		return ERR_ABRT;
 	}
+	ep->st->counts.tcp.passive_opens++;
 	ep->opt = listener->opt;
 	ep->bound_if = listener->bound_if;
 	ep->local = pcb->local_ip;
@@ -278,7 +281,7 @@ int tcp_listen_(struct endpoint *ep, int backlog)
 {
 	int r = 0;
 
-	ep->backlog = backlog < 0 || backlog > 4096 ? 4096 : backlog;
+	ep->backlog = backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog;
 	if (ep->state == EP_LISTENING)
 		return 0;
 	if (ep->state != EP_CLOSED)

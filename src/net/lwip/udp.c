@@ -88,12 +88,12 @@ static void hear(struct endpoint *ep, const struct arrival *a)
 		return;
 	/* (who is connected, and wants no control messages, is told of none) */
 	if (ep->state == EP_OPEN && !control_wanted(ep) && !ep->opt.timestamp) {
-		(void)endpoint_deliver_plain(ep, a->data, a->len);
+		count_datagram(ep, endpoint_deliver_plain(ep, a->data, a->len));
 		return;
 	}
 	control_fill(ep, &head);
 	head.namelen = address_write(ep, a->from, a->port, &head.name);
-	(void)endpoint_deliver(ep, &head, a->data, a->len);
+	count_datagram(ep, endpoint_deliver(ep, &head, a->data, a->len));
 }
 
 /* What goes to several is for each at its port; lwIP gives it to the first. */
