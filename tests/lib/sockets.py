@@ -576,6 +576,14 @@ def abstract():
     c = socket.socket(socket.AF_UNIX)
     c.connect(name)
     say("names", s.getsockname() == name.encode(), c.getpeername() == name.encode())
+    pid = os.fork()
+    if pid == 0:
+        socket.socket(socket.AF_UNIX).connect(name)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    for who in (os.getpid(), pid):
+        told = s.accept()[0].getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        say("who connects", struct.unpack("3i", told) == (who, os.getuid(), os.getgid()))
     tries("taken", socket.socket(socket.AF_UNIX).bind, name)
     tries("nobody's", socket.socket(socket.AF_UNIX).connect, name + "x")
     tries("too long", socket.socket(socket.AF_UNIX).bind, "\0" + "x" * 108)
@@ -590,9 +598,14 @@ def abstract():
     say("datagrams", word, v.recv(9))
     v.sendmsg([b"a message"], [], 0, name + "d")
     say("datagrams", u.recv(9))
+    u.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    v.sendto(b"by sendto", name + "d")
+    v.sendmsg([b"by ", b"sendmsg"], [], 0, name + "d")
     v.connect(name + "d")
     v.send(b"connected")
-    say("datagrams", u.recv(9))
+    for _ in range(3):
+        word, control, _, _ = u.recvmsg(99, 99)
+        say("who sends", word, struct.unpack("3i", control[0][2]) == (os.getpid(), os.getuid(), os.getgid()))
 
 
 def padded():

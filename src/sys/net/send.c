@@ -196,6 +196,20 @@ static long send_ours(struct call *c, struct dest *d, struct msghdr msg, int fla
 	return r;
 }
 
+/* The other side may be told who sent it (SO_PASSCRED). DONE with -EPERM: the guest cannot. */
+static enum verdict send_by_guest(struct call *c, const struct dest *d, const struct msghdr *msg)
+{
+	struct sockaddr_un sun;
+	int r = fill_sent(c, *msg);
+
+	if (r < 0)
+		return call_return(c, r);
+	if (d->peer >= 0)
+		return sock_sendmsg_peer(c, msg, d->peer);
+	memcpy(&sun, &d->addr, sizeof(sun));
+	return sock_sendmsg_at(c, msg, &sun, d->len, 0);
+}
+
 enum verdict sys_sendmsg(struct call *c)
 {
 	_cleanup_dest_ struct dest d = DEST_INIT;
@@ -213,10 +227,8 @@ enum verdict sys_sendmsg(struct call *c)
 	if (!msg.msg_name && !msg.msg_control)
 		return CONTINUE;
 	r = dest_find(&d, c, &msg);
-	if (r > 0 && d.peer >= 0) {
-		int err = fill_sent(c, msg);
-
-		v = err < 0 ? call_return(c, err) : sock_sendmsg_peer(c, &msg, d.peer);
+	if (r > 0) {
+		v = send_by_guest(c, &d, &msg);
 		if (v != DONE || c->ret != -EPERM)
 			return v;
 	}
@@ -254,14 +266,14 @@ enum verdict sys_sendto(struct call *c)
 			return CONTINUE;
 		if (peer < 0)
 			return call_return(c, peer);
-		/* the other side may be told who sent it (SO_PASSCRED) */
-		v = sock_call_peer(c, 4, peer);
-		if (v != DONE || c->ret != -EPERM)
-			return v;
 		sock_peer_addr(peer, &sun, &msg.msg_namelen);
 	}
 	if (err < 0)
 		return call_return(c, err);
+	/* the other side may be told who sent it (SO_PASSCRED) */
+	v = peer >= 0 ? sock_call_peer(c, 4, peer) : sock_call_at(c, 4, &sun, msg.msg_namelen, 0);
+	if (v != DONE || c->ret != -EPERM)
+		return v;
 	if (c->args[2] > MESSAGE_MAX)
 		return call_return(c, -EMSGSIZE);
 	fd = guestfd_get(c, call_fd(c, 0));

@@ -7,7 +7,8 @@
  * server makes; connect and send look the node up and go to the same real name. The calls are
  * made on our dup of the guest's socket, so that its state is the guest's own; but what
  * tells the other side who made it (connect(2): SO_PEERCRED; sendto(2), sendmsg(2): SO_PASSCRED) by
- * the guest itself, unless it has a tracer or a tree of its own. What the other side sees of us is
+ * the guest itself, unless it has a tracer or (of a path) a tree of its own. So it is with abstract
+ * names that the kernel knows by another (abstract.c). What the other side sees of us is
  * the real name where a message's sender is told (recvfrom(2), accept(2)).
  */
 #include <assert.h>
@@ -309,44 +310,58 @@ static int guest_addr(
 		       : 0;
 }
 
+enum verdict sock_call_at(
+	struct call *c, int at, const struct sockaddr_un *sun, socklen_t len, int close_fd)
+{
+	struct inject_args a = { .nr = c->nr, .waits = true, .close_fd = close_fd };
+
+	memcpy(a.args, c->args, sizeof(a.args));
+	a.str[at] = (const char *)sun;
+	a.str_len[at] = len;
+	a.args[at + 1] = len;
+	return inject_call(c, &a);
+}
+
 enum verdict sock_call_peer(struct call *c, int at, int peer)
 {
-	struct inject_args a = { .nr = c->nr, .waits = true };
 	_cleanup_hop_ struct hop hop = { 0 };
 	struct sockaddr_un sun;
 	socklen_t len;
 	int r = guest_addr(c, peer, &hop, &sun, &len);
 
-	if (r < 0)
-		return call_return(c, r);
-	memcpy(a.args, c->args, sizeof(a.args));
-	a.str[at] = (const char *)&sun;
-	a.str_len[at] = len;
-	a.args[at + 1] = len;
-	a.close_fd = hop.guest_fd;
-	return inject_call(c, &a);
+	return r < 0 ? call_return(c, r) : sock_call_at(c, at, &sun, len, hop.guest_fd);
 }
 
-enum verdict sock_sendmsg_peer(struct call *c, const struct msghdr *msg, int peer)
+enum verdict sock_sendmsg_at(struct call *c, const struct msghdr *msg,
+	const struct sockaddr_un *sun, socklen_t len, int close_fd)
 {
-	struct inject_args a = { .nr = __NR_sendmsg, .waits = true, .points = 3 };
+	struct inject_args a = {
+		.nr = __NR_sendmsg, .waits = true, .points = 3, .close_fd = close_fd
+	};
 	struct msghdr m = *msg;
-	_cleanup_hop_ struct hop hop = { 0 };
-	struct sockaddr_un sun;
 	char narrow[ABI_MSGHDR32];
-	int r = inject_is_foreign(c) ? -EPERM : guest_addr(c, peer, &hop, &sun, &m.msg_namelen);
 
-	if (r < 0)
-		return call_return(c, r);
+	if (inject_is_foreign(c))
+		return call_return(c, -EPERM);
+	m.msg_namelen = len;
 	memcpy(a.args, c->args, sizeof(a.args));
 	a.str[1] = (const char *)&m;
 	a.str_len[1] = sizeof(m);
 	a.narrow = narrow;
 	a.narrow_len = abi_narrow_msghdr(&m, narrow);
-	a.str[3] = (const char *)&sun;
-	a.str_len[3] = m.msg_namelen;
-	a.close_fd = hop.guest_fd;
+	a.str[3] = (const char *)sun;
+	a.str_len[3] = len;
 	return inject_call(c, &a);
+}
+
+enum verdict sock_sendmsg_peer(struct call *c, const struct msghdr *msg, int peer)
+{
+	_cleanup_hop_ struct hop hop = { 0 };
+	struct sockaddr_un sun;
+	socklen_t len;
+	int r = inject_is_foreign(c) ? -EPERM : guest_addr(c, peer, &hop, &sun, &len);
+
+	return r < 0 ? call_return(c, r) : sock_sendmsg_at(c, msg, &sun, len, hop.guest_fd);
 }
 static_assert(offsetof(struct msghdr, msg_name) == 0, "inject_args.points");
 
@@ -429,9 +444,10 @@ enum verdict sys_connect(struct call *c)
 	if (err != 0) {
 		a.c = c;
 		fd = sock_get_unix(c, call_fd(c, 0));
-		return fd < 0	 ? CONTINUE
-		       : err < 0 ? call_return(c, err)
-				 : connect_blocking(c, &a, fd, &sun, len);
+		if (fd < 0 || err < 0)
+			return fd < 0 ? CONTINUE : call_return(c, err);
+		v = sock_call_at(c, 1, &sun, len, 0);
+		return v != DONE || c->ret != -EPERM ? v : connect_blocking(c, &a, fd, &sun, len);
 	}
 	if (!view_has_mounts(&c->um->view) && !networks_any(c->um))
 		return CONTINUE;

@@ -21,7 +21,13 @@ void sock_peer_addr(int peer, struct sockaddr_un *sun, socklen_t *len);
 /* The guest's own call, with the address of it in argument `at` and its length in the next.
  * DONE with -EPERM: the guest cannot be made to. */
 enum verdict sock_call_peer(struct call *c, int at, int peer);
-/* The same for sendmsg(2), of which msg is what the guest sends. */
+/* The same with an address that leads the guest there, and a descriptor of the guest's to be closed
+ * afterwards, or 0. */
+enum verdict sock_call_at(
+	struct call *c, int at, const struct sockaddr_un *sun, socklen_t len, int close_fd);
+/* Both for sendmsg(2), of which msg is what the guest sends. */
 enum verdict sock_sendmsg_peer(struct call *c, const struct msghdr *msg, int peer);
+enum verdict sock_sendmsg_at(struct call *c, const struct msghdr *msg,
+	const struct sockaddr_un *sun, socklen_t len, int close_fd);
 
 #endif
