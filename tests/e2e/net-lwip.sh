@@ -203,11 +203,22 @@ s = socket.create_server(("10.9.0.1", 80))
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 u.bind(("127.0.0.1", 53))
 print(subprocess.run("ss -Htunl; busybox ping -c 1 -W 5 10.9.0.1 | grep received; busybox ping -c 1 -W 5 ::1 | grep received",
-                     shell=True, stdout=subprocess.PIPE, text=True).stdout)'
+                     shell=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+c = socket.create_connection(("10.9.0.1", 80))
+print(subprocess.getoutput("ss -HK dport = 80 | wc -l; ss -Htn state established | wc -l"))
+for x in c, s.accept()[0]:
+    try:
+        x.recv(9)
+    except ConnectionError as e:
+        print(type(e).__name__)'
 is "ss(8), ping" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" "udp UNCONN 0 0 127.0.0.1:53 0.0.0.0:*
 tcp LISTEN 0 128 10.9.0.1:80 0.0.0.0:*
 1 packets transmitted, 1 packets received, 0% packet loss
-1 packets transmitted, 1 packets received, 0% packet loss"
+1 packets transmitted, 1 packets received, 0% packet loss
+1
+0
+ConnectionResetError
+ConnectionResetError"
 
 # what netlink(7) answers waits for who reads late
 gives "answers that nobody reads yet" 0 um --net none,stack=lwip -- "$PYTHON" -c '

@@ -128,6 +128,7 @@ struct endpoint {
 	bool auxdata; /* packet sockets: PACKET_AUXDATA */
 	/* netlink */
 	uint32_t nl_port, nl_groups;
+	int nl_passcred;
 	uint32_t nl_options; /* a bit each: 1 << NETLINK_EXT_ACK ... */
 	bool nl_privileged;
 	struct nl_queue *nl_queue; /* answers for which the pair had no room; NULL: none */

@@ -266,13 +266,19 @@ static struct netif *addressed(struct iface *i, const uint8_t *frame, size_t len
 	return iface_by_ip4(i, ip);
 }
 
+static void set_carrier(struct iface *i, bool on)
+{
+	i->carrier_changes[on] += on != i->carrier;
+	i->carrier = on;
+	iface_changed(i);
+}
+
 static void take_frame(struct iface *i, const uint8_t *frame, size_t len)
 {
 	struct pbuf *p;
 
 	if (len == 1) { /* the link's word on its carrier */
-		i->carrier = frame[0] == FRAME_CARRIER_ON;
-		iface_changed(i);
+		set_carrier(i, frame[0] == FRAME_CARRIER_ON);
 		rtnl_notify_link(i);
 		return;
 	}
@@ -332,8 +338,7 @@ static void frames_ready(struct source *s, uint32_t events)
 			take_frame(i, frame, (size_t)n);
 		else if (n == 0) {
 			source_close(i->stack, s);
-			i->carrier = false;
-			iface_changed(i);
+			set_carrier(i, false);
 			return;
 		} else {
 			return;

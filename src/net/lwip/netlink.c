@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "net/lwip/netlink.h"
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -84,6 +85,9 @@ static int send_from(struct endpoint *ep, uint32_t groups, const void *data, siz
 	struct stack_head head = { .namelen = sizeof(from) };
 
 	memcpy(&head.name, &from, sizeof(from));
+	if (ep->nl_passcred) /* of the kernel */
+		control_add(&head, SOL_SOCKET, SCM_CREDENTIALS, &(struct ucred){ 0 },
+			sizeof(struct ucred));
 	return endpoint_deliver(ep, &head, data, len);
 }
 
@@ -236,13 +240,14 @@ static void serve(struct endpoint *ep, const struct nlmsghdr *h, bool privileged
 	const bool diag = ep->protocol == NETLINK_SOCK_DIAG;
 	/* RTM_GET...: of the others these bits mean something else */
 	const bool dump =
-		h->nlmsg_flags & NLM_F_DUMP && (diag || (h->nlmsg_type - RTM_BASE) % 4 == 2);
+		h->nlmsg_flags & NLM_F_DUMP &&
+		(diag ? h->nlmsg_type != SOCK_DESTROY : (h->nlmsg_type - RTM_BASE) % 4 == 2);
 	int r = 0;
 
 	if (ep->protocol == NETLINK_KOBJECT_UEVENT) /* the devices are the host's: no news */
 		return;
 	if (h->nlmsg_type >= NLMSG_MIN_TYPE)
-		r = diag ? sockdiag_request(ep->st, h, &a)
+		r = diag ? sockdiag_request(ep->st, h, privileged, &a)
 			 : rtnl_request(ep->st, h, privileged, &a);
 	if (dump && h->nlmsg_type >= NLMSG_MIN_TYPE && (r == 0 || a.why))
 		put_done(&a, r);

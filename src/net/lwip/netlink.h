@@ -48,7 +48,8 @@ static inline const void *nl_data(const struct nl_attrs *a, unsigned type, size_
  */
 int rtnl_request(struct stack *st, const struct nlmsghdr *h, bool privileged, struct nl_answer *a);
 /* sockdiag.c: the same. */
-int sockdiag_request(struct stack *st, const struct nlmsghdr *h, struct nl_answer *a);
+int sockdiag_request(
+	struct stack *st, const struct nlmsghdr *h, bool privileged, struct nl_answer *a);
 /* Tells who listens. */
 void rtnl_notify_link(struct iface *i);
 void rtnl_notify_addr(struct iface *i, const struct net_addr *addr, bool gone);

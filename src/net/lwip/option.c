@@ -273,8 +273,9 @@ static int set_socket(
 		return 0;
 	case SO_BINDTODEVICE:
 		return bind_to_device(ep, value, len);
-	case SO_PASSCRED: /* of AF_UNIX, as the kernel says since 6.16 */
-		return -EOPNOTSUPP;
+	case SO_PASSCRED: /* of AF_UNIX and netlink, as the kernel says since 6.16 */
+		return ep->domain == AF_NETLINK ? read_int(SOL_SOCKET, value, len, &ep->nl_passcred)
+						: -EOPNOTSUPP;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -421,7 +422,8 @@ static int get_socket(struct endpoint *ep, int option, void *ret, size_t *len)
 			       ? give(ret, len, ep->bound_if->name, strlen(ep->bound_if->name) + 1)
 			       : give(ret, len, "", 0);
 	case SO_PASSCRED:
-		return -EOPNOTSUPP;
+		return ep->domain == AF_NETLINK ? give_int(ret, len, ep->nl_passcred != 0)
+						: -EOPNOTSUPP;
 	case SO_DEBUG:
 	case SO_MARK:
 	case SO_BUSY_POLL:

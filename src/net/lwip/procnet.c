@@ -103,6 +103,7 @@ struct table {
 	const struct endpoint_ops *ops;
 	int domain, type;
 	bool stream;
+	bool listening; /* those that listen come first */
 	unsigned n;
 };
 
@@ -151,7 +152,8 @@ static bool show_socket(struct endpoint *ep, void *arg)
 	struct table *t = arg;
 	int n;
 
-	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type || !ep->local_port)
+	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type ||
+		!ep->local_port || (ep->state == EP_LISTENING) != t->listening)
 		return false;
 	n = fprintf(t->f, "%*u: ", t->ops == &udp_endpoint ? 5 : 4, t->n++);
 	n += show_addr(t->f, ep, &ep->local, ep->local_port);
@@ -167,7 +169,8 @@ static bool show_socket(struct endpoint *ep, void *arg)
 static void show_sockets(
 	struct stack *st, FILE *f, const struct endpoint_ops *ops, int domain, int type)
 {
-	struct table t = { f, ops, domain, type, ops == &tcp_endpoint, 0 };
+	const bool stream = ops == &tcp_endpoint;
+	struct table t = { f, ops, domain, type, stream, stream, 0 };
 	int n = fprintf(f,
 		"%s  sl  local_address %sst tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
 		"inode%s",
@@ -178,6 +181,9 @@ static void show_sockets(
 		t.stream ? "" : " ref pointer drops");
 
 	end_line(&t, n);
+	if (t.listening)
+		(void)endpoints_each(st, show_socket, &t);
+	t.listening = false;
 	(void)endpoints_each(st, show_socket, &t);
 }
 

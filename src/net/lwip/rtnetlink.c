@@ -22,6 +22,26 @@ int rtnl_refuse(struct rtnl *q, int error, const char *why)
 
 /* ---- links ---- */
 
+/* What `ip -d` shows beside: there is no segmentation but the link's own. */
+static void put_details(struct nl_answer *a, const struct iface *i)
+{
+	const struct {
+		struct rtattr family, mode;
+		uint8_t value, filled[3];
+	} ip6 = { { sizeof(ip6), AF_INET6 }, { RTA_LENGTH(1), IFLA_INET6_ADDR_GEN_MODE },
+		IN6_ADDR_GEN_MODE_EUI64, { 0 } };
+
+	nl_put_u32(a, IFLA_GSO_MAX_SEGS, 65535);
+	nl_put_u32(a, IFLA_GSO_MAX_SIZE, 65536);
+	nl_put_u32(a, IFLA_GRO_MAX_SIZE, 65536);
+	nl_put_u32(a, IFLA_TSO_MAX_SIZE, 65536);
+	nl_put_u32(a, IFLA_TSO_MAX_SEGS, 65535);
+	nl_put_u32(a, IFLA_CARRIER_CHANGES, i->carrier_changes[0] + i->carrier_changes[1]);
+	nl_put_u32(a, IFLA_CARRIER_UP_COUNT, i->carrier_changes[true]);
+	nl_put_u32(a, IFLA_CARRIER_DOWN_COUNT, i->carrier_changes[false]);
+	nl_put(a, IFLA_AF_SPEC, &ip6, sizeof(ip6));
+}
+
 static void put_link(struct nl_answer *a, const struct iface *i, uint16_t type, uint16_t flags)
 {
 	static const uint8_t all_ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, zero[6];
@@ -59,6 +79,7 @@ static void put_link(struct nl_answer *a, const struct iface *i, uint16_t type, 
 	nl_put(a, IFLA_STATS64, &stats, sizeof(stats));
 	if (i->ifalias[0])
 		nl_put(a, IFLA_IFALIAS, i->ifalias, strlen(i->ifalias) + 1);
+	put_details(a, i);
 	nl_end(a);
 }
 

@@ -131,9 +131,10 @@ struct iface {
 	size_t out_count;
 	char name[IFNAMSIZ];
 	bool admin_up, carrier;
-	unsigned txqlen;   /* told, and kept; frames wait for the link alone */
-	unsigned flags;	   /* of IFF_TOLD, those that are not as they begin: the same */
-	char ifalias[256]; /* IFALIASZ */
+	unsigned carrier_changes[2]; /* to off, and to on */
+	unsigned txqlen;	     /* told, and kept; frames wait for the link alone */
+	unsigned flags;		     /* of IFF_TOLD, those that are not as they begin: the same */
+	char ifalias[256];	     /* IFALIASZ */
 	struct ip4_label label;
 	struct iface_counters rx, tx;
 	struct alias *aliases; /* further addresses of IPv4 */

@@ -524,7 +524,7 @@ err_t stream_on_sent(void *arg, UNUSED struct tcp_pcb *pcb, UNUSED u16_t len)
 	return ERR_OK;
 }
 
-static void reset_connection(struct endpoint *ep)
+void stream_reset(struct endpoint *ep)
 {
 	struct tcp_pcb *pcb = take_ptr(&ep->tcp);
 
@@ -546,7 +546,7 @@ static void hung_up(struct endpoint *ep, bool unread)
 		stream_send_more(ep);
 	ep->hung_up = true;
 	if (ep->state == EP_CONNECTING || (ep->state == EP_OPEN && (unread || now || ep->rx)))
-		reset_connection(ep);
+		stream_reset(ep);
 	else if (ep->state != EP_OPEN || !ep->tcp)
 		stream_close(ep);
 	else

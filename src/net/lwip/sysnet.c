@@ -37,6 +37,9 @@ static bool show_number(const struct iface *i, const char *name, FILE *f)
 						    : 0 },
 		{ "addr_len", "%u\n", 6 },
 		{ "carrier", "%u\n", on },
+		{ "carrier_changes", "%u\n", i->carrier_changes[0] + i->carrier_changes[1] },
+		{ "carrier_down_count", "%u\n", i->carrier_changes[false] },
+		{ "carrier_up_count", "%u\n", i->carrier_changes[true] },
 		{ "dev_id", "0x%x\n", 0 },
 		{ "dev_port", "%u\n", 0 },
 		{ "dormant", "%u\n", 0 },
@@ -175,6 +178,7 @@ static const struct {
 	{ "ipv4/ip_local_port_range", TEXT(PORT_FIRST) "\t" TEXT(PORT_LAST) "\n" },
 	{ "ipv4/ip_nonlocal_bind", "0\n" },
 	{ "ipv4/ip_unprivileged_port_start", "0\n" },
+	{ "ipv4/ipfrag_time", TEXT(IP_REASS_MAXAGE) "\n" },
 	{ "ipv4/ping_group_range", "0\t2147483647\n" },
 	{ "ipv4/tcp_recovery", "0\n" },
 	{ "ipv4/tcp_sack", "0\n" },
@@ -182,6 +186,7 @@ static const struct {
 	{ "ipv6/bindv6only", "0\n" },
 	{ "ipv6/conf/all/disable_ipv6", "0\n" },
 	{ "ipv6/conf/all/forwarding", "0\n" },
+	{ "ipv6/ip6frag_time", TEXT(IPV6_REASS_MAXAGE) "\n" },
 	{ "ipv6/ip_nonlocal_bind", "0\n" },
 };
 

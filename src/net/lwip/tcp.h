@@ -54,6 +54,8 @@ void stream_send_more(struct endpoint *ep);
 /* Nothing unread is left in our end: the guest's, if it is still open, reads the end of the data.
  */
 void stream_close(struct endpoint *ep);
+/* Ends the connection at once; its guest reads ECONNRESET. */
+void stream_reset(struct endpoint *ep);
 void stream_ready(struct endpoint *ep, uint32_t events);
 err_t stream_on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err);
 err_t stream_on_sent(void *arg, struct tcp_pcb *pcb, u16_t len);
