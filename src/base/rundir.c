@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#define HIDDEN "hidden-" /* names of rundir_bind_hidden() */
+
 bool rundir_name_valid(const char *name)
 {
 	size_t len = strlen(name), digits = 0;
@@ -179,6 +181,8 @@ static void clean(int basefd)
 			remove_tree(basefd, de->d_name, 0);
 		else if (strncmp(de->d_name, "lock-", 5) == 0)
 			remove_lock_file(basefd, de->d_name);
+		else if (strncmp(de->d_name, HIDDEN, strlen(HIDDEN)) == 0)
+			(void)unlinkat(basefd, de->d_name, 0);
 	}
 	closedir(dir);
 }
@@ -208,6 +212,30 @@ int rundir_shared_file(const char *name, int *ret)
 		*ret = take_fd(&fd);
 		return 0;
 	}
+}
+
+int rundir_bind_hidden(int sock, int *ret)
+{
+	_cleanup_free_ char *base = base_path();
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_cleanup_fd_ int basefd = base ? base_open(base, true) : -ENOMEM;
+	struct stat st;
+	char name[32];
+	int r = 0;
+
+	if (basefd < 0)
+		return basefd;
+	if (fstat(sock, &st) < 0)
+		return -errno;
+	snprintf(name, sizeof(name), HIDDEN "%llx", (unsigned long long)st.st_ino);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", basefd, name);
+	if (bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	*ret = openat(basefd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret < 0)
+		r = -errno;
+	(void)unlinkat(basefd, name, 0);
+	return r;
 }
 
 struct wanted {

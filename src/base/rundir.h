@@ -46,6 +46,12 @@ int MUST_CHECK rundir_shared_file(const char *name, int *ret);
 int MUST_CHECK rundir_socket(
 	const char *rundir, const char *name, struct sockaddr_un *addr, int *dir, int *sock);
 
+/*
+ * Binds a Unix socket to a name beside the run directories that is gone at once: nobody can send to
+ * it but by *ret (/proc/self/fd/N is a name of it). 0, -errno.
+ */
+int MUST_CHECK rundir_bind_hidden(int sock, int *ret);
+
 /* The name of a view's control socket (ctl/ctl.h) in its run directory. */
 #define RUNDIR_CTL "ctl"
 

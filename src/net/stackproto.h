@@ -11,7 +11,8 @@
  * sent.
  *
  * Of a stream the bytes are those of the connection. A datagram comes with a descriptor of a file
- * with its struct stack_head, whose reader needs no position.
+ * with its struct stack_head, whose reader needs no position. That an error waits is one of the
+ * pair, which is SOCK_DGRAM for that (lwip/datagram.c); which one it is the stack says.
  */
 #ifndef UM_NET_STACKPROTO_H
 #define UM_NET_STACKPROTO_H
@@ -37,13 +38,15 @@ enum stack_op {
 	STACK_GETSOCKOPT, /* a: level, b: option, len: room; answer: data */
 	STACK_SHUTDOWN,	  /* a: how; 0: the pair is to be shut down as well, or
 			     STACK_SHUT_ALREADY */
-	STACK_SEND,	  /* a: flags; name, control and data of a datagram */
-	STACK_ADDRESS,	  /* of no socket: name is where a new stream socket is connected to (struct
-			     stack_hello) */
-	STACK_RECVERR,	  /* answer: name, control and data of the first in the error queue, a: are
-			     there more?; or -EAGAIN */
-	STACK_CONNECTED,  /* 0: or it is being connected; -ENOTCONN, or the error that waits */
-	STACK_IOCTL,	  /* a: command, data: its argument, also in the answer */
+	STACK_SEND,	 /* a: flags; name, control and data of a datagram; answer: b: has it failed
+			    of an error that waited? */
+	STACK_ALARM,	 /* the pair says that an error waits, where one does (lwip/datagram.c) */
+	STACK_ADDRESS,	 /* of no socket: name is where a new stream socket is connected to (struct
+			    stack_hello) */
+	STACK_RECVERR,	 /* answer: name, control and data of the first in the error queue; or
+			    -EAGAIN */
+	STACK_CONNECTED, /* 0: or it is being connected; -ENOTCONN, or the error that waits */
+	STACK_IOCTL,	 /* a: command, data: its argument, also in the answer */
 };
 
 #define STACK_SHUT_ALREADY 1
@@ -130,7 +133,7 @@ struct stack_shared {
 
 /* What recvmsg(2) tells beside the data. */
 struct stack_head {
-	int32_t error; /* 0, or -errno: it is none but an error to be told */
+	int32_t error; /* of the error queue: -errno */
 	uint32_t namelen, controllen;
 	struct sockaddr_storage name;
 	uint8_t control[256]; /* as recvmsg(2) has it */

@@ -19,6 +19,7 @@ const struct fact *const facts[] = {
 	&fact_tmpfs,
 	&fact_reset,
 	&fact_junk,
+	&fact_alarm,
 	&fact_owner,
 	&fact_head,
 	&fact_filter,

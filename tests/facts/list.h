@@ -10,6 +10,6 @@ extern const struct fact fact_memory, fact_getfd, fact_seize, fact_rlimit;
 extern const struct fact fact_memfd, fact_last_close, fact_lease, fact_directory, fact_refusals,
 	fact_seqpacket;
 extern const struct fact fact_tmpfs;
-extern const struct fact fact_reset, fact_junk, fact_owner, fact_head, fact_filter;
+extern const struct fact fact_reset, fact_junk, fact_alarm, fact_owner, fact_head, fact_filter;
 
 #endif

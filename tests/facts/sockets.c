@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/fdmsg.h"
 #include "net/stackproto.h"
@@ -95,6 +96,60 @@ const struct fact fact_junk = {
 	.without = "with --net ...,stack=lwip poll(2) may say at a wrong time that a connect(2) is "
 		   "done",
 	.probe = probe_junk,
+};
+
+static int disconnect(int fd)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	return connect(fd, &none, sizeof(none.sa_family));
+}
+
+/* An error that ends nothing: twice. */
+static int probe_alarm(char *why, size_t size)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX }, own = name;
+	socklen_t len = sizeof(name), own_len = sizeof(own);
+	_cleanup_fd_ int guest = -1, ours = -1;
+	struct pollfd p = { .events = POLLIN };
+	char byte;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return fact_fail(why, size, "socketpair");
+	ours = pair[0];
+	p.fd = guest = pair[1];
+	for (int i = 0; i < 2; i++) {
+		if (bind(pair[i], (struct sockaddr *)&name, sizeof(name.sun_family)) < 0)
+			return fact_fail(why, size, "bind");
+	}
+	if (getsockname(guest, (struct sockaddr *)&name, &len) < 0 ||
+		getsockname(ours, (struct sockaddr *)&own, &own_len) < 0)
+		return fact_fail(why, size, "getsockname");
+	for (int i = 0; i < 2; i++) {
+		if (disconnect(ours) < 0 ||
+			sendto(ours, "", 0, 0, (struct sockaddr *)&own, own_len) < 0 ||
+			connect(ours, (struct sockaddr *)&name, len) < 0 || disconnect(ours) < 0 ||
+			connect(ours, (struct sockaddr *)&name, len) < 0)
+			return fact_fail(why, size, "to itself, and connecting again");
+		if (poll(&p, 1, 0) != 1 || p.revents != POLLERR || recv(guest, &byte, 1, 0) >= 0 ||
+			errno != ECONNRESET)
+			return fact_fail(why, size, "no error");
+		if (send(guest, "x", 1, 0) != 1 || recv(ours, &byte, 1, MSG_DONTWAIT) != 1 ||
+			send(ours, "x", 1, 0) != 1 || recv(guest, &byte, 1, MSG_DONTWAIT) != 1)
+			return fact_fail(why, size, "nothing comes through any more");
+	}
+	return 0;
+}
+
+const struct fact fact_alarm = {
+	.name = "alarm",
+	.what = "a datagram socket whose peer disconnects with something unread is told "
+		"ECONNRESET, and "
+		"goes on when that connects again",
+	.without = "with --net ...,stack=lwip what ICMP says of a datagram does not wake who polls "
+		   "(traceroute)",
+	.probe = probe_alarm,
 };
 
 /* Whose a socket is, and that it is a new one. */

@@ -986,6 +986,76 @@ def error_queue(family, host):
         tries("one piece", s.send, b"x" * 66000)
 
 
+def told_by_poll(family, host):
+    """What ICMP says of a datagram is POLLERR, until somebody is told which error it is."""
+    recverr = (socket.IPPROTO_IPV6, 25) if family == socket.AF_INET6 else (socket.IPPROTO_IP, 11)
+    ERR = select.POLLERR
+
+    def told(s, ms=10000):
+        p = select.poll()
+        p.register(s, select.POLLIN)
+        return [e for _, e in p.poll(ms)]
+
+    def error(s):
+        return errno.errorcode.get(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+    with socket.socket(family, socket.SOCK_DGRAM) as to:
+        to.bind((host, 0))
+        name = to.getsockname()
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.connect(name)
+    edges = select.epoll()
+    edges.register(s, select.EPOLLIN | select.EPOLLET)
+    for how in ("write", "sendto"):
+        os.write(s.fileno(), b"x") if how == "write" else s.sendto(b"x", name)
+        say("told", how, told(s) == [ERR], told(s) == [ERR], [e == ERR for _, e in edges.poll(10)])
+        say("select", [len(x) for x in select.select([s], [s], [s], 0)])
+        say("SO_ERROR", error(s), error(s), told(s, 0), edges.poll(0))
+        s.send(b"x")
+        told(s)
+        tries("a call is told", s.sendto, b"x", name)
+        s.send(b"x")
+        told(s)
+        tries("recvfrom is told", s.recvfrom, 9)
+        say("and then nobody", told(s, 0), error(s))
+        s.send(b"x")
+        told(s)
+        say("read is told", any_error(os.read, s.fileno(), 9), told(s, 0), error(s))
+    for read in (lambda: any_error(os.read, s.fileno(), 9), lambda: any_error(s.recvfrom, 9)):
+        thread = threading.Thread(target=lambda: say("who waits is told", read()))
+        thread.start()
+        time.sleep(0.1)
+        s.send(b"x")
+        thread.join()
+    s.setsockopt(*recverr, 1)
+    for _ in range(2):
+        s.setsockopt(*recverr, 1)
+        tries("queued", s.sendto, b"x", name)
+        say("is told", told(s) == [ERR], error(s), told(s, 0) == [ERR])
+    for left in (True, False):
+        s.recvmsg(9, 500, MSG_ERRQUEUE)
+        say("one was read", (told(s, 0) == [ERR]) == left, error(s))
+    with socket.socket(family, socket.SOCK_DGRAM) as to:
+        to.bind(name)
+        s.setsockopt(*recverr, 0)
+        s.send(b"there")
+        data, back = to.recvfrom(99)
+        to.sendto(data, back)
+        say("goes on", told(s) == [select.POLLIN], s.recvfrom(99) == (b"there", name))
+        for i in range(20):
+            s.send(b"%d" % i)
+        s.close()
+        say("sent before the close", [int(to.recv(9)) for _ in range(20)] == list(range(20)))
+    for _ in range(50):
+        with socket.socket(family, socket.SOCK_DGRAM) as s:
+            s.bind(name)
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.connect(name)
+        s.shutdown(socket.SHUT_RD)
+        tries("shut down", s.recvfrom, 9, socket.MSG_DONTWAIT)
+        say("shut down", any_error(s.recv, 9, socket.MSG_DONTWAIT), s.recv(9), told(s, 0) == [select.POLLIN])
+
+
 def nobody_reads():
     """The thread that writes gets the signal, and may wait for it; the process would end of it."""
 
@@ -1333,6 +1403,8 @@ for test in (stream, resets, connecting, names, not_connected, nobody_reads, dis
 say("# datagrams")
 error_queue(socket.AF_INET, LO)
 error_queue(socket.AF_INET6, LO6)
+told_by_poll(socket.AF_INET, LO)
+told_by_poll(socket.AF_INET6, LO6)
 datagrams(socket.AF_INET, LO)
 datagrams(socket.AF_INET6, LO6)
 sys.exit(0)

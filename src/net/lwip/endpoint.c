@@ -13,14 +13,12 @@
 #include <sys/stat.h>
 
 #include "base/fdmsg.h"
+#include "net/lwip/datagram.h"
 #include "net/lwip/embryo.h"
 #include "net/lwip/ioctl.h"
 #include "net/lwip/netlink.h"
 #include "net/lwip/packet.h"
 #include "net/lwip/watch.h"
-
-#define DGRAM_SNDBUF                                                                               \
-	32770 /* the kernel doubles it: 65507 bytes and a bit are the longest message */
 
 static struct endpoint **bucket(struct stack *st, uint64_t number)
 {
@@ -55,13 +53,12 @@ static void source_ready(struct source *s, uint32_t events)
 	ep->ops->ready(ep, events);
 }
 
-/* The pair, with its buffers. */
-static int make_pair(int type, int ret[2])
+/* The pair of a stream, with its buffers. */
+static int stream_pair(int ret[2])
 {
-	int bytes = type == SOCK_STREAM ? STACK_SNDBUF : DGRAM_SNDBUF, on = 1;
+	const int bytes = STACK_SNDBUF, on = 1;
 
-	if (socketpair(AF_UNIX, (type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC,
-		    0, ret) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret) < 0)
 		return -errno;
 	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	/* urgent data is data, at whose place reading stops (stream.c) */
@@ -82,7 +79,7 @@ static struct endpoint *endpoint_alloc(
 	ep->domain = domain;
 	ep->type = type;
 	ep->protocol = protocol;
-	ep->head_fd = ep->name_fd = -1;
+	ep->head_fd = ep->name_fd = ep->hidden_fd = -1;
 	CDS_INIT_LIST_HEAD(&ep->news);
 	CDS_INIT_LIST_HEAD(&ep->owing);
 	options_init(ep);
@@ -96,9 +93,12 @@ static struct endpoint *endpoint_alloc(
 int endpoint_new(
 	struct stack *st, int domain, int type, int protocol, struct endpoint **ret, int *ret_guest)
 {
-	int pair[2] = { -1, -1 }, r = make_pair(type, pair);
+	const bool is_ip = domain == AF_INET || domain == AF_INET6;
+	int pair[2] = { -1, -1 }, watch = 0, r;
 	struct endpoint *ep = NULL;
 	struct stat stat;
+
+	r = type == SOCK_STREAM ? stream_pair(pair) : datagram_pair(st, is_ip, pair, &watch);
 
 	if (r == 0 && fstat(pair[1], &stat) < 0)
 		r = -errno;
@@ -110,6 +110,8 @@ int endpoint_new(
 		return r < 0 ? r : -ENOMEM;
 	}
 	ep->source.fd = pair[0];
+	if (watch)
+		watch_take(ep, watch);
 	*ret = ep;
 	*ret_guest = pair[1];
 	return 0;
@@ -206,6 +208,7 @@ void endpoint_close(struct endpoint *ep)
 	source_close(ep->st, &ep->source);
 	um_cleanup_fd(&ep->head_fd);
 	um_cleanup_fd(&ep->name_fd);
+	um_cleanup_fd(&ep->hidden_fd);
 	if (ep->rx)
 		pbuf_free(take_ptr(&ep->rx));
 	free(take_ptr(&ep->tx));
@@ -378,7 +381,7 @@ static int connected(struct endpoint *ep)
 
 static int dispatch(struct endpoint *ep, struct stack_msg *m)
 {
-	int r;
+	int r, waits;
 
 	switch (m->op) {
 	case STACK_BIND:
@@ -399,7 +402,15 @@ static int dispatch(struct endpoint *ep, struct stack_msg *m)
 	case STACK_SHUTDOWN:
 		return m->a < 0 || m->a > 2 ? -EINVAL : ep->ops->shutdown(ep, m->a);
 	case STACK_SEND:
-		return ep->ops->send ? ep->ops->send(ep, m) : -EOPNOTSUPP;
+		waits = ep->error;
+		r = ep->ops->send ? ep->ops->send(ep, m) : -EOPNOTSUPP;
+		m->b = r < 0 && waits && !ep->error;
+		return r;
+	case STACK_ALARM:
+		if (ep->error || ep->errors)
+			datagram_alarm(ep);
+		datagrams_alarm(ep->st);
+		return 0;
 	case STACK_SETSOCKOPT:
 		r = option_set(ep, m->a, m->b, m->data, m->len, m->privileged);
 		m->a = (int32_t)control_wanted(ep);
@@ -413,7 +424,9 @@ void endpoint_request(struct stack *st, struct stack_msg *m)
 {
 	struct endpoint *ep = endpoint_find(st, m->socket);
 
-	if (!ep || (ep->watch && m->op == STACK_CONNECT)) { /* has been connected just now */
+	datagrams_alarm(st); /* (which who asks for errors has heard) */
+	if (!ep || (ep->watch && ep->source.fd < 0 &&
+			   m->op == STACK_CONNECT)) { /* has been connected just now */
 		embryos_accept(st);
 		ep = endpoint_find(st, m->socket);
 	}

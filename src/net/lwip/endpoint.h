@@ -106,10 +106,11 @@ struct endpoint {
 	unsigned holding; /* half the ticks for which something has been held back */
 	bool flush;	  /* nothing is held back now */
 	int backlog;
-	/* of one that is not connected to the stack, or -1: watch.c */
+	/* of a stream that is not connected to the stack, and of datagrams: watch.c */
 	int watch; /* 0: none */
 	struct endpoint *next_watched;
 	struct cds_list_head news, owing; /* in struct stack's; alone where it is in none */
+	int hidden_fd;			  /* by which our end is found: datagram.c; -1 */
 	int name_fd;			  /* where it listens itself; -1 */
 	bool unaccepted;       /* a connection that nobody has accepted yet: tcplisten.c */
 	bool reset;	       /* and never will be used */
@@ -179,8 +180,6 @@ struct socket_error {
 };
 /* For SO_ERROR, and for the queue where IP_RECVERR is set. */
 void socket_error_tell(struct endpoint *ep, const struct socket_error *e);
-/* It has been, by SO_ERROR or a call: what is queued is still to be read. */
-void socket_error_told(struct endpoint *ep);
 /* The first of the queue: 0, or -EAGAIN. */
 int MUST_CHECK socket_error_take(struct endpoint *ep, struct stack_msg *m);
 void socket_errors_free(struct endpoint *ep);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The error queue of a datagram socket (IP_RECVERR: ip(7)). The guest reads it by MSG_ERRQUEUE
- * (STACK_RECVERR). That there is something in it is an error like others, which the pair tells by
- * an empty message: so the socket is readable where the kernel's says POLLERR.
+ * (STACK_RECVERR). That there is something in it is an error like others, which the pair says
+ * (datagram.c).
  */
 #include <time.h>
 
@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "net/lwip/endpoint.h"
+#include "net/lwip/datagram.h"
 
 #define ERRORS_MAX 32 /* of one socket */
 
@@ -65,13 +65,6 @@ static void queue_error(struct endpoint *ep, const struct socket_error *e)
 	*last = q;
 }
 
-static void say_so(struct endpoint *ep, int error)
-{
-	const struct stack_head head = { .error = error };
-
-	(void)endpoint_deliver(ep, &head, "", 0);
-}
-
 void socket_error_tell(struct endpoint *ep, const struct socket_error *e)
 {
 	if (ep->opt.recverr)
@@ -79,13 +72,7 @@ void socket_error_tell(struct endpoint *ep, const struct socket_error *e)
 	if (e->is_local) /* the call says it */
 		return;
 	ep->error = -e->error;
-	say_so(ep, ep->error);
-}
-
-void socket_error_told(struct endpoint *ep)
-{
-	if (ep->errors)
-		say_so(ep, ep->errors->head.error);
+	datagram_alarm(ep);
 }
 
 int socket_error_take(struct endpoint *ep, struct stack_msg *m)
@@ -96,7 +83,6 @@ int socket_error_take(struct endpoint *ep, struct stack_msg *m)
 		return -EAGAIN;
 	ep->errors = q->next;
 	ep->error = q->next ? q->next->head.error : 0;
-	m->a = ep->errors != NULL;
 	m->name = q->head.name;
 	m->namelen = q->head.namelen;
 	m->controllen = q->head.controllen;

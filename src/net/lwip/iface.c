@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "net/daemon/link.h"
+#include "net/lwip/datagram.h"
 #include "net/lwip/lease.h"
 #include "net/lwip/netlink.h"
 #include "net/lwip/packet.h"
@@ -108,6 +109,7 @@ void loop_deliver(struct stack *st)
 		free(q);
 	}
 	streams_tell(st);
+	datagrams_alarm(st);
 }
 
 static err_t init_loopback(struct netif *n)

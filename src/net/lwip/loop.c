@@ -64,6 +64,7 @@ int stack_init(struct stack *st)
 		.scratch = malloc(SCRATCH_BYTES) };
 	st->loop.last = &st->loop.first;
 	CDS_INIT_LIST_HEAD(&st->news);
+	CDS_INIT_LIST_HEAD(&st->alarmed);
 	CDS_INIT_LIST_HEAD(&st->owing);
 	if (st->epoll < 0 || !st->scratch)
 		return st->epoll < 0 ? -errno : -ENOMEM;

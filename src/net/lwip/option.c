@@ -391,8 +391,6 @@ static int take_error(struct endpoint *ep)
 	int e = -ep->error;
 
 	ep->error = 0;
-	if (e)
-		socket_error_told(ep);
 	return e;
 }
 

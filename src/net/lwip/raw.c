@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "net/lwip/endpoint.h"
+#include "net/lwip/datagram.h"
 
 #define ECHO_BYTES 8
 
@@ -309,12 +309,10 @@ static void raw_ready(struct endpoint *ep, uint32_t events)
 	const struct control none = { .ttl = -1, .tos = -1 };
 	ssize_t n;
 
-	while ((n = recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT)) > 0) {
+	while ((n = datagram_read(ep, events)) >= 0) {
 		if (ep->state == EP_OPEN && ep->raw)
 			(void)send_to(ep, &ep->peer, &none, ep->st->scratch, (size_t)n);
 	}
-	if (n == 0 && events & EPOLLRDHUP && !(events & EPOLLHUP))
-		(void)source_change(ep->st, &ep->source, 0);
 	if (events & EPOLLHUP)
 		endpoint_close(ep);
 }

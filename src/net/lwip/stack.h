@@ -53,11 +53,12 @@ struct stack {
 	struct watches *watches;
 	int shared_fd; /* the file of: */
 	struct stack_shared *shared;
-	struct cds_list_head news;  /* streams whose guests are told at the end of this turn */
-	struct cds_list_head owing; /* streams that may have an ACK to send */
-	uint64_t bound;		    /* datagram sockets that have got a port */
-	uint64_t arrivals;	    /* the last number of a connection that has come */
-	struct iface *ifaces;	    /* the first one is lo */
+	struct cds_list_head news;    /* streams whose guests are told at the end of this turn */
+	struct cds_list_head alarmed; /* datagram sockets, which are told of an error */
+	struct cds_list_head owing;   /* streams that may have an ACK to send */
+	uint64_t bound;		      /* datagram sockets that have got a port */
+	uint64_t arrivals;	      /* the last number of a connection that has come */
+	struct iface *ifaces;	      /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
 	struct endpoint *dead; /* freed when no event can name them any more */
 	unsigned packet_sockets;

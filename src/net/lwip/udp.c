@@ -7,10 +7,9 @@
 #include <lwip/inet_chksum.h>
 #include <lwip/udp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <string.h>
 
-#include "net/lwip/endpoint.h"
+#include "net/lwip/datagram.h"
 
 #define DATAGRAM_MAX (UINT16_MAX - 28)
 
@@ -443,14 +442,6 @@ static int udp_send_(struct endpoint *ep, const struct stack_msg *m)
 	return submit(ep, &t, &control, m->data + m->controllen, m->len, m->a & MSG_MORE);
 }
 
-/* Of nothing to read: is it the end, which came after the events at hand, or an empty datagram? */
-static bool is_end(const struct endpoint *ep, uint32_t events)
-{
-	struct pollfd p = { .fd = ep->source.fd, .events = POLLRDHUP };
-
-	return events & EPOLLRDHUP || poll(&p, 1, 0) == 1;
-}
-
 /* What was written to a connected socket. */
 static void udp_ready(struct endpoint *ep, uint32_t events)
 {
@@ -458,9 +449,7 @@ static void udp_ready(struct endpoint *ep, uint32_t events)
 	struct target t = { .ip = ep->peer, .port = ep->peer_port };
 	ssize_t n;
 
-	while ((n = recv(ep->source.fd, ep->st->scratch, SCRATCH_BYTES, MSG_DONTWAIT)) >= 0) {
-		if (n == 0 && is_end(ep, events))
-			break;
+	while ((n = datagram_read(ep, events)) >= 0) {
 		if (ep->state != EP_OPEN || !ep->udp ||
 			route_source(ep->st, &t.ip, chosen_iface(ep, &none, &t.ip), &t.iface,
 				&t.source) < 0)
@@ -468,9 +457,6 @@ static void udp_ready(struct endpoint *ep, uint32_t events)
 		t.source = ep->local;
 		(void)submit(ep, &t, &none, ep->st->scratch, (size_t)n, false);
 	}
-	if (n == 0 && !(events & EPOLLHUP)) /* the guest has shut down this way: its end alone is
-					       still waited for */
-		(void)source_change(ep->st, &ep->source, 0);
 	if (events & EPOLLHUP)
 		endpoint_close(ep);
 }

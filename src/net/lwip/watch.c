@@ -44,6 +44,15 @@ void watch_end(struct endpoint *ep)
 	ep->watch = 0;
 }
 
+/* What has been written to it before is looked at. */
+static void end(struct endpoint *ep)
+{
+	if (ep->source.fd >= 0)
+		ep->ops->ready(ep, EPOLLHUP | EPOLLRDHUP);
+	else
+		endpoint_close(ep);
+}
+
 static void closed(struct watches *w, int watch)
 {
 	struct endpoint *ep = *bucket(w, watch);
@@ -51,7 +60,7 @@ static void closed(struct watches *w, int watch)
 	while (ep && ep->watch != watch)
 		ep = ep->next_watched;
 	if (ep)
-		endpoint_close(ep);
+		end(ep);
 }
 
 /* ---- more was closed at once than the kernel keeps events of ---- */
@@ -105,7 +114,7 @@ static bool close_if_gone(struct endpoint *ep, void *arg)
 	const struct numbers *there = arg;
 
 	if (ep->watch && !bsearch(&ep->ino, there->all, there->n, sizeof(*there->all), compare))
-		endpoint_close(ep);
+		end(ep);
 	return false;
 }
 
@@ -160,6 +169,16 @@ int watches_init(struct stack *st)
 	st->watches = w;
 	/* (without it sockets are pairs from the start) */
 	return w->source.fd < 0 ? 0 : source_add(st, &w->source, EPOLLIN);
+}
+
+int watch_socket(struct stack *st, int fd)
+{
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = inotify_add_watch(st->watches->source.fd, path, IN_CLOSE | IN_ONESHOT);
+	return r < 0 ? -errno : r;
 }
 
 int watches_fd(const struct stack *st)

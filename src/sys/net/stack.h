@@ -18,6 +18,7 @@ struct stacksock {
 	int fd;		 /* our dup */
 	uint64_t number; /* by which the stack knows it */
 	bool stream;
+	bool alarms;  /* the pair says whether an error waits (net/lwip/datagram.c) */
 	int fresh;    /* the domain of one that nothing was done with yet; -1 */
 	bool watched; /* it is not connected to the stack, but known there */
 	bool filled;  /* connected to it just now, with STACK_LESS_JUNK in it */
@@ -65,8 +66,10 @@ bool stack_waits(struct call *c, const struct stacksock *s);
 void stack_set_sndbuf(const struct stacksock *s, int bytes);
 /* Is it a connect(2) to AF_UNSPEC? */
 bool stack_is_disconnect(struct call *c);
-/* SO_ERROR, which is none afterwards: 0, a positive errno; -errno. */
-int MUST_CHECK stack_take_error(struct call *c, const struct stacksock *s);
+/* Does the pair say that an error waits (POLLERR)? Not any more then. */
+bool stack_alarmed(const struct stacksock *s);
+/* One has been taken from the stack: the pair says so again where there are others. */
+void stack_alarm(struct call *c, const struct stacksock *s);
 
 /* stackserver.c */
 enum verdict stack_listen(struct call *c, const struct stacksock *s);

@@ -56,6 +56,7 @@ bool stacksock_get(struct stacksock *s, struct call *c, int guest_fd)
 	if (getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
 		return false;
 	s->stream = type == SOCK_STREAM;
+	s->alarms = type == SOCK_DGRAM;
 	s->accepted = s->stream && s->fresh < 0 && !s->watched && visit_of_socket(s->fd, &s->visit);
 	if (s->accepted) {
 		s->number = s->visit.number;
@@ -185,11 +186,6 @@ int stack_ask_option(struct call *c, const struct stacksock *s, int option)
 		memcpy(&value, q->msg.data, sizeof(value));
 	net_stack_end(s->net, q);
 	return r < 0 ? r : value;
-}
-
-int stack_take_error(struct call *c, const struct stacksock *s)
-{
-	return stack_ask_option(c, s, SO_ERROR);
 }
 
 bool stack_waits(struct call *c, const struct stacksock *s)
@@ -352,6 +348,23 @@ static int simple(struct call *c, const struct stacksock *s, enum stack_op op, i
 	return r;
 }
 
+bool stack_alarmed(const struct stacksock *s)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	return getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error;
+}
+
+void stack_alarm(struct call *c, const struct stacksock *s)
+{
+	/* (of what has come while it was asked about the pair says more than waits) */
+	(void)stack_alarmed(s);
+	if (simple(c, s, STACK_ALARM, 0) < 0) {
+		/* the stack is gone, and nothing waits any more */
+	}
+}
+
 static enum verdict stack_shutdown(struct call *c, const struct stacksock *s)
 {
 	int r = simple(c, s, STACK_SHUTDOWN, (int)c->args[1]);
@@ -462,7 +475,9 @@ static enum verdict stack_setsockopt(struct call *c, const struct stacksock *s)
 
 static enum verdict stack_getsockopt(struct call *c, const struct stacksock *s)
 {
+	const bool error = (int)c->args[1] == SOL_SOCKET && (int)c->args[2] == SO_ERROR;
 	struct stack_conn *q;
+	bool told = false;
 	int r, len;
 
 	if (is_pairs((int)c->args[1], (int)c->args[2]))
@@ -478,13 +493,20 @@ static enum verdict stack_getsockopt(struct call *c, const struct stacksock *s)
 	q->msg.len = len < OPTION_MAX ? (uint32_t)len : OPTION_MAX;
 	memset(q->msg.data, 0, q->msg.len);
 	r = net_stack_ask(q);
+	if (error && s->alarms) {
+		told = stack_alarmed(s);
+		if (!told) /* who reads has been told */
+			memset(q->msg.data, 0, q->msg.len);
+	}
 	if (r == 0)
 		r = guest_write(c, call_addr(c, 3), q->msg.data,
 			q->msg.len < (uint32_t)len ? q->msg.len : (uint32_t)len);
 	if (r == 0)
 		r = guest_write(c, call_addr(c, 4), &q->msg.len, sizeof(q->msg.len));
 	net_stack_end(s->net, q);
-	if ((int)c->args[1] == SOL_SOCKET && (int)c->args[2] == SO_ERROR)
+	if (told)
+		stack_alarm(c, s);
+	if (error)
 		end_small(s);
 	/* its connection was reset, which the pair tells */
 	return r == -ENOTSOCK ? CONTINUE : call_return(c, r);
@@ -643,7 +665,7 @@ bool stack_call(struct call *c, enum verdict *ret)
 		return true;
 	}
 	if (c->nr == __NR_ioctl && (unsigned)c->args[1] == FIONREAD) {
-		if (!stacksock_get(&s, c, call_fd(c, 0)) || s.stream)
+		if (!stacksock_get(&s, c, call_fd(c, 0)) || s.stream || s.alarms)
 			return false;
 		*ret = stack_unread(c, &s);
 		return true;

@@ -102,20 +102,16 @@ static long send_held(struct call *c, const struct stacksock *s, struct stack_co
 	return r < 0 && r != -ENOTSOCK ? r : send_stream(c, s, data, len, flags & ~MSG_MORE);
 }
 
-static long send_one(struct call *c, const struct stacksock *s, struct message *m, int flags)
+/* *ret_waited: it has failed of an error that waited. */
+static long submit(
+	struct call *c, const struct stacksock *s, struct message *m, int flags, bool *ret_waited)
 {
 	size_t len = m->total < PIECE ? m->total : PIECE;
-	struct stack_conn *q;
+	struct stack_conn *q = stacksock_begin(s, c, STACK_SEND);
 	ssize_t n;
-	long r = s->stream ? stack_connected(c, s) : 0;
+	long r;
 
-	if (r < 0)
-		return r == -ENOTCONN ? stack_no_pipe(c, flags) : r;
-	if (!s->stream && flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (!s->stream && m->total > PIECE)
-		return -EMSGSIZE;
-	q = stacksock_begin(s, c, STACK_SEND);
+	*ret_waited = false;
 	if (!q)
 		return -ENETDOWN;
 	q->msg.a = flags;
@@ -134,7 +130,27 @@ static long send_one(struct call *c, const struct stacksock *s, struct message *
 		r = send_held(c, s, q, flags);
 	else
 		r = net_stack_ask(q);
+	*ret_waited = s->alarms && r < 0 && q->msg.b;
 	net_stack_end(s->net, q);
+	return r;
+}
+
+static long send_one(struct call *c, const struct stacksock *s, struct message *m, int flags)
+{
+	bool waited;
+	long r = s->stream ? stack_connected(c, s) : 0;
+
+	if (r < 0)
+		return r == -ENOTCONN ? stack_no_pipe(c, flags) : r;
+	if (!s->stream && flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (!s->stream && m->total > PIECE)
+		return -EMSGSIZE;
+	r = submit(c, s, m, flags, &waited);
+	if (waited && !stack_alarmed(s)) /* who reads has been told */
+		return submit(c, s, m, flags, &waited);
+	if (waited)
+		stack_alarm(c, s);
 	return r;
 }
 
@@ -276,30 +292,15 @@ static long receive(struct call *c, const struct stacksock *s, void *buf, size_t
 	return blocking_end(&b, r);
 }
 
-/* One that is an error to be told, unless it has been (SO_ERROR, a send): true. *n: what to answer.
- */
-static bool was_error(
-	struct call *c, const struct stacksock *s, const struct received *got, int flags, long *n)
+/* An error waits: the pair has said so. False: it has been told (SO_ERROR, a send). *n: what to
+ * answer. */
+static bool takes_error(struct call *c, const struct stacksock *s, long *n)
 {
-	int r;
+	const int e = stack_ask_option(c, s, SO_ERROR);
 
-	if (*n < 0 || !got->head.error)
-		return false;
-	if (flags & MSG_PEEK) /* it is over either way */
-		(void)recv(s->fd, NULL, 0, MSG_DONTWAIT);
-	r = stack_take_error(c, s);
-	*n = r > 0 ? -r : r;
-	return true;
-}
-
-/* Errors that the pair still tells, when there is none any more. */
-static void drop_errors(const struct stacksock *s)
-{
-	struct received got;
-	char byte;
-
-	while (receive_once(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, &got) >= 0 && got.head.error)
-		(void)recv(s->fd, NULL, 0, MSG_DONTWAIT);
+	if (e)
+		*n = e > 0 ? -e : e;
+	return e != 0;
 }
 
 enum verdict stack_unread(struct call *c, const struct stacksock *s)
@@ -307,7 +308,7 @@ enum verdict stack_unread(struct call *c, const struct stacksock *s)
 	struct received got;
 	char byte;
 	long n = receive_once(s, &byte, 1, MSG_PEEK | MSG_DONTWAIT, &got);
-	int bytes = n < 0 || got.head.error ? 0 : (int)n;
+	int bytes = n < 0 ? 0 : (int)n;
 
 	return call_return(c, guest_write(c, call_addr(c, 2), &bytes, sizeof(bytes)));
 }
@@ -336,9 +337,9 @@ static long receive_error(
 				q->msg.data + q->msg.controllen, len);
 		r = r >= 0 && (size_t)r < len ? -EFAULT : r;
 	}
-	if (r >= 0 && !q->msg.a)
-		drop_errors(s);
 	net_stack_end(s->net, q);
+	if (r >= 0 && s->alarms)
+		stack_alarm(c, s);
 	return r == -ENOTSOCK ? -EAGAIN : r;
 }
 
@@ -355,9 +356,12 @@ static long receive_to(struct call *c, const struct stacksock *s, const struct m
 		return receive_error(c, s, m, ret);
 	if (!buf)
 		return -ENOMEM;
-	do {
-		n = receive(c, s, buf, room, flags & ~MSG_WAITFORONE, ret);
-	} while (was_error(c, s, ret, flags, &n) && n == 0);
+	n = receive(c, s, buf, room, flags & ~MSG_WAITFORONE, ret);
+	if (n == -ECONNRESET && s->alarms) {
+		while (n == -ECONNRESET && !takes_error(c, s, &n))
+			n = receive(c, s, buf, room, flags & ~MSG_WAITFORONE, ret);
+		stack_alarm(c, s);
+	}
 	if (n < 0)
 		return n;
 	if ((size_t)n < room)
