@@ -354,7 +354,16 @@ hears.settimeout(10)
 says = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 says.sendto(struct.pack("!BBHHHBBHII", 0x45, 0, 0, 0, 0, 9, 17, 0, 0, 0x2a000001) + bytes(8), ("127.0.0.1", 0))
 packet, source = hears.recvfrom(99)
-print(source, packet[16:20])'
+print(source, packet[16:20])
+says = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+says.setsockopt(socket.IPPROTO_IPV6, 7, 2)
+says.sendto(struct.pack("!IHBB16s16s", 6 << 28, 4, 253, 9, bytes(15) + b"\1", bytes(15) + b"\1") + b"1234", ("::1", 0))
+print(v.recv(99), v.recv(99))
+echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+echo.settimeout(10)
+echo.setsockopt(socket.IPPROTO_IP, 8, 1)
+echo.sendto(struct.pack("!BBHHH", 8, 0, 0, 0, 0), ("127.0.0.1", 0))
+print([(kind, data) for _, kind, data in echo.recvmsg(99, 99)[1]])'
 is "raw sockets of IPv6" "$OUT" "0 EFAULT
 1 EFAULT
 2 EINVAL
@@ -368,7 +377,9 @@ odd EINVAL
 short EINVAL
 b'ab' b'1234' b'ab'
 253 None 4
-('127.0.0.1', 0) b'*\\x00\\x00\\x01'"
+('127.0.0.1', 0) b'*\\x00\\x00\\x01'
+b'xy\\x86\\x83' b'1234'
+[(8, b'\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x7f\\x00\\x00\\x01')]"
 
 # no frame of a neighbour's comes from this host, or reaches what is bound to loopback
 rm -f up

@@ -92,6 +92,31 @@ def resets():
     p.poll(10000)
     tries("reset: what came before", a.recv, 99)
     tries("reset", a.recv, 99)
+    tries("shut down", a.shutdown, socket.SHUT_WR)
+
+
+def left_ports():
+    """Who closes first keeps the port for a while, and shares it only if both want that (SO_REUSEADDR)."""
+    for kept, wanted in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        with socket.create_server((LO, 0)) as server:
+            a = socket.socket()
+            a.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kept)
+            a.connect(server.getsockname())
+            b, _ = server.accept()
+        name = a.getsockname()
+        a.shutdown(socket.SHUT_WR)
+        b.recv(9)
+        b.shutdown(socket.SHUT_WR)
+        a.recv(9)
+        end = time.monotonic() + 10
+        while not any_error(a.shutdown, socket.SHUT_WR) and time.monotonic() < end:
+            time.sleep(0.01)
+        tries("both have ended", a.shutdown, socket.SHUT_WR)
+        a.close()
+        b.close()
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, wanted)
+            tries(f"left port {kept} {wanted}", s.bind, name)
 
 
 def connecting():
@@ -1395,7 +1420,7 @@ def becomes_ipv4():
         tries("of IPv6 alone", u.setsockopt, socket.IPPROTO_IPV6, IPV6_ADDRFORM, value)
 
 
-for test in (stream, resets, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options, values,
+for test in (stream, resets, left_ports, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options, values,
              truncated, segments, one_piece, told_later, several, small_ones, to_itself, buffers, lingering,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups, senders, same_port):
     say("#", test.__name__)

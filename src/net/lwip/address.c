@@ -174,19 +174,28 @@ static bool is_over(struct endpoint *ep)
 	return true;
 }
 
-/* Connections that no socket has any more keep their port for a while (TIME_WAIT). */
+/* Connections that no socket has any more keep their port for a while (TIME_WAIT), but from those
+ * who share it, as they did. */
+static bool keeps(const struct tcp_pcb *p, const void *arg)
+{
+	const struct endpoint *ep = arg;
+
+	return !(ep->opt.reuseaddr && p->so_options & SOF_SHARED) &&
+	       overlap(&p->local_ip, &ep->local);
+}
+
 static bool left_behind(const struct endpoint *ep, uint16_t port)
 {
-	if (ep->ops != &tcp_endpoint || ep->opt.reuseaddr)
+	if (ep->ops != &tcp_endpoint)
 		return false;
-	if (timewait_has_port(port, overlap, &ep->local))
+	if (timewait_any(port, keeps, ep))
 		return true;
 	for (const struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next) {
-		if (p->local_port == port && overlap(&p->local_ip, &ep->local))
+		if (p->local_port == port && keeps(p, ep))
 			return true;
 	}
 	for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
-		if (!p->callback_arg && p->local_port == port && overlap(&p->local_ip, &ep->local))
+		if (!p->callback_arg && p->local_port == port && keeps(p, ep))
 			return true;
 	}
 	return false;

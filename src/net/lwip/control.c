@@ -42,18 +42,18 @@ static void add_destination(const struct endpoint *ep, struct stack_head *head)
 static void fill_v4(const struct endpoint *ep, struct stack_head *head)
 {
 	const struct ip_hdr *h = ip4_current_header();
-	/* (the kernel notes this one when a datagram comes, if somebody wants it then; an echo's
-	 * always) */
-	const bool noted = ep->opt.pktinfo || ep->opt.recvpktinfo ||
-			   (ep->type == SOCK_DGRAM && ep->ops == &raw_endpoint);
-	const int index = noted ? netif_get_index(ip_current_input_netif()) : 0;
+	/* (the kernel notes these two when a datagram comes, if somebody wants them then; of an
+	 * echo the one always, the other never) */
+	const bool noted = ep->opt.pktinfo || ep->opt.recvpktinfo,
+		   is_echo = ep->type == SOCK_DGRAM && ep->ops == &raw_endpoint;
+	const int index = noted || is_echo ? netif_get_index(ip_current_input_netif()) : 0;
 	struct in_pktinfo info = { .ipi_ifindex = index };
 	struct in6_pktinfo mapped = { .ipi6_ifindex = (unsigned)index };
 	const uint8_t tos = IPH_TOS(h);
 	int ttl = IPH_TTL(h);
 
 	info.ipi_addr.s_addr = ip4_current_dest_addr()->addr;
-	if (noted) /* from where one would answer */
+	if (noted && !is_echo) /* from where one would answer */
 		info.ipi_spec_dst.s_addr =
 			ip_addr_ismulticast(ip_current_dest_addr()) ||
 					address_is_broadcast(ep->st, ip_current_dest_addr())

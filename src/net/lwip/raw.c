@@ -86,7 +86,7 @@ static void apply_options(struct endpoint *ep)
 	ep->raw->tos = (u8_t)(is_v6(ep) ? o->tclass : o->tos);
 	ep->raw->so_options = SOF_BROADCAST;
 	raw_set_flags(ep->raw, o->hdrincl ? RAW_FLAGS_HDRINCL : 0);
-	ep->raw->chksum_reqd = is_v6(ep) && o->checksum >= 0;
+	ep->raw->chksum_reqd = is_v6(ep) && o->checksum >= 0 && !o->hdrincl;
 	ep->raw->chksum_offset = (u16_t)o->checksum;
 }
 

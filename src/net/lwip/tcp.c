@@ -225,7 +225,8 @@ static void apply_options(struct endpoint *ep)
 		return;
 	pcb->ttl = (u8_t)(ep->domain == AF_INET6 && o->hops >= 0 ? o->hops : o->ttl);
 	pcb->tos = (u8_t)(ep->domain == AF_INET6 ? o->tclass : o->tos);
-	pcb->so_options = SOF_REUSEADDR; /* who may have which port is said in address.c */
+	/* (who may have which port is said in address.c) */
+	pcb->so_options = (u8_t)(SOF_REUSEADDR | (o->reuseaddr ? SOF_SHARED : 0));
 	if (o->keepalive)
 		pcb->so_options |= SOF_KEEPALIVE;
 	if (ep->bound_if)
@@ -460,7 +461,10 @@ static int tcp_shutdown_(struct endpoint *ep, int how)
 		stop(ep);
 		return 0;
 	}
-	return ep->state == EP_CLOSED || ep->state == EP_CONNECTING ? -ENOTCONN : 0;
+	if (ep->state == EP_CLOSED || ep->state == EP_CONNECTING)
+		return -ENOTCONN;
+	/* (both have ended) */
+	return ep->tcp && ep->tcp->state != TIME_WAIT ? 0 : -ENOTCONN;
 }
 
 static void tcp_release(struct endpoint *ep)

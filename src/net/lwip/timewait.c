@@ -121,15 +121,15 @@ unsigned timewait_count(void)
 	return all.n;
 }
 
-bool timewait_has_port(uint16_t port, bool (*overlap)(const ip_addr_t *, const ip_addr_t *),
-	const ip_addr_t *local)
+bool timewait_any(
+	uint16_t port, bool (*keeps)(const struct tcp_pcb *pcb, const void *arg), const void *arg)
 {
 	const struct over *o;
 
 	if (!all.ports[port])
 		return false;
 	cds_list_for_each_entry(o, &all.by_age, age) {
-		if (o->pcb->local_port == port && overlap(&o->pcb->local_ip, local))
+		if (o->pcb->local_port == port && keeps(o->pcb, arg))
 			return true;
 	}
 	return false;

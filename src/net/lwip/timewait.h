@@ -11,6 +11,9 @@
 #include <lwip/tcp.h>
 #include <stdbool.h>
 
+/* Of a connection's so_options, where lwIP has nothing: its socket had SO_REUSEADDR. */
+#define SOF_SHARED 0x40
+
 /* Takes what lwIP has. */
 void timewait_collect(void);
 /* A segment has come for the local address, from the remote one: lwIP is given the connection.
@@ -20,8 +23,8 @@ void timewait_segment(const ip_addr_t *local, uint16_t local_port, const ip_addr
 /* Ends those whose time is over. */
 void timewait_tick(void);
 unsigned timewait_count(void);
-/* Is the port theirs, at this address or at any? */
-bool timewait_has_port(uint16_t port, bool (*overlap)(const ip_addr_t *, const ip_addr_t *),
-	const ip_addr_t *local);
+/* Does one of this local port keep it from arg's owner? */
+bool timewait_any(
+	uint16_t port, bool (*keeps)(const struct tcp_pcb *pcb, const void *arg), const void *arg);
 
 #endif

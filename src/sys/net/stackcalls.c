@@ -373,6 +373,8 @@ static enum verdict stack_shutdown(struct call *c, const struct stacksock *s)
 		stack_drop_waiting(s);
 	if (r == STACK_SHUT_ALREADY)
 		return call_return(c, 0);
+	if (r == -ENOTSOCK && s->stream) /* its connection was reset */
+		r = -ENOTCONN;
 	return r == 0 || r == -ENOTSOCK ? CONTINUE : call_return(c, r);
 }
 
