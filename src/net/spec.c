@@ -422,6 +422,9 @@ void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret)
 	ret->net.s_addr = ret->guest.s_addr & ret->mask.s_addr;
 	ret->host = host_number(ret->net, 2);
 	ret->dns = host_number(ret->net, 3);
+	ret->mac[0] = 0x52;
+	ret->mac[1] = 0x55;
+	memcpy(ret->mac + 2, &ret->host, sizeof(ret->host));
 }
 
 int net_spec_refused(const struct net_spec *s, const char *option, const struct net_addr *a, int r,

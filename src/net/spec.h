@@ -104,6 +104,7 @@ struct net_slirp {
 	struct in_addr net, mask, host, dns, guest;
 	int prefix;
 	struct in6_addr net6, host6, dns6, guest6;
+	uint8_t mac[6]; /* of the host, by IPv4: libslirp's */
 };
 void net_spec_slirp(const struct net_spec *s, struct net_slirp *ret);
 

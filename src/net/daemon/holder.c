@@ -18,6 +18,8 @@
 #include "base/fdmsg.h"
 #include "net/daemon/iface.h"
 #include "net/daemon/lease.h"
+#include "net/daemon/link.h"
+#include "net/daemon/outer.h"
 #include "net/daemon/space.h"
 #include "net/daemon/userns.h"
 #include "net/linger.h"
@@ -27,6 +29,12 @@
 void holder_peer_name(int i, char ret[IFNAMSIZ])
 {
 	snprintf(ret, IFNAMSIZ, "um%d", i);
+}
+
+/* Does the outer namespace's kernel end what it can? */
+static bool is_direct(const struct net_spec *s)
+{
+	return s->link == NET_SLIRP && !s->restricted;
 }
 
 /* Where the spec says nothing. Nothing is on slirp's wire but libslirp, which takes the longest. */
@@ -51,13 +59,17 @@ struct places {
 /* The other end of an interface, for the link's thread. It says nothing itself. */
 static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
 {
+	struct net_spec end = { .mtu = s->mtu, .has_mac = is_direct(s) };
 	_cleanup_fd_ int packet = -1;
+	struct net_slirp net;
 	char quiet[64];
 	int r;
 
 	snprintf(quiet, sizeof(quiet), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", peer);
 	space_write_sysctl(quiet, "1");
-	r = iface_prepare(peer, &(struct net_spec){ .mtu = s->mtu }, link_mtu(s));
+	net_spec_slirp(s, &net);
+	memcpy(end.mac, net.mac, sizeof(end.mac));
+	r = iface_prepare(peer, &end, link_mtu(s));
 
 	if (r == 0)
 		r = iface_packet_socket(peer, &packet);
@@ -84,29 +96,11 @@ static int open_far(struct wire *w, const struct net_spec *s, int *ret)
 	return r == 0 ? iface_packet_socket(name, ret) : r;
 }
 
-/* libslirp's interface is a tap where a user may have one, which spares a frame the way over a
- * pair. Not with a small MTU: then there are fragments, which a packet socket gets put together. */
-static int make_tap(const struct net_spec *s, int32_t index, int links)
-{
-	int fds[2] = { -1, -1 }, r;
-
-	if (s->link != NET_SLIRP || s->mtu)
-		return -EOPNOTSUPP;
-	r = iface_add_tap(s->name, &fds[0]);
-	if (r < 0)
-		return r;
-	fds[1] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	r = fds[1] < 0 ? -errno : fdmsg_send(links, &index, sizeof(index), fds, 2);
-	close(fds[0]);
-	if (fds[1] >= 0)
-		close(fds[1]);
-	return r;
-}
-
 static int make_frames(const struct net_spec *s, int32_t index, const struct places *p, int links)
 {
 	char peer[IFNAMSIZ];
-	int fds[3] = { -1, -1, -1 }, r;
+	int fds[LINK_FDS] = { -1, -1, -1, -1 }, r;
+	size_t n = 2;
 
 	holder_peer_name(index, peer);
 	r = iface_add_pair(s->name, peer, p->outer);
@@ -119,11 +113,16 @@ static int make_frames(const struct net_spec *s, int32_t index, const struct pla
 	r = open_peer(peer, s, fds);
 	if (r == 0 && s->link == NET_PAIR)
 		r = open_far(p->wire, s, &fds[2]);
+	/* it is faster with it; without, libslirp has all */
+	if (r == 0 && is_direct(s) && outer_start(peer, s, &fds[2], &fds[3]) < 0)
+		fds[2] = fds[3] = -1;
 	if (setns(space_fd(p->spaces, 0), CLONE_NEWNET) < 0)
 		return -errno;
 	if (r < 0)
 		return r;
-	r = fdmsg_send(links, &index, sizeof(index), fds, fds[2] >= 0 ? 3 : 2);
+	while (n < LINK_FDS && fds[n] >= 0)
+		n++;
+	r = fdmsg_send(links, &index, sizeof(index), fds, n);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -180,9 +179,7 @@ static int make_interface(
 
 	if (s->link == NET_NONE)
 		return 0;
-	r = make_tap(s, index, links);
-	if (r < 0)
-		r = has_frames(s) ? make_frames(s, index, p, links) : wire_join(p->wire, s);
+	r = has_frames(s) ? make_frames(s, index, p, links) : wire_join(p->wire, s);
 	if (r == 0)
 		r = iface_prepare(s->name, s, link_mtu(s));
 	if (r == 0)

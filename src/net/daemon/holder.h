@@ -9,7 +9,8 @@
 /*
  * Runs until the supervisor is gone. For each link that carries frames a message goes to `links`
  * with the index of its spec (int32_t) and two descriptors, the packet socket and one for ioctls,
- * or three: that at the far end of a wire; then one of index -1. It then waits for an int32_t (0,
+ * and what its kind has besides: that at the far end of a wire, those of the outer namespace for
+ * slirp (net/daemon/outer.h: ask, inject); then one of index -1. It then waits for an int32_t (0,
  * or -errno with a text for the user behind it: struct net_ready) before it tells the supervisor.
  * Once that is gone a byte goes there, and then it waits for what is still to be sent.
  * The exit status.

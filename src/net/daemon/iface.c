@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/fib_rules.h>
 #include <linux/if_packet.h>
-#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/ethernet.h>
 #include <netlink/route/addr.h>
@@ -14,6 +14,7 @@
 #include <netlink/route/link/veth.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
+#include <netlink/route/rule.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -255,6 +256,69 @@ int iface_add_gateway(const char *name, const struct net_addr *gw)
 	return r;
 }
 
+int iface_del(const char *name)
+{
+	_cleanup_(free_socket) struct nl_sock *s = connect_route();
+	_cleanup_(free_link) struct rtnl_link *l = rtnl_link_alloc();
+
+	if (!s || !l)
+		return -ENOMEM;
+	rtnl_link_set_name(l, name);
+	return error_of(rtnl_link_delete(s, l));
+}
+
+int iface_add_device_route(const char *name, uint32_t table, uint8_t type)
+{
+	_cleanup_(free_socket) struct nl_sock *s = connect_route();
+	_cleanup_(free_nl_addr) struct nl_addr *any = nl_addr_build(AF_INET, &(uint32_t){ 0 }, 4);
+	struct rtnl_route *route = rtnl_route_alloc();
+	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
+	int r = -ENOMEM;
+
+	if (s && any && route && hop) {
+		nl_addr_set_prefixlen(any, 0);
+		rtnl_route_set_family(route, AF_INET);
+		rtnl_route_set_dst(route, any);
+		rtnl_route_set_table(route, table);
+		rtnl_route_set_type(route, type);
+		rtnl_route_set_scope(route, type == RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK);
+		rtnl_route_nh_set_ifindex(hop, (int)if_nametoindex(name));
+		rtnl_route_add_nexthop(route, take_ptr(&hop));
+		r = error_of(rtnl_route_add(s, route, 0));
+	}
+	if (hop)
+		rtnl_route_nh_free(hop);
+	if (route)
+		rtnl_route_put(route);
+	return r;
+}
+
+int iface_add_rule(const struct iface_rule *rule)
+{
+	_cleanup_(free_socket) struct nl_sock *s = connect_route();
+	struct rtnl_rule *n = rtnl_rule_alloc();
+	int r = -ENOMEM;
+
+	if (s && n) {
+		rtnl_rule_set_family(n, AF_INET);
+		rtnl_rule_set_action(n, rule->table ? FR_ACT_TO_TBL : FR_ACT_BLACKHOLE);
+		rtnl_rule_set_iif(n, rule->from);
+		rtnl_rule_set_prio(n, rule->priority);
+		if (rule->table)
+			rtnl_rule_set_table(n, rule->table);
+		if (rule->tcp)
+			rtnl_rule_set_ipproto(n, IPPROTO_TCP);
+		if (rule->sport)
+			rtnl_rule_set_sport(n, rule->sport);
+		if (rule->dport)
+			rtnl_rule_set_dport(n, rule->dport);
+		r = error_of(rtnl_rule_add(s, n, 0));
+	}
+	if (n)
+		rtnl_rule_put(n);
+	return r;
+}
+
 int iface_no_offload(const char *name)
 {
 	static const uint32_t commands[] = { ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO };
@@ -270,24 +334,6 @@ int iface_no_offload(const char *name)
 		if (ioctl(fd, SIOCETHTOOL, &ifr) < 0 && i == 0)
 			return -errno; /* the others follow from the first, or do not exist */
 	}
-	return 0;
-}
-
-int iface_add_tap(const char *name, int *ret)
-{
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
-	const int off = 0, on = 1;
-	_cleanup_fd_ int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-		return -errno;
-	/* so that its state is known, which is "unknown" until it changes */
-	if (ioctl(fd, TUNSETCARRIER, &off) < 0 || ioctl(fd, TUNSETCARRIER, &on) < 0)
-		return -errno;
-	*ret = take_fd(&fd);
 	return 0;
 }
 

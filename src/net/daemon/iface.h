@@ -4,7 +4,11 @@
 #ifndef UM_NET_IFACE_H
 #define UM_NET_IFACE_H
 
+#include <linux/rtnetlink.h>
+
 #include "net/spec.h"
+
+#define IFACE_MTU 1500 /* where nothing is said */
 
 int MUST_CHECK iface_up(const char *name);
 /* Until the kernel's own work on an interface that was set up is done, which comes later: before
@@ -21,10 +25,21 @@ int MUST_CHECK iface_add_addr(const char *name, const struct net_addr *a);
 int MUST_CHECK iface_del_addr(const char *name, const struct net_addr *a);
 /* A default route. */
 int MUST_CHECK iface_add_gateway(const char *name, const struct net_addr *gw);
+/* An interface, and the other one of its pair, is no more. */
+int MUST_CHECK iface_del(const char *name);
+/* A route to everywhere by an interface, or, of type RTN_LOCAL, to here (rtnetlink(7)). */
+int MUST_CHECK iface_add_device_route(const char *name, uint32_t table, uint8_t type);
+/* What comes by an interface looks in a table for its route (ip-rule(8)). */
+struct iface_rule {
+	const char *from;
+	bool tcp;	       /* that alone, and */
+	uint16_t sport, dport; /* these; 0: any */
+	uint32_t table;	       /* 0: it is dropped in silence */
+	uint32_t priority;
+};
+int MUST_CHECK iface_add_rule(const struct iface_rule *rule);
 /* Every frame leaves whole and with its checksum: who reads it is no network card (ethtool -K). */
 int MUST_CHECK iface_no_offload(const char *name);
-/* A tap interface of this namespace: its descriptor, of which each read is a whole frame. */
-int MUST_CHECK iface_add_tap(const char *name, int *ret);
 /* A packet socket on the interface that sees what comes in; whole frames. */
 int MUST_CHECK iface_packet_socket(const char *name, int *ret);
 

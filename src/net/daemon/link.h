@@ -12,6 +12,8 @@
 
 #define FRAME_MAX 65550 /* the longest MTU and an Ethernet header */
 
+#define LINK_FDS 4 /* that the holder sends at most */
+
 struct link {
 	const struct net_spec *spec;
 	const struct link_ops *ops;
@@ -19,6 +21,9 @@ struct link {
 	int far;    /* the packet socket at the other end of a wire that goes through us; else -1 */
 	int control; /* any socket of the view's namespace, for ioctls on peer; -1: the stack is a
 			process */
+	struct {
+		int ask, inject;
+	} outer; /* net/daemon/outer.h; -1: it is not there */
 	char peer[IFNAMSIZ];
 	int end;    /* of a pipe, readable once the view has ended; at its end, all that it sends is
 		       in `frames` */

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/fdmsg.h"
+#include "base/limit.h"
 #include "net/daemon/holder.h"
 #include "net/daemon/link.h"
 #include "net/linger.h"
@@ -50,7 +51,7 @@ static const struct link_ops *find_ops(enum net_link_kind kind)
 }
 
 static int start_link(struct links *links, const struct net_spec *s, int32_t index,
-	const int fds[3], char **ret_message)
+	const int fds[LINK_FDS], char **ret_message)
 {
 	struct link *l = calloc(1, sizeof(*l));
 	int r;
@@ -62,7 +63,12 @@ static int start_link(struct links *links, const struct net_spec *s, int32_t ind
 		.frames = fds[0],
 		.control = fds[1],
 		.end = links->end[0],
-		.far = fds[2] };
+		.far = s->link == NET_PAIR ? fds[2] : -1,
+		.outer = { -1, -1 } };
+	if (s->link == NET_SLIRP) {
+		l->outer.ask = fds[2];
+		l->outer.inject = fds[3];
+	}
 	holder_peer_name(index, l->peer);
 	r = l->ops ? l->ops->open(l, ret_message) : -EINVAL;
 	if (r == 0)
@@ -78,7 +84,7 @@ static int start_links(struct links *links, const struct net_spec specs[], size_
 {
 	for (;;) {
 		int32_t index;
-		int fds[3], r = fdmsg_recv(holder, &index, sizeof(index), fds, 3);
+		int fds[LINK_FDS], r = fdmsg_recv(holder, &index, sizeof(index), fds, LINK_FDS);
 
 		if (r < (int)sizeof(index))
 			return r < 0 ? r : -EPIPE;
@@ -140,6 +146,7 @@ int main(int argc, char **argv)
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return 125;
+	raise_limit(RLIMIT_NOFILE); /* a connection through slirp is one descriptor or two */
 	/* ^C is the guests' business */
 	(void)setsid();
 	holder = fork();

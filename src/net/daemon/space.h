@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The network namespaces that one process keeps; it has one thread, which is in one of them at a
- * time. */
+/* The network namespaces that one process keeps; one of its threads is in one of them at a time. */
 #ifndef UM_NET_SPACE_H
 #define UM_NET_SPACE_H
 

@@ -189,7 +189,9 @@ static int start_link(
 
 	if (!l)
 		return -ENOMEM;
-	*l = (struct link){ .spec = s, .frames = -1, .far = -1, .control = -1, .end = -1 };
+	*l = (struct link){
+		.spec = s, .frames = -1, .far = -1, .control = -1, .end = -1, .outer = { -1, -1 }
+	};
 	for (size_t i = 0; i < ARRAY_SIZE(link_table); i++) {
 		if (link_table[i]->kind == s->link)
 			l->ops = link_table[i];

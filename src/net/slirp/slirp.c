@@ -14,11 +14,13 @@
 
 #include "net/daemon/link.h"
 #include "net/linger.h"
+#include "net/slirp/direct.h"
 #include "net/slirp/finished.h"
 
 #define BATCH 64
 #define POLL_STEP 256
 #define END_STEP_MS 2
+#define OWN_FDS 3
 
 struct timer {
 	SlirpTimerCb fn;
@@ -32,7 +34,8 @@ struct slirp {
 	struct link *link;
 	struct timer *timers;
 	struct finished *finished;
-	struct pollfd *fds; /* the view's frames, its end, then libslirp's */
+	struct direct *direct; /* NULL: all connections are libslirp's */
+	struct pollfd *fds;    /* the view's frames, its end, direct's, then libslirp's */
 	int nfds, room;
 	bool unpublished; /* the view has ended, */
 	bool last;	  /* and sends nothing more */
@@ -220,6 +223,7 @@ static int link_slirp_open(struct link *l, char **ret_message)
 		return -EINVAL;
 	}
 	l->priv = s;
+	s->direct = direct_new(l, &net);
 	for (size_t i = 0; i < l->spec->nports && r == 0; i++)
 		r = publish(s, &l->spec->port[i], &net, ret_message);
 	return r;
@@ -336,19 +340,32 @@ static int wait_events(struct slirp *s)
 	uint32_t timeout = run_timers(s);
 	uint8_t frame[FINISHED_FRAME];
 	size_t len;
+	int ms;
 
 	s->nfds = 0;
-	(void)grow(s);
-	(void)grow(s);
+	for (int i = 0; i < OWN_FDS; i++)
+		(void)grow(s);
 	s->fds[0] = (struct pollfd){ .fd = s->link->frames, .events = POLLIN };
 	s->fds[1] = (struct pollfd){ .fd = s->last ? -1 : s->link->end,
 		.events = s->unpublished ? 0 : POLLIN };
+	s->fds[2] =
+		(struct pollfd){ .fd = s->direct ? direct_fd(s->direct) : -1, .events = POLLIN };
 	slirp_pollfds_fill(s->slirp, &timeout, add_poll, s);
 	while ((len = finished_next(s->finished, is_polled, s, frame)) > 0)
 		slirp_input(s->slirp, frame, (int)len);
 	if (s->last && timeout > END_STEP_MS)
 		timeout = END_STEP_MS;
+	ms = s->direct ? direct_timeout(s->direct) : -1;
+	if (ms >= 0 && (uint32_t)ms < timeout)
+		timeout = (uint32_t)ms;
 	return poll(s->fds, (nfds_t)s->nfds, timeout > INT32_MAX ? -1 : (int)timeout);
+}
+
+static void to_libslirp(struct slirp *s, const uint8_t *frame, size_t len)
+{
+	finished_from_view(s->finished, frame, len);
+	slirp_input(s->slirp, frame, (int)len);
+	finished_taken(s->finished);
 }
 
 static void from_view(struct slirp *s, uint8_t *buf)
@@ -358,11 +375,10 @@ static void from_view(struct slirp *s, uint8_t *buf)
 
 		if (n <= 0)
 			break;
-		if (is_fragment(buf, (size_t)n))
+		if (is_fragment(buf, (size_t)n) ||
+			(s->direct && direct_input(s->direct, buf, (size_t)n)))
 			continue;
-		finished_from_view(s->finished, buf, (size_t)n);
-		slirp_input(s->slirp, buf, (int)n);
-		finished_taken(s->finished);
+		to_libslirp(s, buf, (size_t)n);
 	}
 }
 
@@ -374,13 +390,13 @@ static void unpublish(struct slirp *s)
 		publish_end(s, &s->link->spec->port[i]);
 }
 
-/* How much libslirp has taken from the view, and the host not yet: what it is going to write to
- * connected sockets, which it polls for that. As a number that changes with it. */
+/* How much has been taken from the view, and not yet by the host: what libslirp is going to write
+ * to connected sockets, which it polls for that, and direct's. As a number that changes with it. */
 static uint64_t owed(const struct slirp *s)
 {
-	uint64_t sum = 0;
+	uint64_t sum = s->direct ? direct_owed(s->direct) : 0;
 
-	for (int i = 2; i < s->nfds; i++) {
+	for (int i = OWN_FDS; i < s->nfds; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
 		int bytes = 0;
@@ -402,22 +418,29 @@ static void link_slirp_run(struct link *l)
 	whole_datagrams(l);
 	while (buf) {
 		int ready = wait_events(s);
-		bool view, end;
+		bool view, end, direct;
 
 		if (ready < 0 && errno == EINTR)
 			continue;
 		view = s->fds[0].revents;
 		end = s->fds[1].revents;
-		if (s->last && !view && !linger_on(&s->linger, owed(s)))
+		direct = s->fds[2].revents;
+		if (s->last && !view && !direct && !linger_on(&s->linger, owed(s)))
 			return;
 		if (end && !s->unpublished)
 			unpublish(s);
-		s->last |= (s->fds[1].revents & POLLHUP) != 0;
+		if (!s->last && (s->fds[1].revents & POLLHUP)) {
+			s->last = true;
+			if (s->direct)
+				direct_last(s->direct);
+		}
 		/* where nothing has come for a socket it need not look through them all: "an error"
 		 */
-		slirp_pollfds_poll(s->slirp, ready <= view + end, get_revents, s);
+		slirp_pollfds_poll(s->slirp, ready <= view + end + direct, get_revents, s);
 		if (view)
 			from_view(s, buf);
+		if (s->direct)
+			direct_run(s->direct);
 	}
 }
 
