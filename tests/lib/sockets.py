@@ -416,6 +416,13 @@ def small_ones():
     say("in time", time.monotonic() - begin < 3)
 
 
+def chosen_ports():
+    """Who connects has no port that a server may have had a moment before."""
+    with socket.create_server((LO, 0)) as s:
+        a = [socket.create_connection(s.getsockname()) for _ in range(20)]
+        say("ports", s.getsockname()[1] % 2, {c.getsockname()[1] % 2 for c in a})
+
+
 def one_piece():
     """What one write sent is there for one read."""
     a, b = pair()
@@ -1421,7 +1428,7 @@ def becomes_ipv4():
 
 
 for test in (stream, resets, left_ports, connecting, names, not_connected, nobody_reads, disconnecting, never_accepted, no_room, crowd, written_and_closed, accepted_names, urgent, anywhere, becomes_ipv4, options, values,
-             truncated, segments, one_piece, told_later, several, small_ones, to_itself, buffers, lingering,
+             truncated, segments, chosen_ports, one_piece, told_later, several, small_ones, to_itself, buffers, lingering,
              times, processes, abstract, padded, much, wrong, listeners, loopbacks, more, groups, senders, same_port):
     say("#", test.__name__)
     test()

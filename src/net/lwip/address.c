@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses of sockets: as the guest has them and as lwIP does, and who has which port. */
+#include <assert.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -123,6 +124,33 @@ uint32_t address_write(
 
 /* ---- ports ---- */
 
+static struct cds_hlist_head *port_bucket(struct stack *st, uint16_t port)
+{
+	return &st->ports[port % STACK_PORT_BUCKETS];
+}
+
+void address_set_port(struct endpoint *ep, uint16_t port)
+{
+	if (ep->local_port)
+		cds_hlist_del(&ep->same_port);
+	ep->local_port = port;
+	if (port)
+		cds_hlist_add_head(&ep->same_port, port_bucket(ep->st, port));
+}
+
+bool address_each_at(
+	struct stack *st, uint16_t port, bool (*fn)(struct endpoint *ep, void *arg), void *arg)
+{
+	struct endpoint *ep, *next;
+
+	cds_hlist_for_each_entry_safe_2(ep, next, port_bucket(st, port), same_port)
+	{
+		if (ep->local_port == port && fn(ep, arg))
+			return true;
+	}
+	return false;
+}
+
 static bool overlap(const ip_addr_t *a, const ip_addr_t *b)
 {
 	if (ip_addr_isany(a) || ip_addr_isany(b))
@@ -174,6 +202,29 @@ static bool is_over(struct endpoint *ep)
 	return true;
 }
 
+void address_leave_behind(struct endpoint *ep)
+{
+	ep->st->left_behind[ep->local_port / 8] |= (uint8_t)(1 << ep->local_port % 8);
+}
+
+static bool may_be_left(const struct endpoint *ep, uint16_t port)
+{
+	return ep->st->left_behind[port / 8] & 1 << port % 8;
+}
+
+static bool is_another(struct endpoint *other, void *arg)
+{
+	const struct endpoint *ep = arg;
+
+	return other != ep && other->ops == ep->ops;
+}
+
+bool address_is_alone(struct endpoint *ep)
+{
+	return !may_be_left(ep, ep->local_port) &&
+	       !address_each_at(ep->st, ep->local_port, is_another, ep);
+}
+
 /* Connections that no socket has any more keep their port for a while (TIME_WAIT), but from those
  * who share it, as they did. */
 static bool keeps(const struct tcp_pcb *p, const void *arg)
@@ -186,6 +237,8 @@ static bool keeps(const struct tcp_pcb *p, const void *arg)
 
 static bool left_behind(const struct endpoint *ep, uint16_t port)
 {
+	bool left = false;
+
 	if (ep->ops != &tcp_endpoint)
 		return false;
 	if (timewait_any(port, keeps, ep))
@@ -194,10 +247,17 @@ static bool left_behind(const struct endpoint *ep, uint16_t port)
 		if (p->local_port == port && keeps(p, ep))
 			return true;
 	}
+	if (!may_be_left(ep, port)) /* (there may be thousands of connections) */
+		return false;
 	for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
-		if (!p->callback_arg && p->local_port == port && keeps(p, ep))
+		if (p->callback_arg || p->local_port != port)
+			continue;
+		if (keeps(p, ep))
 			return true;
+		left = true;
 	}
+	if (!left)
+		ep->st->left_behind[port / 8] &= (uint8_t) ~(1 << port % 8);
 	return false;
 }
 
@@ -205,45 +265,60 @@ static bool port_free(const struct endpoint *ep, uint16_t port)
 {
 	struct claim c = { .ep = ep, .port = port };
 
-	while (endpoints_each(ep->st, conflicts, &c)) {
+	while (address_each_at(ep->st, port, conflicts, &c)) {
 		if (!is_over(c.found))
 			return false;
 	}
 	return !left_behind(ep, port);
 }
 
-/* Of the range for nobody's in particular, from a place that is not guessed. */
-static int choose_port(const struct endpoint *ep)
+/* Of the range for nobody's in particular, from a place that is not guessed, as the kernel those of
+ * a parity first. */
+static int choose_port(const struct endpoint *ep, unsigned parity)
 {
-	const unsigned range = PORT_LAST - PORT_FIRST + 1, start = (unsigned)rand() % range;
+	const unsigned half = (PORT_LAST - PORT_FIRST + 1) / 2, start = (unsigned)rand() % half;
 
-	for (unsigned i = 0; i < range; i++) {
-		uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % range);
+	for (unsigned i = 0; i < 2 * half; i++) {
+		uint16_t port = (uint16_t)(PORT_FIRST + 2 * ((start + i) % half) +
+					   (i < half ? parity : !parity));
 
 		if (port_free(ep, port))
 			return port;
 	}
 	return -EADDRINUSE;
 }
+static_assert(PORT_FIRST % 2 == 0 && PORT_LAST % 2 == 1, "choose_port() takes pairs");
+
+int address_take_port_to_connect(struct endpoint *ep)
+{
+	int r;
+
+	watches_look(ep->st); /* who has just been closed has none */
+	r = choose_port(ep, 0);
+	if (r < 0)
+		return r;
+	address_set_port(ep, (uint16_t)r);
+	return 0;
+}
 
 int address_take_port(struct endpoint *ep, uint16_t port)
 {
 	int r = port;
 
-	watches_look(ep->st); /* who has just been closed has none */
+	watches_look(ep->st);
 	if (port == 0)
-		r = choose_port(ep);
+		r = choose_port(ep, 1);
 	else if (!port_free(ep, port))
 		r = -EADDRINUSE;
 	if (r < 0)
 		return r;
-	ep->local_port = (uint16_t)r;
+	address_set_port(ep, (uint16_t)r);
 	return 0;
 }
 
 void address_drop_port(struct endpoint *ep)
 {
-	ep->local_port = 0;
+	address_set_port(ep, 0);
 }
 
 void address_disconnected(struct endpoint *ep)

@@ -75,9 +75,10 @@ struct endpoint {
 	int error; /* SO_ERROR, as -errno */
 	struct iface *bound_if;
 	ip_addr_t local, peer;
-	uint16_t local_port, peer_port;
-	uint64_t began;		   /* when it was bound, by struct stack's count */
-	bool bound_ip, bound_port; /* bind(2) named one, which stays */
+	uint16_t local_port, peer_port;	 /* the first one is set by address_set_port() */
+	struct cds_hlist_node same_port; /* of struct stack's, where it has one */
+	uint64_t began;			 /* when it was bound, by struct stack's count */
+	bool bound_ip, bound_port;	 /* bind(2) named one, which stays */
 	struct endpoint_options opt;
 	/* of datagrams: the file that goes with each, while it is the same (it is mostly) */
 	int head_fd;
@@ -214,9 +215,21 @@ void address_any(const struct endpoint *ep, ip_addr_t *ret);
 int MUST_CHECK address_bind(
 	struct endpoint *ep, const struct sockaddr_storage *name, size_t len, bool privileged);
 int MUST_CHECK address_take_port(struct endpoint *ep, uint16_t port);
+/* None of those that bind(2) chooses, where there are others: who connects to a server that has
+ * ended would be connected to itself. */
+int MUST_CHECK address_take_port_to_connect(struct endpoint *ep);
 /* Is it at the same port, address and interface? */
 bool address_is_bound_as(const struct endpoint *ep, const struct endpoint *other);
 void address_drop_port(struct endpoint *ep);
+/* Whoever else has it. */
+void address_set_port(struct endpoint *ep, uint16_t port);
+/* A connection with its port goes on without a socket. */
+void address_leave_behind(struct endpoint *ep);
+/* Is no other connection at its port? */
+bool address_is_alone(struct endpoint *ep);
+/* Each that has this port, until fn returns true. */
+bool address_each_at(
+	struct stack *st, uint16_t port, bool (*fn)(struct endpoint *ep, void *arg), void *arg);
 /* Its addresses are those from before a connect(2). */
 void address_disconnected(struct endpoint *ep);
 

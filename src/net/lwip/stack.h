@@ -8,6 +8,7 @@
 
 #include <linux/rtnetlink.h>
 #include <sys/epoll.h>
+#include <urcu/hlist.h>
 #include <urcu/list.h>
 
 #include "net/linger.h"
@@ -39,6 +40,7 @@ struct endpoint;
 struct route;
 
 #define STACK_BUCKETS 1024
+#define STACK_PORT_BUCKETS 4096
 #define PORT_FIRST 32768 /* what a socket that names none gets: as ip_local_port_range has them */
 #define PORT_LAST 60999
 #define BACKLOG_MAX 4096
@@ -60,7 +62,10 @@ struct stack {
 	uint64_t arrivals;	      /* the last number of a connection that has come */
 	struct iface *ifaces;	      /* the first one is lo */
 	struct endpoint *endpoints[STACK_BUCKETS];
-	struct endpoint *dead; /* freed when no event can name them any more */
+	struct cds_hlist_head ports[STACK_PORT_BUCKETS]; /* those that have one: address.c */
+	uint8_t left_behind[(UINT16_MAX + 1) / 8]; /* a bit a port: a connection that no socket has
+						      may have it */
+	struct endpoint *dead;			   /* freed when no event can name them any more */
 	unsigned packet_sockets;
 	unsigned connecting;  /* connect(2) under way */
 	bool holding;	      /* a stream holds something back */

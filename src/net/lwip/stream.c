@@ -455,6 +455,7 @@ void stream_close(struct endpoint *ep)
 
 	if (pcb) {
 		tcp_forget(pcb);
+		address_leave_behind(ep);
 		if (tcp_close(pcb) != ERR_OK)
 			tcp_abort(pcb);
 	}

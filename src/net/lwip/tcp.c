@@ -284,18 +284,30 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, UNUSED err_t err)
 int tcp_begin(struct endpoint *ep, const ip_addr_t *local)
 {
 	struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(local));
-	err_t e;
 
 	if (!pcb)
 		return -ENOMEM;
-	pcb->so_options |= SOF_REUSEADDR;
-	e = tcp_bind(pcb, local, ep->local_port);
-	if (e != ERR_OK) {
-		tcp_abort(pcb);
-		return tcp_error(e);
-	}
+	/* as tcp_bind(), which looks through all connections for what address.c has said */
+	if (!ip_addr_isany(local))
+		pcb->local_ip = *local;
+	if (IP_IS_V6(local) && ip6_addr_lacks_zone(ip_2_ip6(local), IP6_UNICAST))
+		ip6_addr_select_zone(ip_2_ip6(&pcb->local_ip), ip_2_ip6(&pcb->local_ip));
+	pcb->local_port = ep->local_port;
+	TCP_REG(&tcp_bound_pcbs, pcb);
 	tcp_take(ep, pcb);
 	return 0;
+}
+
+/* With SOF_REUSEADDR lwIP looks through all connections for one with the same ends. */
+static int connect_pcb(struct endpoint *ep, const ip_addr_t *ip, uint16_t port)
+{
+	err_t e;
+
+	if (address_is_alone(ep))
+		ip_reset_option(ep->tcp, SOF_REUSEADDR);
+	e = tcp_connect(ep->tcp, ip, port, on_connected);
+	ip_set_option(ep->tcp, SOF_REUSEADDR);
+	return tcp_error(e);
 }
 
 static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port)
@@ -310,7 +322,7 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 		source = ep->local;
 	ep->local = source;
 	if (!ep->local_port)
-		r = address_take_port(ep, 0);
+		r = address_take_port_to_connect(ep);
 	if (r == -EADDRINUSE)
 		r = -EADDRNOTAVAIL;
 	if (r == 0)
@@ -320,7 +332,7 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 	ep->peer = *ip;
 	ep->peer_port = port;
 	set_connecting(ep, EP_CONNECTING);
-	r = tcp_error(tcp_connect(ep->tcp, ip, port, on_connected));
+	r = connect_pcb(ep, ip, port);
 	if (r < 0) {
 		struct tcp_pcb *pcb = take_ptr(&ep->tcp);
 
@@ -431,7 +443,7 @@ static int begin_connect(struct endpoint *ep, const struct stack_msg *m)
 		ep->refill = 0;
 		ep->local = before;
 		address_any(ep, &ep->peer);
-		ep->local_port = port_before;
+		address_set_port(ep, port_before);
 		return r;
 	}
 	return connect_begun(ep, (enum stack_wait)m->a);

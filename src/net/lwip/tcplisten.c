@@ -208,7 +208,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	ep->bound_if = listener->bound_if;
 	ep->local = pcb->local_ip;
 	ep->peer = pcb->remote_ip;
-	ep->local_port = pcb->local_port;
+	address_set_port(ep, pcb->local_port);
 	ep->peer_port = pcb->remote_port;
 	ep->state = EP_OPEN;
 	r = listener->watch ? 0 : end_waiting(listener, ep, &guest);
@@ -261,7 +261,7 @@ static int begin_listening(struct endpoint *ep)
 	err_t e;
 	int r;
 
-	if (ep->opt.reuseport && endpoints_each(ep->st, shares_port, ep))
+	if (ep->opt.reuseport && address_each_at(ep->st, ep->local_port, shares_port, ep))
 		return 0;
 	r = tcp_begin(ep, &ep->local);
 	if (r < 0)

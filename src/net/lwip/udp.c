@@ -66,7 +66,7 @@ static struct endpoint *choose(struct endpoint *first, const ip_addr_t *addr, u1
 		return first;
 	for (int i = IP_IS_V6(addr) ? 3 : 0; i >= 0; i--)
 		c.from = c.from * 31 + words[i];
-	(void)endpoints_each(first->st, weigh, &c);
+	(void)address_each_at(first->st, first->local_port, weigh, &c);
 	return c.best ? c.best : first;
 }
 
@@ -101,8 +101,7 @@ static bool hear_one(struct endpoint *ep, void *arg)
 	const struct arrival *a = arg;
 	const ip_addr_t *to = ip_current_dest_addr();
 
-	if (ep->ops != &udp_endpoint || !ep->udp || ep->local_port != a->first->local_port ||
-		ep->protocol != a->first->protocol)
+	if (ep->ops != &udp_endpoint || !ep->udp || ep->protocol != a->first->protocol)
 		return false;
 	if (ep->bound_if && &ep->bound_if->netif != ip_current_input_netif())
 		return false;
@@ -131,7 +130,7 @@ static void on_recv(
 	}
 	if (ip_addr_ismulticast(ip_current_dest_addr()) ||
 		address_is_broadcast(first->st, ip_current_dest_addr()))
-		(void)endpoints_each(first->st, hear_one, &a);
+		(void)address_each_at(first->st, first->local_port, hear_one, &a);
 	else
 		hear(choose(first, addr, port), &a);
 	pbuf_free(p);
