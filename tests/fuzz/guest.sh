@@ -19,6 +19,7 @@ um --log log -m "fs.img:$HERE/mnt" -- sh -c '
 	# fuse2fs may have given up by now (read-only, or dead): that is its own business
 	umctl ls >/dev/null && echo check' sh "$SECONDS_" "${UMVIEW_SEED:-1}" >out.txt 2>&1 || {
 	cat out.txt
+	tail -n 60 log
 	fail "the view ended"
 }
 tail -2 out.txt

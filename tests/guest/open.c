@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* open, creat, openat, openat2: each flag, and what each refuses. */
 #include <linux/openat2.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 
 #include "guest.h"
 
@@ -246,6 +248,49 @@ static void numbers(void)
 	close(fd);
 }
 
+/* The third access mode asks for both permissions and gives neither. Who else has the file open is
+ * not hindered by it. */
+static void neither(void)
+{
+	char c = 0;
+	int fd, other, reader;
+
+	fd = FD(open("neither", O_ACCMODE | O_CREAT, 0644));
+	fl("neither", fd);
+	R(read(fd, &c, 1));
+	R(pread(fd, &c, 1, 0));
+	R(write(fd, "x", 1));
+	R(pwrite(fd, "x", 1, 0));
+	R(ftruncate(fd, 3));
+	R(posix_fallocate(fd, 0, 3));
+	R(mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED ? -1 : 0);
+	R(fsync(fd));
+	other = FD(open("neither", O_RDWR));
+	R(write(other, "by another", 10));
+	R(fsync(other));
+	R(sendfile(other, fd, NULL, 1));
+	R(sendfile(fd, other, NULL, 1));
+	R(copy_file_range(fd, NULL, other, NULL, 1, 0));
+	R(copy_file_range(other, NULL, fd, NULL, 1, 0));
+	R(close(other));
+	show_text("neither");
+	R(close(fd));
+	fd = FD(open("neither", O_ACCMODE | O_TRUNC));
+	other = FD(open("neither", O_WRONLY));
+	R(write(other, "again", 5));
+	R(close(other));
+	R(close(fd));
+	show_text("neither");
+	reader = FD(open("neither", O_RDONLY));
+	R(read(reader, &c, 1));
+	close(reader);
+	chmod("neither", 0444);
+	FD(open("neither", O_ACCMODE));
+	chmod("neither", 0222);
+	FD(open("neither", O_ACCMODE));
+	unlink("neither");
+}
+
 int main(void)
 {
 	umask(022);
@@ -254,6 +299,7 @@ int main(void)
 	paths();
 	flags();
 	numbers();
+	neither();
 	tmpfiles();
 	return tap_done(&t);
 }

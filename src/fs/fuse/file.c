@@ -25,9 +25,18 @@ static void take_open(const struct fuse_open_out *o, int flags, struct fs_handle
  * by that handle as well, and all of them say where. */
 #define NOT_SENT (O_NOCTTY | O_TRUNC | O_CLOEXEC | O_APPEND)
 
+/* By the third access mode (O_ACCMODE, which asks for both permissions) nothing is read or written,
+ * and servers do not know it; but others may use the handle, for both. */
+static uint32_t sent_flags(int flags)
+{
+	if ((flags & O_ACCMODE) == O_ACCMODE)
+		flags = (flags & ~O_ACCMODE) | O_RDWR;
+	return (uint32_t)(flags & ~NOT_SENT);
+}
+
 static uint32_t wire_flags(int flags)
 {
-	return (uint32_t)(flags & ~(O_CREAT | O_EXCL | NOT_SENT));
+	return sent_flags(flags & ~(O_CREAT | O_EXCL));
 }
 
 static int call_open(struct fs *fs, const struct fs_req *req, unsigned opcode, uint64_t node,
@@ -92,7 +101,7 @@ static int call_create(struct fs *fs, const struct fs_req *req, unsigned opcode,
 	struct fuse_req r;
 	int err;
 
-	in.flags = (uint32_t)(flags & ~NOT_SENT);
+	in.flags = sent_flags(flags);
 	if (!(atomic_load(&fs->flags) & FS_DONT_MASK))
 		in.mode &= ~req->umask;
 	fuse_req_init(&r, opcode, parent, req);

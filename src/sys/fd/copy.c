@@ -289,7 +289,7 @@ static bool can(const struct end *e, int not )
 {
 	int fl = flags_of(e);
 
-	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not ;
+	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not &&(fl & O_ACCMODE) != O_ACCMODE;
 }
 
 /* do_sendfile(): what comes from nothing that has positions is refused, so that it is not lost. */

@@ -44,13 +44,18 @@ static inline bool vfd_reads_server(const struct vfd *v)
 	return vfd_direct(v) ||
 	       (v->vf->kind == VFILE_REG && cache_asks_server(v->vf->cache, v->fl));
 }
+/* By a file of the third access mode (O_ACCMODE) neither can be done. */
 static inline bool vfd_can_read(const struct vfd *v)
 {
-	return !(v->fl & O_PATH) && (v->fl & O_ACCMODE) != O_WRONLY;
+	const int mode = v->fl & O_ACCMODE;
+
+	return !(v->fl & O_PATH) && (mode == O_RDONLY || mode == O_RDWR);
 }
 static inline bool vfd_can_write(const struct vfd *v)
 {
-	return !(v->fl & O_PATH) && (v->fl & O_ACCMODE) != O_RDONLY;
+	const int mode = v->fl & O_ACCMODE;
+
+	return !(v->fl & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
 }
 
 /* Writes into a virtual regular file as write(2) (off < 0) or pwrite(2), with RWF_* flags and all
