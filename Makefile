@@ -58,7 +58,10 @@ bench-net:
 	$(MAKE) all
 	bench/net $(BUILD)
 
-install: all
+# (a PREFIX that is said counts, whatever the build folder was made with)
+install: $(BUILD)/build.ninja
+	$(if $(filter file,$(origin PREFIX)),,meson configure --prefix=$(PREFIX) $(BUILD))
+	$(MAKE) all
 	meson install -C $(BUILD) --no-rebuild
 
 clean:

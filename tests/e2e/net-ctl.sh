@@ -52,6 +52,7 @@ has "use is for the view" "$OUT" "run it there"
 gives "default and lab" 0 umctl -n ctl$$ net ls
 has "default and lab" "$OUT" "default"
 has "default and lab" "$OUT" "v0"
+has "who is in the view's own is not counted" "$OUT" "default              - lo"
 gives "stat" 0 umctl -n ctl$$ stat
 has "stat" "$OUT" "RECEIVED"
 kill "$(cat inside)"

@@ -559,7 +559,8 @@ int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *
 	find_used(um);
 	pthread_mutex_unlock(&ns->lock);
 	if (um->net)
-		fn(&(struct network_info){ .name = NETWORK_OWN, .net = um->net }, arg);
+		fn(&(struct network_info){ .name = NETWORK_OWN, .net = um->net, .processes = -1 },
+			arg);
 	for (unsigned i = 1; i < ARRAY_SIZE(ns->v); i++) {
 		_cleanup_free_ char *name = NULL;
 		_cleanup_net_ struct net *n = NULL;
@@ -574,7 +575,7 @@ int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *
 			fn(&(struct network_info){ .name = name,
 				   .number = i,
 				   .net = n,
-				   .processes = inside[i] },
+				   .processes = (int)inside[i] },
 				arg);
 	}
 	return 0;

@@ -64,7 +64,7 @@ struct network_info {
 	const char *name; /* NULL: it has none */
 	unsigned number;
 	struct net *net;
-	unsigned processes;
+	int processes; /* -1: not counted (those in the view's own, which are not marked) */
 };
 /* Calls fn for each that has a name or is used, without a lock. -ENOMEM. */
 int MUST_CHECK networks_each(
