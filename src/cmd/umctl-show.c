@@ -153,14 +153,14 @@ void show_networks(struct json_object *answer)
 		struct json_object *n = json_object_array_get_idx(list, i),
 				   *all = list_of(n, "interfaces");
 		const char *name = *get(n, "name") ? get(n, "name") : get(n, "number");
-		const char *inside = *get(n, "processes") ? get(n, "processes") : "-";
 
 		for (size_t k = 0; all && k < json_object_array_length(all); k++) {
 			struct json_object *f = json_object_array_get_idx(all, k);
 
-			printf("%-12s %9s %-12s %14s %10s %14s %10s  %s\n", name, inside,
-				get(f, "name"), get(f, "rx_bytes"), get(f, "rx_packets"),
-				get(f, "tx_bytes"), get(f, "tx_packets"), get(n, "links"));
+			printf("%-12s %9s %-12s %14s %10s %14s %10s  %s\n", name,
+				get(n, "processes"), get(f, "name"), get(f, "rx_bytes"),
+				get(f, "rx_packets"), get(f, "tx_bytes"), get(f, "tx_packets"),
+				get(n, "links"));
 		}
 	}
 }

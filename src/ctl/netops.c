@@ -76,8 +76,7 @@ static void add_network(const struct network_info *i, void *arg)
 	json_object_object_add(o, "number", json_object_new_int((int)i->number));
 	json_object_object_add(o, "links", json_text(net_text(i->net)));
 	add_counter(o, "namespace", net_ino(i->net));
-	if (i->processes >= 0)
-		json_object_object_add(o, "processes", json_object_new_int(i->processes));
+	json_object_object_add(o, "processes", json_object_new_int((int)i->processes));
 	json_object_object_add(o, "interfaces", interfaces(i->net));
 	json_object_array_add(arg, o);
 }

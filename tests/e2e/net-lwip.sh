@@ -276,6 +276,24 @@ if unshare -Urn true 2>/dev/null; then
 	done
 	diff tools-kernel tools-lwip || fail "the tools of networks see another stack"
 	echo "ok: tools of networks"
+	# what stands for a network is a namespace of the user's, beside one that is
+	file='
+import ctypes, fcntl, os
+buf = ctypes.create_string_buffer(256)
+fd = os.open("/proc/self/ns/net", os.O_RDONLY)
+ctypes.CDLL(None).fstatfs(fd, buf)
+owner = fcntl.ioctl(fd, 0xb701)
+print(buf.raw[:4][::-1], hex(fcntl.ioctl(fd, 0xb703)), os.stat(owner).st_ino == os.stat("/proc/self/ns/user").st_ino)'
+	gives "files of networks" 0 um --net none,stack=kernel -- sh -ec 'umctl net add b none,stack=lwip
+		"$PYTHON" -c "$1"; umctl net use b -- "$PYTHON" -c "$1"
+		umctl net use b -- sleep 60 & all=$!
+		for i in 1 2; do sleep 60 & all="$all $!"; done
+		until umctl net ls >list; grep -q "^b *1 " list; do sleep 0.05; done
+		tail -n +2 list | tr -s " " | cut -d" " -f1,2; kill $all' sh "$file"
+	is "files of networks" "$OUT" "b'nsfs' 0x40000000 False
+b'nsfs' 0x40000000 True
+default 4
+b 1"
 fi
 # its folders, looked at in all ways, as those of the network where nothing is loaded; and each process has its own
 "$PYTHON" "$TOP/tests/lib/netdirs.py" >folders || fail "netdirs.py: $(tail -n 5 folders)"

@@ -96,14 +96,24 @@ static uint64_t unsent(struct stack *st)
 	return left;
 }
 
+/* What is over when the guests have gone is seen by events; but a peer that sends without an end
+ * makes events for ever. */
+static bool goes_on(struct stack *st, bool events)
+{
+	if (!st->ending)
+		return true;
+	if (!st->ending_ns)
+		st->ending_ns = now_ns();
+	return (events && now_ns() < st->ending_ns + LINGER_NS) ||
+	       linger_on(&st->linger, unsent(st));
+}
+
 void stack_run(struct stack *st, bool (*until)(const struct stack *st), uint64_t deadline)
 {
 	struct epoll_event ev[EVENTS];
 	int n = 1;
 
-	/* (what is over when the guests have gone is seen by events) */
-	while ((!st->ending || n > 0 || linger_on(&st->linger, unsent(st))) &&
-		!(until && (until(st) || now_ns() >= deadline))) {
+	while (goes_on(st, n > 0) && !(until && (until(st) || now_ns() >= deadline))) {
 		int timeout;
 
 		loop_deliver(st);

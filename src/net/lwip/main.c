@@ -293,6 +293,16 @@ static void tell_resolv(const struct stack *st, struct net_ready *ready)
 	}
 }
 
+/* A thread that waits for room to the stack is to go on: EPIPE. What the stack has sent to it stays
+ * there. */
+static void stop_reading(const struct stack *st)
+{
+	for (const struct iface *i = st->ifaces; i; i = i->next) {
+		if (i->spec && !i->link && i->frames.fd >= 0)
+			(void)shutdown(i->frames.fd, SHUT_RD);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_free_ char *message = NULL;
@@ -327,6 +337,7 @@ int main(int argc, char **argv)
 	if (fdmsg_send(NET_FD, &ready, sizeof(ready), NULL, 0) < 0 || ready.err < 0)
 		return 1;
 	stack_run(&st, NULL, 0);
+	stop_reading(&st);
 	close(threads.end[1]);
 	for (size_t i = 0; i < threads.n; i++)
 		(void)pthread_join(threads.thread[i], NULL);

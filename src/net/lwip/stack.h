@@ -84,8 +84,9 @@ struct stack {
 		uint64_t due;	  /* milliseconds on the clock of now_ns(); 0: when it begins */
 		uint64_t stopped; /* since then ticks have been left out; 0: none */
 	} ticking[STACK_TIMERS];
-	int namespace; /* procnet.c's, which stands for one; -1: nobody has asked */
-	bool ending;   /* the supervisor is gone */
+	int namespace;	    /* procnet.c's, which stands for one; -1: nobody has asked */
+	bool ending;	    /* the supervisor is gone, */
+	uint64_t ending_ns; /* as was first seen then */
 	struct counts counts;
 	struct lingering linger;
 	uint8_t *scratch; /* FRAME_MAX and more, for what is used at once */

@@ -428,9 +428,9 @@ static enum verdict real_ioctl(struct call *c, unsigned cmd)
 	case FS_IOC_ENABLE_VERITY:
 		return at_is_hosts(c, call_fd(c, 0)) ? call_return(c, -EOPNOTSUPP) : CONTINUE;
 	case NS_GET_NSTYPE:
-		return netfile_is(c, call_fd(c, 0)) ? call_return(c, CLONE_NEWNET) : CONTINUE;
+		return netfile_stands(c, call_fd(c, 0)) ? call_return(c, CLONE_NEWNET) : CONTINUE;
 	case NS_GET_USERNS:
-		return netfile_is(c, call_fd(c, 0)) ? owner_of_network(c) : CONTINUE;
+		return netfile_stands(c, call_fd(c, 0)) ? owner_of_network(c) : CONTINUE;
 	default:
 		return net_ioctl(c);
 	}

@@ -302,12 +302,16 @@ bool netfile_is_namespace(const char *path)
 	return strcmp(path, NET_FILE) == 0;
 }
 
-bool netfile_is(struct call *c, int guest_fd)
+bool netfile_stands(struct call *c, int guest_fd)
 {
 	_cleanup_fd_ int fd = networks_any_stack(c->um) ? guestfd_get(c, guest_fd) : -1;
+	_cleanup_net_ struct net *n = NULL;
 	struct stat st;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && network_knows(c->um, &st);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return false;
+	n = network_by_file(c->um, &st);
+	return n && net_stack(n) == NET_STACK_LWIP;
 }
 
 ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size)

@@ -11,10 +11,10 @@ bool netfile_name(struct call *c, const char *path, pid_t *ret_pid, char *ret, s
 
 /* Opens it as open(2): a descriptor or -errno. What is written there asks for CAP_NET_ADMIN. */
 int MUST_CHECK netfile_open(struct call *c, pid_t pid, const char *path, int flags);
-/* Is it /proc/PID/ns/net? Has the guest got such a file open there, be it a namespace or what
- * stands for one? */
+/* Is it /proc/PID/ns/net? Has the guest got a file open there that is no namespace, but stands for
+ * one? */
 bool netfile_is_namespace(const char *path);
-bool netfile_is(struct call *c, int guest_fd);
+bool netfile_stands(struct call *c, int guest_fd);
 /* What readlink(2) of that gives, as much as fits; or -errno. */
 ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size);
 /* Is it /etc/resolv.conf, which is a file of the network where that says who is asked for names? */

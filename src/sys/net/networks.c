@@ -343,17 +343,29 @@ int network_enter(struct call *c, const struct stat *st)
 	return c->um->net ? -EPERM : set_network(c->tid, 0);
 }
 
-bool network_knows(struct um *um, const struct stat *st)
+struct net *network_by_file(struct um *um, const struct stat *st)
 {
 	struct networks *ns = um->networks;
-	bool known = um->net && net_has_file(um->net, st);
+	struct net *found = NULL;
+	struct network *w;
 
-	if (known || !atomic_load_explicit(&ns->any, memory_order_acquire))
-		return known;
+	if (um->net && net_has_file(um->net, st))
+		return net_get(um->net);
+	if (!atomic_load_explicit(&ns->any, memory_order_acquire))
+		return NULL;
 	pthread_mutex_lock(&ns->lock);
-	known = find_file(ns, st) != NULL;
+	w = find_file(ns, st);
+	if (w)
+		found = net_get(w->net);
 	pthread_mutex_unlock(&ns->lock);
-	return known;
+	return found;
+}
+
+bool network_knows(struct um *um, const struct stat *st)
+{
+	_cleanup_net_ struct net *n = network_by_file(um, st);
+
+	return n != NULL;
 }
 
 int network_follow(struct call *c, pid_t pid)
@@ -542,24 +554,37 @@ int network_use(struct um *um, const char *name, pid_t pid)
 	return r;
 }
 
-static void count_inside(UNUSED pid_t pid, const struct task_mark *m, void *arg)
+struct counted {
+	pid_t self, launcher;
+	unsigned inside[TASK_MARK_SPACE_MAX + 1];
+};
+
+/* What makes the networks is in none of them. */
+static void count_inside(pid_t pid, const struct task_mark *m, void *arg)
 {
-	((unsigned *)arg)[m->network]++;
+	struct counted *c = arg;
+
+	if (!m->network_server && pid != c->self && pid != c->launcher)
+		c->inside[m->network]++;
 }
 
 int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *arg), void *arg)
 {
 	struct networks *ns = um->networks;
-	_cleanup_free_ unsigned *inside = calloc(ARRAY_SIZE(ns->v), sizeof(*inside));
+	_cleanup_free_ struct counted *c = calloc(1, sizeof(*c));
 
-	if (!inside)
+	if (!c)
 		return -ENOMEM;
-	task_mark_each(count_inside, inside);
+	c->self = getpid();
+	c->launcher = engine_launcher_pid(um->engine);
+	task_mark_each(count_inside, c);
 	pthread_mutex_lock(&ns->lock);
 	find_used(um);
 	pthread_mutex_unlock(&ns->lock);
 	if (um->net)
-		fn(&(struct network_info){ .name = NETWORK_OWN, .net = um->net, .processes = -1 },
+		fn(
+			&(struct network_info){
+				.name = NETWORK_OWN, .net = um->net, .processes = c->inside[0] },
 			arg);
 	for (unsigned i = 1; i < ARRAY_SIZE(ns->v); i++) {
 		_cleanup_free_ char *name = NULL;
@@ -575,7 +600,7 @@ int networks_each(struct um *um, void (*fn)(const struct network_info *i, void *
 			fn(&(struct network_info){ .name = name,
 				   .number = i,
 				   .net = n,
-				   .processes = (int)inside[i] },
+				   .processes = c->inside[i] },
 				arg);
 	}
 	return 0;

@@ -30,6 +30,8 @@ int MUST_CHECK network_of(struct um *um, pid_t pid, struct net **ret);
 
 /* The caller goes into a new one, of loopback alone: 0 or -errno. */
 int MUST_CHECK network_unshare(struct call *c);
+/* That whose file this is: a reference, or NULL. */
+struct net *network_by_file(struct um *um, const struct stat *st);
 /* Is this the file of one of them? */
 bool network_knows(struct um *um, const struct stat *st);
 /* The caller goes into the one whose file this is: 0; -EPERM for the host's where the view has one
@@ -64,7 +66,7 @@ struct network_info {
 	const char *name; /* NULL: it has none */
 	unsigned number;
 	struct net *net;
-	int processes; /* -1: not counted (those in the view's own, which are not marked) */
+	unsigned processes;
 };
 /* Calls fn for each that has a name or is used, without a lock. -ENOMEM. */
 int MUST_CHECK networks_each(

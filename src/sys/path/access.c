@@ -8,6 +8,7 @@
 #include "engine/abi.h"
 #include "sys/path/at.h"
 #include "sys/path/attrs.h"
+#include "sys/net/calls.h"
 #include "sys/proc/file.h"
 #include "sys/table.h"
 
@@ -226,6 +227,18 @@ enum verdict sys_statfs(struct call *c)
 	return call_return(c, r < 0 ? r : abi_write_statfs(c, buf, &st));
 }
 
+/* A file that stands for a network: as of a namespace's. */
+static enum verdict fstatfs_real(struct call *c, int guest_fd)
+{
+	_cleanup_fd_ int fd = netfile_stands(c, guest_fd) ? guestfd_get(c, guest_fd) : -1;
+	struct statfs st;
+
+	if (fd < 0 || fstatfs(fd, &st) < 0)
+		return CONTINUE;
+	st.f_type = NSFS_MAGIC;
+	return call_return(c, abi_write_statfs(c, call_addr(c, 1), &st));
+}
+
 enum verdict sys_fstatfs(struct call *c)
 {
 	_cleanup_vfile_ struct vfile *vf = NULL;
@@ -233,7 +246,7 @@ enum verdict sys_fstatfs(struct call *c)
 	enum verdict v;
 
 	if (!at_fd(c, call_fd(c, 0), true, &vf, &v))
-		return v;
+		return v == CONTINUE ? fstatfs_real(c, call_fd(c, 0)) : v;
 	if (!vf->inode || !vf->mnt)
 		return CONTINUE;
 	fs_req_init(&req, c);
