@@ -14,15 +14,15 @@
 
 struct over {
 	struct tcp_pcb *pcb;
-	struct cds_hlist_node hash; /* by its ports */
+	struct cds_hlist_node hash;	  /* by its ports */
+	struct cds_hlist_node same_local; /* by the local one */
 	struct cds_list_head age;
 };
 
 static struct {
-	struct cds_hlist_head of[BUCKETS];
+	struct cds_hlist_head of[BUCKETS], of_local[BUCKETS];
 	struct cds_list_head by_age; /* the oldest first */
 	unsigned n;
-	uint16_t ports[UINT16_MAX + 1]; /* how many have this one */
 } all = { .by_age = CDS_LIST_HEAD_INIT(all.by_age) };
 
 static struct cds_hlist_head *bucket(uint16_t local_port, uint16_t remote_port)
@@ -34,8 +34,8 @@ static struct cds_hlist_head *bucket(uint16_t local_port, uint16_t remote_port)
 static void give_back(struct over *o)
 {
 	cds_hlist_del(&o->hash);
+	cds_hlist_del(&o->same_local);
 	cds_list_del(&o->age);
-	all.ports[o->pcb->local_port]--;
 	all.n--;
 	o->pcb->next = tcp_tw_pcbs;
 	tcp_tw_pcbs = o->pcb;
@@ -59,8 +59,8 @@ static void take(struct over *o, struct tcp_pcb *pcb)
 {
 	o->pcb = pcb;
 	cds_hlist_add_head(&o->hash, bucket(pcb->local_port, pcb->remote_port));
+	cds_hlist_add_head(&o->same_local, &all.of_local[pcb->local_port % BUCKETS]);
 	cds_list_add_tail(&o->age, &all.by_age);
-	all.ports[pcb->local_port]++;
 	all.n++;
 }
 
@@ -126,9 +126,7 @@ bool timewait_any(
 {
 	const struct over *o;
 
-	if (!all.ports[port])
-		return false;
-	cds_list_for_each_entry(o, &all.by_age, age) {
+	cds_hlist_for_each_entry_2(o, &all.of_local[port % BUCKETS], same_local) {
 		if (o->pcb->local_port == port && keeps(o->pcb, arg))
 			return true;
 	}
