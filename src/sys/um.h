@@ -26,7 +26,8 @@ struct um {
 	struct mountsrv *mountsrv;
 	struct ids *ids;     /* NULL without --root */
 	struct loops *loops; /* NULL without --root */
-	struct net *net;     /* NULL without --net: the host's network */
+	/* NULL without --net: the host's network. Set when servers make calls already. */
+	struct net *_Atomic net;
 	struct networks *networks;
 	const uint64_t *cache_size;	 /* --cache-size; NULL without */
 	const struct families *families; /* net/family.h; NULL without --net-family */
