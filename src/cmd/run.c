@@ -332,11 +332,15 @@ static int start_command(struct run *r)
 static void say_command_json(struct run *r)
 {
 	struct json_object *o = json_object_new_object(), *words = json_object_new_array();
+	struct json_object *nets = json_object_new_array();
 
 	for (size_t i = 0; r->o->argv[i]; i++)
 		json_object_array_add(words, json_text(r->o->argv[i]));
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	json_object_object_add(o, "mounts", json_object_get(r->planned));
+	for (size_t i = 0; r->o->nets && r->o->nets[i]; i++)
+		json_object_array_add(nets, json_text(r->o->nets[i]));
+	json_object_object_add(o, "networks", nets);
 	json_object_object_add(o, "command", words);
 	fprintf(r->plan, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);

@@ -314,6 +314,8 @@ gives "two wires" 125 um --net pair=a --net pair=b -- true
 has "two wires" "$OUT" "one wire at most"
 gives "a dry run" 0 um --net slirp --dry-run -- true
 has "a dry run" "$OUT" "a network interface: slirp"
+gives "a dry run as JSON" 0 um --net slirp --net "pair=a,ip=10.0.0.1/8" --dry-run --json -- true
+has "a dry run as JSON" "$OUT" '"networks":["slirp","pair=a,ip=10.0.0.1\/8"]'
 kill "$server"
 trap - EXIT
 nothing_left
