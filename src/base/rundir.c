@@ -214,6 +214,17 @@ int rundir_shared_file(const char *name, int *ret)
 	}
 }
 
+bool rundir_shared_is_open(const char *name)
+{
+	_cleanup_free_ char *base = base_path();
+	_cleanup_free_ char *file = str_printf("lock-%s", name);
+	_cleanup_fd_ int basefd = base ? base_open(base, false) : -1;
+	_cleanup_fd_ int fd =
+		basefd < 0 || !file ? -1 : openat(basefd, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 int rundir_bind_hidden(int sock, int *ret)
 {
 	_cleanup_free_ char *base = base_path();

@@ -46,6 +46,9 @@ int MUST_CHECK rundir_shared_file(const char *name, int *ret);
 int MUST_CHECK rundir_socket(
 	const char *rundir, const char *name, struct sockaddr_un *addr, int *dir, int *sock);
 
+/* Has another process that file open? */
+bool rundir_shared_is_open(const char *name);
+
 /*
  * Binds a Unix socket to a name beside the run directories that is gone at once: nobody can send to
  * it but by *ret (/proc/self/fd/N is a name of it). 0, -errno.

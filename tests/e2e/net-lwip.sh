@@ -69,6 +69,8 @@ for i in range(2):
 	until_true 20 test -e wire-up
 	gives "a wire, IPv4" 0 um --net "pair=w$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" -c "$talk" 10.9.0.1
 	is "a wire, IPv4" "$OUT" "OVER THE WIRE"
+	gives "a wire of another stack" 125 um --net "pair=w$$,stack=kernel" -- true
+	has "a wire of another stack" "$OUT" "the view that is on this wire has stack=lwip"
 	gives "another wire" 1 um --net "pair=v$$,ip=10.9.0.2/24,stack=lwip" -- "$PYTHON" -c "
 import socket
 socket.create_connection(('10.9.0.1', 7), 2)"

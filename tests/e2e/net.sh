@@ -190,6 +190,10 @@ s.sendall(b"over the wire")
 print(s.recv(99).decode())'
 gives "a wire, IPv4" 0 um --net "pair=w$$,ip=10.9.0.2/24" -- "$PYTHON" -c "$talk" 10.9.0.1
 is "a wire, IPv4" "$OUT" "OVER THE WIRE"
+built umview-lwip && {
+	gives "a wire of another stack" 125 um --net "pair=w$$,ip=10.9.0.2/24,stack=lwip" -- true
+	has "a wire of another stack" "$OUT" "the view that is on this wire has stack=kernel"
+}
 gives "another wire" 1 um --net "pair=v$$,ip=10.9.0.2/24" -- "$PYTHON" -c "
 import socket
 socket.create_connection(('10.9.0.1', 7), 2)"

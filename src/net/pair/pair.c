@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. The first view on a wire makes a user namespace and in it the wire's network
- * namespace with a bridge, and writes into a shared file (base/rundir.h) by which of its
+ * namespace with a bridge, and writes into a shared file (net/wirefile.h) by which of its
  * descriptors that can be had. The next one enters the same user namespace, since moving an
  * interface from one network namespace to another asks for capabilities in both. Every view keeps
  * the wire's namespace open and adds its own line, so that it does not matter who ends first. The
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/rundir.h"
+#include "net/wirefile.h"
 #include "net/daemon/iface.h"
 #include "net/daemon/userns.h"
 
@@ -80,16 +80,11 @@ static int make_wire(struct wire *w, char **ret_message)
 
 int wire_enter(const char *name, struct wire **ret, char **ret_message)
 {
-	_cleanup_free_ char *file = str_printf("wire-%s", name);
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct wire *w = calloc(1, sizeof(*w));
 	char line[64];
-	int r = w && file ? rundir_shared_file(file, &w->file) : -ENOMEM;
+	int r = w ? wirefile_open(name, NET_STACK_KERNEL, &w->file, ret_message) : -ENOMEM;
 
-	if (r == -EINVAL)
-		*ret_message = str_printf(
-			"--net pair=%s: a wire's name is made of letters, digits and \"_.-\"",
-			name);
 	/* held for a moment by each view that begins */
 	if (r == 0 && fcntl(w->file, F_OFD_SETLKW, &lock) < 0)
 		r = -errno;

@@ -3,7 +3,7 @@
  * A wire between views of one user that needs no namespace, for the stacks that are a process.
  *
  * Theory of operation. Each view is connected to each other one, by a socket of which a message is
- * a frame. Who comes finds those who are there in a shared file (base/rundir.h), which is locked
+ * a frame. Who comes finds those who are there in a shared file (net/wirefile.h), which is locked
  * meanwhile; a name of one that has ended is refused. Each is a switch of its own: it learns which
  * address is where from what it hears, and what it does not know goes to all. All this is done in
  * the stack's own thread: one beside it would be two more switches for each frame; a wire that is
@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/rundir.h"
+#include "net/wirefile.h"
 #include "net/daemon/link.h"
 
 #define WIRE_MTU 1500
@@ -191,15 +191,10 @@ static struct wire_link *wire_new(void)
 static int wire_open(struct link *l, char **ret_message)
 {
 	const char *name = l->spec->where;
-	_cleanup_free_ char *file = str_printf("lwire-%s", name);
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct wire_link *w = wire_new();
-	int r = w && file ? rundir_shared_file(file, &w->file) : -ENOMEM;
+	int r = w ? wirefile_open(name, NET_STACK_LWIP, &w->file, ret_message) : -ENOMEM;
 
-	if (r == -EINVAL)
-		*ret_message = str_printf(
-			"--net pair=%s: a wire's name is made of letters, digits and \"_.-\"",
-			name);
 	if (r < 0) /* (which ends the process) */
 		return r;
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
