@@ -172,6 +172,21 @@ gives "a port that is taken" 125 um --net "slirp,publish=$port:80" -- true
 has "a port that is taken" "$OUT" "port $port of the host cannot be published"
 has "a port that is taken" "$OUT" "choose another"
 
+# a socket of AF_UNIX is the host's here, its interfaces are not
+gives "interfaces by a unix socket" 0 um --net slirp,name=other0 -- "$PYTHON" -c '
+import array, fcntl, socket, struct
+s = socket.socket(socket.AF_UNIX)
+buf = array.array("B", bytes(4096))
+for room, at in ((4096, buf.buffer_info()[0]), (79, buf.buffer_info()[0]), (0, 0)):
+    size, _ = struct.unpack("iL", fcntl.ioctl(s, 0x8912, struct.pack("iL", room, at)))
+    print([bytes(buf[i:i + 16]).strip(b"\0") for i in range(0, size if at else 0, 40)], size)
+fcntl.ioctl(s, 0x8922, struct.pack("16si20x", b"other0", 1300))
+print(open("/sys/class/net/other0/mtu").read())'
+is "interfaces by a unix socket" "$OUT" "[b'lo', b'other0'] 80
+[b'lo'] 40
+[] 80
+1300"
+
 # two views on one wire, and a third that begins when the first is gone
 um --net "pair=w$$,ip=10.9.0.1/24,ip=fd09::1/64" -- "$PYTHON" -c '
 import socket

@@ -33,8 +33,6 @@
 #include "view/mountinfo.h"
 #include "view/path.h"
 
-#define IFREQ32_BYTES 32 /* of the same layout, as far as is told */
-
 bool net_capable(struct call *c, int cap)
 {
 	struct fs_req req;
@@ -79,9 +77,7 @@ static int chosen_network(struct call *c, int domain, struct net **ret)
 	return network_find(c->um, name, ret) < 0 ? -ENETDOWN : 0;
 }
 
-/* The network that a socket comes from: 1 and a reference; 0: from the kernel as the guest asks;
- * -errno. */
-static int socket_source(struct call *c, int domain, int type, struct net **ret)
+int net_source(struct call *c, int domain, int type, struct net **ret)
 {
 	int r;
 
@@ -132,7 +128,7 @@ enum verdict sys_socket(struct call *c)
 	int domain = (int)c->args[0], type = (int)c->args[1];
 	_cleanup_net_ struct net *n = NULL;
 	_cleanup_fd_ int fd = -1;
-	int r = socket_source(c, domain, type, &n);
+	int r = net_source(c, domain, type, &n);
 
 	if (r <= 0)
 		return r < 0 ? call_return(c, r) : CONTINUE;
@@ -160,7 +156,7 @@ enum verdict sys_socketpair(struct call *c)
 {
 	int domain = (int)c->args[0], type = (int)c->args[1];
 	_cleanup_net_ struct net *n = NULL;
-	int ours[2], theirs[2] = { -1, -1 }, r = socket_source(c, domain, type, &n);
+	int ours[2], theirs[2] = { -1, -1 }, r = net_source(c, domain, type, &n);
 
 	if (r <= 0)
 		return r < 0 ? call_return(c, r) : CONTINUE;
@@ -327,49 +323,6 @@ ssize_t netfile_namespace(struct call *c, pid_t pid, char *buf, size_t size)
 	len = len < size ? len : size;
 	memcpy(buf, text, len);
 	return (ssize_t)len;
-}
-
-/* Of the commands on interfaces those that the kernel answers on any socket and need no privilege.
- */
-static bool asks_any_socket(unsigned cmd)
-{
-	switch (cmd) {
-	case SIOCGIFNAME:
-	case SIOCGIFINDEX:
-	case SIOCGIFFLAGS:
-	case SIOCGIFMETRIC:
-	case SIOCGIFMTU:
-	case SIOCGIFHWADDR:
-	case SIOCGIFTXQLEN:
-		return true;
-	default:
-		return false;
-	}
-}
-
-enum verdict net_ioctl(struct call *c)
-{
-	const unsigned cmd = (unsigned)c->args[1];
-	_cleanup_fd_ int asks = -1, fd = -1;
-	_cleanup_net_ struct net *n = NULL;
-	struct ifreq ifr = { 0 };
-	const size_t size = call_is32(c) ? IFREQ32_BYTES : sizeof(ifr);
-	int r;
-
-	if (!asks_any_socket(cmd) || (!c->um->families && !networks_any(c->um)))
-		return CONTINUE;
-	asks = sock_get_unix(c, call_fd(c, 0));
-	if (asks < 0 || socket_source(c, AF_INET, SOCK_DGRAM, &n) <= 0 ||
-		net_stack(n) == NET_STACK_LWIP)
-		return CONTINUE;
-	r = guest_read(c, call_addr(c, 2), &ifr, size);
-	if (r == 0) {
-		fd = net_socket(n, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		r = fd < 0 ? fd : ioctl(fd, cmd, &ifr) < 0 ? -errno : 0;
-	}
-	if (r == 0)
-		r = guest_write(c, call_addr(c, 2), &ifr, size);
-	return call_return(c, r);
 }
 
 bool net_hides_socket(struct call *c, const char *word)

@@ -26,9 +26,23 @@ bool net_capable(struct call *c, int cap);
 /* May the guest change the view's network, and use raw sockets there? */
 bool net_privileged(struct call *c);
 
+/* The network that a socket comes from: 1 and a reference; 0: from the kernel as the guest asks;
+ * -errno. */
+int MUST_CHECK net_source(struct call *c, int domain, int type, struct net **ret);
+
 /* ioctl(2) of interfaces, by a socket of the kernel's. One of AF_UNIX is the host's mostly, and
  * if_nametoindex(3) asks such a one. */
 enum verdict net_ioctl(struct call *c);
+/* SIOCGIFCONF: how many bytes of them the guest has room for; buf NULL: it asks how many there are.
+ */
+struct ifconf_room {
+	size_t bytes;
+	gaddr_t buf;
+};
+int MUST_CHECK ifconf_read(struct call *c, struct ifconf_room *ret);
+/* all: n struct ifreq. */
+int MUST_CHECK ifconf_answer(
+	struct call *c, const struct ifconf_room *room, const void *all, size_t n);
 
 /* Is a process of the view in our network namespace, as far as the kernel knows: the one to be
  * replaced? */

@@ -519,31 +519,15 @@ static enum verdict stack_getsockopt(struct call *c, const struct stacksock *s)
 /* SIOCGIFCONF has a pointer. */
 static int interface_list(struct call *c, struct stack_conn *q)
 {
-	struct {
-		int32_t len;
-		uint32_t pad;
-		uint64_t buf;
-	} conf;
-	const bool is32 = call_is32(c);
-	int r = guest_read(c, call_addr(c, 2), &conf, is32 ? 8 : sizeof(conf));
-	gaddr_t buf = { is32 ? conf.pad : conf.buf };
-	int32_t len;
+	struct ifconf_room room;
+	int r = ifconf_read(c, &room);
 
 	if (r < 0)
 		return r;
-	if (is32) /* a struct ifreq of 32 bytes: not told */
-		return -ENOTTY;
-	if (conf.len < 0)
-		return -EINVAL;
-	q->msg.len = buf.v && conf.len < STACK_DATA_MAX ? (uint32_t)conf.len : STACK_DATA_MAX;
+	q->msg.len = STACK_DATA_MAX;
 	memset(q->msg.data, 0, q->msg.len);
 	r = net_stack_ask(q);
-	if (r < 0)
-		return r;
-	len = (int32_t)q->msg.len;
-	if (buf.v && len)
-		r = guest_write(c, buf, q->msg.data, (size_t)len);
-	return r < 0 ? r : guest_write(c, call_addr(c, 2), &len, sizeof(len));
+	return r < 0 ? r : ifconf_answer(c, &room, q->msg.data, q->msg.len / sizeof(struct ifreq));
 }
 
 /* A route, and the name of its interface. */
