@@ -100,7 +100,7 @@ nameserver 10.0.2.3"
 if [ -x /usr/sbin/dhclient ]; then
 	gives "dhclient" 0 um --net slirp --root --cow -- sh -c 'ip addr flush dev eth0; echo >/etc/resolv.conf
 		dhclient -1 -q -pf "$PWD/dhclient.pid" -lf "$PWD/leases" eth0; ip -br -4 addr show eth0 | tr -s " " | cut -d" " -f3
-		cat /etc/resolv.conf; kill "$(cat dhclient.pid)"'
+		cat /etc/resolv.conf; until [ -s dhclient.pid ]; do sleep 0.05; done; kill "$(cat dhclient.pid)"'
 	is "dhclient" "$(grep -v '^umview' <<<"$OUT")" "10.0.2.15/24
 nameserver 10.0.2.3"
 fi
