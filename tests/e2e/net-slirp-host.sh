@@ -5,7 +5,8 @@
 unshare -Urn true 2>/dev/null || skip "user namespaces are refused here"
 [ -n "${INSIDE:-}" ] || INSIDE=1 exec unshare -Urn bash "$0"
 ip link set lo up
-ip route add 198.51.100.0/24 dev lo # who is there never answers
+ip addr add 192.0.2.100/32 dev lo
+ip route add 198.51.100.0/24 dev lo src 192.0.2.100 # who is there does not answer
 ip route add unreachable 192.0.2.1
 ip route add prohibit 192.0.2.2
 cat >host.py <<'S'
@@ -145,6 +146,37 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET); s.close()
 wait_for("polled"); print(open("polled").read())
 os.unlink("polls"); os.unlink("polled")
 S
+
+# a connect(2) that is given up, and another from the same port, before the host has answered: it has one connection
+cat >program.py <<'S'
+from lib import *
+l = socket.socket(); l.setsockopt(socket.IPPROTO_IP, 15, 1) # IP_FREEBIND
+l.bind(("198.51.100.9", 0)); l.listen(); l.settimeout(20)
+open("late.new", "w").write(str(l.getsockname()[1])); os.rename("late.new", "late-port")
+got = l.accept()[0]; got.sendall(b"hello")
+l.settimeout(0.3)
+try:
+    print("another", l.accept())
+except TimeoutError:
+    print("one")
+S
+PYTHONPATH=. "$PYTHON" program.py 127.0.0.1 >accepted &
+server=$!
+until_true 20 test -e late-port
+cat >program.py <<'S'
+from lib import *
+to = "198.51.100.9", int(open("late-port").read())
+s = socket.socket(); s.setblocking(False); s.connect_ex(to); mine = s.getsockname()[1]; s.close()
+s = socket.socket(); s.setblocking(False); s.bind(("", mine)); s.connect_ex(to)
+touch("ready"); s.settimeout(20)
+print(s.recv(9))
+S
+slirp program.py
+ip addr add 198.51.100.9/32 dev lo
+wait $view
+wait $server
+is "another connect(2) from the same port" "$(cat out accepted)" "b'hello'
+one"
 
 # what has left the view when that ends, and for which the host has no room yet (it is told of room when a third is free)
 wmem=$(sysctl -n net.ipv4.tcp_wmem)

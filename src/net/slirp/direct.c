@@ -68,6 +68,11 @@ static bool is_given_up(const struct flow *f, const struct tcphdr *h)
 	return f->state == OPENING && h->rst && ntohl(h->seq) == f->isn + 1;
 }
 
+static bool is_syn(const struct tcphdr *h)
+{
+	return (h->th_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) == TH_SYN;
+}
+
 bool direct_input(struct direct *d, const uint8_t *frame, size_t len)
 {
 	struct flow_key key;
@@ -80,9 +85,11 @@ bool direct_input(struct direct *d, const uint8_t *frame, size_t len)
 	if (f) {
 		if (is_given_up(f, &h))
 			flow_drop(d, f);
-		return true; /* or it was sent once more */
+		else if (is_syn(&h))
+			opening_again(f, ntohl(h.seq), frame, len);
+		return true;
 	}
-	if ((h.th_flags & (TH_SYN | TH_ACK | TH_RST | TH_FIN)) != TH_SYN || !is_for_host(d, &key) ||
+	if (!is_syn(&h) || !is_for_host(d, &key) ||
 		ports_published(d->link->spec, ntohs(key.view_port)) ||
 		ports_libslirp(d->ports, ntohs(key.far_port)))
 		return false;

@@ -167,25 +167,40 @@ static int connect_host(const struct direct *d, struct flow *f)
 	return 0;
 }
 
+/* It is kept for long, and one with much data (TCP Fast Open) comes once more without. */
+static bool keep_syn(struct flow *f, uint32_t isn, const uint8_t *frame, size_t len)
+{
+	uint8_t *copy = len <= ETH_HLEN + IFACE_MTU ? malloc(len) : NULL;
+
+	if (!copy)
+		return false;
+	memcpy(copy, frame, len);
+	free(f->syn);
+	f->syn = copy;
+	f->syn_len = len;
+	f->isn = isn;
+	return true;
+}
+
+void opening_again(struct flow *f, uint32_t isn, const uint8_t *frame, size_t len)
+{
+	if (f->state == CONNECTING && isn != f->isn && !keep_syn(f, isn, frame, len)) {
+		/* it will be for the former one, and then the view sends this one again */
+	}
+}
+
 void opening_begin(struct direct *d, const struct flow_key *key, uint32_t isn, const uint8_t *frame,
 	size_t len)
 {
-	struct flow *f = NULL;
+	struct flow *f = d->nopening < OPENING_MAX ? flow_new(d, key) : NULL;
 	int r;
 
-	/* it is kept for long, and one with much data (TCP Fast Open) comes once more without */
-	if (len <= ETH_HLEN + IFACE_MTU && d->nopening < OPENING_MAX)
-		f = flow_new(d, key);
 	if (!f)
 		return; /* the view sends it once more */
-	f->isn = isn;
-	f->syn = malloc(len);
-	if (!f->syn) {
+	if (!keep_syn(f, isn, frame, len)) {
 		flow_drop(d, f);
 		return;
 	}
-	memcpy(f->syn, frame, len);
-	f->syn_len = len;
 	r = connect_host(d, f);
 	if (r == 0 && is_connected(f->host)) {
 		opening_connected(d, f);
