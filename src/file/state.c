@@ -31,6 +31,23 @@ bool cache_at_rest(const struct filecache *c)
 	       !c->removing && !c->ino->deleted && !c->dead && !locks_any(c);
 }
 
+/* With the lock: what was written behind the end becomes dirty, and the new end; but not what was
+ * left out between, which is to be a hole at the server, too. */
+static int grow_dirty(struct filecache *c, uint64_t size)
+{
+	off_t hole = (off_t)c->size, data;
+	int r = ranges_add(&c->dirty, size - 1, size);
+
+	while (r == 0 && (data = lseek(c->vf->place, hole, SEEK_DATA)) >= 0 &&
+		(uint64_t)data < size) {
+		hole = lseek(c->vf->place, data, SEEK_HOLE);
+		if (hole < 0 || (uint64_t)hole > size)
+			hole = (off_t)size;
+		r = ranges_add(&c->dirty, (uint64_t)data, (uint64_t)hole);
+	}
+	return r;
+}
+
 void cache_native(struct filecache *c)
 {
 	struct stat st;
@@ -39,8 +56,7 @@ void cache_native(struct filecache *c)
 		return;
 	if ((uint64_t)st.st_size <= c->size)
 		return;
-	if (ranges_reserve(&c->filled, 1) < 0 ||
-		ranges_add(&c->dirty, c->size, (uint64_t)st.st_size))
+	if (ranges_reserve(&c->filled, 1) < 0 || grow_dirty(c, (uint64_t)st.st_size) < 0)
 		return; /* the size is not taken over: the next time */
 	(void)!ranges_add(&c->filled, c->size, (uint64_t)st.st_size);
 	c->size = (uint64_t)st.st_size;

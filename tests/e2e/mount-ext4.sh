@@ -107,6 +107,13 @@ PYTHON
 gives "times of writes" 0 um -m "fs.img:$HERE/mnt" -- "$PYTHON" times.py
 is "they stay" "$OUT" "[True, True, True, True]"
 
+# What lseek(2) leaves out behind the end is a hole of the image's, also where dd(1) writes natively: to its standard output
+gives "a hole behind the end" 0 um -m "fs.img:$HERE/mnt" -- sh -ec 'cd mnt; yes | head -c 4096 >holes
+	for at in 300 700; do yes | dd of=holes bs=4k count=1 iflag=fullblock seek=$at conv=notrunc,fsync 2>/dev/null; done
+	stat -c %s holes; tail -c 4 holes | tr "\n" .; [ $(stat -c %b holes) -lt 100 ] || stat -c "%b blocks" holes'
+is "a hole behind the end" "$OUT" "2871296
+y.y."
+
 # A file that is somebody else's gets no other name where the host's own do not (fs.protected_hardlinks)
 echo other >other
 debugfs -w -R "write other foreign" fs.img >/dev/null 2>&1
