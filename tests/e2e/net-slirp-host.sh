@@ -93,9 +93,11 @@ both() {
 	status env PYTHONPATH=. umview --log "$LOG" --net slirp -- "$PYTHON" program.py 10.0.2.2
 	is "$1" "$OUT" "$(cat native)"
 }
-# slirp PROGRAM-FILE: a view that runs it in the background
+# slirp PROGRAM-FILE [OPTION...]: a view that runs it in the background
 slirp() {
-	PYTHONPATH=. um --net slirp --name "host$$" -- "$PYTHON" "$1" 10.0.2.2 >out &
+	local program=$1
+	shift
+	PYTHONPATH=. um --net slirp "$@" --name "host$$" -- "$PYTHON" "$program" 10.0.2.2 >out &
 	view=$!
 	until_true 20 test -e ready
 	rm ready
@@ -222,13 +224,14 @@ touch raised
 wait $view
 is "few descriptors, for a while" "$(cat out)" "[b'?', b'?', b'?']"
 
-# a host that forwards: nothing of the view's is, and nobody answers for those who do not; and what a SYN brings is not kept
+# a host that forwards and answers ARP for others: nothing of the view's is forwarded, of a second link of slirp's neither, which has no
+# part in all that; nobody answers for those who do not; and what a SYN brings is not kept
 cat >program.py <<'S'
 from lib import *
 touch("ready"); wait_for("forwards")
 s = socket.socket(); s.setblocking(False); s.connect_ex(("198.51.100.1", 9))
 u = socket.socket(type=socket.SOCK_DGRAM)
-for i in range(3): u.sendto(b"x", (f"198.51.100.{i}", 9))
+for to in "198.51.100.0", "198.51.100.1", "10.0.5.2", "10.0.5.77": u.sendto(b"x", (to, 9))
 p = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); p.bind(("eth0", 0))
 own = p.getsockname()[4]
 def csum(x):
@@ -239,10 +242,12 @@ for i in range(300):
     tcp = struct.pack("!HHIIBBHHH", 20000 + i, 9, 1000, 0, 0x50, 2, 65535, 0, 0)
     p.send(bytes.fromhex("52550a000202") + own + b"\x08\x00" + ip[:10] + csum(ip) + ip[12:] + tcp + b"x" * 60000)
     if i % 10 == 0: time.sleep(0.01)
-print(connect(b"e?").recv(9)) # it comes after all those
+for to in host, "10.0.5.2":
+    print(connect(b"e?", to=(to, port)).recv(9)) # it comes after all those
 touch("sent"); wait_for("counted")
+print("lladdr" in subprocess.check_output(["ip", "neigh", "show", "10.0.5.77"], text=True))
 S
-slirp program.py
+slirp program.py --net slirp,ip=10.0.5.15/24
 outer() { # COMMAND...: in the namespace of the other end, where a thread is
 	local task
 	for task in /proc/"$(pgrep -P "$net")"/task/*; do
@@ -252,7 +257,7 @@ outer() { # COMMAND...: in the namespace of the other end, where a thread is
 	done
 	return 1
 }
-outer sysctl -qw net.ipv4.ip_forward=1
+outer sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.proxy_arp=1
 memory() {
 	awk '/^VmRSS/ { print $2 }' "/proc/$net/status"
 }
@@ -263,17 +268,38 @@ is "nothing is forwarded" "$(outer awk '/^Ip: [0-9]/ { print $7 }' /proc/net/snm
 [ $(($(memory) - before)) -lt 5000 ] || fail "what SYNs bring is kept: $(memory) KiB, $before before"
 touch counted
 wait $view
-is "the service goes on" "$(cat out)" "b'?'"
+is "the service goes on, by both links; nobody says that he is who is not there" "$(cat out)" "b'?'
+b'?'
+False"
 
-# a second link of slirp's has no part in that
+# a view that is a router itself, to where frames are shorter than who is there says; and port 0, where somebody answers on it
+cat >route.sh <<'S'
+set -e
+unshare -n sleep 50 & there=$!
+until [ "$(readlink "/proc/$there/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+ip link add v0 mtu 1280 type veth peer name v1 mtu 1500
+ip link set v1 netns "$there"
+ip addr add 10.9.0.1/24 dev v0
+ip link set v0 up
+sysctl -qw net.ipv4.ip_forward=1
+iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE
+nsenter --net="/proc/$there/ns/net" sh -c \
+	'ip addr add 10.9.0.2/24 dev v1; ip link set v1 up; ip route add default via 10.9.0.1; exec "$@"' - "$@"
+kill "$there"
+S
 cat >program.py <<'S'
 from lib import *
-for address in "10.0.2.2", "10.0.5.2":
-    print(connect(b"e?", to=(address, port)).recv(9))
+s = connect(b"e"); s.sendall(b"x" * 30000); n = 0
+while n < 30000: n += len(s.recv(30000))
+print("all")
 S
-status env PYTHONPATH=. umview --log "$LOG" --net slirp --net slirp,ip=10.0.5.15/24 -- "$PYTHON" program.py 10.0.2.2
-is "two of slirp's" "$OUT" "b'?'
-b'?'"
+if iptables -t nat -A OUTPUT -p tcp --dport 0 -j REDIRECT --to-ports "$(cat port)" 2>/dev/null; then
+	status env PYTHONPATH=. umview --log "$LOG" --net slirp -- sh route.sh "$PYTHON" program.py 10.0.2.2
+	is "a narrow way in the view" "$OUT" all
+	both "port 0" <<'S'
+print([connect(b"e?", to=(host, p)).recv(9) for p in (0, port)])
+S
+fi
 
 kill $host
 trap - EXIT

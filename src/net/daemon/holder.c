@@ -59,18 +59,13 @@ struct places {
 /* The other end of an interface, for the link's thread. It says nothing itself. */
 static int open_peer(const char *peer, const struct net_spec *s, int ret[2])
 {
-	struct net_spec end = { .mtu = s->mtu, .has_mac = is_direct(s) };
 	_cleanup_fd_ int packet = -1;
-	struct net_slirp net;
 	char quiet[64];
 	int r;
 
 	snprintf(quiet, sizeof(quiet), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", peer);
 	space_write_sysctl(quiet, "1");
-	net_spec_slirp(s, &net);
-	memcpy(end.mac, net.mac, sizeof(end.mac));
-	r = iface_prepare(peer, &end, link_mtu(s));
-
+	r = iface_prepare(peer, &(struct net_spec){ .mtu = s->mtu }, link_mtu(s));
 	if (r == 0)
 		r = iface_packet_socket(peer, &packet);
 	if (r < 0)

@@ -169,20 +169,31 @@ int iface_join_bridge(const char *name, const char *bridge)
 	return change_link(name, l);
 }
 
+static int put_mac(struct rtnl_link *l, const uint8_t bytes[6])
+{
+	_cleanup_(free_nl_addr) struct nl_addr *mac = nl_addr_build(AF_LLC, bytes, 6);
+
+	if (!mac)
+		return -ENOMEM;
+	rtnl_link_set_addr(l, mac);
+	return 0;
+}
+
+int iface_set_mac(const char *name, const uint8_t mac[6])
+{
+	_cleanup_(free_link) struct rtnl_link *l = rtnl_link_alloc();
+
+	if (!l || put_mac(l, mac) < 0)
+		return -ENOMEM;
+	return change_link(name, l);
+}
+
 int iface_prepare(const char *name, const struct net_spec *s, unsigned mtu)
 {
 	_cleanup_(free_link) struct rtnl_link *l = rtnl_link_alloc();
 
-	if (!l)
+	if (!l || (s->has_mac && put_mac(l, s->mac) < 0))
 		return -ENOMEM;
-	if (s->has_mac) {
-		_cleanup_(free_nl_addr) struct nl_addr *mac =
-			nl_addr_build(AF_LLC, s->mac, sizeof(s->mac));
-
-		if (!mac)
-			return -ENOMEM;
-		rtnl_link_set_addr(l, mac);
-	}
 	rtnl_link_set_mtu(l, s->mtu ? s->mtu : mtu);
 	rtnl_link_set_flags(l, IFF_UP);
 	return change_link(name, l);
@@ -302,7 +313,8 @@ int iface_add_rule(const struct iface_rule *rule)
 	if (s && n) {
 		rtnl_rule_set_family(n, AF_INET);
 		rtnl_rule_set_action(n, rule->table ? FR_ACT_TO_TBL : FR_ACT_BLACKHOLE);
-		rtnl_rule_set_iif(n, rule->from);
+		if (rule->from)
+			rtnl_rule_set_iif(n, rule->from);
 		rtnl_rule_set_prio(n, rule->priority);
 		if (rule->table)
 			rtnl_rule_set_table(n, rule->table);

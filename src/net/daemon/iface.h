@@ -21,6 +21,7 @@ int MUST_CHECK iface_add_bridge(const char *name);
 int MUST_CHECK iface_join_bridge(const char *name, const char *bridge);
 /* Hardware address, MTU, then up. */
 int MUST_CHECK iface_prepare(const char *name, const struct net_spec *s, unsigned mtu);
+int MUST_CHECK iface_set_mac(const char *name, const uint8_t mac[6]);
 int MUST_CHECK iface_add_addr(const char *name, const struct net_addr *a);
 int MUST_CHECK iface_del_addr(const char *name, const struct net_addr *a);
 /* A default route. */
@@ -31,7 +32,7 @@ int MUST_CHECK iface_del(const char *name);
 int MUST_CHECK iface_add_device_route(const char *name, uint32_t table, uint8_t type);
 /* What comes by an interface looks in a table for its route (ip-rule(8)). */
 struct iface_rule {
-	const char *from;
+	const char *from;      /* NULL: any; "lo": what is sent from here */
 	bool tcp;	       /* that alone, and */
 	uint16_t sport, dport; /* these; 0: any */
 	uint32_t table;	       /* 0: it is dropped in silence */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Theory of operation. No address is of this namespace, and a rule (ip-rule(8)) drops what comes by
- * the interface in silence, so libslirp alone answers; having no route would not be enough where
- * the host, and so this namespace, forwards. A rule before that one, for TCP to a port, makes all
- * addresses local for that, and a listener is there before it. Its filter drops a SYN that does
- * not come by the injecting pair, where a closed port would answer with a reset. What comes from a
- * port that is published, and so is libslirp's, is kept from all of that.
+ * any interface in silence, so libslirp alone answers; having no route would not be enough where
+ * the host, and so this namespace, forwards or answers ARP for others. A rule before that one, for
+ * TCP to a port, makes all addresses local for that, and a listener is there before it. Its filter
+ * drops a SYN that does not come by the injecting pair, where a closed port would answer with a
+ * reset. What comes from a port that is published, and so is libslirp's, is kept from all of that.
+ * The interface has the address that the view sends to when all of this is there, and else never.
  */
 #include "net/daemon/outer.h"
 
@@ -25,6 +26,7 @@
 #define TABLE_LOCAL_ALL 100
 #define PRIO_LIBSLIRP 100 /* goes before */
 #define PRIO_LISTED 200
+#define PRIO_OWN 250
 #define PRIO_ALL 300
 #define IN_NAME "in0" /* frames that are sent here */
 #define IN_PEER "in1" /* come in here */
@@ -57,12 +59,15 @@ static int only_injected(int fd, unsigned index)
 static int listen_at(const struct outer *o, uint16_t port, int *ret)
 {
 	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
-	const int on = 1;
+	const int on = 1, may_fragment = IP_PMTUDISC_DONT;
 	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r;
 
-	/* without IP_TRANSPARENT it does not answer from an address that is not its own */
+	/* without IP_TRANSPARENT it does not answer from an address that is not its own; no ICMP
+	 * comes here, so a router in the view, whose next hop is narrower, could not tell */
 	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on)) < 0 ||
+		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &may_fragment, sizeof(may_fragment)) <
+			0 ||
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
 		return -errno;
 	r = only_injected(fd, o->in_index);
@@ -155,11 +160,14 @@ static int make_injector(const uint8_t mac[6], int *ret)
 	return 0;
 }
 
-/* First what drops all: a kernel without rules says so before there is a route. */
+/* First what drops all but our own: a kernel without rules says so before there is a route. */
 static int make_rules(const char *peer, const struct net_spec *s)
 {
-	int r = iface_add_rule(&(struct iface_rule){ .from = peer, .priority = PRIO_ALL });
+	int r = iface_add_rule(
+		&(struct iface_rule){ .from = "lo", .table = RT_TABLE_MAIN, .priority = PRIO_OWN });
 
+	if (r == 0)
+		r = iface_add_rule(&(struct iface_rule){ .priority = PRIO_ALL });
 	for (size_t i = 0; i < s->nports && r == 0; i++) {
 		if (!s->port[i].udp)
 			r = iface_add_rule(&(struct iface_rule){ .from = peer,
@@ -200,7 +208,9 @@ static int make_ready(const char *peer, const struct net_spec *s, int *ret_injec
 		r = no_source_check(IN_PEER);
 	if (r == 0)
 		r = make_injector(net.mac, ret_inject);
-	return r == 0 ? make_routes(peer) : r;
+	if (r == 0)
+		r = make_routes(peer);
+	return r == 0 ? iface_set_mac(peer, net.mac) : r;
 }
 
 static int start_thread(const char *peer, int *ret_ask)

@@ -127,6 +127,7 @@ struct ports *ports_new(const struct link *l, const uint8_t mac[6])
 	if (!p)
 		return NULL;
 	p->link = l;
+	p->place[0] = PLACE_LIBSLIRP; /* to listen there is to listen anywhere */
 	memcpy(p->mac, mac, sizeof(p->mac));
 	if (set_filter(p) < 0) {
 		free(p);
