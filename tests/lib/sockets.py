@@ -1007,6 +1007,10 @@ def error_queue(family, host):
         read(s)
         say("and was read", p.poll(0))
         tries("no address", s.recvfrom, 9, socket.MSG_DONTWAIT)
+        for n in (1, 300, 1000):
+            s.send(b"x" * n)
+            p.poll(10000)
+            say("quoted", n, len(s.recvmsg(2000, 500, MSG_ERRQUEUE)[0]))
         s.send(b"one")
         p.poll(10000)
         tries("no room", lambda: s.recvmsg(0, 8, MSG_ERRQUEUE)[2] & ~socket.MSG_TRUNC == MSG_ERRQUEUE | socket.MSG_CTRUNC)

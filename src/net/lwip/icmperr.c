@@ -5,6 +5,8 @@
  */
 #include <lwip/etharp.h>
 #include <lwip/icmp.h>
+#include <lwip/inet_chksum.h>
+#include <lwip/ip4.h>
 #include <lwip/prot/icmp.h>
 #include <lwip/prot/icmp6.h>
 #include <lwip/raw.h>
@@ -146,6 +148,38 @@ int icmp_errors_listen(struct stack *st)
 	raw_recv(v4, on_icmp, st);
 	raw_recv(v6, on_icmp, st);
 	return 0;
+}
+
+/* ---- what this host says of packets of others ---- */
+
+#define ICMP_MOST 576 /* as the kernel, of IP's packet (RFC 1812, 4.3.2.3) */
+
+/* In place of liblwip's, which quotes eight bytes of what the packet has, and answers from an
+ * address of the interface. */
+void icmp_dest_unreach(struct pbuf *p, enum icmp_dur_type t)
+{
+	const struct ip_hdr *ip = p->payload;
+	const u16_t most = ICMP_MOST - IP_HLEN - sizeof(struct icmp_echo_hdr),
+		    n = p->tot_len < most ? p->tot_len : most;
+	struct pbuf *q = pbuf_alloc(PBUF_IP, (u16_t)(sizeof(struct icmp_echo_hdr) + n), PBUF_RAM);
+	struct icmp_echo_hdr *icmp;
+	ip4_addr_t from, to;
+	struct netif *netif;
+
+	if (!q)
+		return;
+	ip4_addr_copy(from, ip->dest);
+	ip4_addr_copy(to, ip->src);
+	icmp = q->payload;
+	memset(icmp, 0, sizeof(*icmp));
+	icmp->type = ICMP_DUR;
+	icmp->code = (u8_t)t;
+	pbuf_copy_partial(p, icmp + 1, n, 0);
+	icmp->chksum = inet_chksum(q->payload, q->len);
+	netif = ip4_route(&to);
+	if (netif)
+		(void)ip4_output_if(q, &from, &to, ICMP_TTL, 0, IP_PROTO_ICMP, netif);
+	pbuf_free(q);
 }
 
 /* ---- neighbours that are not there ---- */
