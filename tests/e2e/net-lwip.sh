@@ -95,10 +95,21 @@ until_true 20 test -e up
 gives "further addresses" 0 um --net "pair=w$$,ip=10.9.0.2/24,stack=lwip" -- sh -ec 'ip addr add 10.8.0.2/16 dev eth0; exec "$PYTHON" -c "
 import socket
 for a in \"10.9.0.3\", \"10.8.0.1\", \"10.9.0.1\":
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(20)
+        s.connect((a, 7))
+        s.send(b\"nobody there\")
+        try:
+            s.recvfrom(9)
+        except ConnectionRefusedError:
+            print(\"refused\")
     with socket.create_connection((a, 7), 20) as s:
         print(s.getpeername()[0], s.recv(99).decode())"'
-is "further addresses" "$OUT" "10.9.0.3 10.9.0.2
+is "further addresses" "$OUT" "refused
+10.9.0.3 10.9.0.2
+refused
 10.8.0.1 10.8.0.2
+refused
 10.9.0.1 10.9.0.2"
 wait $first || fail "the view with further addresses ended badly"
 

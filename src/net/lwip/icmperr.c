@@ -10,6 +10,7 @@
 #include <lwip/prot/icmp.h>
 #include <lwip/prot/icmp6.h>
 #include <lwip/raw.h>
+#include <lwip/udp.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -138,18 +139,6 @@ static u8_t on_icmp(
 	return 0;
 }
 
-int icmp_errors_listen(struct stack *st)
-{
-	struct raw_pcb *v4 = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP),
-		       *v6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
-
-	if (!v4 || !v6)
-		return -ENOMEM;
-	raw_recv(v4, on_icmp, st);
-	raw_recv(v6, on_icmp, st);
-	return 0;
-}
-
 /* ---- what this host says of packets of others ---- */
 
 #define ICMP_MOST 576 /* as the kernel, of IP's packet (RFC 1812, 4.3.2.3) */
@@ -180,6 +169,46 @@ void icmp_dest_unreach(struct pbuf *p, enum icmp_dur_type t)
 	if (netif)
 		(void)ip4_output_if(q, &from, &to, ICMP_TTL, 0, IP_PROTO_ICMP, netif);
 	pbuf_free(q);
+}
+
+static bool has_port(const ip_addr_t *ip, uint16_t port)
+{
+	const struct udp_pcb *u = udp_pcbs;
+
+	while (u && (u->local_port != port ||
+			    (!ip_addr_isany(&u->local_ip) && !ip_addr_cmp(&u->local_ip, ip))))
+		u = u->next;
+	return u;
+}
+
+/* liblwip says so for an interface's own address alone, not for a further one. */
+static u8_t on_udp(
+	void *arg, UNUSED struct raw_pcb *pcb, struct pbuf *p, UNUSED const ip_addr_t *from)
+{
+	const ip_addr_t *to = ip_current_dest_addr();
+	const struct netif *in = ip_current_input_netif();
+	uint8_t udp[L4_BYTES];
+
+	if (ip4_addr_cmp(netif_ip4_addr(in), ip_2_ip4(to)) || !addr_is_local(arg, to) ||
+		pbuf_copy_partial(p, udp, sizeof(udp), ip_current_header_tot_len()) < sizeof(udp))
+		return 0;
+	if (!has_port(to, (uint16_t)(udp[2] << 8 | udp[3])))
+		icmp_dest_unreach(p, ICMP_DUR_PORT);
+	return 0;
+}
+
+int icmp_errors_listen(struct stack *st)
+{
+	struct raw_pcb *v4 = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP),
+		       *v6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6),
+		       *udp = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_UDP);
+
+	if (!v4 || !v6 || !udp)
+		return -ENOMEM;
+	raw_recv(v4, on_icmp, st);
+	raw_recv(v6, on_icmp, st);
+	raw_recv(udp, on_udp, st);
+	return 0;
 }
 
 /* ---- neighbours that are not there ---- */
