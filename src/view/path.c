@@ -347,7 +347,7 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	int r;
 
 	if (!view_has_mounts(v) && !(flags & PATH_REALIZE) &&
-		!(view_has_paths(v) && strstr(word, "net"))) {
+		!(atomic_load_explicit(&v->leads, memory_order_acquire) && strstr(word, "net"))) {
 		*ret = (struct path)PATH_INIT;
 		return 0;
 	}

@@ -132,6 +132,7 @@ struct view {
 	 */
 	struct mount *(*_Atomic leads)(void *arg, struct call *c, const char *path, size_t above);
 	void *leads_arg;
+	atomic_bool leads_all; /* in all calls that take a path; else in chdir(2) */
 };
 
 int MUST_CHECK view_init(struct view *v);
@@ -146,7 +147,7 @@ static inline bool view_has_mounts(const struct view *v)
 /* Can a path lead to anything but what the kernel comes to? */
 static inline bool view_has_paths(const struct view *v)
 {
-	return view_has_mounts(v) || atomic_load_explicit(&v->leads, memory_order_acquire);
+	return view_has_mounts(v) || atomic_load_explicit(&v->leads_all, memory_order_acquire);
 }
 
 /* What is mounted, or how, is another: tells whom view->changed is set for. */

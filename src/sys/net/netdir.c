@@ -7,6 +7,9 @@
  * its number alone. A file is a node of its own for each look at it, so that each open file reads
  * what was said to it, as one that the kernel writes when it is read: from its beginning, once
  * more.
+ *
+ * Of a namespace it is a bind (fs/host) of what the kernel has there, for who stands in it: where
+ * the guest itself went it would be in the host's.
  */
 #include "sys/net/netdir.h"
 
@@ -17,6 +20,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "fs/host/host.h"
 #include "net/net.h"
 #include "sys/net/calls.h"
 #include "sys/net/networks.h"
@@ -484,24 +488,13 @@ static struct node *node_of_folder(struct netdir *d, ino_t net, const char *path
 	return n ? node_enter(d, n) : NULL;
 }
 
-static struct mount *leads(void *arg, struct call *c, const char *path, size_t above)
+/* Of a stack of ours. */
+static struct mount *lead_to_text(struct netdir *d, struct net *n, const char *folder, bool process)
 {
+	struct node *node = node_of_folder(d, net_ino(n), folder, process);
 	_cleanup_inode_ struct inode *root = NULL;
-	_cleanup_free_ char *folder = NULL;
-	_cleanup_net_ struct net *n = NULL;
-	struct netdir *d = arg;
 	struct fs_entry e = { 0 };
-	struct node *node;
-	size_t len;
-	pid_t pid;
 
-	if (!is_below(path, &len, &pid) || len <= above || (pid && !task_is_ours(pid)) ||
-		!net_in_our_namespace(c, pid ? pid : c->tid) ||
-		network_of(d->um, pid ? pid : c->tid, &n) < 0 || !n ||
-		net_stack(n) != NET_STACK_LWIP)
-		return NULL;
-	folder = strndup(path, len);
-	node = folder ? node_of_folder(d, net_ino(n), folder, pid) : NULL;
 	if (!node)
 		return NULL;
 	e.nodeid = (uintptr_t)node;
@@ -509,6 +502,48 @@ static struct mount *leads(void *arg, struct call *c, const char *path, size_t a
 	if (inode_from_entry(&d->fs, &e, NULL, NULL, &root) < 0)
 		return NULL;
 	return view_mount_made_up(&d->um->view, &d->fs, root, folder, &tree_of(d, node)->mount);
+}
+
+/* Of a namespace: what the kernel has there. */
+static struct mount *lead_to_kernel(
+	struct netdir *d, struct net *n, const char *folder, bool process)
+{
+	const struct tree *t = &d->trees[strncmp(folder, "/proc/", 6) == 0 ? TREE_PROC : TREE_SYS];
+	_cleanup_inode_ struct inode *root = NULL;
+	int fd = net_open(n, process ? PROC_NET : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct mount *m = NULL;
+	struct fs *fs;
+	mode_t type;
+
+	if (fd < 0)
+		return NULL;
+	if (hostfs_new(fd, folder, &fs, &type) < 0) {
+		close(fd);
+		return NULL;
+	}
+	if (inode_root(fs, type, &root) == 0)
+		m = view_mount_made_up(&d->um->view, fs, root, folder, &t->mount);
+	if (!m)
+		fs_discard(fs, take_ptr(&root));
+	return m;
+}
+
+static struct mount *leads(void *arg, struct call *c, const char *path, size_t above)
+{
+	_cleanup_free_ char *folder = NULL;
+	_cleanup_net_ struct net *n = NULL;
+	struct netdir *d = arg;
+	size_t len;
+	pid_t pid;
+
+	if (!is_below(path, &len, &pid) || len <= above || (pid && !task_is_ours(pid)) ||
+		!net_in_our_namespace(c, pid ? pid : c->tid) ||
+		network_of(d->um, pid ? pid : c->tid, &n) < 0 || !n)
+		return NULL;
+	folder = strndup(path, len);
+	if (!folder)
+		return NULL;
+	return (net_stack(n) == NET_STACK_LWIP ? lead_to_text : lead_to_kernel)(d, n, folder, pid);
 }
 
 static void look_at_tree(struct tree *t, const char *path, const char *type)

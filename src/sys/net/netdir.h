@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The folders that each network has its own of, of one that is no namespace: /proc/PID/net,
- * /proc/sys/net, /sys/class/net, /sys/devices/virtual/net. */
+/* The folders that each network has its own of: /proc/PID/net, /proc/sys/net, /sys/class/net,
+ * /sys/devices/virtual/net. */
 #ifndef UM_SYS_NET_NETDIR_H
 #define UM_SYS_NET_NETDIR_H
 

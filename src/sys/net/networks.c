@@ -34,7 +34,7 @@ struct networks {
 	struct net *_Atomic base; /* without --net: in whose process new ones are made; set once */
 	unsigned n, sweep_at;
 	atomic_bool any, any_stack;
-	struct netdir *dir; /* NULL until one is lwIP's */
+	struct netdir *dir; /* NULL until there is one */
 };
 
 int networks_new(struct networks **ret)
@@ -63,12 +63,16 @@ void networks_free(struct networks *ns)
 	free(ns);
 }
 
-/* The lock is held. Has n what its folders need? */
+/* The lock is held. Its folders are led to: those of a namespace, whose files are known by words,
+ * where one is stood in alone. */
 static int lead_to(struct um *um, const struct net *n)
 {
 	struct networks *ns = um->networks;
+	int r = ns->dir ? 0 : netdir_new(um, &ns->dir);
 
-	return net_stack(n) != NET_STACK_LWIP || ns->dir ? 0 : netdir_new(um, &ns->dir);
+	if (r == 0 && net_stack(n) == NET_STACK_LWIP)
+		atomic_store_explicit(&um->view.leads_all, true, memory_order_release);
+	return r;
 }
 
 int networks_set_own(struct um *um, struct net *n)

@@ -126,7 +126,7 @@ enum verdict sys_chdir(struct call *c)
 	_cleanup_path_ struct path p = PATH_INIT;
 	int r;
 
-	if (!view_has_paths(&c->um->view))
+	if (!view_has_mounts(&c->um->view) && !atomic_load(&c->um->view.leads))
 		return CONTINUE;
 	r = path_resolve_arg(c, &c->um->view, AT_FDCWD, call_addr(c, 0),
 		PATH_FOLLOW | PATH_DIRECTORY | PATH_LOOK, &p);
