@@ -117,12 +117,14 @@ one() {
 	rm -rf "$dir" "$top/out$2"
 }
 places=(host a b)
-while [ "$SECONDS" -lt "$end" ]; do
+while [ "$SECONDS" -lt "$end" ] || [ "$n" -lt 36 ]; do
 	pids=()
 	for i in 1 2 3; do
-		n=$((n + 1))
-		one "${places[RANDOM % 3]}" $n $((RANDOM % 16)) &
+		# all kinds in one order, then in another
+		[ $((n % 16)) -ne 0 ] || mapfile -t kinds < <(for k in {0..15}; do echo "$RANDOM $k"; done | sort -n | cut -d" " -f2)
+		one "${places[RANDOM % 3]}" $n "${kinds[n % 16]}" &
 		pids+=($!)
+		n=$((n + 1))
 	done
 	if [ $((RANDOM % 3)) = 0 ]; then
 		umctl mount third.img third
@@ -132,7 +134,7 @@ while [ "$SECONDS" -lt "$end" ]; do
 	fi
 	for pid in "${pids[@]}"; do wait "$pid"; done
 	# once all has been used, it does not grow any more
-	if [ ! "$half" ] && [ "$SECONDS" -ge $((end - $2 / 2)) ]; then half=$(state); fi
+	if [ ! "$half" ] && [ "$SECONDS" -ge $((end - $2 / 2)) ] && [ "$n" -gt 16 ]; then half=$(state); fi
 done
 echo "jobs $n"
 echo "half $half"
