@@ -86,7 +86,7 @@ bool direct_input(struct direct *d, const uint8_t *frame, size_t len)
 		if (is_given_up(f, &h))
 			flow_drop(d, f);
 		else if (is_syn(&h))
-			opening_again(f, ntohl(h.seq), frame, len);
+			opening_again(d, f, ntohl(h.seq), frame, len);
 		return true;
 	}
 	if (!is_syn(&h) || !is_for_host(d, &key) ||

@@ -182,10 +182,14 @@ static bool keep_syn(struct flow *f, uint32_t isn, const uint8_t *frame, size_t 
 	return true;
 }
 
-void opening_again(struct flow *f, uint32_t isn, const uint8_t *frame, size_t len)
+void opening_again(
+	const struct direct *d, struct flow *f, uint32_t isn, const uint8_t *frame, size_t len)
 {
 	if (f->state == CONNECTING && isn != f->isn && !keep_syn(f, isn, frame, len)) {
 		/* it will be for the former one, and then the view sends this one again */
+	} else if (f->state == OPENING && isn == f->isn &&
+		   send(d->link->outer.inject, f->syn, f->syn_len, 0) < 0) {
+		/* what was put in is lost, as where a queue is full, and so is this; likewise */
 	}
 }
 

@@ -10,7 +10,8 @@ void opening_begin(struct direct *d, const struct flow_key *key, uint32_t isn, c
 	size_t len);
 /* Another SYN for a flow that there is: sent once more, or of a connect(2) that follows one which
  * was given up, and for which the host has not answered yet. */
-void opening_again(struct flow *f, uint32_t isn, const uint8_t *frame, size_t len);
+void opening_again(
+	const struct direct *d, struct flow *f, uint32_t isn, const uint8_t *frame, size_t len);
 /* A connect(2) that was under way has ended. */
 void opening_connected(struct direct *d, struct flow *f);
 /* Takes what a listener of the outer namespace has. */
