@@ -223,7 +223,15 @@ for x in c, s.accept()[0]:
     try:
         x.recv(9)
     except ConnectionError as e:
-        print(type(e).__name__)'
+        print(type(e).__name__)
+c = socket.create_connection(("10.9.0.1", 80))
+b = socket.socket()
+b.bind(("127.0.0.1", 81))
+print(subprocess.getoutput("ss -HKt state established sport = 80 | wc -l; ss -HKta sport = 81 | wc -l"))
+try:
+    s.accept()[0].recv(9)
+except ConnectionError as e:
+    print(type(e).__name__, b.getsockname())'
 is "ss(8), ping" "$(printf '%s' "$OUT" | tr -s ' ' | sed 's/ *$//')" "udp UNCONN 0 0 127.0.0.1:53 0.0.0.0:*
 tcp LISTEN 0 128 10.9.0.1:80 0.0.0.0:*
 1 packets transmitted, 1 packets received, 0% packet loss
@@ -231,7 +239,10 @@ tcp LISTEN 0 128 10.9.0.1:80 0.0.0.0:*
 1
 0
 ConnectionResetError
-ConnectionResetError"
+ConnectionResetError
+1
+0
+ConnectionResetError ('127.0.0.1', 81)"
 
 # what netlink(7) answers waits for who reads late
 gives "answers that nobody reads yet" 0 um --net none,stack=lwip -- "$PYTHON" -c '

@@ -218,6 +218,12 @@ int MUST_CHECK address_take_port(struct endpoint *ep, uint16_t port);
 /* None of those that bind(2) chooses, where there are others: who connects to a server that has
  * ended would be connected to itself. */
 int MUST_CHECK address_take_port_to_connect(struct endpoint *ep);
+/* Is it in the kernel's tables (/proc/net, ss)? Not what is not bound, nor a stream that is bound
+ * alone, or over. */
+static inline bool endpoint_is_listed(const struct endpoint *ep)
+{
+	return ep->local_port && (ep->ops != &tcp_endpoint || ep->tcp);
+}
 /* Is it at the same port, address and interface? */
 bool address_is_bound_as(const struct endpoint *ep, const struct endpoint *other);
 void address_drop_port(struct endpoint *ep);

@@ -153,7 +153,7 @@ static bool show_socket(struct endpoint *ep, void *arg)
 	int n;
 
 	if (ep->ops != t->ops || ep->domain != t->domain || ep->type != t->type ||
-		!ep->local_port || (ep->state == EP_LISTENING) != t->listening)
+		!endpoint_is_listed(ep) || (ep->state == EP_LISTENING) != t->listening)
 		return false;
 	n = fprintf(t->f, "%*u: ", t->ops == &udp_endpoint ? 5 : 4, t->n++);
 	n += show_addr(t->f, ep, &ep->local, ep->local_port);

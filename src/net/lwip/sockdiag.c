@@ -75,8 +75,7 @@ static bool put_socket(struct endpoint *ep, void *arg)
 	if (!is_of(ep, d->req) || (ep->state == EP_LISTENING) != d->listening)
 		return false;
 	state = state_of(ep);
-	/* one that is not bound is in no table of the kernel's either */
-	if (!(d->req->idiag_states & (1u << state)) || !ep->local_port)
+	if (!(d->req->idiag_states & (1u << state)) || !endpoint_is_listed(ep))
 		return false;
 	m = nl_begin(d->a, SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, sizeof(*m));
 	m->idiag_family = (uint8_t)ep->domain;
@@ -118,7 +117,7 @@ static bool is_victim(struct endpoint *ep, void *arg)
 	const uint32_t any[2] = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE };
 	struct inet_diag_sockid its = { 0 };
 
-	if (!is_of(ep, v->req))
+	if (!is_of(ep, v->req) || !endpoint_is_listed(ep))
 		return false;
 	put_id(ep, &ep->local, ep->local_port, its.idiag_src, &its.idiag_sport);
 	put_id(ep, &ep->peer, ep->peer_port, its.idiag_dst, &its.idiag_dport);
@@ -146,6 +145,8 @@ static int destroy(struct stack *st, const struct inet_diag_req_v2 *req, bool pr
 		return -EOPNOTSUPP;
 	if (v.found->state == EP_CONNECTING)
 		endpoint_unreachable(v.found, -ECONNABORTED);
+	else if (v.found->unaccepted)
+		tcp_abort(v.found->tcp); /* who accepts it hears of that */
 	else
 		stream_reset(v.found);
 	return 0;

@@ -323,8 +323,6 @@ static int start_connect(struct endpoint *ep, const ip_addr_t *ip, uint16_t port
 	ep->local = source;
 	if (!ep->local_port)
 		r = address_take_port_to_connect(ep);
-	if (r == -EADDRINUSE)
-		r = -EADDRNOTAVAIL;
 	if (r == 0)
 		r = tcp_begin(ep, &source);
 	if (r < 0)
@@ -438,6 +436,8 @@ static int begin_connect(struct endpoint *ep, const struct stack_msg *m)
 	ep->error = 0;
 	expect_kept(ep);
 	r = start_connect(ep, &ip, port);
+	if (r == -EADDRINUSE)
+		r = -EADDRNOTAVAIL;
 	if (r < 0) {
 		ep->drained = ep->refill > 0;
 		ep->refill = 0;

@@ -279,15 +279,16 @@ static int begin_listening(struct endpoint *ep)
 
 int tcp_listen_(struct endpoint *ep, int backlog)
 {
-	int r = 0;
+	int r;
 
 	ep->backlog = backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog;
 	if (ep->state == EP_LISTENING)
 		return 0;
 	if (ep->state != EP_CLOSED)
 		return -EINVAL;
-	if (!ep->local_port)
-		r = address_take_port(ep, 0);
+	/* who shares its port may listen there by now; one that stopped has none unless it named it
+	 */
+	r = address_take_port(ep, ep->stopped && !ep->bound_port ? 0 : ep->local_port);
 	if (r == 0)
 		r = begin_listening(ep);
 	if (r < 0)
