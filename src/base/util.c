@@ -296,6 +296,15 @@ ino_t process_ns(pid_t pid, const char *kind)
 	return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
+uint64_t hash_bytes(uint64_t h, const void *p, size_t len)
+{
+	const unsigned char *b = p;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ b[i]) * 0x100000001b3ull;
+	return h;
+}
+
 uint64_t memory_size(void)
 {
 	struct sysinfo si = { 0 };

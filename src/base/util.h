@@ -54,6 +54,11 @@ static inline int take_fd(int *fd)
 		taken_;                                                                            \
 	})
 
+/* FNV-1a of 64 bits (its authors: http://www.isthe.com/chongo/tech/comp/fnv/): begins with
+ * HASH_BEGIN, and goes on with what came out. */
+#define HASH_BEGIN 0xcbf29ce484222325ull
+uint64_t hash_bytes(uint64_t h, const void *p, size_t len);
+
 /* CLOCK_MONOTONIC in nanoseconds. */
 static inline uint64_t now_ns(void)
 {

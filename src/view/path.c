@@ -346,8 +346,7 @@ int path_resolve(struct call *c, struct view *v, int dirfd, const char *word, un
 	struct walk w;
 	int r;
 
-	if (!view_has_mounts(v) && !(flags & PATH_REALIZE) &&
-		!(atomic_load_explicit(&v->leads, memory_order_acquire) && strstr(word, "net"))) {
+	if (!view_has_mounts(v) && !(flags & PATH_REALIZE) && !view_may_lead(v, word)) {
 		*ret = (struct path)PATH_INIT;
 		return 0;
 	}

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <urcu/list.h>
 
@@ -128,8 +129,7 @@ struct view {
 	struct opened *_Atomic opened; /* view/opened.h; NULL: none */
 	/* Does this canonical path of the host's tree lead, with more than its first `above` bytes,
 	 * into a folder that is made up for who asks, whatever the host has there? As
-	 * view_mount_made_up(), or NULL. Asked for paths with "net" in them. NULL: there are none.
-	 */
+	 * view_mount_made_up(), or NULL. Asked where view_may_lead(). NULL: there are none. */
 	struct mount *(*_Atomic leads)(void *arg, struct call *c, const char *path, size_t above);
 	void *leads_arg;
 	atomic_bool leads_all; /* in all calls that take a path; else in chdir(2) */
@@ -148,6 +148,12 @@ static inline bool view_has_mounts(const struct view *v)
 static inline bool view_has_paths(const struct view *v)
 {
 	return view_has_mounts(v) || atomic_load_explicit(&v->leads_all, memory_order_acquire);
+}
+
+/* Can a path of these words lead to what is made up? The folders of networks alone are. */
+static inline bool view_may_lead(const struct view *v, const char *words)
+{
+	return atomic_load_explicit(&v->leads, memory_order_acquire) && strstr(words, "net");
 }
 
 /* What is mounted, or how, is another: tells whom view->changed is set for. */

@@ -299,6 +299,17 @@ static int run_find_link(struct walk *w, const struct run *r, size_t len)
 	return ++w->links > WALK_MAX_LINKS ? walk_real_error(w, -ELOOP) : WALK_MORE;
 }
 
+/* Goes on behind the target of a mount (or what is like one) on the stretch: false where the place
+ * that it covers is asked for. */
+static bool run_reach(struct walk *w, const struct run *r, const struct mount *m)
+{
+	if (m->target_len == r->len && r->stop == RUN_END && (w->flags & PATH_MOUNTPOINT))
+		return false;
+	w->rest = rest_after(w->rest, m->target_len - r->base);
+	w->slash = *w->rest == '/' && walk_rest_empty(w->rest);
+	return true;
+}
+
 /* A mount of the view lies on the stretch: onto it, without asking the host about what it
  * covers. */
 static int run_cross(struct walk *w, const struct run *r, bool *crossed)
@@ -312,12 +323,10 @@ static int run_cross(struct walk *w, const struct run *r, bool *crossed)
 		w->v, w->ns, w->full, r->len, r->base ? r->base : 1, !(w->flags & PATH_NO_RULES));
 	if (!m)
 		return 0;
-	if (m->target_len == r->len && r->stop == RUN_END && (w->flags & PATH_MOUNTPOINT)) {
+	if (!run_reach(w, r, m)) {
 		mount_put(m);
 		return 0;
 	}
-	w->rest = rest_after(w->rest, m->target_len - r->base);
-	w->slash = *w->rest == '/' && walk_rest_empty(w->rest);
 	*crossed = true;
 	return walk_cross(w, m);
 }
@@ -329,18 +338,15 @@ static int run_made_up(struct walk *w, const struct run *r, bool *crossed)
 	struct mount *m = NULL;
 
 	*crossed = false;
-	if (r->n == 0 || !w->c || !atomic_load_explicit(&w->v->leads, memory_order_acquire) ||
-		!strstr(w->full + r->base, "net"))
+	if (r->n == 0 || !w->c || !view_may_lead(w->v, w->full + r->base))
 		return 0;
 	m = atomic_load(&w->v->leads)(w->v->leads_arg, w->c, w->full, r->base);
 	if (!m)
 		return 0;
-	if (m->target_len == r->len && r->stop == RUN_END && (w->flags & PATH_MOUNTPOINT)) {
+	if (!run_reach(w, r, m)) {
 		mount_put(m);
 		return 0;
 	}
-	w->rest = rest_after(w->rest, m->target_len - r->base);
-	w->slash = *w->rest == '/' && walk_rest_empty(w->rest);
 	w->touched = *crossed = true;
 	w->led = false;
 	w->start_link[0] = '\0';

@@ -56,6 +56,12 @@ static void free_link(struct rtnl_link **l)
 		rtnl_link_put(*l);
 }
 
+static void free_route(struct rtnl_route **r)
+{
+	if (*r)
+		rtnl_route_put(*r);
+}
+
 static void free_nl_addr(struct nl_addr **a)
 {
 	nl_addr_put(*a);
@@ -240,31 +246,49 @@ int iface_del_addr(const char *name, const struct net_addr *a)
 	return change_addr(name, a, rtnl_addr_delete);
 }
 
+/* Of a route to everywhere all but the interface, and the gateway (NULL: none), is said already. */
+static int add_default_route(
+	struct rtnl_route *route, int family, const char *name, struct nl_addr *via)
+{
+	static const uint8_t zero[16];
+	_cleanup_(free_socket) struct nl_sock *s = connect_route();
+	_cleanup_(free_nl_addr) struct nl_addr *any =
+		nl_addr_build(family, zero, family == AF_INET ? 4 : 16);
+	struct rtnl_nexthop *hop;
+
+	if (!s || !any)
+		return -ENOMEM;
+	hop = rtnl_route_nh_alloc();
+	if (!hop)
+		return -ENOMEM;
+	nl_addr_set_prefixlen(any, 0);
+	rtnl_route_set_family(route, (uint8_t)family);
+	rtnl_route_set_dst(route, any);
+	rtnl_route_nh_set_ifindex(hop, (int)if_nametoindex(name));
+	if (via)
+		rtnl_route_nh_set_gateway(hop, via);
+	rtnl_route_add_nexthop(route, hop); /* which owns it now */
+	return error_of(rtnl_route_add(s, route, 0));
+}
+
 int iface_add_gateway(const char *name, const struct net_addr *gw)
 {
-	_cleanup_(free_socket) struct nl_sock *s = connect_route();
-	_cleanup_(free_nl_addr) struct nl_addr *via = nl_addr_of(gw), *any = NULL;
-	struct rtnl_route *route = rtnl_route_alloc();
-	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
-	static const uint8_t zero[16];
-	int r = -ENOMEM;
+	_cleanup_(free_nl_addr) struct nl_addr *via = nl_addr_of(gw);
+	_cleanup_(free_route) struct rtnl_route *route = rtnl_route_alloc();
 
-	any = nl_addr_build(gw->family, zero, gw->family == AF_INET ? 4 : 16);
-	if (s && via && any && route && hop) {
-		nl_addr_set_prefixlen(any, 0);
-		rtnl_route_set_family(route, (uint8_t)gw->family);
-		rtnl_route_set_dst(route, any);
-		rtnl_route_nh_set_ifindex(hop, (int)if_nametoindex(name));
-		rtnl_route_nh_set_gateway(hop, via);
-		rtnl_route_add_nexthop(route, hop); /* which owns it now */
-		hop = NULL;
-		r = error_of(rtnl_route_add(s, route, 0));
-	}
-	if (hop)
-		rtnl_route_nh_free(hop);
-	if (route)
-		rtnl_route_put(route);
-	return r;
+	return via && route ? add_default_route(route, gw->family, name, via) : -ENOMEM;
+}
+
+int iface_add_device_route(const char *name, uint32_t table, uint8_t type)
+{
+	_cleanup_(free_route) struct rtnl_route *route = rtnl_route_alloc();
+
+	if (!route)
+		return -ENOMEM;
+	rtnl_route_set_table(route, table);
+	rtnl_route_set_type(route, type);
+	rtnl_route_set_scope(route, type == RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK);
+	return add_default_route(route, AF_INET, name, NULL);
 }
 
 int iface_del(const char *name)
@@ -276,32 +300,6 @@ int iface_del(const char *name)
 		return -ENOMEM;
 	rtnl_link_set_name(l, name);
 	return error_of(rtnl_link_delete(s, l));
-}
-
-int iface_add_device_route(const char *name, uint32_t table, uint8_t type)
-{
-	_cleanup_(free_socket) struct nl_sock *s = connect_route();
-	_cleanup_(free_nl_addr) struct nl_addr *any = nl_addr_build(AF_INET, &(uint32_t){ 0 }, 4);
-	struct rtnl_route *route = rtnl_route_alloc();
-	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
-	int r = -ENOMEM;
-
-	if (s && any && route && hop) {
-		nl_addr_set_prefixlen(any, 0);
-		rtnl_route_set_family(route, AF_INET);
-		rtnl_route_set_dst(route, any);
-		rtnl_route_set_table(route, table);
-		rtnl_route_set_type(route, type);
-		rtnl_route_set_scope(route, type == RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK);
-		rtnl_route_nh_set_ifindex(hop, (int)if_nametoindex(name));
-		rtnl_route_add_nexthop(route, take_ptr(&hop));
-		r = error_of(rtnl_route_add(s, route, 0));
-	}
-	if (hop)
-		rtnl_route_nh_free(hop);
-	if (route)
-		rtnl_route_put(route);
-	return r;
 }
 
 int iface_add_rule(const struct iface_rule *rule)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+/* By the primes of xxHash32, whose bits are well mixed. */
 static struct flows *bucket_of(struct direct *d, const struct flow_key *k)
 {
 	uint32_t hash = k->view.s_addr * 2654435761U ^ k->far.s_addr * 2246822519U ^

@@ -285,11 +285,12 @@ static bool is_opath(const struct end *e)
 	return flags_of(e) & O_PATH;
 }
 
-static bool can(const struct end *e, int not )
+/* mode: O_RDONLY or O_WRONLY. */
+static bool can(const struct end *e, int mode)
 {
-	int fl = flags_of(e);
+	const int fl = flags_of(e), has = fl & O_ACCMODE;
 
-	return fl >= 0 && !(fl & O_PATH) && (fl & O_ACCMODE) != not &&(fl & O_ACCMODE) != O_ACCMODE;
+	return fl >= 0 && !(fl & O_PATH) && (has == mode || has == O_RDWR);
 }
 
 /* do_sendfile(): what comes from nothing that has positions is refused, so that it is not lost. */
@@ -297,11 +298,11 @@ static int sendfile_check(const struct end *in, const struct end *out)
 {
 	bool seeks = lseek(in->fd, 0, SEEK_CUR) >= 0;
 
-	if (!can(in, O_WRONLY))
+	if (!can(in, O_RDONLY))
 		return -EBADF;
 	if (in->offp.v && !seeks)
 		return -ESPIPE;
-	if (!can(out, O_RDONLY))
+	if (!can(out, O_WRONLY))
 		return -EBADF;
 	if ((is_reg(out) && (out->v.fl & O_APPEND)) || !seeks || type_of(in) == S_IFDIR)
 		return -EINVAL;
@@ -338,7 +339,7 @@ static enum verdict splice_device(
 {
 	if (dev->v.vf->ops && dev->v.vf->ops->splice)
 		return dev->v.vf->ops->splice(dev->v.vf, c, dev->fd);
-	return call_return(c, can(in, O_WRONLY) && can(out, O_RDONLY) ? -EINVAL : -EBADF);
+	return call_return(c, can(in, O_RDONLY) && can(out, O_WRONLY) ? -EINVAL : -EBADF);
 }
 
 /* do_splice(): one side has to be a pipe. */
@@ -348,7 +349,7 @@ static int splice_check(const struct end *in, const struct end *out)
 
 	if ((from_pipe && in->offp.v) || (to_pipe && out->offp.v))
 		return -ESPIPE;
-	if (!can(in, O_WRONLY) || !can(out, O_RDONLY))
+	if (!can(in, O_RDONLY) || !can(out, O_WRONLY))
 		return -EBADF;
 	return (!from_pipe && !to_pipe) || (is_reg(out) && (out->v.fl & O_APPEND)) ? -EINVAL : 0;
 }

@@ -24,7 +24,6 @@
 #include "net/net.h"
 #include "sys/net/calls.h"
 #include "sys/net/networks.h"
-#include "view/elsewhere.h"
 #include "view/mountinfo.h"
 
 #define STATX_MNT_ID_UNIQUE_ 0x4000u /* newer than the headers here */
@@ -212,10 +211,8 @@ static void netdir_forget(struct fs *fs, uint64_t node, uint64_t nlookup)
 /* The same for the same name. Not as small as the numbers of what is well known in /proc. */
 static uint64_t number_of(ino_t net, const char *path, size_t len)
 {
-	uint64_t h = 0xcbf29ce484222325ull ^ net;
+	const uint64_t h = hash_bytes(HASH_BEGIN ^ net, path, len);
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)path[i]) * 0x100000001b3ull;
 	return 0x80000000u | (uint32_t)(h >> 32 ^ h);
 }
 

@@ -62,15 +62,13 @@ void sockname_keep(const struct um *um, const struct sockaddr_un *real, const ch
 /* The same for the same word in the same folder, so that there are no more links than names. */
 static unsigned long long key_of(int dirfd, const char *word)
 {
-	unsigned long long h = 0xcbf29ce484222325ull;
 	struct stat st = { 0 };
+	uint64_t h;
 
 	(void)fstat(dirfd, &st); /* 0 then, which is a key as well */
-	h = (h ^ st.st_ino) * 0x100000001b3ull;
-	h = (h ^ st.st_dev) * 0x100000001b3ull;
-	for (; *word; word++)
-		h = (h ^ (unsigned char)*word) * 0x100000001b3ull;
-	return h & 0xffffffff;
+	h = hash_bytes(HASH_BEGIN, &st.st_ino, sizeof(st.st_ino));
+	h = hash_bytes(h, &st.st_dev, sizeof(st.st_dev));
+	return hash_bytes(h, word, strlen(word)) & 0xffffffff;
 }
 
 static int make_link(const char *path, const char *body)

@@ -29,20 +29,10 @@ struct ids {
 	size_t n, size;
 };
 
-static uint64_t hash_bytes(uint64_t h, const void *p, size_t len)
-{
-	const unsigned char *b = p;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ b[i]) * 0x100000001b3ull;
-	return h;
-}
-
 static uint64_t identity_hash(const struct identity *id)
 {
-	uint64_t h = 0xcbf29ce484222325ull;
+	uint64_t h = hash_bytes(HASH_BEGIN, id->uid, sizeof(id->uid));
 
-	h = hash_bytes(h, id->uid, sizeof(id->uid));
 	h = hash_bytes(h, id->gid, sizeof(id->gid));
 	h = hash_bytes(h, &id->inh, 5 * sizeof(uint64_t));
 	h = hash_bytes(h, &id->securebits, sizeof(id->securebits));
