@@ -34,13 +34,14 @@ f = s.makefile("rb")
 print(f.read(32) == hashlib.sha256(data).digest(), f.read(len(data)) == bytes(range(256)) * (len(data) // 256))
 open("taken", "w").close()
 S
-# both OPTIONS BYTES: a transfer each way over a wire of which one end is bad
+# both OPTIONS BYTES: a transfer each way over a wire of which one end is bad; a stack that still sends what was lost keeps its
+# wire from the other stack
 both() {
 	rm -f up taken
-	um --net "pair=b$$,ip=10.6.0.1/24,stack=$STACK" -- "$PYTHON" give.py "$2" &
+	um --net "pair=b$STACK$$,ip=10.6.0.1/24,stack=$STACK" -- "$PYTHON" give.py "$2" &
 	local server=$!
 	until_true 20 test -e up
-	gives "$1" 0 um --net "pair=b$$,ip=10.6.0.2/24,stack=$STACK,$1" -- "$PYTHON" take.py "$2"
+	gives "$1" 0 um --net "pair=b$STACK$$,ip=10.6.0.2/24,stack=$STACK,$1" -- "$PYTHON" take.py "$2"
 	is "$1" "$OUT" "True True"
 	wait $server || fail "$1: the server's end"
 }
