@@ -280,6 +280,19 @@ b'?'
 b'?' True
 False"
 
+# who carries the bytes is killed: that is no end
+cat >program.py <<'S'
+from lib import *
+s = connect(b"e?"); s.recv(9); touch("ready"); wait_for("killed"); s.settimeout(2)
+try: print("an end" if s.recv(9) == b"" else "data")
+except OSError as e: print("an error")
+S
+slirp program.py
+kill -9 "$net"
+touch killed
+wait $view
+is "who carries the bytes is killed" "$(cat out)" "an error"
+
 # a view that is a router itself, to where frames are shorter than who is there says; and port 0, where somebody answers on it
 cat >route.sh <<'S'
 set -e

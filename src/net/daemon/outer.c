@@ -60,6 +60,7 @@ static int listen_at(const struct outer *o, uint16_t port, int *ret)
 {
 	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
 	const int on = 1, may_fragment = IP_PMTUDISC_DONT;
+	const struct linger reset = { .l_onoff = 1 };
 	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r;
 
@@ -68,7 +69,8 @@ static int listen_at(const struct outer *o, uint16_t port, int *ret)
 	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on)) < 0 ||
 		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &may_fragment, sizeof(may_fragment)) <
 			0 ||
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0)
 		return -errno;
 	r = only_injected(fd, o->in_index);
 	if (r == 0 && (bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 ||

@@ -15,7 +15,9 @@
 /* The answer is an int32_t, 0 or -errno. */
 enum outer_op {
 	OUTER_LISTEN, /* with a listener on the port for any address, which nothing leads to yet. It
-			 takes a SYN that was injected, and for others is silent */
+			 takes a SYN that was injected, and for others is silent. What it
+			 accepts is reset by close(2), so that the view is told no end when
+			 who carries the bytes is killed */
 	OUTER_TAKE,   /* what the view sends to the port goes there */
 };
 

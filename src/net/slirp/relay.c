@@ -203,6 +203,15 @@ void close_reset(int fd)
 	close(fd);
 }
 
+/* A listener may have said otherwise. */
+static void close_ended(int fd)
+{
+	const struct linger none = { 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
+}
+
 void relay_close(struct relay *r)
 {
 	const bool over = !r->broken && r->end[0].told && r->end[1].told;
@@ -210,7 +219,7 @@ void relay_close(struct relay *r)
 	for (int i = 0; i < 2; i++) {
 		free(take_ptr(&r->end[i].left));
 		if (r->end[i].fd >= 0 && over)
-			close(r->end[i].fd);
+			close_ended(r->end[i].fd);
 		else if (r->end[i].fd >= 0)
 			close_reset(r->end[i].fd);
 		r->end[i].fd = -1;
