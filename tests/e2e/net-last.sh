@@ -74,7 +74,7 @@ stacks=
 for stack in $stacks; do
 	arrives "slirp, $stack" 127.0.0.1 0 env @ um --net "slirp,stack=$stack" -- @
 	arrives "slirp, $stack, killed" 127.0.0.1 137 env @ um --net "slirp,stack=$stack" -- @ killed
-	for net in "pair=l$$" "pair=l$$,delay=3ms" $SWITCH; do
+	for net in "pair=l$stack$$" "pair=l$stack$$,delay=3ms" $SWITCH; do
 		arrives "$net, $stack" 10.6.0.1 0 um --net "${net%,*},ip=10.6.0.1/24,stack=$stack" -- @ \
 			um --net "$net,ip=10.6.0.2/24,stack=$stack" -- @
 	done
@@ -84,7 +84,7 @@ done
 # whose view is killed with its supervisor has ended, too
 for stack in $stacks; do
 	rm -f port
-	um --net "pair=l$$,ip=10.6.0.1/24,stack=$stack" -- "$PYTHON" -c '
+	um --net "pair=l$stack$$,ip=10.6.0.1/24,stack=$stack" -- "$PYTHON" -c '
 import os, socket
 s = socket.create_server(("", 7))
 open("port", "w").close()
@@ -97,7 +97,7 @@ except ConnectionResetError:
     print(b"")' >taken &
 	taker=$!
 	until_true 20 test -e port
-	um --name "last$$" --net "pair=l$$,ip=10.6.0.2/24,stack=$stack" -- "$PYTHON" -c '
+	um --name "last$$" --net "pair=l$stack$$,ip=10.6.0.2/24,stack=$stack" -- "$PYTHON" -c '
 import socket, time
 s = socket.create_connection(("10.6.0.1", 7), 20)
 time.sleep(60)' 2>/dev/null &

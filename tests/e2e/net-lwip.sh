@@ -145,7 +145,7 @@ eth0 DOWN 52:54:00:01:02:03 <BROADCAST,MULTICAST>
 Iface	Destination	Gateway
 eth0	0000050A	00000000'
 for stack in lwip $(unshare -Urn echo kernel 2>/dev/null); do
-	gives "what both stacks say, $stack" 0 um --net "pair=b$$,ip=10.9.0.1/24,ip=fd09::1/64,mac=02:00:00:00:00:01,stack=$stack" -- sh -ec '
+	gives "what both stacks say, $stack" 0 um --net "pair=b$stack$$,ip=10.9.0.1/24,ip=fd09::1/64,mac=02:00:00:00:00:01,stack=$stack" -- sh -ec '
 		ip rule; ip -6 rule; ip link show lo; ip -o -6 addr show eth0 | tr -s " " | cut -d" " -f4; ip -6 route
 		ip route get 127.0.0.1; ip route get 10.9.0.2; ip -6 route get fd09::2
 		for what in "addr del 1.2.3.4/32 dev eth0" "link set eth0 mtu 60" "link set eth0 mtu 70000"; do ip $what 2>&1 && exit 1; done
@@ -564,7 +564,7 @@ ttl=64"
 
 # what may not be split is told by the call and by the queue of errors (IP_MTU_DISCOVER, IP_RECVERR)
 for stack in lwip $(unshare -Urn echo kernel 2>/dev/null); do
-	gives "too long for the wire, $stack" 0 um --net "pair=w$$,ip=10.9.0.1/24,mtu=1400,stack=$stack" -- "$PYTHON" -c '
+	gives "too long for the wire, $stack" 0 um --net "pair=w$stack$$,ip=10.9.0.1/24,mtu=1400,stack=$stack" -- "$PYTHON" -c '
 import errno, socket, struct
 with socket.socket(type=socket.SOCK_DGRAM) as s:
     s.connect(("10.9.0.2", 9))
