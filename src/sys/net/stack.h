@@ -64,6 +64,10 @@ int MUST_CHECK stack_write_name(struct call *c, gaddr_t addr, gaddr_t len_addr,
 bool stack_waits(struct call *c, const struct stacksock *s);
 /* SO_SNDBUF of the pair's end. */
 void stack_set_sndbuf(const struct stacksock *s, int bytes);
+/* A connect(2) that was interrupted has left that small. */
+void stack_end_small(const struct stacksock *s);
+/* What an accepted socket is called is asked of the stack from now on. */
+void stack_forget_visit(const struct stacksock *s);
 /* Is it a connect(2) to AF_UNSPEC? */
 bool stack_is_disconnect(struct call *c);
 /* Does the pair say that an error waits (POLLERR)? Not any more then. */
@@ -90,6 +94,12 @@ bool stack_fresh(struct call *c, struct stacksock *s, enum verdict *ret);
 int MUST_CHECK stack_connected(struct call *c, const struct stacksock *s);
 /* Nobody reads what is written: -EPIPE, and SIGPIPE. */
 int MUST_CHECK stack_no_pipe(struct call *c, int flags);
+
+/* stackopt.c */
+enum verdict stack_setsockopt(struct call *c, const struct stacksock *s);
+enum verdict stack_getsockopt(struct call *c, const struct stacksock *s);
+/* Of any socket: interfaces are the view's. */
+enum verdict stack_ioctl(struct call *c, const struct stacksock *s);
 
 /* stackmsg.c */
 enum verdict stack_sendto(struct call *c, const struct stacksock *s);
