@@ -201,7 +201,7 @@ struct json_object *op_net_capture(struct um *um, struct json_object *rq, int *r
 	if (!n)
 		return ctl_failure(-EPERM,
 			"this view is in the host's network, which is not its own to capture");
-	r = net_socket(n, AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+	r = net_socket(n, AF_PACKET, SOCK_RAW, htons(ETH_P_ALL), false);
 	if (r < 0)
 		return ctl_failure(r, "network %s cannot be captured: %s", name, strerror(-r));
 	*ret_fd = r;

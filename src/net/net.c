@@ -327,14 +327,15 @@ static void keep_ready(struct net *n, const struct net_request *rq, const int fd
 	pthread_mutex_unlock(&n->lock);
 }
 
-int net_socket(struct net *n, int domain, int type, int protocol)
+int net_socket(struct net *n, int domain, int type, int protocol, bool privileged)
 {
 	struct net_request rq = { .op = NET_OP_SOCKET,
 		.net = n->number,
 		.a = domain,
 		.b = type & ~SOCK_CLOEXEC,
 		.c = protocol,
-		.count = 1 };
+		.count = 1,
+		.privileged = privileged };
 	int fds[FDMSG_MAX_FDS];
 	size_t count = 1;
 	int r;

@@ -50,8 +50,9 @@ ino_t net_ino(const struct net *n);
 /* Is this that file? */
 bool net_has_file(const struct net *n, const struct stat *st);
 
-/* socket(2) there: a descriptor, or -errno; -ENETDOWN when the process is gone. */
-int MUST_CHECK net_socket(struct net *n, int domain, int type, int protocol);
+/* socket(2) there: a descriptor, or -errno; -ENETDOWN when the process is gone. privileged: of
+ * netlink(7) of lwIP's, may the caller change interfaces by it? */
+int MUST_CHECK net_socket(struct net *n, int domain, int type, int protocol, bool privileged);
 /* socketpair(2) there: 0 or -errno. */
 int MUST_CHECK net_socketpair(struct net *n, int domain, int type, int protocol, int ret[2]);
 /* open(2) there of a file that a network has: below /proc/net, /proc/sys/net, /sys;

@@ -35,6 +35,7 @@ struct net_request {
 	uint32_t net; /* in which of its networks; 0 is that of its specs */
 	int32_t a, b, c;
 	uint32_t count;	     /* NET_OP_SOCKET; at most FDMSG_MAX_FDS */
+	uint32_t privileged; /* the same, of umview-lwip's netlink(7): what who asks may do */
 	char path[PATH_MAX]; /* NUL-terminated; what is behind need not be sent */
 };
 

@@ -251,7 +251,8 @@ static const struct endpoint_ops *find_ops(int domain, int type, int *protocol, 
 	}
 }
 
-int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest)
+int endpoint_open(
+	struct stack *st, int domain, int type, int protocol, bool privileged, int *ret_guest)
 {
 	const struct endpoint_ops *ops;
 	_cleanup_fd_ int guest = -1;
@@ -279,6 +280,7 @@ int endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret
 	if (r < 0)
 		return r;
 	ep->ops = ops;
+	ep->nl_privileged = privileged;
 	if (ops == &packet_endpoint)
 		st->packet_sockets++;
 	if (type & SOCK_NONBLOCK && fcntl(guest, F_SETFL, O_NONBLOCK) < 0)

@@ -139,8 +139,10 @@ struct endpoint {
 /* A new one and the guest's end of its pair, which is the caller's. */
 int MUST_CHECK endpoint_new(struct stack *st, int domain, int type, int protocol,
 	struct endpoint **ret, int *ret_guest);
-/* Which protocol this is: EP's ops, or -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT. */
-int MUST_CHECK endpoint_open(struct stack *st, int domain, int type, int protocol, int *ret_guest);
+/* Which protocol this is: EP's ops, or -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT.
+ * privileged: who opens it may change interfaces by it (netlink). */
+int MUST_CHECK endpoint_open(
+	struct stack *st, int domain, int type, int protocol, bool privileged, int *ret_guest);
 /* A stream of which the stack has no end yet. */
 int MUST_CHECK endpoint_watch(struct stack *st, const struct stack_msg *m);
 /* One that waits for accept(2), with a number of no inode; fd is taken on success. */

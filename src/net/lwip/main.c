@@ -83,7 +83,7 @@ static int make_sockets(struct stack *st, const struct net_request *rq, int fds[
 	int n = 0, r = 0;
 
 	while (n < (int)rq->count && n < FDMSG_MAX_FDS) {
-		r = endpoint_open(st, rq->a, rq->b, rq->c, &fds[n]);
+		r = endpoint_open(st, rq->a, rq->b, rq->c, rq->privileged, &fds[n]);
 		if (r < 0)
 			break;
 		n++;

@@ -135,7 +135,8 @@ enum verdict sys_socket(struct call *c)
 	r = stack_refuses(n, domain, type, (int)c->args[2]);
 	if (r < 0)
 		return call_return(c, r);
-	fd = net_socket(n, domain, type, (int)c->args[2]);
+	fd = net_socket(n, domain, type, (int)c->args[2],
+		domain == AF_NETLINK && net_stack(n) == NET_STACK_LWIP && net_privileged(c));
 	if (fd < 0)
 		return call_return(c, fd);
 	return guestfd_answer(c, fd, type & SOCK_CLOEXEC ? O_CLOEXEC : 0,
@@ -146,7 +147,8 @@ enum verdict sys_socket(struct call *c)
 static int no_pair(struct net *n, int domain, int type, int protocol)
 {
 	int r = stack_refuses(n, domain, type, protocol);
-	_cleanup_fd_ int fd = r < 0 ? r : net_socket(n, domain, type | SOCK_CLOEXEC, protocol);
+	_cleanup_fd_ int fd =
+		r < 0 ? r : net_socket(n, domain, type | SOCK_CLOEXEC, protocol, false);
 
 	return fd < 0 ? fd : -EOPNOTSUPP;
 }

@@ -133,7 +133,7 @@ enum verdict net_ioctl(struct call *c)
 		return CONTINUE;
 	if (changes && !net_privileged(c))
 		return call_return(c, -EPERM);
-	fd = net_socket(n, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = net_socket(n, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0, false);
 	if (fd < 0)
 		return call_return(c, fd);
 	return call_return(
