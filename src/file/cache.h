@@ -150,6 +150,9 @@ void cache_hash_free(struct filecache *c);
 void cache_hash_cut(struct filecache *c, uint64_t size);
 /* [off, off + len) of the placeholder has just become what the server has, buf. */
 void cache_hash_given(struct filecache *c, const void *buf, uint64_t off, size_t len);
+/* What of [*start, end) of the placeholder is no hole, and begins first: *start to *ret_end, by
+ * whole pages. What is a hole has never been written to, seen or unseen. False: nothing. */
+bool cache_next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64_t *ret_end);
 /* Takes in what was written natively, as far as the size shows it. */
 void cache_native(struct filecache *c);
 /* Waits a little for `changed`: 0, or -EINTR when the guest waits no longer. Drops the lock. */

@@ -138,9 +138,7 @@ static int hash_hole(struct filecache *c, uint64_t start, uint64_t end)
 	return r;
 }
 
-/* What of [start, end) is no hole, and begins first: up to *ret_end. What is a hole has never been
- * written to, seen or unseen. False: nothing. */
-static bool next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64_t *ret_end)
+bool cache_next_data(struct filecache *c, uint64_t *start, uint64_t end, uint64_t *ret_end)
 {
 	off_t at = *start <= INT64_MAX ? lseek(c->vf->place, (off_t)*start, SEEK_DATA) : -1, hole;
 
@@ -180,7 +178,7 @@ int cache_hash_range(struct filecache *c, uint64_t start, uint64_t end, bool mar
 
 	while (r == 1 && at < end) {
 		uint64_t data = at, to = end;
-		bool more = next_data(c, &data, end, &to);
+		bool more = cache_next_data(c, &data, end, &to);
 
 		if (mark) {
 			pthread_mutex_lock(&c->lock);

@@ -35,15 +35,12 @@ bool cache_at_rest(const struct filecache *c)
  * left out between, which is to be a hole at the server, too. */
 static int grow_dirty(struct filecache *c, uint64_t size)
 {
-	off_t hole = (off_t)c->size, data;
 	int r = ranges_add(&c->dirty, size - 1, size);
+	uint64_t at = c->size, end;
 
-	while (r == 0 && (data = lseek(c->vf->place, hole, SEEK_DATA)) >= 0 &&
-		(uint64_t)data < size) {
-		hole = lseek(c->vf->place, data, SEEK_HOLE);
-		if (hole < 0 || (uint64_t)hole > size)
-			hole = (off_t)size;
-		r = ranges_add(&c->dirty, (uint64_t)data, (uint64_t)hole);
+	while (r == 0 && cache_next_data(c, &at, size, &end)) {
+		r = ranges_add(&c->dirty, at < c->size ? c->size : at, end);
+		at = end;
 	}
 	return r;
 }

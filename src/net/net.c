@@ -671,13 +671,12 @@ static int know(struct net *n, int fd, int domain, int watch)
 
 int net_stack_watch(struct net *n, int fd, int domain)
 {
-	char path[32];
+	char path[FD_PATH_MAX];
 	int watch;
 
 	if (n->watches < 0)
 		return -ENOSPC;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	watch = inotify_add_watch(n->watches, path, IN_CLOSE | IN_ONESHOT);
+	watch = inotify_add_watch(n->watches, fd_path(path, fd), IN_CLOSE | IN_ONESHOT);
 	return watch < 0 ? -errno : know(n, fd, domain, watch);
 }
 

@@ -93,7 +93,7 @@ static int send_itself(struct endpoint *ep)
 {
 	struct sockaddr_un self = { .sun_family = AF_UNIX };
 
-	snprintf(self.sun_path, sizeof(self.sun_path), "/proc/self/fd/%d", ep->hidden_fd);
+	(void)fd_path(self.sun_path, ep->hidden_fd);
 	return sendto(ep->source.fd, "", 0, MSG_DONTWAIT, (const struct sockaddr *)&self,
 		       sizeof(self)) < 0
 		       ? -errno

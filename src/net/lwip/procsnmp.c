@@ -74,34 +74,57 @@ static void show_icmp(const struct icmp_counts *c, FILE *f)
 	fputc('\n', f);
 }
 
-/* (the kernel leaves the line out where there are none) */
-static void show_icmp_types(const struct icmp_counts *c, FILE *f)
-{
-	char names[2 * 256][12];
+/* One for each type of message that there has been, by its number: "InType8". */
+struct types {
+	char name[2 * 256][12];
 	struct field v[2 * 256];
-	size_t n = 0;
+	size_t n;
+};
 
+static void fill_types(const struct icmp_counts *c, struct types *ret)
+{
+	ret->n = 0;
 	for (unsigned i = 0; i < 2 * 256; i++) {
 		const uint64_t value = i < 256 ? c->in[i] : c->out[i - 256];
+		char *name = ret->name[ret->n];
 
 		if (!value)
 			continue;
-		snprintf(names[n], sizeof(names[n]), "%sType%u", i < 256 ? "In" : "Out", i % 256);
-		v[n] = (struct field){ names[n], value };
-		n++;
+		snprintf(name, sizeof(ret->name[0]), "%sType%u", i < 256 ? "In" : "Out", i % 256);
+		ret->v[ret->n++] = (struct field){ name, value };
 	}
-	if (n)
-		show_line(f, "IcmpMsg", v, n);
+}
+
+/* (the kernel leaves the line out where there are none) */
+static void show_icmp_types(const struct icmp_counts *c, FILE *f)
+{
+	struct types t;
+
+	fill_types(c, &t);
+	if (t.n)
+		show_line(f, "IcmpMsg", t.v, t.n);
+}
+
+#define UDP_FIELDS 9
+#define UDP6_FIELDS 7 /* the first ones */
+
+static void fill_udp(const struct udp_counts *c, struct field ret[UDP_FIELDS])
+{
+	const struct field v[UDP_FIELDS] = { { "InDatagrams", c->in_datagrams },
+		{ "NoPorts", c->no_ports }, { "InErrors", c->in_errors },
+		{ "OutDatagrams", c->out_datagrams }, { "RcvbufErrors", c->rcvbuf_errors },
+		{ "SndbufErrors", 0 }, { "InCsumErrors", 0 }, { "IgnoredMulti", 0 },
+		{ "MemErrors", 0 } };
+
+	memcpy(ret, v, sizeof(v));
 }
 
 static void show_udp(const char *group, const struct udp_counts *c, FILE *f)
 {
-	const struct field v[] = { { "InDatagrams", c->in_datagrams }, { "NoPorts", c->no_ports },
-		{ "InErrors", c->in_errors }, { "OutDatagrams", c->out_datagrams },
-		{ "RcvbufErrors", c->rcvbuf_errors }, { "SndbufErrors", 0 }, { "InCsumErrors", 0 },
-		{ "IgnoredMulti", 0 }, { "MemErrors", 0 } };
+	struct field v[UDP_FIELDS];
 
-	show_line(f, group, v, ARRAY_SIZE(v));
+	fill_udp(c, v);
+	show_line(f, group, v, UDP_FIELDS);
 }
 
 void procnet_snmp(struct stack *st, FILE *f)
@@ -198,6 +221,16 @@ static void show6(FILE *f, const char *name, uint64_t value)
 	fprintf(f, "%-32s\t%llu\n", name, (unsigned long long)value);
 }
 
+static void show_lines6(FILE *f, const char *group, const struct field *v, size_t n)
+{
+	char name[48];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s%s", group, v[i].name);
+		show6(f, name, v[i].value);
+	}
+}
+
 static void show_icmp6(const struct icmp_counts *c, FILE *f)
 {
 	static const struct {
@@ -212,6 +245,7 @@ static void show_icmp6(const struct icmp_counts *c, FILE *f)
 		{ "NeighborAdvertisements", ICMP6_TYPE_NA }, { "Redirects", ICMP6_TYPE_RD },
 		{ "MLDv2Reports", MLD2_REPORT } };
 	char name[48];
+	struct types t;
 
 	show6(f, "Icmp6InMsgs", all_types(c->in));
 	show6(f, "Icmp6InErrors", 0);
@@ -225,51 +259,38 @@ static void show_icmp6(const struct icmp_counts *c, FILE *f)
 		snprintf(name, sizeof(name), "Icmp6%s%s", out ? "Out" : "In", types[k].name);
 		show6(f, name, out ? c->out[types[k].type] : c->in[types[k].type]);
 	}
-	for (unsigned i = 0; i < 2 * 256; i++) {
-		const uint64_t value = i < 256 ? c->in[i] : c->out[i - 256];
-
-		snprintf(name, sizeof(name), "Icmp6%sType%u", i < 256 ? "In" : "Out", i % 256);
-		if (value)
-			show6(f, name, value);
-	}
+	fill_types(c, &t);
+	show_lines6(f, "Icmp6", t.v, t.n);
 }
 
 static void show_udp6(const char *group, const struct udp_counts *c, FILE *f)
 {
-	const struct field v[] = { { "InDatagrams", c->in_datagrams }, { "NoPorts", c->no_ports },
-		{ "InErrors", c->in_errors }, { "OutDatagrams", c->out_datagrams },
-		{ "RcvbufErrors", c->rcvbuf_errors }, { "SndbufErrors", 0 },
-		{ "InCsumErrors", 0 } };
-	char name[32];
+	struct field v[UDP_FIELDS];
 
-	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
-		snprintf(name, sizeof(name), "%s%s", group, v[i].name);
-		show6(f, name, v[i].value);
-	}
+	fill_udp(c, v);
+	show_lines6(f, group, v, UDP6_FIELDS);
 }
 
 void procnet_snmp6(struct stack *st, FILE *f)
 {
 	const struct counts *c = &st->counts;
 	const struct ip_counts *i = &c->ip[1];
-	const struct field ip[] = { { "Ip6InReceives", i->in_receives }, { "Ip6InHdrErrors", 0 },
-		{ "Ip6InTooBigErrors", 0 }, { "Ip6InNoRoutes", 0 }, { "Ip6InAddrErrors", 0 },
-		{ "Ip6InUnknownProtos", 0 }, { "Ip6InTruncatedPkts", 0 }, { "Ip6InDiscards", 0 },
-		{ "Ip6InDelivers", i->in_delivers }, { "Ip6OutForwDatagrams", 0 },
-		{ "Ip6OutRequests", i->out_requests }, { "Ip6OutDiscards", 0 },
-		{ "Ip6OutNoRoutes", i->out_no_routes }, { "Ip6ReasmTimeout", 0 },
-		{ "Ip6ReasmReqds", i->reasm_reqds }, { "Ip6ReasmOKs", 0 }, { "Ip6ReasmFails", 0 },
-		{ "Ip6FragOKs", i->frag_oks }, { "Ip6FragFails", 0 },
-		{ "Ip6FragCreates", i->frag_creates }, { "Ip6InMcastPkts", i->in_mcast_pkts },
-		{ "Ip6OutMcastPkts", i->out_mcast_pkts }, { "Ip6InOctets", i->in_octets },
-		{ "Ip6OutOctets", i->out_octets }, { "Ip6InMcastOctets", i->in_mcast_octets },
-		{ "Ip6OutMcastOctets", i->out_mcast_octets }, { "Ip6InBcastOctets", 0 },
-		{ "Ip6OutBcastOctets", 0 }, { "Ip6InNoECTPkts", i->in_no_ect },
-		{ "Ip6InECT1Pkts", i->in_ect1 }, { "Ip6InECT0Pkts", i->in_ect0 },
-		{ "Ip6InCEPkts", i->in_ce }, { "Ip6OutTransmits", i->out_transmits } };
+	const struct field ip[] = { { "InReceives", i->in_receives }, { "InHdrErrors", 0 },
+		{ "InTooBigErrors", 0 }, { "InNoRoutes", 0 }, { "InAddrErrors", 0 },
+		{ "InUnknownProtos", 0 }, { "InTruncatedPkts", 0 }, { "InDiscards", 0 },
+		{ "InDelivers", i->in_delivers }, { "OutForwDatagrams", 0 },
+		{ "OutRequests", i->out_requests }, { "OutDiscards", 0 },
+		{ "OutNoRoutes", i->out_no_routes }, { "ReasmTimeout", 0 },
+		{ "ReasmReqds", i->reasm_reqds }, { "ReasmOKs", 0 }, { "ReasmFails", 0 },
+		{ "FragOKs", i->frag_oks }, { "FragFails", 0 }, { "FragCreates", i->frag_creates },
+		{ "InMcastPkts", i->in_mcast_pkts }, { "OutMcastPkts", i->out_mcast_pkts },
+		{ "InOctets", i->in_octets }, { "OutOctets", i->out_octets },
+		{ "InMcastOctets", i->in_mcast_octets }, { "OutMcastOctets", i->out_mcast_octets },
+		{ "InBcastOctets", 0 }, { "OutBcastOctets", 0 }, { "InNoECTPkts", i->in_no_ect },
+		{ "InECT1Pkts", i->in_ect1 }, { "InECT0Pkts", i->in_ect0 },
+		{ "InCEPkts", i->in_ce }, { "OutTransmits", i->out_transmits } };
 
-	for (size_t k = 0; k < ARRAY_SIZE(ip); k++)
-		show6(f, ip[k].name, ip[k].value);
+	show_lines6(f, "Ip6", ip, ARRAY_SIZE(ip));
 	show_icmp6(&c->icmp[1], f);
 	show_udp6("Udp6", &c->udp[1], f);
 	show_udp6("UdpLite6", &c->udplite[1], f);

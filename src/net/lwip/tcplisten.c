@@ -155,7 +155,7 @@ static int begin_visit(struct endpoint *listener, const struct tcp_pcb *pcb, str
 	r = name_visit(fd, listener, pcb, &number);
 	if (r < 0)
 		return r;
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d", listener->name_fd);
+	(void)fd_path(sun.sun_path, listener->name_fd);
 	/* (EAGAIN: so many wait there as may) */
 	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
 		return -errno;

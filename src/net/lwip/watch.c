@@ -173,11 +173,9 @@ int watches_init(struct stack *st)
 
 int watch_socket(struct stack *st, int fd)
 {
-	char path[32];
-	int r;
+	char path[FD_PATH_MAX];
+	int r = inotify_add_watch(st->watches->source.fd, fd_path(path, fd), IN_CLOSE | IN_ONESHOT);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	r = inotify_add_watch(st->watches->source.fd, path, IN_CLOSE | IN_ONESHOT);
 	return r < 0 ? -errno : r;
 }
 

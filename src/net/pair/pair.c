@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "net/wirefile.h"
 #include "net/daemon/iface.h"
 #include "net/daemon/userns.h"
+#include "net/wirefile.h"
 
 #define BRIDGE "wire"
 #define WIRE_MTU 1500 /* where the spec says nothing */

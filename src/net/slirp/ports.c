@@ -67,7 +67,7 @@ static int set_filter(const struct ports *p)
 {
 	const uint8_t *m = p->mac;
 	const struct net_spec *spec = p->link->spec;
-	struct sock_filter code[32 + 2 * (NET_MAX_PORTS + OUTER_PORTS)] = {
+	const struct sock_filter head[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
@@ -95,11 +95,14 @@ static int set_filter(const struct ports *p)
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
 		ACCEPT,
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, AT_TCP),
 	};
+	/* besides two for each port, the one that reads the other port, and the last */
+	struct sock_filter code[ARRAY_SIZE(head) + 2 * (NET_MAX_PORTS + OUTER_PORTS) + 2];
 	struct sock_fprog prog = { .filter = code };
-	size_t n = 25;
+	size_t n = ARRAY_SIZE(head);
 
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_IND, AT_TCP);
+	memcpy(code, head, sizeof(head));
 	for (size_t i = 0; i < spec->nports; i++) {
 		if (spec->port[i].udp)
 			continue;

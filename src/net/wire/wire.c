@@ -19,8 +19,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "net/wirefile.h"
 #include "net/daemon/link.h"
+#include "net/wirefile.h"
 
 #define WIRE_MTU 1500
 #define PEERS_MAX 256

@@ -288,9 +288,9 @@ static bool is_opath(const struct end *e)
 /* mode: O_RDONLY or O_WRONLY. */
 static bool can(const struct end *e, int mode)
 {
-	const int fl = flags_of(e), has = fl & O_ACCMODE;
+	const int fl = flags_of(e);
 
-	return fl >= 0 && !(fl & O_PATH) && (has == mode || has == O_RDWR);
+	return fl >= 0 && flags_allow(fl, mode);
 }
 
 /* do_sendfile(): what comes from nothing that has positions is refused, so that it is not lost. */

@@ -44,18 +44,21 @@ static inline bool vfd_reads_server(const struct vfd *v)
 	return vfd_direct(v) ||
 	       (v->vf->kind == VFILE_REG && cache_asks_server(v->vf->cache, v->fl));
 }
-/* By a file of the third access mode (O_ACCMODE) neither can be done. */
+/* Can one with these flags of open(2) be read (mode O_RDONLY) or written (O_WRONLY)? By one of the
+ * third access mode (O_ACCMODE) neither can be done. */
+static inline bool flags_allow(int fl, int mode)
+{
+	const int has = fl & O_ACCMODE;
+
+	return !(fl & O_PATH) && (has == mode || has == O_RDWR);
+}
 static inline bool vfd_can_read(const struct vfd *v)
 {
-	const int mode = v->fl & O_ACCMODE;
-
-	return !(v->fl & O_PATH) && (mode == O_RDONLY || mode == O_RDWR);
+	return flags_allow(v->fl, O_RDONLY);
 }
 static inline bool vfd_can_write(const struct vfd *v)
 {
-	const int mode = v->fl & O_ACCMODE;
-
-	return !(v->fl & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
+	return flags_allow(v->fl, O_WRONLY);
 }
 
 /* Writes into a virtual regular file as write(2) (off < 0) or pwrite(2), with RWF_* flags and all

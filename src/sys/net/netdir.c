@@ -69,9 +69,9 @@ static struct node *node_at(uint64_t nodeid)
 	return (struct node *)(uintptr_t)nodeid;
 }
 
-static const struct tree *tree_of(const struct netdir *d, const struct node *n)
+static const struct tree *tree_of(const struct netdir *d, const char *path)
 {
-	return &d->trees[strncmp(n->path, "/proc/", 6) == 0 ? TREE_PROC : TREE_SYS];
+	return &d->trees[strncmp(path, "/proc/", 6) == 0 ? TREE_PROC : TREE_SYS];
 }
 
 /* ---- what the stack says ---- */
@@ -218,7 +218,7 @@ static uint64_t number_of(ino_t net, const char *path, size_t len)
 
 static void fill_attr(const struct netdir *d, const struct node *n, struct fs_attr *ret)
 {
-	const struct tree *t = tree_of(d, n);
+	const struct tree *t = tree_of(d, n->path);
 	const bool proc = t == &d->trees[TREE_PROC];
 
 	*ret = (struct fs_attr){
@@ -287,7 +287,7 @@ static int netdir_readlink(
 static int netdir_statfs(
 	struct fs *fs, UNUSED const struct fs_req *req, uint64_t node, struct statfs *ret)
 {
-	*ret = tree_of(netdir_of(fs), node_at(node))->statfs;
+	*ret = tree_of(netdir_of(fs), node_at(node)->path)->statfs;
 	return 0;
 }
 
@@ -498,14 +498,13 @@ static struct mount *lead_to_text(struct netdir *d, struct net *n, const char *f
 	fill_attr(d, node, &e.attr);
 	if (inode_from_entry(&d->fs, &e, NULL, NULL, &root) < 0)
 		return NULL;
-	return view_mount_made_up(&d->um->view, &d->fs, root, folder, &tree_of(d, node)->mount);
+	return view_mount_made_up(&d->um->view, &d->fs, root, folder, &tree_of(d, folder)->mount);
 }
 
 /* Of a namespace: what the kernel has there. */
 static struct mount *lead_to_kernel(
 	struct netdir *d, struct net *n, const char *folder, bool process)
 {
-	const struct tree *t = &d->trees[strncmp(folder, "/proc/", 6) == 0 ? TREE_PROC : TREE_SYS];
 	_cleanup_inode_ struct inode *root = NULL;
 	int fd = net_open(n, process ? PROC_NET : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct mount *m = NULL;
@@ -519,7 +518,7 @@ static struct mount *lead_to_kernel(
 		return NULL;
 	}
 	if (inode_root(fs, type, &root) == 0)
-		m = view_mount_made_up(&d->um->view, fs, root, folder, &t->mount);
+		m = view_mount_made_up(&d->um->view, fs, root, folder, &tree_of(d, folder)->mount);
 	if (!m)
 		fs_discard(fs, take_ptr(&root));
 	return m;

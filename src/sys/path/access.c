@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 
 #include "engine/abi.h"
+#include "sys/net/calls.h"
 #include "sys/path/at.h"
 #include "sys/path/attrs.h"
-#include "sys/net/calls.h"
 #include "sys/proc/file.h"
 #include "sys/table.h"
 
